@@ -1,0 +1,186 @@
+"""The mathematics of a VAE as forward/backward pairs, in plain NumPy: the readable reference.
+
+Every forward returns its result and a cache; the backward takes the gradient of the loss
+with respect to that result, and the cache, and returns the gradients of the inputs.
+Any object with these names is a *backend*: `kernels.py` is the fast one, and a reader's
+exercise answers can be another.
+
+Shapes: B batch, D data, L latent, K importance samples; I, O a layer's inputs and outputs.
+Values are nats. The forwards also accept complex input, so that the complex step
+differentiates through them: hence comparisons look at the real part, and nothing
+takes an absolute value or a conjugate.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+ACTIVATIONS = ("tanh", "relu", "none")
+
+
+class DenseCache(NamedTuple):
+    x: np.ndarray
+    W: np.ndarray
+    y: np.ndarray
+    activation: str
+
+
+class ReparamCache(NamedTuple):
+    sigma: np.ndarray
+    eps: np.ndarray
+
+
+class GaussianKLCache(NamedTuple):
+    mu: np.ndarray
+    logvar: np.ndarray
+
+
+class BernoulliCache(NamedTuple):
+    residual: np.ndarray  # sigmoid(logits) - x: all that the backward needs
+
+
+class GaussianCache(NamedTuple):
+    residual: np.ndarray  # mean - x
+    precision: np.ndarray  # 1 / sigma^2, shape (1,)
+
+
+def dense_forward(x, W, b, activation):
+    """y = f(x W + b),  f = tanh, relu or nothing               [notebook 05, eq. 1]
+
+    x: (N, I), W: (I, O), b: (O,) -> y: (N, O), cache.
+    """
+    y = x @ W
+    y += b
+    if activation == "tanh":
+        np.tanh(y, out=y)
+    elif activation == "relu":
+        y = np.where(y.real <= 0, 0, y)  # so a NaN stays a NaN
+    elif activation != "none":
+        raise ValueError(f"activation is {activation!r}; it must be one of {ACTIVATIONS}")
+    return y, DenseCache(x, W, y, activation)
+
+
+def dense_backward(dy, cache, *, out=None, need_dx=True):
+    """da = dy f'(a),  dW = x' da,  db = sum_n da,  dx = da W'   [notebook 05, eqs. 2 to 5]
+
+    dy: (N, O) -> dx: (N, I) (None unless need_dx), dW: (I, O), db: (O,).
+    `out`: a pair (dW, db) of arrays to write into, such as views of one flat gradient.
+    """
+    x, W, y, activation = cache
+    if activation == "tanh":
+        da = dy * (1 - y * y)  # tanh' = 1 - tanh^2
+    elif activation == "relu":
+        da = dy * (y > 0)
+    else:
+        da = dy
+    dW, db = (np.empty_like(W), np.empty_like(W[0])) if out is None else out
+    np.matmul(x.T, da, out=dW)
+    np.sum(da, axis=0, out=db)
+    return (da @ W.T if need_dx else None), dW, db
+
+
+def reparam_forward(mu, logvar, eps):
+    """z = mu + sigma * eps,  sigma = exp(logvar / 2)            [notebook 04, eq. 3]
+
+    mu, logvar: (B, L); eps: (B, L) or (K, B, L) -> z: like eps, cache.
+    eps ~ N(0, I) is drawn by the caller.
+    """
+    sigma = np.exp(logvar / 2)
+    return mu + sigma * eps, ReparamCache(sigma, eps)
+
+
+def reparam_backward(dz, cache):
+    """dmu = dz,  dlogvar = dz * eps * sigma / 2                 [notebook 04, eqs. 4 and 5]
+
+    dz: (B, L) or (K, B, L) -> dmu, dlogvar: (B, L), summed over the K samples that share them.
+    """
+    dmu, dlogvar = dz, dz * cache.eps * cache.sigma / 2
+    if dz.ndim == 3:
+        return dmu.sum(axis=0), dlogvar.sum(axis=0)
+    return dmu, dlogvar
+
+
+def gaussian_kl_forward(mu, logvar):
+    """KL(N(mu, sigma^2) || N(0, 1)) = (mu^2 + sigma^2 - 1 - log sigma^2) / 2   [notebook 03, eq. 2]
+
+    mu, logvar: (B, L) -> kl: (B, L), nats for each example and latent, cache.
+    """
+    kl = (mu * mu + np.expm1(logvar) - logvar) / 2  # expm1: exact where logvar is near 0
+    return kl, GaussianKLCache(mu, logvar)
+
+
+def gaussian_kl_backward(dkl, cache):
+    """dmu = dkl * mu,  dlogvar = dkl * (sigma^2 - 1) / 2        [notebook 03, eqs. 3 and 4]
+
+    dkl: (L,) or (B, L) -> dmu, dlogvar: (B, L).
+    """
+    return dkl * cache.mu, dkl * np.expm1(cache.logvar) / 2
+
+
+def sigmoid(logits):
+    """1 / (1 + exp(-logits)), any shape, without overflow       [notebook 05, eq. 6]"""
+    positive = logits.real > 0
+    e = np.exp(np.where(positive, -logits, logits))  # exp of a number <= 0
+    return np.where(positive, 1, e) / (1 + e)
+
+
+def bernoulli_nll_forward(logits, x):
+    """-log p(x|z) = sum_d log(1 + exp(l_d)) - x_d l_d           [notebook 05, eq. 7]
+
+    logits: (B, D) or (K, B, D), x: (B, D) in [0, 1] -> nll: (B,) or (K, B), nats, cache.
+    Written as a sum of terms that are never negative, so that nothing cancels.
+    """
+    positive = logits.real > 0
+    e = np.exp(np.where(positive, -logits, logits))
+    nll = np.where(positive, logits * (1 - x), -logits * x) + np.log1p(e)
+    residual = np.where(positive, 1, e) / (1 + e) - x
+    return nll.sum(axis=-1), BernoulliCache(residual)
+
+
+def bernoulli_nll_backward(dnll, cache):
+    """dlogits = dnll * (sigmoid(logits) - x)                    [notebook 05, eq. 8]
+
+    dnll: (B,) or (K, B) -> dlogits: (B, D) or (K, B, D).
+    """
+    return dnll[..., None] * cache.residual
+
+
+def gaussian_nll_forward(mean, logvar, x):
+    """-log p(x|z) = sum_d ((x_d - mean_d)^2 / sigma^2 + logvar + log 2 pi) / 2
+
+    mean: (B, D) or (K, B, D), x: (B, D), logvar: (1,), shared by all pixels
+    -> nll: (B,) or (K, B), nats, cache.                        [notebook 05, eq. 9]
+    """
+    D = x.shape[-1]
+    residual = mean - x
+    precision = np.exp(-logvar)
+    squares = (residual * residual).sum(axis=-1)
+    nll = (squares * precision + D * (logvar + np.log(2 * np.pi))) / 2
+    return nll, GaussianCache(residual, precision)
+
+
+def gaussian_nll_backward(dnll, cache):
+    """dmean = dnll (mean - x) / sigma^2,  dlogvar = sum dnll (D - |mean - x|^2 / sigma^2) / 2
+
+    dnll: (B,) or (K, B) -> dmean: (B, D) or (K, B, D), dlogvar: (1,).   [notebook 05, eqs. 10, 11]
+    """
+    residual, precision = cache
+    squares = (residual * residual).sum(axis=-1)
+    dmean = dnll[..., None] * residual * precision
+    dlogvar = (dnll * (residual.shape[-1] - squares * precision) / 2).sum()
+    return dmean, np.atleast_1d(dlogvar)
+
+
+def adam_step(flat, grad, m, v, step, lr, beta1=0.9, beta2=0.999, adam_eps=1e-8):
+    """One step of Adam, in place: flat -= lr * m_hat / (sqrt(v_hat) + adam_eps)
+
+    flat, grad, m, v: (P,); m and v start at 0, `step` at 1.   [notebook 07, eqs. 2 to 4]
+    Source: Kingma and Ba 2015, algorithm 1.
+    """
+    m *= beta1
+    m += (1 - beta1) * grad
+    v *= beta2
+    v += (1 - beta2) * grad * grad
+    m_hat_scale = 1 / (1 - beta1**step)  # undoes the pull towards the zeros of the start
+    v_hat_scale = 1 / (1 - beta2**step)
+    flat -= (lr * m_hat_scale) * m / (np.sqrt(v * v_hat_scale) + adam_eps)
