@@ -347,7 +347,11 @@ def log_weights(params, x, eps, spec, ops=numpy_ops):
     """
     x = check_batch(x, spec, params["mu_b"].real.dtype)
     eps = check_noise(eps, len(x), spec, samples=True)
-    mu, logvar = encode(params, x, spec, ops)
+    return log_weights_of_q(params, x, *encode(params, x, spec, ops), eps, spec, ops)
+
+
+def log_weights_of_q(params, x, mu, logvar, eps, spec, ops=numpy_ops):
+    """`log_weights` for any q = N(mu, diag exp(logvar)), mu, logvar (B, L), arguments unchecked."""
     z, _ = ops.reparam_forward(mu, logvar, eps)
     out = decode(params, _rows(z), spec, ops).reshape(*z.shape[:2], -1)
     nll, _ = nll_forward(params, out, x, spec, ops)
