@@ -1,0 +1,396 @@
+"""How good is a trained model? Test ELBO, importance-weighted log p(x), gaps, active units.
+
+Everything here is forward only and streamed: memory depends neither on the number of images N
+nor on the number of samples K. Every image has its own stream of noise, so its numbers do not
+depend on how the work was cut into pieces. Values are nats.     [notebook 09]
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from minivae import ops as numpy_ops
+from minivae import vae
+from minivae.errors import MinivaeError
+
+ROWS = 512  # decoder rows at a time: large enough for a fast product, small enough for a cache
+ENCODER_ROWS = 1000
+ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, section 5.1
+
+
+class LogLikelihood(NamedTuple):
+    """Estimates of log p(x) for N images, each from K importance samples; all float64 (N,).
+
+    `mc_stderr` is the Monte Carlo standard error of each estimate, `ess` the effective sample
+    size (sum w)^2 / sum w^2, between 1 and K. The two errors of the mean answer two questions:
+    `stderr_images`, had other images been drawn for the test set; `stderr_mc`, had other noise.
+    """
+
+    log_p: np.ndarray
+    mc_stderr: np.ndarray
+    ess: np.ndarray
+
+    @property
+    def mean(self):
+        return self.log_p.mean()
+
+    @property
+    def stderr_images(self):
+        """std(log p) / sqrt(N); infinite for one image, which shows no scatter."""
+        n = len(self.log_p)
+        return self.log_p.std(ddof=1) / n**0.5 if n > 1 else np.inf
+
+    @property
+    def stderr_mc(self):
+        """sqrt(sum_n mc_stderr_n^2) / N: each image has its own noise."""
+        return np.sqrt((self.mc_stderr**2).sum()) / len(self.mc_stderr)
+
+
+class Gaps(NamedTuple):
+    """log p(x) - ELBO split in two, nats, all (B,): approximation + amortization = total."""
+
+    approximation: np.ndarray
+    amortization: np.ndarray
+    total: np.ndarray
+    log_p: np.ndarray
+    elbo_best: np.ndarray
+    elbo_encoder: np.ndarray
+    mc_stderr: np.ndarray  # of elbo_best - elbo_encoder: both are scored on the same noise
+
+
+# ---- the test set as a whole -------------------------------------------------------------------
+
+
+def evaluate(params, x, spec, *, samples=5000, seed=0, ops=numpy_ops, threads=2, progress=None):
+    """Every number of the command `evaluate`, as a dict of plain Python values.
+
+    x: (N, D); a Bernoulli model takes images of zeros and ones. `elbo`, `nll` and `kl` use one
+    sample of z for each image. Without scatter to measure (one image, or one sample) the
+    standard error concerned is None.
+    """
+    x = check_evaluation_images(x, spec, params)
+    elbo_rng, iw_rng = np.random.default_rng(seed).spawn(2)
+    terms = mean_terms(params, x, spec, rng=elbo_rng, ops=ops)
+    likelihood = log_likelihood(
+        params, x, spec, samples=samples, rng=iw_rng, ops=ops, threads=threads, progress=progress
+    )
+    return {
+        "images": len(x),
+        "samples": samples,
+        "seed": seed,
+        "elbo": terms.elbo,
+        "nll": terms.nll,
+        "kl": terms.kl,
+        "active_units": active_units(params, x, spec, ops=ops),
+        "latent_dim": spec.latent_dim,
+        "log_likelihood": float(likelihood.mean),
+        "stderr_images": _finite_or_none(likelihood.stderr_images),
+        "stderr_mc": _finite_or_none(likelihood.stderr_mc),
+        "ess": float(likelihood.ess.mean()),
+    }
+
+
+def check_evaluation_images(x, spec, params):
+    """x ready for the model; a Bernoulli's log p(x) is a probability only of zeros and ones."""
+    x = vae.check_batch(x, spec, params["mu_b"].dtype)
+    if spec.likelihood == "bernoulli":
+        grey = np.flatnonzero(((x != 0) & (x != 1)).any(axis=1))
+        if grey.size:
+            raise MinivaeError(
+                f"image {grey[0]} has pixels between 0 and 1, which a bernoulli likelihood gives "
+                "no probability; binarize the images first (minivae.data.fixed_binarization)"
+            )
+    return x
+
+
+def mean_terms(params, x, spec, *, rng, ops=numpy_ops):
+    """The mean ELBO, nll and kl of a set, one sample of z each: x (N, D) -> vae.Terms of floats.
+
+    beta = 1 and no free bits, whatever the training used: `loss` is -elbo.
+    """
+    plain = spec._replace(free_bits=0.0)
+    x = vae.check_batch(x, spec, params["mu_b"].dtype)
+    nll = kl = 0.0
+    for rows in _slices(len(x), ENCODER_ROWS):
+        batch = x[rows]
+        eps = rng.standard_normal((len(batch), spec.latent_dim), dtype=x.dtype)
+        terms = vae.elbo(params, batch, eps, plain, ops=ops)
+        nll += float(terms.nll) * len(batch) / len(x)
+        kl += float(terms.kl) * len(batch) / len(x)
+    _check_finite(np.array([nll + kl]), "the ELBO")
+    return vae.Terms(nll + kl, -(nll + kl), nll, kl)
+
+
+def latent_activity(params, x, spec, *, ops=numpy_ops):
+    """A_u = Var_x(E_q(u|x)[u]) for each latent u: x (N, D) -> (L,).   [Burda et al. 2016, sec. 5.1]
+
+    Near 0, the latent's mean does not depend on the image: it says nothing about x.
+    """
+    x = vae.check_batch(x, spec, params["mu_b"].dtype)
+    total = np.zeros(spec.latent_dim)
+    squares = np.zeros(spec.latent_dim)
+    for rows in _slices(len(x), ENCODER_ROWS):
+        mu = vae.encode(params, x[rows], spec, ops)[0].astype(np.float64)
+        total += mu.sum(axis=0)
+        squares += (mu * mu).sum(axis=0)
+    mean = total / len(x)
+    return np.maximum(squares / len(x) - mean * mean, 0)
+
+
+def active_units(params, x, spec, *, ops=numpy_ops):
+    """How many of the L latents have A_u > 0.01."""
+    return int((latent_activity(params, x, spec, ops=ops) > ACTIVE_VARIANCE).sum())
+
+
+# ---- importance-weighted log p(x) --------------------------------------------------------------
+
+
+def log_likelihood(
+    params, x, spec, *, samples, rng, q=None, ops=numpy_ops, threads=1, progress=None
+):
+    """log p(x) ~ log (1/K) sum_k p(x, z_k) / q(z_k|x),  z_k ~ q(z|x): x (N, D) -> LogLikelihood.
+
+    [notebook 09, eq. 2]  `samples` is K. `q`: a pair mu, logvar (N, L) to sample from, instead
+    of the encoder's. `progress(done, N)` is called as images are finished.
+
+    The estimate is biased low, by about mc_stderr^2 / 2 nats while ess is large; where a handful of
+    samples carry the weight it is lower still, and mc_stderr, which never exceeds 1, too small.
+    With K = 1 there is no scatter to measure, and mc_stderr is infinite.
+
+    Raises MinivaeError for K < 1, images the likelihood does not take, and a q that is not a
+    density (its variance 0, infinite or NaN).
+    """
+    check_samples(samples)
+    x = check_evaluation_images(x, spec, params)
+    noise = _noise_streams(rng)
+    result = LogLikelihood(*np.empty((3, len(x))))
+
+    def finish(rows):
+        batch = x[rows]
+        mu, logvar = vae.encode(params, batch, spec, ops) if q is None else (q[0][rows], q[1][rows])
+        check_q(mu, logvar)
+        streams = [noise(i) for i in range(rows.start, rows.stop)]
+        blocks = _log_weights(params, batch, mu, logvar, samples, streams, spec, ops)
+        for array, values in zip(result, _log_mean_exp(blocks, samples), strict=True):
+            array[rows] = values
+        return rows.stop
+
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for done in pool.map(finish, _slices(len(x), max(1, ROWS // samples))):
+            if progress is not None:
+                progress(done, len(x))
+    finally:
+        pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, finish no more images
+    _check_finite(result.log_p, "log p(x)")
+    return result
+
+
+def check_samples(samples):
+    if not isinstance(samples, (int, np.integer)) or isinstance(samples, bool) or samples < 1:
+        raise MinivaeError(f"samples is {samples!r}; it must be a whole number of at least 1")
+
+
+def check_q(mu, logvar):
+    """Raise MinivaeError unless N(mu, diag exp(logvar)), (B, L) each, is a density."""
+    sigma = np.exp(np.asarray(logvar) / 2)
+    good = (np.isfinite(mu) & np.isfinite(sigma) & (sigma > 0)).all(axis=1)
+    if not good.all():
+        i = int(np.flatnonzero(~good)[0])
+        raise MinivaeError(
+            f"q of image {i} has mu {np.round(mu[i], 3).tolist()} and logvar "
+            f"{np.round(logvar[i], 3).tolist()}; both must be finite and the variance above 0"
+        )
+
+
+def _noise_streams(rng):
+    """noise(i): the Generator of image i, the same however the images are divided."""
+    root = rng.bit_generator.seed_seq.spawn(1)[0]
+
+    def noise(i):
+        key = (*root.spawn_key, i)
+        return np.random.default_rng(np.random.SeedSequence(root.entropy, spawn_key=key))
+
+    return noise
+
+
+def _log_weights(params, x, mu, logvar, samples, streams, spec, ops):
+    """Yields log weights, (k, B) float64, in blocks that add up to `samples` rows."""
+    n = max(1, ROWS // len(x))
+    for block in _slices(samples, n):
+        shape = block.stop - block.start, spec.latent_dim
+        eps = [stream.standard_normal(shape, dtype=mu.dtype) for stream in streams]
+        eps = np.stack(eps, axis=1)
+        log_w = vae.log_weights_of_q(params, x, mu, logvar, eps, spec, ops)
+        yield log_w.astype(np.float64)
+
+
+def _log_mean_exp(blocks, samples):
+    """One pass over (k, B) blocks of log w -> log mean w, its standard error, ess: (B,) each.
+
+    Sums of exp(log_w - top) and of its square, rescaled whenever a larger `top` comes along.
+    """
+    top, total, squares = -np.inf, 0.0, 0.0
+    for log_w in blocks:
+        new_top = np.maximum(top, log_w.max(axis=0))
+        w = np.exp(log_w - new_top)
+        scale = np.exp(top - new_top)
+        total = total * scale + w.sum(axis=0)
+        squares = squares * scale * scale + (w * w).sum(axis=0)
+        top = new_top
+    ess = total * total / squares
+    # std(w) / (sqrt(K) mean(w)), the delta method for the log of a mean
+    if samples == 1:
+        stderr = np.full_like(ess, np.inf)
+    else:
+        stderr = np.sqrt(np.maximum(samples / ess - 1, 0) / (samples - 1))
+    return top + np.log(total / samples), stderr, ess
+
+
+# ---- the gap between log p(x) and the ELBO, split in two ---------------------------------------
+
+
+def gaps(
+    params,
+    x,
+    spec,
+    *,
+    rng,
+    steps=1000,
+    lr=0.05,
+    noise=8,
+    score_noise=2000,
+    samples=5000,
+    log_p=None,
+    ops=numpy_ops,
+):
+    """log p(x) - ELBO = approximation gap + amortization gap, for each image: x (B, D) -> Gaps.
+
+    approximation   log p(x) - ELBO(q*):  no diagonal Gaussian closes it
+    amortization    ELBO(q*) - ELBO(q):   what the encoder leaves on the table
+
+    [notebook 09, eq. 7; Cremer et al. 2018]  q* is the best diagonal Gaussian for this one x,
+    found by `best_q` and then scored, with the encoder's q, on other noise (`score_noise`
+    samples, the KL analytic). `log_p`: (B,) exact values where there are any (`exact.quadrature`);
+    otherwise the importance-weighted estimate with q* as its proposal, `samples` draws.
+
+    Biases: that estimate lies below log p(x), which shrinks the approximation gap. A q* that has
+    not converged lies below the best one, which moves some of the amortization gap into the
+    approximation gap. `mc_stderr` is the standard error of the amortization gap.
+    """
+    check_samples(score_noise)
+    x = check_evaluation_images(x, spec, params)
+    q = vae.encode(params, x, spec, ops)
+    check_q(*q)
+    search_rng, score_rng, iw_rng = rng.spawn(3)
+    best = best_q(params, x, *q, spec, rng=search_rng, steps=steps, lr=lr, noise=noise, ops=ops)
+    elbo_best, elbo_encoder, mc_stderr = _paired_elbos(
+        params, x, best, q, spec, score_rng, score_noise, ops
+    )
+    if log_p is None:
+        log_p = log_likelihood(params, x, spec, samples=samples, rng=iw_rng, q=best, ops=ops).log_p
+    log_p = np.asarray(log_p, np.float64)
+    if log_p.shape != elbo_best.shape:
+        raise MinivaeError(f"log_p has shape {log_p.shape}; it must be ({len(x)},), one per image")
+    _check_finite(log_p, "log p(x)")
+    approximation, amortization = log_p - elbo_best, elbo_best - elbo_encoder
+    total = approximation + amortization
+    return Gaps(approximation, amortization, total, log_p, elbo_best, elbo_encoder, mc_stderr)
+
+
+def best_q(params, x, mu, logvar, spec, *, rng, steps=1000, lr=0.05, noise=8, ops=numpy_ops):
+    """The diagonal Gaussian with the highest ELBO for each image, by Adam: -> mu, logvar (B, L).
+
+    Starts at the given mu, logvar (B, L); every step draws fresh noise, `noise` samples and their
+    mirror images (eps and -eps), so that q* cannot adapt to one draw. The rate falls to 0
+    along half a cosine.
+    """
+    check_samples(steps)
+    check_samples(noise)
+    B, L = mu.shape
+    q = np.stack([mu, logvar])
+    flat = q.reshape(-1)
+    m, v = np.zeros_like(flat), np.zeros_like(flat)
+    for step in range(1, steps + 1):
+        half = rng.standard_normal((noise, B, L), dtype=q.dtype)
+        eps = np.concatenate([half, -half])
+        grad = np.stack(_q_grads(params, x, *q, eps, spec, ops)).reshape(-1)
+        rate = lr * (1 + np.cos(np.pi * step / steps)) / 2
+        ops.adam_step(flat, grad, m, v, step, rate)
+    check_q(*q)
+    return q[0], q[1]
+
+
+def _q_grads(params, x, mu, logvar, eps, spec, ops):
+    """d/dmu, d/dlogvar, (B, L) each, of every image's own -ELBO: eps (K, B, L)."""
+    K, B, L = eps.shape
+    z, c_z = ops.reparam_forward(mu, logvar, eps)
+    _, c_kl = ops.gaussian_kl_forward(mu, logvar)
+    h, caches = z.reshape(K * B, L), []
+    for name, activation in _decoder_layers(spec):
+        h, cache = ops.dense_forward(h, params[f"{name}_W"], params[f"{name}_b"], activation)
+        caches.append(cache)
+    _, c_nll = vae.nll_forward(params, h.reshape(K, B, -1), x, spec, ops)
+
+    dnll = np.full((K, B), 1 / K, x.dtype)
+    if spec.likelihood == "bernoulli":
+        dh = ops.bernoulli_nll_backward(dnll, c_nll)
+    else:
+        dh, _ = ops.gaussian_nll_backward(dnll, c_nll)
+    dh = dh.reshape(K * B, -1)
+    for cache in reversed(caches):
+        dh, _, _ = ops.dense_backward(dh, cache)
+    dmu, dlogvar = ops.reparam_backward(dh.reshape(K, B, L), c_z)
+    dmu_kl, dlogvar_kl = ops.gaussian_kl_backward(np.ones(L, x.dtype), c_kl)
+    return dmu + dmu_kl, dlogvar + dlogvar_kl
+
+
+def _decoder_layers(spec):
+    hidden = [(f"dec{i}", spec.activation) for i in range(1, len(spec.hidden) + 1)]
+    return [*hidden, ("out", "none")]
+
+
+def _paired_elbos(params, x, best, encoder, spec, rng, samples, ops):
+    """ELBO(q*), ELBO(q), (B,) each, on the same noise, and the standard error of q* - q."""
+    n = max(1, ROWS // len(x))
+    total, squares = np.zeros((2, len(x))), np.zeros(len(x))
+    for block in _slices(samples, n):
+        shape = (block.stop - block.start, *best[0].shape)
+        eps = rng.standard_normal(shape, dtype=x.dtype)
+        nll = np.stack([_nll(params, x, *q, eps, spec, ops) for q in (best, encoder)])
+        total += nll.sum(axis=1)
+        squares += ((nll[1] - nll[0]) ** 2).sum(axis=0)
+    kl = [ops.gaussian_kl_forward(*q)[0].sum(axis=-1) for q in (best, encoder)]
+    elbos = -(total / samples + np.stack(kl))
+    gain = (total[1] - total[0]) / samples
+    variance = np.maximum(squares / samples - gain * gain, 0)
+    return elbos[0], elbos[1], np.sqrt(variance / max(samples - 1, 1))
+
+
+def _nll(params, x, mu, logvar, eps, spec, ops):
+    """-log p(x|z) at z = mu + sigma eps: eps (K, B, L) -> (K, B) float64."""
+    z, _ = ops.reparam_forward(mu, logvar, eps)
+    out = vae.decode(params, z.reshape(-1, spec.latent_dim), spec, ops)
+    nll, _ = vae.nll_forward(params, out.reshape(*z.shape[:2], -1), x, spec, ops)
+    return nll.astype(np.float64)
+
+
+# ---- small pieces ------------------------------------------------------------------------------
+
+
+def _slices(n, step):
+    return (slice(start, min(start + step, n)) for start in range(0, n, step))
+
+
+def _finite_or_none(value):
+    return float(value) if np.isfinite(value) else None
+
+
+def _check_finite(values, what):
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        raise MinivaeError(
+            f"{what} of image {bad[0]} is not a finite number; the model's parameters hold NaN, "
+            "infinite or enormous values: train it again with a lower learning rate"
+        )
