@@ -71,7 +71,7 @@ def evaluate(params, x, spec, *, samples=5000, seed=0, ops=numpy_ops, threads=2,
     """
     x = check_evaluation_images(x, spec, params)
     elbo_rng, iw_rng = np.random.default_rng(seed).spawn(2)
-    terms = mean_terms(params, x, spec, rng=elbo_rng, ops=ops)
+    terms = elbo_terms(params, x, spec, rng=elbo_rng, ops=ops)
     likelihood = log_likelihood(
         params, x, spec, samples=samples, rng=iw_rng, ops=ops, threads=threads, progress=progress
     )
@@ -104,7 +104,7 @@ def check_evaluation_images(x, spec, params):
     return x
 
 
-def mean_terms(params, x, spec, *, rng, ops=numpy_ops):
+def elbo_terms(params, x, spec, *, rng, ops=numpy_ops):
     """The mean ELBO, nll and kl of a set, one sample of z each: x (N, D) -> vae.Terms of floats.
 
     beta = 1 and no free bits, whatever the training used: `loss` is -elbo.
