@@ -69,7 +69,7 @@ def evaluate(params, x, spec, *, samples=5000, seed=0, ops=numpy_ops, threads=2,
     sample of z for each image. Without scatter to measure (one image, or one sample) the
     standard error concerned is None.
     """
-    x = check_evaluation_images(x, spec, params)
+    x = vae.check_observed(x, spec, params["mu_b"].dtype)
     elbo_rng, iw_rng = np.random.default_rng(seed).spawn(2)
     terms = elbo_terms(params, x, spec, rng=elbo_rng, ops=ops)
     likelihood = log_likelihood(
@@ -89,19 +89,6 @@ def evaluate(params, x, spec, *, samples=5000, seed=0, ops=numpy_ops, threads=2,
         "stderr_mc": _finite_or_none(likelihood.stderr_mc),
         "ess": float(likelihood.ess.mean()),
     }
-
-
-def check_evaluation_images(x, spec, params):
-    """x ready for the model; a Bernoulli's log p(x) is a probability only of zeros and ones."""
-    x = vae.check_batch(x, spec, params["mu_b"].dtype)
-    if spec.likelihood == "bernoulli":
-        grey = np.flatnonzero(((x != 0) & (x != 1)).any(axis=1))
-        if grey.size:
-            raise MinivaeError(
-                f"image {grey[0]} has pixels between 0 and 1, which a bernoulli likelihood gives "
-                "no probability; binarize the images first (minivae.data.fixed_binarization)"
-            )
-    return x
 
 
 def elbo_terms(params, x, spec, *, rng, ops=numpy_ops):
@@ -162,14 +149,14 @@ def log_likelihood(
     density (its variance 0, infinite or NaN).
     """
     check_samples(samples)
-    x = check_evaluation_images(x, spec, params)
+    x = vae.check_observed(x, spec, params["mu_b"].dtype)
     noise = _noise_streams(rng)
     result = LogLikelihood(*np.empty((3, len(x))))
 
     def finish(rows):
         batch = x[rows]
         mu, logvar = vae.encode(params, batch, spec, ops) if q is None else (q[0][rows], q[1][rows])
-        check_q(mu, logvar)
+        vae.check_q(mu, logvar)
         streams = [noise(i) for i in range(rows.start, rows.stop)]
         blocks = _log_weights(params, batch, mu, logvar, samples, streams, spec, ops)
         for array, values in zip(result, _log_mean_exp(blocks, samples), strict=True):
@@ -188,20 +175,8 @@ def log_likelihood(
 
 
 def check_samples(samples):
-    if not isinstance(samples, (int, np.integer)) or isinstance(samples, bool) or samples < 1:
+    if not vae.is_positive_int(samples):
         raise MinivaeError(f"samples is {samples!r}; it must be a whole number of at least 1")
-
-
-def check_q(mu, logvar):
-    """Raise MinivaeError unless N(mu, diag exp(logvar)), (B, L) each, is a density."""
-    sigma = np.exp(np.asarray(logvar) / 2)
-    good = (np.isfinite(mu) & np.isfinite(sigma) & (sigma > 0)).all(axis=1)
-    if not good.all():
-        i = int(np.flatnonzero(~good)[0])
-        raise MinivaeError(
-            f"q of image {i} has mu {np.round(mu[i], 3).tolist()} and logvar "
-            f"{np.round(logvar[i], 3).tolist()}; both must be finite and the variance above 0"
-        )
 
 
 def _noise_streams(rng):
@@ -280,9 +255,9 @@ def gaps(
     approximation gap. `mc_stderr` is the standard error of the amortization gap.
     """
     check_samples(score_noise)
-    x = check_evaluation_images(x, spec, params)
+    x = vae.check_observed(x, spec, params["mu_b"].dtype)
     q = vae.encode(params, x, spec, ops)
-    check_q(*q)
+    vae.check_q(*q)
     search_rng, score_rng, iw_rng = rng.spawn(3)
     best = best_q(params, x, *q, spec, rng=search_rng, steps=steps, lr=lr, noise=noise, ops=ops)
     elbo_best, elbo_encoder, mc_stderr = _paired_elbos(
@@ -318,7 +293,7 @@ def best_q(params, x, mu, logvar, spec, *, rng, steps=1000, lr=0.05, noise=8, op
         grad = np.stack(_q_grads(params, x, *q, eps, spec, ops)).reshape(-1)
         rate = lr * (1 + np.cos(np.pi * step / steps)) / 2
         ops.adam_step(flat, grad, m, v, step, rate)
-    check_q(*q)
+    vae.check_q(*q)
     return q[0], q[1]
 
 

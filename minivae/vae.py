@@ -140,9 +140,9 @@ def clamp_variance(params, spec):
 def check_spec(spec):
     """Raise MinivaeError unless `spec` describes a model that can be built."""
     for name, value in (("data_dim", spec.data_dim), ("latent_dim", spec.latent_dim)):
-        if not _is_positive_int(value):
+        if not is_positive_int(value):
             raise MinivaeError(f"{name} is {value!r}; it must be a whole number of at least 1")
-    if not (isinstance(spec.hidden, tuple) and all(map(_is_positive_int, spec.hidden))):
+    if not (isinstance(spec.hidden, tuple) and all(map(is_positive_int, spec.hidden))):
         raise MinivaeError(f"hidden is {spec.hidden!r}; it must hold layer sizes of at least 1")
     if spec.activation not in ("tanh", "relu"):
         raise MinivaeError(f"activation is {spec.activation!r}; it must be 'tanh' or 'relu'")
@@ -177,6 +177,33 @@ def check_batch(x, spec, dtype):
     return x.astype(dtype, copy=False)
 
 
+def check_observed(x, spec, dtype):
+    """`check_batch` for log p(x): a Bernoulli gives probability to zeros and ones alone."""
+    x = check_batch(x, spec, dtype)
+    if spec.likelihood == "bernoulli":
+        grey = np.flatnonzero(((x != 0) & (x != 1)).any(axis=1))
+        if grey.size:
+            raise MinivaeError(
+                f"image {grey[0]} has pixels between 0 and 1, which a bernoulli likelihood gives "
+                "no probability; binarize the images first (data.fixed_binarization)"
+            )
+    return x
+
+
+def check_q(mu, logvar):
+    """Raise MinivaeError unless N(mu, diag exp(logvar)), (B, L) each, is a density."""
+    with np.errstate(over="ignore"):
+        sigma = np.exp(np.asarray(logvar) / 2)
+    good = (np.isfinite(mu) & np.isfinite(sigma) & (sigma > 0)).all(axis=-1)
+    if not good.all():
+        i = int(np.flatnonzero(~good)[0])
+        raise MinivaeError(
+            f"q of image {i} has a mean up to {np.abs(mu[i]).max():.3g} and a log variance from "
+            f"{np.min(logvar[i]):.3g} to {np.max(logvar[i]):.3g}; its mean must be finite, its "
+            "variance finite and above 0"
+        )
+
+
 def check_noise(eps, n, spec, *, samples=False):
     """eps as an array of shape (B, L), or (K, B, L) with `samples`, or MinivaeError."""
     eps = np.asarray(eps)
@@ -187,7 +214,7 @@ def check_noise(eps, n, spec, *, samples=False):
     return eps
 
 
-def _is_positive_int(value):
+def is_positive_int(value):
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1
 
 
