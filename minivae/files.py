@@ -29,10 +29,10 @@ from minivae.errors import MinivaeError
 FORMAT_VERSION = 1
 MAX_BYTES = 4 << 30  # a file or a data set above this is refused
 DEFLATE_RATIO = 1032  # deflate never unpacks one byte into more (zlib's technical notes)
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 MAX_NPY_HEADER = 10_000
 MAX_DIMS = 8
-ARCHIVE_DTYPES = ("float32", "float64", "uint8", "int32", "int64", "uint32", "uint64")
+ARCHIVE_DTYPES = ("float16", "float32", "float64", "uint8", "int32", "int64", "uint32", "uint64")
 SEAL = b"minivae sha256 "
 SEAL_BYTES = len(SEAL) + 64
 LOCK_TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)

@@ -2,10 +2,11 @@
 
     python -m minivae.datasets.make_mnist FOLDER
 
-FOLDER holds the four .gz files and their checksums (SHA256SUMS). Nothing is changed on the way:
-the same 70,000 images and labels, in the same order.
+FOLDER holds the four .gz files, from any mirror: the checksums are those of the unzipped files.
+Nothing is changed on the way: the same 70,000 images and labels, in the same order.
 """
 
+import gzip
 import hashlib
 import io
 import sys
@@ -17,21 +18,32 @@ import numpy as np
 from minivae.data import MNIST, read_idx
 from minivae.files import atomic_write
 
-FILES = {
-    "x_train": "train-images-idx3-ubyte.gz",
-    "y_train": "train-labels-idx1-ubyte.gz",
-    "x_test": "t10k-images-idx3-ubyte.gz",
-    "y_test": "t10k-labels-idx1-ubyte.gz",
+FILES = {  # member: (file, SHA-256 once unzipped)
+    "x_train": (
+        "train-images-idx3-ubyte.gz",
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    ),
+    "y_train": (
+        "train-labels-idx1-ubyte.gz",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    ),
+    "x_test": (
+        "t10k-images-idx3-ubyte.gz",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    ),
+    "y_test": (
+        "t10k-labels-idx1-ubyte.gz",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
 }
 
 
 def main(folder: Path) -> None:
-    listed = dict(line.split()[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name, file in FILES.items():
-            if hashlib.sha256((folder / file).read_bytes()).hexdigest() != listed[file]:
-                sys.exit(f"{folder / file} is not the file whose checksum SHA256SUMS gives")
+        for name, (file, checksum) in FILES.items():
+            if hashlib.sha256(gzip.decompress((folder / file).read_bytes())).hexdigest() != checksum:
+                sys.exit(f"{folder / file} is not the original file of MNIST")
             array = io.BytesIO()
             np.save(array, read_idx(folder / file))
             member = zipfile.ZipInfo(f"{name}.npy")  # dated 1980: the same bytes at any time
