@@ -1,0 +1,259 @@
+"""`minivae.VAE`: the familiar face. scikit-learn's conventions, without scikit-learn.
+
+The constructor only stores; `fit` returns self; what fitting learns ends in an underscore.
+"""
+
+import inspect
+
+import numpy as np
+
+from minivae import data, evaluate, runs, train, vae
+from minivae.backend import load_backend
+from minivae.errors import MinivaeError
+
+
+class VAE:
+    """A variational autoencoder for images, fitted like any scikit-learn estimator.
+
+    >>> model = VAE(latent_dim=2).fit(X)       # X: (N, D) or (N, h, w), uint8 or 0..1
+    >>> Z = model.transform(X)                 # (N, 2) posterior means
+    >>> images = model.sample(16)              # (16, D), values in [0, 1]
+
+    Parameters: `hidden` layer sizes of the encoder, mirrored by the decoder; `likelihood`
+    "bernoulli" (grey pixels are binarized afresh for each batch, x ~ Bernoulli(pixel)) or
+    "gaussian" (one learned variance, or a fixed `variance`); `warmup` epochs over which beta
+    rises from 0; `free_bits` nats per latent; `objective` "elbo" or "iwae" with `samples`
+    importance samples; `random_state` None (another result each time), an integer, or a
+    numpy.random.Generator. The rest as in `python -m minivae train --help`.
+
+    Fitted: `model_` (spec and parameters), `history_` (a dict per epoch, nats per image),
+    `n_features_in_`, `seed_` (the seed that was used).
+    """
+
+    def __init__(
+        self,
+        latent_dim=2,
+        *,
+        hidden=(200, 200),
+        activation="tanh",
+        likelihood="bernoulli",
+        variance=None,
+        free_bits=0.0,
+        epochs=10,
+        batch_size=100,
+        lr=2e-3,
+        schedule="decay",
+        beta=1.0,
+        warmup=0.0,
+        objective="elbo",
+        samples=1,
+        backend="numba",
+        random_state=None,
+        verbose=False,
+    ):
+        self.latent_dim = latent_dim
+        self.hidden = hidden
+        self.activation = activation
+        self.likelihood = likelihood
+        self.variance = variance
+        self.free_bits = free_bits
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.schedule = schedule
+        self.beta = beta
+        self.warmup = warmup
+        self.objective = objective
+        self.samples = samples
+        self.backend = backend
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # ---- scikit-learn's protocol -------------------------------------------------------------
+
+    def get_params(self, deep=True):
+        """The constructor's arguments as a dict; `deep` changes nothing, nothing is nested."""
+        return {name: getattr(self, name) for name in _parameter_names()}
+
+    def set_params(self, **params):
+        """Change constructor arguments -> self. Raises MinivaeError for a name that is not one."""
+        for name, value in params.items():
+            if name not in _parameter_names():
+                raise MinivaeError(f"VAE has no parameter {name!r}; it has {_parameter_names()}")
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self):
+        default = {p.name: p.default for p in _parameters()}
+        changed = [f"{k}={v!r}" for k, v in self.get_params().items() if v is not default[k]]
+        return f"VAE({', '.join(changed)})"
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "model_")
+
+    # ---- fitting -----------------------------------------------------------------------------
+
+    def fit(self, X, y=None):
+        """Train on images X, (N, D) or (N, h, w), uint8 or 0..1 -> self. `y` is ignored."""
+        images, image_shape = _images(X)
+        seed = _seed(self.random_state)
+        settings = self._settings(seed)
+        none = images[:0]
+        dataset = data.Dataset("X", images, none, None, None, image_shape, "")
+        train.check_settings(settings, dataset)
+        state = train.new_state(dataset, settings)
+        if self.verbose:
+            with train.ProgressBar(state, settings, len(images)) as bar:
+                train.train(dataset, settings, state=state, on_step=bar.show)
+        else:
+            train.train(dataset, settings, state=state)
+        spec = train.spec_of(settings, images.shape[1])
+        self.model_ = runs.Model(spec, state.flat, image_shape)
+        self.history_ = state.history
+        self.n_features_in_ = images.shape[1]
+        self.seed_ = seed
+        return self
+
+    def fit_transform(self, X, y=None):
+        """`fit(X)`, then `transform(X)`."""
+        return self.fit(X).transform(X)
+
+    def _settings(self, seed):
+        hidden = (self.hidden,) if isinstance(self.hidden, int) else tuple(self.hidden)
+        own = self.get_params() | {"hidden": hidden, "latent": self.latent_dim, "seed": seed}
+        return train.Settings(**{name: own[name] for name in train.Settings._fields})
+
+    # ---- using a fitted model ----------------------------------------------------------------
+
+    def transform(self, X):
+        """Posterior means E_q[z|x]: X (N, D) or (N, h, w) -> (N, L). Grey pixels enter as grey."""
+        x = data.scale(self._known_images(X))
+        mu, _ = vae.encode(self.model_.params, x, self.model_.spec, self._ops())
+        return mu
+
+    def inverse_transform(self, Z):
+        """E[x|z], the decoded images: Z (N, L) -> (N, D), values in [0, 1] for a Bernoulli."""
+        model = self._model()
+        Z = np.asarray(Z)
+        if Z.dtype.kind not in "iuf" or Z.ndim != 2 or Z.shape[1] != model.spec.latent_dim:
+            raise MinivaeError(
+                f"Z is {Z.dtype} of shape {Z.shape}; it must hold numbers, "
+                f"(N, {model.spec.latent_dim})"
+            )
+        if not np.isfinite(Z).all():
+            raise MinivaeError("Z holds NaN or infinite values; every latent must be finite")
+        z = np.ascontiguousarray(Z, model.flat.dtype)
+        return vae.mean_image(model.params, z, model.spec, self._ops())
+
+    def reconstruct(self, X):
+        """Images through the posterior mean and back: X -> (N, D)."""
+        return self.inverse_transform(self.transform(X))
+
+    def interpolate(self, a, b, steps=10):
+        """A straight walk in latent space from image a to image b -> (steps, D), ends included."""
+        if not vae.is_positive_int(steps) or steps < 2:
+            raise MinivaeError(f"steps is {steps!r}; it must be a whole number of at least 2")
+        ends = np.concatenate([self.transform(np.asarray(image)[None]) for image in (a, b)])
+        t = np.linspace(0, 1, steps)[:, None]
+        return self.inverse_transform((1 - t) * ends[:1] + t * ends[1:])
+
+    def sample(self, n_samples=1, random_state=None):
+        """z ~ N(0, I), decoded: -> (n_samples, D) means. `random_state` as in the constructor."""
+        model = self._model()
+        if not vae.is_positive_int(n_samples):
+            raise MinivaeError(f"n_samples is {n_samples!r}; it must be at least 1")
+        rng = np.random.default_rng(_seed(random_state))
+        return vae.sample(model.params, n_samples, rng, model.spec, self._ops())
+
+    def score_samples(self, X, n_samples=500):
+        """Importance-weighted log p(x) of each image, nats: X -> (N,).
+
+        An estimate from below that rises with n_samples. A Bernoulli model scores grey pixels
+        in one fixed binarization (the same at each call).
+        """
+        images = self._known_images(X)
+        model = self.model_
+        if model.spec.likelihood == "bernoulli":
+            x = data.fixed_binarization(images, data.EVALUATION_SEED)
+        else:
+            x = data.scale(images)
+        rng = np.random.default_rng(data.EVALUATION_SEED)
+        return evaluate.log_likelihood(
+            model.params, x, model.spec, samples=n_samples, rng=rng, ops=self._ops()
+        ).log_p
+
+    def score(self, X, y=None):
+        """Mean importance-weighted log p(x), nats per image: higher is better."""
+        return float(self.score_samples(X).mean())
+
+    # ---- files -------------------------------------------------------------------------------
+
+    def save(self, path):
+        """Write the fitted model to a file (.npz; no pickle), whole or not at all."""
+        runs.save_model(path, self._model())
+
+    @classmethod
+    def load(cls, path):
+        """Read a model file, such as runs/mnist/model.npz -> a fitted VAE."""
+        model = runs.load_model(path)
+        spec = model.spec
+        self = cls(
+            spec.latent_dim,
+            hidden=spec.hidden,
+            activation=spec.activation,
+            likelihood=spec.likelihood,
+            variance=spec.variance,
+            free_bits=spec.free_bits,
+        )
+        self.model_ = model
+        self.n_features_in_ = spec.data_dim
+        return self
+
+    # ---- helpers -----------------------------------------------------------------------------
+
+    def _ops(self):
+        return load_backend(self.backend)
+
+    def _model(self):
+        if not hasattr(self, "model_"):
+            raise MinivaeError("this VAE is not fitted yet; call fit(X) first")
+        return self.model_
+
+    def _known_images(self, X):
+        model = self._model()
+        images, _ = _images(X)
+        if images.shape[1] != model.spec.data_dim:
+            raise MinivaeError(
+                f"X has {images.shape[1]} pixels an image; this model was fitted on "
+                f"{model.spec.data_dim}"
+            )
+        return images
+
+
+def _parameters():
+    return list(inspect.signature(VAE.__init__).parameters.values())[1:]
+
+
+def _parameter_names():
+    return [parameter.name for parameter in _parameters()]
+
+
+def _images(X):
+    """X checked -> (N, D) uint8 or float32, and the shape of one image."""
+    images = data.check_images(X, "X")
+    shape = np.shape(X)[1:] if np.ndim(X) == 3 else data.image_shape(images)
+    return images, tuple(shape)
+
+
+def _seed(random_state):
+    """An integer seed from None, an integer or a Generator."""
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**32))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**32))
+    if isinstance(random_state, (int, np.integer)) and random_state >= 0:
+        return int(random_state)
+    raise MinivaeError(
+        f"random_state is {random_state!r}; it must be None, a whole number of at least 0, or a "
+        "numpy.random.Generator"
+    )

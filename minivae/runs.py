@@ -1,0 +1,219 @@
+"""Models and run folders: what is saved, and how it is checked on the way back.
+
+    runs/<name>/run.json         the command, settings, versions and the data's fingerprint
+               /checkpoint.npz   everything that training needs to go on, to the bit
+               /model.npz        the trained model, alone
+               /history.csv      one row per epoch, nats per example
+               /*.png            the pictures
+
+A model file is an .npz archive of arrays under their parameter names, which `np.load` opens too.
+"""
+
+import csv
+import io
+import json
+import platform
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from minivae import __version__, files, vae
+from minivae.errors import MinivaeError
+
+RUN_FILE, CHECKPOINT_FILE = "run.json", "checkpoint.npz"
+MODEL_FILE, HISTORY_FILE = "model.npz", "history.csv"
+MODEL_KIND = "model"
+MAX_RUN_FILE = 1 << 20
+MAX_SIDE = 1 << 16
+
+
+class Model(NamedTuple):
+    """A VAE with its numbers: the spec, the flat parameters (P,), and what shape its images have."""
+
+    spec: vae.Spec
+    flat: np.ndarray
+    image_shape: tuple[int, int]
+
+    @property
+    def params(self):
+        return vae.unpack(self.flat, self.spec)
+
+
+# ---- model files -----------------------------------------------------------------------------
+
+
+def save_model(path, model, *, dtype=None):
+    """Write a model file. `dtype` float16 halves it, for models that are shipped to be looked at."""
+    arrays = model.params
+    if dtype is not None:
+        arrays = {name: array.astype(dtype) for name, array in arrays.items()}
+    meta = {
+        "kind": MODEL_KIND,
+        "minivae": __version__,
+        "spec": model.spec._asdict(),
+        "image_shape": list(model.image_shape),
+    }
+    files.write_archive(path, arrays, meta)
+
+
+def load_model(path):
+    """Read a model file, checked whole -> Model in float32 or float64. Raises MinivaeError."""
+    arrays, meta = files.read_archive(path, kind=MODEL_KIND)
+    spec = spec_from_json(meta.get("spec"), path)
+    shape = image_shape_from_json(meta.get("image_shape"), spec, path)
+    return Model(spec, _flatten(arrays, spec, path), shape)
+
+
+def spec_from_json(value, path):
+    """The Spec that a file describes, or MinivaeError naming the file."""
+    if not isinstance(value, dict) or set(value) != set(vae.Spec._fields):
+        raise files.damaged(path, "it describes no model")
+    numbers = [value["free_bits"]]
+    if value["variance"] is not None:
+        numbers.append(value["variance"])
+    hidden = value["hidden"]
+    if not isinstance(hidden, list) or any(type(n) not in (int, float) for n in numbers):
+        raise files.damaged(path, "its model's numbers are not numbers")
+    spec = vae.Spec(**(value | {"hidden": tuple(hidden)}))
+    try:
+        vae.check_spec(spec)
+    except MinivaeError as error:
+        raise files.damaged(path, str(error)) from None
+    return spec
+
+
+def image_shape_from_json(value, spec, path):
+    sides = value if isinstance(value, list) and len(value) == 2 else (0, 0)
+    if any(type(side) is not int or not 1 <= side <= MAX_SIDE for side in sides):
+        raise files.damaged(path, "it names no image shape")
+    if sides[0] * sides[1] != spec.data_dim:
+        raise files.damaged(path, f"images of shape {value} do not have {spec.data_dim} pixels")
+    return tuple(sides)
+
+
+def _flatten(arrays, spec, path):
+    shapes = dict(vae.layout(spec))
+    if {name: a.shape for name, a in arrays.items()} != shapes:
+        raise files.damaged(path, "its arrays are not those of the model that it describes")
+    dtypes = {a.dtype for a in arrays.values()}
+    if len(dtypes) != 1 or not dtypes <= {np.dtype(t) for t in ("f2", "f4", "f8")}:
+        raise files.damaged(path, "its arrays are not of one floating-point type")
+    dtype = np.promote_types(dtypes.pop(), np.float32)
+    return np.concatenate([arrays[name].ravel() for name in shapes]).astype(dtype)
+
+
+# ---- run folders -----------------------------------------------------------------------------
+
+
+def is_run(folder):
+    return (Path(folder) / RUN_FILE).is_file()
+
+
+def is_new(folder):
+    """True where no run has left anything: no folder yet, or an empty one."""
+    return not is_run(folder) and not _holds_files(folder)
+
+
+def claim_folder(name, out=None):
+    """A fresh folder for a run: `out`, or runs/<name>, runs/<name>-2, ... whichever is free."""
+    if out is not None:
+        return _claim_named(files.check_path(out, "--out"))
+    parent = Path("runs")
+    for number in range(1, 10_000):
+        folder = parent / (name if number == 1 else f"{name}-{number}")
+        if _make_folder(folder):
+            return folder
+    raise MinivaeError("runs/ holds 9,999 runs of that name; choose a folder with --out")
+
+
+def _claim_named(folder):
+    if is_run(folder):
+        raise MinivaeError(
+            f"{files.show(folder)} already holds a run; choose another --out, "
+            "or add --resume to go on with it"
+        )
+    if not _make_folder(folder) and _holds_files(folder):
+        raise MinivaeError(f"{files.show(folder)} is not empty and holds no run; choose a new --out")
+    return folder
+
+
+def _holds_files(folder):
+    try:
+        return any(entry.name != ".lock" for entry in folder.iterdir())
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _folder_error(folder, error) from None
+
+
+def _make_folder(folder):
+    """True if the folder is new. mkdir decides, so that two runs never claim the same one."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise _folder_error(folder, error) from None
+    return True
+
+
+def _folder_error(folder, error):
+    reason = error.strerror or type(error).__name__
+    return MinivaeError(
+        f"cannot use {files.show(folder)} as a run folder: {reason}; choose another --out"
+    )
+
+
+def write_run_file(folder, record):
+    """Record what the run is: enough to repeat it. `record` must be plain JSON."""
+    text = json.dumps(record, indent=2, allow_nan=False) + "\n"
+    files.atomic_write(Path(folder) / RUN_FILE, text.encode())
+
+
+def read_run_file(folder):
+    """The record of a run folder, or MinivaeError."""
+    folder = files.check_path(folder, "the run")
+    if not folder.exists():
+        raise MinivaeError(f"{files.show(folder)} does not exist; give a run folder, as runs/mnist")
+    if not is_run(folder):
+        raise MinivaeError(
+            f"{files.show(folder)} is not a run folder (no {RUN_FILE} in it); "
+            "give a folder that `python -m minivae train` made"
+        )
+    path = folder / RUN_FILE
+    with files.reading(path) as (file, size):
+        if size > MAX_RUN_FILE:
+            raise files.damaged(path, "it is far too large")
+        record = json.loads(file.read().decode())
+    if not isinstance(record, dict):
+        raise files.damaged(path, "it is not a JSON object")
+    return record
+
+
+def load_run(folder):
+    """The model of a run folder -> Model. Raises MinivaeError if there is none yet."""
+    read_run_file(folder)
+    path = Path(folder) / MODEL_FILE
+    if not path.exists():
+        raise MinivaeError(
+            f"{files.show(folder)} holds no finished model; finish it with "
+            f"`python -m minivae train --resume --out {files.show(folder)}`"
+        )
+    return load_model(path)
+
+
+def write_history(folder, rows):
+    """history.csv: one row per epoch, all values with their full precision."""
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    files.atomic_write(Path(folder) / HISTORY_FILE, text.getvalue().encode())
+
+
+def versions():
+    """What the numbers of a run depend on."""
+    return {"minivae": __version__, "python": platform.python_version(), "numpy": np.__version__}
