@@ -173,3 +173,15 @@ def run_figures(folder, model, history, test, labels, ops):
         paths.append(folder / f"{name}.png")
         save(fig, paths[-1])
     return paths
+
+
+def notebook_style():
+    """The house style for every figure of a notebook; pictures carry no time or version stamp."""
+    from IPython import get_ipython
+
+    plt.rcParams.update(STYLE)
+    shell = get_ipython()
+    if shell is not None:
+        shell.run_line_magic("matplotlib", "inline")
+        shell.run_line_magic("config", "InlineBackend.print_figure_kwargs = "
+                             "{'bbox_inches': 'tight', 'metadata': {'Software': None}}")

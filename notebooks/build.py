@@ -1,0 +1,180 @@
+"""Builds the notebooks: `python notebooks/build.py` all of them, `... build.py 02 07` some.
+
+The source of a notebook is notebooks/src/NN_name.py, a script that jupytext reads; this executes it
+and writes notebooks/NN_name.ipynb with its outputs, the same bytes each time on one machine.
+A stamp in the notebook's metadata holds a hash of all that its outputs depend on, so that a test
+can tell when one has gone stale, and `--stale` builds only those.
+"""
+
+import argparse
+import ast
+import hashlib
+import os
+import platform
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+SECONDS = 600  # for one cell, on a machine that has other things to do
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+def sources():
+    """The scripts of all notebooks, in order."""
+    return sorted((HERE / "src").glob("[0-9][0-9]_*.py"))
+
+
+def target(source):
+    return HERE / f"{source.stem}.ipynb"
+
+
+# ---- executing -------------------------------------------------------------------------------
+
+
+def execute(source, cells=None):
+    """Run a source from top to bottom -> the executed notebook. Raises on a cell's error.
+
+    `cells`: a function from the notebook to itself, applied before it runs (tests fill in answers).
+    """
+    notebook = jupytext.read(source)
+    if cells is not None:
+        notebook = cells(notebook)
+    with tempfile.TemporaryDirectory() as folder:
+        surroundings = {
+            "MINIVAE_PROGRESS": str(Path(folder) / "progress.json"),  # nobody's own answers
+            "PYTHONHASHSEED": "0",
+        }
+        before = {name: os.environ.get(name) for name in surroundings}
+        os.environ.update(surroundings)
+        try:
+            NotebookClient(
+                notebook,
+                timeout=SECONDS,
+                kernel_name=KERNEL["name"],
+                record_timing=False,
+                coalesce_streams=True,
+                resources={"metadata": {"path": str(HERE)}},
+            ).execute()
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+    return tidy(notebook)
+
+
+def tidy(notebook):
+    """Leave nothing that differs from one run or one machine to the next."""
+    notebook.metadata = {
+        "kernelspec": KERNEL,
+        "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
+    }
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:03d}"
+        tags = cell.metadata.get("tags", [])
+        cell.metadata = {"tags": tags} if tags else {}
+    return notebook
+
+
+# ---- what a notebook depends on --------------------------------------------------------------
+
+
+def fingerprint(source):
+    """SHA-256 of the source, of every minivae module it reaches, and of the requirements."""
+    digest = hashlib.sha256()
+    for path in [source, ROOT / "requirements.txt", *reached_modules(source)]:
+        digest.update(path.relative_to(ROOT).as_posix().encode())
+        digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()
+
+
+def reached_modules(source):
+    """The files of minivae that a script imports, directly or through each other, sorted."""
+    found, waiting = set(), [source]
+    while waiting:
+        for path in _imports(waiting.pop()):
+            if path not in found:
+                found.add(path)
+                waiting.append(path)
+    return sorted(found)
+
+
+def _imports(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] == "minivae":
+                yield from _module_files(name)
+
+
+def _module_files(name):
+    path = ROOT.joinpath(*name.split("."))
+    candidates = [path.with_suffix(".py"), path / "__init__.py", ROOT / "minivae" / "__init__.py"]
+    return [candidate for candidate in candidates if candidate.is_file()]
+
+
+def stamp(source):
+    """What the committed outputs were made from, and on what kind of machine."""
+    return {"sha256": fingerprint(source), "platform": this_platform()}
+
+
+def this_platform():
+    """Where two runs can be expected to agree to the byte."""
+    import numpy as np
+
+    features = np.show_config(mode="dicts")["SIMD Extensions"]
+    packages = " ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "matplotlib"))
+    simd = features.get("found", ["baseline"])[-1]
+    return f"{platform.system()} {platform.machine()} {simd}, {packages}"
+
+
+def is_stale(source):
+    path = target(source)
+    if not path.exists():
+        return True
+    stamped = nbformat.read(path, as_version=4).metadata.get("minivae", {})
+    return stamped.get("sha256") != fingerprint(source)
+
+
+# ---- the command -----------------------------------------------------------------------------
+
+
+def build(source):
+    """Execute one source and write its notebook."""
+    started = time.monotonic()
+    notebook = execute(source)
+    notebook.metadata["minivae"] = stamp(source)
+    nbformat.write(notebook, target(source))
+    size = target(source).stat().st_size / 1000
+    print(f"{target(source).name}: {time.monotonic() - started:.0f} s, {size:.0f} kB", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("numbers", nargs="*", help="which notebooks, as 02 (default all)")
+    parser.add_argument("--stale", action="store_true", help="only those that are out of date")
+    args = parser.parse_args()
+    chosen = [s for s in sources() if not args.numbers or s.stem[:2] in args.numbers]
+    if not chosen:
+        sys.exit(f"no notebook is numbered {' or '.join(args.numbers)}")
+    for source in chosen:
+        if not args.stale or is_stale(source):
+            build(source)
+
+
+if __name__ == "__main__":
+    main()
