@@ -1,0 +1,209 @@
+"""The models with a known answer are checked against brute force and against each other."""
+
+import numpy as np
+import pytest
+from trained import small_vae
+
+from minivae import exact, vae
+from minivae.errors import MinivaeError
+
+
+@pytest.fixture
+def linear():
+    rng = np.random.default_rng(5)
+    model = exact.Linear(rng.standard_normal((2, 5)), rng.standard_normal(5), 0.3)
+    return model, exact.sample_linear(model, 30, rng)
+
+
+# ---- diagnosis ---------------------------------------------------------------------------------
+
+
+def test_the_patients_and_their_symptoms_are_distributions():
+    model = exact.diagnosis()
+    assert np.exp(exact.log_prior(model)).sum() == pytest.approx(1, abs=1e-12)
+    findings = [dict(zip(model.symptoms, bits, strict=True)) for bits in np.ndindex(*[2] * 6)]
+    total = sum(np.exp(exact.log_evidence(model, f)) for f in findings)
+    assert total == pytest.approx(1, abs=1e-12)
+
+
+def test_a_symptom_nobody_looked_at_is_summed_out():
+    model = exact.diagnosis()
+    with_cough = {"fever": 1, "cough": 1}, {"fever": 1, "cough": 0}
+    both = np.logaddexp(*(exact.log_evidence(model, f) for f in with_cough))
+    assert exact.log_evidence(model, {"fever": 1}) == pytest.approx(both, abs=1e-12)
+    assert exact.log_evidence(model, {}) == pytest.approx(0, abs=1e-12)
+
+
+def test_evidence_and_posterior_are_the_frequencies_among_sampled_patients():
+    model = exact.diagnosis()
+    n = 200_000
+    z, x = exact.sample_patients(model, n, np.random.default_rng(0))
+    ill = (x[:, 0] == 1) & (x[:, 1] == 1)
+    p = np.exp(exact.log_evidence(model, {"cough": 1, "fever": 1}))
+    assert ill.mean() == pytest.approx(p, abs=5 * (p / n) ** 0.5)
+    found = exact.disease_probabilities(model, {"cough": 1, "fever": 1})
+    np.testing.assert_allclose(z[ill].mean(axis=0), list(found.values()), atol=5 * ill.sum() ** -0.5)
+
+
+def test_flu_explains_pneumonia_away():
+    model = exact.diagnosis()
+    before = exact.disease_probabilities(model, {"cough": 1, "fever": 1})
+    after = exact.disease_probabilities(model, {"cough": 1, "fever": 1, "flu": 1})
+    assert before["pneumonia"] > 10 * exact.diagnosis().prior[3]
+    assert after["pneumonia"] < before["pneumonia"] / 5
+    assert after["flu"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("findings", [{"coughing": 1}, {"cough": 2}, {"cough": None}])
+def test_a_finding_the_model_cannot_read_is_refused(findings):
+    with pytest.raises(MinivaeError, match=r"cough.*;"):
+        exact.log_joint(exact.diagnosis(), findings)
+
+
+def test_a_q_over_patients_must_be_a_distribution():
+    for q in (np.ones(32), np.full(31, 1 / 31), np.full(32, np.nan)):
+        with pytest.raises(MinivaeError, match="summing to 1"):
+            exact.diagnosis_faces(exact.diagnosis(), {"cough": 1}, q)
+
+
+# ---- linear Gaussian ---------------------------------------------------------------------------
+
+
+def test_linear_evidence_is_the_density_of_one_big_gaussian(linear):
+    model, x = linear
+    C = model.W.T @ model.W + model.variance * np.eye(5)
+    expected = exact.log_normal(x - model.b, C)
+    np.testing.assert_allclose(exact.linear_log_evidence(model, x), expected, rtol=0, atol=1e-12)
+
+
+def test_linear_posterior_is_joint_over_evidence(linear):
+    model, x = linear
+    mean, covariance = exact.linear_posterior(model, x)
+    z = np.random.default_rng(0).standard_normal((7, 30, 2))
+    joint = exact.log_likelihood_linear(model, x, z) + exact.log_normal(z, np.eye(2))
+    expected = joint - exact.linear_log_evidence(model, x)
+    np.testing.assert_allclose(exact.log_normal(z - mean, covariance), expected, rtol=0, atol=1e-11)
+
+
+def test_no_linear_model_nearby_beats_the_closed_form_maximum(linear):
+    _, x = linear
+    best = exact.maximum_likelihood(x, 2)
+    top = exact.linear_log_evidence(best, x).mean()
+    rng = np.random.default_rng(1)
+    for size in (1e-3, 1e-2, 0.1):
+        W = best.W + size * rng.standard_normal(best.W.shape)
+        b = best.b + size * rng.standard_normal(5)
+        other = exact.Linear(W, b, best.variance * np.exp(size * rng.standard_normal()))
+        assert exact.linear_log_evidence(other, x).mean() < top
+    gram = best.W @ best.W.T
+    assert abs(gram[0, 1]) < 1e-10 * gram[0, 0], "a diagonal q needs orthogonal axes"
+
+
+def test_maximum_likelihood_needs_noise_and_fewer_latents_than_pixels(linear):
+    _, x = linear
+    for latent in (0, 5):
+        with pytest.raises(MinivaeError, match="latent"):
+            exact.maximum_likelihood(x, latent)
+    flat_data = np.outer(np.arange(10.0), np.ones(4))
+    with pytest.raises(MinivaeError, match="no maximum"):
+        exact.maximum_likelihood(flat_data, 1)
+
+
+@pytest.mark.parametrize("covariance", [np.diag([1.0, 0.0]), -np.eye(2), np.full((2, 2), np.nan)])
+def test_a_q_with_zero_variance_is_refused(linear, covariance):
+    model, x = linear
+    mean = np.zeros((30, 2))
+    with pytest.raises(MinivaeError, match="covariance"):
+        exact.linear_faces(model, x, mean, covariance)
+    with pytest.raises(MinivaeError, match="covariance"):
+        exact.linear_integrands(model, x, mean, covariance, mean[None])
+
+
+# ---- quadrature --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("latent", [1, 2])
+@pytest.mark.parametrize("variance", [1.0, 0.05, 1e-4])
+def test_quadrature_finds_the_closed_form(latent, variance):
+    """Down to posteriors far narrower than the first grid's step."""
+    spec = vae.Spec(6, (), latent, likelihood="gaussian", variance=variance)
+    rng = np.random.default_rng(latent)
+    params = vae.unpack(vae.init_params(spec, rng, dtype=np.float64), spec)
+    model = exact.as_linear(params, spec)
+    x = exact.sample_linear(model, 4, rng)
+    result = exact.quadrature(params, x, spec)
+    mean, covariance = exact.linear_posterior(model, x)
+    truth = exact.linear_log_evidence(model, x)
+    assert (np.abs(result.log_p - truth) <= result.error + 1e-8).all()
+    assert result.error.max() < 2e-6
+    assert (result.step <= result.sd.min(axis=1)).all()
+    np.testing.assert_allclose(result.mean, mean, atol=1e-6)
+    np.testing.assert_allclose(result.sd, np.tile(np.sqrt(np.diag(covariance)), (4, 1)), rtol=1e-4)
+
+
+def test_the_box_grows_to_where_the_posterior_is():
+    """The prior's tail at |z| = 8 is e^-32, and yet this posterior lies there."""
+    spec = vae.Spec(1, (), 1, likelihood="gaussian", variance=0.1)
+    params = vae.unpack(np.zeros(vae.n_params(spec)), spec)
+    params["out_W"][...] = 1
+    result = exact.quadrature(params, np.array([[8.8], [0.3]]), spec)
+    truth = exact.linear_log_evidence(exact.as_linear(params, spec), np.array([[8.8], [0.3]]))
+    np.testing.assert_allclose(result.log_p, truth, atol=2e-6)
+    assert result.mean[0, 0] == pytest.approx(8)
+    assert result.box[0] > result.box[1]
+    with pytest.raises(MinivaeError, match="reaches beyond"):
+        exact.quadrature(params, np.array([[30.0]]), spec)
+
+
+def test_quadrature_of_a_trained_model_sums_to_one_over_all_images():
+    """sum_x p(x) = 1 over every image there is, for a model of six pixels."""
+    spec = vae.Spec(6, (5,), 2)
+    rng = np.random.default_rng(2)
+    flat = vae.init_params(spec, rng, dtype=np.float64)
+    params = vae.unpack(3 * flat, spec)
+    x = np.array(list(np.ndindex(*[2] * 6)), float)
+    result = exact.quadrature(params, x, spec)
+    assert np.exp(result.log_p).sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_the_pictured_posterior_is_a_density():
+    spec, params, x = small_vae()
+    result = exact.quadrature(params, x[:3], spec)
+    grid = exact.posterior_grid(params, x[:3], spec, result, image=2, points=301, widths=7)
+    cell = np.prod([axis[1] - axis[0] for axis in grid.axes])
+    assert grid.log_density.shape == (301, 301)
+    assert np.exp(grid.log_density).sum() * cell == pytest.approx(1, abs=1e-3)
+
+
+def test_quadrature_says_what_it_cannot_do():
+    rng = np.random.default_rng(0)
+    spec = vae.Spec(4, (3,), 3)
+    params = vae.unpack(vae.init_params(spec, rng), spec)
+    with pytest.raises(MinivaeError, match="3 latents"):
+        exact.quadrature(params, np.ones((1, 4)), spec)
+    spec = vae.Spec(4, (3,), 2)
+    params = vae.unpack(vae.init_params(spec, rng), spec)
+    with pytest.raises(MinivaeError, match="image 1 has pixels between 0 and 1"):
+        exact.quadrature(params, [[0, 1, 0, 1], [0, 0.5, 0, 0]], spec)
+    params["out_b"][...] = np.nan
+    with pytest.raises(MinivaeError, match="not finite"):
+        exact.quadrature(params, np.ones((1, 4)), spec)
+    params["out_b"][...] = 0
+    params["logvar_b"][...] = -np.inf
+    with pytest.raises(MinivaeError, match="variance"):
+        exact.quadrature(params, np.ones((1, 4)), spec)
+
+
+def test_underflow_is_what_the_notebook_says():
+    seen = exact.underflow()
+    assert seen["float32"] == 0.0
+    assert seen["float64"] == pytest.approx(9.8e-237, rel=0.01)
+    assert seen["two images, float64"] == 0.0
+    assert seen["log of two"] == pytest.approx(-2 * 784 * np.log(2))
+
+
+def test_log_sum_exp_takes_any_size():
+    assert exact.log_sum_exp([-1000.0, -1000.0]) == pytest.approx(-1000 + np.log(2))
+    assert exact.log_sum_exp([1000.0, -np.inf]) == 1000
+    assert exact.log_sum_exp([-np.inf, -np.inf]) == -np.inf
+    assert exact.log_sum_exp(np.zeros((2, 3)), axis=1) == pytest.approx([np.log(3)] * 2)
