@@ -135,7 +135,7 @@ def write_archive(path, arrays: dict[str, np.ndarray], meta: dict) -> None:
         if array.dtype.name not in ARCHIVE_DTYPES:
             raise ValueError(f"array {name!r} has dtype {array.dtype}, not one of {ARCHIVE_DTYPES}")
         if not np.isfinite(array).all():
-            raise MinivaeError(f"{show(path)} is not written: {name} holds NaN or infinity")
+            raise _not_finite(path, f"array {name}")
     head = {
         "format": "minivae",
         "format_version": FORMAT_VERSION,
@@ -146,11 +146,15 @@ def write_archive(path, arrays: dict[str, np.ndarray], meta: dict) -> None:
     try:
         text = json.dumps(head, indent=1, sort_keys=True, allow_nan=False)
     except ValueError:
-        message = f"{show(path)} is not written: its description holds NaN or infinity"
-        raise MinivaeError(message) from None
+        raise _not_finite(path, "its description") from None
     members = {"meta.json": text.encode()}
     members |= {f"{name}.npy": _npy_bytes(arrays[name]) for name in sorted(arrays)}
     atomic_write(path, _seal(_zip_bytes(members)))
+
+
+def _not_finite(path, what: str) -> MinivaeError:
+    message = f"{show(path)} is not written: {what} holds NaN or infinity"
+    return MinivaeError(f"{message}; only finite numbers can be saved")
 
 
 def _npy_bytes(array: np.ndarray) -> bytes:
@@ -226,6 +230,8 @@ def read_archive(path, *, kind: str) -> tuple[dict[str, np.ndarray], dict]:
         _check_seal(data, path, kind)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = zip_members(archive, len(data), path)
+            if sum(info.file_size for info in members.values()) > len(data):
+                raise damaged(path, "it announces more data than it holds")
             head = _read_head(archive, members.pop("meta.json"), path, kind)
             if set(members) != {f"{name}.npy" for name in head["arrays"]}:
                 raise damaged(path, "its arrays are not those it lists")

@@ -42,7 +42,8 @@ def main(folder: Path) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, (file, checksum) in FILES.items():
-            if hashlib.sha256(gzip.decompress((folder / file).read_bytes())).hexdigest() != checksum:
+            unzipped = gzip.decompress((folder / file).read_bytes())
+            if hashlib.sha256(unzipped).hexdigest() != checksum:
                 sys.exit(f"{folder / file} is not the original file of MNIST")
             array = io.BytesIO()
             np.save(array, read_idx(folder / file))
