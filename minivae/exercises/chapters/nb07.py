@@ -1,0 +1,3 @@
+"""Notebook 07."""
+
+EXERCISES = ()

@@ -1,0 +1,3 @@
+"""Notebook 08."""
+
+EXERCISES = ()

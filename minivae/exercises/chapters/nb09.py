@@ -1,0 +1,3 @@
+"""Notebook 09."""
+
+EXERCISES = ()

@@ -1,0 +1,3 @@
+"""Notebook 10."""
+
+EXERCISES = ()

@@ -1,0 +1,288 @@
+"""Yours beside expected: type and shape before values, never by broadcasting; and a clue."""
+
+import numpy as np
+
+RTOL, ATOL = 1e-7, 1e-10
+MOST_SHOWN = 12  # entries of an array that are printed whole
+CLEAN = 1e-9  # a ratio or difference is called exact to this
+
+
+def difference(got, expected, names=(), args=()):
+    """None if `got` is right, else lines that say how it is not.
+
+    names: of the parts of a tuple; args: (name, value) pairs, whose sizes may explain a factor.
+    """
+    if isinstance(expected, dict):
+        return _dict_difference(got, expected, args)
+    if isinstance(expected, tuple):
+        return _tuple_difference(got, expected, names, args)
+    return _leaf_difference(got, expected, args)
+
+
+def _tuple_difference(got, expected, names, args):
+    names = names or tuple(f"result {i}" for i in range(len(expected)))
+    listed = ", ".join(names)
+    if not isinstance(got, tuple | list):
+        return f"yours is {kind_of(got)}; expected {len(expected)} results: {listed}"
+    if len(got) != len(expected):
+        return f"yours gives {len(got)} results; expected {len(expected)}: {listed}"
+    return _parts_difference(dict(zip(names, got, strict=True)), names, expected, args)
+
+
+def _dict_difference(got, expected, args):
+    if not isinstance(got, dict):
+        return f"yours is {kind_of(got)}; expected a dict with the keys {', '.join(expected)}"
+    missing = [k for k in expected if k not in got]
+    extra = [str(k) for k in got if k not in expected]
+    if missing or extra:
+        said = [f"missing {', '.join(missing)}"] if missing else []
+        said += [f"unexpected {', '.join(extra)}"] if extra else []
+        return f"the keys differ: {'; '.join(said)}"
+    return _parts_difference(got, tuple(expected), tuple(expected.values()), args)
+
+
+def _parts_difference(got, names, expected, args):
+    """The first wrong part in full; of the others, which are right and which wrong."""
+    wrong = {}
+    for name, value in zip(names, expected, strict=True):
+        text = difference(got[name], value, args=args)
+        if text is not None:
+            wrong[name] = text
+    if not wrong:
+        return None
+    first, text = next(iter(wrong.items()))
+    right = [name for name in names if name not in wrong]
+    lines = [f"{', '.join(right)}: right"] if right else []
+    lines += [f"{first}:", text]
+    if others := list(wrong)[1:]:
+        lines.append(f"{', '.join(others)}: wrong too")
+    return "\n".join(lines)
+
+
+def _leaf_difference(got, expected, args):
+    wrong_type = _type_difference(got, expected)
+    if wrong_type:
+        return wrong_type
+    if isinstance(expected, str | bool | np.bool_):
+        return None if got == expected else f"yours     {got!r}\nexpected  {expected!r}"
+    return _value_difference(np.asarray(got), np.asarray(expected), args)
+
+
+def _type_difference(got, expected):
+    if got is None:
+        return f"yours returns None; expected {kind_of(expected)}: is there a `return`?"
+    if isinstance(expected, str | bool | np.bool_):
+        truth = isinstance(expected, bool | np.bool_)
+        right = isinstance(got, (bool, np.bool_) if truth else str)
+        return None if right else f"yours is {kind_of(got)}; expected {kind_of(expected)}"
+    if np.ndim(expected) == 0:
+        if not isinstance(got, np.ndarray | np.generic | int | float | complex):
+            return f"yours is {kind_of(got)}; expected a single number"
+    elif not isinstance(got, np.ndarray):
+        remedy = ": np.array(...) makes one of it" if isinstance(got, list | tuple) else ""
+        return f"yours is {kind_of(got)}; expected {kind_of(expected)}{remedy}"
+    elif isinstance(got, np.matrix):
+        return f"yours is an np.matrix, whose * is another one; expected {kind_of(expected)}"
+    got, expected = np.asarray(got), np.asarray(expected)
+    if got.shape != expected.shape:
+        clue = _shape_clue(got, expected)
+        return f"yours has shape {got.shape}; expected {expected.shape}{clue}"
+    return _dtype_difference(got, expected)
+
+
+def _shape_clue(got, expected):
+    if got.shape == expected.shape[::-1]:
+        return ": is it transposed?"
+    if expected.ndim and got.ndim == 0:
+        return ": a sum or mean has gone over too many axes"
+    return ""
+
+
+def _dtype_difference(got, expected):
+    if got.dtype == expected.dtype:
+        return None
+    if got.dtype.kind == "c":
+        return "yours is complex; expected real numbers"
+    if got.dtype.kind not in "biuf":
+        return f"yours holds {got.dtype} values; expected {expected.dtype}"
+    whole = {"b": "true or false", "i": "whole numbers", "u": "whole numbers"}
+    a, b = whole.get(got.dtype.kind, "real"), whole.get(expected.dtype.kind, "real")
+    if a != b and expected.ndim:
+        return f"yours holds {got.dtype} values; expected {expected.dtype}"
+    if a == b == "real" and got.dtype.itemsize < expected.dtype.itemsize:
+        return f"yours is {got.dtype}; expected {expected.dtype}: digits are lost on the way"
+    return None
+
+
+def same(a, b):
+    """Whether two results are alike to within rounding: structure, shape, dtype and values."""
+    if isinstance(a, tuple | list):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, dict):
+        return isinstance(b, dict) and list(a) == list(b) and all(same(a[k], b[k]) for k in a)
+    numbers = np.ndarray | np.generic | int | float | complex
+    if not (isinstance(a, numbers) and isinstance(b, numbers)):
+        return type(a) is type(b) and (a is b or not isinstance(a, str) or a == b)
+    a, b = np.asarray(a), np.asarray(b)
+    return a.shape == b.shape and a.dtype.kind == b.dtype.kind and bool(close(a, b).all())
+
+
+def close(got, expected):
+    with np.errstate(all="ignore"):
+        return np.isclose(got, expected, rtol=RTOL, atol=ATOL, equal_nan=True)
+
+
+def _value_difference(got, expected, args):
+    right = close(got, expected)
+    if right.all():
+        return None
+    text = ""
+    shown = got, expected
+    if expected.size > MOST_SHOWN:
+        at = tuple(int(i) for i in np.argwhere(~right)[0])
+        text = f"{(~right).sum()} of {right.size} entries differ; the first at {list(at)}:\n"
+        shown = got[at], expected[at]
+    text += _beside(*shown)
+    found = clue(*map(np.atleast_1d, (got, expected, right)), args)
+    return f"{text}\nwhich is  {found}" if found else text
+
+
+def _beside(got, expected):
+    """Both values, with as many digits as it takes to tell them apart."""
+    for digits in (5, 9, 17):
+        yours, right = show_value(got, digits), show_value(expected, digits)
+        if yours != right:
+            break
+    return f"yours     {yours}\nexpected  {right}"
+
+
+def clue(got, expected, right, args):
+    """The clean pattern in a wrong result, in words, or None."""
+    if np.isnan(got).any():
+        return f"not a number, in {int(np.isnan(got).sum())} of {got.size} entries"
+    if not (np.isfinite(got).all() and np.isfinite(expected).all()):
+        return None
+    if not got.any():
+        return "zero everywhere" if got.size > 1 else None
+    sizes = sizes_of(args)
+    return (
+        _ratio_clue(got, expected, sizes)
+        or _difference_clue(got, expected, sizes)
+        or _place_clue(got, expected, right)
+    )
+
+
+def _ratio_clue(got, expected, sizes):
+    nonzero = expected != 0
+    if not nonzero.any() or got[~nonzero].any():
+        return None
+    ratios = got[nonzero] / expected[nonzero]
+    ratio = ratios.flat[0]
+    if not np.allclose(ratios, ratio, rtol=CLEAN, atol=0):
+        return None
+    words = {
+        -1: "the right size with the wrong sign",
+        2: "exactly twice too large",
+        0.5: "exactly half as large as it should be",
+        -2: "exactly twice too large, with the wrong sign",
+        -0.5: "exactly half as large, with the wrong sign",
+        4: "exactly four times too large",
+        0.25: "exactly a quarter of what it should be",
+    }
+    for n, what in sizes.items():
+        words.setdefault(n, f"exactly {n} times too large; {n} is the number of {what}")
+        words.setdefault(1 / n, f"exactly {n} times too small; {n} is the number of {what}")
+    return _named(ratio, words)
+
+
+def _difference_clue(got, expected, sizes):
+    differences = got - expected
+    shift = differences.flat[0]
+    if not np.allclose(differences, shift, rtol=CLEAN, atol=CLEAN * np.abs(expected).max()):
+        return None
+    log_2pi = np.log(2 * np.pi)
+    amounts = {0.5: "1/2", 1: "1", log_2pi / 2: "log(2 pi)/2", log_2pi: "log(2 pi)"}
+    for n, what in sizes.items():
+        amounts.setdefault(np.log(n), f"log {n}; {n} is the number of {what}")
+    name = _named(abs(shift), amounts)
+    return name and f"too {'large' if shift > 0 else 'small'} by exactly {name}"
+
+
+def _place_clue(got, expected, right):
+    if got.size < 3:
+        return None
+    if np.allclose(np.sort(got, axis=None), np.sort(expected, axis=None), rtol=CLEAN):
+        return "the right numbers in other places"
+    if right.any():
+        return f"right in {int(right.sum())} of {right.size} entries"
+    return None
+
+
+def _named(value, words):
+    for clean, text in words.items():
+        if clean not in (0, 1) and abs(value - clean) <= CLEAN * abs(clean):
+            return text
+    return None
+
+
+def sizes_of(args):
+    """{n: what has n of them} for the axes of the arrays among the arguments."""
+    sizes = {}
+    for name, value in args:
+        if not isinstance(value, np.ndarray):
+            continue
+        axes = {1: ("entries",), 2: ("rows", "columns")}.get(value.ndim)
+        for i, n in enumerate(value.shape):
+            if n > 1:
+                what = f"{axes[i]} of {name}" if axes else f"slices of {name}, axis {i}"
+                sizes.setdefault(n, what)
+    for name, value in args:
+        if isinstance(value, np.ndarray) and value.ndim > 1:
+            sizes.setdefault(value.size, f"entries of {name}")
+    return sizes
+
+
+def kind_of(value):
+    """A value's kind, in words."""
+    if value is None:
+        return "None"
+    if value is Ellipsis:
+        return "`...`"
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    if isinstance(value, bool | np.bool_):
+        return "True or False"
+    if isinstance(value, complex | np.complexfloating):
+        return "a complex number"
+    if isinstance(value, int | float | np.number):
+        return "a single number"
+    if isinstance(value, str):
+        return "a string"
+    if callable(value) and hasattr(value, "__name__"):
+        return f"the function {value.__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def show_value(value, digits=5):
+    """One value, short enough for a line or a small block."""
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}: {_shape(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, np.generic):
+        value = np.asarray(value)
+    if not isinstance(value, np.ndarray):
+        return _short(repr(value))
+    if value.size > 4 * MOST_SHOWN:
+        return f"an array of shape {value.shape}"
+    text = np.array2string(value, precision=digits, separator=", ", max_line_width=85)
+    return text.replace("\n\n", "\n").replace("\n", "\n          ")
+
+
+def _shape(value):
+    return value.shape if isinstance(value, np.ndarray) else _short(repr(value))
+
+
+def _short(text):
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,0 +1,123 @@
+"""Every exercise: its solution passes, its stub is no attempt, each planted mistake is named."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from minivae.exercises.cards import CORRECT, NOT_ATTEMPTED, NOT_YET
+from minivae.exercises.catalogue import exercises
+from minivae.exercises.checker import grade, recognise, same_outcome
+from minivae.exercises.run import copy_args, outcome_of
+
+ALL = list(exercises().values())
+FUNCTIONS = [e for e in ALL if e.cases]
+PLANTED = [(e, m) for e in ALL for m in e.mistakes]
+
+
+def by_id(exercise):
+    return exercise.id
+
+
+def stub_of(exercise):
+    namespace = {"np": np}
+    exec(exercise.stub, namespace)
+    return namespace[exercise.name]
+
+
+def test_there_are_enough():
+    assert len(ALL) >= 32
+    for notebook in range(1, 11):
+        assert sum(e.notebook == f"{notebook:02d}" for e in ALL) >= 3
+    assert len(PLANTED) >= 128
+
+
+@pytest.fixture(autouse=True)
+def _own_progress(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIVAE_PROGRESS", str(tmp_path / "progress.json"))
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=by_id)
+def test_the_solution_is_correct(exercise):
+    verdict = grade(exercise, exercise.reference)
+    assert verdict.status == CORRECT, str(verdict)
+    assert verdict.body == ""  # no warning, nothing printed, no shared memory
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=by_id)
+def test_the_shown_solution_is_what_checks(exercise):
+    """The text of `solution`, run on its own, is a correct answer: it needs nothing unseen."""
+    namespace = {"np": np}
+    exec(exercise.source(), namespace)
+    name = exercise.reference.__name__ if exercise.cases else exercise.name
+    assert grade(exercise, namespace[name]).status == CORRECT
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=by_id)
+def test_the_stub_is_no_attempt(exercise):
+    assert grade(exercise, stub_of(exercise)).status == NOT_ATTEMPTED
+
+
+@pytest.mark.parametrize(
+    ("exercise", "mistake"), PLANTED, ids=[f"{e.id}-{m.name}" for e, m in PLANTED]
+)
+def test_each_mistake_is_rejected_and_named(exercise, mistake):
+    verdict = grade(exercise, mistake.wrong)
+    assert verdict.status == NOT_YET
+    assert verdict.mistake == mistake.name
+
+
+@pytest.mark.parametrize("exercise", FUNCTIONS, ids=by_id)
+def test_mistakes_are_told_apart(exercise):
+    """No two known mistakes, nor the right answer, give the same outcomes on the cases."""
+    cases = exercise.cases()
+    answers = {"right": exercise.reference} | {m.name: m.wrong for m in exercise.mistakes}
+    assert len(answers) == 1 + len(exercise.mistakes), "two mistakes share a name"
+    outcomes = {
+        name: [outcome_of(f, args, exercise.observe) for args in cases]
+        for name, f in answers.items()
+    }
+    for a, b in itertools.combinations(outcomes, 2):
+        assert not all(map(same_outcome, outcomes[a], outcomes[b])), f"{a} and {b} look the same"
+
+
+@pytest.mark.parametrize("exercise", FUNCTIONS, ids=by_id)
+def test_cases_are_the_same_each_time_and_not_changed_by_a_check(exercise):
+    cases = exercise.cases()
+    kept = [copy_args(args) for args in cases]
+    grade(exercise, exercise.reference)
+    for a, b, c in zip(cases, kept, exercise.cases(), strict=True):
+        for x, y, z in zip(a, b, c, strict=True):
+            if isinstance(x, np.ndarray):
+                np.testing.assert_array_equal(x, y)
+                np.testing.assert_array_equal(x, z)
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=by_id)
+def test_three_hints_and_a_sentence_for_each_mistake(exercise):
+    assert len(exercise.hints) == 3
+    assert all(hint.strip() for hint in exercise.hints)
+    assert exercise.mistakes
+    assert all(mistake.says.strip() for mistake in exercise.mistakes)
+
+
+PACKAGED = [e for e in FUNCTIONS if e.package]
+
+
+@pytest.mark.parametrize("exercise", PACKAGED, ids=by_id)
+def test_the_reference_is_the_packages_own_formula(exercise):
+    """What a reader learns to write is what the package runs: neither can drift alone."""
+    from minivae import ops
+
+    own = exercise.package(ops)
+    verdict = grade(exercise, lambda *args: own(*args))
+    assert verdict.status == CORRECT, str(verdict)
+
+
+def test_recognise_needs_every_case_to_match():
+    exercise = exercises()["03.kl"]
+    cases = exercise.cases()
+    wrong = exercise.mistakes[0].wrong
+    mixed = [outcome_of(wrong, cases[0], exercise.observe)]
+    mixed += [outcome_of(exercise.reference, args, exercise.observe) for args in cases[1:]]
+    assert recognise(exercise, cases, mixed) is None
