@@ -53,6 +53,7 @@ def build_parser():
     _add_evaluate(grammar)
     _add_gradcheck(grammar)
     _add_sample(grammar)
+    _add_explore(grammar)
     _add_figures(grammar)
     return parser
 
@@ -183,6 +184,21 @@ def _add_sample(grammar):
                          help="the picture (default RUN/samples-<seed>.png)")
 
 
+def _add_explore(grammar):
+    command = _add(
+        grammar,
+        "explore",
+        explore,
+        "write the latent explorer of a run, a page to play with",
+        """
+        Write one self-contained HTML page: drag a point in the latent plane, and the decoder's
+        picture follows. It opens from disk in any browser and asks nothing of the network.
+        """,
+    )
+    command.add_argument("run", metavar="RUN", help="a run folder, as runs/mnist")
+    command.add_argument("--out", metavar="FILE", help="the page (default RUN/explorer.html)")
+
+
 def _add_figures(grammar):
     _add(
         grammar,
@@ -241,6 +257,13 @@ def sample(args):
 
     report = commands.sample(args.run, count=args.count, seed=args.seed, out=args.out)
     _print(args, report, lambda report: f"{report['count']} images: {report['file']}")
+
+
+def explore(args):
+    from minivae import commands
+
+    report = commands.explore(args.run, out=args.out)
+    _print(args, report, lambda report: f"open it in a browser: {report['file']}")
 
 
 def figures(args):

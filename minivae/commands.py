@@ -276,6 +276,23 @@ def sample(run, *, count, seed, out):
     return {"file": path.as_posix(), "count": count, "seed": seed}
 
 
+def explore(run, *, out):
+    """Write the explorer page of a run -> a report, plain JSON."""
+    from minivae import explorer, ops
+
+    record = runs.read_run_file(run)
+    model = runs.load_run(run)
+    settings = _settings(record, Path(run) / runs.RUN_FILE)
+    dataset = data.load(record.get("data"))
+    if dataset.test.shape[1] != model.spec.data_dim:
+        raise MinivaeError(f"the data of {files.show(run)} are no longer those of its model")
+    path = Path(run) / "explorer.html" if out is None else files.check_path(out, "--out")
+    x = training.test_images(dataset, settings)
+    title = f"{Path(run).name}: a latent space to walk in"
+    explorer.write(path, model, dataset, x, title=title, ops=ops)
+    return {"file": path.as_posix(), "bytes": path.stat().st_size}
+
+
 def _check_count(value, name, *, allow_none=False):
     if value is None and allow_none:
         return

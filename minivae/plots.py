@@ -88,7 +88,7 @@ def curves(history):
     left.legend()
     right.plot(epochs, [row["nll"] for row in history], label="nll: misfit", marker=marker)
     right.plot(epochs, [row["kl"] for row in history], label="kl: code length", marker=marker)
-    right.set(xlabel="epoch", ylabel="nats per image", title="its two parts (train)", ylim=(0, None))
+    right.set(xlabel="epoch", ylabel="nats per image", title="its parts (train)", ylim=(0, None))
     right.legend()
     return fig
 

@@ -1,0 +1,160 @@
+"""The latent explorer: one self-contained HTML page for one model.
+
+The page holds the decoder in 16-bit numbers, the encoded test images as dots, and the script that
+draws both. Nothing is fetched: the page's Content-Security-Policy forbids every request, and only
+this script and this style sheet may run in it. Whatever comes from outside (a run's name, a label)
+enters as escaped text.
+"""
+
+import base64
+import hashlib
+import html
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from minivae import evaluate, files, vae
+from minivae.errors import MinivaeError
+
+PARTS = Path(__file__).parent
+DOTS = 1500  # test images drawn as dots
+TESTS = 16  # codes that the page decodes when it tests itself
+REACH = 3  # the plane and the sliders show -3 to 3 standard deviations of the prior
+HALF_MAX = 65504.0  # the largest number of 16 bits
+
+
+class Coloring(NamedTuple):
+    """One way to colour the dots: names of categories, or None for numbers from low to high."""
+
+    name: str
+    values: np.ndarray  # (N,): indices into names, or numbers
+    names: list[str] | None
+
+
+def by_label(labels, name="label"):
+    """Colour by the categories in `labels` (N,)."""
+    known, index = np.unique(labels, return_inverse=True)
+    return Coloring(name, index, [str(label) for label in known])
+
+
+def write(path, model, dataset, x, *, title, ops):
+    """Write the explorer of `model` to `path`, with the test images of `dataset` as dots.
+
+    x: those images as the model takes them, (N, D). Raises MinivaeError for a model with fewer than
+    two latents, or a path that cannot be written.
+    """
+    files.atomic_write(path, page(model, dataset, x, title=title, ops=ops).encode())
+
+
+def page(model, dataset, x, *, title, ops):
+    """The explorer's HTML, as text; arguments as in `write`."""
+    spec = model.spec
+    if spec.latent_dim < 2:
+        raise MinivaeError(
+            f"this model has {spec.latent_dim} latent; the explorer needs a plane: train with "
+            "--latent 2 or more"
+        )
+    mu, _ = vae.encode(model.params, x[:DOTS], spec, ops)
+    order = np.argsort(-mu.var(axis=0), kind="stable")  # the latents that say most come first
+    names = [f"z{i + 1}" for i in range(spec.latent_dim)]
+    colorings = []
+    if dataset.test_labels is not None:
+        colorings.append(by_label(dataset.test_labels))
+    payload = {
+        "layers": _layers(model),
+        "activation": spec.activation,
+        "likelihood": spec.likelihood,
+        "shape": list(model.image_shape),
+        "reach": REACH,
+        "plane": sorted(int(i) for i in order[:2]),
+        "order": [int(i) for i in order],
+        "names": names,
+        "labels": names,
+        "points": _half(mu),
+        "colors": [_coloring(coloring) for coloring in colorings],
+        "facts": _facts(model, dataset, x, ops),
+        "tests": _test_codes(spec.latent_dim).tolist(),
+    }
+    return _fill(title, payload)
+
+
+def _facts(model, dataset, x, ops):
+    """What the page says of the model, (name, text) pairs; measured now, on the test images."""
+    spec = model.spec
+    sizes = [spec.data_dim, *spec.hidden, spec.latent_dim]
+    terms = evaluate.elbo_terms(model.params, x, spec, rng=np.random.default_rng(0), ops=ops)
+    active = evaluate.active_units(model.params, x, spec, ops=ops)
+    return [
+        ("data", f"{dataset.name}: {dataset.note}"),
+        ("model", f"{'-'.join(map(str, sizes))} and back, {spec.activation}, {spec.likelihood}"),
+        ("parameters", f"{model.flat.size:,}"),
+        ("latents in use", f"{active} of {spec.latent_dim}"),
+        (
+            "test ELBO",
+            f"{terms.elbo:.2f} nats per image = \u2212(nll {terms.nll:.2f} + kl {terms.kl:.2f})",
+        ),
+    ]
+
+
+def _test_codes(latent_dim):
+    """(16, L) fixed codes, rounded so that JSON carries them exactly."""
+    return np.random.default_rng(0).standard_normal((TESTS, latent_dim)).round(3)
+
+
+def _layers(model):
+    names = [f"dec{i}" for i in range(1, len(model.spec.hidden) + 1)] + ["out"]
+    params = model.params
+    return [
+        {
+            "rows": params[f"{name}_W"].shape[0],
+            "columns": params[f"{name}_W"].shape[1],
+            "W": _half(params[f"{name}_W"]),
+            "b": _half(params[f"{name}_b"]),
+        }
+        for name in names
+    ]
+
+
+def _half(array):
+    """Numbers as base64 of little-endian 16-bit floats."""
+    clipped = np.clip(array, -HALF_MAX, HALF_MAX)
+    return base64.b64encode(clipped.astype("<f2").tobytes()).decode()
+
+
+def _coloring(coloring):
+    values = np.asarray(coloring.values)[:DOTS]
+    if coloring.names is not None:
+        return {"name": coloring.name, "values": values.tolist(), "names": coloring.names}
+    rounded = [float(f"{value:.4g}") for value in values]
+    return {
+        "name": coloring.name, "values": rounded, "low": min(rounded), "high": max(rounded),
+        "names": None,
+    }
+
+
+def _fill(title, payload):
+    style = (PARTS / "explorer.css").read_text(encoding="utf-8")
+    script = (PARTS / "explorer.js").read_text(encoding="utf-8")
+    # Inside <script>, only "<" can end the block or open a comment: as \u003c it is plain data.
+    data = json.dumps(payload, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    policy = (
+        f"default-src 'none'; base-uri 'none'; form-action 'none'; "
+        f"script-src 'sha256-{_sha256(script)}'; style-src 'sha256-{_sha256(style)}'"
+    )
+    parts = {
+        "__CSP__": policy,
+        "__TITLE__": html.escape(title),
+        "__STYLE__": style,
+        "__SCRIPT__": script,
+        "__MODEL__": data,
+    }
+    template = (PARTS / "explorer.html").read_text(encoding="utf-8")
+    # One pass over the template, so that nothing inserted is searched for a placeholder.
+    pieces = template.split("__")
+    return "".join(parts.get(f"__{piece}__", piece) for piece in pieces)
+
+
+def _sha256(text):
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

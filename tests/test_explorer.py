@@ -1,0 +1,119 @@
+"""The explorer's page: it decodes as NumPy does, in a real browser, and asks for nothing."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from minivae import data, explorer, ops, runs, vae
+from minivae.errors import MinivaeError
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+SWITCHES = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+HOSTILE = '</script><script>alert(1)</script><b>&"\''
+
+
+def make_model(latent=3, likelihood="bernoulli", activation="tanh"):
+    spec = vae.Spec(48, (20, 10), latent, activation, likelihood)
+    rng = np.random.default_rng(0)
+    flat = vae.init_params(spec, rng, data_mean=np.full(48, 0.4))
+    flat += 0.3 * rng.standard_normal(flat.size).astype(np.float32)
+    return runs.Model(spec, flat, (6, 8))
+
+
+def make_dataset(label="a"):
+    rng = np.random.default_rng(1)
+    images = rng.random((40, 48), dtype=np.float32)
+    labels = np.array([label, "b"] * 20)
+    return data.Dataset(HOSTILE, images, images, None, labels, (6, 8), "forty small pictures")
+
+
+def make_page(model, title="a model", label="a"):
+    dataset = make_dataset(label)
+    return explorer.page(model, dataset, dataset.test, title=title, ops=ops)
+
+
+def payload_of(page):
+    text = re.search(r'<script type="application/json" id="model">(.*?)</script>', page, re.S)[1]
+    return json.loads(text)
+
+
+def test_a_name_from_outside_stays_text():
+    page = make_page(make_model(), title=HOSTILE, label=HOSTILE)
+    assert page.count("<script") == 2
+    assert page.count("</script>") == 2
+    assert "<b>" not in page
+    assert payload_of(page)["colors"][0]["names"] == sorted([HOSTILE, "b"])
+
+
+def test_a_title_that_looks_like_a_placeholder_is_not_one():
+    assert "<title>__MODEL__ __CSP__</title>" in make_page(make_model(), title="__MODEL__ __CSP__")
+
+
+def test_the_policy_forbids_every_request():
+    page = make_page(make_model())
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"""(src|href)\s*=|url\(|@import|fetch\(|https?:""", page)
+
+
+def test_the_page_of_a_large_default_model_stays_below_a_megabyte():
+    spec = vae.Spec(784, (200, 200), 10)
+    model = runs.Model(spec, np.zeros(vae.n_params(spec), np.float32), (28, 28))
+    images = np.zeros((2000, 784), np.float32)
+    dataset = data.Dataset("x", images, images, None, np.arange(2000) % 10, (28, 28), "black")
+    assert len(explorer.page(model, dataset, images, title="large", ops=ops)) < 1_000_000
+
+
+def test_one_latent_is_refused():
+    with pytest.raises(MinivaeError, match="needs a plane"):
+        make_page(make_model(latent=1))
+
+
+def test_an_unwritable_path_is_refused(tmp_path):
+    dataset = make_dataset()
+    with pytest.raises(MinivaeError, match="cannot write"):
+        explorer.write(tmp_path / "none" / "x.html", make_model(), dataset, dataset.test,
+                       title="x", ops=ops)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize(
+    ("likelihood", "activation", "latent"),
+    [("bernoulli", "tanh", 2), ("gaussian", "relu", 5)],
+)
+def test_a_browser_decodes_as_numpy_does(tmp_path, likelihood, activation, latent):
+    model = make_model(latent, likelihood, activation)
+    file = tmp_path / "explorer.html"
+    file.write_text(make_page(model, title=HOSTILE), encoding="utf-8")
+    report = run_in_browser(file, tmp_path)
+    codes = np.array(payload_of(file.read_text(encoding="utf-8"))["tests"], np.float32)
+    expected = vae.mean_image(model.params, codes, model.spec)
+    assert len(codes) >= 16
+    assert np.abs(np.array(report["decoded"]) - expected).max() < 0.01
+    assert report["drag"]
+    assert report["keys"]
+    assert report["slider"]
+    np.testing.assert_allclose(report["draggedTo"], [2.4, 1.8], atol=0.02)
+    assert report["errors"] == []
+    assert report["requests"] == 0
+    assert report["unlabelled"] == 0
+    assert not report["wide"]
+
+
+def run_in_browser(file, tmp_path):
+    command = [
+        CHROMIUM, *SWITCHES, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=390,844",
+        "--virtual-time-budget=3000", "--dump-dom", f"{file.as_uri()}#selftest",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert "CONSOLE" not in done.stderr
+    return json.loads(re.search(r'<pre id="report">(.*?)</pre>', done.stdout, re.S)[1])
