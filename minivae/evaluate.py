@@ -6,6 +6,7 @@ depend on how the work was cut into pieces. Values are nats.     [notebook 09]
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from minivae.errors import MinivaeError
 
 ROWS = 512  # decoder rows at a time: large enough for a fast product, small enough for a cache
 ENCODER_ROWS = 1000
+PIECES_IN_FLIGHT = 64
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, section 5.1
 
 
@@ -156,18 +158,20 @@ def log_likelihood(
     def finish(rows):
         batch = x[rows]
         mu, logvar = vae.encode(params, batch, spec, ops) if q is None else (q[0][rows], q[1][rows])
-        vae.check_q(mu, logvar)
+        vae.check_q(mu, logvar, first=rows.start)
         streams = [noise(i) for i in range(rows.start, rows.stop)]
         blocks = _log_weights(params, batch, mu, logvar, samples, streams, spec, ops)
         for array, values in zip(result, _log_mean_exp(blocks, samples), strict=True):
             array[rows] = values
         return rows.stop
 
+    pieces = _slices(len(x), max(1, ROWS // samples))
     pool = ThreadPoolExecutor(threads)
     try:
-        for done in pool.map(finish, _slices(len(x), max(1, ROWS // samples))):
-            if progress is not None:
-                progress(done, len(x))
+        while some := list(islice(pieces, PIECES_IN_FLIGHT)):
+            for done in pool.map(finish, some):
+                if progress is not None:
+                    progress(done, len(x))
     finally:
         pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, finish no more images
     _check_finite(result.log_p, "log p(x)")
@@ -349,6 +353,45 @@ def _nll(params, x, mu, logvar, eps, spec, ops):
     out = vae.decode(params, z.reshape(-1, spec.latent_dim), spec, ops)
     nll, _ = vae.nll_forward(params, out.reshape(*z.shape[:2], -1), x, spec, ops)
     return nll.astype(np.float64)
+
+
+# ---- the bounds, one above the other ------------------------------------------------------------
+
+
+class Bounds(NamedTuple):
+    """Mean IW-ELBO_K of a set for each K, nats, and the Monte Carlo standard error of each."""
+
+    samples: tuple[int, ...]
+    bound: np.ndarray
+    stderr: np.ndarray
+
+
+def importance_bounds(
+    params, x, spec, *, rng, samples=(1, 2, 5, 10, 50), draws=1000, ops=numpy_ops
+):
+    """IW-ELBO_K = E log (1/K sum_k w_k) for several K, from the same draws: x (N, D) -> Bounds.
+
+    [notebook 09, eq. 3; Burda et al. 2016, theorem 1]  In expectation ELBO = IW-ELBO_1 <=
+    IW-ELBO_2 <= ... <= log p(x). The `draws` log weights of an image are cut into groups of K.
+    """
+    for K in samples:
+        check_samples(K)
+        if K > draws // 2:
+            raise MinivaeError(f"samples holds {K}; two groups of it need draws={2 * K} or more")
+    x = vae.check_observed(x, spec, params["mu_b"].dtype)
+    mu, logvar = vae.encode(params, x, spec, ops)
+    vae.check_q(mu, logvar)
+    noise = _noise_streams(rng)
+    streams = [noise(i) for i in range(len(x))]
+    log_w = np.concatenate(list(_log_weights(params, x, mu, logvar, draws, streams, spec, ops)))
+    _check_finite(log_w.sum(axis=0), "log p(x, z) / q(z|x)")
+    bound, stderr = [], []
+    for K in samples:
+        groups = log_w[: draws // K * K].reshape(-1, K, len(x))
+        each = _log_mean_exp([groups.swapaxes(0, 1)], K)[0]  # (groups, N)
+        bound.append(each.mean())
+        stderr.append(each.mean(axis=1).std(ddof=1) / len(each) ** 0.5)
+    return Bounds(tuple(samples), np.array(bound), np.array(stderr))
 
 
 # ---- small pieces ------------------------------------------------------------------------------

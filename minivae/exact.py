@@ -639,8 +639,8 @@ def _divide(params, x, spec, cells, extra):
     step = cells.step / 2
     if len(children) > MOST_CELLS or step < SMALLEST_STEP:
         raise MinivaeError(
-            f"a posterior is not resolved by {len(children)} cells of width {step:.2g}; the model's "
-            "decoder varies too fast for quadrature"
+            f"a posterior is not resolved by {len(children)} cells of width {step:.2g}; the "
+            "model's decoder varies too fast for quadrature"
         )
     z = (children + 0.5) * step - cells.box
     return _Cells(children, step, cells.box, _log_joint(params, z, x, spec))

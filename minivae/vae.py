@@ -190,15 +190,18 @@ def check_observed(x, spec, dtype):
     return x
 
 
-def check_q(mu, logvar):
-    """Raise MinivaeError unless N(mu, diag exp(logvar)), (B, L) each, is a density."""
+def check_q(mu, logvar, first=0):
+    """Raise MinivaeError unless N(mu, diag exp(logvar)), (B, L) each, is a density.
+
+    `first`: the number of the first image, for the message.
+    """
     with np.errstate(over="ignore"):
         sigma = np.exp(np.asarray(logvar) / 2)
     good = (np.isfinite(mu) & np.isfinite(sigma) & (sigma > 0)).all(axis=-1)
     if not good.all():
         i = int(np.flatnonzero(~good)[0])
         raise MinivaeError(
-            f"q of image {i} has a mean up to {np.abs(mu[i]).max():.3g} and a log variance from "
+            f"q of image {first + i} has a mean up to {np.abs(mu[i]).max():.3g} and a log variance from "
             f"{np.min(logvar[i]):.3g} to {np.max(logvar[i]):.3g}; its mean must be finite, its "
             "variance finite and above 0"
         )

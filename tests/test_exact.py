@@ -42,7 +42,8 @@ def test_evidence_and_posterior_are_the_frequencies_among_sampled_patients():
     p = np.exp(exact.log_evidence(model, {"cough": 1, "fever": 1}))
     assert ill.mean() == pytest.approx(p, abs=5 * (p / n) ** 0.5)
     found = exact.disease_probabilities(model, {"cough": 1, "fever": 1})
-    np.testing.assert_allclose(z[ill].mean(axis=0), list(found.values()), atol=5 * ill.sum() ** -0.5)
+    bar = 5 * ill.sum() ** -0.5
+    np.testing.assert_allclose(z[ill].mean(axis=0), list(found.values()), atol=bar)
 
 
 def test_flu_explains_pneumonia_away():

@@ -1,0 +1,291 @@
+"""Estimates of log p(x) against exact values, and the numbers a test set is summed up in."""
+
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+from trained import small_vae
+
+from minivae import evaluate, exact, ops, vae
+from minivae.errors import MinivaeError
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """spec, params, x, its quadrature."""
+    spec, params, x = small_vae()
+    return spec, params, x, exact.quadrature(params, x, spec)
+
+
+def likelihood(params, x, spec, *, samples, seed=0, **options):
+    rng = np.random.default_rng(seed)
+    return evaluate.log_likelihood(params, x, spec, samples=samples, rng=rng, **options)
+
+
+def test_it_agrees_with_quadrature_image_by_image(trained):
+    """Within three Monte Carlo standard errors plus the 1/K bias; the errors are true to size."""
+    spec, params, x, truth = trained
+    estimate = likelihood(params, x, spec, samples=2000)
+    bias = estimate.mc_stderr**2 / 2
+    difference = estimate.log_p - truth.log_p
+    assert abs(difference.mean()) < 3 * estimate.stderr_mc + bias.mean()
+    score = (difference + bias) / estimate.mc_stderr
+    assert 0.7 < np.sqrt((score**2).mean()) < 1.4
+
+
+def test_the_standard_error_is_the_scatter_over_repetitions(trained):
+    spec, params, x, _ = trained
+    runs = [likelihood(params, x[:8], spec, samples=200, seed=seed) for seed in range(60)]
+    scatter = np.std([run.log_p for run in runs], axis=0, ddof=1)
+    claimed = np.sqrt(np.mean([run.mc_stderr**2 for run in runs], axis=0))
+    np.testing.assert_allclose(claimed, scatter, rtol=0.35)
+    of_mean = np.std([run.mean for run in runs], ddof=1)
+    assert np.mean([run.stderr_mc for run in runs]) == pytest.approx(of_mean, rel=0.35)
+
+
+def test_streaming_is_the_plain_formula(trained):
+    spec, params, x, _ = trained
+    blocks = list(
+        evaluate._log_weights(
+            params,
+            x[:3],
+            *vae.encode(params, x[:3], spec),
+            700,
+            [np.random.default_rng(i) for i in range(3)],
+            spec,
+            ops,
+        )
+    )
+    assert len(blocks) > 1
+    w = np.exp(np.concatenate(blocks))
+    log_p, stderr, ess = evaluate._log_mean_exp(blocks, 700)
+    np.testing.assert_allclose(log_p, np.log(w.mean(axis=0)), rtol=1e-12)
+    np.testing.assert_allclose(stderr, w.std(axis=0, ddof=1) / 700**0.5 / w.mean(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(ess, w.sum(axis=0) ** 2 / (w * w).sum(axis=0), rtol=1e-12)
+
+
+def test_weights_far_below_the_smallest_float_are_summed_in_logs():
+    rng = np.random.default_rng(0)
+    log_w = rng.standard_normal((40, 2))
+    far = evaluate._log_mean_exp(iter([log_w[:7] - 2000, log_w[7:] - 2000]), 40)
+    near = evaluate._log_mean_exp([log_w], 40)
+    np.testing.assert_allclose(far[0] + 2000, near[0], rtol=0, atol=1e-10)
+    np.testing.assert_allclose(far[1:], near[1:], rtol=1e-9)
+
+
+def test_an_images_estimate_does_not_depend_on_its_company(trained, monkeypatch):
+    """Not on the number of images, the size of the pieces, or the threads."""
+    spec, params, x, _ = trained
+    whole = likelihood(params, x[:20], spec, samples=30)
+    np.testing.assert_allclose(likelihood(params, x[:4], spec, samples=30).log_p, whole.log_p[:4])
+    threaded = likelihood(params, x[:20], spec, samples=30, threads=3)
+    np.testing.assert_array_equal(threaded.log_p, whole.log_p)
+    monkeypatch.setattr(evaluate, "ROWS", 25)
+    np.testing.assert_allclose(likelihood(params, x[:20], spec, samples=30).log_p, whole.log_p)
+
+
+def test_with_the_exact_posterior_as_q_there_is_no_monte_carlo_error():
+    rng = np.random.default_rng(0)
+    spec = vae.Spec(4, (), 1, likelihood="gaussian", variance=0.5)
+    params = vae.unpack(vae.init_params(spec, rng, dtype=np.float64), spec)
+    x = rng.standard_normal((5, 4))
+    model = exact.as_linear(params, spec)
+    mean, covariance = exact.linear_posterior(model, x)
+    q = mean, np.full((5, 1), np.log(covariance[0, 0]))
+    estimate = likelihood(params, x, spec, samples=50, q=q)
+    np.testing.assert_allclose(estimate.log_p, exact.linear_log_evidence(model, x), atol=1e-12)
+    np.testing.assert_allclose(estimate.ess, 50)
+    assert estimate.stderr_mc < 1e-8
+    assert estimate.stderr_images > 0.01
+
+
+def test_memory_depends_on_neither_images_nor_samples(trained):
+    spec, params, x, _ = trained
+    many = np.tile(x, (10, 1))
+
+    def peak(x, samples):
+        tracemalloc.start()
+        likelihood(params, x, spec, samples=samples)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    small = peak(x, 600)
+    assert peak(x, 2400) < 1.1 * small
+    assert peak(many, 600) < 1.2 * small
+
+
+def test_evaluate_reports_plain_numbers(trained):
+    spec, params, x, truth = trained
+    report = evaluate.evaluate(params, x, spec, samples=300, seed=4)
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    assert report == evaluate.evaluate(params, x, spec, samples=300, seed=4)
+    assert report["elbo"] == pytest.approx(-(report["nll"] + report["kl"]))
+    assert report["log_likelihood"] == pytest.approx(truth.log_p.mean(), abs=0.1)
+    assert report["elbo"] < report["log_likelihood"]
+    assert report["active_units"] == 2
+    assert 1 <= report["ess"] <= 300
+    one = evaluate.evaluate(params, x[:1], spec, samples=1)
+    assert one["stderr_images"] is None
+    assert one["stderr_mc"] is None
+
+
+def test_elbo_terms_leave_free_bits_out_and_weigh_a_short_last_batch(trained, monkeypatch):
+    spec, params, x, _ = trained
+    monkeypatch.setattr(evaluate, "ENCODER_ROWS", 25)  # 60 images: 25, 25, 10
+    terms = evaluate.elbo_terms(
+        params, x, spec._replace(free_bits=3.0), rng=np.random.default_rng(0)
+    )
+    eps = np.random.default_rng(0).standard_normal((60, 2))
+    plain = vae.elbo(params, x, eps, spec)
+    np.testing.assert_allclose(terms, plain, rtol=1e-12)
+    assert terms.loss == -terms.elbo
+
+
+def test_active_units_are_those_whose_mean_moves(trained):
+    _, _, x, _ = trained
+    spec = vae.Spec(20, (), 3)
+    params = vae.unpack(np.zeros(vae.n_params(spec)), spec)
+    params["mu_W"][:, 0] = 1.0
+    params["mu_W"][0, 1] = 0.01
+    params["mu_b"][2] = 5.0
+    activity = evaluate.latent_activity(params, x, spec)
+    np.testing.assert_allclose(activity, (x @ params["mu_W"]).var(axis=0), atol=1e-12)
+    assert evaluate.active_units(params, x, spec) == 1
+
+
+# ---- gaps --------------------------------------------------------------------------------------
+
+
+def test_the_gaps_of_a_trained_model_add_up_and_have_signs(trained):
+    spec, params, x, truth = trained
+    rng = np.random.default_rng(0)
+    gaps = evaluate.gaps(
+        params, x[:20], spec, rng=rng, steps=400, log_p=truth.log_p[:20], score_noise=1000
+    )
+    np.testing.assert_allclose(gaps.approximation + gaps.amortization, gaps.total, rtol=1e-12)
+    np.testing.assert_allclose(gaps.log_p - gaps.elbo_encoder, gaps.total, rtol=1e-9)
+    assert (gaps.amortization > -4 * gaps.mc_stderr - 5e-3).all()
+    assert (gaps.approximation > -0.05).all()
+    assert gaps.amortization.mean() > 0.05
+    faces = exact.vae_faces(params, x[:20], spec, truth_of(truth, 20))
+    assert gaps.elbo_encoder.mean() == pytest.approx(faces.evidence.mean(), abs=0.05)
+    by_sampling = evaluate.gaps(params, x[:20], spec, rng=rng, steps=400, samples=2000)
+    np.testing.assert_allclose(by_sampling.log_p, truth.log_p[:20], atol=0.15)
+
+
+def truth_of(result, n):
+    return exact.Quadrature(*(column[:n] for column in result))
+
+
+def test_the_best_q_of_a_linear_model_is_known():
+    """With orthogonal axes it is the posterior, so the whole gap is amortization."""
+    rng = np.random.default_rng(1)
+    spec = vae.Spec(4, (), 2, likelihood="gaussian", variance=0.4)
+    params = vae.unpack(vae.init_params(spec, rng, dtype=np.float64), spec)
+    params["out_W"][...] = [[1.5, 0, 1, 0], [0, 0.7, 0, -0.7]]
+    x = exact.sample_linear(exact.as_linear(params, spec), 6, rng)
+    mean, covariance = exact.linear_posterior(exact.as_linear(params, spec), x)
+    q = vae.encode(params, x, spec)
+    mu, logvar = evaluate.best_q(params, x, *q, spec, rng=rng, steps=800)
+    np.testing.assert_allclose(mu, mean, atol=0.02)
+    np.testing.assert_allclose(logvar, np.tile(np.log(np.diag(covariance)), (6, 1)), atol=0.1)
+    gaps = evaluate.gaps(params, x, spec, rng=rng, steps=800)
+    np.testing.assert_allclose(gaps.approximation, 0, atol=0.1)
+    assert gaps.amortization.min() > 0.2
+
+
+@pytest.mark.parametrize("spec", [vae.Spec(6, (5, 4), 2), vae.Spec(6, (5,), 2, "relu", "gaussian")])
+def test_the_gradient_for_q_is_that_of_the_elbo(spec):
+    """Against central differences of nll + kl, each image on its own."""
+    rng = np.random.default_rng(0)
+    params = vae.unpack(vae.init_params(spec, rng, dtype=np.float64), spec)
+    x = np.round(rng.random((3, 6)))
+    q = rng.standard_normal((2, 3, 2))
+    eps = rng.standard_normal((4, 3, 2))
+
+    def loss(q):
+        nll = evaluate._nll(params, x, *q, eps, spec, ops).mean(axis=0)
+        return (nll + ops.gaussian_kl_forward(*q)[0].sum(axis=1)).sum()
+
+    numeric = np.empty_like(q)
+    for i in np.ndindex(q.shape):
+        h = np.zeros_like(q)
+        h[i] = 1e-5
+        numeric[i] = (loss(q + h) - loss(q - h)) / 2e-5
+    by_hand = np.stack(evaluate._q_grads(params, x, *q, eps, spec, ops))
+    np.testing.assert_allclose(by_hand, numeric, rtol=0, atol=1e-7 * np.abs(numeric).max())
+
+
+# ---- bad input ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("samples", [0, -1, 2.5, True, "many", None])
+def test_a_number_of_samples_that_is_none_is_refused(trained, samples):
+    spec, params, x, _ = trained
+    with pytest.raises(MinivaeError, match="samples is"):
+        likelihood(params, x, spec, samples=samples)
+
+
+def test_images_are_checked(trained):
+    spec, params, x, _ = trained
+    grey = x.copy()
+    grey[7, 3] = 0.5
+    with pytest.raises(MinivaeError, match=r"image 7 has pixels between 0 and 1.*binarize"):
+        evaluate.evaluate(params, grey, spec, samples=5)
+    wrong = (x[:, :5], "takes"), (x[:0], "empty"), (x * np.nan, "NaN"), (x * 3, "0 to 1")
+    for bad, says in wrong:
+        with pytest.raises(MinivaeError, match=says):
+            likelihood(params, bad, spec, samples=5)
+
+
+@pytest.mark.parametrize("logvar", [-np.inf, -5000.0, np.inf, np.nan])
+def test_a_q_that_is_no_density_is_refused(trained, logvar):
+    spec, params, x, _ = trained
+    mu, other = np.zeros((2, len(x), 2))
+    other[3] = logvar
+    with pytest.raises(MinivaeError, match=r"image 3 .*variance"):
+        likelihood(params, x, spec, samples=600, q=(mu, other))
+
+
+def test_a_decoder_full_of_nan_is_an_error_and_not_a_result(trained):
+    spec, params, x, _ = trained
+    broken = {name: array.copy() for name, array in params.items()}
+    broken["out_b"][0] = np.nan
+    with pytest.raises(MinivaeError, match="not a finite number"):
+        likelihood(broken, x, spec, samples=5)
+    with pytest.raises(MinivaeError, match="not a finite number"):
+        evaluate.elbo_terms(broken, x, spec, rng=np.random.default_rng(0))
+
+
+def test_bounds_need_two_groups_for_an_error_bar(trained):
+    spec, params, x, _ = trained
+    rng = np.random.default_rng(0)
+    with pytest.raises(MinivaeError, match="two groups"):
+        evaluate.importance_bounds(params, x, spec, rng=rng, samples=(1, 60), draws=100)
+
+
+def test_log_p_given_for_the_gaps_must_be_one_for_each_image(trained):
+    spec, params, x, _ = trained
+    rng = np.random.default_rng(0)
+    with pytest.raises(MinivaeError, match="one per image"):
+        evaluate.gaps(params, x[:3], spec, rng=rng, steps=1, log_p=[1.0])
+
+
+def test_after_an_interrupt_no_further_image_is_begun(trained):
+    spec, params, x, _ = trained
+    begun = []
+
+    class Counting:
+        def __getattr__(self, name):
+            if name == "reparam_forward":
+                begun.append(1)
+            return getattr(ops, name)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        likelihood(params, x, spec, samples=2000, ops=Counting(), progress=stop)
+    assert len(begun) < len(x) * 4 / 2
