@@ -1,0 +1,93 @@
+"""The same VAE as pure JAX functions of a dict of arrays: what `bridge.to_jax` gives.
+
+The signatures are those of `vae.py`, the parameters have its names and shapes; there is no
+gradient here, for `jax.grad` makes it. Shapes: B batch, D data, L latent, K importance samples.
+Values are nats per example. Results are traced, so inputs are checked by shape alone; the pixels
+of a Bernoulli lie in 0 to 1.
+"""
+
+from math import log, pi
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import logsumexp
+
+from minivae.errors import MinivaeError
+from minivae.vae import OUT_LOGVAR_FLOOR, Terms
+
+ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+
+
+def encode(params, x, spec):
+    """The parameters of q(z|x): x (B, D) -> mu, logvar (B, L)."""
+    h = _hidden("enc", params, x, spec)
+    return _dense("mu", params, h), _dense("logvar", params, h)
+
+
+def decode(params, z, spec):
+    """The parameters of p(x|z): z (..., L) -> Bernoulli logits, or Gaussian means, (..., D)."""
+    return _dense("out", params, _hidden("dec", params, z, spec))
+
+
+def elbo(params, x, eps, spec, *, beta=1.0):
+    """The terms of `vae.elbo`: x (B, D), eps (B, L) -> Terms. Differentiate its `loss`.
+
+    Raises MinivaeError if x or eps has another shape.
+    """
+    _check_shapes(x, eps, (len(x), spec.latent_dim), spec)
+    mu, logvar = encode(params, x, spec)
+    sigma = jnp.exp(logvar / 2)  # logvar = log sigma^2
+    nll = _nll(params, decode(params, mu + sigma * eps, spec), x, spec).mean()
+    kl = ((mu**2 + sigma**2 - logvar - 1) / 2).mean(axis=0)  # (L,), KL(N(mu, sigma^2) || N(0, 1))
+    paid = jnp.where(kl > spec.free_bits, kl, spec.free_bits)
+    return Terms(nll + beta * paid.sum(), -(nll + kl.sum()), nll, kl.sum())
+
+
+def iwae(params, x, eps, spec):
+    """The terms of `vae.iwae`: x (B, D), eps (K, B, L) -> Terms. Differentiate its `loss`."""
+    _check_shapes(x, eps, (len(eps), len(x), spec.latent_dim), spec)
+    mu, logvar = encode(params, x, spec)
+    z = mu + jnp.exp(logvar / 2) * eps
+    nll = _nll(params, decode(params, z, spec), x, spec)  # (K, B)
+    kl = _log_normal(z, mu, logvar) - _log_normal(z, 0.0, 0.0)  # (K, B), sampled: log q - log p
+    bound = (logsumexp(-nll - kl, axis=0) - log(len(eps))).mean()
+    nll, kl = nll.mean(), kl.mean()
+    return Terms(-bound, -(nll + kl), nll, kl)
+
+
+def clamp_variance(params, spec):
+    """params with the learned variance at or above its floor: after every optimiser step."""
+    if not spec.learns_variance:
+        return params
+    return params | {"out_logvar": jnp.maximum(params["out_logvar"], OUT_LOGVAR_FLOOR)}
+
+
+def _hidden(side, params, h, spec):
+    for i in range(1, len(spec.hidden) + 1):
+        h = ACTIVATIONS[spec.activation](_dense(f"{side}{i}", params, h))
+    return h
+
+
+def _dense(name, params, h):
+    return h @ params[f"{name}_W"] + params[f"{name}_b"]
+
+
+def _nll(params, out, x, spec):
+    """-log p(x|z): out (..., B, D), x (B, D) -> (..., B)."""
+    if spec.likelihood == "bernoulli":
+        return (jax.nn.softplus(out) - x * out).sum(axis=-1)
+    logvar = params["out_logvar"] if spec.learns_variance else log(spec.variance)
+    return -_log_normal(x, out, logvar)
+
+
+def _log_normal(x, mean, logvar):
+    """log N(x; mean, exp(logvar)), summed over the last axis."""
+    squares = (x - mean) ** 2 * jnp.exp(-logvar)
+    return -(squares + logvar + log(2 * pi)).sum(axis=-1) / 2
+
+
+def _check_shapes(x, eps, eps_shape, spec):
+    if x.shape[1:] != (spec.data_dim,):
+        raise MinivaeError(f"x has shape {x.shape}; this model takes (B, {spec.data_dim})")
+    if eps.shape != eps_shape:
+        raise MinivaeError(f"eps has shape {eps.shape}; it must be {eps_shape}")

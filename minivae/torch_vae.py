@@ -1,0 +1,146 @@
+"""The same VAE as an ordinary PyTorch module: what `bridge.to_torch` gives.
+
+Nothing here is shared with `ops.py`: distances and densities come from `torch.distributions`
+and `torch.nn.functional`, gradients from autograd. So it is a way out, and a witness.
+Shapes: B batch, D data, L latent, K importance samples. Values are nats per example.
+"""
+
+from math import log
+
+import torch
+from torch import nn
+from torch.distributions import Normal, kl_divergence
+from torch.nn import functional as F
+
+from minivae.errors import MinivaeError
+from minivae.vae import OUT_LOGVAR_FLOOR, Terms, layout
+
+ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu}
+
+
+def tensors(params):
+    """Arrays by minivae's names, copied, as a state_dict: enc1_W (I, O) -> enc1.weight (O, I)."""
+    state = {}
+    for name, array in params.items():
+        layer, _, part = name.rpartition("_")
+        if part == "W":
+            state[f"{layer}.weight"] = torch.tensor(array.T)
+        elif part == "b":
+            state[f"{layer}.bias"] = torch.tensor(array)
+        else:
+            state[name] = torch.tensor(array)
+    return state
+
+
+def arrays(state):
+    """The way back: a state_dict's tensors, on any device, as arrays by minivae's names.
+
+    The arrays may share the tensors' memory. A name that `tensors` does not make stays as it is.
+    """
+    params = {}
+    for name, tensor in state.items():
+        array = tensor.detach().cpu().numpy()
+        if name.endswith(".weight"):
+            params[name.removesuffix(".weight") + "_W"] = array.T
+        elif name.endswith(".bias"):
+            params[name.removesuffix(".bias") + "_b"] = array
+        else:
+            params[name] = array
+    return params
+
+
+class TorchVAE(nn.Module):
+    """Linear layers under minivae's names: enc1, ..., mu, logvar, dec1, ..., out (and out_logvar).
+
+    Inputs are tensors of the module's dtype and device; the pixels of a Bernoulli lie in 0 to 1.
+    """
+
+    def __init__(self, model):
+        """model: a `runs.Model`, copied."""
+        super().__init__()
+        self.spec, self.image_shape = model.spec, model.image_shape
+        for name, shape in layout(self.spec):
+            if name.endswith("_W"):  # "meta": no memory, and no draw from PyTorch's generator
+                self.add_module(name.removesuffix("_W"), nn.Linear(*shape, device="meta"))
+        if self.spec.learns_variance:
+            self.out_logvar = nn.Parameter(torch.empty(1, device="meta"))
+        self.load_state_dict(tensors(model.params), assign=True)
+
+    def encode(self, x):
+        """The parameters of q(z|x): x (B, D) -> mu, logvar (B, L)."""
+        h = self._hidden("enc", x)
+        return self.mu(h), self.logvar(h)
+
+    def decode(self, z):
+        """The parameters of p(x|z): z (..., L) -> Bernoulli logits, or Gaussian means, (..., D)."""
+        return self.out(self._hidden("dec", z))
+
+    def elbo(self, x, eps, *, beta=1.0):
+        """The terms of `vae.elbo`, as tensors: x (B, D), eps (B, L) -> Terms.
+
+        `loss` is what to call `backward()` on. Raises MinivaeError if x or eps has another shape.
+        """
+        self._check_shapes(x, eps, (len(x), self.spec.latent_dim))
+        mu, logvar = self.encode(x)
+        q = _normal(mu, logvar)
+        nll = self._nll(self.decode(q.loc + q.scale * eps), x).mean()
+        kl = kl_divergence(q, _standard_normal(mu)).mean(dim=0)  # (L,)
+        free_bits = self.spec.free_bits
+        paid = torch.where(kl > free_bits, kl, torch.full_like(kl, free_bits))
+        return Terms(nll + beta * paid.sum(), -(nll + kl.sum()), nll, kl.sum())
+
+    def iwae(self, x, eps):
+        """The terms of `vae.iwae`, as tensors: x (B, D), eps (K, B, L) -> Terms."""
+        self._check_shapes(x, eps, (len(eps), len(x), self.spec.latent_dim))
+        mu, logvar = self.encode(x)
+        q = _normal(mu, logvar)
+        z = q.loc + q.scale * eps
+        nll = self._nll(self.decode(z), x)  # (K, B)
+        kl = (q.log_prob(z) - _standard_normal(mu).log_prob(z)).sum(dim=-1)  # (K, B), sampled
+        bound = (torch.logsumexp(-nll - kl, dim=0) - log(len(eps))).mean()
+        nll, kl = nll.mean(), kl.mean()
+        return Terms(-bound, -(nll + kl), nll, kl)
+
+    def forward(self, x, eps, *, beta=1.0):
+        """`elbo`, or `iwae` for an eps of (K, B, L): DistributedDataParallel calls only this."""
+        if eps.ndim == 2:
+            return self.elbo(x, eps, beta=beta)
+        if beta != 1:
+            raise MinivaeError(f"beta is {beta!r}; the importance-weighted bound has none but 1")
+        return self.iwae(x, eps)
+
+    @torch.no_grad()
+    def clamp_variance(self):
+        """Keep the learned variance at its floor (`vae.clamp_variance`): after every step."""
+        if self.spec.learns_variance:
+            self.out_logvar.clamp_(min=OUT_LOGVAR_FLOOR)
+
+    def _hidden(self, side, h):
+        f = ACTIVATIONS[self.spec.activation]
+        for i in range(1, len(self.spec.hidden) + 1):
+            h = f(self.get_submodule(f"{side}{i}")(h))
+        return h
+
+    def _nll(self, out, x):
+        """-log p(x|z): out (..., B, D), x (B, D) -> (..., B)."""
+        x = x.expand_as(out)
+        if self.spec.likelihood == "bernoulli":
+            return F.binary_cross_entropy_with_logits(out, x, reduction="none").sum(dim=-1)
+        if self.spec.learns_variance:
+            return -_normal(out, self.out_logvar).log_prob(x).sum(dim=-1)
+        return -Normal(out, self.spec.variance**0.5).log_prob(x).sum(dim=-1)
+
+    def _check_shapes(self, x, eps, eps_shape):
+        if x.shape[1:] != (self.spec.data_dim,):
+            shape = tuple(x.shape)
+            raise MinivaeError(f"x has shape {shape}; this model takes (B, {self.spec.data_dim})")
+        if eps.shape != eps_shape:
+            raise MinivaeError(f"eps has shape {tuple(eps.shape)}; it must be {eps_shape}")
+
+
+def _normal(mu, logvar):
+    return Normal(mu, torch.exp(logvar / 2))  # logvar = log sigma^2
+
+
+def _standard_normal(mu):
+    return Normal(torch.zeros_like(mu), torch.ones_like(mu))
