@@ -1,5 +1,6 @@
 """What an exercise is: one tuple, and the wrong answers that it knows."""
 
+import functools
 import inspect
 import re
 import textwrap
@@ -7,6 +8,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+
+from minivae import mistakes
 
 
 class Mistake(NamedTuple):
@@ -29,9 +32,10 @@ class Exercise(NamedTuple):
     observe(answer, *args) is what is compared: another one than `call` lets an exercise look at
     arguments changed in place, or at the order in which an array is read.
     judge(value) returns None for a right value, or one sentence that says what is off.
-    package(ops) is the same function made from a backend: the tests hold it equal to the
-    reference, and a backend with a planted mistake becomes a wrong answer.
+    package(minivae.<module>) is the same function made from the package's own: the tests hold it
+    equal to the reference, and with a mistake planted in that module it becomes a wrong answer.
     returns: the names of what comes back, for the message.
+    given: find the bug: the code handed out; an answer that does what it does is no attempt.
     """
 
     id: str
@@ -45,10 +49,8 @@ class Exercise(NamedTuple):
     judge: Callable | None = None
     returns: tuple[str, ...] = ()
     package: Callable | None = None
-    given: Callable | None = (
-        None  # find the bug: the code handed out; to do as it does is no attempt
-    )
-    intro: str = ""  # what the stub's comments have no room for
+    module: str = "ops"
+    given: Callable | None = None
     solution_text: str = ""  # value exercises: the answer and why
 
     @property
@@ -75,6 +77,20 @@ class Exercise(NamedTuple):
 def stub(text):
     """A stub written as an indented triple-quoted string."""
     return textwrap.dedent(text).strip("\n")
+
+
+@functools.cache
+def _planted_module(name):
+    return mistakes.plant(mistakes.find(name))
+
+
+def planted(package, *names):
+    """Wrong answers from the shared list: `package` of the module with that mistake in it."""
+
+    def wrong(name):
+        return lambda *args: package(_planted_module(name))(*args)  # compiled when first called
+
+    return tuple(Mistake(name, wrong(name), mistakes.find(name).sentence) for name in names)
 
 
 def generic(rng, *shape):

@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, Mistake, generic, stub
+from minivae.exercises.exercise import Exercise, Mistake, generic, planted, stub
 
 # ---- 03.kl -----------------------------------------------------------------------------------
 
@@ -23,12 +23,19 @@ def _kl_cases():
     ]
 
 
+def _package_kl(ops):
+    return lambda mu, logvar: ops.gaussian_kl_forward(mu, logvar)[0].sum(axis=1)
+
+
 # Thirteen wrong KLs that return the right shape: also what 03.tell-apart must tell apart.
 WRONG_KLS = (
-    Mistake(
-        "no-half",
-        lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1),
-        "the half is missing: KL = (mu^2 + sigma^2 - 1 - log sigma^2) / 2",
+    *planted(
+        _package_kl,
+        "kl-half-lost",
+        "kl-sign-of-logvar",
+        "kl-constant-lost",
+        "kl-logvar-as-log-sigma",
+        "kl-mean-over-latents",
     ),
     Mistake(
         "sign",
@@ -36,19 +43,9 @@ WRONG_KLS = (
         "the sign is turned around: this is -KL, which enters the ELBO; a KL is never negative",
     ),
     Mistake(
-        "no-minus-one",
-        lambda mu, logvar: (mu**2 + np.exp(logvar) - logvar).sum(axis=1) / 2,
-        "the -1 is missing: at mu = 0, sigma = 1 the two Gaussians are the same and the KL is 0",
-    ),
-    Mistake(
         "no-log",
         lambda mu, logvar: (mu**2 + np.exp(logvar) - 1).sum(axis=1) / 2,
         "-log sigma^2 is missing: without it nothing stops sigma from shrinking to 0",
-    ),
-    Mistake(
-        "plus-log",
-        lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 + logvar).sum(axis=1) / 2,
-        "log sigma^2 has the wrong sign: log(p's sigma / q's sigma) brings it in with a minus",
     ),
     Mistake(
         "mu-not-squared",
@@ -59,11 +56,6 @@ WRONG_KLS = (
         "sigma-for-variance",
         lambda mu, logvar: (mu**2 + np.exp(logvar / 2) - 1 - logvar).sum(axis=1) / 2,
         "exp(logvar / 2) is sigma; the formula has sigma squared, which is exp(logvar)",
-    ),
-    Mistake(
-        "log-sigma",
-        lambda mu, logvar: (mu**2 + np.exp(2 * logvar) - 1 - 2 * logvar).sum(axis=1) / 2,
-        "logvar is taken for log sigma; it is log sigma squared, so sigma^2 = exp(logvar)",
     ),
     Mistake(
         "half-of-the-log",
@@ -81,12 +73,6 @@ WRONG_KLS = (
         "this is KL(p || q), the other direction: the average must be taken over q",
     ),
     Mistake(
-        "mean-over-latents",
-        lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar).mean(axis=1) / 2,
-        "the mean over the latents: independent latents add their KLs, so sum. "
-        "The mean is a beta of 1/L in disguise",
-    ),
-    Mistake(
         "square-of-sum",
         lambda mu, logvar: (mu.sum(axis=1) ** 2 + (np.exp(logvar) - 1 - logvar).sum(axis=1)) / 2,
         "mu is summed before it is squared; square each latent's mu, then sum",
@@ -102,7 +88,7 @@ KL = Exercise(
     """),
     reference=gaussian_kl,
     cases=_kl_cases,
-    package=lambda ops: lambda mu, logvar: ops.gaussian_kl_forward(mu, logvar)[0].sum(axis=1),
+    package=_package_kl,
     mistakes=(
         *WRONG_KLS,
         Mistake(
@@ -172,28 +158,20 @@ KL_BACKWARD = Exercise(
     returns=("dmu", "dlogvar"),
     package=_package_kl_backward,
     mistakes=(
-        Mistake(
-            "no-half",
-            lambda dkl, mu, logvar: (dkl[:, None] * mu, dkl[:, None] * (np.exp(logvar) - 1)),
-            "dlogvar lost its half: the derivative of (sigma^2 - logvar) / 2 keeps it",
-        ),
-        Mistake(
-            "two-mu",
-            lambda dkl, mu, logvar: (
-                dkl[:, None] * 2 * mu,
-                dkl[:, None] * (np.exp(logvar) - 1) / 2,
-            ),
-            "the derivative of mu^2 / 2 is mu: the 2 and the half cancel",
-        ),
-        Mistake(
-            "no-half-anywhere",
-            lambda dkl, mu, logvar: (dkl[:, None] * 2 * mu, dkl[:, None] * (np.exp(logvar) - 1)),
-            "both are twice too large: these are the derivatives of the KL without its half",
-        ),
-        Mistake(
-            "no-minus-one",
-            lambda dkl, mu, logvar: (dkl[:, None] * mu, dkl[:, None] * np.exp(logvar) / 2),
-            "dlogvar lost the -1 that comes from -logvar: at sigma = 1 the gradient must be 0",
+        *planted(
+            _package_kl_backward,
+            "kl-half-lost",
+            "kl-logvar-as-log-sigma",
+            "kl-mean-over-latents",
+            "kl-gradient-half-lost",
+            "kl-gradient-sigma-as-variance",
+            "kl-gradient-one-lost",
+            "kl-gradient-one-sign",
+            "kl-gradient-mu-doubled",
+            "kl-gradient-mu-lost",
+            "kl-gradient-logvar-lost",
+            "kl-gradient-lost",
+            "kl-gradient-sign",
         ),
         Mistake(
             "by-sigma",
@@ -209,22 +187,9 @@ KL_BACKWARD = Exercise(
             "this is the derivative by sigma^2; times d sigma^2 / d logvar = sigma^2, please",
         ),
         Mistake(
-            "sigma-for-variance",
-            lambda dkl, mu, logvar: (
-                dkl[:, None] * mu,
-                dkl[:, None] * (np.exp(logvar / 2) - 1) / 2,
-            ),
-            "exp(logvar / 2) is sigma; the formula has sigma squared, which is exp(logvar)",
-        ),
-        Mistake(
             "no-upstream",
             lambda dkl, mu, logvar: (mu.copy(), (np.exp(logvar) - 1) / 2),
             "dkl is not used: by the chain rule it multiplies both gradients",
-        ),
-        Mistake(
-            "sign",
-            lambda dkl, mu, logvar: (-dkl[:, None] * mu, dkl[:, None] * (1 - np.exp(logvar)) / 2),
-            "the sign is turned around: this is the gradient of -KL",
         ),
         Mistake(
             "batch-mean",
