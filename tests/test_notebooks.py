@@ -1,0 +1,281 @@
+"""The committed notebooks are what their sources say: fresh, small, whole, and renderable."""
+
+import base64
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "notebooks"))
+
+import build  # noqa: E402
+
+SOURCES = build.sources()
+IDS = [source.stem[:2] for source in SOURCES]
+each = pytest.mark.parametrize("source", SOURCES, ids=IDS)
+MAX_NOTEBOOK = 500_000
+MAX_PICTURE = 60_000
+NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?")
+PICTURE_TOLERANCE = 0.02  # mean difference of a pixel, of 1: fonts and antialiasing may differ
+FORBIDDEN_MATHS = (r"\label", r"\eqref", r"\ref{", r"\newcommand", r"\begin{align}", r"\def")
+
+
+def read(source):
+    return nbformat.read(build.target(source), as_version=4)
+
+
+def outputs(notebook, *, timed=False):
+    """(cell number, output) of every output, without those of cells that measure time."""
+    for number, cell in enumerate(notebook.cells):
+        measures = "timing" in cell.metadata.get("tags", [])
+        if cell.cell_type == "code" and (timed or not measures):
+            yield from ((number, output) for output in cell.outputs)
+
+
+def pictures(output):
+    encoded = output.get("data", {}).get("image/png")
+    return [] if encoded is None else [base64.b64decode(encoded)]
+
+
+def words(output):
+    if output.output_type == "stream":
+        return output.text
+    return output.get("data", {}).get("text/plain", "")
+
+
+# ---- the committed files -----------------------------------------------------------------------
+
+
+def test_there_are_ten_notebooks_and_each_has_a_source():
+    assert IDS == [f"{i:02d}" for i in range(1, 11)]
+    built = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    assert built == [build.target(source) for source in SOURCES]
+
+
+@each
+def test_a_notebook_is_not_stale(source):
+    """Change a source, a module it uses or the requirements: `python notebooks/build.py --stale`."""
+    assert not build.is_stale(source)
+
+
+@each
+def test_a_notebook_renders_on_github(source):
+    assert build.target(source).stat().st_size <= MAX_NOTEBOOK
+    notebook = read(source)
+    for number, output in outputs(notebook, timed=True):
+        for picture in pictures(output):
+            assert len(picture) <= MAX_PICTURE, f"cell {number}"
+
+
+@each
+def test_a_notebook_was_executed_and_is_clean(source):
+    notebook = read(source)
+    assert notebook.metadata.kernelspec.name == "python3"
+    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    assert first.source.startswith('import sys; sys.path[:0] = [".", ".."]')
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code" and cell.source.strip():
+            assert cell.execution_count is not None, f"cell {number}"
+    for number, output in outputs(notebook, timed=True):
+        assert output.output_type != "error", f"cell {number}"
+        assert output.get("name") != "stderr", f"cell {number}: {output.text}"
+        shown = json.dumps(output)
+        assert str(ROOT) not in shown, f"cell {number}"
+        assert not re.search(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\)", shown), f"cell {number}"
+
+
+@each
+def test_outputs_run_no_code_from_elsewhere(source):
+    for number, output in outputs(read(source), timed=True):
+        page = output.get("data", {}).get("text/html", "")
+        assert not re.search(r"<script|https?:|javascript:|\son\w+=", page), f"cell {number}"
+        assert "application/javascript" not in output.get("data", {}), f"cell {number}"
+
+
+# ---- executed again ----------------------------------------------------------------------------
+
+
+@each
+def test_a_notebook_gives_the_same_again(source):
+    """Numbers to three significant digits and pictures by tolerance; on the machine that built it,
+    to the byte."""
+    committed, again = read(source), build.execute(source)
+    same_machine = committed.metadata.minivae.platform == build.this_platform()
+    old, new = list(outputs(committed)), list(outputs(again))
+    assert [number for number, _ in old] == [number for number, _ in new]
+    for (number, before), (_, after) in zip(old, new, strict=True):
+        if same_machine:
+            assert before == after, f"cell {number}"
+        else:
+            assert_alike(before, after, number)
+
+
+def assert_alike(before, after, number):
+    old, new = words(before), words(after)
+    assert NUMBER.sub("#", old) == NUMBER.sub("#", new), f"cell {number}"
+    assert [three_digits(n) for n in NUMBER.findall(old)] == [
+        three_digits(n) for n in NUMBER.findall(new)
+    ], f"cell {number}"
+    for one, other in zip(pictures(before), pictures(after), strict=True):
+        difference = picture_difference(one, other)
+        assert difference < PICTURE_TOLERANCE, f"cell {number}: {difference}"
+
+
+def three_digits(number):
+    return f"{float(number.replace(',', '')):.2e}"
+
+
+def picture_difference(one, other):
+    from PIL import Image
+
+    first = Image.open(io.BytesIO(one)).convert("L")
+    second = Image.open(io.BytesIO(other)).convert("L").resize(first.size)
+    return np.abs(np.asarray(first, float) - np.asarray(second, float)).mean() / 255
+
+
+def test_the_comparison_tells_another_number_and_another_picture():
+    from nbformat.v4 import new_output
+
+    one = new_output("stream", text="loss 12.345")
+    assert_alike(one, new_output("stream", text="loss 12.3451"), 0)
+    with pytest.raises(AssertionError):
+        assert_alike(one, new_output("stream", text="loss 12.445"), 0)
+    black, white = png(0), png(255)
+    assert picture_difference(black, black) == 0
+    assert picture_difference(black, white) == 1
+
+
+def png(level):
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.new("L", (8, 8), level).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+# ---- mathematics -------------------------------------------------------------------------------
+
+
+def formulas(source):
+    """(cell number, formula, is display) in the Markdown cells."""
+    for number, cell in enumerate(read(source).cells):
+        if cell.cell_type == "markdown":
+            text = re.sub(r"```.*?```|`[^`\n]*`", "", cell.source, flags=re.S)
+            for display, inline in re.findall(r"\$\$(.*?)\$\$|\$([^$]+?)\$", text, flags=re.S):
+                yield number, display or inline, bool(display)
+
+
+@each
+def test_formulas_keep_to_what_both_renderers_know(source):
+    for number, formula, _ in formulas(source):
+        for forbidden in FORBIDDEN_MATHS:
+            assert forbidden not in formula, f"cell {number}: {formula}"
+    for number, cell in enumerate(read(source).cells):
+        if cell.cell_type == "markdown":
+            for line in cell.source.splitlines():
+                if "$$" in line:  # GitHub wants the dollars of a display on lines of their own
+                    assert line.strip() == "$$", f"cell {number}: {line}"
+
+
+KATEX = next((p for p in (ROOT / ".venv" / "node_modules" / "katex",) if p.is_dir()), None)
+RENDER = """
+const katex = require(process.argv[1]);
+const formulas = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const failed = [];
+for (const [where, tex, displayMode] of formulas) {
+  try { katex.renderToString(tex, { displayMode, throwOnError: true, strict: "ignore" }); }
+  catch (error) { failed.push(where + ": " + tex + " -> " + error.message); }
+}
+console.log(JSON.stringify(failed));
+"""
+
+
+@pytest.mark.skipif(
+    KATEX is None or shutil.which("node") is None,
+    reason="Node.js and KaTeX are not here (npm install --prefix .venv katex)",
+)
+def test_katex_renders_every_formula():
+    found = [
+        (f"{source.stem} cell {number}", formula, display)
+        for source in SOURCES
+        for number, formula, display in formulas(source)
+    ]
+    assert len(found) > 100
+    done = subprocess.run(
+        ["node", "-e", RENDER, str(KATEX)],
+        input=json.dumps(found), capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert json.loads(done.stdout) == []
+
+
+# ---- references --------------------------------------------------------------------------------
+
+REFERENCE = re.compile(r"notebook (\d\d), eqs?\. ([\d, and to]+)")
+
+
+def references():
+    """(file, notebook, equation) of every reference in the package's docstrings and comments."""
+    for path in sorted((ROOT / "minivae").rglob("*.py")):
+        for notebook, equations in REFERENCE.findall(path.read_text(encoding="utf-8")):
+            numbers = [int(n) for n in re.findall(r"\d+", equations)]
+            if " to " in equations:
+                numbers = range(numbers[0], numbers[-1] + 1)
+            for number in numbers:
+                yield path.relative_to(ROOT).as_posix(), notebook, number
+
+
+def test_every_equation_that_the_package_points_to_exists():
+    tags = {}
+    for source in SOURCES:
+        text = source.read_text(encoding="utf-8")
+        tags[source.stem[:2]] = set(map(int, re.findall(r"\\tag\{(\d+)\}", text)))
+    found = list(references())
+    assert len(found) > 20
+    missing = [ref for ref in found if ref[2] not in tags.get(ref[1], set())]
+    assert missing == []
+
+
+@each
+def test_equations_are_numbered_once_and_in_order(source):
+    numbers = list(map(int, re.findall(r"\\tag\{(\d+)\}", source.read_text(encoding="utf-8"))))
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+# ---- the builder -------------------------------------------------------------------------------
+
+
+def test_a_change_anywhere_below_makes_a_notebook_stale(tmp_path, monkeypatch):
+    package = tmp_path / "minivae"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "low.py").write_text("x = 1\n")
+    (package / "top.py").write_text("def f():\n    from minivae import low\n")
+    (tmp_path / "requirements.txt").write_text("numpy\n")
+    source = tmp_path / "01_x.py"
+    source.write_text("from minivae.top import f\n")
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    hashes = {build.fingerprint(source)}
+    for path in (package / "low.py", package / "top.py", tmp_path / "requirements.txt", source):
+        path.write_text(path.read_text() + "\n")
+        hashes.add(build.fingerprint(source))
+    assert len(hashes) == 5
+
+
+def test_running_from_the_root_works_too():
+    """The first lines of notebook 01, as JupyterLab runs them when it was started in the root."""
+    notebook = read(SOURCES[0])
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    done = subprocess.run(
+        [sys.executable, "-c", cells[0]], cwd=ROOT, capture_output=True, text=True, timeout=120,
+        env=os.environ | {"PYTHONPATH": ""}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

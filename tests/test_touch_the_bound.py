@@ -1,0 +1,50 @@
+"""The page "touch the bound" computes what Python computes, and moves when it is dragged."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.browser import needs_browser, selftest
+
+PAGE = Path(__file__).resolve().parent.parent / "notebooks" / "touch_the_bound.html"
+DECODERS = {"line": lambda z: z, "curve": lambda z: z * z / 2 + z, "fold": lambda z: z * z}
+
+
+def log_normal(a, mean, sigma):
+    return -0.5 * ((a - mean) / sigma) ** 2 - np.log(sigma) - 0.5 * np.log(2 * np.pi)
+
+
+def expected(f, x, sigma, mean, width):
+    """log p(x) and the ELBO of q = N(mean, width^2), by sums over a finer grid than the page's."""
+    z, step = np.linspace(-20, 20, 40_001, retstep=True)
+    log_joint = log_normal(z, 0, 1) + log_normal(x, f(z), sigma)
+    log_q = log_normal(z, mean, width)
+    return np.log(np.exp(log_joint).sum() * step), (np.exp(log_q) * (log_joint - log_q)).sum() * step
+
+
+@needs_browser
+def test_the_page_shows_the_bound_as_it_is(tmp_path):
+    report = selftest(PAGE, tmp_path)
+    for name, f in DECODERS.items():
+        shown = report["models"][name]
+        start = expected(f, shown["x"], shown["sigma"], *shown["startQ"])
+        end = expected(f, shown["x"], shown["sigma"], shown["mean"], shown["width"])
+        np.testing.assert_allclose([shown["evidence"], shown["start"]["elbo"]], start, rtol=1e-8)
+        np.testing.assert_allclose(shown["climbed"], end[1], rtol=1e-8)
+        gap = shown["start"]["gap"]
+        np.testing.assert_allclose(shown["evidence"] - gap, shown["start"]["elbo"], rtol=1e-8)
+        assert shown["monotone"]
+        assert shown["highest"] <= shown["climbed"] + 1e-6 <= shown["evidence"] + 2e-6
+    assert report["models"]["line"]["climbed"] == pytest.approx(report["models"]["line"]["evidence"])
+    mean_moved, width_ratio = report["drag"]
+    assert mean_moved > 1
+    assert width_ratio < 0.9
+    assert report["key"] == pytest.approx(0.05)
+
+
+def test_the_page_may_ask_for_nothing():
+    text = PAGE.read_text(encoding="utf-8")
+    assert "default-src 'none'" in text
+    assert "http:" not in text
+    assert "https:" not in text
