@@ -6,6 +6,7 @@ Heavy modules are imported by the command that needs them, so that `--help` answ
 import argparse
 import json
 import os
+import shlex
 import sys
 import textwrap
 
@@ -23,13 +24,17 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv=None):
     """Run one command -> the exit status: 0, 1 (a check failed), 2 (a user's mistake), 130."""
-    sys.stdout.reconfigure(encoding="utf-8")
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     argv = sys.argv[1:] if argv is None else argv
     try:
         args = build_parser().parse_args(argv)
+        args.argv = argv
         return args.command(args) or 0
     except MinivaeError as error:
         print(f"minivae: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print("minivae: error: out of memory; try a smaller model or batch", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("minivae: stopped", file=sys.stderr)
@@ -224,6 +229,7 @@ def train(args):
         resume=args.resume,
         from_run=args.from_run,
         checkpoint_seconds=args.checkpoint_seconds,
+        command=shlex.join(["python", "-m", "minivae", *args.argv]),
         say=_say,
     )
     _print(args, report, commands.describe)

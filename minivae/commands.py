@@ -5,8 +5,9 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
-from minivae import data, files, runs
+from minivae import checkpoint, data, files, runs
 from minivae import evaluate as scoring
 from minivae import train as training
 from minivae.backend import load_backend
@@ -14,34 +15,44 @@ from minivae.errors import MinivaeError
 
 OPTIONS = ("data", *training.Settings._fields)
 DEFAULT_DATA = "mnist"
-FORMAT = 1
+MAX_COUNT = 10_000  # images in one picture
 
 
 # ---- train -----------------------------------------------------------------------------------
 
 
-def train(given, *, out, resume, from_run, checkpoint_seconds, say):
+class Plan(NamedTuple):
+    """What `train` was asked for: the folder (None: the next free one), and what to do there."""
+
+    folder: Path | None
+    data: str
+    settings: training.Settings
+    record: dict | None = None  # of the run that is resumed or repeated
+
+
+def train(given, *, out, resume, from_run, checkpoint_seconds, command, say):
     """Train in a run folder, then draw its pictures -> a report, plain JSON.
 
     `given`: the options that the user set, by name; the rest come from the run that is resumed or
-    repeated, or are the defaults.
+    repeated, or are the defaults. `command`: the line that the user typed, for the record.
     """
     started = time.monotonic()
     _check_seconds(checkpoint_seconds)
-    folder, record = _plan(given, out, resume, from_run)
-    dataset = data.load(record["data"])
-    settings = _settings(record, "the settings")
-    training.check_settings(settings, dataset)
+    out = None if out is None else files.check_path(out, "--out")
+    plan = _plan(given, out, resume, from_run)
+    dataset = data.load(plan.data)
+    settings = training.check_settings(plan.settings, dataset)
     fingerprint = data.fingerprint(dataset)
-    _check_same_data(record, fingerprint)
-    if folder is None:
-        folder = runs.claim_folder(dataset.name, out)
+    _check_same(plan, fingerprint, say)
+    resumed = resume and plan.record is not None
+    folder = plan.folder if resumed else runs.claim_folder(dataset.name, plan.folder)
     with files.lock_folder(folder):
-        runs.write_run_file(folder, record | {"fingerprint": fingerprint})
+        if not resumed:
+            runs.start_run(folder, _new_record(plan, settings, fingerprint, command, from_run))
         say(f"{_about(dataset, settings)} -> {files.show(folder)}/")
         with StopSignals() as stop:
             try:
-                model, history = training.run(
+                model, history = checkpoint.run(
                     folder,
                     dataset,
                     settings,
@@ -64,73 +75,78 @@ def train(given, *, out, resume, from_run, checkpoint_seconds, say):
 
 
 def _plan(given, out, resume, from_run):
-    """Which folder (None: a new one is claimed later) and what record the run has."""
-    if resume and from_run:
+    if resume and from_run is not None:
         raise MinivaeError("--resume goes on with a run, --from-run repeats one; give one of them")
-    if from_run:
-        record = _recorded(from_run, given, "--from-run repeats the run as it was")
-        return None, {"command": _command(), **record, "repeats": str(from_run)}
+    if from_run is not None:
+        return _recorded(from_run, given, out, "--from-run repeats it as it was")
+    name = given.get("data", DEFAULT_DATA)
     if resume:
-        folder = Path("runs", _data_name(given)) if out is None else files.check_path(out, "--out")
-        if not runs.is_new(folder):
-            return folder, _recorded(folder, given, "--resume goes on with it as it was")
-    record = {
-        "format": FORMAT,
-        "command": _command(),
-        "data": given.get("data", DEFAULT_DATA),
-        "settings": training.Settings()._asdict() | _without(given, "data"),
-        "versions": runs.versions(),
-    }
-    return None, record
+        out = Path("runs", data.plain_name(Path(name))) if out is None else out
+        if not runs.is_new(out):
+            return _recorded(out, given, out, "--resume goes on with it as it was")
+    chosen = {option: value for option, value in given.items() if option != "data"}
+    return Plan(out, name, training.check_settings(training.Settings(**chosen)))
 
 
-def _command():
-    return " ".join(["python -m minivae", *sys.argv[1:]])
+def _recorded(run, given, out, reason):
+    """The plan to go on with a run or to repeat it, unless `given` contradicts its record.
 
-
-def _data_name(given):
-    return Path(given.get("data", DEFAULT_DATA)).stem
-
-
-def _without(options, name):
-    return {key: value for key, value in options.items() if key != name}
-
-
-def _recorded(folder, given, reason):
-    """The record of a run folder, unless `given` contradicts it."""
-    record = runs.read_run_file(folder)
-    path = Path(folder) / runs.RUN_FILE
-    if record.get("format") != FORMAT or not isinstance(record.get("data"), str):
-        raise files.damaged(path, "it was not written by this version's train command")
-    recorded = _settings(record, path)._asdict() | {"data": record["data"]}
-    for name, value in given.items():
-        value = tuple(value) if isinstance(value, list) else value
-        if value != recorded[name]:
+    Only --data may differ: files move. Their fingerprint may not.
+    """
+    record = runs.read_run_file(run)
+    settings = _settings(record, Path(run) / runs.RUN_FILE)
+    asked = {option: value for option, value in given.items() if option != "data"}
+    asked = training.check_settings(settings._replace(**asked))
+    for name, was, now in zip(settings._fields, settings, asked, strict=True):
+        if was != now:
             option = "--" + name.replace("_", "-")
             raise MinivaeError(
-                f"{files.show(folder)} was trained with {option} {recorded[name]}, not {value}; "
-                f"{reason}: leave {option} out, or start a new run"
+                f"{files.show(run)} was trained with {option} {was}, not {now}; {reason}: "
+                f"leave {option} out, or start a new run"
             )
-    return record
+    return Plan(out, given.get("data", record["data"]), settings, record)
 
 
-def _settings(record, where):
+def _settings(record, path):
     """The Settings of a record; what a file says is checked as what a user says is."""
-    saved = record.get("settings")
-    if not isinstance(saved, dict) or set(saved) != set(training.Settings._fields):
-        raise files.damaged(where, "its settings are not those of the train command")
-    hidden = saved["hidden"]
-    if not isinstance(hidden, (list, tuple)):
-        raise files.damaged(where, "its hidden layers are not a list")
-    return training.Settings(**(saved | {"hidden": tuple(hidden)}))
+    saved = record["settings"]
+    if set(saved) != set(training.Settings._fields):
+        raise files.damaged(path, "its settings are not those of the train command")
+    try:
+        return training.check_settings(training.Settings(**saved))
+    except MinivaeError as error:
+        raise files.damaged(path, str(error)) from None
 
 
-def _check_same_data(record, fingerprint):
-    if record.get("fingerprint", fingerprint) != fingerprint:
+def _check_same(plan, fingerprint, say):
+    """Refuse other data than the recorded run's; other versions only get a word."""
+    if plan.record is None:
+        return
+    if plan.record["fingerprint"] != fingerprint:
         raise MinivaeError(
-            f"the data {files.show(record['data'])} are no longer those the run was trained on; "
-            "bring them back, or start a new run"
+            f"the data {files.show(plan.data)} are not those the run was trained on; "
+            "name those with --data, or start a new run"
         )
+    then = plan.record["versions"]
+    changed = [
+        f"{name} {files.show(then.get(name))} then, {now} now"
+        for name, now in runs.versions().items()
+        if then.get(name) != now
+    ]
+    if changed:
+        say(f"minivae: note: {'; '.join(changed)}: the last bits of the numbers may differ")
+
+
+def _new_record(plan, settings, fingerprint, command, from_run):
+    record = {
+        "format": runs.RUN_FORMAT,
+        "command": command,
+        "data": plan.data,
+        "settings": settings._asdict(),
+        "versions": runs.versions(),
+        "fingerprint": fingerprint,
+    }
+    return record if from_run is None else record | {"repeats": from_run}
 
 
 def _check_seconds(seconds):
@@ -213,24 +229,29 @@ def evaluate(run, *, samples, data_name, limit, seed, backend):
     scoring.check_samples(samples)
     _check_count(limit, "--limit", allow_none=True)
     _check_seed(seed)
-    record = runs.read_run_file(run)
-    model = runs.load_run(run)
-    settings = _settings(record, Path(run) / runs.RUN_FILE)
-    name = data_name if data_name is not None else record.get("data")
-    dataset = data.load(name)
+    model, dataset, name = _run_and_data(run, data_name)
     if not len(dataset.test):
         raise MinivaeError(f"the data {files.show(name)} have no test images to score")
-    if dataset.test.shape[1] != model.spec.data_dim:
-        raise MinivaeError(
-            f"the images of {files.show(name)} have {dataset.test.shape[1]} pixels; this model "
-            f"takes {model.spec.data_dim}"
-        )
-    x = training.test_images(dataset, settings)[:limit]
+    x = training.test_images(dataset, model.spec)[:limit]
     report = scoring.evaluate(
         model.params, x, model.spec, samples=samples, seed=seed, ops=load_backend(backend),
         progress=_progress(len(x)),
     )
-    return {"run": Path(run).as_posix(), "data": str(name), **report}
+    return {"run": Path(run).as_posix(), "data": name, **report}
+
+
+def _run_and_data(run, data_name=None):
+    """A run's model, its data (or others of the same size), and what these are called."""
+    record = runs.read_run_file(run)
+    model = runs.load_run(run)
+    name = record["data"] if data_name is None else data_name
+    dataset = data.load(name)
+    if dataset.train.shape[1] != model.spec.data_dim:
+        raise MinivaeError(
+            f"the images of {files.show(name)} have {dataset.train.shape[1]} pixels; this model "
+            f"takes {model.spec.data_dim}"
+        )
+    return model, dataset, name
 
 
 def _progress(n):
@@ -266,10 +287,11 @@ def describe_evaluation(report):
 
 def sample(run, *, count, seed, out):
     """Draw a grid of images from a run's model -> a report, plain JSON."""
-    _check_count(count, "--count")
+    _check_count(count, "--count", highest=MAX_COUNT)
     _check_seed(seed)
+    path = _output(run, f"samples-{seed}.png", out)
+    runs.read_run_file(run)
     model = runs.load_run(run)
-    path = Path(run) / f"samples-{seed}.png" if out is None else files.check_path(out, "--out")
     from minivae import ops, plots
 
     plots.save(plots.samples(model, ops, n=count, seed=seed), path)
@@ -280,24 +302,30 @@ def explore(run, *, out):
     """Write the explorer page of a run -> a report, plain JSON."""
     from minivae import explorer, ops
 
-    record = runs.read_run_file(run)
-    model = runs.load_run(run)
-    settings = _settings(record, Path(run) / runs.RUN_FILE)
-    dataset = data.load(record.get("data"))
-    if dataset.test.shape[1] != model.spec.data_dim:
-        raise MinivaeError(f"the data of {files.show(run)} are no longer those of its model")
-    path = Path(run) / "explorer.html" if out is None else files.check_path(out, "--out")
-    x = training.test_images(dataset, settings)
+    path = _output(run, "explorer.html", out)
+    model, dataset, _ = _run_and_data(run)
+    x = training.test_images(dataset, model.spec)
     title = f"{Path(run).name}: a latent space to walk in"
     explorer.write(path, model, dataset, x, title=title, ops=ops)
     return {"file": path.as_posix(), "bytes": path.stat().st_size}
 
 
-def _check_count(value, name, *, allow_none=False):
+def _output(run, name, out):
+    """Where a picture or page goes: `name` in the run's folder, or `out`, of the same kind."""
+    if out is None:
+        return files.check_path(run, "the run") / name
+    path, ending = files.check_path(out, "--out"), Path(name).suffix
+    if path.suffix.lower() != ending:  # a slip must not overwrite a model, say
+        raise MinivaeError(f"--out is {files.show(out)}; give a name that ends in {ending}")
+    return path
+
+
+def _check_count(value, name, *, highest=None, allow_none=False):
     if value is None and allow_none:
         return
-    if value < 1:
-        raise MinivaeError(f"{name} is {value}; it must be at least 1")
+    if value < 1 or (highest is not None and value > highest):
+        words = "at least 1" if highest is None else f"from 1 to {highest}"
+        raise MinivaeError(f"{name} is {value}; it must be {words}")
 
 
 def _check_seed(seed):

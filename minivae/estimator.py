@@ -79,7 +79,7 @@ class VAE:
         """Change constructor arguments -> self. Raises MinivaeError for a name that is not one."""
         for name, value in params.items():
             if name not in _parameter_names():
-                raise MinivaeError(f"VAE has no parameter {name!r}; it has {_parameter_names()}")
+                raise MinivaeError(f"VAE has no parameter {name}; it has {_parameter_names()}")
             setattr(self, name, value)
         return self
 
@@ -91,16 +91,21 @@ class VAE:
     def __sklearn_is_fitted__(self):
         return hasattr(self, "model_")
 
+    def __sklearn_tags__(self):
+        """What scikit-learn wants to know; only scikit-learn calls this."""
+        from sklearn.utils import Tags, TargetTags, TransformerTags
+
+        return Tags(None, TargetTags(required=False), TransformerTags())
+
     # ---- fitting -----------------------------------------------------------------------------
 
     def fit(self, X, y=None):
         """Train on images X, (N, D) or (N, h, w), uint8 or 0..1 -> self. `y` is ignored."""
         images, image_shape = _images(X)
         seed = _seed(self.random_state)
-        settings = self._settings(seed)
         none = images[:0]
         dataset = data.Dataset("X", images, none, None, None, image_shape, "")
-        train.check_settings(settings, dataset)
+        settings = train.check_settings(self._settings(seed), dataset)
         state = train.new_state(dataset, settings)
         if self.verbose:
             with train.ProgressBar(state, settings, len(images)) as bar:
@@ -119,8 +124,7 @@ class VAE:
         return self.fit(X).transform(X)
 
     def _settings(self, seed):
-        hidden = (self.hidden,) if isinstance(self.hidden, int) else tuple(self.hidden)
-        own = self.get_params() | {"hidden": hidden, "latent": self.latent_dim, "seed": seed}
+        own = self.get_params() | {"latent": self.latent_dim, "seed": seed}
         return train.Settings(**{name: own[name] for name in train.Settings._fields})
 
     # ---- using a fitted model ----------------------------------------------------------------
@@ -134,15 +138,7 @@ class VAE:
     def inverse_transform(self, Z):
         """E[x|z], the decoded images: Z (N, L) -> (N, D), values in [0, 1] for a Bernoulli."""
         model = self._model()
-        Z = np.asarray(Z)
-        if Z.dtype.kind not in "iuf" or Z.ndim != 2 or Z.shape[1] != model.spec.latent_dim:
-            raise MinivaeError(
-                f"Z is {Z.dtype} of shape {Z.shape}; it must hold numbers, "
-                f"(N, {model.spec.latent_dim})"
-            )
-        if not np.isfinite(Z).all():
-            raise MinivaeError("Z holds NaN or infinite values; every latent must be finite")
-        z = np.ascontiguousarray(Z, model.flat.dtype)
+        z = vae.check_latents(Z, model.spec, model.flat.dtype)
         return vae.mean_image(model.params, z, model.spec, self._ops())
 
     def reconstruct(self, X):
@@ -151,17 +147,15 @@ class VAE:
 
     def interpolate(self, a, b, steps=10):
         """A straight walk in latent space from image a to image b -> (steps, D), ends included."""
-        if not vae.is_positive_int(steps) or steps < 2:
-            raise MinivaeError(f"steps is {steps!r}; it must be a whole number of at least 2")
-        ends = np.concatenate([self.transform(np.asarray(image)[None]) for image in (a, b)])
+        steps = self._count(steps, "steps", 2)
+        ends = np.concatenate([self.transform([image]) for image in (a, b)])
         t = np.linspace(0, 1, steps)[:, None]
         return self.inverse_transform((1 - t) * ends[:1] + t * ends[1:])
 
     def sample(self, n_samples=1, random_state=None):
         """z ~ N(0, I), decoded: -> (n_samples, D) means. `random_state` as in the constructor."""
         model = self._model()
-        if not vae.is_positive_int(n_samples):
-            raise MinivaeError(f"n_samples is {n_samples!r}; it must be at least 1")
+        n_samples = self._count(n_samples, "n_samples", 1)
         rng = np.random.default_rng(_seed(random_state))
         return vae.sample(model.params, n_samples, rng, model.spec, self._ops())
 
@@ -218,6 +212,10 @@ class VAE:
         if not hasattr(self, "model_"):
             raise MinivaeError("this VAE is not fitted yet; call fit(X) first")
         return self.model_
+
+    def _count(self, value, name, low):
+        """How many images to make: few enough to fit into memory."""
+        return train.check_whole(value, name, low, train.MAX_NUMBERS // self.n_features_in_)
 
     def _known_images(self, X):
         model = self._model()

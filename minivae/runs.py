@@ -9,9 +9,12 @@
 A model file is an .npz archive of arrays under their parameter names, which `np.load` opens too.
 """
 
+import contextlib
 import csv
+import importlib.metadata
 import io
 import json
+import os
 import platform
 from pathlib import Path
 from typing import NamedTuple
@@ -24,12 +27,21 @@ from minivae.errors import MinivaeError
 RUN_FILE, CHECKPOINT_FILE = "run.json", "checkpoint.npz"
 MODEL_FILE, HISTORY_FILE = "model.npz", "history.csv"
 MODEL_KIND = "model"
+RUN_FORMAT = 1
+RECORD = {
+    "format": int,
+    "command": str,
+    "data": str,
+    "settings": dict,
+    "versions": dict,
+    "fingerprint": str,
+}
 MAX_RUN_FILE = 1 << 20
 MAX_SIDE = 1 << 16
 
 
 class Model(NamedTuple):
-    """A VAE with its numbers: the spec, the flat parameters (P,), and what shape its images have."""
+    """A VAE with its numbers: the spec, the flat parameters (P,), and the shape of an image."""
 
     spec: vae.Spec
     flat: np.ndarray
@@ -44,7 +56,7 @@ class Model(NamedTuple):
 
 
 def save_model(path, model, *, dtype=None):
-    """Write a model file. `dtype` float16 halves it, for models that are shipped to be looked at."""
+    """Write a model file. `dtype` float16 halves it, for models shipped to be looked at."""
     arrays = model.params
     if dtype is not None:
         arrays = {name: array.astype(dtype) for name, array in arrays.items()}
@@ -69,13 +81,9 @@ def spec_from_json(value, path):
     """The Spec that a file describes, or MinivaeError naming the file."""
     if not isinstance(value, dict) or set(value) != set(vae.Spec._fields):
         raise files.damaged(path, "it describes no model")
-    numbers = [value["free_bits"]]
-    if value["variance"] is not None:
-        numbers.append(value["variance"])
-    hidden = value["hidden"]
-    if not isinstance(hidden, list) or any(type(n) not in (int, float) for n in numbers):
-        raise files.damaged(path, "its model's numbers are not numbers")
-    spec = vae.Spec(**(value | {"hidden": tuple(hidden)}))
+    if not isinstance(value["hidden"], list):
+        raise files.damaged(path, "its hidden layers are not a list")
+    spec = vae.Spec(**(value | {"hidden": tuple(value["hidden"])}))
     try:
         vae.check_spec(spec)
     except MinivaeError as error:
@@ -107,21 +115,30 @@ def _flatten(arrays, spec, path):
 
 
 def is_run(folder):
-    return (Path(folder) / RUN_FILE).is_file()
+    return os.path.isfile(Path(folder) / RUN_FILE)
 
 
 def is_new(folder):
-    """True where no run has left anything: no folder yet, or an empty one."""
-    return not is_run(folder) and not _holds_files(folder)
+    """True where nobody has left anything: no folder yet, or an empty one."""
+    try:
+        return all(_is_leftover(entry.name) for entry in Path(folder).iterdir())
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise _folder_error(folder, error.strerror) from None
+
+
+def _is_leftover(name):
+    """What a run leaves that was killed before its first file was whole."""
+    return name == ".lock" or name.startswith(".minivae-")
 
 
 def claim_folder(name, out=None):
     """A fresh folder for a run: `out`, or runs/<name>, runs/<name>-2, ... whichever is free."""
     if out is not None:
-        return _claim_named(files.check_path(out, "--out"))
-    parent = Path("runs")
+        return _claim_named(out)
     for number in range(1, 10_000):
-        folder = parent / (name if number == 1 else f"{name}-{number}")
+        folder = Path("runs", name if number == 1 else f"{name}-{number}")
         if _make_folder(folder):
             return folder
     raise MinivaeError("runs/ holds 9,999 runs of that name; choose a folder with --out")
@@ -129,53 +146,56 @@ def claim_folder(name, out=None):
 
 def _claim_named(folder):
     if is_run(folder):
+        raise _taken(folder)
+    if not _make_folder(folder) and not is_new(folder):
         raise MinivaeError(
-            f"{files.show(folder)} already holds a run; choose another --out, "
-            "or add --resume to go on with it"
+            f"{files.show(folder)} is not empty and holds no run; choose a new --out"
         )
-    if not _make_folder(folder) and _holds_files(folder):
-        raise MinivaeError(f"{files.show(folder)} is not empty and holds no run; choose a new --out")
     return folder
 
 
-def _holds_files(folder):
-    try:
-        return any(entry.name != ".lock" for entry in folder.iterdir())
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise _folder_error(folder, error) from None
+def _taken(folder):
+    return MinivaeError(
+        f"{files.show(folder)} already holds a run; choose another --out, or add --resume to go "
+        "on with it"
+    )
 
 
 def _make_folder(folder):
     """True if the folder is new. mkdir decides, so that two runs never claim the same one."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir()
+        os.makedirs(folder.parent, exist_ok=True)
+        os.mkdir(folder)
     except FileExistsError:
-        return False
+        if os.path.isdir(folder.parent):
+            return False
+        raise _folder_error(folder, "its parent is not a folder") from None
     except OSError as error:
-        raise _folder_error(folder, error) from None
+        raise _folder_error(folder, error.strerror) from None
     return True
 
 
-def _folder_error(folder, error):
-    reason = error.strerror or type(error).__name__
+def _folder_error(folder, reason):
     return MinivaeError(
         f"cannot use {files.show(folder)} as a run folder: {reason}; choose another --out"
     )
 
 
-def write_run_file(folder, record):
-    """Record what the run is: enough to repeat it. `record` must be plain JSON."""
+def start_run(folder, record):
+    """Record what a new run is: enough to repeat it. Never over another run's record.
+
+    `record` is plain JSON, with the fields of RECORD.
+    """
+    if is_run(folder):  # another process was faster; the caller holds the folder's lock
+        raise _taken(folder)
     text = json.dumps(record, indent=2, allow_nan=False) + "\n"
     files.atomic_write(Path(folder) / RUN_FILE, text.encode())
 
 
 def read_run_file(folder):
-    """The record of a run folder, or MinivaeError."""
+    """The record of a run folder, or MinivaeError. The settings in it are the caller's to check."""
     folder = files.check_path(folder, "the run")
-    if not folder.exists():
+    if not os.path.exists(folder):
         raise MinivaeError(f"{files.show(folder)} does not exist; give a run folder, as runs/mnist")
     if not is_run(folder):
         raise MinivaeError(
@@ -189,6 +209,11 @@ def read_run_file(folder):
         record = json.loads(file.read().decode())
     if not isinstance(record, dict):
         raise files.damaged(path, "it is not a JSON object")
+    for name, kind in RECORD.items():
+        if not isinstance(record.get(name), kind):
+            raise files.damaged(path, f"its {name} is missing or of the wrong kind")
+    if record["format"] != RUN_FORMAT:
+        raise files.damaged(path, f"its format is {record['format']}, not {RUN_FORMAT}")
     return record
 
 
@@ -196,7 +221,7 @@ def load_run(folder):
     """The model of a run folder -> Model. Raises MinivaeError if there is none yet."""
     read_run_file(folder)
     path = Path(folder) / MODEL_FILE
-    if not path.exists():
+    if not os.path.lexists(path):
         raise MinivaeError(
             f"{files.show(folder)} holds no finished model; finish it with "
             f"`python -m minivae train --resume --out {files.show(folder)}`"
@@ -215,5 +240,8 @@ def write_history(folder, rows):
 
 
 def versions():
-    """What the numbers of a run depend on."""
-    return {"minivae": __version__, "python": platform.python_version(), "numpy": np.__version__}
+    """What the last bits of a run's numbers depend on, besides the run itself."""
+    found = {"minivae": __version__, "python": platform.python_version(), "numpy": np.__version__}
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        found["numba"] = importlib.metadata.version("numba")
+    return found | {"machine": platform.machine()}

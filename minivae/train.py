@@ -1,26 +1,39 @@
-"""The training loop: minibatches, the hand-derived gradient, Adam, checkpoints.
+"""The training loop: minibatches, the hand-derived gradient, Adam.
 
 A run is a function of its data and its `Settings`. Each kind of randomness has a stream of its
 own, so that evaluating or logging more often does not change what is learned.
 """
 
 import sys
-import time
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from minivae import data, evaluate, files, runs, vae
+from minivae import data, evaluate, files, vae
 from minivae.backend import BACKENDS, load_backend
 from minivae.errors import MinivaeError
 
-OBJECTIVES = ("elbo", "iwae")
-SCHEDULES = ("decay", "constant")
 STREAMS = ("init", "order", "binarize", "noise", "evaluation")
-CHECKPOINT_KIND = "checkpoint"
 DECAY_TO = 0.05  # the last step's learning rate, as a share of the first
-SECONDS_BETWEEN_CHECKPOINTS = 10.0
+
+WHOLE = {  # the lowest and the highest value of each
+    "latent": (1, 10**9),
+    "epochs": (1, 10**9),
+    "batch_size": (1, 10**9),
+    "samples": (1, 10**9),
+    "seed": (0, 2**64 - 1),
+}
+CHOICES = {
+    "activation": ("tanh", "relu"),
+    "likelihood": vae.LIKELIHOODS,
+    "objective": ("elbo", "iwae"),
+    "schedule": ("decay", "constant"),
+    "backend": BACKENDS,
+}
+MAX_NUMBERS = 1 << 28  # numbers in one layer's output for a whole batch: 1 GiB of float32
+
+COLUMNS = ("epoch", "step", "lr", "beta", "loss", "nll", "kl")
+TEST_COLUMNS = ("test_elbo", "test_nll", "test_kl")
 
 
 class Settings(NamedTuple):
@@ -62,17 +75,14 @@ class State:
     this epoch that are done, and `sums` their loss, nll and kl in nats.
     """
 
-    def __init__(self, flat, seed):
+    def __init__(self, flat, streams):
         self.flat = flat
         self.m, self.v = np.zeros_like(flat), np.zeros_like(flat)
         self.step = self.epoch = self.position = 0
         self.sums = np.zeros(3)
         self.history = []
-        children = np.random.SeedSequence(seed).spawn(len(STREAMS))
-        self.streams = {
-            name: np.random.default_rng(s) for name, s in zip(STREAMS, children, strict=True)
-        }
-        self.order_state = self.streams["order"].bit_generator.state
+        self.streams = streams
+        self.order_state = streams["order"].bit_generator.state
 
     def draw_order(self, n):
         """The order of this epoch's images, (n,): the same again after a resume."""
@@ -80,11 +90,21 @@ class State:
         return self.streams["order"].permutation(n)
 
 
+def new_state(dataset, settings):
+    """The state before the first step."""
+    seeds = np.random.SeedSequence(settings.seed).spawn(len(STREAMS))
+    streams = {name: np.random.default_rng(s) for name, s in zip(STREAMS, seeds, strict=True)}
+    spec = spec_of(settings, dataset.train.shape[1])
+    mean = dataset.train.mean(axis=0, dtype=np.float64)
+    mean /= 255 if dataset.train.dtype == np.uint8 else 1
+    return State(vae.init_params(spec, streams["init"], data_mean=mean), streams)
+
+
 def spec_of(settings, data_dim):
     """The architecture that `settings` describe."""
     return vae.Spec(
         data_dim=data_dim,
-        hidden=tuple(settings.hidden),
+        hidden=settings.hidden,
         latent_dim=settings.latent,
         activation=settings.activation,
         likelihood=settings.likelihood,
@@ -93,38 +113,67 @@ def spec_of(settings, data_dim):
     )
 
 
-def check_settings(settings, dataset):
-    """Raise MinivaeError unless `dataset` can be trained on with `settings`."""
-    vae.check_spec(spec_of(settings, dataset.train.shape[1]))
-    for name in ("epochs", "batch_size", "samples"):
-        value = getattr(settings, name)
-        if not vae.is_positive_int(value):
-            raise MinivaeError(f"{name} is {value!r}; it must be a whole number of at least 1")
-    if settings.batch_size > len(dataset.train):
-        raise MinivaeError(
-            f"batch_size is {settings.batch_size}, but there are only {len(dataset.train)} "
-            "training images; choose a smaller one"
-        )
-    _check_above(settings.lr, "lr", 0, strictly=True)
-    _check_above(settings.beta, "beta", 0)
-    _check_above(settings.warmup, "warmup", 0)
-    for name, known in (
-        ("objective", OBJECTIVES),
-        ("schedule", SCHEDULES),
-        ("backend", BACKENDS),
-    ):
-        if getattr(settings, name) not in known:
-            raise MinivaeError(f"{name} is {getattr(settings, name)!r}; it must be one of {known}")
-    if not isinstance(settings.seed, (int, np.integer)) or settings.seed < 0:
-        raise MinivaeError(f"seed is {settings.seed!r}; it must be a whole number of at least 0")
+# ---- settings are checked here, whoever wrote them ---------------------------------------------
+
+
+def check_settings(settings, dataset=None):
+    """`settings` in plain Python values -> Settings, as they are saved and compared.
+
+    Raises MinivaeError unless one can train with them (on `dataset`, where it is given).
+    """
+    values = settings._asdict()
+    for name, (low, high) in WHOLE.items():
+        values[name] = check_whole(values[name], name, low, high)
+    for name, known in CHOICES.items():
+        if not isinstance(values[name], str) or values[name] not in known:
+            raise MinivaeError(f"{name} is {shown(values[name])}; it must be one of {known}")
+    values["hidden"] = _sizes(values["hidden"])
+    values["lr"] = _number(values["lr"], "lr", above=0)
+    for name in ("beta", "warmup", "free_bits"):
+        values[name] = _number(values[name], name)
+    if values["variance"] is not None:
+        values["variance"] = _number(values["variance"], "variance", above=0)
+    settings = Settings(**values)
+    vae.check_spec(spec_of(settings, 1 if dataset is None else dataset.train.shape[1]))
     _check_objective(settings)
+    if dataset is not None:
+        _check_batch_size(settings, *dataset.train.shape)
+    return settings
 
 
-def _check_above(value, name, bound, *, strictly=False):
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not (number and np.isfinite(value) and (value > bound if strictly else value >= bound)):
-        words = "above" if strictly else "at least"
-        raise MinivaeError(f"{name} is {value!r}; it must be a number {words} {bound}")
+def check_whole(value, name, low, high):
+    """`value` as an int from low to high, or MinivaeError."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not (whole and low <= value <= high):
+        raise MinivaeError(
+            f"{name} is {shown(value)}; it must be a whole number from {low} to {high}"
+        )
+    return int(value)
+
+
+def _number(value, name, *, above=None):
+    """A finite float of at least 0, or above `above`."""
+    if not vae.is_finite_number(value) or value < 0 or (above is not None and value <= above):
+        words = "of at least 0" if above is None else f"above {above}"
+        raise MinivaeError(f"{name} is {shown(value)}; it must be a number {words}")
+    return float(value)
+
+
+def _sizes(hidden):
+    """Layer sizes from (200, 200), a list, an array, or a single number."""
+    try:
+        sizes = tuple(hidden)
+    except TypeError:
+        sizes = (hidden,)
+    return tuple(check_whole(size, "hidden", 1, 10**9) for size in sizes)
+
+
+def shown(value):
+    """A wrong value as one short line."""
+    try:
+        return files.show(repr(value))
+    except ValueError:  # an integer of more digits than Python prints
+        return f"an enormous {type(value).__name__}"
 
 
 def _check_objective(settings):
@@ -137,15 +186,19 @@ def _check_objective(settings):
         raise MinivaeError("the iwae objective has no beta, warmup or free_bits; leave them out")
 
 
-def new_state(dataset, settings):
-    """The state before the first step."""
-    spec = spec_of(settings, dataset.train.shape[1])
-    state = State(np.zeros(0, np.float32), settings.seed)
-    mean = dataset.train.mean(axis=0, dtype=np.float64)
-    mean /= 255 if dataset.train.dtype == np.uint8 else 1
-    state.flat = vae.init_params(spec, state.streams["init"], data_mean=mean)
-    state.m, state.v = np.zeros_like(state.flat), np.zeros_like(state.flat)
-    return state
+def _check_batch_size(settings, n, data_dim):
+    if settings.batch_size > n:
+        raise MinivaeError(
+            f"batch_size is {settings.batch_size}, but there are only {n} training images; "
+            "choose a smaller one"
+        )
+    rows = settings.samples * settings.batch_size
+    if rows * max(data_dim, settings.latent, *settings.hidden) > MAX_NUMBERS:
+        raise MinivaeError(
+            f"one step would take too much memory (batch_size {settings.batch_size} times samples "
+            f"{settings.samples}, {data_dim} pixels an image); choose fewer samples or a smaller "
+            "batch"
+        )
 
 
 # ---- schedules -------------------------------------------------------------------------------
@@ -167,7 +220,9 @@ def kl_weight(settings, step, steps_per_epoch):
 # ---- the loop --------------------------------------------------------------------------------
 
 
-def train(dataset, settings, *, state=None, on_step=None, on_epoch=None, should_stop=None, ops=None):
+def train(
+    dataset, settings, *, state=None, on_step=None, on_epoch=None, should_stop=None, ops=None
+):
     """Train to the end, from `state` or from the start -> State.
 
     on_step(state, terms, beta) is called after each step, on_epoch(state) after each epoch.
@@ -175,7 +230,7 @@ def train(dataset, settings, *, state=None, on_step=None, on_epoch=None, should_
     the backend that settings name. Raises MinivaeError when the loss is no longer finite: then
     `state` is as it was before that step.
     """
-    check_settings(settings, dataset)
+    settings = check_settings(settings, dataset)
     state = new_state(dataset, settings) if state is None else state
     ops = load_backend(settings.backend) if ops is None else ops
     spec = spec_of(settings, dataset.train.shape[1])
@@ -217,10 +272,8 @@ def _one_step(state, params, x, spec, settings, lr, beta, ops):
             eps = noise.standard_normal(shape, dtype=np.float32)
             result = vae.elbo_and_grads(params, x, eps, spec, beta=beta, ops=ops)
         if not np.isfinite(result.loss):
-            raise MinivaeError(
-                f"the loss became {result.loss} at step {state.step + 1} "
-                f"(learning rate {lr:.3g}); try a smaller lr, or a warmup of a few epochs"
-            )
+            what = f"the loss became {result.loss} at step {state.step + 1}"
+            raise MinivaeError(f"{what} (learning rate {lr:.3g}); try a smaller lr")
         ops.adam_step(state.flat, result.flat_grads, state.m, state.v, state.step + 1, lr)
     vae.clamp_variance(params, spec)
     state.step += 1
@@ -244,156 +297,44 @@ def test_images(dataset, settings):
 def _end_epoch(state, params, test, spec, settings, ops, n):
     steps_per_epoch = -(-n // settings.batch_size)
     last = state.step - 1
-    loss, nll, kl = (float(total) / n for total in state.sums)
-    row = {
-        "epoch": state.epoch + 1,
-        "step": state.step,
-        "lr": learning_rate(settings, last, settings.epochs * steps_per_epoch),
-        "beta": kl_weight(settings, last, steps_per_epoch),
-        "loss": loss,
-        "nll": nll,
-        "kl": kl,
-    }
+    values = (
+        state.epoch + 1,
+        state.step,
+        learning_rate(settings, last, settings.epochs * steps_per_epoch),
+        kl_weight(settings, last, steps_per_epoch),
+        *(float(total) / n for total in state.sums),
+    )
+    row = dict(zip(COLUMNS, values, strict=True))
+    check_finite(state, settings)
     if len(test):
-        # The same noise after each epoch, so that the curve shows the model and not the draw.
-        rng = np.random.default_rng(state.streams["evaluation"].bit_generator.seed_seq)
-        terms = evaluate.elbo_terms(params, test, spec, rng=rng, ops=ops)
-        row |= {f"test_{name}": float(getattr(terms, name)) for name in ("elbo", "nll", "kl")}
+        row |= _test_terms(state, params, test, spec, settings, ops)
     state.history.append(row)
     state.epoch += 1
     state.position = 0
     state.sums[:] = 0
 
 
-# ---- checkpoints -----------------------------------------------------------------------------
-
-
-def save_checkpoint(folder, state, settings, fingerprint):
-    """Write everything that going on needs, atomically."""
-    streams = {name: rng.bit_generator.state for name, rng in state.streams.items()}
-    streams["order"] = state.order_state if state.position else streams["order"]
-    meta = {
-        "kind": CHECKPOINT_KIND,
-        "settings": settings._asdict(),
-        "fingerprint": fingerprint,
-        "versions": runs.versions(),
-        "step": state.step,
-        "epoch": state.epoch,
-        "position": state.position,
-        "sums": [float(total) for total in state.sums],
-        "history": state.history,
-        "streams": streams,
-    }
-    arrays = {"params": state.flat, "m": state.m, "v": state.v}
-    files.write_archive(Path(folder) / runs.CHECKPOINT_FILE, arrays, meta)
-
-
-def load_checkpoint(folder, settings, dataset, fingerprint):
-    """The State in a run folder, or None where there is none yet.
-
-    Raises MinivaeError if it is damaged, or belongs to other settings or other data.
-    """
-    path = Path(folder) / runs.CHECKPOINT_FILE
-    if not path.exists():
-        return None
-    arrays, meta = files.read_archive(path, kind=CHECKPOINT_KIND)
-    _refuse_other_settings(meta.get("settings"), settings, path)
-    if meta.get("fingerprint") != fingerprint:
-        raise MinivaeError(f"{files.show(path)} was trained on other data than these")
-    state = new_state(dataset, settings)
-    _restore_arrays(state, arrays, path)
+def _test_terms(state, params, test, spec, settings, ops):
+    # The same noise after each epoch, so that the curve shows the model and not the draw.
+    rng = np.random.default_rng(state.streams["evaluation"].bit_generator.seed_seq)
     try:
-        _restore_progress(state, meta, settings, len(dataset.train))
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise files.damaged(path, f"its progress makes no sense: {error}") from None
-    return state
+        with np.errstate(all="ignore"):  # a result that is not finite is refused, once
+            terms = evaluate.elbo_terms(params, test, spec, rng=rng, ops=ops)
+    except MinivaeError as error:
+        raise MinivaeError(f"after step {state.step} (lr {settings.lr:g}), {error}") from None
+    return dict(zip(TEST_COLUMNS, (terms.elbo, terms.nll, terms.kl), strict=True))
 
 
-def _refuse_other_settings(saved, settings, path):
-    if not isinstance(saved, dict):
-        raise files.damaged(path, "it holds no settings")
-    for name, value in settings._asdict().items():
-        then = saved.get(name)
-        then = tuple(then) if isinstance(then, list) else then
-        if then != value:
-            raise MinivaeError(
-                f"{files.show(path)} was trained with {name} = {then}, not {value}; "
-                "resume with the same settings, or start a new run"
-            )
+def check_finite(state, settings):
+    """Raise MinivaeError if a number overflowed that the loss has not shown yet."""
+    if not all(np.isfinite(array).all() for array in (state.flat, state.m, state.v, state.sums)):
+        raise MinivaeError(
+            f"the parameters or their gradients stopped being finite by step {state.step} "
+            f"(lr {settings.lr:g}); try a smaller lr"
+        )
 
 
-def _restore_arrays(state, arrays, path):
-    for name, target in (("params", state.flat), ("m", state.m), ("v", state.v)):
-        saved = arrays.get(name)
-        if saved is None or saved.shape != target.shape or saved.dtype != target.dtype:
-            raise files.damaged(path, f"its array {name} is not of this model")
-        target[...] = saved
-
-
-def _restore_progress(state, meta, settings, n):
-    step, epoch, position = (meta[name] for name in ("step", "epoch", "position"))
-    steps_per_epoch = -(-n // settings.batch_size)
-    if not all(type(count) is int for count in (step, epoch, position)):
-        raise ValueError("a count is not a whole number")
-    done = -(-position // settings.batch_size)
-    if not (0 <= epoch <= settings.epochs and 0 <= position <= n):
-        raise ValueError("it lies outside the run")
-    if step != epoch * steps_per_epoch + done or len(meta["history"]) != epoch:
-        raise ValueError("its counts do not agree")
-    state.step, state.epoch, state.position = step, epoch, position
-    state.sums[:] = meta["sums"]
-    state.history = [_row(row) for row in meta["history"]]
-    for name, rng in state.streams.items():
-        rng.bit_generator.state = meta["streams"][name]
-
-
-def _row(row):
-    if not all(type(value) in (int, float) for value in row.values()):
-        raise ValueError("its history holds what is not a number")
-    return row
-
-
-# ---- a run in a folder -----------------------------------------------------------------------
-
-
-def run(folder, dataset, settings, fingerprint, *, should_stop=None, checkpoint_seconds=None):
-    """Train in a locked run folder, from its checkpoint if there is one -> (Model, history).
-
-    A checkpoint is written before the first step, every few seconds, on a stop and at the end;
-    `fingerprint` is that of the dataset.
-    """
-    every = SECONDS_BETWEEN_CHECKPOINTS if checkpoint_seconds is None else checkpoint_seconds
-    state = load_checkpoint(folder, settings, dataset, fingerprint)
-    if state is None:
-        state = new_state(dataset, settings)
-        save_checkpoint(folder, state, settings, fingerprint)
-    last = time.monotonic()
-
-    def on_step(state, terms, beta):
-        nonlocal last
-        bar.show(state, terms, beta)
-        if time.monotonic() - last >= every:
-            save_checkpoint(folder, state, settings, fingerprint)
-            last = time.monotonic()
-
-    with ProgressBar(state, settings, len(dataset.train)) as bar:
-        try:
-            train(
-                dataset,
-                settings,
-                state=state,
-                on_step=on_step,
-                on_epoch=lambda state: runs.write_history(folder, state.history),
-                should_stop=should_stop,
-            )
-        except Interrupted:
-            save_checkpoint(folder, state, settings, fingerprint)
-            raise
-    save_checkpoint(folder, state, settings, fingerprint)
-    model = runs.Model(spec_of(settings, dataset.train.shape[1]), state.flat, dataset.image_shape)
-    runs.save_model(Path(folder) / runs.MODEL_FILE, model)
-    runs.write_history(folder, state.history)
-    return model, state.history
+# ---- what one sees ---------------------------------------------------------------------------
 
 
 class ProgressBar:

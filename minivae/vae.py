@@ -11,6 +11,7 @@ deterministic. `ops` is the backend, any object with the names of `ops.py`.
 
 from itertools import pairwise
 from math import log, prod
+from sys import float_info
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,9 @@ from minivae.errors import MinivaeError
 
 LIKELIHOODS = ("bernoulli", "gaussian")
 OUT_LOGVAR_FLOOR = -2 * log(255 * 12**0.5)  # the variance of rounding to 8 bits, (1/255)^2 / 12
+MAX_SIZE = 10**9  # of one dimension
+MAX_PARAMS = 1 << 28  # with both moments of Adam, 3 GiB of float32: what a checkpoint may hold
+MAX_INPUT = 1e6  # of x and z: a Gaussian's squares, summed and over sigma^2, fit in a float32
 MEAN_CLIP = 0.001  # 67 pixels of MNIST are always black: a logit of their mean needs a bound
 
 
@@ -148,18 +152,23 @@ def check_spec(spec):
         raise MinivaeError(f"activation is {spec.activation!r}; it must be 'tanh' or 'relu'")
     if spec.likelihood not in LIKELIHOODS:
         raise MinivaeError(f"likelihood is {spec.likelihood!r}; it must be one of {LIKELIHOODS}")
-    if not 0 <= spec.free_bits < float("inf"):
+    if not is_finite_number(spec.free_bits) or spec.free_bits < 0:
         raise MinivaeError(f"free_bits is {spec.free_bits!r}; it must be 0 or more nats")
     if spec.variance is not None:
         if spec.likelihood != "gaussian":
             raise MinivaeError("variance belongs to the gaussian likelihood; bernoulli has none")
-        if not 0 < spec.variance < float("inf"):
-            raise MinivaeError(f"variance is {spec.variance!r}; it must be above 0")
+        if not is_finite_number(spec.variance) or spec.variance <= 0:
+            raise MinivaeError(f"variance is {spec.variance!r}; it must be a number above 0")
+    if n_params(spec) > MAX_PARAMS:
+        raise MinivaeError(
+            f"the model would have {n_params(spec):,} parameters, and at most {MAX_PARAMS:,} are "
+            "possible; choose fewer latents or smaller hidden layers"
+        )
 
 
 def check_batch(x, spec, dtype):
     """x as a (B, D) array of `dtype`, or MinivaeError: the one door for data into the model."""
-    x = np.asarray(x)
+    x = _as_array(x, "x")
     if x.dtype.kind not in "biuf":
         raise MinivaeError(f"x has dtype {x.dtype}; it must hold real numbers")
     if x.ndim != 2 or x.shape[1] != spec.data_dim:
@@ -174,7 +183,19 @@ def check_batch(x, spec, dtype):
             f"x has values from {low:g} to {high:g}; a bernoulli likelihood takes 0 to 1 "
             "(divide 8-bit images by 255)"
         )
+    if low < -MAX_INPUT or high > MAX_INPUT:
+        raise MinivaeError(
+            f"x has values from {low:g} to {high:g}; rescale it, to [0, 1] or unit variance, say"
+        )
     return x.astype(dtype, copy=False)
+
+
+def _as_array(value, name):
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise MinivaeError(f"{name} is no array ({reason}); it must hold numbers") from None
 
 
 def check_observed(x, spec, dtype):
@@ -207,9 +228,22 @@ def check_q(mu, logvar, first=0):
         )
 
 
+def check_latents(z, spec, dtype):
+    """z as an (N, L) array of `dtype`, or MinivaeError: the one door for latents to decode."""
+    z = _as_array(z, "Z")
+    if z.dtype.kind not in "iuf" or z.ndim != 2 or z.shape[1] != spec.latent_dim or not len(z):
+        shape = f"(N, {spec.latent_dim})"
+        raise MinivaeError(f"Z is {z.dtype} of shape {z.shape}; it must hold numbers, {shape}")
+    if not ((z >= -MAX_INPUT) & (z <= MAX_INPUT)).all():
+        raise MinivaeError(
+            "Z holds NaN, infinite or enormous values; latents lie within a few units of 0"
+        )
+    return np.ascontiguousarray(z, dtype)
+
+
 def check_noise(eps, n, spec, *, samples=False):
     """eps as an array of shape (B, L), or (K, B, L) with `samples`, or MinivaeError."""
-    eps = np.asarray(eps)
+    eps = _as_array(eps, "eps")
     right = eps.ndim == 2 + samples and eps.shape[-2:] == (n, spec.latent_dim) and eps.size > 0
     if not right or eps.dtype.kind not in "fc":
         shape = f"({'K, ' if samples else ''}{n}, {spec.latent_dim})"
@@ -218,7 +252,15 @@ def check_noise(eps, n, spec, *, samples=False):
 
 
 def is_positive_int(value):
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1
+    """A whole number from 1 to what a size can be."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return whole and 1 <= value <= MAX_SIZE
+
+
+def is_finite_number(value):
+    """A real number that a float64 holds; no bool, no NaN, and no integer of 400 digits."""
+    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return real and -float_info.max <= value <= float_info.max
 
 
 # ---- the networks ----------------------------------------------------------------------------
