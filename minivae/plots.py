@@ -185,3 +185,23 @@ def notebook_style():
         shell.run_line_magic("matplotlib", "inline")
         shell.run_line_magic("config", "InlineBackend.print_figure_kwargs = "
                              "{'bbox_inches': 'tight', 'metadata': {'Software': None}}")
+
+
+def reproduced_table(rows):
+    """Test nll against minutes of training, a colour for each row; published values are dashed.
+
+    rows: the results of `reproduce`.
+    """
+    fig, ax = figure(6.4, 4.0)
+    names = sorted({row["row"] for row in rows}, reverse=True)
+    for name, color, marker in zip(names, (BLUE, RED, GREEN), "osD", strict=False):
+        ours = sorted((row["minutes"], row["nll"]) for row in rows if row["row"] == name)
+        published = next(row["published"] for row in rows if row["row"] == name)
+        ax.plot(*zip(*ours, strict=True), marker=marker, color=color, linestyle="-", label=name)
+        ax.axhline(published, color=color, linestyle="--", linewidth=1)
+        ax.annotate(f"published {published:.2f}", (0.99, published), color=color, fontsize=8,
+                    xycoords=("axes fraction", "data"), ha="right", va="bottom")
+    ax.set(xscale="log", xlabel="minutes of training, two cores")
+    ax.set(ylabel="-log p(x), nats per image", title="Burda et al. 2016, Table 1, one layer")
+    ax.legend()
+    return fig

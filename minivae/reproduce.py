@@ -1,0 +1,348 @@
+"""A published table, trained again: Burda et al. 2016, Table 1, one stochastic layer, on MNIST.
+
+For each row: a training that fits a budget of minutes, then log p(x) of all 10,000 test images from
+K = 5000 importance samples. A run can be stopped and taken up again at any point, in training
+and in scoring. Results go to figures/iwae_table.json, one object for each run.
+
+As in the paper: 784-200-200-50 tanh and its mirror, Glorot uniform, the output bias at the logit of
+the clipped training mean, Adam, images binarized afresh for each batch, K = 5000. What differs is
+in `DIFFERENCES`, and is written into every result.
+"""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from minivae import checkpoint, data, evaluate, files, runs, train, vae
+from minivae.backend import load_backend
+from minivae.errors import MinivaeError
+
+TABLE = Path(__file__).parent.parent / "figures" / "iwae_table.json"
+KIND = "reproduction"
+RUN_FILE, SCORES_FILE = "training.npz", "scores.npz"
+BUDGET = 105.0  # minutes of training; scoring comes on top, and both stay below two hours
+EVALUATION_SAMPLES = 5000
+EVALUATION_SEED = 2016
+IMAGES_AT_A_TIME = 250  # between two savings of the scores
+CURVE_IMAGES = 1000  # test images for the curve along the way; the result uses all of them
+TIMED_STEPS = 40
+AVERAGE_EVERY = 10  # steps
+AVERAGE_SPAN = 0.02  # of the run: the mean age of what the average holds
+SECONDS_BETWEEN_SAVES = 60.0
+
+
+class Row(NamedTuple):
+    """One row of the table: how it is trained, and its published negative log-likelihood."""
+
+    objective: str
+    samples: int
+    batch_size: int
+    lr: float
+    published: float
+    rerun: float  # github.com/nbip/IWAE
+
+
+ROWS = {
+    "vae-1": Row("elbo", 1, 100, 2e-3, 86.76, 86.35),
+    "iwae-5": Row("iwae", 5, 100, 2e-3, 85.54, 85.18),
+    "iwae-50": Row("iwae", 50, 20, 1e-3, 84.78, 84.59),
+}
+PAPER = (
+    "batch 20; Adam with beta1 0.9, beta2 0.999, epsilon 1e-4; 3^i epochs at "
+    "1e-3 * 10^(-i/7) for i = 0..7, 3280 in all; the last weights, not an average"
+)
+
+
+class Run:
+    """A row in mid-flight: a training's `State`, and the running average of its weights."""
+
+    def __init__(self, state, average, seconds):
+        self.state, self.average, self.seconds = state, average, seconds
+
+
+def run(rows, *, budget=BUDGET, out="runs/reproduce", seed=0, backend="numba", table=TABLE,
+        dataset=None, evaluation_samples=EVALUATION_SAMPLES, should_stop=None, say=print):
+    """Train and score each of `rows` in turn -> the list of results, as in the table.
+
+    rows: names of `ROWS`. budget: minutes of training for each. The same call again goes on where
+    an earlier one stopped: a folder under `out` belongs to row, budget and seed. should_stop():
+    true ends the work at the next step or image, with `train.Interrupted`, everything saved.
+    """
+    check_rows(rows, budget)
+    dataset = data.load("mnist") if dataset is None else dataset
+    fingerprint = data.fingerprint(dataset)
+    results = []
+    for name in rows:
+        folder = Path(out) / f"{name}-{budget:g}min-seed{seed}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with files.lock_folder(folder):
+            settings = _settings(folder, name, budget, seed, backend, dataset, say)
+            done = _train(folder, dataset, settings, fingerprint, should_stop, say)
+            scores = _score(folder, dataset, settings, done, evaluation_samples, should_stop, say)
+        results.append(_result(name, settings, done, scores, budget, dataset))
+        write_table(table, [results[-1]])
+        draw_table(table)
+        say(describe(results[-1]))
+    return results
+
+
+def check_rows(rows, budget):
+    unknown = [name for name in rows if name not in ROWS]
+    if unknown or not rows:
+        raise MinivaeError(f"rows are {list(rows)}; choose from {', '.join(ROWS)}")
+    if not (vae.is_finite_number(budget) and budget > 0):
+        raise MinivaeError(f"budget is {budget!r}; it must be a number of minutes above 0")
+
+
+# ---- the schedule ------------------------------------------------------------------------------
+
+
+def _settings(folder, name, budget, seed, backend, dataset, say):
+    """The Settings of this run: those it was begun with, or the epochs that the budget allows."""
+    row = ROWS[name]
+    settings = train.Settings(
+        latent=50, objective=row.objective, samples=row.samples, batch_size=row.batch_size,
+        lr=row.lr, backend=backend, seed=seed,
+    )
+    path = folder / RUN_FILE
+    if path.exists():
+        epochs = files.read_archive(path, kind=KIND)[1].get("settings", {}).get("epochs", 0)
+        return train.check_settings(settings._replace(epochs=epochs), dataset)
+    step = seconds_per_step(dataset, settings)
+    steps = -(-len(dataset.train) // settings.batch_size)
+    epochs = max(1, int(budget * 60 / (step * steps)))
+    say(
+        f"{name}: {1000 * step:.2f} ms a step, so {epochs} epochs of {steps} steps in "
+        f"{budget:g} minutes; the rate falls from {row.lr:g} to {row.lr * train.DECAY_TO:g}"
+    )
+    return train.check_settings(settings._replace(epochs=epochs), dataset)
+
+
+def seconds_per_step(dataset, settings, steps=TIMED_STEPS):
+    """The mean time of a training step, on a state that is thrown away afterwards."""
+    ticks = []
+    try:
+        train.train(
+            dataset,
+            settings,
+            on_step=lambda *_: ticks.append(time.perf_counter()),
+            should_stop=lambda: len(ticks) > 2 * steps,  # the first half warms up
+        )
+    except train.Interrupted:
+        return (ticks[-1] - ticks[steps]) / steps
+    raise MinivaeError(f"the data have fewer than {2 * steps} batches; reproduce needs more images")
+
+
+# ---- training ----------------------------------------------------------------------------------
+
+
+def _train(folder, dataset, settings, fingerprint, should_stop, say):
+    """Train to the end, from the last save if there is one -> Run."""
+    path = folder / RUN_FILE
+    current = _load(path, settings, dataset, fingerprint)
+    if current is None:
+        state = train.new_state(dataset, settings)
+        current = Run(state, state.flat.copy(), 0.0)
+        _save(path, current, settings, fingerprint)
+    state = current.state
+    total_steps = settings.epochs * -(-len(dataset.train) // settings.batch_size)
+    # The mean age of what an exponential average holds is 1 / weight of its updates.
+    weight = min(1.0, AVERAGE_EVERY / (AVERAGE_SPAN * total_steps))
+    saved = clock = time.monotonic()
+
+    def on_step(state, terms, beta):
+        nonlocal saved, clock
+        bar.show(state, terms, beta)
+        if state.step % AVERAGE_EVERY == 0:
+            current.average += weight * (state.flat - current.average)
+        now = time.monotonic()
+        current.seconds += now - clock
+        clock = now
+        if now - saved >= SECONDS_BETWEEN_SAVES:
+            _save(path, current, settings, fingerprint)
+            saved = now
+
+    curve = dataset._replace(test=dataset.test[:CURVE_IMAGES])
+    with train.ProgressBar(state, settings, len(dataset.train)) as bar:
+        try:
+            train.train(curve, settings, state=state, on_step=on_step, should_stop=should_stop)
+        except train.Interrupted:
+            _save(path, current, settings, fingerprint)
+            raise
+    _save(path, current, settings, fingerprint)
+    return current
+
+
+def _save(path, current, settings, fingerprint):
+    arrays, meta = checkpoint.describe_state(current.state, settings, fingerprint)
+    meta |= {"kind": KIND, "seconds": current.seconds}
+    files.write_archive(path, arrays | {"average": current.average}, meta)
+
+
+def _load(path, settings, dataset, fingerprint):
+    if not path.exists():
+        return None
+    arrays, meta = files.read_archive(path, kind=KIND)
+    average, seconds = arrays.pop("average", None), meta.get("seconds")
+    state = checkpoint.restore_state(arrays, meta, settings, dataset, fingerprint, path)
+    if average is None or average.shape != state.flat.shape or type(seconds) is not float:
+        raise files.damaged(path, "it holds no average of the weights")
+    return Run(state, average, seconds)
+
+
+# ---- scoring -----------------------------------------------------------------------------------
+
+
+class Scores(NamedTuple):
+    """The averaged weights on the test images: `evaluate.LogLikelihood`, and the test ELBO."""
+
+    likelihood: evaluate.LogLikelihood
+    terms: vae.Terms
+    active_units: int
+    samples: int
+    seconds: float
+
+
+def _score(folder, dataset, settings, done, samples, should_stop, say):
+    """log p(x) of every test image, saved every few hundred images -> Scores."""
+    ops = load_backend(settings.backend)
+    spec = train.spec_of(settings, dataset.train.shape[1])
+    params = vae.unpack(done.average, spec)
+    x = train.test_images(dataset, settings)
+    model = runs.Model(spec, done.average, dataset.image_shape)
+    runs.save_model(folder / runs.MODEL_FILE, model)
+    rng = np.random.default_rng(EVALUATION_SEED)
+    terms = evaluate.elbo_terms(params, x, spec, rng=rng, ops=ops)
+    active = evaluate.active_units(params, x, spec, ops=ops)
+
+    scored = {"samples": samples, "model": hashlib.sha256(done.average).hexdigest()}
+    found, seconds = _load_scores(folder / SCORES_FILE, scored, len(x))
+    while found.shape[1] < len(x):
+        started, first = time.monotonic(), found.shape[1]
+        piece = evaluate.log_likelihood(
+            params,
+            x[first : first + IMAGES_AT_A_TIME],
+            spec,
+            samples=samples,
+            rng=np.random.default_rng([EVALUATION_SEED, first]),
+            ops=ops,
+            progress=lambda *_: _stop_if_asked(should_stop, done.state.step),
+        )
+        found = np.concatenate([found, np.stack(piece)], axis=1)
+        seconds += time.monotonic() - started
+        meta = {"kind": KIND, "scored": scored, "seconds": seconds}
+        files.write_archive(folder / SCORES_FILE, {"scores": found}, meta)
+        say(f"scored {found.shape[1]} of {len(x)} images, {seconds:.0f} s")
+    return Scores(evaluate.LogLikelihood(*found), terms, active, samples, seconds)
+
+
+def _load_scores(path, scored, n):
+    """What an earlier scoring of the same weights left: (3, images done), and its seconds."""
+    if not path.exists():
+        return np.empty((3, 0)), 0.0
+    arrays, meta = files.read_archive(path, kind=KIND)
+    found, seconds = arrays.get("scores"), meta.get("seconds")
+    right = found is not None and found.ndim == 2 and len(found) == 3 and found.shape[1] <= n
+    if not right or type(seconds) is not float:
+        raise files.damaged(path, "it does not hold the scores of these images")
+    if meta.get("scored") != scored:
+        return np.empty((3, 0)), 0.0
+    return found, seconds
+
+
+def _stop_if_asked(should_stop, step):
+    if should_stop is not None and should_stop():
+        raise train.Interrupted(step)
+
+
+# ---- the table ---------------------------------------------------------------------------------
+
+
+def _result(name, settings, done, scores, budget, dataset):
+    row, likelihood = ROWS[name], scores.likelihood
+    return {
+        "row": name,
+        "nll": round(-float(likelihood.mean), 4),
+        "stderr_images": round(float(likelihood.stderr_images), 4),
+        "stderr_mc": round(float(likelihood.stderr_mc), 4),
+        "published": row.published,
+        "public_rerun": row.rerun,
+        "test_elbo": round(scores.terms.elbo, 4),
+        "active_units": scores.active_units,
+        "ess": round(float(likelihood.ess.mean()), 1),
+        "images": len(likelihood.log_p),
+        "evaluation_samples": scores.samples,
+        "seed": settings.seed,
+        "updates": done.state.step,
+        "epochs": settings.epochs,
+        "minutes": float(f"{done.seconds / 60:.3g}"),
+        "scoring_minutes": float(f"{scores.seconds / 60:.3g}"),
+        "budget_minutes": budget,
+        "objective": settings.objective,
+        "samples": settings.samples,
+        "batch_size": settings.batch_size,
+        "schedule": f"rate falling geometrically from {row.lr:g} to {row.lr * train.DECAY_TO:g}",
+        "averaging": f"exponential, over the last {AVERAGE_SPAN:.0%} of the updates",
+        "differs": differences(settings),
+        "data": data.fingerprint(dataset)[:12],
+        "versions": runs.versions(),
+    }
+
+
+def differences(settings):
+    """What this run does otherwise than the paper, in words."""
+    return (
+        f"the paper: {PAPER}; here: batch {settings.batch_size}; Adam's epsilon 1e-8; "
+        f"{settings.epochs} epochs, the rate falling geometrically to {train.DECAY_TO:.0%} of its "
+        "start; the scored weights are a running average; the test images are one fixed "
+        "binarization from a recorded seed"
+    )
+
+
+def read_table(path=TABLE):
+    """The results so far, a list of objects; empty where there is no table yet."""
+    path = Path(path)
+    if not path.exists():
+        return []
+    with files.reading(path) as (file, _):
+        rows = json.loads(file.read())["rows"]
+        if not all(isinstance(row, dict) and row["row"] in ROWS for row in rows):
+            raise files.damaged(path, "its rows are not those of this table")
+    return rows
+
+
+def write_table(path, results):
+    """Add results to the table; one takes the place of an earlier one of the same plan."""
+
+    def plan(row):
+        return row["row"], row["budget_minutes"], row["seed"]
+
+    new = {plan(row) for row in results}
+    rows = [row for row in read_table(path) if plan(row) not in new] + results
+    rows.sort(key=plan)
+    table = {
+        "what": "Burda et al. 2016, Table 1: test negative log-likelihood of MNIST, nats",
+        "rows": rows,
+    }
+    files.atomic_write(path, (json.dumps(table, indent=1, allow_nan=False) + "\n").encode())
+
+
+def draw_table(path=TABLE):
+    """The table's picture, beside it: a PNG of the same name."""
+    from minivae import plots
+
+    plots.save(plots.reproduced_table(read_table(path)), Path(path).with_suffix(".png"))
+
+
+def describe(result):
+    """A result for a person, one line."""
+    return (
+        f"{result['row']}: {result['nll']:.2f} nats (standard error {result['stderr_images']:.2f} "
+        f"over images, {result['stderr_mc']:.3f} Monte Carlo) after {result['epochs']} epochs and "
+        f"{result['minutes']:.0f} minutes; published {result['published']:.2f}, "
+        f"a public rerun {result['public_rerun']:.2f}"
+    )

@@ -1,0 +1,172 @@
+"""The reproduction runs, stops and goes on to the bit, and its table tells what was done."""
+
+import json
+
+import numpy as np
+import pytest
+
+from minivae import data, files, reproduce, train
+from minivae.errors import MinivaeError
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """600 grey images of 12 pixels, and 40 to test on."""
+    rng = np.random.default_rng(0)
+    images = (255 * rng.random((640, 12)) ** 3).astype(np.uint8)
+    return data.Dataset("tiny", images[:600], images[600:], None, None, (3, 4), "")
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    """The rows with batches of 20, so that the tiny data have enough steps; and no picture."""
+    rows = {name: row._replace(batch_size=20) for name, row in reproduce.ROWS.items()}
+    monkeypatch.setattr(reproduce, "ROWS", rows)
+    monkeypatch.setattr(reproduce, "seconds_per_step", lambda dataset, settings: 0.1)
+    monkeypatch.setattr(reproduce, "draw_table", lambda path: None)
+
+
+def run(rows, tmp_path, tiny, **options):
+    options = {"budget": 0.1, "backend": "numpy", "evaluation_samples": 20} | options
+    return reproduce.run(
+        rows,
+        out=tmp_path / "runs",
+        table=tmp_path / "table.json",
+        dataset=tiny,
+        say=lambda line: None,
+        **options,
+    )
+
+
+def test_a_run_reports_what_it_did(tmp_path, tiny, small_batches):
+    results = run(["vae-1", "iwae-5"], tmp_path, tiny)
+    table = json.loads((tmp_path / "table.json").read_text())["rows"]
+    assert sorted(results, key=lambda row: row["row"]) == table
+    for row, objective in zip(results, ("elbo", "iwae"), strict=True):
+        assert row["objective"] == objective
+        assert (row["epochs"], row["updates"], row["batch_size"]) == (2, 60, 20)
+        assert (row["images"], row["evaluation_samples"]) == (40, 20)
+        assert 0 < row["stderr_mc"] < row["nll"]
+        assert 0 < row["stderr_images"] < row["nll"]
+        assert row["nll"] < -row["test_elbo"]
+        assert "batch 20" in row["differs"]
+
+
+def test_the_table_has_a_picture(tmp_path):
+    row = {"row": "vae-1", "published": 86.76, "budget_minutes": 10, "seed": 0}
+    rows = [row | {"minutes": 10.0, "nll": 89.0}, row | {"minutes": 100.0, "nll": 86.5, "seed": 1}]
+    reproduce.write_table(tmp_path / "table.json", rows)
+    reproduce.draw_table(tmp_path / "table.json")
+    assert (tmp_path / "table.png").stat().st_size > 1000
+
+
+def test_stopped_anywhere_it_goes_on_to_the_bit(tmp_path, tiny, small_batches, monkeypatch):
+    """In training between two epochs and within one, and in scoring."""
+    monkeypatch.setattr(reproduce, "IMAGES_AT_A_TIME", 10)
+    whole = run(["iwae-5"], tmp_path / "whole", tiny)[0]
+    asked = 0
+
+    def should_stop():
+        nonlocal asked
+        asked += 1
+        return asked in (17, 46, 62)  # of 60 steps and 4 pieces of scoring
+
+    stops = 0
+    while True:
+        try:
+            pieces = run(["iwae-5"], tmp_path / "pieces", tiny, should_stop=should_stop)[0]
+            break
+        except train.Interrupted:
+            stops += 1
+    assert stops == 3
+    for clock in ("minutes", "scoring_minutes"):
+        whole.pop(clock)
+        pieces.pop(clock)
+    assert pieces == whole
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path, tiny, small_batches, monkeypatch):
+    first = run(["vae-1"], tmp_path, tiny)
+    monkeypatch.setattr(train, "_one_step", None)
+    assert run(["vae-1"], tmp_path, tiny) == first
+
+
+def test_another_budget_or_seed_adds_a_row_and_the_same_replaces_it(tmp_path, tiny, small_batches):
+    path = tmp_path / "table.json"
+    run(["vae-1"], tmp_path, tiny)
+    run(["vae-1"], tmp_path, tiny, budget=0.05)
+    run(["vae-1"], tmp_path, tiny, seed=1)
+    plans = [(row["budget_minutes"], row["seed"]) for row in reproduce.read_table(path)]
+    assert plans == [(0.05, 0), (0.1, 0), (0.1, 1)]
+    run(["vae-1"], tmp_path, tiny, evaluation_samples=30)
+    rows = reproduce.read_table(path)
+    assert len(rows) == 3
+    assert rows[1]["evaluation_samples"] == 30
+
+
+def test_the_average_follows_the_weights_with_its_span(tmp_path, tiny, small_batches, monkeypatch):
+    """A span of no length leaves the last weights themselves."""
+    monkeypatch.setattr(reproduce, "AVERAGE_SPAN", 1e-9)
+    run(["vae-1"], tmp_path, tiny)
+    (path,) = tmp_path.glob("runs/*/training.npz")
+    arrays, _ = files.read_archive(path, kind=reproduce.KIND)
+    np.testing.assert_allclose(arrays["average"], arrays["params"], rtol=0, atol=1e-6)
+    monkeypatch.setattr(reproduce, "AVERAGE_SPAN", 0.2)
+    run(["vae-1"], tmp_path / "slow", tiny)
+    (path,) = tmp_path.glob("slow/runs/*/training.npz")
+    arrays, _ = files.read_archive(path, kind=reproduce.KIND)
+    assert 0 < np.abs(arrays["average"] - arrays["params"]).max() < 0.2
+
+
+def test_the_budget_decides_the_epochs(tmp_path, tiny, small_batches, monkeypatch):
+    monkeypatch.setattr(reproduce, "seconds_per_step", lambda dataset, settings: 0.04)
+    folder = tmp_path
+    chosen = [
+        reproduce._settings(folder, "vae-1", budget, 0, "numpy", tiny, lambda line: None).epochs
+        for budget in (1e-6, 0.1, 1)
+    ]
+    assert chosen == [1, 5, 50]
+
+
+def test_the_time_of_a_step_is_measured_on_a_state_of_its_own(tiny):
+    settings = train.Settings(latent=2, hidden=(5,), batch_size=5, backend="numpy")
+    assert 1e-6 < reproduce.seconds_per_step(tiny, settings) < 1
+    few = tiny._replace(train=tiny.train[:100])
+    with pytest.raises(MinivaeError, match="fewer than 80 batches"):
+        reproduce.seconds_per_step(few, settings._replace(epochs=1))
+
+
+@pytest.mark.parametrize("rows", [[], ["vae-2"], ["vae-1", "iwae5"]])
+def test_unknown_rows_are_refused_before_any_work(tmp_path, tiny, rows):
+    with pytest.raises(MinivaeError, match="choose from vae-1, iwae-5, iwae-50"):
+        run(rows, tmp_path, tiny)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("budget", [0, -1, float("nan"), "long"])
+def test_a_budget_that_is_no_time_is_refused(tmp_path, tiny, budget):
+    with pytest.raises(MinivaeError, match="budget"):
+        run(["vae-1"], tmp_path, tiny, budget=budget)
+
+
+def test_damaged_files_are_named_and_kept(tmp_path, tiny, small_batches):
+    run(["vae-1"], tmp_path, tiny)
+    (path,) = tmp_path.glob("runs/*/training.npz")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    with pytest.raises(MinivaeError, match=r"training\.npz"):
+        run(["vae-1"], tmp_path, tiny)
+    assert path.read_bytes() == whole[:-100]
+    (tmp_path / "table.json").write_text("[1, 2]")
+    with pytest.raises(MinivaeError, match=r"table\.json is damaged"):
+        reproduce.read_table(tmp_path / "table.json")
+
+
+def test_the_committed_table_holds_real_runs_on_the_whole_test_set():
+    """Every row was scored on all 10,000 images with 5,000 samples, and says how it was trained."""
+    for row in reproduce.read_table():
+        assert (row["images"], row["evaluation_samples"]) == (10_000, 5000)
+        assert row["published"] == reproduce.ROWS[row["row"]].published
+        assert row["updates"] == row["epochs"] * -(-60_000 // row["batch_size"])
+        assert 0 < row["stderr_mc"] < row["stderr_images"] < 1
+        assert row["minutes"] + row["scoring_minutes"] < 120
