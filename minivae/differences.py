@@ -41,8 +41,8 @@ def central_differences(f, x):
     """df/dx, every entry: (f(x + h e_i) - f(x - h e_i)) / 2h.  f: array -> number; like x.
 
     Two errors pull on h: the parabola left out, h^2 f'''/6, and the rounding of f, eps |f| / h.
-    Their sum is least at h = (3 eps |f| / f''')^(1/3); `_step` takes f''' for 1 and lets h grow
-    with the entry.
+    Their sum is least at h = (3 eps |f| / f''')^(1/3). `_step` takes f''' for 1, at most 1e-4,
+    and lets h grow with the entry: so f may bend on a scale of 1, or of x where x is larger.
     """
     x = _float64(x)
     step = _step(_number(f(x.copy())))
@@ -95,7 +95,7 @@ def random_directions(shape, n, seed=0):
 
 
 def _step(value):
-    return np.cbrt(3 * EPS64 * max(1.0, abs(value)))
+    return min(1e-4, np.cbrt(3 * EPS64 * max(1.0, abs(value))))
 
 
 def _float64(x):
@@ -214,8 +214,10 @@ def _verdict(analytic, numeric, worst, ratio, sizes):
         return f"{where}; the ratio is not the same everywhere"
     if is_close(ratio, 1):
         return f"{where}: nearly right (is a part of it computed in float32?)"
-    meaning = name_ratio(ratio, sizes)
-    return f"{where}: {meaning or f'{ratio:.6g} times the right value everywhere'}"
+    if meaning := name_ratio(ratio, sizes):
+        return f"{where}: {meaning}"
+    everywhere = " at every entry" if numeric.size > 1 else ""
+    return f"{where}: {ratio:.6g} times the right value{everywhere}"
 
 
 # ---- a reader's own gradient -----------------------------------------------------------------

@@ -81,7 +81,8 @@ def diagnose(forward, backward, inputs, *, seed=0):
       raises, convention, float32, not-finite    the pair cannot be examined
       noise        another number at each call       mutates       changes what it was given
       shape, not-summed, transposed, order           the right numbers in the wrong place
-      lost         the gradient is zero              ratio         a constant times too large
+      lost         the gradient is zero              unused        it should be zero
+      ratio        a constant times too large or too small
       sign         wrong in some entries only        ignores-dy    the gradient from above unused
       activation   a derivative f' missing or wrong  factor, term  one too many or too few
       at-zero      right at zero, wrong elsewhere    kink          the inputs sit on a kink
@@ -255,7 +256,7 @@ def _known_pattern(patient, i, sizes):
         return "not-finite", "forward itself is not finite close to these inputs"
     if not np.isfinite(analytic).all():
         return "not-finite", "the gradient by hand holds NaN or infinity; the slope is finite"
-    for pattern in (_on_a_kink, _ignores_dy, _ratio, _misplaced, _activation, _factor,
+    for pattern in (_unused, _on_a_kink, _ignores_dy, _ratio, _misplaced, _activation, _factor,
                     _odd_ratio, _term, _signs, _at_zero):
         found = pattern(patient, i, sizes)
         if found:
@@ -277,6 +278,12 @@ def _misshapen(analytic, numeric):
 
 def _matches(a, b):
     return a.shape == b.shape and block_error(a, b) <= PATTERN_TOL
+
+
+def _unused(patient, i, _sizes):
+    if patient.numeric[i].any():
+        return None
+    return "unused", "forward does not depend on this input at all; its gradient is 0"
 
 
 def _on_a_kink(patient, i, _sizes):
@@ -327,7 +334,7 @@ def _odd_ratio(patient, i, _sizes):
     ratio = constant_ratio(patient.analytic[i], patient.numeric[i])
     if ratio is None or np.count_nonzero(patient.numeric[i]) < 3:
         return None
-    return "ratio", f"{ratio:.6g} times the right value everywhere: a constant is wrong"
+    return "ratio", f"{ratio:.6g} times the right value at every entry: a constant is wrong"
 
 
 def _misplaced(patient, i, _sizes):
@@ -365,7 +372,7 @@ def _activation(patient, i, _sizes):
 
 def _activation_sentence(right, wrong):
     if wrong == "none":
-        return f"the derivative of the {right} is missing: dy must be multiplied by f'(a) first"
+        return f"the derivative of {right} is missing: dy must be multiplied by f'(a) first"
     if right == "none":
         return f"the derivative of {wrong} is multiplied in once too often"
     return f"the derivative of {wrong} stands where that of {right} belongs"
@@ -472,13 +479,13 @@ def _at_zero(patient, i, _sizes):
 
 def _where_to_look(patient, i, right, wrong):
     """No pattern fits: (kind, sentence) with what is known."""
-    told = [patient.names[j] for j in right]
-    ratios = "; the ratio is not the same everywhere"
+    unclear = "I can't tell what is wrong; the ratio is not the same everywhere"
+    well = ", ".join(patient.names[j] for j in right)
     if right and len(wrong) == 1:
-        return "only", (f"I can't tell what is wrong{ratios}. But only this one is: what "
-                        f"{', '.join(told)} needs is right, so look at this gradient's own line")
+        return "only", (f"{unclear}. But all else is right ({well}): look at this gradient's own "
+                        "line, and at how forward uses this input")
     if right and max(wrong) < min(right):
-        return "upstream", (f"I can't tell what is wrong{ratios}. But {', '.join(told)} is right, "
-                            "so look at what the gradient passes on its way from there: a path "
-                            "left out, a delta used twice, weights transposed")
-    return "unknown", f"I can't tell what is wrong{ratios}"
+        return "upstream", (f"{unclear}. But what comes later is right ({well}): look at what the "
+                            "gradient passes on its way from there, a path left out, a delta "
+                            "used twice, weights transposed")
+    return "unknown", unclear

@@ -11,6 +11,7 @@ formula whose gradient is right: statistics and closed forms are for that.
 """
 
 from itertools import product
+from textwrap import wrap
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -48,6 +49,7 @@ __all__ = [
 
 HIDDEN = (4, 3, 3)
 KINK_MARGIN = 1e-3  # a step of the differences moves nothing that far
+INDENTED = {"initial_indent": " " * 6, "subsequent_indent": " " * 6}
 FREE_BITS = 0.6  # nats: between the KLs of the latents at the points that `_point` draws
 
 
@@ -183,6 +185,7 @@ def _row(backend, case, name, by_hand, central, bent):
     sizes = {"the batch size B": case.batch, "the number of pixels D": case.spec.data_dim}
     if case.samples:
         sizes["the number of samples K"] = case.samples
+        sizes["K B, all samples of the batch"] = case.samples * case.batch
     by_difference = compare(name, by_hand, central, CENTRAL_BOUND, sizes)
     by_complex_step = compare(name, by_hand, bent, COMPLEX_BOUND, sizes)
     row = {"backend": backend, "block": name, "case": case.name,
@@ -325,8 +328,8 @@ def _backend_lines(backend, blocks):
         central, bent = (_worst(rows, key) for key in ("central_diff", "complex_step"))
         yield f"  {name:<14}{central:>20.1e}{bent:>16.1e}  {'WRONG' if wrong else 'right'}"
         if wrong:
-            yield f"      in {len(wrong)} of {len(rows)} models; {wrong[0]['case']}:"
-            yield f"      {wrong[0]['verdict']}"
+            first = f"in {len(wrong)} of {len(rows)} models; {wrong[0]['case']}: "
+            yield from wrap(first + wrong[0]["verdict"], 94, **INDENTED)
 
 
 def _worst(rows, key):
@@ -346,7 +349,7 @@ def _conclusion(report):
                else "Right: every block of every model, by both witnesses.")
         return
     mistake = mistakes.find(report["planted"])
-    yield f"What to expect: {mistake.symptom}"
+    yield from wrap(f"What to expect: {mistake.symptom}", 94)
     if mistake.witness != mistakes.GRADIENT:
         module, test = mistake.witness.split(".")
         yield f"What catches it: python -m pytest tests/{module}.py -k {test}"

@@ -571,13 +571,14 @@ MISTAKES = (
         ("elbo_and_grads", "    _hidden_backward(\"enc\", dh,", "    dh = _dense_backward(\"out\", "
          "dout, c_out, grads, ops)\n    _hidden_backward(\"enc\", dh,"),
         sentence="The encoder's hidden layers are given the decoder's delta.",
-        symptom="Decoder and both heads are right; the encoder's hidden layers are wrong.",
+        symptom="Decoder and both heads are right; the encoder's hidden layers are wrong. With "
+        "hidden layers of different sizes it raises.",
     ),
     _vae(
         "elbo-noise-forgotten",
         ("elbo", "reparam_forward(mu, logvar, eps)", "reparam_forward(mu, logvar, 0 * eps)"),
         sentence="The bound is evaluated at the posterior's mean, not at a sample.",
-        symptom="Every block but out_b's is wrong, with no constant ratio.",
+        symptom="Every block is wrong, with no constant ratio.",
     ),
     _vae(
         "elbo-kl-subtracted",
@@ -625,7 +626,8 @@ MISTAKES = (
     ),
     _vae(
         "free-bits-for-all-latents",
-        ("_elbo_terms", "paid.sum(), -(nll", "max(spec.free_bits, kl.real), -(nll"),
+        ("_elbo_terms", "paid.sum(), -(nll",
+         "np.where(kl.real > spec.free_bits, kl, spec.free_bits), -(nll"),
         sentence="One allowance for the sum of the latents, where each has its own.",
         symptom="Without free bits all is right; with them the heads and the encoder are wrong.",
     ),

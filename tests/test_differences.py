@@ -1,0 +1,222 @@
+"""The numerical gradients are accurate, and a wrong gradient by hand is told apart and named."""
+
+import numpy as np
+import pytest
+
+from minivae.differences import (
+    CENTRAL_BOUND,
+    COMPLEX_BOUND,
+    block_error,
+    central_differences,
+    check_directions,
+    check_grad,
+    compare,
+    complex_step,
+    constant_ratio,
+    name_ratio,
+    random_directions,
+)
+from minivae.errors import MinivaeError
+
+X = np.random.default_rng(0).normal(size=(3, 2))
+
+
+def f(x):
+    return (np.exp(x) * np.sin(x)).sum()
+
+
+def df(x):
+    return np.exp(x) * (np.sin(x) + np.cos(x))
+
+
+def test_central_differences_reach_their_bound():
+    assert block_error(df(X), central_differences(f, X)) < CENTRAL_BOUND / 100
+
+
+def test_complex_step_is_exact_to_rounding():
+    assert block_error(df(X), complex_step(f, X)) < 1e-15
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
+def test_the_step_grows_with_the_entry_and_with_the_value(scale):
+    """A fixed h would vanish beside a large x, or drown in the rounding of a large f."""
+    x = scale * X
+
+    def cubic(x):
+        return ((x / scale) ** 3 + 5.0).sum()
+
+    assert check_grad(cubic, lambda x: 3 * x * x / scale**3, x).ok
+
+
+@pytest.mark.parametrize("method", ["central", "complex"])
+def test_check_grad_passes_the_right_gradient(method):
+    report = check_grad(f, df, X, method=method)
+    assert report.ok
+    assert report.sentence == "right"
+    assert report.ratio is None
+    assert report.error < {"central": CENTRAL_BOUND, "complex": COMPLEX_BOUND}[method]
+
+
+def test_check_grad_takes_whole_numbers_and_single_ones():
+    assert check_grad(lambda x: (x * x).sum(), lambda x: 2 * x, np.array([1, 2, 3])).ok
+    assert check_grad(lambda x: x**2, lambda x: 2 * x, 1.5).ok
+
+
+def test_check_grad_calls_with_copies():
+    """A function that writes into its argument spoils neither the check nor the caller's x."""
+    x = X.copy()
+
+    def careless(x):
+        x *= x
+        return x.sum()
+
+    assert check_grad(careless, lambda x: 2 * x, x).ok
+    assert np.array_equal(x, X)
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [
+        (2.0, "exactly twice too large"),
+        (0.5, "exactly half"),
+        (-1.0, "wrong sign"),
+        (-2.0, "wrong sign, and exactly twice"),
+        (4.0, "4 times too large, and 4 is the batch size B"),
+        (0.25, "4 times too small, and 4 is the batch size B"),
+        (0.0, "is lost"),
+        (1.7, "1.7 times the right value at every entry"),
+        (1 + 2e-6, "nearly right"),
+    ],
+)
+def test_a_constant_ratio_is_found_and_named(factor, words):
+    report = check_grad(f, lambda x: factor * df(x), X, sizes={"the batch size B": 4})
+    assert not report.ok
+    assert report.ratio == pytest.approx(factor, abs=1e-6)
+    assert words in report.sentence
+
+
+def test_no_ratio_is_claimed_where_it_varies():
+    report = check_grad(f, lambda x: df(x) * (1 + 0.01 * x), X)
+    assert not report.ok
+    assert report.ratio is None
+    assert "not the same everywhere" in report.sentence
+
+
+def test_the_worst_entry_is_named():
+    def slightly_off(x):
+        gradient = df(x)
+        gradient[2, 1] += 0.5
+        return gradient
+
+    report = check_grad(f, slightly_off, X, name="W")
+    assert report.name == "W"
+    assert report.worst_index == (2, 1)
+    assert report.analytic == pytest.approx(df(X)[2, 1] + 0.5)
+    assert report.numeric == pytest.approx(df(X)[2, 1])
+    assert report.error == pytest.approx(0.5 / max(np.abs(df(X)).max(), df(X)[2, 1] + 0.5))
+    assert "[2, 1]" in report.sentence
+
+
+def test_nan_infinity_and_shape_are_wrong_and_said():
+    assert "nan" in check_grad(f, lambda x: df(x) * np.nan, X).sentence
+    assert check_grad(f, lambda x: df(x) * np.inf, X).error == float("inf")
+    assert "shape (2, 3)" in check_grad(f, lambda x: df(x).T, X).sentence
+    report = check_grad(lambda x: np.nan * x.sum(), np.ones_like, X)
+    assert "not finite near x" in report.sentence
+
+
+def test_a_gradient_where_there_is_none():
+    report = check_grad(lambda x: 1.0, np.ones_like, X)
+    assert not report.ok
+    assert "does not depend" in report.sentence
+
+
+def test_block_error_is_zero_over_zero_and_scaled_by_the_largest_entry():
+    assert block_error(np.zeros(3), np.zeros(3)) == 0
+    assert block_error(np.array([1.0, 4.0]), np.array([1.0, 2.0])) == 0.5
+    assert block_error(np.zeros(2), np.ones(2)) == 1
+    assert block_error(np.array([np.nan]), np.ones(1)) == float("inf")
+
+
+def test_compare_holds_a_bound():
+    assert compare("a", np.array([1.0]), np.array([1 + 1e-9]), 1e-8).ok
+    assert not compare("a", np.array([1.0]), np.array([1 + 1e-7]), 1e-8).ok
+
+
+def test_two_meanings_of_one_ratio_are_both_told():
+    told = name_ratio(2.0, {"the batch size B": 2})
+    assert "a half was lost" in told
+    assert "2 is the batch size B" in told
+    assert name_ratio(3.0, {"the batch size B": 2}) is None
+
+
+def test_constant_ratio_needs_every_entry():
+    assert constant_ratio(np.array([2.0, 4.0]), np.array([1.0, 2.0])) == 2
+    assert constant_ratio(np.array([2.0, 4.001]), np.array([1.0, 2.0])) is None
+    assert constant_ratio(np.ones(2), np.zeros(2)) is None
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda x: np.float32(x.sum()), "float32"),
+        (lambda x: x, "one number"),
+        (lambda x: 1j * x.sum(), "real number"),
+    ],
+)
+def test_what_cannot_be_differenced_is_an_error_of_one_line(function, words):
+    with pytest.raises(MinivaeError, match=words) as error:
+        check_grad(function, df, X)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [(lambda x: np.abs(x).sum(), "no abs"), (lambda x: x, "one number")],
+)
+def test_what_the_complex_step_cannot_pass_is_an_error(function, words):
+    with pytest.raises(MinivaeError, match=words):
+        check_grad(function, df, X, method="complex")
+
+
+def test_wrong_x_and_method_are_errors():
+    with pytest.raises(MinivaeError, match="real numbers"):
+        check_grad(f, df, np.array([]))
+    with pytest.raises(MinivaeError, match="real numbers"):
+        check_grad(f, df, X + 1j)
+    with pytest.raises(MinivaeError, match="'central', 'complex'"):
+        check_grad(f, df, X, method="forward")
+
+
+# ---- directions ------------------------------------------------------------------------------
+
+LONG = np.random.default_rng(1).normal(size=(300, 40))
+
+
+@pytest.mark.parametrize("method", ["central", "complex"])
+def test_directions_pass_the_right_gradient(method):
+    report = check_directions(f, df, LONG, method=method)
+    assert report.ok
+    assert "4 directions" in report.name
+
+
+@pytest.mark.parametrize("method", ["central", "complex"])
+def test_directions_catch_one_wrong_entry_of_many(method):
+    def one_entry_off(x):
+        gradient = df(x)
+        gradient[17, 3] += 0.1
+        return gradient
+
+    assert not check_directions(f, one_entry_off, LONG, method=method).ok
+
+
+def test_directions_name_a_ratio_and_a_shape():
+    assert "twice" in check_directions(f, lambda x: 2 * df(x), LONG).sentence
+    assert "shape" in check_directions(f, lambda x: df(x).T, LONG).sentence
+
+
+def test_directions_are_of_length_one_and_repeatable():
+    directions = random_directions((30, 4), 3, seed=5)
+    assert np.allclose((directions**2).sum(axis=(1, 2)), 1)
+    assert np.array_equal(directions, random_directions((30, 4), 3, seed=5))
+    assert not np.array_equal(directions[0], directions[1])

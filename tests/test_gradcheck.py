@@ -1,0 +1,188 @@
+"""The gradient of the whole VAE, derived by hand, is the slope of its loss; and the report."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from minivae import gradcheck, mistakes, ops, vae
+from minivae.backend import BACKENDS
+from minivae.differences import CENTRAL_BOUND, COMPLEX_BOUND
+from minivae.errors import MinivaeError
+from minivae.gradcheck import ALL_CASES, DEFAULT_CASES, Case, format_report, run
+
+TINY = (Case(vae.Spec(5, (4,), 2), beta=4.0),)
+
+
+@pytest.fixture(scope="module")
+def report():
+    return run()
+
+
+def test_every_block_of_every_default_model_is_within_the_bounds(report):
+    wrong = [b for b in report["blocks"]
+             if not (b["central_diff"] < CENTRAL_BOUND and b["complex_step"] < COMPLEX_BOUND)]
+    assert wrong == []
+    assert report["ok"] is True
+    assert (CENTRAL_BOUND, COMPLEX_BOUND) == (1e-7, 1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_every_block_of_every_model(seed):
+    """The product of likelihoods, activations, depths, betas and free bits; IWAE; 784 pixels."""
+    result = run(cases=ALL_CASES, seed=seed)
+    assert [b for b in result["blocks"] if "verdict" in b] == []
+
+
+def test_every_backend_and_every_parameter_is_in_the_report(report):
+    absent = {line.split(":")[0] for line in report.get("not_checked", ())}
+    for backend in set(BACKENDS) - absent:
+        blocks = {b["block"] for b in report["blocks"] if b["backend"] == backend}
+        deepest = vae.Spec(5, (4, 3, 3), 2, likelihood="gaussian")
+        assert blocks == {name for name, _ in vae.layout(deepest)}
+    assert "numpy" not in absent
+
+
+def settings(cases):
+    """Every setting that some case has."""
+    return {
+        *(case.spec.likelihood for case in cases),
+        *(case.spec.activation for case in cases),
+        *(("variance", case.spec.variance) for case in cases),
+        *(("hidden", len(case.spec.hidden)) for case in cases),
+        *(("beta", case.beta) for case in cases),
+        *(("free bits", bool(case.spec.free_bits)) for case in cases),
+        *(("iwae", bool(case.samples)) for case in cases),
+        *(("wide", case.spec.data_dim == 784) for case in cases),
+    }
+
+
+def test_the_default_models_step_through_every_setting():
+    assert settings(DEFAULT_CASES) == settings(ALL_CASES)
+    assert {("hidden", n) for n in range(4)} <= settings(ALL_CASES)
+    assert {("beta", beta) for beta in (0, 1, 4)} <= settings(ALL_CASES)
+    assert len(ALL_CASES) == 2 * 2 * 4 * 3 * 2 + 2 * 2 * 4 + 1 + 4
+    for case in ALL_CASES:  # every entry on small nets, directions on wide ones
+        assert (case.directions is None) == (case.spec.data_dim <= 30)
+
+
+@pytest.mark.parametrize("case", DEFAULT_CASES, ids=lambda case: case.name)
+def test_the_points_are_generic_and_away_from_kinks(case):
+    """No block's gradient vanishes, so that agreement means something."""
+    flat, x, eps = gradcheck._point(case, 0)
+    params = vae.unpack(flat, case.spec)
+    if case.samples:
+        grads = vae.iwae_and_grads(params, x, eps, case.spec).grads
+    else:
+        grads = vae.elbo_and_grads(params, x, eps, case.spec, beta=case.beta).grads
+        kl = gradcheck._kl_per_latent(case, params, x)
+        if case.spec.free_bits:
+            assert kl.min() < case.spec.free_bits < kl.max()
+    assert all(np.abs(g).max() > 1e-9 for g in grads.values())
+    h, relu = x, lambda a: np.maximum(a, 0)
+    if case.spec.activation == "relu":
+        for i in range(1, len(case.spec.hidden) + 1):
+            a = h @ params[f"enc{i}_W"] + params[f"enc{i}_b"]
+            assert np.abs(a).min() > gradcheck.KINK_MARGIN
+            h = relu(a)
+
+
+def test_the_report_is_json_with_the_promised_keys(report):
+    again = json.loads(json.dumps(report, allow_nan=False))
+    assert set(again["blocks"][0]) == {"backend", "block", "case", "central_diff", "complex_step"}
+    assert {"ok", "blocks"} <= set(again)
+
+
+def test_the_printed_report_fits_a_screen_and_names_every_block(report):
+    text = format_report(report)
+    assert "Right: every block of every model, by both witnesses." in text
+    assert max(map(len, text.splitlines())) <= 100
+    for name in ("enc1_W", "logvar_b", "out_logvar"):
+        assert name in text
+    assert "1e-07" in text
+    assert "1e-12" in text
+
+
+def test_a_readers_own_backend_is_checked_and_its_error_named():
+    """A wrong line in somebody's ops: the report says which blocks, and by which factor."""
+    def kl_backward(dkl, cache):
+        dmu, dlogvar = ops.gaussian_kl_backward(dkl, cache)
+        return 2 * dmu, dlogvar
+
+    mine = SimpleNamespace(**vars(ops) | {"gaussian_kl_backward": kl_backward})
+    result = run(backends={"mine": mine}, cases=TINY)
+    assert not result["ok"]
+    wrong = {b["block"] for b in result["blocks"] if "verdict" in b}
+    assert wrong == {"enc1_W", "enc1_b", "mu_W", "mu_b"}
+    assert "mine backend" in format_report(result)
+    assert run(backends={"mine": ops}, cases=TINY)["ok"]
+
+
+@pytest.mark.parametrize("case", [TINY[0], TINY[0]._replace(directions=3)])
+def test_a_planted_mistake_is_shown_with_its_ratio(case):
+    result = run(plant="dense-bias-gradient-averaged", cases=[case])
+    text = format_report(result)
+    assert not result["ok"]
+    assert result["planted"] == "dense-bias-gradient-averaged"
+    assert "3 times too small, and 3 is the batch size B" in text
+    assert "- np.sum(da, axis=0, out=db)" in text
+    assert "+ np.mean(da, axis=0, out=db)" in text
+    assert "What to expect: Every bias is wrong" in text
+    assert max(map(len, text.splitlines())) <= 100
+    wrong = {b["block"] for b in result["blocks"] if "verdict" in b}
+    assert wrong == {"enc1_b", "mu_b", "logvar_b", "dec1_b", "out_b"}
+
+
+def test_a_planted_mistake_that_raises_is_reported_not_raised():
+    result = run(plant="dense-weights-not-transposed", cases=TINY)
+    assert not result["ok"]
+    assert all(b["central_diff"] is None for b in result["blocks"])
+    assert "the backward pass raises" in format_report(result)
+    json.dumps(result, allow_nan=False)
+
+
+def test_a_mistake_that_no_gradient_check_sees_names_the_test_that_does():
+    result = run(plant="reparam-variance-as-sigma", cases=TINY)
+    assert result["ok"]
+    text = format_report(result)
+    assert "What to expect: It passes" in text
+    assert "python -m pytest tests/test_statistics.py -k test_sampled_z" in text
+
+
+def test_planting_leaves_the_real_model_alone():
+    run(plant="kl-gradient-lost", cases=TINY)
+    assert run(backends=["numpy"], cases=TINY)["ok"]
+
+
+def test_the_list_of_mistakes_is_a_report_too():
+    result = run(plant="list")
+    assert result["ok"]
+    text = format_report(result)
+    for mistake in mistakes.MISTAKES:
+        assert mistake.name in result["mistakes"]
+        assert f"  {mistake.name}\n" in text
+
+
+def test_wrong_arguments_end_in_one_line():
+    with pytest.raises(MinivaeError, match="did you mean kl-half-lost"):
+        run(plant="kl-half")
+    with pytest.raises(MinivaeError, match="must be one of"):
+        run(backends=["cuda"])
+    with pytest.raises(MinivaeError, match="leave backends out"):
+        run(backends=["numpy"], plant="kl-half-lost")
+
+
+def test_a_missing_backend_is_said_and_not_taken_for_right(monkeypatch):
+    def load(name):
+        if name == "numba":
+            raise MinivaeError("the numba backend is not available (no module)")
+        return ops
+
+    monkeypatch.setattr(gradcheck, "load_backend", load)
+    result = run(cases=TINY)
+    assert result["ok"]
+    assert "not checked: numba" in format_report(result)
+    with pytest.raises(MinivaeError, match="not available"):
+        run(backends=["numba"], cases=TINY)
