@@ -186,8 +186,10 @@ def recognise(exercise, cases, outcomes):
 
 
 def _does_the_same(function, exercise, cases, outcomes):
-    theirs = [outcome_of(function, args, exercise.observe) for args in cases]
-    return all(map(same_outcome, outcomes, theirs))
+    return all(
+        same_outcome(outcome, outcome_of(function, args, exercise.observe))
+        for outcome, args in zip(outcomes, cases, strict=True)
+    )
 
 
 def same_outcome(a, b):

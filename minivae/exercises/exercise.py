@@ -80,7 +80,8 @@ def stub(text):
 
 
 @functools.cache
-def _planted_module(name):
+def planted_module(name):
+    """`ops` or `vae` with the mistake of that name in it."""
     return mistakes.plant(mistakes.find(name))
 
 
@@ -88,7 +89,7 @@ def planted(package, *names):
     """Wrong answers from the shared list: `package` of the module with that mistake in it."""
 
     def wrong(name):
-        return lambda *args: package(_planted_module(name))(*args)  # compiled when first called
+        return lambda *args: package(planted_module(name))(*args)  # compiled when first called
 
     return tuple(Mistake(name, wrong(name), mistakes.find(name).sentence) for name in names)
 

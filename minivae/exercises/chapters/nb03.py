@@ -184,7 +184,7 @@ KL_BACKWARD = Exercise(
         Mistake(
             "by-variance",
             lambda dkl, mu, logvar: (dkl[:, None] * mu, dkl[:, None] * (1 - np.exp(-logvar)) / 2),
-            "this is the derivative by sigma^2; times d sigma^2 / d logvar = sigma^2, please",
+            "this is the derivative by sigma^2; by logvar it is multiplied by sigma^2",
         ),
         Mistake(
             "no-upstream",
