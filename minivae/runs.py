@@ -11,6 +11,7 @@ A model file is an .npz archive of arrays under their parameter names, which `np
 
 import contextlib
 import csv
+import functools
 import importlib.metadata
 import io
 import json
@@ -239,6 +240,7 @@ def write_history(folder, rows):
     files.atomic_write(Path(folder) / HISTORY_FILE, text.getvalue().encode())
 
 
+@functools.cache
 def versions():
     """What the last bits of a run's numbers depend on, besides the run itself."""
     found = {"minivae": __version__, "python": platform.python_version(), "numpy": np.__version__}

@@ -1,0 +1,65 @@
+"""A data set, settings and runs so small that a training takes milliseconds."""
+
+import contextlib
+import io
+
+import numpy as np
+
+from minivae import checkpoint, cli, data, files, runs, train
+
+TRAIN, TEST = 53, 7  # three batches of 20 an epoch, the last one smaller
+STEPS_PER_EPOCH = 3
+OUTPUTS = (runs.MODEL_FILE, runs.HISTORY_FILE, runs.CHECKPOINT_FILE)
+
+
+def images(n=TRAIN + TEST, side=6):
+    """Grey blobs (n, side, side) uint8: something that can be learned."""
+    rng = np.random.default_rng(11)
+    rows, columns = np.mgrid[:side, :side]
+    at = rng.uniform(0, side - 1, (n, 2, 1, 1))
+    square = (rows - at[:, 0]) ** 2 + (columns - at[:, 1]) ** 2
+    return (255 * np.exp(-square / side)).astype(np.uint8)
+
+
+def dataset(**changes):
+    flat = images().reshape(-1, 36)
+    made = data.Dataset("tiny", flat[:TRAIN], flat[TRAIN:], None, None, (6, 6), "")
+    return made._replace(**changes)
+
+
+def settings(**changes):
+    small = train.Settings(hidden=(7, 5), epochs=2, batch_size=20, backend="numpy")
+    return small._replace(**changes)
+
+
+def run(folder, made, chosen, **kwargs):
+    """`checkpoint.run` in a folder that may be new, as the command line does it, but silent."""
+    folder.mkdir(exist_ok=True)
+    with files.lock_folder(folder), contextlib.redirect_stderr(io.StringIO()):
+        return checkpoint.run(folder, made, chosen, data.fingerprint(made), **kwargs)
+
+
+def outputs(folder):
+    """All that a finished run promises to the bit."""
+    return {name: (folder / name).read_bytes() for name in OUTPUTS}
+
+
+def stop_after(steps):
+    """A should_stop that says yes after that many steps."""
+    left = iter(range(steps - 1))
+    return lambda: next(left, None) is None
+
+
+def command(capsys, *argv):
+    """Run a command in this process -> status, standard output, standard error."""
+    status = cli.main([str(word) for word in argv])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def contents(folder):
+    """Every file under a folder, with its bytes: to show that a command changed nothing."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
