@@ -313,7 +313,8 @@ def format_report(report):
     ]
     for backend in dict.fromkeys(b["backend"] for b in report["blocks"]):
         lines += ["", *_backend_lines(backend, report["blocks"])]
-    lines += [f"not checked: {absent}" for absent in report.get("not_checked", ())]
+    for absent in report.get("not_checked", ()):
+        lines += ["", *wrap(f"not checked: {absent}", 94)]
     lines += ["", *_conclusion(report)]
     return "\n".join(lines)
 

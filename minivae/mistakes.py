@@ -415,14 +415,14 @@ MISTAKES = (
     # ---- gaussian_nll ----
     _ops(
         "gaussian-normaliser-lost",
-        ("gaussian_nll_forward", "squares * precision + D * (logvar + np.log(2 * np.pi))",
+        ("gaussian_nll_forward", "squares * precision + D * (logvar + log(2 * pi))",
          "squares * precision"),
         sentence="Only the squares are counted: a learned variance would grow without end.",
         symptom="out_logvar is wrong; with a fixed variance it passes.",
     ),
     _ops(
         "gaussian-two-pi-lost",
-        ("gaussian_nll_forward", "logvar + np.log(2 * np.pi)", "logvar"),
+        ("gaussian_nll_forward", "logvar + log(2 * pi)", "logvar"),
         sentence="The density lacks its 2 pi: it does not integrate to one.",
         symptom=BLIND,
         witness=GAUSSIAN_INTEGRAL,

@@ -11,6 +11,7 @@ differentiates through them: hence comparisons look at the real part, and nothin
 takes an absolute value or a conjugate.
 """
 
+from math import log, pi
 from typing import NamedTuple
 
 import numpy as np
@@ -155,7 +156,7 @@ def gaussian_nll_forward(mean, logvar, x):
     residual = mean - x
     precision = np.exp(-logvar)
     squares = (residual * residual).sum(axis=-1)
-    nll = (squares * precision + D * (logvar + np.log(2 * np.pi))) / 2
+    nll = (squares * precision + D * (logvar + log(2 * pi))) / 2
     return nll, GaussianCache(residual, precision)
 
 
