@@ -10,8 +10,7 @@ deterministic. `ops` is the backend, any object with the names of `ops.py`.
 """
 
 from itertools import pairwise
-from math import log, prod
-from sys import float_info
+from math import isfinite, log, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -260,7 +259,10 @@ def is_positive_int(value):
 def is_finite_number(value):
     """A real number that a float64 holds; no bool, no NaN, and no integer of 400 digits."""
     real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    return real and -float_info.max <= value <= float_info.max
+    try:
+        return real and isfinite(value)
+    except OverflowError:  # the 400 digits
+        return False
 
 
 # ---- the networks ----------------------------------------------------------------------------

@@ -1,0 +1,292 @@
+"""The training loop: settings, schedules, the order of images, what is logged, and divergence."""
+
+import contextlib
+import io
+import re
+
+import numpy as np
+import pytest
+import tiny
+
+from minivae import MinivaeError, data, ops, train, vae
+
+COLUMNS = ["epoch", "step", "lr", "beta", "loss", "nll", "kl", "test_elbo", "test_nll", "test_kl"]
+
+
+def trained(made=None, **changes):
+    return train.train(tiny.dataset() if made is None else made, tiny.settings(**changes))
+
+
+# ---- what is learned ---------------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
+    first, again, other = trained(), trained(), trained(seed=1)
+    assert first.flat.tobytes() == again.flat.tobytes()
+    assert first.history == again.history
+    assert first.flat.tobytes() != other.flat.tobytes()
+
+
+@pytest.mark.parametrize("objective", ["elbo", "iwae"])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_training_learns(objective, likelihood):
+    """The loss of the last epoch is far below that of the first, and so is the test ELBO's."""
+    samples = 1 if objective == "elbo" else 3
+    state = trained(
+        epochs=40, lr=2e-2, objective=objective, samples=samples, likelihood=likelihood
+    )
+    first, last = state.history[0], state.history[-1]
+    assert last["loss"] < first["loss"] - 1
+    assert last["test_elbo"] > first["test_elbo"] + 1
+
+
+def test_what_is_looked_at_does_not_change_what_is_learned():
+    """Without test images nothing is evaluated: the streams of training must not notice."""
+    made = tiny.dataset()
+    seen = []
+    watched = train.train(made, tiny.settings(), on_step=lambda *args: seen.append(args))
+    blind = trained(made._replace(test=made.test[:0]))
+    assert len(seen) == 6
+    assert watched.flat.tobytes() == blind.flat.tobytes()
+    assert list(blind.history[0]) == COLUMNS[:7]
+
+
+def test_every_epoch_sees_every_image_once_in_another_order(monkeypatch):
+    batches = []
+
+    def draw(images, batch, *args):
+        batches.append(batch)
+        return data.scale(images[batch])
+
+    monkeypatch.setattr(train, "draw_batch", draw)
+    trained()
+    assert [len(batch) for batch in batches] == [20, 20, 13] * 2
+    first, second = np.concatenate(batches[:3]), np.concatenate(batches[3:])
+    assert sorted(first) == sorted(second) == list(range(tiny.TRAIN))
+    assert list(first) != list(second)
+
+
+def test_grey_pixels_are_binarized_afresh_for_each_batch(monkeypatch):
+    drawn = []
+    gradient = vae.elbo_and_grads
+
+    def watched(params, x, *args, **kwargs):
+        drawn.append(x)
+        return gradient(params, x, *args, **kwargs)
+
+    monkeypatch.setattr(vae, "elbo_and_grads", watched)
+    made = tiny.dataset()
+    trained(made._replace(train=np.full((20, 36), 128, np.uint8)))
+    assert len(drawn) == 2
+    assert set(np.unique(drawn)) == {0, 1}
+    assert (drawn[0] != drawn[1]).any()
+    trained(made, likelihood="gaussian")
+    assert drawn[-1].max() <= 1
+    assert len(np.unique(drawn[-1])) > 50
+
+
+# ---- history -----------------------------------------------------------------------------------
+
+
+def test_history_has_these_columns_and_no_wall_times():
+    state = trained()
+    assert [list(row) for row in state.history] == [COLUMNS, COLUMNS]
+    assert [(row["epoch"], row["step"]) for row in state.history] == [(1, 3), (2, 6)]
+
+
+def test_history_averages_over_images_not_over_batches(monkeypatch):
+    """The last batch is smaller, and must weigh less."""
+    terms = iter([(3.0, 2.0, 1.0), (6.0, 4.0, 2.0), (53.0, 50.0, 3.0)])
+
+    def step(state, *args):
+        state.step += 1
+        return next(terms)
+
+    monkeypatch.setattr(train, "_one_step", step)
+    row = trained(epochs=1).history[0]
+    expected = [(20 * 3 + 20 * 6 + 13 * 53) / 53, (20 * 2 + 20 * 4 + 13 * 50) / 53,
+                (20 + 20 * 2 + 13 * 3) / 53]
+    np.testing.assert_allclose([row["loss"], row["nll"], row["kl"]], expected, rtol=1e-12)
+
+
+def test_loss_is_nll_plus_kl_and_elbo_its_negative():
+    for row in trained().history:
+        assert row["loss"] == pytest.approx(row["nll"] + row["kl"], rel=1e-6)
+        assert row["test_elbo"] == pytest.approx(-(row["test_nll"] + row["test_kl"]), rel=1e-12)
+
+
+# ---- schedules ---------------------------------------------------------------------------------
+
+
+def test_the_rate_falls_geometrically_to_a_twentieth():
+    rates = [train.learning_rate(tiny.settings(lr=0.4), step, 9) for step in range(9)]
+    assert rates[0] == 0.4
+    assert rates[-1] == pytest.approx(0.02)
+    np.testing.assert_allclose(np.divide(rates[1:], rates[:-1]), 0.05 ** (1 / 8))
+    constant = tiny.settings(lr=0.4, schedule="constant")
+    assert {train.learning_rate(constant, step, 9) for step in range(9)} == {0.4}
+
+
+def test_one_single_step_takes_the_full_rate():
+    assert train.learning_rate(tiny.settings(lr=0.4), 0, 1) == 0.4
+
+
+def test_beta_rises_from_zero_over_the_warmup():
+    chosen = tiny.settings(beta=4.0, warmup=2.0)
+    weights = [train.kl_weight(chosen, step, 3) for step in (0, 3, 6, 7)]
+    assert weights == [0, 2, 4, 4]
+    assert train.kl_weight(tiny.settings(beta=4.0), 0, 3) == 4
+
+
+# ---- settings ----------------------------------------------------------------------------------
+
+
+WRONG = {
+    "latent": (0, -1, 2.0, "2", None, True, 10**12, 10**5000, [2]),
+    "hidden": (0, (8, 0), (8.5,), "88", None, ((8,),), 10**12, (True,)),
+    "activation": ("sigmoid", None, 1, [], np.array(["tanh", "relu"])),
+    "likelihood": ("poisson", None, ["bernoulli"]),
+    "variance": (0, -1.0, np.nan, np.inf, "1", True, 10**400, 1j, np.ones(2)),
+    "free_bits": (-0.1, np.nan, np.inf, None, "0", [0], 10**400),
+    "epochs": (0, -1, 1.5, None, True, 10**30),
+    "batch_size": (0, -5, 54, 1e2, None, np.nan),
+    "lr": (0, -1e-3, np.nan, np.inf, None, "fast", True, 10**400, np.ones(3)),
+    "schedule": ("cosine", None, 0),
+    "beta": (-1, np.nan, np.inf, None, "1"),
+    "warmup": (-1, np.nan, np.inf, None),
+    "objective": ("evidence", None),
+    "samples": (0, 2, -1, 1.0, None),
+    "backend": ("torch", None, ops),
+    "seed": (-1, 0.5, None, 2**64, True, "0"),
+}
+
+
+@pytest.mark.parametrize("name", train.Settings._fields)
+def test_a_wrong_setting_is_refused_in_one_line_that_names_it(name):
+    likelihood = "gaussian" if name == "variance" else "bernoulli"
+    for value in WRONG[name]:
+        chosen = tiny.settings(likelihood=likelihood)._replace(**{name: value})
+        with pytest.raises(MinivaeError, match=name) as error:
+            train.check_settings(chosen, tiny.dataset())
+        assert len(str(error.value).splitlines()) == 1
+        assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"variance": 1.0}, "variance belongs to the gaussian"),
+        ({"objective": "iwae", "beta": 2.0}, "iwae objective has no beta"),
+        ({"objective": "iwae", "warmup": 1.0}, "iwae objective has no beta"),
+        ({"objective": "iwae", "free_bits": 1.0}, "iwae objective has no beta"),
+        ({"samples": 5}, "use objective iwae"),
+        ({"latent": 10**6, "hidden": (1000,)}, "parameters, and at most"),
+        ({"hidden": (10**5, 10**5)}, "parameters, and at most"),
+        ({"objective": "iwae", "samples": 10**6}, "too much memory"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused(changes, message):
+    """The last three before any memory is taken: tens of gigabytes would be needed."""
+    with pytest.raises(MinivaeError, match=message):
+        train.check_settings(tiny.settings(**changes), tiny.dataset())
+
+
+def test_numbers_of_numpy_become_plain_ones():
+    """So that a checkpoint, which is JSON, can hold and compare them."""
+    chosen = tiny.settings(
+        latent=np.int64(2), hidden=np.array([7, 5]), lr=np.float32(0.5), beta=1, seed=np.uint8(3)
+    )
+    plain = train.check_settings(chosen)
+    assert plain == tiny.settings(lr=0.5, seed=3)
+    assert [type(value) for value in (plain.latent, *plain.hidden, plain.seed)] == [int] * 4
+    assert [type(value) for value in (plain.lr, plain.beta)] == [float, float]
+    assert train.check_settings(tiny.settings(hidden=7)).hidden == (7,)
+    assert train.check_settings(tiny.settings(hidden=[])).hidden == ()
+
+
+# ---- divergence --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("lr", [1e3, 1e10, 1e38, 1e300])
+@pytest.mark.parametrize("kind", [{}, {"objective": "iwae", "samples": 2}])
+def test_a_rate_that_diverges_is_reported_or_the_numbers_are_finite(backend, lr, kind):
+    """Never a silent NaN or infinity, and never a warning besides."""
+    chosen = tiny.settings(
+        backend=backend, lr=lr, activation="relu", likelihood="gaussian", **kind
+    )
+    state = train.new_state(tiny.dataset(), chosen)
+    message = None
+    try:
+        train.train(tiny.dataset(), chosen, state=state)
+    except MinivaeError as error:
+        message = str(error)
+    if message is None:
+        assert np.isfinite(state.flat).all()
+        assert all(np.isfinite(list(row.values())).all() for row in state.history)
+    else:
+        assert "step " in message
+        assert "try a smaller lr" in message or "lower learning rate" in message
+        assert len(message.splitlines()) == 1
+    assert (message is not None) or lr < 1e38
+
+
+def test_the_step_that_diverges_leaves_the_state_as_it_was(monkeypatch):
+    class Broken:
+        """The NumPy backend, but the fourth loss is NaN."""
+
+        calls = 0
+
+        def __getattr__(self, name):
+            return getattr(ops, name)
+
+        def bernoulli_nll_forward(self, logits, x):
+            nll, cache = ops.bernoulli_nll_forward(logits, x)
+            self.calls += len(x) != tiny.TEST
+            return (nll * np.nan if self.calls == 4 else nll), cache
+
+    made, chosen = tiny.dataset(), tiny.settings()
+    state = train.new_state(made, chosen)
+    with pytest.raises(MinivaeError, match=r"the loss became nan at step 4 \(learning rate"):
+        train.train(made, chosen, state=state, ops=Broken())
+    good = train.new_state(made, chosen)
+    with pytest.raises(train.Interrupted):
+        train.train(made, chosen, state=good, should_stop=tiny.stop_after(3))
+    assert state.flat.tobytes() == good.flat.tobytes()
+    assert (state.step, state.position) == (3, 0)
+
+
+def test_a_moment_of_adam_that_overflows_is_reported(tmp_path):
+    """A gradient of 1e20 squared is infinite in float32: Adam would silently stand still."""
+    state = train.new_state(tiny.dataset(), tiny.settings())
+    state.v[3] = np.inf
+    with pytest.raises(MinivaeError, match="stopped being finite by step 3 .*try a smaller lr"):
+        train.train(tiny.dataset(), tiny.settings(), state=state)
+
+
+# ---- the bar -----------------------------------------------------------------------------------
+
+
+def shown(chosen):
+    out = io.StringIO()
+    out.isatty = lambda: True
+    with contextlib.redirect_stderr(out):
+        state = train.new_state(tiny.dataset(), chosen)
+        with train.ProgressBar(state, chosen, tiny.TRAIN) as bar:
+            bar.STEPS_BETWEEN_TEXTS = 1
+            train.train(tiny.dataset(), chosen, state=state, on_step=bar.show)
+            bar.bar.refresh()
+    return out.getvalue()
+
+
+def test_the_bar_shows_loss_as_nll_plus_kl_and_the_time_left():
+    text = shown(tiny.settings())
+    last = text.split("\r")[-2 if text.endswith("\n") else -1]
+    assert "epoch 2" in last
+    assert "100%" in last
+    loss, nll, kl = (float(word) for word in re.findall(r"(?:loss|nll|kl) ([0-9.]+)", last))
+    assert loss == pytest.approx(nll + kl, abs=0.011)
+
+
+def test_the_bar_does_not_claim_a_sum_where_beta_is_not_one():
+    assert "beta 4" in shown(tiny.settings(beta=4.0))
