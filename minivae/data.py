@@ -20,28 +20,30 @@ import contextlib
 import difflib
 import gzip
 import hashlib
-import importlib.util
 import io
 import math
 import os
 import re
 import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from minivae import cats
 from minivae.errors import MinivaeError
 from minivae.files import (
-    DEFLATE_RATIO,
     MAX_BYTES,
     check_path,
     damaged,
+    most_unpacked,
     read_member,
     read_npy,
     read_numbers,
     reading,
     show,
+    unpacks_too_far,
     zip_members,
 )
 
@@ -50,7 +52,7 @@ MNIST = Path(__file__).parent / "datasets" / "mnist.npz"
 SPLIT_SEED = 2014  # of the held-out part, where the data bring no test set of their own
 EVALUATION_SEED = 784  # of the one binarization in which test images are always scored
 
-IMAGE_NAMES = ("x_train", "train_images", "train", "images", "x", "data")
+IMAGE_NAMES = ("x_train", "train_images", "train", "images", "imgs", "x", "data")
 LABEL_NAMES = ("y_train", "train_labels", "labels", "y")
 TEST_NAMES = ("x_test", "test_images", "test")
 TEST_LABEL_NAMES = ("y_test", "test_labels")
@@ -89,18 +91,19 @@ class _Found(NamedTuple):
 def load(name_or_path) -> Dataset:
     """Load a data set by name ("mnist", "cats") or by path (see the formats above).
 
+    A file that is called mnist is reached as ./mnist.
     Raises MinivaeError, one line, for whatever is wrong with the name or the file.
     """
     path = check_path(name_or_path, "the data set")
-    name = str(path)
+    name = os.fspath(name_or_path)
     if name == "mnist":
         return _dataset("mnist", MNIST, _read_file(MNIST))
     if name == "cats":
         return _cats()
     if os.path.isdir(path):
-        return _dataset(_plain_name(path), path, _read_png_folder(path))
+        return _dataset(plain_name(path), path, _read_png_folder(path))
     if os.path.lexists(path):
-        return _dataset(_plain_name(path), path, _read_file(path))
+        return _dataset(plain_name(path), path, _read_file(path))
     close = difflib.get_close_matches(name.lower(), NAMES, n=1)
     guess = f" (did you mean {close[0]}?)" if close else ""
     raise MinivaeError(
@@ -109,18 +112,20 @@ def load(name_or_path) -> Dataset:
     )
 
 
-def _plain_name(path: Path) -> str:
+def plain_name(path: Path) -> str:
     """A file's name as a data set's name: fit to become a part of a folder's name."""
     stem = Path(os.path.abspath(path)).name.split(".")[0]
     return re.sub(r"[^A-Za-z0-9_-]+", "-", stem)[:40].strip("-") or "data"
 
 
 def _cats() -> Dataset:
-    if importlib.util.find_spec("minivae.cats") is None:
-        raise MinivaeError("the generated cats are not part of this minivae; load mnist instead")
-    from minivae import cats
-
-    return cats.dataset()
+    """The generated cats; `cats.dataset` makes the same ones again, with their true factors."""
+    made = cats.dataset()
+    note = (
+        f"{len(made.train)} generated cats to train on and {len(made.test)} others to test on; "
+        f"minivae.cats.dataset() has their true factors"
+    )
+    return Dataset("cats", made.train, made.test, None, None, (cats.SIZE, cats.SIZE), note)
 
 
 def _dataset(name: str, path: Path, found: _Found) -> Dataset:
@@ -376,7 +381,9 @@ def read_idx(path: Path) -> np.ndarray:
         sizes = stream.read(4 * head[3])
         shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
         announced = math.prod(shape) * dtype.itemsize
-        if announced > min(MAX_BYTES, size * (DEFLATE_RATIO if zipped else 1)):
+        if zipped and announced > most_unpacked(size):
+            raise unpacks_too_far(path, announced)
+        if not zipped and announced > size:
             raise damaged(path, f"it announces {announced} bytes of numbers in a file of {size}")
         numbers = read_numbers(stream, dtype, shape, path)
         if stream.read(1):
@@ -460,15 +467,18 @@ def _size(image: np.ndarray) -> str:
 
 def _read_png(path: Path) -> np.ndarray:
     """One PNG -> (h, w) uint8. Size checked before it is decoded; pixel chunks only."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     with reading(path) as (file, size):
         if size > MAX_PNG_BYTES:
             limit = f"at most {MAX_PNG_BYTES >> 20} MiB can be read"
             raise MinivaeError(f"{show(path)} is too large for one image; {limit}")
         pixels = _pixel_chunks(file.read(), path)
-        with Image.open(io.BytesIO(pixels), formats=["PNG"]) as image:
-            return _grey(image)
+        try:
+            with Image.open(io.BytesIO(pixels), formats=["PNG"]) as image:
+                return _grey(image)
+        except UnidentifiedImageError:  # its message is an address in memory
+            raise damaged(path, "its header makes no sense") from None
 
 
 def _pixel_chunks(data: bytes, path: Path) -> bytes:
@@ -486,6 +496,8 @@ def _pixel_chunks(data: bytes, path: Path) -> bytes:
         if kind == b"IHDR":
             _check_png_size(data[at + 8 : end - 4], path)
         if kind in PNG_PIXEL_CHUNKS:
+            if zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+                raise damaged(path, "a checksum does not match")
             kept.append(data[at:end])
         at = end
     return b"".join(kept)
@@ -504,6 +516,7 @@ def _grey(image) -> np.ndarray:
     """A Pillow image as grey levels (h, w) uint8; what is transparent shows white."""
     from PIL import Image
 
+    image.load()  # only now is all of its transparency known
     if image.mode.startswith("I"):  # 16 bit: 65535 = 257 * 255
         return ((np.asarray(image).astype(np.int64) + 128) // 257).astype(np.uint8)
     if "A" in image.getbands() or "transparency" in image.info:

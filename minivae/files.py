@@ -29,6 +29,8 @@ from minivae.errors import MinivaeError
 FORMAT_VERSION = 1
 MAX_BYTES = 4 << 30  # a file or a data set above this is refused
 DEFLATE_RATIO = 1032  # deflate never unpacks one byte into more (zlib's technical notes)
+IMAGE_RATIO = 500  # nor do real images, drawings included, shrink so far; zeros do
+SMALL = 32 << 20  # what may unpack at any ratio
 CHUNK = 1 << 18
 MAX_NPY_HEADER = 10_000
 MAX_DIMS = 8
@@ -38,12 +40,13 @@ SEAL_BYTES = len(SEAL) + 64
 LOCK_TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP)  # some network file systems
 
-# What zipfile, gzip, zlib, struct and json raise on bytes that are not what they claim to be.
+# What zipfile, gzip, zlib, struct, json and Pillow raise on bytes that are not what they claim.
 PARSER_ERRORS = (
     EOFError,
     LookupError,
     OverflowError,
     RuntimeError,
+    SyntaxError,
     TypeError,
     ValueError,
     struct.error,
@@ -208,7 +211,7 @@ def reading(path):
     except MemoryError:
         raise MinivaeError(f"{show(path)} does not fit into memory; use a smaller file") from None
     except OSError as exc:
-        if exc.errno is None:  # gzip's own complaints
+        if exc.errno in (None, errno.EINVAL):  # gzip's own complaints; a leap to before the file
             raise damaged(path, str(exc)) from None
         raise MinivaeError(f"cannot read {show(path)}: {exc.strerror}; check the file") from None
     except PARSER_ERRORS as exc:
@@ -217,6 +220,11 @@ def reading(path):
 
 def damaged(path, why: str) -> MinivaeError:
     return MinivaeError(f"{show(path)} is damaged ({show(why)}); use a whole copy of the file")
+
+
+def unpacks_too_far(path, unpacked: int) -> MinivaeError:
+    what = f"{show(path)} would unpack to {unpacked} bytes, too many for a file of its size"
+    return MinivaeError(f"{what}; save the images again, uncompressed")
 
 
 def read_archive(path, *, kind: str) -> tuple[dict[str, np.ndarray], dict]:
@@ -232,6 +240,8 @@ def read_archive(path, *, kind: str) -> tuple[dict[str, np.ndarray], dict]:
             members = zip_members(archive, len(data), path)
             if sum(info.file_size for info in members.values()) > len(data):
                 raise damaged(path, "it announces more data than it holds")
+            if "meta.json" not in members:
+                raise damaged(path, "it has no description")
             head = _read_head(archive, members.pop("meta.json"), path, kind)
             if set(members) != {f"{name}.npy" for name in head["arrays"]}:
                 raise damaged(path, "its arrays are not those it lists")
@@ -261,9 +271,10 @@ def _check_seal(data: bytes, path, kind: str) -> None:
 
 def _read_head(archive, info, path, kind: str) -> dict:
     head = json.loads(archive.read(info), parse_float=_finite, parse_constant=_finite)
-    if head["format"] != "minivae" or type(head["format_version"]) is not int:
+    ours = isinstance(head, dict) and head.get("format") == "minivae"
+    version = head.get("format_version") if ours else None
+    if type(version) is not int:
         raise damaged(path, "its description is not minivae's")
-    version = head["format_version"]
     if version != FORMAT_VERSION:
         later = version > FORMAT_VERSION
         writer = "a later minivae" if later else "an earlier minivae"
@@ -272,10 +283,10 @@ def _read_head(archive, info, path, kind: str) -> dict:
             f"{show(path)} was written by {writer}, in format {version}, "
             f"and this one reads format {FORMAT_VERSION}; {remedy}"
         )
-    if not isinstance(head["arrays"], dict) or not isinstance(head["meta"], dict):
+    if not isinstance(head.get("arrays"), dict) or not isinstance(head.get("meta"), dict):
         raise damaged(path, "its description is not minivae's")
-    if head["kind"] != kind:
-        found = show(head["kind"])
+    if head.get("kind") != kind:
+        found = show(head.get("kind"))
         raise MinivaeError(f"{show(path)} holds a {found}, not a {kind}; give the {kind} file")
     return head
 
@@ -287,6 +298,11 @@ def _finite(text: str) -> float:
     return value
 
 
+def most_unpacked(size: int) -> int:
+    """The most that `size` compressed bytes may unpack to: no lie and no bomb gets past it."""
+    return min(size * DEFLATE_RATIO, max(size * IMAGE_RATIO, SMALL), MAX_BYTES)
+
+
 def zip_members(archive: zipfile.ZipFile, size: int, path) -> dict[str, zipfile.ZipInfo]:
     """The members of an open zip of `size` bytes, by name, once none announces the impossible."""
     members = {}
@@ -294,17 +310,17 @@ def zip_members(archive: zipfile.ZipFile, size: int, path) -> dict[str, zipfile.
         stored = info.compress_type == zipfile.ZIP_STORED
         if not stored and info.compress_type != zipfile.ZIP_DEFLATED:
             raise damaged(path, "it is compressed in a way that NumPy does not write")
-        most = info.compress_size * (1 if stored else DEFLATE_RATIO)
-        if info.compress_size > size or info.file_size > most:
+        packed = info.compress_size
+        if packed > size or info.file_size > packed * (1 if stored else DEFLATE_RATIO):
             raise damaged(path, "it announces more data than it can hold")
         if info.flag_bits & 1:
             raise MinivaeError(f"{show(path)} is encrypted; save it without a password")
         if info.filename in members:
             raise damaged(path, f"it holds {show(info.filename)} twice")
         members[info.filename] = info
-    if sum(info.file_size for info in members.values()) > MAX_BYTES:
-        limit = f"at most {MAX_BYTES >> 30} GiB can be read"
-        raise MinivaeError(f"{show(path)} is too large once unpacked; {limit}")
+    unpacked = sum(info.file_size for info in members.values())
+    if unpacked > most_unpacked(size):
+        raise unpacks_too_far(path, unpacked)
     return members
 
 
@@ -327,7 +343,7 @@ def read_npy(stream, size: int, path) -> np.ndarray:
     if length > MAX_NPY_HEADER:
         raise damaged(path, f"its NPY header is {length} bytes long")
     dtype, fortran, shape = _parse_npy_header(stream.read(length).decode("latin-1"), path)
-    there = size - 8 - width - length
+    there = max(0, size - 8 - width - length)
     announced = math.prod(shape) * dtype.itemsize
     if announced != there:
         raise damaged(path, f"it announces {announced} bytes of numbers and holds {there}")
@@ -338,7 +354,7 @@ def _parse_npy_header(header: str, path) -> tuple[np.dtype, bool, tuple[int, ...
     descr = re.search(r"'descr'\s*:\s*'([^']*)'", header)
     order = re.search(r"'fortran_order'\s*:\s*(True|False)", header)
     shape = re.search(r"'shape'\s*:\s*\(([\d\s,]*)\)", header, re.ASCII)
-    if "'descr'" in header and not descr:
+    if re.search(r"'descr'\s*:\s*\[", header):
         raise MinivaeError(f"{show(path)} holds a structured array; save a plain array of numbers")
     if not (descr and order and shape):
         raise damaged(path, "its NPY header is not one")

@@ -1,5 +1,6 @@
 """Data sets: what the readers accept, what the checks refuse, and what the model sees."""
 
+import functools
 import gzip
 import hashlib
 import sys
@@ -240,7 +241,7 @@ def test_a_file_called_mnist_is_reached_by_its_path(tmp_path, monkeypatch):
     np.save("mnist.npy", GREY)
     (tmp_path / "mnist.npy").rename("mnist")
     assert len(data.load("mnist").train) == 60000
-    assert_split(data.load(str(tmp_path / "mnist")), GREY)
+    assert_split(data.load("./mnist"), GREY)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +250,7 @@ def test_a_file_called_mnist_is_reached_by_its_path(tmp_path, monkeypatch):
 )
 def test_a_data_set_is_named_after_its_file(path, name):
     """The name becomes a part of a run folder's name, so that only plain letters are kept."""
-    assert data._plain_name(Path(path)) == name
+    assert data.plain_name(Path(path)) == name
 
 
 # --- what is refused ---------------------------------------------------------------------------
@@ -265,9 +266,14 @@ def test_unknown_names_are_answered_with_the_known_ones(tmp_path, monkeypatch):
         assert refusal(data.load, wrong).isprintable()
 
 
-def test_the_cats_may_be_missing(monkeypatch):
-    monkeypatch.setattr(data.importlib.util, "find_spec", lambda name: None)
-    assert "cats are not part of this minivae" in refusal(data.load, "cats")
+def test_the_cats_are_a_data_set_like_any_other(monkeypatch):
+    monkeypatch.setattr(data.cats, "dataset", functools.partial(data.cats.dataset, 30, 20))
+    loaded, made = data.load("cats"), data.cats.dataset()
+    assert loaded.image_shape == (28, 28)
+    assert loaded.train_labels is None
+    np.testing.assert_array_equal(loaded.train, made.train)
+    np.testing.assert_array_equal(loaded.test, made.test)
+    assert "30 generated cats to train on and 20 others" in loaded.note
 
 
 REFUSED_FILES = {
