@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from minivae import checkpoint, data, files, runs
 from minivae import evaluate as scoring
 from minivae import train as training
@@ -233,10 +235,14 @@ def evaluate(run, *, samples, data_name, limit, seed, backend):
     if not len(dataset.test):
         raise MinivaeError(f"the data {files.show(name)} have no test images to score")
     x = training.test_images(dataset, model.spec)[:limit]
-    report = scoring.evaluate(
-        model.params, x, model.spec, samples=samples, seed=seed, ops=load_backend(backend),
-        progress=_progress(len(x)),
-    )
+    from tqdm import tqdm
+
+    ops = load_backend(backend)
+    with tqdm(total=len(x), unit="image", file=sys.stderr, leave=False, delay=1) as bar:
+        report = scoring.evaluate(
+            model.params, x, model.spec, samples=samples, seed=seed, ops=ops,
+            progress=lambda done, total: bar.update(done - bar.n),
+        )
     return {"run": Path(run).as_posix(), "data": name, **report}
 
 
@@ -252,19 +258,6 @@ def _run_and_data(run, data_name=None):
             f"takes {model.spec.data_dim}"
         )
     return model, dataset, name
-
-
-def _progress(n):
-    from tqdm import tqdm
-
-    bar = tqdm(total=n, unit="image", file=sys.stderr, leave=False)
-
-    def show(done, total):
-        bar.update(done - bar.n)
-        if done == total:
-            bar.close()
-
-    return show
 
 
 def describe_evaluation(report):
@@ -294,7 +287,9 @@ def sample(run, *, count, seed, out):
     model = runs.load_run(run)
     from minivae import ops, plots
 
-    plots.save(plots.samples(model, ops, n=count, seed=seed), path)
+    with np.errstate(all="ignore"):  # images that are not finite are refused
+        grid = plots.samples(model, ops, n=count, seed=seed)
+    plots.save(grid, path)
     return {"file": path.as_posix(), "count": count, "seed": seed}
 
 
@@ -306,7 +301,8 @@ def explore(run, *, out):
     model, dataset, _ = _run_and_data(run)
     x = training.test_images(dataset, model.spec)
     title = f"{Path(run).name}: a latent space to walk in"
-    explorer.write(path, model, dataset, x, title=title, ops=ops)
+    with np.errstate(all="ignore"):  # terms that are not finite are refused
+        explorer.write(path, model, dataset, x, title=title, ops=ops)
     return {"file": path.as_posix(), "bytes": path.stat().st_size}
 
 

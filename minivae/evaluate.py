@@ -104,7 +104,8 @@ def elbo_terms(params, x, spec, *, rng, ops=numpy_ops):
     for rows in _slices(len(x), ENCODER_ROWS):
         batch = x[rows]
         eps = rng.standard_normal((len(batch), spec.latent_dim), dtype=x.dtype)
-        terms = vae.elbo(params, batch, eps, plain, ops=ops)
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            terms = vae.elbo(params, batch, eps, plain, ops=ops)
         nll += float(terms.nll) * len(batch) / len(x)
         kl += float(terms.kl) * len(batch) / len(x)
     _check_finite(np.array([nll + kl]), "the ELBO")
@@ -156,6 +157,10 @@ def log_likelihood(
     result = LogLikelihood(*np.empty((3, len(x))))
 
     def finish(rows):
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            return score(rows)
+
+    def score(rows):
         batch = x[rows]
         mu, logvar = vae.encode(params, batch, spec, ops) if q is None else (q[0][rows], q[1][rows])
         vae.check_q(mu, logvar, first=rows.start)

@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from minivae import files, vae
+from minivae.errors import MinivaeError
 
 BLUE, ORANGE, GREEN, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
 INK, GREY = "#222222", "#999999"
@@ -154,6 +155,11 @@ def latent_scatter(model, x, labels, ops):
 
 def as_images(x, model):
     """Rows (N, D) as images (N, h, w), clipped to what can be drawn."""
+    if not np.isfinite(x).all():
+        raise MinivaeError(
+            "the model's images hold NaN or infinite values, as its parameters are enormous; "
+            "train it again with a lower learning rate"
+        )
     return np.clip(x, 0, 1).reshape(-1, *model.image_shape)
 
 

@@ -221,9 +221,9 @@ def check_q(mu, logvar, first=0):
     if not good.all():
         i = int(np.flatnonzero(~good)[0])
         raise MinivaeError(
-            f"q of image {first + i} has a mean up to {np.abs(mu[i]).max():.3g} and a log variance from "
-            f"{np.min(logvar[i]):.3g} to {np.max(logvar[i]):.3g}; its mean must be finite, its "
-            "variance finite and above 0"
+            f"q of image {first + i} has a mean up to {np.abs(mu[i]).max():.3g} and a log variance "
+            f"from {np.min(logvar[i]):.3g} to {np.max(logvar[i]):.3g}; its mean must be finite, "
+            "its variance finite and above 0"
         )
 
 

@@ -66,13 +66,14 @@ def test_the_command_itself_is_killed_and_resumed(tmp_path):
     """Both backends, a process of its own, pictures and all."""
     np.save(tmp_path / "tiny.npy", tiny.images())
     rng = random.Random(3)
-    where = {"cwd": tmp_path, "env": ENVIRONMENT, "stderr": subprocess.DEVNULL}
+    where = {"cwd": tmp_path, "env": ENVIRONMENT, "stdout": subprocess.DEVNULL,
+             "stderr": subprocess.DEVNULL}
     for backend in ("numpy", "numba"):
         argv = train_command("--epochs", "100", "--backend", backend, "--checkpoint-seconds", "0")
         began = time.monotonic()
         subprocess.run([*argv, "--out", "whole"], timeout=120, check=True, **where)
         seconds = time.monotonic() - began
-        for _ in range(5):
+        for _ in range(3):
             process = subprocess.Popen([*argv, "--out", "run", "--resume"], **where)
             time.sleep(rng.uniform(0, seconds))
             process.kill()
