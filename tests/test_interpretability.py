@@ -1,0 +1,225 @@
+"""The interpretability metric and the quality of samples, against answers that are known."""
+
+import math
+
+import numpy as np
+import pytest
+
+from minivae import cats
+from minivae import interpretability as interp
+from minivae.errors import MinivaeError
+
+N = 20_000
+LOG_BINS = math.log(20)
+BIAS = 19**2 / (2 * N)  # of the mutual information of a 20 x 20 table of unrelated numbers
+
+
+def uniform(columns, seed=0):
+    return np.random.default_rng(seed).uniform(size=(N, columns))
+
+
+# Information ---------------------------------------------------------------------------------
+
+
+def test_a_perfect_code_knows_everything_and_its_gap_is_one():
+    """Permuted, stretched, bent and reversed: every increasing or decreasing map is the same."""
+    v = uniform(3)
+    codes = np.stack([np.exp(5 * v[:, 2]), -v[:, 0] ** 3, 1e6 * v[:, 1]], axis=1)
+    gap = interp.mutual_information_gap(v, codes)
+    assert gap.best.tolist() == [1, 2, 0]
+    np.testing.assert_allclose(gap.entropy, LOG_BINS, rtol=1e-6)
+    np.testing.assert_allclose(gap.information[np.arange(3), gap.best], LOG_BINS, rtol=1e-4)
+    assert gap.mig == pytest.approx(1 - BIAS / LOG_BINS, abs=0.003)
+    assert interp.tracks(interp.normalised_information(v, codes)).all()
+
+
+def test_a_rotated_code_knows_as_much_but_has_no_gap():
+    """Turned by 45 degrees, both latents know half of each: that is what the gap is there to see.
+
+    Gaussian factors, so that the truth is known: correlation 1/sqrt(2), I = log(2) / 2 nats.
+    """
+    v = np.random.default_rng(1).standard_normal((N, 2))
+    turned = v @ np.array([[1, -1], [1, 1]]) / math.sqrt(2)
+    gap = interp.mutual_information_gap(v, turned)
+    # Cutting into bins loses a little, counting adds the bias.
+    np.testing.assert_allclose(gap.information, math.log(2) / 2, atol=0.03)
+    assert gap.mig < 0.01
+    assert not interp.tracks(gap.information / gap.entropy[:, None]).any()
+    straight = interp.mutual_information_gap(v, v)
+    assert straight.mig > 0.98
+
+
+def test_the_information_of_correlated_gaussians():
+    """I = -log(1 - rho^2) / 2, from below: bins can only lose."""
+    rng = np.random.default_rng(2)
+    v, noise = rng.standard_normal((2, N, 1))
+    rho = np.array([0.3, 0.6, 0.9])
+    codes = rho * v + np.sqrt(1 - rho**2) * noise
+    found = interp.mutual_information_matrix(v, codes)[0]
+    exact = -np.log(1 - rho**2) / 2
+    np.testing.assert_allclose(found - BIAS, exact, rtol=0.06, atol=0.01)
+    assert found[2] - BIAS < exact[2]
+
+
+def test_the_matrix_is_the_sum_over_cells():
+    """Four by four bins, counted one example at a time."""
+    v, c = uniform(1, 3)[:, 0], uniform(1, 4)[:, 0]
+    c = c + v
+    cells = [np.argsort(np.argsort(values)) * 4 // N for values in (v, c)]
+    joint = np.zeros((4, 4))
+    for a, b in zip(*cells, strict=True):
+        joint[a, b] += 1 / N
+    expected = sum(
+        p * math.log(p / (joint[a].sum() * joint[:, b].sum()))
+        for (a, b), p in np.ndenumerate(joint) if p > 0
+    )
+    found = interp.mutual_information_matrix(v[:, None], c[:, None], bins=4)
+    assert found.shape == (1, 1)
+    assert found[0, 0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_noise_knows_the_bias_and_the_baseline_says_so():
+    v, codes = uniform(3), np.random.default_rng(5).standard_normal((N, 4))
+    gap = interp.mutual_information_gap(v, codes)
+    baseline = interp.permutation_baseline(v, codes, np.random.default_rng(6))
+    assert baseline.information.shape == baseline.spread.shape == (3, 4)
+    np.testing.assert_allclose(baseline.information, BIAS, rtol=0.1)
+    assert (np.abs(gap.information - baseline.information) < 5 * baseline.spread).all()
+    assert gap.mig < 2 * baseline.migs.max() < 0.003
+
+
+def test_the_baseline_of_a_perfect_code_is_that_of_noise():
+    v = uniform(2)
+    baseline = interp.permutation_baseline(v, v, np.random.default_rng(6), permutations=8)
+    np.testing.assert_allclose(baseline.information, BIAS, rtol=0.15)
+    assert baseline.migs.shape == (8,)
+
+
+@pytest.mark.parametrize("order", ["as they come", "sorted"])
+def test_a_latent_that_never_changes_knows_nothing(order):
+    """Also where the examples are sorted by the factor: ties are never broken by position."""
+    v = uniform(1)
+    v = np.sort(v, axis=0) if order == "sorted" else v
+    codes = np.concatenate([np.full((N, 1), 0.25), v], axis=1)
+    information = interp.mutual_information_matrix(v, codes)
+    assert information[0, 0] == pytest.approx(0, abs=1e-12)
+    assert interp.mutual_information_gap(v, codes).mig == pytest.approx(1)
+
+
+def test_a_collapsed_latent_is_found_out_by_draws_and_not_by_means():
+    """Why a code is a draw from q(z | x): here mu follows the factor, drowned by sigma = 1."""
+    v = uniform(1)
+    mu = 1e-3 * v
+    z = mu + np.random.default_rng(3).standard_normal((N, 1))
+    assert interp.normalised_information(v, mu)[0, 0] > 0.99
+    assert interp.normalised_information(v, z)[0, 0] < 1.3 * BIAS / LOG_BINS
+
+
+def test_tracking_needs_half_of_the_entropy_in_four_of_five_seeds():
+    normalised = np.zeros((5, 3, 2))
+    normalised[:4, 0, 1] = 0.5  # four seeds, exactly at the threshold
+    normalised[:3, 1, 0] = 0.9  # three seeds
+    normalised[:, 2] = 0.49  # nearly, always
+    assert interp.tracks(normalised).tolist() == [True, False, False]
+    assert interp.tracks(normalised[0]).tolist() == [True, True, False]
+    normalised[[0, 1], 0] = normalised[[0, 1], 0, ::-1]  # another latent in other seeds
+    assert interp.tracks(normalised)[0]
+
+
+# The quality of samples ----------------------------------------------------------------------
+
+
+def test_nearest_is_the_smallest_of_all_distances(monkeypatch):
+    rng = np.random.default_rng(7)
+    pictures, references = rng.random((23, 30)), rng.random((17, 30))
+    table = np.sqrt(((pictures[:, None] - references) ** 2).sum(axis=-1))
+    for chunk in (1 << 22, 40):
+        monkeypatch.setattr(interp, "CHUNK_DISTANCES", chunk)
+        distances, index = interp.nearest(pictures, references)
+        np.testing.assert_array_equal(index, table.argmin(axis=1))
+        np.testing.assert_allclose(distances, table.min(axis=1), rtol=1e-6)
+
+
+def test_the_nearest_of_a_reference_is_itself_at_exactly_zero():
+    references = cats.draw(50, np.random.default_rng(1))[0].reshape(50, -1)
+    distances, index = interp.nearest(references, references)
+    assert (distances == 0).all()
+    assert index.tolist() == list(range(50))
+
+
+def test_the_radius_is_the_distance_to_the_kth_other(monkeypatch):
+    line = np.array([0.0, 1.0, 3.0, 7.0])[:, None]
+    for chunk in (1 << 22, 5):
+        monkeypatch.setattr(interp, "CHUNK_DISTANCES", chunk)
+        np.testing.assert_allclose(interp.neighbour_radii(line, k=1), [1, 1, 2, 4])
+        np.testing.assert_allclose(interp.neighbour_radii(line, k=2), [3, 2, 3, 6])
+
+
+def test_coverage_of_the_same_distribution_is_the_one_of_exchangeable_points():
+    """Nothing covers a point if its k nearest are all real: one in about 2^k times."""
+    rng = np.random.default_rng(8)
+    references, samples = rng.random((2, 3000, 4))
+    radii = interp.neighbour_radii(references, k=3)
+    uncovered = np.prod([(2999 - i) / (5999 - i) for i in range(3)])  # 1/8, nearly
+    assert interp.coverage(samples, references, radii) == pytest.approx(1 - uncovered, abs=0.025)
+    assert interp.coverage(references, references, radii) == 1
+    assert interp.coverage(samples + 10, references, radii) == 0
+    half = samples[samples[:, 0] < 0.5]
+    assert 0.4 < interp.coverage(half, references, radii) < 0.6
+
+
+def test_quality_tells_good_cats_from_blurred_and_from_monotonous_ones():
+    rng = np.random.default_rng(9)
+    references, held_out, fresh = (
+        cats.draw(n, rng, 16)[0].reshape(n, -1) for n in (1500, 200, 300)
+    )
+    blurred = 0.6 * fresh + 0.4 * references.mean(axis=0)
+    same = np.repeat(references[:1], 300, axis=0)
+    radii = interp.neighbour_radii(references)
+    good, dull, stuck = (
+        interp.sample_quality(samples, references, held_out, radii)
+        for samples in (fresh, blurred, same)
+    )
+    assert good.distance == pytest.approx(good.held_out_distance, rel=0.1)
+    assert dull.distance > 1.2 * good.distance
+    assert stuck.distance == 0
+    assert stuck.coverage < 0.02 < good.coverage
+    assert interp.sample_quality(fresh, references, held_out) == good
+
+
+# Bad input -----------------------------------------------------------------------------------
+
+V = np.random.default_rng(0).random((interp.MIN_EXAMPLES, 2))
+HOLED = np.where(np.arange(len(V))[:, None] == 7, math.nan, V)
+P = np.zeros((4, 9))
+RNG = np.random.default_rng(0)
+
+WRONG = [
+    (lambda: interp.mutual_information_matrix(V[:500], V[:500]), "500 examples; .* at least 10000"),
+    (lambda: interp.mutual_information_matrix(V, V[1:]), "10000 rows of factors and 9999 of codes"),
+    (lambda: interp.mutual_information_matrix(V[:, 0], V), r"factors has shape \(10000,\)"),
+    (lambda: interp.mutual_information_matrix(V, HOLED), "codes holds NaN or infinity in row 7"),
+    (lambda: interp.mutual_information_matrix(V, "codes"), "table of numbers"),
+    (lambda: interp.mutual_information_matrix(V, [[1], [2, 3]]), "table of numbers"),
+    (lambda: interp.mutual_information_matrix(V, V, bins=1), "bins is 1"),
+    (lambda: interp.mutual_information_matrix(V, V, bins=20.0), "bins is 20.0"),
+    (lambda: interp.mutual_information_gap(V, V[:, :1]), "it needs two"),
+    (lambda: interp.mutual_information_gap(np.ones_like(V), V), "factor 0 never changes"),
+    (lambda: interp.permutation_baseline(V, V, 3), "rng is 3"),
+    (lambda: interp.permutation_baseline(V, V, RNG, permutations=1), "at least 2"),
+    (lambda: interp.tracks([0.5, 0.6]), r"\(S, F, L\)"),
+    (lambda: interp.tracks("chonk"), r"\(S, F, L\)"),
+    (lambda: interp.tracks([[math.nan]]), "without NaN"),
+    (lambda: interp.nearest(P, P[:, 1:]), "9 pixels and references of 8"),
+    (lambda: interp.nearest(P[:0], P), "shape"),
+    (lambda: interp.neighbour_radii(P, k=4), "from 1 to 3"),
+    (lambda: interp.neighbour_radii(P, k=0), "from 1 to 3"),
+    (lambda: interp.coverage(P, P, np.ones(3)), "one for each of the 4"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), WRONG)
+def test_mistakes_are_answered_in_one_line(call, message):
+    with pytest.raises(MinivaeError, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)
