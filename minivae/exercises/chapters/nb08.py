@@ -288,7 +288,7 @@ def _observe_reads(answer, logits, x):
     return (*result, counts) if isinstance(result, tuple) else result
 
 
-def _fused(value, slope, *, reread=False, stop=0, scale=1.0):
+def _fused(value, slope, *, reread=False, stop=0, mean=False):
     """The two loops with other formulas: value(l, x), slope(l, x)."""
 
     def wrong(logits, x):
@@ -299,7 +299,7 @@ def _fused(value, slope, *, reread=False, stop=0, scale=1.0):
                 l = logits[b, d]
                 nll[b] += value(l, x[b, d])
                 dlogits[b, d] = slope(logits[b, d] if reread else l, x[b, d])
-        return nll * (scale if scale == 1.0 else 1 / D), dlogits
+        return nll / D if mean else nll, dlogits
 
     return wrong
 
@@ -353,7 +353,7 @@ FUSED = Exercise(
         ),
         Mistake(
             "mean",
-            _fused(_value, _slope, scale=0.0),
+            _fused(_value, _slope, mean=True),
             "nll is averaged over the pixels; it is their sum",
         ),
         Mistake(

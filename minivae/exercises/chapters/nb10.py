@@ -1,3 +1,422 @@
-"""Notebook 10."""
+"""Notebook 10, chonky cats: are the latents interpretable?"""
 
-EXERCISES = ()
+import numpy as np
+
+from minivae.exercises.exercise import Exercise, Mistake, generic, stub
+
+# ---- 10.traversal ------------------------------------------------------------------------------
+
+
+def traversal(z, latent, values):
+    """Copies of z in which one latent takes each of the values"""
+    rows = np.repeat(z[None], len(values), axis=0)
+    rows[:, latent] = values
+    return rows
+
+
+def _traversal_cases():
+    rng = np.random.default_rng(10)
+    return [
+        (np.array([0.4]), 0, np.array([-1.0, 1.0])),
+        (generic(rng, 3), 1, np.array([-2.0, -1.0, 1.0, 2.0])),
+        (generic(rng, 3), 0, np.array([-2.0, 0.5, 2.0])),
+    ]
+
+
+TRAVERSAL = Exercise(
+    id="10.traversal",
+    title="a traversal: one latent moves, the others stay",
+    stub=stub("""
+        def traversal(z, latent, values):    # (L,), int, (n,) -> (n, L)
+            ...
+    """),
+    reference=traversal,
+    cases=_traversal_cases,
+    mistakes=(
+        Mistake(
+            "added",
+            lambda z, latent, values: z + np.outer(values, np.eye(len(z))[latent]),
+            "the values are added to the latent; it takes them",
+        ),
+        Mistake(
+            "others-at-zero",
+            lambda z, latent, values: np.outer(values, np.eye(len(z))[latent]),
+            "the other latents are set to 0; they keep this cat's values",
+        ),
+        Mistake(
+            "all-latents",
+            lambda z, latent, values: np.repeat(values[:, None], len(z), axis=1),
+            "all latents take the values; only one moves",
+        ),
+        Mistake(
+            "transposed",
+            lambda z, latent, values: traversal(z, latent, values).T,
+            "transposed: one row for each value",
+        ),
+        Mistake(
+            "one-off",
+            lambda z, latent, values: traversal(z, (latent + 1) % len(z), values),
+            "another latent moves: they are counted from 0",
+        ),
+        Mistake(
+            "shared-row",
+            lambda z, latent, values: traversal(z, latent, np.full(len(values), values[-1])),
+            "all rows hold the last value: they are one array, changed again and again",
+        ),
+    ),
+    hints=(
+        "n copies of z, then one column is overwritten.",
+        "np.repeat(z[None], n, axis=0), or np.tile(z, (n, 1)): real copies.",
+        "rows[:, latent] = values.",
+    ),
+)
+
+# ---- 10.mutual-information ---------------------------------------------------------------------
+
+
+def mutual_information(counts):
+    """sum p(a, b) log (p(a, b) / (p(a) p(b))), where 0 log 0 = 0"""
+    p = counts / counts.sum()
+    independent = p.sum(axis=1, keepdims=True) * p.sum(axis=0)
+    seen = p > 0
+    return float((p[seen] * np.log(p[seen] / independent[seen])).sum())
+
+
+def _counts_cases():
+    return [
+        (np.array([[3, 1], [1, 3]]),),
+        (np.array([[4, 1, 2], [2, 6, 3]]),),
+        (np.array([[5, 0, 1], [0, 7, 2], [1, 1, 0], [2, 0, 6]]),),
+    ]
+
+
+def _information(p, q):
+    seen = p > 0
+    return float((p[seen] * np.log(p[seen] / q[seen])).sum())
+
+
+def _entropy(p):
+    return -_information(p, np.ones_like(p))
+
+
+def _joint(counts):
+    p = counts / counts.sum()
+    return p, p.sum(axis=1), p.sum(axis=0)
+
+
+MUTUAL_INFORMATION = Exercise(
+    id="10.mutual-information",
+    title="what a latent tells about a factor",
+    stub=stub("""
+        def mutual_information(counts):    # how often bin a of a latent met bin b of a factor:
+            ...                            # (a, b), zeros allowed -> nats, one float
+    """),
+    reference=mutual_information,
+    cases=_counts_cases,
+    mistakes=(
+        Mistake(
+            "zero-times-log-zero",
+            lambda counts: float(
+                (
+                    _joint(counts)[0] * np.log(_joint(counts)[0] / np.outer(*_joint(counts)[1:]))
+                ).sum()
+            ),
+            "where a pair never met, 0 * log 0 is NaN: leave those pairs out",
+        ),
+        Mistake(
+            "joint-entropy",
+            lambda counts: _entropy(_joint(counts)[0]),
+            "this is the entropy of the pair; information is H(a) + H(b) - H(a, b)",
+        ),
+        Mistake(
+            "conditional-entropy",
+            lambda counts: _entropy(_joint(counts)[0]) - _entropy(_joint(counts)[1]),
+            "H(b | a), what the latent does not tell; information is H(b) - H(b | a)",
+        ),
+        Mistake(
+            "sign",
+            lambda counts: -mutual_information(counts),
+            "the sign is turned around: information is never negative",
+        ),
+        Mistake(
+            "counts-not-normalised",
+            lambda counts: _information(
+                counts.astype(float), np.outer(counts.sum(axis=1), counts.sum(axis=0)).astype(float)
+            ),
+            "counts are not probabilities: divide by their sum",
+        ),
+        Mistake(
+            "bits",
+            lambda counts: mutual_information(counts) / np.log(2),
+            "this is in bits; nats use the natural logarithm",
+        ),
+        Mistake(
+            "uniform",
+            lambda counts: _information(_joint(counts)[0], np.full(counts.shape, 1 / counts.size)),
+            "compared with a uniform table; compare with the product of the margins",
+        ),
+        Mistake(
+            "not-weighted",
+            lambda counts: float(
+                np.log(
+                    _joint(counts)[0][counts > 0] / np.outer(*_joint(counts)[1:])[counts > 0]
+                ).sum()
+            ),
+            "the log ratios are added without their weights p(a, b)",
+        ),
+        Mistake(
+            "smoothed",
+            lambda counts: mutual_information(counts + 1),
+            "1 is added to every count, which pulls the information down",
+        ),
+    ),
+    hints=(
+        "It is the KL between the joint and the product of its margins.",
+        "p = counts / counts.sum(); the margins are its sums over each axis; skip the zeros.",
+        "Sum over p > 0 of p * log(p / (p(a) p(b))).",
+    ),
+)
+
+# ---- 10.information-gap ------------------------------------------------------------------------
+
+
+def information_gap(information, entropy):
+    """mean over factors of (largest - second largest information) / entropy"""
+    ranked = np.sort(information, axis=0)
+    return float(((ranked[-1] - ranked[-2]) / entropy).mean())
+
+
+def _gap_cases():
+    return [
+        (np.array([[0.9], [0.2]]), np.array([1.5])),
+        (
+            np.array([[0.9, 0.1, 0.3], [0.2, 1.1, 0.25], [0.05, 0.7, 0.0], [0.3, 0.2, 0.6]]),
+            np.array([2.9, 2.5, 1.8]),
+        ),
+    ]
+
+
+def _ranked(information, axis=0):
+    return np.sort(information, axis=axis)
+
+
+INFORMATION_GAP = Exercise(
+    id="10.information-gap",
+    title="the mutual information gap",
+    stub=stub("""
+        def information_gap(information, entropy):    # latents by factors (L, F), of factors (F,)
+            ...      # -> float: for each factor the best latent's information minus the second
+                     # best's, over the factor's entropy; then the mean over the factors
+    """),
+    reference=information_gap,
+    cases=_gap_cases,
+    mistakes=(
+        Mistake(
+            "largest-alone",
+            lambda information, entropy: float((information.max(axis=0) / entropy).mean()),
+            "the second best is not subtracted: two latents that share a factor would score too",
+        ),
+        Mistake(
+            "not-normalised",
+            lambda information, entropy: float(
+                (_ranked(information)[-1] - _ranked(information)[-2]).mean()
+            ),
+            "not divided by the factor's entropy: factors with more to tell would weigh more",
+        ),
+        Mistake(
+            "smallest-subtracted",
+            lambda information, entropy: float(
+                ((information.max(axis=0) - information.min(axis=0)) / entropy).mean()
+            ),
+            "the smallest is subtracted; it is the second largest that matters",
+        ),
+        Mistake(
+            "ratio-of-means",
+            lambda information, entropy: float(
+                (_ranked(information)[-1] - _ranked(information)[-2]).mean() / entropy.mean()
+            ),
+            "a ratio of means: divide each factor by its own entropy first",
+        ),
+        Mistake(
+            "sum",
+            lambda information, entropy: information_gap(information, entropy) * len(entropy),
+            "summed over the factors; the mean is wanted",
+        ),
+        Mistake(
+            "per-latent",
+            lambda information, entropy: float(
+                (_ranked(information, 1)[:, -1] - _ranked(information, 1)[:, -2]).mean()
+                / entropy.mean()
+            ),
+            "ranked along the factors: for each factor the latents are ranked (axis 0)",
+        ),
+        Mistake(
+            "mean-of-the-others",
+            lambda information, entropy: float(
+                (
+                    (information.max(axis=0) - _ranked(information)[:-1].mean(axis=0)) / entropy
+                ).mean()
+            ),
+            "the mean of the others is subtracted; it is the second largest that matters",
+        ),
+    ),
+    hints=(
+        "For each factor, which latents know most about it?",
+        "np.sort(information, axis=0): the last two rows.",
+        "((ranked[-1] - ranked[-2]) / entropy).mean(), as a float.",
+    ),
+)
+
+# ---- 10.equal-mass-bins ------------------------------------------------------------------------
+
+
+def equal_mass_bins(v, n):
+    """The value with r values below it goes into bin r n // N"""
+    rank = np.argsort(np.argsort(v))
+    return rank * n // len(v)
+
+
+def _bins_cases():
+    rng = np.random.default_rng(101)
+    return [
+        (np.array([0.3, -1.0, 2.0, 0.5]), 2),
+        (np.round(np.exp(generic(rng, 12)), 2), 3),
+        (np.round(np.exp(generic(rng, 10)), 2), 4),
+    ]
+
+
+EQUAL_MASS_BINS = Exercise(
+    id="10.equal-mass-bins",
+    title="bins that hold equally many",
+    stub=stub("""
+        def equal_mass_bins(v, n):    # (N,), all different -> bin numbers 0..n-1 (N,):
+            ...                       # the value with r values below it goes into bin r n // N
+    """),
+    reference=equal_mass_bins,
+    cases=_bins_cases,
+    mistakes=(
+        Mistake(
+            "equal-width",
+            lambda v, n: np.minimum(((v - v.min()) / (v.max() - v.min()) * n).astype(int), n - 1),
+            "bins of equal width: most values crowd into a few, and the rest are empty",
+        ),
+        Mistake(
+            "argsort-once",
+            lambda v, n: np.argsort(v) * n // len(v),
+            "argsort tells which value comes at each rank; its argsort tells each value's rank",
+        ),
+        Mistake(
+            "from-one",
+            lambda v, n: equal_mass_bins(v, n) + 1,
+            "counted from 1; the first bin is 0",
+        ),
+        Mistake(
+            "ranks",
+            lambda v, n: np.argsort(np.argsort(v)),
+            "these are the ranks: n of them share a bin",
+        ),
+        Mistake(
+            "remainder",
+            lambda v, n: np.argsort(np.argsort(v)) % n,
+            "the remainder deals the values out like cards; neighbours belong together: //",
+        ),
+        Mistake(
+            "descending",
+            lambda v, n: equal_mass_bins(-v, n),
+            "the largest values are in bin 0: turned around",
+        ),
+        Mistake(
+            "real-numbers",
+            lambda v, n: np.argsort(np.argsort(v)) * n / len(v),
+            "a bin number is whole: // in place of /",
+        ),
+    ),
+    hints=(
+        "What counts is only how many values lie below.",
+        "The rank of each value is the argsort of the argsort.",
+        "rank * n // len(v).",
+    ),
+)
+
+# ---- 10.rotate ---------------------------------------------------------------------------------
+
+
+def rotate_q(mean, variances, R):
+    """If z ~ N(mean, diag(variances)), then R z ~ N(R mean, R diag(variances) R')"""
+    return R @ mean, R @ np.diag(variances) @ R.T
+
+
+def _rotation(angle):
+    c, s = np.round(np.cos(angle), 12), np.round(np.sin(angle), 12)
+    return np.array([[c, -s], [s, c]])
+
+
+def _rotate_cases():
+    three = np.eye(3)
+    three[:2, :2] = _rotation(0.4)
+    four = np.eye(3)
+    four[1:, 1:] = _rotation(-1.1)
+    return [
+        (np.array([1.0, 0.5]), np.array([0.2, 0.9]), _rotation(0.5)),
+        (np.array([0.3, -1.2, 0.8]), np.array([0.1, 0.5, 1.4]), three @ four),
+    ]
+
+
+ROTATE = Exercise(
+    id="10.rotate",
+    title="a rotated posterior",
+    stub=stub("""
+        def rotate_q(mean, variances, R):    # z ~ N(mean (L,), diag(variances (L,))), R (L, L)
+            ...                              # -> mean (L,) and covariance (L, L) of R z
+    """),
+    reference=rotate_q,
+    cases=_rotate_cases,
+    returns=("mean", "covariance"),
+    mistakes=(
+        Mistake(
+            "transposed-mean",
+            lambda mean, variances, R: (mean @ R, R @ np.diag(variances) @ R.T),
+            "mean @ R rotates the other way: R @ mean",
+        ),
+        Mistake(
+            "transposed-covariance",
+            lambda mean, variances, R: (R @ mean, R.T @ np.diag(variances) @ R),
+            "R' S R rotates the other way: R S R'",
+        ),
+        Mistake(
+            "diagonal-kept",
+            lambda mean, variances, R: (
+                R @ mean,
+                np.diag(np.diag(R @ np.diag(variances) @ R.T)),
+            ),
+            "only the diagonal is kept; the rotation makes the latents correlated",
+        ),
+        Mistake(
+            "variances-rotated",
+            lambda mean, variances, R: (R @ mean, np.diag(R @ variances)),
+            "variances do not rotate like a vector (one could turn negative): R S R'",
+        ),
+        Mistake(
+            "one-side",
+            lambda mean, variances, R: (R @ mean, R @ np.diag(variances)),
+            "multiplied from one side only: a covariance has R on the left and R' on the right",
+        ),
+        Mistake(
+            "not-transposed",
+            lambda mean, variances, R: (R @ mean, R @ np.diag(variances) @ R),
+            "the R on the right is transposed",
+        ),
+        Mistake(
+            "unchanged",
+            lambda mean, variances, R: (R @ mean, np.diag(variances)),
+            "the covariance is rotated too, unless all variances are equal",
+        ),
+    ),
+    hints=(
+        "The covariance of R z is E[R (z - m) (z - m)' R'].",
+        "R comes out on the left, R' on the right.",
+        "R @ mean, R @ np.diag(variances) @ R.T.",
+    ),
+)
+
+EXERCISES = (TRAVERSAL, MUTUAL_INFORMATION, INFORMATION_GAP, EQUAL_MASS_BINS, ROTATE)
