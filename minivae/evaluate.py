@@ -50,7 +50,10 @@ class LogLikelihood(NamedTuple):
 
 
 class Gaps(NamedTuple):
-    """log p(x) - ELBO split in two, nats, all (B,): approximation + amortization = total."""
+    """log p(x) - ELBO split in two, nats, all (B,): approximation + amortization = total.
+
+    The two standard errors are Monte Carlo's, of `approximation` and of `amortization`.
+    """
 
     approximation: np.ndarray
     amortization: np.ndarray
@@ -58,7 +61,8 @@ class Gaps(NamedTuple):
     log_p: np.ndarray
     elbo_best: np.ndarray
     elbo_encoder: np.ndarray
-    mc_stderr: np.ndarray  # of elbo_best - elbo_encoder: both are scored on the same noise
+    approximation_stderr: np.ndarray
+    amortization_stderr: np.ndarray
 
 
 # ---- the test set as a whole -------------------------------------------------------------------
@@ -255,13 +259,14 @@ def gaps(
     amortization    ELBO(q*) - ELBO(q):   what the encoder leaves on the table
 
     [notebook 09, eq. 7; Cremer et al. 2018]  q* is the best diagonal Gaussian for this one x,
-    found by `best_q` and then scored, with the encoder's q, on other noise (`score_noise`
-    samples, the KL analytic). `log_p`: (B,) exact values where there are any (`exact.quadrature`);
-    otherwise the importance-weighted estimate with q* as its proposal, `samples` draws.
+    found by `best_q` and then scored, with the encoder's q, on other noise (`score_noise` draws of
+    log w, whose mean is the ELBO and whose scatter vanishes as q nears the posterior). `log_p`:
+    (B,) exact values where there are any (`exact.quadrature`); otherwise the importance-weighted
+    estimate with q* as its proposal, `samples` draws.
 
     Biases: that estimate lies below log p(x), which shrinks the approximation gap. A q* that has
     not converged lies below the best one, which moves some of the amortization gap into the
-    approximation gap. `mc_stderr` is the standard error of the amortization gap.
+    approximation gap.
     """
     check_samples(score_noise)
     x = vae.check_observed(x, spec, params["mu_b"].dtype)
@@ -269,18 +274,21 @@ def gaps(
     vae.check_q(*q)
     search_rng, score_rng, iw_rng = rng.spawn(3)
     best = best_q(params, x, *q, spec, rng=search_rng, steps=steps, lr=lr, noise=noise, ops=ops)
-    elbo_best, elbo_encoder, mc_stderr = _paired_elbos(
-        params, x, best, q, spec, score_rng, score_noise, ops
-    )
+    elbos, stderr = _paired_elbos(params, x, best, q, spec, score_rng, score_noise, ops)
+    log_p_stderr = 0.0
     if log_p is None:
-        log_p = log_likelihood(params, x, spec, samples=samples, rng=iw_rng, q=best, ops=ops).log_p
+        estimate = log_likelihood(params, x, spec, samples=samples, rng=iw_rng, q=best, ops=ops)
+        log_p, log_p_stderr = estimate.log_p, estimate.mc_stderr
     log_p = np.asarray(log_p, np.float64)
-    if log_p.shape != elbo_best.shape:
+    if log_p.shape != (len(x),):
         raise MinivaeError(f"log_p has shape {log_p.shape}; it must be ({len(x)},), one per image")
-    _check_finite(log_p, "log p(x)")
-    approximation, amortization = log_p - elbo_best, elbo_best - elbo_encoder
+    _check_finite(log_p + elbos.sum(axis=0), "log p(x) or its bound")
+    approximation, amortization = log_p - elbos[0], elbos[0] - elbos[1]
     total = approximation + amortization
-    return Gaps(approximation, amortization, total, log_p, elbo_best, elbo_encoder, mc_stderr)
+    approximation_stderr = np.hypot(stderr[0], log_p_stderr)
+    return Gaps(
+        approximation, amortization, total, log_p, *elbos, approximation_stderr, stderr[1]
+    )
 
 
 def best_q(params, x, mu, logvar, spec, *, rng, steps=1000, lr=0.05, noise=8, ops=numpy_ops):
@@ -336,28 +344,25 @@ def _decoder_layers(spec):
 
 
 def _paired_elbos(params, x, best, encoder, spec, rng, samples, ops):
-    """ELBO(q*), ELBO(q), (B,) each, on the same noise, and the standard error of q* - q."""
-    n = max(1, ROWS // len(x))
-    total, squares = np.zeros((2, len(x))), np.zeros(len(x))
-    for block in _slices(samples, n):
-        shape = (block.stop - block.start, *best[0].shape)
-        eps = rng.standard_normal(shape, dtype=x.dtype)
-        nll = np.stack([_nll(params, x, *q, eps, spec, ops) for q in (best, encoder)])
-        total += nll.sum(axis=1)
-        squares += ((nll[1] - nll[0]) ** 2).sum(axis=0)
-    kl = [ops.gaussian_kl_forward(*q)[0].sum(axis=-1) for q in (best, encoder)]
-    elbos = -(total / samples + np.stack(kl))
-    gain = (total[1] - total[0]) / samples
-    variance = np.maximum(squares / samples - gain * gain, 0)
-    return elbos[0], elbos[1], np.sqrt(variance / max(samples - 1, 1))
-
-
-def _nll(params, x, mu, logvar, eps, spec, ops):
-    """-log p(x|z) at z = mu + sigma eps: eps (K, B, L) -> (K, B) float64."""
-    z, _ = ops.reparam_forward(mu, logvar, eps)
-    out = vae.decode(params, z.reshape(-1, spec.latent_dim), spec, ops)
-    nll, _ = vae.nll_forward(params, out.reshape(*z.shape[:2], -1), x, spec, ops)
-    return nll.astype(np.float64)
+    """ELBO(q*) and ELBO(q), (2, B), from the same noise; standard errors of the first and of
+    their difference, (2, B)."""
+    noise = _noise_streams(rng)
+    means, squares = np.zeros((2, len(x))), np.zeros((2, len(x)))
+    done = 0
+    blocks = (
+        _log_weights(params, x, *q, samples, [noise(i) for i in range(len(x))], spec, ops)
+        for q in (best, encoder)
+    )
+    for log_w_best, log_w in zip(*blocks, strict=True):
+        # Welford's update, a block at a time: the values are far from 0, their scatter small
+        new = np.stack([log_w_best, log_w_best - log_w])
+        n = new.shape[1]
+        step = new.mean(axis=1) - means
+        squares += new.var(axis=1) * n + step**2 * (done * n / (done + n))
+        means += step * (n / (done + n))
+        done += n
+    stderr = np.sqrt(squares / max(samples - 1, 1) / samples)
+    return np.stack([means[0], means[0] - means[1]]), stderr
 
 
 # ---- the bounds, one above the other ------------------------------------------------------------
