@@ -212,7 +212,8 @@ def neighbour_radii(references, k=NEIGHBOURS):
 def coverage(samples, references, radii):
     """The share of the references with a sample within their radius (from neighbour_radii).
 
-    As many samples as references, drawn from the same distribution, cover about 1 - 2^-k.
+    N samples of the references' own distribution cover about 1 - (M / (M + N))^k of the M: so
+    compare models by equally many samples (with N = M, the best to expect is 1 - 2^-k).
     """
     samples, references = _check_pictures(samples, references)
     radii = np.asarray(radii, np.float64)
