@@ -95,7 +95,11 @@ def assert_agrees(case, autograd):
 
 @pytest.fixture(scope="module")
 def torch():
-    return pytest.importorskip("torch", reason="PyTorch is not installed")
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small tensors gain nothing from a second thread, and wait for it
+    yield torch
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
