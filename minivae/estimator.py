@@ -4,12 +4,16 @@ The constructor only stores; `fit` returns self; what fitting learns ends in an 
 """
 
 import inspect
+from pathlib import Path
 
 import numpy as np
 
 from minivae import data, evaluate, runs, train, vae
 from minivae.backend import load_backend
 from minivae.errors import MinivaeError
+
+MODELS = Path(__file__).parent / "models"
+PRETRAINED = ("mnist", "cats")
 
 
 class VAE:
@@ -202,6 +206,13 @@ class VAE:
         self.model_ = model
         self.n_features_in_ = spec.data_dim
         return self
+
+    @classmethod
+    def pretrained(cls, name):
+        """A small fitted model that is shipped: "mnist" (two latents) or "cats" (eight)."""
+        if name not in PRETRAINED:
+            raise MinivaeError(f"no shipped model is called {name!r}; there are {PRETRAINED}")
+        return cls.load(MODELS / f"{name}.npz")
 
     # ---- helpers -----------------------------------------------------------------------------
 
