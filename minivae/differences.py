@@ -72,26 +72,28 @@ def complex_step(f, x):
     return gradient
 
 
-def central_slope(f, x, direction):
-    """d f(x + t direction) / dt at t = 0, by central differences; direction: like x."""
+def central_slopes(f, x, directions):
+    """d f(x + t d) / dt at t = 0 for each direction d, by central differences: (n, *) -> (n,)."""
     x = _float64(x)
-    h = _step(_number(f(x.copy()))) / max(np.linalg.norm(direction), np.finfo(float).tiny)
-    return (_number(f(x + h * direction)) - _number(f(x - h * direction))) / (2 * h)
+    h = _step(_number(f(x.copy())))
+    return np.array([(_number(f(x + h * d)) - _number(f(x - h * d))) / (2 * h) for d in directions])
 
 
-def complex_slope(f, x, direction):
-    """d f(x + t direction) / dt at t = 0, by the complex step; direction: like x."""
-    return _imaginary(f(_float64(x) + 1j * COMPLEX_H * direction)) / COMPLEX_H
+def complex_slopes(f, x, directions):
+    """d f(x + t d) / dt at t = 0 for each direction d, by the complex step: (n, *) -> (n,)."""
+    x = _float64(x)
+    return np.array([_imaginary(f(x + 1j * COMPLEX_H * d)) / COMPLEX_H for d in directions])
 
 
 GRADIENTS = {"central": central_differences, "complex": complex_step}
-SLOPES = {"central": central_slope, "complex": complex_slope}
+SLOPES = {"central": central_slopes, "complex": complex_slopes}
 
 
 def random_directions(shape, n, seed=0):
-    """n directions of length 1, each entry equally long and of random sign: (n, *shape)."""
-    signs = np.random.default_rng(seed).integers(0, 2, (n, *shape)) * 2.0 - 1
-    return signs / max(1, np.prod(shape)) ** 0.5
+    """n directions of length 1, each way as likely as any other: (n, *shape)."""
+    directions = np.random.default_rng(seed).standard_normal((n, *shape))
+    return directions / np.sqrt((directions**2).sum(axis=tuple(range(1, 1 + len(shape))),
+                                                    keepdims=True))
 
 
 def _step(value):
@@ -249,7 +251,7 @@ def check_directions(f, df, x, *, n=4, seed=0, method="central", bound=None, nam
     if gradient.shape != x.shape:
         return compare(name, gradient, x, bound)
     analytic = np.array([np.vdot(gradient, d) for d in directions])
-    numeric = np.array([SLOPES[method](f, x, d) for d in directions])
+    numeric = SLOPES[method](f, x, directions)
     return compare(f"{name} along {n} directions", analytic, numeric, bound)
 
 

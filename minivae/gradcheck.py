@@ -159,8 +159,8 @@ def check_vae(case, backends, *, model=vae, forward=numpy_ops, seed=0):
     blocks = tuple(_views(case.spec, np.arange(len(flat))))
     if case.directions:
         directions = [_block_directions(case, len(flat), block) for _, block in blocks]
-        witnesses = {m: [np.array([slope(loss, flat, d) for d in ds]) for ds in directions]
-                     for m, slope in SLOPES.items()}
+        witnesses = {m: [slopes(loss, flat, ds) for ds in directions]
+                     for m, slopes in SLOPES.items()}
     else:
         whole = {m: gradient(loss, flat) for m, gradient in GRADIENTS.items()}
         witnesses = {m: [g[block] for _, block in blocks] for m, g in whole.items()}
@@ -174,8 +174,7 @@ def check_vae(case, backends, *, model=vae, forward=numpy_ops, seed=0):
             rows += [_raised(backend, case, name, error) for name, _ in blocks]
             continue
         for i, (name, block) in enumerate(blocks):
-            by_hand = (np.array([gradient @ d for d in directions[i]]) if case.directions
-                       else gradient[block])
+            by_hand = directions[i] @ gradient if case.directions else gradient[block]
             rows.append(_row(backend, case, name, by_hand,
                              witnesses["central"][i], witnesses["complex"][i]))
     return rows

@@ -11,6 +11,8 @@ wrong formula whose gradient is right.
 
 import ast
 import difflib
+import linecache
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -64,18 +66,19 @@ def find(name):
     raise MinivaeError(f"there is no planted mistake called {name!r}; {known}")
 
 
+@cache
 def plant(mistake):
     """The whole module (`minivae.ops` or `minivae.vae`) with that mistake in it, freshly compiled.
 
     The real module stays as it is. Raises MinivaeError where the right text is gone.
     """
     source = _module_source(mistake.module)
-    for edit in mistake.edits:
-        right = _function_source(source, edit.function)
-        source = source.replace(right, _apply(edit, right, mistake.name))
+    for _, right, wrong in sources(mistake):
+        source = source.replace(right, wrong)
     module = ModuleType(f"minivae.{mistake.module}")
-    code = compile(source, f"<minivae/{mistake.module}.py with {mistake.name}>", "exec")
-    exec(code, module.__dict__)
+    file = f"<minivae/{mistake.module}.py with {mistake.name}>"
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+    exec(compile(source, file, "exec"), module.__dict__)  # tracebacks show the planted lines
     return module
 
 
@@ -87,23 +90,28 @@ def wrong_function(name):
 
 def sources(mistake):
     """((function, right source, wrong source), ...): what a reader is shown."""
-    source = _module_source(mistake.module)
-    shown = {}
+    functions = _function_sources(mistake.module)
+    wrong = {}
     for edit in mistake.edits:
-        right, wrong = shown.get(edit.function, (_function_source(source, edit.function),) * 2)
-        shown[edit.function] = right, _apply(edit, wrong, mistake.name)
-    return tuple((function, right, wrong) for function, (right, wrong) in shown.items())
+        if edit.function not in functions:
+            raise MinivaeError(f"there is no function {edit.function} to plant a mistake in")
+        text = wrong.get(edit.function, functions[edit.function])
+        wrong[edit.function] = _apply(edit, text, mistake.name)
+    return tuple((function, functions[function], text) for function, text in wrong.items())
 
 
+@cache
 def _module_source(module):
     return Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
 
 
-def _function_source(source, function):
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef) and node.name == function:
-            return "".join(source.splitlines(keepends=True)[node.lineno - 1 : node.end_lineno])
-    raise MinivaeError(f"there is no function {function} to plant a mistake in")
+@cache
+def _function_sources(module):
+    """{function: its source} of the real module."""
+    source = _module_source(module)
+    lines = source.splitlines(keepends=True)
+    return {node.name: "".join(lines[node.lineno - 1 : node.end_lineno])
+            for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
 
 
 def _apply(edit, text, name):
@@ -375,7 +383,7 @@ MISTAKES = (
         "bernoulli-gradient-sign",
         ("bernoulli_nll_backward", "* cache.residual", "* -cache.residual"),
         sentence="dlogits = x - sigmoid(logits): the wrong way round.",
-        symptom="The decoder is right in size and wrong in sign; the encoder is wrong too.",
+        symptom="The decoder has the right size and the wrong sign; the encoder is wrong too.",
     ),
     _ops(
         "bernoulli-gradient-image-lost",
@@ -459,7 +467,7 @@ MISTAKES = (
         "gaussian-gradient-sign",
         ("gaussian_nll_backward", "* residual * precision", "* -residual * precision"),
         sentence="dmean = (x - mean) / sigma^2: the wrong way round.",
-        symptom="The decoder is right in size and wrong in sign; the encoder is wrong too.",
+        symptom="The decoder has the right size and the wrong sign; the encoder is wrong too.",
     ),
     _ops(
         "gaussian-logvar-gradient-once",

@@ -65,13 +65,14 @@ def reference_losses(logits, mu, logvar, x):
         return [float(v) for v in nll], [float(v) for v in kl]
 
 
-@pytest.mark.parametrize("binary", [True, False])
-@pytest.mark.parametrize("scale", [1e-4, 1.0, 30.0, 1e4])
+@pytest.mark.parametrize(
+    ("scale", "binary"), [(1e-4, False), (1.0, True), (30.0, False), (1e4, True), (1e4, False)]
+)
 def test_float32_losses_match_extended_precision(ops, scale, binary):
     """Given the same float32 logits, mu and logvar, to 1e-6 * max(1, |loss|)."""
-    logits = draw(2, 150, scale=scale, dtype=np.float32)
+    logits = draw(2, 100, scale=scale, dtype=np.float32)
     mu, logvar = (draw(2, 20, seed=s, scale=min(scale, 20), dtype=np.float32) for s in (1, 2))
-    x = pixels(2, 150, seed=3, dtype=np.float32)
+    x = pixels(2, 100, seed=3, dtype=np.float32)
     x = (x < 0.3).astype(np.float32) if binary else x
     nll, _ = ops.bernoulli_nll_forward(logits, x)
     kl, _ = ops.gaussian_kl_forward(mu, logvar)
@@ -83,7 +84,7 @@ def test_float32_losses_match_extended_precision(ops, scale, binary):
 
 
 def test_float32_gaussian_loss_matches_extended_precision(ops):
-    mean, x = draw(2, 150, dtype=np.float32), pixels(2, 150, dtype=np.float32)
+    mean, x = draw(2, 100, dtype=np.float32), pixels(2, 100, dtype=np.float32)
     for logvar in (-11.0, -0.3, 4.0):
         nll, _ = ops.gaussian_nll_forward(mean, np.array([logvar], np.float32), x)
         with mpmath.workdps(40):

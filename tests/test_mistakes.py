@@ -1,0 +1,213 @@
+"""No planted mistake survives: each one is caught by the witness that it names.
+
+A witness is the gradient check of the whole VAE, or a test of this suite, which is called here
+with the mistake planted and must fail. That it passes on the real code is that test's own run.
+"""
+
+import inspect
+
+import numpy as np
+import pytest
+import test_ops
+import test_statistics
+import test_vae
+
+from minivae import gradcheck, mistakes, ops, vae
+from minivae.errors import MinivaeError
+from minivae.gradcheck import FREE_BITS, Case
+from minivae.mistakes import GRADIENT, MISTAKES
+
+MODULES = {"test_ops": test_ops, "test_statistics": test_statistics, "test_vae": test_vae}
+BY_GRADIENT = [m for m in MISTAKES if m.witness == GRADIENT]
+BY_TEST = [m for m in MISTAKES if m.witness != GRADIENT]
+BERNOULLI = Case(vae.Spec(5, (4, 3), 2, "tanh", "bernoulli", None, FREE_BITS), 4.0, directions=2)
+GAUSSIAN = Case(vae.Spec(5, (4, 3), 2, "relu", "gaussian"), directions=2)
+IWAE = Case(vae.Spec(5, (4, 3), 2, "tanh", "bernoulli"), samples=4, directions=2)
+CASES = (BERNOULLI, GAUSSIAN, IWAE)
+CONCERNED = {  # by the first word of a mistake's name; the others concern all three
+    "bernoulli": (BERNOULLI, IWAE),
+    "gaussian": (GAUSSIAN,),
+    "elbo": (BERNOULLI,),
+    "free": (BERNOULLI,),
+    "iwae": (IWAE,),
+}
+
+
+def by_name(mistake):
+    return mistake.name
+
+
+def witness_of(mistake):
+    """The test that a mistake names, ready to be called with that mistake planted."""
+    module, name = mistake.witness.split(".")
+    test = getattr(MODULES[module], name)
+    planted = mistakes.plant(mistake)
+    models = {"ops": ops, "vae": vae} | {mistake.module: planted}
+    arguments = {name: models[name] for name in inspect.signature(test).parameters}
+    return lambda: test(**arguments)
+
+
+def verdicts(mistake):
+    """{parameter block: the verdicts on it} of the gradient check with that mistake planted."""
+    found = {}
+    cases = CONCERNED.get(mistake.name.split("-")[0], CASES)
+    for block in gradcheck.run(plant=mistake.name, cases=cases)["blocks"]:
+        if "verdict" in block:
+            found.setdefault(block["block"], []).append(block["verdict"])
+    return found
+
+
+# What the symptoms say, phrase by phrase, and how one sees that it is so.
+
+PARTS = {
+    "decoder": {"dec1_W", "dec1_b", "dec2_W", "dec2_b", "out_W", "out_b"},
+    "mu": {"mu_W", "mu_b"},
+    "logvar": {"logvar_W", "logvar_b"},
+    "encoder": {"enc1_W", "enc1_b", "enc2_W", "enc2_b"},
+}
+ALL = set().union(*PARTS.values()) | {"out_logvar"}
+
+
+def exactly(*parts):
+    """Those parts are wrong, and nothing else is."""
+    return lambda found: set(found) == set().union(*(PARTS[p] for p in parts))
+
+
+def wrong(*parts):
+    return lambda found: set(found) >= set().union(*(PARTS[p] for p in parts))
+
+
+def right(*parts):
+    return lambda found: not set(found) & set().union(*(PARTS[p] for p in parts))
+
+
+def told(words):
+    return lambda found: any(words in verdict for verdicts in found.values()
+                             for verdict in verdicts)
+
+
+def ending(suffix):
+    return lambda found: set(found) == {name for name in ALL if name.endswith(suffix)}
+
+
+def hidden_weights_only(found):
+    return set(found) == {"enc1_W", "enc2_W", "dec1_W", "dec2_W"}
+
+
+PHRASES = {
+    "Every bias is wrong": ending("_b"),
+    "Every weight matrix is wrong": ending("_W"),
+    "hidden layers are wrong": wrong("encoder"),
+    "The hidden layers' W are wrong while their b": hidden_weights_only,
+    "Each hidden layer is right itself": lambda found: set(found) == ALL - {
+        "out_W", "out_b", "dec2_W", "dec2_b", "out_logvar"},
+    "it raises": told("the backward pass raises"),
+    "exactly B times too small": told("3 times too small, and 3 is the batch size B"),
+    "exactly B times too large": told("3 times too large, and 3 is the batch size B"),
+    "exactly D times too small": told("5 times too small, and 5 is the number of pixels D"),
+    "The decoder is exactly twice too large": told("exactly twice too large"),
+    "The decoder has the right size and": told("of the right size and the wrong sign"),
+    "off by one constant": told("times the right value at every entry"),
+    "logvar's head and the encoder": exactly("logvar", "encoder"),
+    "mu's head and the encoder": exactly("mu", "encoder"),
+    "oth heads and the encoder": exactly("mu", "logvar", "encoder"),
+    "the heads and the encoder": exactly("mu", "logvar", "encoder"),
+    "The decoder is right": right("decoder"),
+    "Decoder and encoder are wrong": wrong("decoder", "mu", "logvar", "encoder"),
+    "the encoder is wrong too": wrong("decoder", "mu", "logvar", "encoder"),
+    "Decoder and both heads are right": wrong("encoder"),
+    "Only out_logvar is wrong": lambda found: set(found) == {"out_logvar"},
+    "out_logvar is wrong": lambda found: set(found) == {"out_logvar"},
+    "Every block": wrong("decoder", "mu", "logvar", "encoder"),
+}
+
+
+@pytest.mark.parametrize("mistake", BY_GRADIENT, ids=by_name)
+def test_the_gradient_check_catches_it_and_says_what_its_symptom_promises(mistake):
+    found = verdicts(mistake)
+    assert found
+    phrases = [phrase for phrase in PHRASES if phrase in mistake.symptom]
+    assert phrases, f"no phrase of this symptom is checked: {mistake.symptom}"
+    for phrase in phrases:
+        assert PHRASES[phrase](found), (phrase, found)
+
+
+@pytest.mark.parametrize("mistake", BY_TEST, ids=by_name)
+def test_the_test_that_it_names_catches_it(mistake):
+    with pytest.raises((AssertionError, FloatingPointError)):
+        witness_of(mistake)()
+
+
+@pytest.mark.parametrize("mistake", BY_TEST, ids=by_name)
+def test_a_gradient_check_is_blind_to_it(mistake):
+    """That is why the other witnesses are there, and what `gradcheck --plant` shows."""
+    assert mistake.symptom.startswith("It passes")
+    assert verdicts(mistake) == {}
+
+
+def test_the_witnesses_pass_on_the_real_code():
+    assert gradcheck.run(backends=["numpy"], cases=CASES)["ok"]
+    for test in {mistake.witness for mistake in BY_TEST}:
+        module, name = test.split(".")
+        function = getattr(MODULES[module], name)
+        models = {"ops": ops, "vae": vae}
+        function(**{key: models[key] for key in inspect.signature(function).parameters})
+
+
+def test_every_formula_has_mistakes():
+    """A function of ops or a step of the model that nobody breaks is one that nobody checks."""
+    assert len(MISTAKES) >= 25
+    spoiled = {f"{m.module}.{edit.function}" for m in MISTAKES for edit in m.edits}
+    formulas = {f"ops.{name}" for name, value in vars(ops).items()
+                if inspect.isfunction(value) and value.__module__ == "minivae.ops"}
+    assert formulas <= spoiled
+    assert {"vae.elbo_and_grads", "vae.iwae_and_grads", "vae._elbo_terms", "vae._dkl",
+            "vae._iwae_terms", "vae._log_q_over_p"} <= spoiled
+
+
+def test_names_and_sentences_are_fit_to_be_shown():
+    assert len({m.name for m in MISTAKES}) == len(MISTAKES)
+    for mistake in MISTAKES:
+        assert mistake.name == mistake.name.lower().replace(" ", "-").replace("_", "-")
+        for text in (mistake.sentence, mistake.symptom):
+            assert text.endswith(".")
+            assert text[0].isalpha() or text[0].isdigit()
+            assert len(text) <= 130
+        assert mistake.target.startswith(f"{mistake.module}.")
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=by_name)
+def test_the_shown_sources_are_the_real_one_and_the_planted_one(mistake):
+    """The museum shows what runs: the right text is the module's, the wrong one is planted."""
+    real = {"ops": ops, "vae": vae}[mistake.module]
+    planted = mistakes.plant(mistake)
+    for function, right, wrong in mistakes.sources(mistake):
+        assert right == inspect.getsource(getattr(real, function))
+        assert wrong == inspect.getsource(getattr(planted, function))
+        assert wrong != right
+
+
+def test_planting_leaves_the_real_modules_alone():
+    mu, logvar, dkl = np.ones((2, 1)), np.full((2, 1), 0.5), np.ones((2, 1))
+    wrong = mistakes.wrong_function("kl-gradient-mu-doubled")
+    cache = ops.gaussian_kl_forward(mu, logvar)[1]
+    assert (wrong(dkl, cache)[0] == 2).all()
+    assert (ops.gaussian_kl_backward(dkl, cache)[0] == 1).all()
+
+
+def test_an_unknown_name_suggests_the_closest():
+    assert mistakes.find("kl-half-lost").name == "kl-half-lost"
+    with pytest.raises(MinivaeError, match=r"did you mean .*kl-half-lost"):
+        mistakes.find("kl-half-list")
+    with pytest.raises(MinivaeError, match="known: dense-bias-forgotten, "):
+        mistakes.find("zzzzzz")
+
+
+def test_an_edit_that_has_gone_stale_is_refused():
+    """A mistake whose right text has left the code must not silently plant nothing."""
+    stale = MISTAKES[0]._replace(edits=(mistakes.Edit("dense_forward", "y += bias", ""),))
+    with pytest.raises(MinivaeError, match="stands 0 times"):
+        mistakes.plant(stale)
+    gone = MISTAKES[0]._replace(edits=(mistakes.Edit("dense_gone", "y", "x"),))
+    with pytest.raises(MinivaeError, match="no function dense_gone"):
+        mistakes.plant(gone)
