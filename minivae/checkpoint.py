@@ -150,6 +150,7 @@ def run(folder, dataset, settings, fingerprint, *, should_stop=None, checkpoint_
     every = SECONDS_BETWEEN if checkpoint_seconds is None else checkpoint_seconds
     state = load_checkpoint(folder, settings, dataset, fingerprint)
     if state is None:
+        _refuse_to_replace_a_model(folder)
         state = train.new_state(dataset, settings)
         save_checkpoint(folder, state, settings, fingerprint)
     last = time.monotonic()
@@ -180,3 +181,12 @@ def run(folder, dataset, settings, fingerprint, *, should_stop=None, checkpoint_
     runs.save_model(Path(folder) / runs.MODEL_FILE, model)
     runs.write_history(folder, state.history)
     return model, state.history
+
+
+def _refuse_to_replace_a_model(folder):
+    """A model without a checkpoint was trained elsewhere: starting again would lose it."""
+    if os.path.lexists(Path(folder) / runs.MODEL_FILE):
+        raise MinivaeError(
+            f"{files.show(folder)} holds a finished model and no checkpoint to go on from; "
+            "start a new run"
+        )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import minivae
-from minivae import checkpoint, data, ops, runs, train, vae
+from minivae import MinivaeError, checkpoint, data, ops, runs, train, vae
 from minivae.examples import torch_distributed as example
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -177,6 +177,16 @@ def test_one_process_goes_on_where_minivae_stopped(kind, make_run, alone, tmp_pa
     folder, new = make_run(**KINDS[kind]), tmp_path / "new"
     assert alone(folder, "--epochs", EPOCHS, "--out", new) == 0
     assert_went_on(folder, new, capsys.readouterr().out, 1)
+
+
+def test_the_model_that_came_back_is_not_trained_over(make_run, alone, tmp_path):
+    """Its folder holds no checkpoint, and `train --resume` would begin again from nothing."""
+    folder, new = make_run(), tmp_path / "new"
+    assert alone(folder, "--out", new) == 0
+    run, before = example.load_run(folder), (new / runs.MODEL_FILE).read_bytes()
+    with pytest.raises(MinivaeError, match="no checkpoint to go on from"):
+        checkpoint.run(new, run.dataset, run.settings, run.record["fingerprint"])
+    assert (new / runs.MODEL_FILE).read_bytes() == before
 
 
 def test_what_cannot_go_on_is_refused_in_one_line(make_run, alone, tmp_path, capsys, monkeypatch):
