@@ -18,6 +18,7 @@ COMPLEX_BOUND = 1e-12
 BOUNDS = {"central": CENTRAL_BOUND, "complex": COMPLEX_BOUND}
 COMPLEX_H = 1e-30  # its square vanishes, and nothing is subtracted, so that it can be this small
 EPS64 = np.finfo(np.float64).eps
+VARIES = "the ratio is not the same everywhere"
 PATTERN_TOL = 1e-5  # a pattern is claimed where it explains all but this part of a gradient
 
 
@@ -213,7 +214,7 @@ def _verdict(analytic, numeric, worst, ratio, sizes):
     if not numeric.any():
         return f"{where}: the function does not depend on this block at all"
     if ratio is None:
-        return f"{where}; the ratio is not the same everywhere"
+        return f"{where}; {VARIES}"
     if is_close(ratio, 1):
         return f"{where}: nearly right (is a part of it computed in float32?)"
     if meaning := name_ratio(ratio, sizes):

@@ -15,6 +15,7 @@ import numpy as np
 from minivae.differences import (
     CENTRAL_BOUND,
     PATTERN_TOL,
+    VARIES,
     BlockReport,
     block_error,
     central_differences,
@@ -479,7 +480,7 @@ def _at_zero(patient, i, _sizes):
 
 def _where_to_look(patient, i, right, wrong):
     """No pattern fits: (kind, sentence) with what is known."""
-    unclear = "I can't tell what is wrong; the ratio is not the same everywhere"
+    unclear = f"I can't tell what is wrong; {VARIES}"
     well = ", ".join(patient.names[j] for j in right)
     if right and len(wrong) == 1:
         return "only", (f"{unclear}. But all else is right ({well}): look at this gradient's own "

@@ -60,9 +60,8 @@ def find(name):
     for mistake in MISTAKES:
         if mistake.name == name:
             return mistake
-    names = [m.name for m in MISTAKES]
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-    known = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(names)}"
+    close = difflib.get_close_matches(name, [m.name for m in MISTAKES], n=3, cutoff=0.4)
+    known = f"did you mean {' or '.join(close)}?" if close else "`list` names them all"
     raise MinivaeError(f"there is no planted mistake called {name!r}; {known}")
 
 
