@@ -131,7 +131,7 @@ def _cats() -> Dataset:
 def _dataset(name: str, path: Path, found: _Found) -> Dataset:
     """Check what a reader found, hold out a test set if there is none, and flatten."""
     where = show(path)
-    stack = _as_stack(found.images, where)
+    stack = as_stack(found.images, where)
     images, shape = check_images(stack, where), image_shape(stack)
     labels = _check_labels(found.labels, len(images), where)
     if found.test is None:
@@ -141,7 +141,7 @@ def _dataset(name: str, path: Path, found: _Found) -> Dataset:
             train_labels, test_labels = labels[train_rows], labels[test_rows]
         train, test = images[train_rows], images[test_rows]
     else:
-        test_stack = _as_stack(found.test, f"{where}, test set")
+        test_stack = as_stack(found.test, f"{where}, test set")
         train, test = images, check_images(test_stack, f"{where}, test set")
         train_labels = labels
         test_labels = _check_labels(found.test_labels, len(test), f"{where}, test set")
@@ -176,7 +176,7 @@ def check_images(X, where: str = "X") -> np.ndarray:
     Floats must lie in [0, 1]. uint8 comes back as it is, without a copy.
     Raises MinivaeError, which names `where` and says what would be right.
     """
-    stack = _as_stack(X, where)
+    stack = as_stack(X, where)
     low, high = stack.min(), stack.max()  # NaN if there is one anywhere
     if stack.dtype.kind == "f":
         if not (low >= 0 and high <= 1):
@@ -194,7 +194,7 @@ def check_images(X, where: str = "X") -> np.ndarray:
     return np.ascontiguousarray(stack.reshape(len(stack), -1))
 
 
-def _as_stack(X, where: str) -> np.ndarray:
+def as_stack(X, where: str) -> np.ndarray:
     """X as an array of numbers, (N, D) or (N, h, w), with at least one pixel."""
     try:
         stack = np.asarray(X)

@@ -28,7 +28,7 @@ class VAE:
     "gaussian" (one learned variance, or a fixed `variance`); `warmup` epochs over which beta
     rises from 0; `free_bits` nats per latent; `objective` "elbo" or "iwae" with `samples`
     importance samples; `random_state` None (another result each time), an integer, or a
-    numpy.random.Generator. The rest as in `python -m minivae train --help`.
+    generator of NumPy's. The rest as in `python -m minivae train --help`.
 
     Fitted: `model_` (spec and parameters), `history_` (a dict per epoch, nats per image),
     `n_features_in_`, `seed_` (the seed that was used).
@@ -136,14 +136,14 @@ class VAE:
     def transform(self, X):
         """Posterior means E_q[z|x]: X (N, D) or (N, h, w) -> (N, L). Grey pixels enter as grey."""
         x = data.scale(self._known_images(X))
-        mu, _ = vae.encode(self.model_.params, x, self.model_.spec, self._ops())
+        mu, _ = self._run(vae.encode, x)
         return mu
 
     def inverse_transform(self, Z):
         """E[x|z], the decoded images: Z (N, L) -> (N, D), values in [0, 1] for a Bernoulli."""
         model = self._model()
         z = vae.check_latents(Z, model.spec, model.flat.dtype)
-        return vae.mean_image(model.params, z, model.spec, self._ops())
+        return self._run(vae.mean_image, z)
 
     def reconstruct(self, X):
         """Images through the posterior mean and back: X -> (N, D)."""
@@ -158,10 +158,8 @@ class VAE:
 
     def sample(self, n_samples=1, random_state=None):
         """z ~ N(0, I), decoded: -> (n_samples, D) means. `random_state` as in the constructor."""
-        model = self._model()
         n_samples = self._count(n_samples, "n_samples", 1)
-        rng = np.random.default_rng(_seed(random_state))
-        return vae.sample(model.params, n_samples, rng, model.spec, self._ops())
+        return self._run(vae.sample, n_samples, np.random.default_rng(_seed(random_state)))
 
     def score_samples(self, X, n_samples=500):
         """Importance-weighted log p(x) of each image, nats: X -> (N,).
@@ -219,6 +217,18 @@ class VAE:
     def _ops(self):
         return load_backend(self.backend)
 
+    def _run(self, function, *args):
+        """A function of `vae` with the fitted parameters; its results are finite."""
+        model = self._model()
+        with np.errstate(all="ignore"):  # reported below, once
+            result = function(model.params, *args, model.spec, self._ops())
+        if not np.isfinite(result).all():
+            raise MinivaeError(
+                "the model gives NaN or infinite values, as its parameters are enormous; fit it "
+                "again with a smaller lr"
+            )
+        return result
+
     def _model(self):
         if not hasattr(self, "model_"):
             raise MinivaeError("this VAE is not fitted yet; call fit(X) first")
@@ -226,7 +236,7 @@ class VAE:
 
     def _count(self, value, name, low):
         """How many images to make: few enough to fit into memory."""
-        return train.check_whole(value, name, low, train.MAX_NUMBERS // self.n_features_in_)
+        return train.check_whole(value, name, low, train.MAX_NUMBERS // self._model().spec.data_dim)
 
     def _known_images(self, X):
         model = self._model()
@@ -249,20 +259,16 @@ def _parameter_names():
 
 def _images(X):
     """X checked -> (N, D) uint8 or float32, and the shape of one image."""
-    images = data.check_images(X, "X")
-    shape = np.shape(X)[1:] if np.ndim(X) == 3 else data.image_shape(images)
-    return images, tuple(shape)
+    stack = data.as_stack(X, "X")
+    return data.check_images(stack, "X"), tuple(data.image_shape(stack))
 
 
 def _seed(random_state):
-    """An integer seed from None, an integer or a Generator."""
+    """An integer seed from None, an integer, or a generator of either of NumPy's kinds."""
     if random_state is None:
-        return int(np.random.default_rng().integers(2**32))
+        random_state = np.random.default_rng()
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**32, dtype=np.uint64))
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**32))
-    if isinstance(random_state, (int, np.integer)) and random_state >= 0:
-        return int(random_state)
-    raise MinivaeError(
-        f"random_state is {random_state!r}; it must be None, a whole number of at least 0, or a "
-        "numpy.random.Generator"
-    )
+    return train.check_whole(random_state, "random_state", *train.WHOLE["seed"])
