@@ -310,10 +310,9 @@ def test_a_model_of_enormous_numbers_gives_an_error_and_no_nan(X, fitted):
     hopeless = copy.deepcopy(fitted)
     hopeless.model_.flat[:] = np.where(np.arange(fitted.model_.flat.size) % 2, 3e38, -3e38)
     for use in (hopeless.transform, hopeless.reconstruct, hopeless.score):
-        with pytest.raises(MinivaeError, match="enormous|finite"):
+        with pytest.raises(MinivaeError, match=r"enormous|finite"):
             use(X)
-    with pytest.raises(MinivaeError, match="enormous"):
-        hopeless.sample(3)
+    assert np.isfinite(hopeless.sample(3)).all()  # all black and white, but numbers
 
 
 def test_wrong_counts_are_refused(X, fitted):
