@@ -1,14 +1,46 @@
 """Exercises that know what you did wrong.
 
-check("03.kl", gaussian_kl)     is it right? If not: the smallest failing input
-hint("03.kl")                   three, from a nudge to almost the answer
-solution("03.kl")               the reference
-use("03.kl", gaussian_kl)       yours once it passes, else the reference
-progress()                      what is done, and what comes next
-predict, reveal, recall, review questions before, after and between the notebooks
-my_backend()                    your functions as a backend that trains a model
+    check("03.kl", gaussian_kl)     is it right? If not: the smallest failing input
+    hint("03.kl")                   three, from a nudge to almost the answer
+    solution("03.kl")               the reference
+    use("03.kl", gaussian_kl)       yours once it passes, else the reference
+    predict("03.direction", ...)    before the cell that shows it; reveal("03.direction") after it
+    recall("03", ..., ..., ...)     three questions from earlier notebooks
+    progress(), review()            what is done, what comes next, what is due again
+    my_backend()                    your functions as a backend that trains a model; poster(...)
+
+`check` never raises. What you did is kept in one small file (see `store.py`).
 """
 
+from minivae.exercises.backend import my_backend, poster
+from minivae.exercises.bug_museum import exhibits, museum
 from minivae.exercises.checker import check, hint, solution, use
+from minivae.exercises.study import (
+    predict,
+    progress,
+    recall,
+    report,
+    reveal,
+    review,
+    review_session,
+    summary,
+)
 
-__all__ = ["check", "hint", "solution", "use"]
+__all__ = [
+    "check",
+    "exhibits",
+    "hint",
+    "museum",
+    "my_backend",
+    "poster",
+    "predict",
+    "progress",
+    "recall",
+    "report",
+    "reveal",
+    "review",
+    "review_session",
+    "solution",
+    "summary",
+    "use",
+]

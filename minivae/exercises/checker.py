@@ -7,7 +7,7 @@ import traceback
 import numpy as np
 
 from minivae.errors import MinivaeError
-from minivae.exercises import capture, compare, progress
+from minivae.exercises import capture, compare, store
 from minivae.exercises.cards import (
     CORRECT,
     NOT_ATTEMPTED,
@@ -165,7 +165,6 @@ def _problem(exercise, answer, named, expected, outcome, ran):
             return f"it changes its argument {name} in place: work on a copy"
     value = outcome.value
     if inspect.iscoroutine(value):
-        value.close()
         return "yours is an `async def`; expected a plain function"
     if inspect.isgenerator(value):
         return "yours is a generator: `return` the result instead of `yield`"
@@ -224,7 +223,7 @@ def _show_args(named):
 
 def _not_yet(exercise, body, mistake):
     """From the second failure on, a recognised mistake is named; the first is for thinking."""
-    state, _ = progress.load()
+    state, _ = store.load()
     fails = state["exercises"].get(exercise.id, {}).get("fails", 0)
     verdict = Verdict(exercise.id, NOT_YET, body, mistake=mistake and mistake.name)
     if mistake and fails:
@@ -250,21 +249,21 @@ def _record(exercise, answer, verdict):
         entry = state["exercises"].setdefault(exercise.id, {})
         if verdict.status == CORRECT:
             passed[exercise.id] = answer
-            entry["passed"] = progress.today().isoformat()
+            entry["passed"] = store.today().isoformat()
             entry.pop("mistake", None)
             source = capture.source_of(answer) if exercise.cases else None
             entry.pop("source", None)
             if source:
                 entry["source"] = source
-            progress.remembered(state, exercise.id)
+            store.remembered(state, exercise.id)
         else:
             entry["fails"] = entry.get("fails", 0) + 1
             entry.pop("mistake", None)
             if verdict.mistake:
                 entry["mistake"] = verdict.mistake
-            progress.missed(state, exercise.id)
+            store.missed(state, exercise.id)
 
-    return progress.update(change)
+    return store.update(change)
 
 
 def use(id, answer=...):
@@ -283,10 +282,10 @@ def hint(id):
     exercise = exercises().get(id) if isinstance(id, str) else None
     if exercise is None:
         return show(_unknown(id))
-    state, _ = progress.load()
+    state, _ = store.load()
     entry = state["exercises"].get(id, {})
     given = min(entry.get("hints", 0) + 1, len(exercise.hints))
-    progress.update(lambda s: s["exercises"].setdefault(id, {}).update(hints=given))
+    store.update(lambda s: s["exercises"].setdefault(id, {}).update(hints=given))
     lines = [f"{i}. {text}" for i, text in enumerate(exercise.hints[:given], start=1)]
     likely = next((m for m in exercise.mistakes if m.name == entry.get("mistake")), None)
     if likely:

@@ -108,7 +108,10 @@ def _work(answer, cases, observe, outcomes, error_states):
 
 def _call(answer, args, observe):
     try:
-        return Outcome("returned", observe(answer, *args), args)
+        result = observe(answer, *args)
+        if inspect.iscoroutine(result):
+            result.close()  # or Python warns that nobody awaited it
+        return Outcome("returned", result, args)
     except Stopped as error:
         return Outcome("stopped", None, args, error)
     except BaseException as error:  # SystemExit too: an answer may call exit()

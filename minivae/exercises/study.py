@@ -1,0 +1,222 @@
+"""Learning, not only checking: predict and reveal, recall, review, progress."""
+
+import textwrap
+
+from minivae.exercises import store
+from minivae.exercises.cards import CORRECT, MARKS, NOT_ATTEMPTED, NOT_YET, Card, show
+from minivae.exercises.catalogue import CHAPTERS, closest, exercises
+from minivae.exercises.compare import show_value
+from minivae.exercises.questions import (
+    LETTERS,
+    PREDICTIONS,
+    Prediction,
+    prediction,
+    question,
+    recall_of,
+)
+
+WIDTH = 96
+
+
+# ---- before the cell that shows it -----------------------------------------------------------
+
+
+def predict(id, answer=...):
+    """Commit to an answer before seeing it; `reveal(id)` shows it beside the truth."""
+    asked = _prediction(id)
+    if asked is None:
+        return _unknown(id)
+    options = " or ".join(f'"{option}"' for option in asked.options)
+    body = f"{_fill(asked.question)}\n{options}"
+    if answer is ...:
+        return show(Card(f"{id}: your prediction?", body))
+    if answer not in asked.options:
+        return show(Card(f"{id}: {show_value(answer)} is not one of the answers", body))
+    said = store.update(lambda state: state["answers"].update({id: answer}))
+    return show(Card(f"{id}: you predict {answer}", said or ""))
+
+
+def reveal(id, truth=None):
+    """What was predicted, what is true, and why. `truth`: where only the notebook knows it."""
+    asked = _prediction(id)
+    if asked is None:
+        return _unknown(id)
+    truth = asked.truth or truth
+    if truth not in asked.options:
+        return show(Card(f"{id}: the truth is missing", f"one of {', '.join(asked.options)}"))
+    state, _ = store.load()
+    predicted = state["answers"].get(id)
+    if predicted not in asked.options:
+        return show(Card(f"{id}: {truth}", _fill(asked.why)))
+    right = predicted == truth
+    store.update(lambda state: (store.remembered if right else store.missed)(state, id))
+    title = f"{id}: you predicted {predicted}; it is {'so' if right else truth}"
+    return show(Card(title, _fill(asked.why), status=CORRECT if right else NOT_YET))
+
+
+def _prediction(id):
+    return prediction(id) if isinstance(id, str) else None
+
+
+def _unknown(id):
+    near = closest(id, [p.id for p in PREDICTIONS])
+    return show(Card(f"{show_value(id)}: no such prediction", f'did you mean "{near}"?'))
+
+
+# ---- three questions from earlier notebooks ----------------------------------------------------
+
+
+def recall(notebook, *answers):
+    """Ask the three questions that open a notebook, and mark the answers "a", "b" or "c"."""
+    asked = recall_of(notebook) if isinstance(notebook, str) else []
+    if not asked:
+        return show(Card(f"{show_value(notebook)}: no questions", 'choose "02" to "10"'))
+    answers = [*answers, *[...] * len(asked)][: len(asked)]
+    marked = [_mark(q, answer) for q, answer in zip(asked, answers, strict=True)]
+    if any(right is not None for _, right in marked):
+        store.update(lambda state: _keep(state, asked, answers, marked))
+    title = f"{notebook}: three questions from earlier notebooks"
+    return show(Card(title, "\n\n".join(text for text, _ in marked)))
+
+
+def _mark(asked, answer):
+    """(text, True, False, or None where there is no answer)."""
+    number = asked.id[-1]
+    if answer is ...:
+        return f"{number}. {_ask(asked)}", None
+    if not isinstance(answer, str) or answer not in LETTERS:
+        return f"{number}. {show_value(answer)} is not one of a, b, c\n{_ask(asked)}", None
+    right = answer == asked.right
+    mark = MARKS[CORRECT if right else NOT_YET]
+    text = f"{mark} {number}. {asked.question}\n   {_option(asked, answer)}"
+    if not right:
+        text += f"\n   rather: {_option(asked, asked.right)}"
+    return f"{text}\n   {_fill(asked.why, 3)} (notebook {asked.source})", right
+
+
+def _ask(asked):
+    options = "\n".join(f"   {_option(asked, letter)}" for letter in LETTERS)
+    return f"{_fill(asked.question, 3)}\n{options}"
+
+
+def _option(asked, letter):
+    return f"{letter}  {asked.options[LETTERS.index(letter)]}"
+
+
+def _keep(state, asked, answers, marked):
+    for q, answer, (_, right) in zip(asked, answers, marked, strict=True):
+        if right is not None:
+            state["answers"][q.id] = answer
+            (store.remembered if right else store.missed)(state, q.id)
+
+
+def _fill(text, indent=0):
+    return textwrap.fill(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
+
+
+# ---- where one stands --------------------------------------------------------------------------
+
+
+def summary():
+    """Progress as plain data, for `exercises --json`."""
+    state, _ = store.load()
+    rows = []
+    for exercise in exercises().values():
+        entry = state["exercises"].get(exercise.id, {})
+        rows.append(
+            {
+                "id": exercise.id,
+                "title": exercise.title,
+                "status": _status(entry),
+                "fails": entry.get("fails", 0),
+                "hints": entry.get("hints", 0),
+            }
+        )
+    done = sum(row["status"] == CORRECT for row in rows)
+    to_do = next((row["id"] for row in rows if row["status"] != CORRECT), None)
+    return {
+        "done": done,
+        "total": len(rows),
+        "next": to_do,
+        "due": store.due(state),
+        "exercises": rows,
+    }
+
+
+def _status(entry):
+    if "passed" in entry:
+        return CORRECT
+    return NOT_YET if entry.get("fails") else NOT_ATTEMPTED
+
+
+def report():
+    """Progress as text: each exercise by notebook, what comes next, what is due for review."""
+    data = summary()
+    lines = [f"{data['done']} of {data['total']} exercises done"]
+    for chapter in CHAPTERS:
+        rows = [row for row in data["exercises"] if row["id"].startswith(f"{chapter}.")]
+        done = sum(row["status"] == CORRECT for row in rows)
+        marks = " ".join(f"{MARKS[row['status']]} {row['id'][3:]}" for row in rows)
+        lines.append(f"{chapter}  {done}/{len(rows)}  " + _fill(marks, 9))
+    if data["next"]:
+        lines.append(f"next: {data['next']}, {exercises()[data['next']].title}")
+    if data["due"]:
+        lines.append(f"due for review: {', '.join(data['due'])}")
+    return "\n".join(lines)
+
+
+def progress():
+    """Show what is done, what comes next and what is due for review."""
+    return show(Card("progress", report()))
+
+
+# ---- what was missed comes back ------------------------------------------------------------------
+
+
+def review():
+    """Show what is due for review today."""
+    state, _ = store.load()
+    lines = [f"{id}: {_what(id)}" for id in store.due(state)]
+    return show(Card("review", "\n".join(lines) or "nothing is due today"))
+
+
+def _what(id):
+    if id in exercises():
+        return f"{exercises()[id].title}: write it again in notebook {id[:2]}, from the empty stub"
+    asked = question(id)
+    return asked.question if asked else "a question of an earlier version"
+
+
+def review_session(ask=input, say=print):
+    """Ask what is due, one by one: `python -m minivae exercises --review`. Ends with the input."""
+    state, _ = store.load()
+    ids = store.due(state)
+    if not ids:
+        say("nothing is due today")
+        return
+    say(f"{len(ids)} due today")
+    for id in ids:
+        if not _review_one(id, ask, say):
+            return
+
+
+def _review_one(id, ask, say):
+    """False when the input has ended."""
+    asked = question(id)
+    if asked is None or id in exercises():
+        say(f"\n{id}  {_what(id)}")
+        if id not in exercises():
+            store.update(lambda state: state["review"].pop(id, None))
+        return True
+    options = asked.options
+    right = asked.truth if isinstance(asked, Prediction) else options[LETTERS.index(asked.right)]
+    listed = "\n".join(f"   {letter}  {o}" for letter, o in zip(LETTERS, options, strict=False))
+    say(f"\n{id}  {_fill(asked.question)}\n{listed}")
+    try:
+        answer = ask("your answer: ").strip().lower()
+    except EOFError:
+        return False
+    known = right is not None and answer == LETTERS[options.index(right)]
+    say((f"{MARKS[CORRECT]} " if known else f"{MARKS[NOT_YET]} {right}. ") + _fill(asked.why))
+    store.update(lambda state: (store.remembered if known else store.missed)(state, id))
+    return True
