@@ -466,7 +466,7 @@ def ascent_that_lowers_evidence(lr=0.1):
 FIRST_STEP = {1: 1 / 64, 2: 1 / 16}  # by L
 BOXES = (6.0, 9.0, 13.0, 19.0)  # half-widths, tried in this order
 FRAME = 1.0  # the box is compared with one that is narrower by this on each side
-NEGLIGIBLE = 40.0  # nats: cells this far below the highest are not divided further
+MARGIN = 16.0  # nats: cells of less than tolerance * e^-16 of the highest are not divided
 MOST_CELLS = 500_000
 SMALLEST_STEP = 2.0**-30
 TABLE_IMAGES = 64
@@ -489,7 +489,7 @@ class Quadrature(NamedTuple):
     box: np.ndarray
 
 
-def quadrature(params, x, spec, *, tolerance=1e-6):
+def quadrature(params, x, spec, *, tolerance=1e-6, ops=numpy_ops):
     """log p(x) = log sum over cells of p(x|z) p(z) step^L: x (N, D), L = 1 or 2 -> Quadrature.
 
     [notebook 09, eq. 8]  A common grid over the box [-6, 6]^L first. Where halving the step
@@ -506,16 +506,58 @@ def quadrature(params, x, spec, *, tolerance=1e-6):
             f"quadrature sums over a grid of z, and this model has {spec.latent_dim} latents; it "
             "takes 1 or 2 (evaluate.log_likelihood estimates log p(x) for any number)"
         )
-    x = vae.check_observed(x, spec, np.float64)
-    params = _float64(params)
-    mu, logvar = vae.encode(params, x, spec)
+    if not (vae.is_finite_number(tolerance) and tolerance > 0):
+        raise MinivaeError(f"tolerance is {tolerance!r}; it must be above 0 nats")
+    model, x = _model(params, spec, ops), vae.check_observed(x, spec, np.float64)
+    mu, logvar = vae.encode(model.params, x, spec, ops)
     vae.check_q(mu, logvar)
-    rows = _integrate(params, x, mu, spec, tolerance)
+    rows = _integrate(model, x, mu, tolerance)
     return Quadrature(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
-def _float64(params):
-    return {name: array.astype(np.float64) for name, array in params.items()}
+class _Model(NamedTuple):
+    params: dict[str, np.ndarray]
+    spec: vae.Spec
+    ops: object
+
+    def log_joint(self, z, x):
+        """log p(x, z) of one image x (D,) at z (M, L): (M,)."""
+        nll = np.empty(len(z))
+        for start in range(0, len(z), DECODER_ROWS):
+            rows = slice(start, start + DECODER_ROWS)
+            nll[rows] = self._nll(vae.decode(self.params, z[rows], self.spec, self.ops), x)
+        return _log_prior(z) - nll
+
+    def log_joint_table(self, z, x):
+        """log p(x, z) for every point and image: z (M, L), x (N, D) -> (M, N).
+
+        -nll = (a function of the output alone) + output . x + ...: more images cost one product.
+        """
+        table = np.empty((len(z), len(x)))
+        for start in range(0, len(z), DECODER_ROWS):
+            rows = slice(start, start + DECODER_ROWS)
+            out = vae.decode(self.params, z[rows], self.spec, self.ops)
+            shared = out @ x.T
+            if self.spec.likelihood == "gaussian":
+                shared = (shared - (x * x).sum(axis=1) / 2) / self._variance()
+            table[rows] = shared - self._nll(out, np.zeros_like(x[0]))[:, None]
+        return table + _log_prior(z)[:, None]
+
+    def _nll(self, out, x):
+        """-log p(x|z) of one image x (D,) for outputs (M, D): (M,)."""
+        return vae.nll_forward(self.params, out[:, None], x[None], self.spec, self.ops)[0][:, 0]
+
+    def _variance(self):
+        learned = self.spec.learns_variance
+        return np.exp(self.params["out_logvar"][0]) if learned else self.spec.variance
+
+
+def _model(params, spec, ops):
+    return _Model({name: a.astype(np.float64) for name, a in params.items()}, spec, ops)
+
+
+def _log_prior(z):
+    return -((z * z).sum(axis=-1) + z.shape[-1] * LOG_2PI) / 2
 
 
 class _Cells(NamedTuple):
@@ -537,15 +579,20 @@ class _Cells(NamedTuple):
         width = np.log(self.step * spacing)
         return log_sum_exp(self.log_joint[chosen]) + self.index.shape[1] * width
 
+    def frame(self):
+        """The change of the integral's log on narrowing the box."""
+        inside = (np.abs(self.z) < self.box - FRAME).all(axis=1)
+        return abs(self.log_sum() - self.log_sum(inside))
 
-def _integrate(params, x, mu, spec, tolerance, boxes=BOXES):
+
+def _integrate(model, x, mu, tolerance, boxes=BOXES):
     """One row of a Quadrature for each image, from the first box that holds its posterior."""
     rows = [None] * len(x)
     for start in range(0, len(x), TABLE_IMAGES):
         left = list(range(start, min(start + TABLE_IMAGES, len(x))))
         for box in boxes:
-            for n, cells in zip(left, _first_cells(params, x[left], spec, box), strict=True):
-                rows[n] = _refine(params, x[n], mu[n], spec, cells, tolerance)
+            for n, cells in zip(left, _first_cells(model, x[left], box), strict=True):
+                rows[n] = _refine(model, x[n], mu[n], cells, tolerance)
             left = [n for n in left if rows[n] is None]
             if not left:
                 break
@@ -557,12 +604,12 @@ def _integrate(params, x, mu, spec, tolerance, boxes=BOXES):
     return rows
 
 
-def _first_cells(params, x, spec, box):
+def _first_cells(model, x, box):
     """The common grid over the box: one _Cells for each image, from one pass of the decoder."""
-    half = round(box / FIRST_STEP[spec.latent_dim])
+    half = round(box / FIRST_STEP[model.spec.latent_dim])
     step = box / half
-    index = _grid(2 * half, spec.latent_dim)
-    table = _log_joint_table(params, (index + 0.5) * step - box, x, spec)
+    index = _grid(2 * half, model.spec.latent_dim)
+    table = model.log_joint_table((index + 0.5) * step - box, x)
     if not np.isfinite(table).all():
         raise MinivaeError("log p(x, z) is not finite: the decoder holds NaN or enormous numbers")
     return [_Cells(index, step, box, log_joint) for log_joint in table.T]
@@ -573,63 +620,35 @@ def _grid(n, latent):
     return _mesh([np.arange(n)] * latent)
 
 
-def _log_joint_table(params, z, x, spec):
-    """log p(x, z) for every point and image, float64: z (M, L), x (N, D) -> (M, N)."""
-    table = np.empty((len(z), len(x)))
-    for start in range(0, len(z), DECODER_ROWS):
-        rows = slice(start, start + DECODER_ROWS)
-        out = vae.decode(params, z[rows], spec)
-        # -nll = (a function of the output alone) + out . x + ...: the images cost one product
-        alone, _ = vae.nll_forward(params, out, np.zeros_like(out), spec)
-        if spec.likelihood == "bernoulli":
-            table[rows] = out @ x.T - alone[:, None]
-        else:
-            variance = np.exp(params["out_logvar"][0]) if spec.learns_variance else spec.variance
-            table[rows] = (out @ x.T - (x * x).sum(axis=1) / 2) / variance - alone[:, None]
-    return table + _log_prior(z)[:, None]
-
-
-def _log_joint(params, z, x, spec):
-    """log p(x, z) of one image x (D,) at z (M, L): (M,)."""
-    nll = np.empty(len(z))
-    for start in range(0, len(z), DECODER_ROWS):
-        rows = slice(start, start + DECODER_ROWS)
-        nll[rows] = vae.nll_forward(params, vae.decode(params, z[rows], spec), x[None], spec)[0]
-    return _log_prior(z) - nll
-
-
-def _log_prior(z):
-    return -((z * z).sum(axis=-1) + z.shape[-1] * LOG_2PI) / 2
-
-
-def _refine(params, x, mu, spec, cells, tolerance):
+def _refine(model, x, mu, cells, tolerance):
     """Divide the cells that matter until the sum stands still -> a Quadrature row, or None.
 
     None: the box is too small.
     """
+    if cells.frame() > tolerance:
+        return None
     every_second = (cells.index % 2 == 0).all(axis=1)
     log_p = cells.log_sum()
     change = abs(log_p - cells.log_sum(every_second, spacing=2))
     mean, sd = _moments(cells)
     extra = np.floor((mu + cells.box) / cells.step).astype(int)[None]  # the encoder's own guess
-    extra = extra[(np.abs(mu) < cells.box).all()[None]]
     while change > tolerance or cells.step > sd.min():
-        cells = _divide(params, x, spec, cells, extra)
+        cells = _divide(model, x, cells, extra, MARGIN - log(tolerance))
         extra = extra[:0]
         before, log_p = log_p, cells.log_sum()
         change = abs(log_p - before)
         mean, sd = _moments(cells)
-    inside = (np.abs(cells.z) < cells.box - FRAME).all(axis=1)
-    frame = abs(log_p - cells.log_sum(inside))
+    frame = cells.frame()
     if frame > tolerance:
         return None
     return log_p, change + frame, mean, sd, cells.step, cells.box
 
 
-def _divide(params, x, spec, cells, extra):
-    """Cells of half the width, where the mass is and one cell around; the others are dropped."""
+def _divide(model, x, cells, extra, depth):
+    """Cells of half the width, within `depth` nats of the highest or beside one that is; the
+    others are dropped."""
     latent = cells.index.shape[1]
-    high = cells.log_joint > cells.log_joint.max() - NEGLIGIBLE
+    high = cells.log_joint > cells.log_joint.max() - depth
     core = np.concatenate([cells.index[high], extra])
     around = _grid(3, latent) - 1
     index = np.unique((core[:, None] + around).reshape(-1, latent), axis=0)
@@ -643,7 +662,7 @@ def _divide(params, x, spec, cells, extra):
             "model's decoder varies too fast for quadrature"
         )
     z = (children + 0.5) * step - cells.box
-    return _Cells(children, step, cells.box, _log_joint(params, z, x, spec))
+    return _Cells(children, step, cells.box, model.log_joint(z, x))
 
 
 def _moments(cells):
@@ -661,7 +680,7 @@ class PosteriorGrid(NamedTuple):
     log_density: np.ndarray
 
 
-def posterior_grid(params, x, spec, result, *, image=0, points=201, widths=5.0):
+def posterior_grid(params, x, spec, result, *, image=0, points=201, widths=5.0, ops=numpy_ops):
     """The exact posterior of one image as a picture: mean +- `widths` standard deviations.
 
     x: (N, D) and `result`, its `quadrature` -> PosteriorGrid of image number `image`.
@@ -671,7 +690,7 @@ def posterior_grid(params, x, spec, result, *, image=0, points=201, widths=5.0):
     high = result.mean[image] + widths * result.sd[image]
     axes = tuple(np.linspace(a, b, points) for a, b in zip(low, high, strict=True))
     z = _mesh(axes)
-    log_density = _log_joint(_float64(params), z, x[image], spec) - result.log_p[image]
+    log_density = _model(params, spec, ops).log_joint(z, x[image]) - result.log_p[image]
     return PosteriorGrid(axes, log_density.reshape([points] * spec.latent_dim))
 
 
@@ -680,7 +699,7 @@ def _mesh(axes):
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
 
 
-def vae_faces(params, x, spec, result, q=None):
+def vae_faces(params, x, spec, result, *, q=None, ops=numpy_ops):
     """The three faces of the ELBO of a VAE with one or two latents, without sampling.
 
     x (N, D) with its `quadrature`; q: mu, logvar (N, L), the encoder's by default -> Faces of (N,).
@@ -688,13 +707,13 @@ def vae_faces(params, x, spec, result, q=None):
     quadrature's cells, so that a wrong log p(x) would show in the evidence face. Raises
     MinivaeError for a q of zero variance, or one too wide to be summed beside this decoder.
     """
-    x = vae.check_observed(x, spec, np.float64)
-    params = _float64(params)
-    mu, logvar = vae.encode(params, x, spec) if q is None else map(np.float64, q)
+    model, x = _model(params, spec, ops), vae.check_observed(x, spec, np.float64)
+    mu, logvar = vae.encode(model.params, x, spec, ops) if q is None else map(np.float64, q)
     vae.check_q(mu, logvar)
+    tolerance = max(1e-9, result.error.max())
     other_boxes = [1.07 * box for box in BOXES]
-    normalisers = [row[0] for row in _integrate(params, x, mu, spec, 1e-6, other_boxes)]
-    means = [_means_under_q(params, *one, spec) for one in zip(x, mu, logvar, strict=True)]
+    normalisers = [row[0] for row in _integrate(model, x, mu, tolerance, other_boxes)]
+    means = [_means_under_q(model, *one) for one in zip(x, mu, logvar, strict=True)]
     log_q, log_prior, log_joint = np.array(means).T
     log_posterior = log_joint - normalisers
     kl_prior = (mu**2 + np.expm1(logvar) - logvar).sum(axis=1) / 2
@@ -706,21 +725,21 @@ def vae_faces(params, x, spec, result, q=None):
     )
 
 
-def _means_under_q(params, x, mu, logvar, spec):
+def _means_under_q(model, x, mu, logvar):
     """E_q of log q(z), log p(z) and log p(x, z) for one image: sums over mu +- 9 sigma.
 
     The step is halved until the last one, which follows the decoder, stands still.
     """
     sigma, step, before = np.exp(logvar / 2), 1.0, np.inf
     while True:
-        eps = _mesh([np.arange(-9, 9 + step / 2, step)] * spec.latent_dim)
+        eps = _mesh([np.arange(-9, 9 + step / 2, step)] * len(mu))
         if len(eps) > MOST_CELLS:
             raise MinivaeError("q is too wide for sums over it to follow this decoder")
         log_eps = _log_prior(eps)  # q in units of its own sigma
         z = mu + sigma * eps
-        log_joint = _log_joint(params, z, x, spec)
+        log_joint = model.log_joint(z, x)
         log_q = log_eps - logvar.sum() / 2
-        weight = np.exp(log_eps) * step**spec.latent_dim
+        weight = np.exp(log_eps) * step ** len(mu)
         now = weight @ log_joint
         if abs(now - before) <= 1e-12 * abs(now) + 1e-9:
             return weight @ log_q, weight @ _log_prior(z), now

@@ -75,12 +75,10 @@ def test_weights_far_below_the_smallest_float_are_summed_in_logs():
 
 
 def test_an_images_estimate_does_not_depend_on_its_company(trained, monkeypatch):
-    """Not on the number of images, the size of the pieces, or the threads."""
+    """Not on the number of images, nor on the size of the pieces."""
     spec, params, x, _ = trained
     whole = likelihood(params, x[:20], spec, samples=30)
     np.testing.assert_allclose(likelihood(params, x[:4], spec, samples=30).log_p, whole.log_p[:4])
-    threaded = likelihood(params, x[:20], spec, samples=30, threads=3)
-    np.testing.assert_array_equal(threaded.log_p, whole.log_p)
     monkeypatch.setattr(evaluate, "ROWS", 25)
     np.testing.assert_allclose(likelihood(params, x[:20], spec, samples=30).log_p, whole.log_p)
 
@@ -160,30 +158,20 @@ def test_active_units_are_those_whose_mean_moves(trained):
 
 def test_the_gaps_of_a_trained_model_add_up_and_have_signs(trained):
     spec, params, x, truth = trained
-    rng = np.random.default_rng(0)
-    gaps = evaluate.gaps(
-        params, x[:20], spec, rng=rng, steps=400, log_p=truth.log_p[:20], score_noise=1000
-    )
+    x, truth = x[:10], exact.Quadrature(*(column[:10] for column in truth))
+    options = {"rng": np.random.default_rng(0), "steps": 200, "lr": 0.1}
+    gaps = evaluate.gaps(params, x, spec, **options, log_p=truth.log_p)
     np.testing.assert_allclose(gaps.approximation + gaps.amortization, gaps.total, rtol=1e-12)
     np.testing.assert_allclose(gaps.log_p - gaps.elbo_encoder, gaps.total, rtol=1e-9)
-    assert (gaps.amortization > -4 * gaps.amortization_stderr - 1e-3).all()
+    assert (gaps.amortization > -4 * gaps.amortization_stderr - 2e-3).all()
     assert (gaps.approximation > -4 * gaps.approximation_stderr).all()
     assert gaps.amortization.mean() > 0.05
     assert gaps.approximation.mean() > 4 * gaps.approximation_stderr.mean()
-    elbo = exact.vae_faces(params, x[:20], spec, truth_of(truth, 20)).evidence
+    elbo = exact.vae_faces(params, x, spec, truth).evidence
     bar = 5 * np.hypot(gaps.approximation_stderr, gaps.amortization_stderr)
     assert (np.abs(gaps.elbo_encoder - elbo) < bar).all()
-    best = evaluate.best_q(
-        params, x[:20], *vae.encode(params, x[:20], spec), spec, rng=rng, steps=400
-    )
-    elbo = exact.vae_faces(params, x[:20], spec, truth_of(truth, 20), q=best).evidence
-    np.testing.assert_allclose(gaps.elbo_best, elbo, atol=0.02)
-    by_sampling = evaluate.gaps(params, x[:20], spec, rng=rng, steps=400, samples=2000)
-    np.testing.assert_allclose(by_sampling.log_p, truth.log_p[:20], atol=0.15)
-
-
-def truth_of(result, n):
-    return exact.Quadrature(*(column[:n] for column in result))
+    by_sampling = evaluate.gaps(params, x, spec, **options, samples=2000)
+    np.testing.assert_allclose(by_sampling.log_p, truth.log_p, atol=0.1)
 
 
 def test_the_best_q_of_a_linear_model_is_known():
@@ -281,21 +269,3 @@ def test_log_p_given_for_the_gaps_must_be_one_for_each_image(trained):
     rng = np.random.default_rng(0)
     with pytest.raises(MinivaeError, match="one per image"):
         evaluate.gaps(params, x[:3], spec, rng=rng, steps=1, log_p=[1.0])
-
-
-def test_after_an_interrupt_no_further_image_is_begun(trained):
-    spec, params, x, _ = trained
-    begun = []
-
-    class Counting:
-        def __getattr__(self, name):
-            if name == "reparam_forward":
-                begun.append(1)
-            return getattr(ops, name)
-
-    def stop(done, total):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        likelihood(params, x, spec, samples=2000, ops=Counting(), progress=stop)
-    assert len(begun) < len(x) * 4 / 2
