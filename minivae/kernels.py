@@ -137,7 +137,7 @@ def _log1p32(x):
     """log(1 + x) to 3 units in the last place; what 1 + x rounds away is added back."""
     u = ONE + x
     lost = x - (u - ONE)
-    y = _log32_near(u) + lost / u
+    y = _log32_near(u) + lost * (ONE / u)  # a caller that needs 1 / (1 + x) shares the division
     y = x if u == f32(np.inf) else y
     y = f32(-np.inf) if u == ZERO else y
     return y if u >= ZERO else f32(np.nan)
@@ -489,20 +489,24 @@ else:  # NUMBA_DISABLE_JIT=1: plain Python for the same, so that one can step th
 # ---- 3. the product ----------------------------------------------------------------------------
 #
 # C (m, n) = A (m, k) B (k, n) is cut into blocks of C, and each block is one thread's business.
-# For a block, k goes in steps of K_BLOCK. Of B, K_BLOCK rows are copied into panels, as wide as
-# a tile and contiguous, so that the tile reads them in order and from the nearest cache (a panel
-# takes 16 kB of its usual 32); the copy transposes B where B' was asked for, and fills up the last
-# panel with zeros, so the tile never meets an edge. Then the tiles run down the panel. A is read
-# in place, along its rows or (A') down its columns.
+# For a block, k goes in steps of at most K_BLOCK, and B in panels as wide as a tile: K_BLOCK rows
+# of a panel stay in the nearest cache while the tiles run down it. Mostly B is read in place. A
+# panel is copied ("packed") where it has to be transposed, B'; where a whole register would run
+# over B's edge, and zeros fill it up; and where its rows are a multiple of CROWDED bytes apart,
+# because then they compete for the same few places of the cache. A is read in place, along its
+# rows or (A') down its columns.
 #
 # Every number of C is one sum over k in order, whichever block, thread or tile it falls to:
 # that is why the bits are always the same.
 
-K_BLOCK = 256
-BLOCK_COLUMNS = 64  # a block of C has at most so many columns,
-BLOCK_ROWS = 128  # and so many rows
-RAGGED = BLOCK_ROWS * 32  # room for one panel's width of a block's C, 2 registers of 16 lanes
-SCRATCH = K_BLOCK * (BLOCK_COLUMNS + 32) + RAGGED + 16
+K_BLOCK = 400
+BLOCK_ROWS = 128  # a block of C has at most so many rows,
+BLOCK_PANELS = 4  # and so many panels
+FEW_ROWS = 48  # a block has at least so many, twice that where it has to pack B for itself
+CROWDED = 256  # bytes
+SMALL_PRODUCT = 300_000  # multiply-adds that one thread does sooner than it tells another
+PANEL = TILE_VECTORS * 16  # the widest panel, with AVX-512
+SCRATCH = (K_BLOCK + 1 + BLOCK_PANELS * BLOCK_ROWS) * PANEL + 16
 
 ROWS_CHUNK = 8192  # numbers of an elementwise chunk: a few microseconds' work
 ADAM_CHUNK = 16384
@@ -512,7 +516,7 @@ TASK = np.dtype(
     [
         (name, np.int64)
         for name in (
-            "kind chunks block_rows block_columns column_blocks m n k "
+            "kind chunks block_rows row_blocks column_blocks m n k "
             "a a_stride a_turned b b_stride b_turned c c_stride d bias activation sums"
         ).split()
     ]
@@ -524,19 +528,27 @@ NO_ACTIVATION, TANH, RELU = range(3)
 
 @compiled
 def _plan_product(task, m, n, k, threads, lanes):
-    """Cuts C into blocks: enough of them to keep all threads busy, or cache-sized ones."""
-    panel = TILE_VECTORS * len(lanes)
+    """Cuts C into blocks: as large as the caches allow, but enough of them for all threads."""
+    panels = -(-n // (TILE_VECTORS * len(lanes)))
     row_blocks = -(-m // BLOCK_ROWS)
-    columns = BLOCK_COLUMNS
-    while columns > panel and row_blocks * -(-n // columns) < 8 * threads:
-        columns -= panel
-    task.m, task.n, task.k = m, n, k
-    task.block_rows = -(-m // max(row_blocks, 1))
-    task.block_columns = columns
-    task.column_blocks = -(-n // columns)
-    task.chunks = row_blocks * task.column_blocks
-    task.kind = PRODUCT
-    task.bias = task.sums = 0
+    column_blocks = -(-panels // BLOCK_PANELS)
+    wanted = 4 * threads if threads > 1 and m * n * k > SMALL_PRODUCT else 1
+    few = 2 * FEW_ROWS if task.b_turned else FEW_ROWS
+    if m and n:
+        row_blocks = max(row_blocks, min(-(-wanted // column_blocks), m // few))
+        column_blocks = max(column_blocks, min(-(-wanted // row_blocks), panels))
+    task.kind, task.m, task.n, task.k = PRODUCT, m, n, k
+    task.row_blocks, task.column_blocks = row_blocks, column_blocks
+    task.chunks = row_blocks * column_blocks
+    task.bias = task.sums = task.activation = 0
+
+
+@compiled
+def _share(part, parts, whole):
+    """Where the part begins and ends, when `whole` is cut as evenly as it can be."""
+    size, larger = whole // parts, whole % parts  # the first `larger` parts have one more
+    begin = part * size + min(part, larger)
+    return begin, begin + size + (part < larger)
 
 
 @compiled
@@ -584,71 +596,87 @@ def _pack_panel(task, k0, depth, j0, columns, target, like, lanes):
 
 
 @compiled
-def _multiply_block(task, i0, i1, j0, j1, scratch, tile_rows, lanes):
-    """C[i0:i1, j0:j1] = A B, without what follows the product."""
-    size = scratch.itemsize
-    panel = TILE_VECTORS * len(lanes)
-    packed = scratch.ctypes.data
-    packed += -packed % 64  # panels start on a cache line
-    ragged = packed + K_BLOCK * (BLOCK_COLUMNS + panel) * size
-    a_row = size if task.a_turned else task.a_stride
-    a_column = task.a_stride if task.a_turned else size
-    tiles = -(-(i1 - i0) // tile_rows)
-    fewest, larger = (i1 - i0) // tiles, (i1 - i0) % tiles  # `larger` tiles have one row more
-    for k0 in range(0, max(task.k, 1), K_BLOCK):  # once at least, or k = 0 would leave C as it was
-        depth = min(K_BLOCK, task.k - k0)
-        for j in range(j0, j1, panel):
-            columns = min(panel, j1 - j)
-            _pack_panel(task, k0, depth, j, columns, packed, scratch, lanes)
-            c, c_stride = task.c + i0 * task.c_stride + j * size, task.c_stride
-            if columns % len(lanes):
-                c, c_stride = ragged, panel * size  # a whole register would run over C's edge
-            a = task.a + i0 * a_row + k0 * a_column
-            vectors = -(-columns // len(lanes))
-            for t in range(tiles):
-                rows = fewest + (t < larger)
-                _tile(
-                    scratch, lanes, task.a_turned, a, task.a_stride, packed, panel * size,
-                    c, c_stride, rows, vectors, depth, k0 > 0,
-                )  # fmt: skip
-                a += rows * a_row
-                c += rows * c_stride
-            if columns % len(lanes) and k0 + K_BLOCK >= task.k:
-                for i in range(i0, i1):
-                    numbers = _numbers_at(ragged + (i - i0) * panel * size, columns, scratch)
-                    target = task.c + i * task.c_stride + j * size
-                    _assign(_numbers_at(target, columns, scratch), numbers)
-
-
-@compiled
-def _activate(y, bias, activation):
-    """y = f(y + b), in place, one row."""
-    if activation == TANH:
-        for j in range(len(y)):
-            y[j] = _tanh(y[j] + bias[j])
-    elif activation == RELU:
-        for j in range(len(y)):
-            a = y[j] + bias[j]
-            y[j] = a * 0 if a <= 0 else a  # so a NaN stays a NaN
-    else:
-        for j in range(len(y)):
-            y[j] += bias[j]
+def _finish_panel(task, source, target, rows, columns, like, lanes):
+    """Applies the activation to a staged panel and copies its real columns into C."""
+    width = TILE_VECTORS * len(lanes)
+    numbers = _numbers_at(source, rows * width, like)
+    if task.activation == TANH:
+        for j in range(len(numbers)):
+            numbers[j] = _tanh(numbers[j])
+    elif task.activation == RELU:
+        zero = like.dtype.type(0)
+        for j in range(len(numbers)):
+            numbers[j] = zero if numbers[j] <= zero else numbers[j]  # so a NaN stays a NaN
+    for _ in range(rows):
+        if columns == width:
+            _copy(like, lanes, source, target)
+        else:
+            _assign(_numbers_at(target, columns, like), _numbers_at(source, columns, like))
+        source += width * like.itemsize
+        target += task.c_stride
 
 
 @compiled
 def _product_chunk(task, chunk, scratch, tile_rows, lanes):
-    """One block of C, and while it is in the cache: bias and activation, or the sums of B."""
-    size = scratch.itemsize
-    i0 = chunk // task.column_blocks * task.block_rows
-    j0 = chunk % task.column_blocks * task.block_columns
-    i1, j1 = min(i0 + task.block_rows, task.m), min(j0 + task.block_columns, task.n)
-    _multiply_block(task, i0, i1, j0, j1, scratch, tile_rows, lanes)
-    if task.bias:
-        bias = _numbers_at(task.bias + j0 * size, j1 - j0, scratch)
-        for i in range(i0, i1):
-            row = _numbers_at(task.c + i * task.c_stride + j0 * size, j1 - j0, scratch)
-            _activate(row, bias, task.activation)
+    """One block of C, and while it is in the cache: bias and activation, or the sums of B.
+
+    A panel of C is staged in the scratch if the tile's whole registers would run over C's edge,
+    or if there is an activation, which vectorizes best over contiguous numbers.
+    """
+    size, width = scratch.itemsize, TILE_VECTORS * len(lanes)
+    row_bytes = width * size
+    panels = -(-task.n // width)
+    i0, i1 = _share(chunk // task.column_blocks, task.row_blocks, task.m)
+    p0, p1 = _share(chunk % task.column_blocks, task.column_blocks, panels)
+    rows = i1 - i0
+    tiles = -(-rows // tile_rows)
+    depths = max(-(-task.k // K_BLOCK), 1)  # one at least, or k = 0 would leave C as it was
+
+    packed = scratch.ctypes.data
+    packed += -packed % 64  # panels start on a cache line
+    bias = packed + K_BLOCK * row_bytes
+    stage = bias + row_bytes
+    for d in range(depths):
+        k0, k1 = _share(d, depths, task.k)
+        for p in range(p0, p1):
+            j = p * width
+            columns = min(width, task.n - j)
+            c, c_stride = task.c + i0 * task.c_stride + j * size, task.c_stride
+            staged = columns % len(lanes) or task.activation
+            if staged:
+                c, c_stride = stage + (p - p0) * rows * row_bytes, row_bytes
+            if task.bias and d == 0:  # the sums start at the bias
+                _fill(_numbers_at(bias, width, scratch), 0)
+                given = _numbers_at(task.bias + j * size, columns, scratch)
+                _assign(_numbers_at(bias, columns, scratch), given)
+                for i in range(rows):
+                    if columns > len(lanes) or staged:
+                        _copy(scratch, lanes, bias, c + i * c_stride)
+                    else:
+                        _assign(_numbers_at(c + i * c_stride, columns, scratch), given)
+            b, b_stride = task.b + k0 * task.b_stride + j * size, task.b_stride
+            if task.b_turned or columns % len(lanes) or task.b_stride % CROWDED == 0:
+                _pack_panel(task, k0, k1 - k0, j, columns, packed, scratch, lanes)
+                b, b_stride = packed, row_bytes
+            at = c
+            for t in range(tiles):
+                r0, r1 = _share(t, tiles, rows)
+                a = task.a + (
+                    (i0 + r0) * size + k0 * task.a_stride
+                    if task.a_turned
+                    else (i0 + r0) * task.a_stride + k0 * size
+                )
+                _tile(
+                    scratch, lanes, task.a_turned, a, task.a_stride, b, b_stride, at, c_stride,
+                    r1 - r0, -(-columns // len(lanes)), k1 - k0, task.bias != 0 or d > 0,
+                )  # fmt: skip
+                at += (r1 - r0) * c_stride
+            if staged and d == depths - 1:
+                target = task.c + i0 * task.c_stride + j * size
+                _finish_panel(task, c, target, rows, columns, scratch, lanes)
+
     if task.sums and i0 == 0:
+        j0, j1 = p0 * width, min(p1 * width, task.n)
         sums = _numbers_at(task.sums + j0 * size, j1 - j0, scratch)
         _fill(sums, 0)
         for r in range(task.k):
@@ -679,26 +707,32 @@ def _bernoulli_terms(logits, x, residual, nll):
         l = logits[j]
         e = _exp(-abs(l))
         nll[j] = (l * (one - x[j]) if l > zero else -l * x[j]) + _log1p(e)
-        residual[j] = (one if l > zero else e) / (one + e) - x[j]
+        residual[j] = (one if l > zero else e) * (one / (one + e)) - x[j]
 
 
 @compiled
 def _bernoulli_chunk(task, chunk, scratch):
-    """Some rows; the terms of one stretch of a row are summed while they are in the cache."""
-    size = scratch.itemsize
-    first = chunk * task.block_rows
+    """Some rows: as many at once as fit the scratch, where their terms wait to be summed."""
+    size, n, room = scratch.itemsize, task.n, len(scratch)
+    i = chunk * task.block_rows
+    last = min(i + task.block_rows, task.m)
     nll = _numbers_at(task.d, task.m, scratch)
-    for i in range(first, min(first + task.block_rows, task.m)):
-        total = scratch.dtype.type(0)
-        for j in range(0, task.n, len(scratch)):
-            n = min(len(scratch), task.n - j)
-            logits = _numbers_at(task.a + (i * task.n + j) * size, n, scratch)
-            x = _numbers_at(task.b + (i % task.k * task.n + j) * size, n, scratch)
-            residual = _numbers_at(task.c + (i * task.n + j) * size, n, scratch)
-            terms = scratch[:n]
-            _bernoulli_terms(logits, x, residual, terms)
-            total += _sum(terms)
-        nll[i] = total
+    while i < last:
+        rows = min(last - i, max(room // n, 1), task.k - i % task.k)  # the B rows of x come round
+        for r in range(rows):
+            nll[i + r] = 0
+        for j in range(0, rows * n, room):  # once, unless a single row is too long
+            length = min(room, rows * n - j)
+            terms = scratch[:length]
+            _bernoulli_terms(
+                _numbers_at(task.a + (i * n + j) * size, length, scratch),
+                _numbers_at(task.b + (i % task.k * n + j) * size, length, scratch),
+                _numbers_at(task.c + (i * n + j) * size, length, scratch),
+                terms,
+            )
+            for r in range(rows):
+                nll[i + r] += _sum(terms[r * n : (r + 1) * n])
+        i += rows
 
 
 @compiled
@@ -822,10 +856,11 @@ def _sigmoid(logits, out):
 @compiled
 def _describe_product(task, a, a_turned, b, b_turned, c, threads, lanes):
     """C = A B in a task's words, with A' for A if a_turned, B' for B if b_turned."""
-    _plan_product(task, c.shape[0], c.shape[1], a.shape[0] if a_turned else a.shape[1], threads, lanes)
     task.a, task.a_stride, task.a_turned = a.ctypes.data, a.strides[0], a_turned
     task.b, task.b_stride, task.b_turned = b.ctypes.data, b.strides[0], b_turned
     task.c, task.c_stride = c.ctypes.data, c.strides[0]
+    k = a.shape[0] if a_turned else a.shape[1]
+    _plan_product(task, c.shape[0], c.shape[1], k, threads, lanes)
     return task.chunks
 
 
