@@ -31,7 +31,7 @@ def main(argv=None):
         args.argv = argv
         return args.command(args) or 0
     except MinivaeError as error:
-        print(f"minivae: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"minivae: error: {_one_line(error)}", file=sys.stderr)
         return 2
     except MemoryError:
         print("minivae: error: out of memory; try a smaller model or batch", file=sys.stderr)
@@ -42,6 +42,13 @@ def main(argv=None):
     except BrokenPipeError:  # the reader of our output, `head` perhaps, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _one_line(error):
+    """The message without line breaks, and with control characters shown and not obeyed."""
+    words = " ".join(str(error).split())
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    return line if len(line) <= 1000 else f"{line[:600]} ... {line[-300:]}"
 
 
 # ---- the grammar -----------------------------------------------------------------------------
@@ -60,6 +67,7 @@ def build_parser():
     _add_sample(grammar)
     _add_explore(grammar)
     _add_figures(grammar)
+    _add_cat_study(grammar)
     return parser
 
 
@@ -216,6 +224,19 @@ def _add_figures(grammar):
     )
 
 
+def _add_cat_study(grammar):
+    _add(
+        grammar,
+        "cat-study",
+        cat_study,
+        "the experiment on interpretable latents (long)",
+        """
+        Train a VAE on the cats for each of five seeds and five betas, measure what its latents know
+        about the true factors, and write figures/cat_study.json. It goes on where it was stopped.
+        """,
+    )
+
+
 # ---- the commands ----------------------------------------------------------------------------
 
 
@@ -277,6 +298,13 @@ def figures(args):
 
     report = drawing.draw_all(say=_say)
     _print(args, report, lambda report: "\n".join(report["files"]))
+
+
+def cat_study(args):
+    from minivae import cat_study as study
+
+    report = study.run(say=_say)
+    _print(args, report, lambda report: f"{len(report['models'])} models in {study.RESULTS}")
 
 
 def _say(line):

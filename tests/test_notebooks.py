@@ -14,11 +14,9 @@ import nbformat
 import numpy as np
 import pytest
 
+from notebooks import build, make_map
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "notebooks"))
-
-import build  # noqa: E402
-
 SOURCES = build.sources()
 IDS = [source.stem[:2] for source in SOURCES]
 each = pytest.mark.parametrize("source", SOURCES, ids=IDS)
@@ -248,6 +246,11 @@ def test_every_equation_that_the_package_points_to_exists():
 def test_equations_are_numbered_once_and_in_order(source):
     numbers = list(map(int, re.findall(r"\\tag\{(\d+)\}", source.read_text(encoding="utf-8"))))
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_map_points_to_the_right_lines():
+    """After an edit of ops.py or vae.py: `python notebooks/make_map.py`."""
+    assert make_map.TARGET.read_text(encoding="utf-8") == make_map.page()
 
 
 # ---- the builder -------------------------------------------------------------------------------

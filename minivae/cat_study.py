@@ -1,0 +1,119 @@
+"""Are the latents interpretable? The experiment behind notebook 10 and figures/cat_study.*
+
+One VAE for each of five seeds and five betas, all else equal, trained on cats whose true factors
+are known; for each, how much its latents know about each factor, how well it models the test cats,
+and how good its samples are. `python -m minivae cat-study` runs what is missing from the
+result file, in the order of the seeds, and writes the file after each model.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from minivae import cats, data, evaluate, files, train, vae
+from minivae import interpretability as measure
+from minivae.backend import load_backend
+from minivae.errors import MinivaeError
+
+RESULTS = Path("figures") / "cat_study.json"
+SEEDS = (0, 1, 2, 3, 4)
+BETAS = (1.0, 2.0, 4.0, 8.0, 16.0)
+SETTINGS = train.Settings(
+    latent=10, hidden=(200, 100), likelihood="gaussian", epochs=20, warmup=2, backend="numba"
+)
+REFERENCES = 20_000  # renders that samples are compared with
+SAMPLES = 5_000
+MAX_BYTES = 1 << 22
+
+
+def run(*, say, path=RESULTS, settings=SETTINGS, seeds=SEEDS, betas=BETAS):
+    """Train and measure what the result file lacks -> the results, as in the file."""
+    results = read(path) if Path(path).exists() else _fresh(settings)
+    if results["settings"] != _plain(settings):
+        raise MinivaeError(f"{files.show(path)} was made with other settings; move it away first")
+    missing = [(s, b) for s in seeds for b in betas if (s, b) not in _done(results)]
+    if missing:
+        ground = _Ground(load_backend(settings.backend))
+        results["baseline_mig"] = ground.baseline
+        results["held_out_distance"] = ground.held_out_distance
+    for seed, beta in missing:
+        row = _one_model(settings._replace(seed=seed, beta=beta), ground)
+        results["models"].append(row)
+        files.atomic_write(path, (json.dumps(results, indent=1, allow_nan=False) + "\n").encode())
+        say(f"seed {seed}, beta {beta:g}: gap {row['mig']:.3f}, test ELBO {row['elbo']:.1f} nats")
+    return results
+
+
+def read(path=RESULTS):
+    """The results of the study, or MinivaeError."""
+    with files.reading(path) as (file, size):
+        if size > MAX_BYTES:
+            raise files.damaged(path, "it is far too large")
+        return json.loads(file.read().decode())
+
+
+def _fresh(settings):
+    return {"settings": _plain(settings), "factors": list(cats.NAMES), "models": []}
+
+
+def _plain(settings):
+    """What all models of the study share, as JSON keeps it."""
+    shared = settings._replace(seed=0, beta=1.0)._asdict()
+    return json.loads(json.dumps(shared))
+
+
+def _done(results):
+    return {(row["seed"], row["beta"]) for row in results["models"]}
+
+
+class _Ground:
+    """What every model is measured against: the data, and real cats that no model has seen."""
+
+    def __init__(self, ops):
+        self.ops = ops
+        self.dataset = data.load("cats")
+        self.made = cats.dataset()
+        rng = np.random.default_rng(20)
+        self.references = cats.draw(REFERENCES, rng)[0].reshape(REFERENCES, -1)
+        self.held_out = cats.draw(SAMPLES, rng)[0].reshape(SAMPLES, -1)
+        self.radii = measure.neighbour_radii(self.references)
+        self.held_out_distance = float(measure.nearest(self.held_out, self.references)[0].mean())
+        nothing = rng.standard_normal((len(self.made.test_factors), SETTINGS.latent))
+        chance = measure.permutation_baseline(self.made.test_factors, nothing, rng)
+        self.baseline = float(chance.migs.mean())
+
+
+def _one_model(settings, ground):
+    state = train.train(ground.dataset, settings, ops=ground.ops)
+    spec = train.spec_of(settings, ground.dataset.train.shape[1])
+    params = vae.unpack(state.flat, spec)
+    rng = np.random.default_rng(settings.seed)
+    x = data.scale(ground.dataset.test)
+    gap = measure.mutual_information_gap(
+        ground.made.test_factors, _codes(params, x, spec, rng, ground.ops)
+    )
+    samples = np.clip(vae.sample(params, SAMPLES, rng, spec, ground.ops), 0, 1)
+    terms = evaluate.elbo_terms(params, x, spec, rng=rng, ops=ground.ops)
+    return {
+        "seed": settings.seed,
+        "beta": settings.beta,
+        "mig": gap.mig,
+        "gaps": gap.gaps.tolist(),
+        "information": (gap.information / gap.entropy[:, None]).round(5).tolist(),
+        "elbo": terms.elbo,
+        "nll": terms.nll,
+        "kl": terms.kl,
+        "active_units": evaluate.active_units(params, x, spec, ops=ground.ops),
+        "sigma": float(np.exp(params["out_logvar"][0] / 2)),
+        "sample_distance": float(measure.nearest(samples, ground.references)[0].mean()),
+        "coverage": measure.coverage(samples, ground.references, ground.radii),
+    }
+
+
+def _codes(params, x, spec, rng, ops):
+    """z ~ q(z|x), one draw for each image: a collapsed latent's mean may follow a factor, its draw
+    cannot."""
+    mu, logvar = vae.encode(params, x, spec, ops)
+    eps = rng.standard_normal(mu.shape, dtype=np.float32)
+    return ops.reparam_forward(mu, logvar, eps)[0]
