@@ -66,9 +66,12 @@ def image_grid(images, columns, *, gap=2, background=1.0):
     return canvas
 
 
-def show_grid(ax, images, columns, title=""):
-    """Draw images (N, h, w) as a grid without axes: ink is dark, as on paper."""
-    ax.imshow(image_grid(images, columns, background=0.0), vmin=0, vmax=1, cmap="gray_r")
+def show_grid(ax, images, columns, title="", cmap="gray_r"):
+    """Draw images (N, h, w) as a grid without axes: ink is dark, as on paper.
+
+    cmap "gray": 1 is light, as cats are by night.
+    """
+    ax.imshow(image_grid(images, columns, background=0.0), vmin=0, vmax=1, cmap=cmap)
     ax.set_title(title)
     ax.set_axis_off()
 
