@@ -201,6 +201,7 @@ BAD = {
     "a matrix": (lambda mu, logvar: np.asmatrix(right_kl(mu, logvar)), "np.matrix"),
     "a dict": (lambda mu, logvar: {"kl": right_kl(mu, logvar)}, "yours is a dict"),
     "itself": (lambda mu, logvar: right_kl, "yours is the function right_kl"),
+    "a question": (lambda mu, logvar: input("? "), "raised    EOFError"),
     "exit": (lambda mu, logvar: sys.exit(3), "raised    SystemExit: 3"),
     "an interrupt": (lambda mu, logvar: (_ for _ in ()).throw(KeyboardInterrupt), "Keyboard"),
 }

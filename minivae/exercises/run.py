@@ -6,7 +6,9 @@ import copy
 import ctypes
 import dis
 import inspect
+import io
 import linecache
+import sys
 import textwrap
 import threading
 import time
@@ -78,11 +80,13 @@ def run(answer, cases, observe, limit):
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("always")
+        stdin, sys.stdin = sys.stdin, io.StringIO()  # input() ends at once
         worker.start()
         try:
             worker.join(limit)
         finally:  # Ctrl-C too
             _stop(worker)
+            sys.stdin = stdin
     still_running = worker.is_alive()
     outcomes = list(outcomes)
     if len(outcomes) < len(cases):
