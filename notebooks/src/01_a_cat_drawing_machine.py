@@ -1,0 +1,632 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # 01 · A cat-drawing machine
+#
+# **What you will be able to do**
+# - write a model as a story that can be run, $z \sim p(z)$ and then $x \sim p(x\mid z)$, and draw
+#   cats from it;
+# - run a story backwards: compute the evidence $p(x)$ and the posterior $p(z\mid x)$ by
+#   enumeration;
+# - say what a classifier and a GAN cannot tell you about a picture, and why we work in logs.
+#
+# **Builds on** Bayes' rule and NumPy, nothing else. Reading time: 30 minutes.
+
+# %%
+import sys; sys.path[:0] = [".", ".."]
+
+from itertools import product
+
+import numpy as np
+
+from minivae import cats, exact, plots
+from minivae.exercises import check, predict, reveal, use
+
+plots.notebook_style()
+rng = np.random.default_rng(1)
+
+# %% [markdown]
+# First, where this is going. Five lines draw digits that nobody wrote and cats that nobody owns,
+# from two small models that are shipped with this repository.
+
+# %%
+from minivae import VAE
+
+fig, axes = plots.figure(8, 1.6, 1, 2)
+for ax, name, colours in zip(axes, ("mnist", "cats"), ("gray_r", "gray"), strict=True):
+    images = VAE.pretrained(name).sample(16, random_state=4)              # (16, 784)
+    plots.show_grid(ax, images.reshape(-1, 28, 28), 8, f"drawn: {name}", cmap=colours)
+fig
+
+# %% [markdown]
+# Every picture is new, and some are better than others. **By notebook 07 you will have written
+# every line that made them**: the model, its gradients, the optimiser, and the loop, all in NumPy.
+# The machine is called a *variational autoencoder*, VAE for short.
+#
+# This notebook asks what it means for a machine to know what cats look like. No network is needed
+# to find out.
+
+# %% [markdown]
+# ## 1.1  Can a classifier draw?
+#
+# Most networks that people meet are classifiers: they take a picture $x$ and return $p(y\mid x)$,
+# the probability of a label $y$. Such a machine surely has learned something about cats. Let us
+# make one and ask it to draw.
+#
+# The pictures come from `minivae.cats`, a small program that draws cats of 28 by 28 pixels. The
+# question for the classifier: is this cat heavy, above 6 kg? The smallest classifier is a weighted
+# sum of the pixels, squeezed into a probability by the sigmoid function, and trained by following a
+# gradient. (That gradient is derived in notebook 05; here only the trained result matters.)
+
+# %%
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+pictures, factors = cats.draw(600, rng)                   # (600, 28, 28) in [0, 1], (600, 6)
+flat = pictures.reshape(600, -1)
+heavy = (factors[:, 0] > 6).astype(np.float32)            # the first factor is the weight, in kg
+train, test = slice(0, 400), slice(400, 600)
+w, b = np.zeros(784, np.float32), np.float32(0)
+for _ in range(150):
+    error = sigmoid(flat[train] @ w + b) - heavy[train]
+    w -= 0.1 * error @ flat[train] / 400
+    b -= np.float32(0.1) * error.mean()
+correct = (sigmoid(flat[test] @ w + b) > 0.5) == (heavy[test] > 0.5)
+print(f"correct for {correct.mean():.0%} of {correct.size} cats that it was not trained on")
+
+# %% [markdown]
+# It is a good classifier. **Predict first:** what will it say about a picture of white noise? And
+# which picture does it find the heaviest of all? Answer in your head before you run the next cell.
+
+# %%
+light_cat = flat[test][factors[test, 0].argmin()]
+noise = (rng.random(784) < 0.5).astype(np.float32)
+heaviest = (w > 0).astype(np.float32)                     # white wherever white speaks for "heavy"
+fig, axes = plots.figure(6.6, 2.5, 1, 3)
+shown = {"a light cat": light_cat, "noise": noise, "its ideal": heaviest}
+for ax, (name, x) in zip(axes, shown.items(), strict=True):
+    title = f"{name}\np(heavy | x) = {sigmoid(x @ w + b):.3f}"
+    plots.show_grid(ax, x.reshape(1, 28, 28), 1, title, cmap="gray")
+fig
+
+# %% [markdown]
+# The classifier is right about the cat, confident about noise, and its ideal heavy cat is no cat at
+# all.
+#
+# Nothing is broken. $p(y\mid x)$ answers one question: *given* that this is the picture, which
+# label? The probabilities sum to one over the labels, for every $x$ whatever. How probable $x$
+# itself is, it was never asked, and there is no $x$ in it to sample. To draw, we need a
+# distribution over pictures.
+
+# %% [markdown]
+# ## 1.2  What does a machine that draws look like?
+#
+# Think of how a picture of a cat comes about. First there is a cat, of some weight, with ears of
+# some height, holding its head and its tail in some way. Then there is light and a camera, and
+# pixels. Write the causes as a list of numbers $z$ and the pixels as $x$. The story has two
+# sentences:
+#
+# $$
+# z \sim p(z), \qquad x \sim p(x \mid z) \tag{1}
+# $$
+#
+# $p(z)$ is called the *prior*: what is true of cats before we look at one. We see $x$ and never
+# $z$, so $z$ is called *latent*, hidden. Six factors make one of our cats, each uniform on a range:
+
+# %%
+for factor in cats.FACTORS:
+    print(f"{factor.name:13} {factor.low:6.2f} to {factor.high:6.2f}  {factor.unit}")
+
+# %% [markdown]
+# The second sentence needs a drawing and an accident. The drawing is a program: `cats.render(z)`
+# gives a grey value between 0 and 1 for each pixel. The accident is a coin for each pixel: it comes
+# out white with the probability that the grey value names. To leave no pixel certain, the
+# probabilities stay a little away from 0 and 1, by `cats.P_MIN`. Causes first, then effects: that
+# is *ancestral sampling*.
+
+# %%
+def sample_cats(n, rng):
+    """z ~ p(z), then x ~ p(x|z): -> z (n, 6), p (n, 28, 28), x (n, 28, 28) of 0 and 1."""
+    z = rng.uniform(cats.LOW, cats.HIGH, (n, 6))
+    p = np.clip(cats.render(z), cats.P_MIN, 1 - cats.P_MIN)
+    x = (rng.random(p.shape) < p).astype(np.float32)
+    return z, p, x
+
+
+z, p, x = sample_cats(12, np.random.default_rng(7))
+
+# %%
+fig, (top, bottom) = plots.figure(8, 1.95, 2, 1)
+plots.show_grid(top, p, 12, "z ~ p(z), rendered; and below, pixels: x ~ p(x | z)", cmap="gray")
+plots.show_grid(bottom, x, 12, cmap="gray")
+fig
+
+# %% [markdown]
+# Each column is one run of the story: a cat, and one photograph of it in bad light.
+#
+# These three lines are a cat-drawing machine, and the package's version is the same.
+
+# %%
+again = np.random.default_rng(7)
+same_z = cats.sample_factors(12, again)
+same_x = cats.sample_pixels(same_z, again)
+print("our z and the package's agree:", np.array_equal(z, same_z))
+print("our x and the package's agree:", np.array_equal(x, same_x))
+
+# %% [markdown]
+# ## 1.3  Can the story be run backwards?
+#
+# Running forwards, from causes to effects, is easy. The interesting direction is back: here is the
+# effect, what was the cause? For cats this will take some arithmetic. A smaller story shows the
+# principle: a doctor sees symptoms $x$ and wonders about diseases $z$.
+#
+# Five diseases, each present or not, independently of the others; six symptoms. (The numbers are
+# made up.)
+
+# %%
+model = exact.diagnosis()
+for disease, probability in zip(model.diseases, model.prior, strict=True):
+    print(f"p({disease}) = {probability:.2f}")
+print("symptoms:", ", ".join(model.symptoms))
+
+# %% [markdown]
+# Each disease that is present tries to cause each symptom, and succeeds with a probability of its
+# own. Now and then a symptom comes from nowhere: the *leak*. A symptom is absent only if all of
+# these attempts have failed, and independent failures multiply:
+#
+# $$
+# p(x_j = 0 \mid z) = (1 - \text{leak}_j) \prod_{i \,:\, z_i = 1} (1 - \text{cause}_{ij}) \tag{2}
+# $$
+
+# %%
+def p_symptoms(z):
+    """eq. (2) for one patient: z, five 0s and 1s -> p(x_j = 1 | z) for the six symptoms."""
+    absent = 1 - model.leak
+    for i, present in enumerate(z):
+        if present:
+            absent = absent * (1 - model.cause[i])
+    return 1 - absent
+
+
+flu_only = (0, 1, 0, 0, 0)
+for symptom, p in zip(model.symptoms, p_symptoms(flu_only), strict=True):
+    print(f"p({symptom} | flu alone) = {p:.3f}")
+
+# %% [markdown]
+# A patient comes in with cough and fever; the other symptoms were not looked at. How many patients
+# like that are there? They can come about through every combination of diseases, and there are few
+# enough to list. The probability of *this $z$ and this $x$ together* is the *joint*,
+# $p(x, z) = p(z)\,p(x\mid z)$. Add it up over all the ways and you have the *evidence*:
+#
+# $$
+# p(x) = \sum_z p(z)\, p(x \mid z) \tag{3}
+# $$
+
+# %%
+all_z = np.array(list(product((0, 1), repeat=5)))                          # (32, 5): every patient
+p_z = np.where(all_z == 1, model.prior, 1 - model.prior).prod(axis=1)      # p(z), (32,)
+p_cough, p_fever = np.array([p_symptoms(z) for z in all_z])[:, :2].T       # the first two symptoms
+joint = p_z * p_cough * p_fever                                            # p(x, z), (32,)
+evidence = joint.sum()                                                     # eq. (3)
+print(f"the prior sums to {p_z.sum():.6f}")
+print(f"p(cough, fever) = {evidence:.6f}")
+
+# %% [markdown]
+# The evidence is a promise about the story run forwards: among many simulated patients, that share
+# should cough and have a fever. Ancestral sampling can check it.
+
+# %%
+n = 200_000
+_, symptoms = exact.sample_patients(model, n, np.random.default_rng(2))
+share = (symptoms[:, :2] == 1).all(axis=1).mean()
+error = np.sqrt(share * (1 - share) / n)
+print(f"among {n:,} simulated patients: {share:.6f}, standard error {error:.6f}")
+print(f"the promise was {abs(share - evidence) / error:.1f} standard errors away")
+
+# %% [markdown]
+# And now backwards. Bayes' rule says which share of that evidence came through each $z$:
+#
+# $$
+# p(z \mid x) = \frac{p(z)\,p(x\mid z)}{p(x)} \tag{4}
+# $$
+#
+# This is the *posterior*: what we believe about the causes after looking.
+
+# %%
+posterior = joint / evidence                                # eq. (4), (32,)
+after = posterior @ all_z                                   # p(z_i = 1 | x) for each disease
+package = exact.disease_probabilities(model, {"cough": 1, "fever": 1})
+print("our posterior and the package's agree:", np.allclose(after, list(package.values())))
+
+# %%
+fig, ax = plots.figure(6.6, 3)
+places = np.arange(5)
+ax.bar(places - 0.2, model.prior, 0.38, color=plots.GREY, label="prior p(z)")
+ax.bar(places + 0.2, after, 0.38, color=plots.BLUE, hatch="//", edgecolor="white",
+       label="posterior p(z | cough, fever)")
+ax.set(xticks=places, xticklabels=model.diseases, ylabel="probability")
+ax.set_title("two symptoms point at the flu")
+ax.legend()
+fig
+
+# %% [markdown]
+# Cough and fever lift cold, flu and pneumonia; hay fever and migraine stay nearly where they were,
+# since they cause neither.
+
+# %% [markdown]
+# ## 1.4  What does one cause know of another?
+#
+# In the prior the diseases are independent: having the flu says nothing about having pneumonia. The
+# patient with cough and fever now takes a test, and it confirms the flu.
+#
+# **Predict first.** Compared with just before the test, is pneumonia now more probable, as
+# probable, or less? (`"more"`, `"as much"` or `"less"`)
+
+# %%
+predict("01.explaining-away", ...)
+
+# %%
+stages = {
+    "nothing known": {},
+    "cough, fever": {"cough": 1, "fever": 1},
+    "cough, fever,\nflu confirmed": {"cough": 1, "fever": 1, "flu": 1},
+}
+pneumonia = [exact.disease_probabilities(model, found)["pneumonia"] for found in stages.values()]
+for name, value in zip(stages, pneumonia, strict=True):
+    print(f"p(pneumonia | {' '.join(name.split())}) = {value:.4f}")
+
+# %%
+fig, ax = plots.figure(5.4, 2.8)
+ax.bar(list(stages), pneumonia, 0.55, color=[plots.GREY, plots.BLUE, plots.ORANGE])
+ax.set(ylabel="p(pneumonia | what is known)", title="the flu explains the symptoms away")
+fig
+
+# %%
+reveal("01.explaining-away")
+
+# %% [markdown]
+# The flu falls back on pneumonia: once it accounts for the symptoms, they no longer speak for
+# anything else. This is called *explaining away*, and it has a consequence for everything that
+# follows. **Causes that are independent before we look are dependent after.** A posterior is a more
+# tangled thing than its prior, and notebook 02 will have to approximate it with something less
+# tangled.
+
+# %% [markdown]
+# ## 1.5  How probable is one picture?
+#
+# Back to cats. To run their story backwards we need $p(x\mid z)$ as a number. The pixels are
+# independent coins once $z$ is known, so their probabilities multiply: $p_d$ where pixel $d$ is
+# white, $1 - p_d$ where it is black, over all $D = 784$ pixels:
+#
+# $$
+# p(x \mid z) = \prod_{d=1}^{D} p_d(z)^{x_d}\,\big(1 - p_d(z)\big)^{1 - x_d} \tag{5}
+# $$
+#
+# **Predict first.** If every pixel had probability one half, what would this product be in
+# `float32`, the numbers that networks are trained in? (`"tiny"`, `"zero"` or `"nan"`)
+
+# %%
+predict("01.underflow", ...)
+
+# %%
+pixels = np.full(784, 0.5, np.float32)
+print("float32, one picture: ", np.prod(pixels))
+print("float64, one picture: ", np.prod(pixels.astype(np.float64)))
+print("float64, two pictures:", np.prod(pixels.astype(np.float64)) ** 2)
+print(f"log of one: {784 * np.log(0.5):.2f} nats, log of two: {2 * 784 * np.log(0.5):.2f} nats")
+
+# %%
+reveal("01.underflow")
+
+# %% [markdown]
+# The product is a positive number smaller than any that the machine can write: it *underflows* to
+# zero. Its logarithm is a number of ordinary size, and turns the product into a sum:
+#
+# $$
+# \log p(x \mid z) = \sum_{d=1}^{D} x_d \log p_d(z) + (1 - x_d) \log\big(1 - p_d(z)\big) \tag{6}
+# $$
+#
+# With the natural logarithm the unit is called the *nat*. Every probability in this project is kept
+# as its log, in nats.
+
+# %%
+def log_likelihood(x, z):
+    """eq. (6), nats: one picture x (S, S) of 0 and 1, many cats z (B, 6) -> (B,)."""
+    p = np.clip(cats.render(z, len(x)), cats.P_MIN, 1 - cats.P_MIN).astype(np.float64)
+    return np.log(np.where(x == 1, p, 1 - p)).sum(axis=(1, 2))
+
+
+this_z = np.array([[6.5, 0.3, 140.0, 8.0, 0.8, 0.0]])      # 6.5 kg, tail 140 degrees, awake
+this_cat = cats.sample_pixels(this_z, np.random.default_rng(2))[0]
+log_p = log_likelihood(this_cat, this_z)[0]
+print(f"log p(x|z) at the z that made x: {log_p:.2f} nats")
+print(f"so p(x|z) itself is about 10^{log_p / np.log(10):.0f}")
+print("the package agrees:", np.allclose(log_p, cats.log_likelihood(this_cat, this_z)))
+
+# %% [markdown]
+# Even the right $z$ gives this picture a probability beyond `float32`. That is no sign of a bad
+# model: there are very many photographs of one cat, and each gets a small share.
+#
+# One trap is left. Evidence and posterior need a *sum over z of probabilities*, and the log of a
+# sum is not a sum of logs. Going back through `exp` underflows again. Here is a larger picture, 64
+# by 64 pixels, and three guesses at the cat in it, all of them a little too heavy:
+
+# %%
+large = cats.sample_pixels(this_z, np.random.default_rng(2), size=64)[0]
+three = np.repeat(this_z, 3, axis=0)
+three[:, 0] = 7.98, 8.0, 8.02                              # three guesses at the weight, kg
+a = log_likelihood(large, three)
+print("log p(x|z), nats:", a.round(2))
+print("p(x|z), float64: ", np.exp(a))
+with np.errstate(divide="ignore"):
+    print("log of their sum:", np.log(np.exp(a).sum()))
+
+# %% [markdown]
+# The answer should lie close to the largest of the three. The way out: pull the largest,
+# $m = \max_k a_k$, out of the sum *before* exponentiating. Since $e^{a_k} = e^{m} e^{a_k - m}$,
+#
+# $$
+# \log \sum_k e^{a_k} = m + \log \sum_k e^{a_k - m} \tag{7}
+# $$
+#
+# Now the largest term is $e^0 = 1$: nothing overflows, and whatever underflows was too small to
+# count.
+
+# %%
+m = a.max()
+print(f"eq. (7):              {m + np.log(np.exp(a - m).sum()):.4f} nats")
+print(f"exact.log_sum_exp(a): {exact.log_sum_exp(a):.4f} nats")
+print("share of each guess:  ", np.exp(a - exact.log_sum_exp(a)).round(6))
+
+# %% [markdown]
+# ## 1.6  How heavy is this cat?
+#
+# Everything is ready for the question that a cat-owner would ask. Here is one photograph. Suppose
+# we know its ears, tail, head, eyes and position, and want its weight, called *chonk*. There are
+# not 32 values of chonk but infinitely many, so lay a grid of 121 cells over its range, and apply
+# eqs. (3) and (4) as before. The prior is uniform: every cell weighs the same, and cancels.
+
+# %%
+step = (9.0 - 3.0) / 121
+chonk = 3.0 + step * (np.arange(121) + 0.5)                # the middles of 121 cells, kg
+candidates = np.repeat(this_z, 121, axis=0)
+candidates[:, 0] = chonk
+log_p = log_likelihood(this_cat, candidates)               # (121,)
+posterior = np.exp(log_p - exact.log_sum_exp(log_p))       # p(chonk | x), sums to 1
+mean = posterior @ chonk
+sd = np.sqrt(posterior @ (chonk - mean) ** 2)
+print(f"posterior: {mean:.2f} kg, give or take {sd:.2f}; the truth is {this_z[0, 0]} kg")
+
+# %% [markdown]
+# Now cover the lower half of the picture: only the pixels of the upper half enter the sum of eq.
+# (6).
+#
+# **Predict first.** What happens to the posterior? (`"narrower"`, `"the same"` or `"wider"`)
+
+# %%
+predict("01.half-covered", ...)
+
+# %%
+seen = np.ones((28, 28), bool)
+seen[14:] = False
+covered = cats.chonk_posterior(this_cat, this_z[0], seen=seen, cells=(121, 1))
+whole = cats.chonk_posterior(this_cat, this_z[0], cells=(121, 1))
+print("our posterior and the package's agree:", np.allclose(posterior, whole.probability))
+
+# %%
+fig, (photo, half, ax) = plots.figure(8, 2.5, 1, 3, width_ratios=(1, 1, 2))
+plots.show_grid(photo, this_cat[None], 1, "the whole cat", cmap="gray")
+plots.show_grid(half, np.where(seen, this_cat, 0.5)[None], 1, "half covered", cmap="gray")
+ax.plot(chonk, posterior / step, color=plots.BLUE, label="whole")
+ax.plot(chonk, covered.probability / step, color=plots.RED, ls="--", label="half covered")
+ax.axhline(1 / 6, color=plots.GREY, ls=":", label="prior")
+ax.axvline(this_z[0, 0], color=plots.INK, lw=0.8)
+ax.set(xlabel="chonk, kg (line: the truth)", ylabel="density per kg", title="less seen, less known")
+ax.legend(fontsize=8)
+fig
+
+# %%
+reveal("01.half-covered")
+
+# %% [markdown]
+# With the body covered, the width of the head and the cheeks still say something about weight, and
+# the posterior says how much: it is wider, and not as wide as the prior. A latent variable model
+# does not guess; it returns every $z$, weighted by how well it explains $x$.
+
+# %% [markdown]
+# ## 1.7  Which pictures are cats?
+#
+# The same sum has a second product. For a continuous $z$ the evidence of eq. (3) becomes an
+# integral:
+#
+# $$
+# p(x) = \int p(x \mid z)\, p(z)\, dz = \mathbb{E}_{z \sim p(z)}\big[\,p(x \mid z)\,\big] \tag{8}
+# $$
+#
+# Read it from the right: draw causes at random, ask each how probable it makes $x$, average. On a
+# grid with equal cells the integral is the mean over cells. `cats.chonk_posterior` returns its log,
+# with two factors free: chonk and tail curl. Ask it about four pictures, one of them the noise that
+# the classifier was so sure about.
+
+# %%
+four = {
+    "this cat": this_cat,
+    "upside down": this_cat[::-1],
+    "an empty picture": np.zeros((28, 28)),
+    "noise": noise.reshape(28, 28),
+}
+log_evidence = [
+    cats.chonk_posterior(x, this_z[0], cells=(41, 15)).log_evidence for x in four.values()
+]
+for name, value in zip(four, log_evidence, strict=True):
+    print(f"{name:17} log p(x) = {value:9.1f} nats")
+
+# %%
+fig, ax = plots.figure(6.6, 2.3)
+ax.barh(list(four), log_evidence, 0.6, color=[plots.BLUE, plots.GREY, plots.GREY, plots.RED])
+ax.invert_yaxis()
+ax.set(xlabel="log p(x), nats (to the right: more probable)")
+ax.set_title("the evidence knows a cat from noise")
+fig
+
+# %% [markdown]
+# The cat is ahead of the others by hundreds of nats, and a nat is a factor of $e$ in probability.
+# This is the question that the classifier could not even be asked. It is also what we will train
+# on: a good model of cats is one that gives high $\log p(x)$ to photographs of cats.
+#
+# There is a catch, and it is the reason why this course has nine more notebooks. We integrated over
+# two factors and were told the other four. With a grid of 20 cells for each latent:
+
+# %%
+for L in (1, 2, 6, 50):
+    seconds = 20.0**L / 1e6
+    print(f"{L:2} latents: {20.0**L:.1e} cats to render, {seconds:.1e} s at a million a second")
+print(f"the last is {seconds / (365 * 24 * 3600):.0e} years")
+
+# %% [markdown]
+# The grid grows exponentially with the number of latents, for a single picture. Eq. (8) as an
+# expectation suggests a way around the grid, averaging over random draws. Notebook 02 begins by
+# trying that.
+
+# %% [markdown]
+# ## 1.8  What does a GAN throw away?
+#
+# There is a famous way to have samples and never face the integral. A *generative adversarial
+# network* [Goodfellow et al. 2014] keeps $z \sim p(z)$ and a program $G$ that turns it into a
+# picture, $x = G(z)$, with no noise on the pixels. A second network is trained to tell $G$'s
+# pictures from real ones, and $G$ is trained to fool it. The probability of a picture appears
+# nowhere.
+#
+# We can make such a generator without training: render, and round each pixel to black or white.
+# Then $p(x\mid z)$ is 1 for the picture that $G(z)$ is, and 0 for every other. What is the evidence
+# of our photograph under that story? Draw three thousand $z$ and count in how many pixels $G(z)$
+# differs from it.
+
+# %%
+generated = cats.render(cats.sample_factors(3000, np.random.default_rng(3))) > 0.5     # G(z)
+differing = (generated != (this_cat == 1)).sum(axis=(1, 2))                            # (3000,)
+print(f"of {differing.size} generated cats, {np.sum(differing == 0)} are this picture")
+print(f"the nearest differs in {differing.min()} pixels of 784")
+print("so p(x|z) is 0 for every one of them, and their average, the evidence, is 0 too")
+
+# %%
+fig, ax = plots.figure(6.4, 2.7)
+ax.hist(differing, bins=np.arange(0, 300, 4), color=plots.GREY)
+ax.axvline(0, color=plots.RED, lw=2.5, label="what p(x|z) > 0 would need")
+ax.set(xlabel="pixels in which G(z) differs from the photograph", ylabel="of 3000 cats")
+ax.set_title("without pixel noise, no z explains x")
+ax.legend()
+fig
+
+# %% [markdown]
+# A generator without noise can draw, and is speechless before a picture that it did not draw
+# itself: log-evidence $-\infty$, and no posterior, since eq. (4) divides zero by zero. The coin at
+# each pixel is what makes every picture possible and comparable.
+#
+# | | draws an $x$ | $p(x)$, how probable is this $x$ | $p(z\mid x)$, what made this $x$ |
+# |---|---|---|---|
+# | classifier $p(y\mid x)$ | no | no | no |
+# | GAN, $x = G(z)$ | yes, and often sharp | no | no |
+# | latent variable model, eq. (1) | yes | yes, by an integral | yes, by an integral |
+#
+# What the GAN keeps is worth having: its pictures look sharp because nobody adds noise to them.
+# What it throws away is the ability to score a picture it has not made, and so to be compared with
+# another model on pictures that neither has seen. A VAE keeps the whole of eq. (1), and pays with
+# an integral that it can only bound.
+
+# %% [markdown]
+# ## 1.9  What is missing?
+#
+# For these cats we wrote the renderer ourselves. For handwritten digits nobody has. So $p(x\mid z)$
+# will be a network, the *decoder*, whose weights start as noise; $z$ will be a few numbers without
+# a meaning given in advance, $z \sim N(0, I)$. We turn the weights until the data have high
+# evidence. Then three things are needed:
+#
+# - $\log p(x)$, or something computable that stands in for it (notebooks 02 and 03);
+# - its gradient (04, 05 and 06);
+# - a loop, a data set, and patience (07), then speed (08), honest measurement (09), and a use for
+#   it (10).
+
+# %% [markdown]
+# ## Recap
+#
+# - A classifier models $y$ given $x$; it has no distribution over $x$, so it cannot draw and cannot
+#   doubt.
+# - A latent variable model is a story that runs: $z \sim p(z)$, $x \sim p(x\mid z)$, eq. (1).
+# - The evidence adds up all ways in which $x$ can come about, eqs. (3) and (8); the posterior says
+#   through which it came, eq. (4).
+# - Independent causes become dependent once their effect is seen: explaining away.
+# - Probabilities of pictures underflow. Work in logs, and sum with eq. (7).
+# - Enumeration and grids are exact, and out of reach beyond a few latents.
+#
+# ## Exercises
+#
+# Each stub is yours to fill in. `check` says what is right, or shows the smallest input where it is
+# not; `hint("01.evidence")` gives a nudge, `solution("01.evidence")` the reference.
+
+# %% [markdown]
+# **The evidence, by enumeration.** Any story with finitely many $z$ and $x$ is two tables:
+# `prior[z]` and `likelihood[z, x]`. Eq. (3) for every $x$ at once.
+
+# %%
+def evidence(prior, likelihood):    # p(z) (Z,), p(x|z) (Z, X) -> p(x) (X,)
+    ...
+
+
+check("01.evidence", evidence)
+
+# %% [markdown]
+# **The posterior.** Eq. (4), for every $x$ at once.
+
+# %%
+def posterior(prior, likelihood):    # p(z) (Z,), p(x|z) (Z, X) -> p(z|x) (Z, X)
+    ...                              # each column a distribution over z
+
+
+check("01.posterior", posterior)
+
+# %% [markdown]
+# **Noisy-or.** Section 1.3 looped over the diseases of one patient. Do eq. (2) for many patients,
+# and return the probability that each symptom is *present*.
+
+# %%
+def noisy_or(present, cause, leak):    # (N, Z) of 0 and 1, (Z, S), (S,) -> (N, S)
+    ...                                # p(symptom): absent only if nothing caused it
+
+
+check("01.noisy-or", noisy_or)
+
+# %% [markdown]
+# **Ancestral sampling.** Two tables again, and the randomness is given: one uniform number to
+# choose $z$ with, and one to choose $x$. A uniform number falls between two running sums of the
+# probabilities; `np.cumsum` makes them.
+
+# %%
+def ancestral_sample(prior, likelihood, u):    # (Z,), (Z, X), uniforms in [0, 1) (N, 2)
+    ...                                        # -> z (N,), x (N,), whole numbers:
+                                               # z from u[:, 0], then x from u[:, 1]
+
+
+check("01.ancestral", ancestral_sample)
+
+# %% [markdown]
+# **Log-sum-exp.** Eq. (7) for the columns of an array. You will use this one in every notebook that
+# estimates $\log p(x)$.
+
+# %%
+def log_sum_exp(a):    # (K, B) -> (B,): log of the sum over k of exp(a[k])
+    ...                # entries of -1000 and 1000 must work
+
+
+check("01.log-sum-exp", log_sum_exp)
+log_sum_exp = use("01.log-sum-exp", log_sum_exp)
+
+# %% [markdown]
+# **Next:** notebook 02 tries to average its way through the integral, fails in an instructive way,
+# and finds a bound.
