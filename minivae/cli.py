@@ -59,6 +59,7 @@ def build_parser():
         prog="python -m minivae",
         description="A variational autoencoder from scratch, every gradient derived by hand.",
         epilog="Start with `python -m minivae train`. Each command has its own --help.",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16),
     )
     grammar = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_train(grammar)
@@ -67,6 +68,10 @@ def build_parser():
     _add_sample(grammar)
     _add_explore(grammar)
     _add_figures(grammar)
+    _add_exercises(grammar)
+    _add_museum(grammar)
+    _add_reproduce(grammar)
+    _add_bench(grammar)
     _add_cat_study(grammar)
     return parser
 
@@ -224,6 +229,67 @@ def _add_figures(grammar):
     )
 
 
+def _add_exercises(grammar):
+    command = _add(
+        grammar,
+        "exercises",
+        exercises,
+        "your progress over the exercises, and the next one",
+        """
+        Show which exercises of the notebooks are done, what comes next, and what is due again.
+        --review asks the questions that you missed, 1, 3 and 7 days later.
+        """,
+    )
+    command.add_argument("--review", action="store_true", help="answer what is due today")
+
+
+def _add_museum(grammar):
+    _add(
+        grammar,
+        "museum",
+        museum,
+        "the bug museum: a symptom is shown, name the bug",
+        """
+        Walk through mistakes of the kinds that people make in a VAE: what a gradient check says is
+        shown, and you name the mistake behind it. An empty answer leaves.
+        """,
+    )
+
+
+def _add_reproduce(grammar):
+    command = _add(
+        grammar,
+        "reproduce",
+        reproduce,
+        "train a published table again (long)",
+        """
+        Train rows of Burda et al. 2016, Table 1, score them on all 10,000 test images with 5000
+        importance samples, and write figures/iwae_table.json. Stop it when you like: the same
+        command goes on where it was.
+        """,
+    )
+    command.add_argument("--rows", nargs="+", metavar="ROW",
+                         help="vae-1, iwae-5, iwae-50 (default all)")
+    command.add_argument("--budget", type=float, metavar="MINUTES",
+                         help="training time for each row (default 105); the schedule adapts")
+    command.add_argument("--seed", type=int, default=0, help="decides every draw (default 0)")
+
+
+def _add_bench(grammar):
+    command = _add(
+        grammar,
+        "bench",
+        bench,
+        "the training step, side by side with PyTorch and JAX",
+        """
+        Time one training step of the same VAE in one run: the numpy and numba backends, and PyTorch
+        and JAX where they are installed; the matrix products against BLAS; a sweep over sizes.
+        Medians of interleaved rounds, as ratios. Takes some minutes on an otherwise idle machine.
+        """,
+    )
+    command.add_argument("--quick", action="store_true", help="fewer rounds, and no sweep")
+
+
 def _add_cat_study(grammar):
     _add(
         grammar,
@@ -298,6 +364,39 @@ def figures(args):
 
     report = drawing.draw_all(say=_say)
     _print(args, report, lambda report: "\n".join(report["files"]))
+
+
+def exercises(args):
+    from minivae import exercises as course
+
+    if args.review:
+        course.review_session()
+    else:
+        print(json.dumps(course.summary()) if args.json else course.report())
+
+
+def museum(args):
+    from minivae import exercises as course
+
+    if args.json:
+        print(json.dumps(course.exhibits()))
+    else:
+        course.museum()
+
+
+def reproduce(args):
+    from minivae import commands
+
+    report = commands.reproduce(args.rows, budget=args.budget, seed=args.seed, say=_say)
+    _print(args, report, lambda report: "\n".join(report["lines"]))
+    return INTERRUPTED if report["interrupted"] else 0
+
+
+def bench(args):
+    from minivae import bench as races
+
+    report = races.run(quick=args.quick, say=_say)
+    _print(args, report, races.report)
 
 
 def cat_study(args):

@@ -316,6 +316,23 @@ def _output(run, name, out):
     return path
 
 
+def reproduce(rows, *, budget, seed, say):
+    """Train and score rows of the published table -> a report, plain JSON."""
+    from minivae import reproduce as table
+
+    _check_seed(seed)
+    rows = list(table.ROWS) if rows is None else rows
+    budget = table.BUDGET if budget is None else budget
+    with StopSignals() as stop:
+        try:
+            results = table.run(rows, budget=budget, seed=seed, should_stop=stop, say=say)
+        except training.Interrupted:
+            say("minivae: stopped; everything is saved. The same command goes on.")
+            return {"interrupted": True, "rows": [], "lines": []}
+    lines = [table.describe(result) for result in results]
+    return {"interrupted": False, "rows": results, "lines": lines}
+
+
 def _check_count(value, name, *, highest=None, allow_none=False):
     if value is None and allow_none:
         return
