@@ -36,8 +36,8 @@ recall("03", ..., ..., ...)
 # %% [markdown]
 # ## 3.1  What is being measured?
 #
-# Notebook 02 ended with a bound, the ELBO, and a price inside it: how far $q(z\mid x)$ lies from the
-# prior $p(z)$. "How far" was this average, in nats:
+# Notebook 02 ended with a bound, the ELBO, and a price inside it: how far $q(z\mid x)$ lies from
+# the prior $p(z)$. "How far" was this average, in nats:
 #
 # $$
 # \mathrm{KL}(q \,\Vert\, p) = \mathbb{E}_{z \sim q}\!\left[\log \frac{q(z)}{p(z)}\right] \tag{1}
@@ -47,8 +47,8 @@ recall("03", ..., ..., ...)
 # finds this $z$ than $p$ does. Average that over many draws.
 #
 # In a VAE both sides are Gaussians: $p(z) = N(0, 1)$ for each latent, and $q(z\mid x)$ has a mean
-# `mu` and a variance $\sigma^2$. The code never stores $\sigma$ but `logvar` $= \log \sigma^2$, which
-# can be any real number, so that a network may output it freely.
+# `mu` and a variance $\sigma^2$. The code never stores $\sigma$ but `logvar` $= \log \sigma^2$,
+# which can be any real number, so that a network may output it freely.
 #
 # Before any algebra: estimate eq. (1) as it stands, by drawing.
 
@@ -100,7 +100,7 @@ fig
 # $$
 # \begin{aligned}
 # \mathbb{E}_q\!\left[(z-\mu)^2\right] &= \sigma^2 && \text{(the variance)}\\
-# \mathbb{E}_q\!\left[z^2\right] &= \mu^2 + \sigma^2 && \text{(variance = mean square minus squared mean)}
+# \mathbb{E}_q\!\left[z^2\right] &= \mu^2 + \sigma^2 && \text{(squared mean plus variance)}
 # \end{aligned}
 # $$
 #
@@ -112,8 +112,8 @@ fig
 # = \tfrac12\left(\mu^2 + \sigma^2 - 1 - \log\sigma^2\right) \tag{2}
 # $$
 #
-# With $L$ latents that are independent under both, log densities add, so KLs add: one such term for
-# each latent.
+# With $L$ latents that are independent under both, log densities add, so KLs add: one such term
+# for each latent.
 
 # %%
 def gaussian_kl(mu, logvar):
@@ -127,20 +127,20 @@ print(f"closed form {gaussian_kl(mu, logvar):.4f}, sampled {log_ratio.mean():.4f
 print(f"they differ by {distance / error:.1f} standard errors")
 
 # %% [markdown]
-# The package's version is the same formula with one change of spelling. Close to
-# $\sigma = 1$, `exp(logvar) - 1` subtracts two nearly equal numbers and loses digits;
-# `np.expm1(logvar)` computes the same difference without the loss.
+# The package's version is the same formula with one change of spelling. Close to $\sigma = 1$,
+# `exp(logvar) - 1` subtracts two nearly equal numbers and loses digits; `np.expm1(logvar)`
+# computes the same difference without the loss.
 
 # %%
 zero, near = np.float32([[0.0]]), np.float32([[1e-3]])     # a latent that is almost the prior
 plain = gaussian_kl(zero, near).item()
 package = ops.gaussian_kl_forward(zero, near)[0].item()
-true = gaussian_kl(zero.astype(float), near.astype(float)).item()          # float64 has digits to spare
+true = gaussian_kl(np.float64(zero), np.float64(near)).item()     # float64 has digits to spare
 print(f"true {true:.3e}   float32 as we spelled it {plain:.3e}   float32 with expm1 {package:.3e}")
 
 some_mu, some_logvar = rng.standard_normal((2, 4, 3))
-same = np.allclose(gaussian_kl(some_mu, some_logvar), ops.gaussian_kl_forward(some_mu, some_logvar)[0])
-print("our formula and the package's agree:", same)
+package, _ = ops.gaussian_kl_forward(some_mu, some_logvar)
+print("ours and the package's agree:", np.allclose(gaussian_kl(some_mu, some_logvar), package))
 
 # %% [markdown]
 # Training runs in float32 and watches latents that are almost the prior, so the spelling matters.
@@ -160,14 +160,13 @@ right.set(xlabel="logvar (mu = 0)", title="too wide costs more than too narrow")
 fig
 
 # %% [markdown]
-# Both curves touch zero only where $q$ is the prior. The right one is lopsided: far to the left
-# (a narrow, certain $q$) it grows along a straight line, far to the right it grows
-# exponentially.
+# Both curves touch zero only where $q$ is the prior. The right one is lopsided: far to the left (a
+# narrow, certain $q$) it grows along a straight line, far to the right it grows exponentially.
 #
 # So the KL term is a regulariser with a meaning. An encoder that answers `mu = 0, logvar = 0` for
-# every image pays nothing, and its $z$ says nothing about the image: it is noise from the prior. To
-# say something, $q$ must move away from 0 or become narrow, and both have a price.
-# The next cell puts a price on being narrow.
+# every image pays nothing, and its $z$ says nothing about the image: it is noise from the prior.
+# To say something, $q$ must move away from 0 or become narrow, and both have a price. The next
+# cell puts a price on being narrow.
 
 # %%
 for digits in (1, 2, 3):
@@ -186,8 +185,8 @@ print(f"log 10 is {np.log(10):.2f} nats")
 # $\mathrm{KL}(q\Vert p)$ averages over $q$, $\mathrm{KL}(p\Vert q)$ over $p$, and the two are
 # different numbers. Suppose $p$ has two hills, and $q$ must be one Gaussian.
 #
-# **Predict first.** You minimise $\mathrm{KL}(q\Vert p)$, the direction that a VAE uses. Does
-# the best $q$ cover both hills, or sit on one? Put `"both"` or `"one"` in place of the `...`.
+# **Predict first.** You minimise $\mathrm{KL}(q\Vert p)$, the direction that a VAE uses. Does the
+# best $q$ cover both hills, or sit on one? Put `"both"` or `"one"` in place of the `...`.
 
 # %%
 predict("03.direction", ...)
@@ -208,9 +207,9 @@ q_to_p = (np.exp(log_q) * (log_q - log_p)).sum(axis=2) * dz            # KL(q ||
 p_to_q = (np.exp(log_p) * (log_p - log_q)).sum(axis=2) * dz            # KL(p || q)
 
 # %% [markdown]
-# For two hills no closed form exists, so eq. (1) becomes a sum over a fine grid of $z$. `q_to_p` and
-# `p_to_q` hold the two divergences for every $q$ from a table of means and widths: no optimiser that
-# could get stuck, the smallest entry of each is the answer.
+# For two hills no closed form exists, so eq. (1) becomes a sum over a fine grid of $z$. `q_to_p`
+# and `p_to_q` hold the two divergences for every $q$ from a table of means and widths: no
+# optimiser that could get stuck, the smallest entry of each is the answer.
 
 # %%
 fig, ax = plots.figure(6.4, 3.2)
@@ -222,23 +221,25 @@ for table, name, color, dash in (
     i, j = np.unravel_index(table.argmin(), table.shape)
     best = np.exp(log_normal(z_grid, mus[i], logvars[j]))
     ax.plot(z_grid, best, color=color, ls=dash, label=f"the q with the least {name}")
-    print(f"least {name}: mu {mus[i]:+.2f}, sigma {np.exp(logvars[j] / 2):.2f}, {table[i, j]:.3f} nats")
+    sigma = np.exp(logvars[j] / 2)
+    print(f"least {name}: mu {mus[i]:+.2f}, sigma {sigma:.2f}, {table[i, j]:.3f} nats")
 ax.set(xlabel="z", ylabel="density", xlim=(-4.5, 4.5), ylim=(0, 1.25))
 ax.set_title("one direction chooses a hill, the other covers both")
 ax.legend(loc="upper right", fontsize=8)
 fig
 
 # %% [markdown]
-# The solid $q$ sits on one hill and ignores the other (its mirror image on the other hill is exactly as
-# good); the dashed one spreads over both, and puts its peak in the valley, where $p$ has almost nothing.
+# The solid $q$ sits on one hill and ignores the other (its mirror image on the other hill is
+# exactly as good); the dashed one spreads over both, and puts its peak in the valley, where $p$
+# has almost nothing.
 
 # %%
 reveal("03.direction")
 
 # %% [markdown]
 # The reason is in eq. (1). $\mathrm{KL}(q\Vert p)$ averages $\log q/p$ over draws of $q$: a $q$
-# that covers both hills also draws from the valley, where $p$ is tiny and the log ratio enormous. So
-# $q$ retreats onto one hill: *mode seeking*. $\mathrm{KL}(p\Vert q)$ averages over draws of
+# that covers both hills also draws from the valley, where $p$ is tiny and the log ratio enormous.
+# So $q$ retreats onto one hill: *mode seeking*. $\mathrm{KL}(p\Vert q)$ averages over draws of
 # $p$: leaving out a hill means draws where $q$ is tiny. So $q$ covers everything: *mass covering*.
 #
 # A VAE uses the first for a practical reason: it can draw from $q$, which is its own Gaussian; it
@@ -257,13 +258,15 @@ reveal("03.direction")
 # For `logvar`, write $\sigma^2 = e^{\texttt{logvar}}$, whose derivative by `logvar` is itself:
 #
 # $$
-# \frac{\partial\,\mathrm{KL}}{\partial\,\texttt{logvar}} = \tfrac12\left(\sigma^2 - 1\right) \tag{4}
+# \frac{\partial\,\mathrm{KL}}{\partial\,\texttt{logvar}}
+# = \tfrac12\left(\sigma^2 - 1\right) \tag{4}
 # $$
 #
 # Both are zero exactly at the prior, as the two curves promised.
 #
 # A derivation on paper deserves a check by a machine that knows nothing of the derivation. The
-# definition of a derivative is such a check: wiggle one entry by $\pm h$, see how far the function moved.
+# definition of a derivative is such a check: wiggle one entry by $\pm h$, see how far the function
+# moved.
 
 # %%
 def central_differences(f, x, h=1e-5):
@@ -285,15 +288,15 @@ def gaussian_kl_gradient(mu, logvar):
 dmu, dlogvar = gaussian_kl_gradient(some_mu, some_logvar)
 numeric_dmu = central_differences(lambda m: gaussian_kl(m, some_logvar).sum(), some_mu)
 numeric_dlogvar = central_differences(lambda v: gaussian_kl(some_mu, v).sum(), some_logvar)
-print(f"largest difference, dmu:     {np.abs(dmu - numeric_dmu).max():.1e}")
-print(f"largest difference, dlogvar: {np.abs(dlogvar - numeric_dlogvar).max():.1e}")
+print("dmu differs by less than 1e-9:    ", np.abs(dmu - numeric_dmu).max() < 1e-9)
+print("dlogvar differs by less than 1e-9:", np.abs(dlogvar - numeric_dlogvar).max() < 1e-9)
 
 # %% [markdown]
-# Ten digits or so agree. Notebook 05 explains where the rest went, and finds a check that keeps all
-# sixteen.
+# Nine digits agree at least. Notebook 05 explains where the rest went, and finds a check that keeps
+# all sixteen.
 #
-# A checker is worth something only if it fails when it should. Plant a mistake, the half forgotten in eq.
-# (4), and look at the ratio.
+# A checker is worth something only if it fails when it should. Plant a mistake, the half forgotten
+# in eq. (4), and look at the ratio.
 
 # %%
 planted = np.exp(some_logvar) - 1                    # the half is gone
@@ -301,17 +304,19 @@ print("analytic / numeric, logvar:")
 print((planted / numeric_dlogvar).round(6))
 
 # %% [markdown]
-# A ratio of two in every entry: the signature of a lost half. Reading such signatures is the subject of
-# the bug museum in notebook 06.
+# A ratio of two in every entry: the signature of a lost half. Reading such signatures is the
+# subject of the bug museum in notebook 06.
 
 # %% [markdown]
 # ## 3.6  At which input should one check?
 #
-# Here are thirteen wrong spellings of eq. (2) that people have written: the half lost, `exp(logvar / 2)`
-# where `exp(logvar)` belongs, a sign turned, the mean over latents in place of the sum, and so on. You
-# compare each with the right one, at a single input, and take the simplest: `mu = 0, logvar = 0`.
+# Here are thirteen wrong spellings of eq. (2) that people have written: the half lost,
+# `exp(logvar / 2)` where `exp(logvar)` belongs, a sign turned, the mean over latents in place of
+# the sum, and so on. You compare each with the right one, at a single input, and take the
+# simplest: `mu = 0, logvar = 0`.
 #
-# **Predict first.** How many of the thirteen give the right value there: `"none"`, `"a few"` or `"most"`?
+# **Predict first.** How many of the thirteen give the right value there: `"none"`, `"a few"` or
+# `"most"`?
 
 # %%
 predict("03.zero-check", ...)
@@ -323,14 +328,15 @@ for m, v in ((0.0, 0.0), (1.0, 0.0)):
     one_mu, one_logvar = np.full((1, 1), m), np.full((1, 1), v)
     right = gaussian_kl(one_mu, one_logvar).sum(axis=1)
     unseen = sum(np.allclose(wrong_kl.wrong(one_mu, one_logvar), right) for wrong_kl in WRONG_KLS)
-    print(f"mu = {m:g}, logvar = {v:g}: {unseen} of {len(WRONG_KLS)} wrong KLs give the right value")
+    print(f"mu = {m:g}, logvar = {v:g}: {unseen} of {len(WRONG_KLS)} give the right value")
 
 # %%
 reveal("03.zero-check")
 
 # %% [markdown]
-# A zero hides lost factors, turned signs and lost exponents; a one hides lost squares. So this project
-# checks at numbers with nothing special about them. Which input catches all thirteen is an exercise below.
+# A zero hides lost factors, turned signs and lost exponents; a one hides lost squares. So this
+# project checks at numbers with nothing special about them. Which input catches all thirteen is an
+# exercise below.
 
 # %% [markdown]
 # ## 3.7  Does walking downhill arrive at the prior?
@@ -351,33 +357,39 @@ def descend(mu, logvar, steps=100, lr=0.15):
 fig, ax = plots.figure(6, 3.8)
 m, v = np.meshgrid(np.linspace(-2.6, 2.6, 120), np.linspace(-4.5, 2.2, 120))
 ax.contour(m, v, gaussian_kl(m, v), levels=[0.05, 0.5, 1, 2, 3], colors=plots.GREY, linewidths=0.8)
-starts = (((2.2, 1.6), plots.BLUE, "o"), ((-2.2, -2.0), plots.RED, "s"), ((0.4, -4.2), plots.GREEN, "^"))
-for start, color, marker in starts:
+for start, color, marker in (
+    ((2.2, 1.6), plots.BLUE, "o"),
+    ((-2.2, -2.0), plots.RED, "s"),
+    ((0.4, -4.2), plots.GREEN, "^"),
+):
     ax.plot(*descend(*start).T, marker=marker, ls="-", color=color, ms=2.5, lw=1)
 ax.plot(0, 0, "*", color=plots.INK, ms=13)
 ax.set(xlabel="mu", ylabel="logvar", title="left alone, the KL pulls every q to the prior (star)")
 fig
 
 # %% [markdown]
-# All three arrive; each dot is one step, and the rings are lines of equal KL. The path that starts narrow
-# (bottom) creeps: there the slope by `logvar` is close to $-\tfrac12$ and never steeper. In a VAE the reconstruction term pulls the other way,
-# and each image's $q$ settles where the two balance. A latent for which the
-# reconstruction does not pull at all ends at the star: *posterior collapse*, seen in notebook 07.
+# All three arrive; each dot is one step, and the rings are lines of equal KL. The path that starts
+# narrow (bottom) creeps: there the slope by `logvar` is close to $-\tfrac12$ and never steeper. In
+# a VAE the reconstruction term pulls the other way, and each image's $q$ settles where the two
+# balance. A latent for which the reconstruction does not pull at all ends at the star: *posterior
+# collapse*, seen in notebook 07.
 
 # %% [markdown]
 # ## Recap
 #
-# - $\mathrm{KL}(q\Vert p)$ is the average, over draws from $q$, of the log ratio of the densities: eq. (1).
+# - $\mathrm{KL}(q\Vert p)$ is the average, over draws from $q$, of the log ratio of the densities:
+#   eq. (1).
 # - For a diagonal Gaussian against $N(0, I)$ it is a sum of one closed term per latent: eq. (2).
-# - It asks $q$ to stay near 0 and not to be too sure; each digit of precision costs $\log 10$ nats.
+# - It asks $q$ to stay near 0 and not to be too sure; each digit of precision costs $\log 10$
+#   nats.
 # - The VAE's direction seeks a mode; the other covers the mass.
 # - The slopes are `mu` and `(sigma^2 - 1) / 2`, and central differences agree: eqs. (3), (4).
 # - A check is as good as its input: at zeros and ones, wrong formulas look right.
 #
 # ## Exercises
 #
-# Each stub below is yours to fill in; `check` says what is right, or shows the smallest input where it is
-# not. `hint("03.kl")` gives a nudge, `solution("03.kl")` the reference.
+# Each stub below is yours to fill in; `check` says what is right, or shows the smallest input
+# where it is not. `hint("03.kl")` gives a nudge, `solution("03.kl")` the reference.
 
 # %% [markdown]
 # **The KL of a diagonal Gaussian.** One number for each example: the latents are summed.
@@ -401,8 +413,8 @@ def gaussian_kl_backward(dkl, mu, logvar):    # (B,), (B, L), (B, L)
 check("03.kl-backward", gaussian_kl_backward)
 
 # %% [markdown]
-# **The same KL, by Monte Carlo.** The noise is an argument, as everywhere in this project: build $z$
-# from it as in 3.1.
+# **The same KL, by Monte Carlo.** The noise is an argument, as everywhere in this project: build
+# $z$ from it as in 3.1.
 
 # %%
 def kl_monte_carlo(mu, logvar, eps):    # (B, L), (B, L), (K, B, L)
@@ -412,7 +424,8 @@ def kl_monte_carlo(mu, logvar, eps):    # (B, L), (B, L), (K, B, L)
 check("03.kl-monte-carlo", kl_monte_carlo)
 
 # %% [markdown]
-# **Any two diagonal Gaussians.** Repeat the derivation of 3.2 with a second Gaussian in the place of $N(0, 1)$.
+# **Any two diagonal Gaussians.** Repeat the derivation of 3.2 with a second Gaussian in the place
+# of $N(0, 1)$.
 
 # %%
 def kl_two_gaussians(mu1, logvar1, mu2, logvar2):    # each (B, L) -> (B,) nats
@@ -422,8 +435,8 @@ def kl_two_gaussians(mu1, logvar1, mu2, logvar2):    # each (B, L) -> (B,) nats
 check("03.kl-two-gaussians", kl_two_gaussians)
 
 # %% [markdown]
-# **Find the bug.** This KL is of a kind found in public code. The model trains, reconstructs a little too
-# well, and samples badly. Mend it.
+# **Find the bug.** This KL is of a kind found in public code. The model trains, reconstructs a
+# little too well, and samples badly. Mend it.
 
 # %%
 def repo_kl(mu, logvar):
@@ -434,8 +447,8 @@ def repo_kl(mu, logvar):
 check("03.bug", repo_kl)
 
 # %% [markdown]
-# **Write the check.** Thirteen wrong KLs wait. Choose one input at which every one of them differs from the right
-# one, and from each other. Section 3.6 showed two that will not do.
+# **Write the check.** Thirteen wrong KLs wait. Choose one input at which every one of them differs
+# from the right one, and from each other. Section 3.6 showed two that will not do.
 
 # %%
 # One input (mu, logvar), each (B, L), at which thirteen wrong KLs (the half dropped, a sign
