@@ -19,6 +19,5 @@ def exercises():
 
 def closest(id, known):
     """Of the known ids, the one most like this one, for "did you mean"."""
-    text = id if isinstance(id, str) else repr(id)[:50]
-    found = difflib.get_close_matches(text, known, n=1, cutoff=0.0)
-    return found[0]
+    text = id[:100] if isinstance(id, str) else ""
+    return difflib.get_close_matches(text, known, n=1, cutoff=0.0)[0]

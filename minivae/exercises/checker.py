@@ -90,7 +90,7 @@ def _unknown(id):
     known = exercises()
     near = closest(id, known)
     body = f'did you mean "{near}" ({known[near].title})?\nprogress() lists them all'
-    return Verdict(compare.show_value(id) if not isinstance(id, str) else id, UNKNOWN, body)
+    return Verdict(compare.show_value(id), UNKNOWN, body)
 
 
 # ---- a value: an order, a choice, a number -----------------------------------------------------
@@ -101,7 +101,8 @@ def _grade_value(exercise, answer):
     if said is None:
         return Verdict(exercise.id, CORRECT)
     mistake = next((m for m in exercise.mistakes if _equal(m.wrong, answer)), None)
-    return _not_yet(exercise, f"yours     {compare.show_value(answer)}\n{said}", mistake)
+    yours = compare.beside("yours     ", compare.show_value(answer))
+    return _not_yet(exercise, f"{yours}\n{said}", mistake)
 
 
 def _equal(a, b):
@@ -131,10 +132,10 @@ def _grade_function(exercise, answer):
         problem = _problem(exercise, answer, named, want.value, outcome, ran)
         if problem is None:
             continue
-        if outcome.kind == "returned" and _another_each_time(exercise, answer, args, outcome):
-            problem = f"{problem}\nanother value at each call: use the noise that is passed in"
         mistake = recognise(exercise, cases, ran.outcomes)
-        body = "\n".join([f"at        {_show_args(named)}", problem, *_asides(ran)])
+        if mistake is None and _another_each_time(exercise, answer, args, outcome):
+            problem = f"{problem}\nanother value at each call: use the noise that is passed in"
+        body = "\n".join([compare.beside("at        ", _show_args(named)), problem, *_asides(ran)])
         return _not_yet(exercise, body, mistake)
     if ran.error_state is not None:
         state = ", ".join(f"{k}={v!r}" for k, v in ran.error_state.items())
@@ -172,6 +173,8 @@ def _problem(exercise, answer, named, expected, outcome, ran):
 
 
 def _another_each_time(exercise, answer, args, outcome):
+    if outcome.kind != "returned":
+        return False
     again = run(answer, [args], exercise.observe, time_limit(answer)).outcomes[0]
     return again.kind == "returned" and not compare.same(again.value, outcome.value)
 
@@ -218,7 +221,8 @@ def _is_view(outcome):
 
 
 def _show_args(named):
-    return ",\n          ".join(f"{name} = {compare.show_value(value)}" for name, value in named)
+    shown = [(f"{name} = ", compare.show_value(value)) for name, value in named]
+    return ",\n".join(compare.beside(label, text) for label, text in shown)
 
 
 def _not_yet(exercise, body, mistake):

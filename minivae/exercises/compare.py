@@ -1,5 +1,8 @@
 """Yours beside expected: type and shape before values, never by broadcasting; and a clue."""
 
+import inspect
+import textwrap
+
 import numpy as np
 
 RTOL, ATOL = 1e-7, 1e-10
@@ -119,7 +122,7 @@ def same(a, b):
     if isinstance(a, tuple | list):
         return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, dict):
-        return isinstance(b, dict) and list(a) == list(b) and all(same(a[k], b[k]) for k in a)
+        return isinstance(b, dict) and set(a) == set(b) and all(same(a[k], b[k]) for k in a)
     numbers = np.ndarray | np.generic | int | float | complex
     if not (isinstance(a, numbers) and isinstance(b, numbers)):
         return type(a) is type(b) and (a is b or not isinstance(a, str) or a == b)
@@ -154,7 +157,12 @@ def _beside(got, expected):
         yours, right = show_value(got, digits), show_value(expected, digits)
         if yours != right:
             break
-    return f"yours     {yours}\nexpected  {right}"
+    return f"{beside('yours     ', yours)}\n{beside('expected  ', right)}"
+
+
+def beside(label, text):
+    """A block of lines to the right of its label."""
+    return label + text.replace("\n", "\n" + " " * len(label))
 
 
 def clue(got, expected, right, args):
@@ -259,7 +267,7 @@ def kind_of(value):
         return "a single number"
     if isinstance(value, str):
         return "a string"
-    if callable(value) and hasattr(value, "__name__"):
+    if inspect.isroutine(value):
         return f"the function {value.__name__}"
     name = type(value).__name__
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
@@ -267,23 +275,28 @@ def kind_of(value):
 
 def show_value(value, digits=5):
     """One value, short enough for a line or a small block."""
-    if callable(value):
-        return getattr(value, "__name__", type(value).__name__)
+    if inspect.isroutine(value):
+        return value.__name__
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{k}: {_shape(v)}" for k, v in value.items()) + "}"
+        parts = ", ".join(f"{k}: {_shape(v)}" for k, v in value.items())
+        return textwrap.fill("{" + parts + "}", 85, subsequent_indent=" ")
     if isinstance(value, np.generic):
         value = np.asarray(value)
     if not isinstance(value, np.ndarray):
-        return _short(repr(value))
+        return _short(value)
     if value.size > 4 * MOST_SHOWN:
         return f"an array of shape {value.shape}"
     text = np.array2string(value, precision=digits, separator=", ", max_line_width=85)
-    return text.replace("\n\n", "\n").replace("\n", "\n          ")
+    return text.replace("\n\n", "\n")
 
 
 def _shape(value):
-    return value.shape if isinstance(value, np.ndarray) else _short(repr(value))
+    return value.shape if isinstance(value, np.ndarray) else _short(value)
 
 
-def _short(text):
+def _short(value):
+    try:
+        text = repr(value)
+    except Exception:  # a reader's class may do anything
+        return kind_of(value)
     return text if len(text) <= 200 else text[:197] + "..."
