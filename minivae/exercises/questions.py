@@ -67,7 +67,7 @@ PREDICTIONS = (
         "02.dimensions",
         "The same K samples of the prior, but more latent dimensions. The naive estimate of "
         "log p(x) gets:",
-        ("better", "no worse", "worse"),
+        ("better", "the same", "worse"),
         "worse",
         "The z that explain x fill a vanishing share of the prior: hardly a sample meets them.",
     ),

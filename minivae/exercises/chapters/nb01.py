@@ -43,43 +43,43 @@ LOG_SUM_EXP = Exercise(
             "naive",
             _naive,
             "exp(-1000) is 0.0 and exp(1000) is infinite: take the largest entry out first, "
-            "and add it again after the log",
+            "and add it again after the log.",
         ),
         Mistake(
             "top-not-added",
             lambda a: np.log(np.exp(a - a.max(axis=0)).sum(axis=0)),
-            "the largest entry was taken out and never put back",
+            "The largest entry was taken out and never put back.",
         ),
         Mistake(
             "wrong-axis",
             lambda a: log_sum_exp(a.T),
-            "summed over the columns; the sum goes over axis 0",
+            "Summed over the columns; the sum goes over axis 0.",
         ),
         Mistake(
             "one-top",
             lambda a: a.max() + np.log(np.exp(a - a.max()).sum(axis=0)),
-            "one largest entry for the whole array: a column that lies 1000 below it vanishes. "
-            "Each column needs its own",
+            "One largest entry for the whole array: a column that lies 1000 below it vanishes. "
+            "Each column needs its own.",
         ),
         Mistake(
             "maximum",
             lambda a: a.max(axis=0),
-            "this is the maximum alone; the other terms count too",
+            "This is the maximum alone; the other terms count too.",
         ),
         Mistake(
             "mean",
             lambda a: log_sum_exp(a) - np.log(len(a)),
-            "this is the log of the mean: log K is subtracted",
+            "This is the log of the mean: log K is subtracted.",
         ),
         Mistake(
             "sum-of-logs",
             lambda a: a.sum(axis=0),
-            "log and exp cancel term by term only outside a sum: this is the sum of the a",
+            "log and exp cancel term by term only outside a sum: this is the sum of the a.",
         ),
         Mistake(
             "floor-inside",
             lambda a: np.log(np.exp(a).sum(axis=0) + 1e-300),
-            "a small number inside the log makes every underflow -690: finite, and wrong",
+            "A small number inside the log makes every underflow -690: finite, and wrong.",
         ),
     ),
     hints=(
@@ -124,37 +124,37 @@ EVIDENCE = Exercise(
         Mistake(
             "prior-forgotten",
             lambda prior, likelihood: likelihood.sum(axis=0),
-            "the prior is missing: every z counts as much as its p(z)",
+            "The prior is missing: every z counts as much as its p(z).",
         ),
         Mistake(
             "plain-mean",
             lambda prior, likelihood: likelihood.mean(axis=0),
-            "a plain mean is right only where all z are equally likely",
+            "A plain mean is right only where all z are equally likely.",
         ),
         Mistake(
             "not-summed",
             lambda prior, likelihood: prior[:, None] * likelihood,
-            "this is the joint p(x, z): sum over z",
+            "This is the joint p(x, z): sum over z.",
         ),
         Mistake(
             "sum-over-x",
             lambda prior, likelihood: (prior[:, None] * likelihood).sum(axis=1),
-            "summed over x, which gives the prior back: sum over z, axis 0",
+            "Summed over x, which gives the prior back: sum over z, axis 0.",
         ),
         Mistake(
             "transposed",
             lambda prior, likelihood: likelihood @ prior,
-            "likelihood @ prior sums over x: the rows of `likelihood` are the z",
+            "Likelihood @ prior sums over x: the rows of `likelihood` are the z.",
         ),
         Mistake(
             "best-z",
             lambda prior, likelihood: (prior[:, None] * likelihood).max(axis=0),
-            "the likeliest z alone; the evidence adds up all the ways in which x can come about",
+            "The likeliest z alone; the evidence adds up all the ways in which x can come about.",
         ),
         Mistake(
             "log",
             lambda prior, likelihood: np.log(prior @ likelihood),
-            "this is log p(x); here p(x) itself is wanted",
+            "This is log p(x); here p(x) itself is wanted.",
         ),
     ),
     hints=(
@@ -186,29 +186,29 @@ POSTERIOR = Exercise(
         Mistake(
             "not-normalised",
             lambda prior, likelihood: prior[:, None] * likelihood,
-            "this is the joint p(x, z): divide by p(x), so that each column sums to one",
+            "This is the joint p(x, z): divide by p(x), so that each column sums to one.",
         ),
         Mistake(
             "prior-forgotten",
             lambda prior, likelihood: likelihood / likelihood.sum(axis=0),
-            "the prior is missing: a rare disease stays rare, whatever its symptoms",
+            "The prior is missing: a rare disease stays rare, whatever its symptoms.",
         ),
         Mistake(
             "wrong-axis",
             lambda prior, likelihood: (
                 (prior[:, None] * likelihood) / (prior[:, None] * likelihood).sum(axis=1)[:, None]
             ),
-            "normalised over x, which gives p(x|z) back: each column is to sum to one",
+            "Normalised over x, which gives p(x|z) back: each column is to sum to one.",
         ),
         Mistake(
             "likelihood-over-evidence",
             lambda prior, likelihood: likelihood / (prior @ likelihood),
-            "p(x|z) / p(x) lacks the factor p(z)",
+            "p(x|z) / p(x) lacks the factor p(z).",
         ),
         Mistake(
             "transposed",
             lambda prior, likelihood: posterior(prior, likelihood).T,
-            "transposed: the rows stay the z, the columns the x",
+            "Transposed: the rows stay the z, the columns the x.",
         ),
     ),
     hints=(
@@ -251,46 +251,46 @@ NOISY_OR = Exercise(
         Mistake(
             "sum",
             lambda present, cause, leak: present @ cause + leak,
-            "probabilities of causes do not add: with two strong ones this exceeds 1",
+            "Probabilities of causes do not add: with two strong ones this exceeds 1.",
         ),
         Mistake(
             "sum-clipped",
             lambda present, cause, leak: np.minimum(present @ cause + leak, 1),
-            "cut off at 1, the sum is a probability, but not this one: multiply the failures",
+            "Cut off at 1, the sum is a probability, but not this one: multiply the failures.",
         ),
         Mistake(
             "absent",
             lambda present, cause, leak: 1 - noisy_or(present, cause, leak),
-            "this is the probability that the symptom is absent: 1 minus it",
+            "This is the probability that the symptom is absent: 1 minus it.",
         ),
         Mistake(
             "leak-forgotten",
             lambda present, cause, leak: noisy_or(present, cause, 0 * leak),
-            "the leak is missing: a healthy patient coughs too, now and then",
+            "The leak is missing: a healthy patient coughs too, now and then.",
         ),
         Mistake(
             "all-diseases",
             lambda present, cause, leak: noisy_or(np.ones_like(present), cause, leak),
-            "all diseases count here; only those that are present should",
+            "All diseases count here; only those that are present should.",
         ),
         Mistake(
             "and",
             lambda present, cause, leak: (
                 1 - (1 - leak) * (1 - np.prod(np.where(present[:, :, None] > 0, cause, 1), axis=1))
             ),
-            "this is an and: every disease present would have to cause it",
+            "This is an and: every disease present would have to cause it.",
         ),
         Mistake(
             "strongest",
             lambda present, cause, leak: np.maximum(
                 (present[:, :, None] * cause).max(axis=1), leak
             ),
-            "the strongest cause alone; the others have their own chance",
+            "The strongest cause alone; the others have their own chance.",
         ),
         Mistake(
             "leak-added",
             lambda present, cause, leak: noisy_or(present, cause, 0 * leak) + leak,
-            "the leak is one more possible cause: it multiplies the failures like the others",
+            "The leak is one more possible cause: it multiplies the failures like the others.",
         ),
     ),
     hints=(
@@ -345,7 +345,7 @@ ANCESTRAL = Exercise(
         Mistake(
             "same-noise",
             lambda prior, likelihood, u: ancestral_sample(prior, likelihood, u[:, [0, 0]]),
-            "z and x use the same uniform number: each draw needs its own",
+            "z and x use the same uniform number: each draw needs its own.",
         ),
         Mistake(
             "x-from-evidence",
@@ -353,7 +353,7 @@ ANCESTRAL = Exercise(
                 _pick(np.cumsum(prior), u[:, 0]),
                 _pick(np.cumsum(prior @ likelihood), u[:, 1]),
             ),
-            "x is drawn from p(x), as if z had not been drawn: use the row of this z",
+            "x is drawn from p(x), as if z had not been drawn: use the row of this z.",
         ),
         Mistake(
             "likeliest-z",
@@ -361,7 +361,7 @@ ANCESTRAL = Exercise(
                 np.full(len(u), prior.argmax()),
                 _pick(np.cumsum(likelihood[prior.argmax()]), u[:, 1]),
             ),
-            "z is always the likeliest one: sampling takes each z as often as its p(z) says",
+            "z is always the likeliest one: sampling takes each z as often as its p(z) says.",
         ),
         Mistake(
             "likeliest-x",
@@ -369,7 +369,7 @@ ANCESTRAL = Exercise(
                 _pick(np.cumsum(prior), u[:, 0]),
                 likelihood[_pick(np.cumsum(prior), u[:, 0])].argmax(axis=1),
             ),
-            "x is always the likeliest one for its z: draw it",
+            "x is always the likeliest one for its z: draw it.",
         ),
         Mistake(
             "uniform-z",
@@ -377,7 +377,7 @@ ANCESTRAL = Exercise(
                 (u[:, 0] * len(prior)).astype(int),
                 _pick_rows(likelihood, (u[:, 0] * len(prior)).astype(int), u[:, 1]),
             ),
-            "all z are drawn equally often: p(z) is not used",
+            "All z are drawn equally often: p(z) is not used.",
         ),
         Mistake(
             "not-cumulative",
@@ -387,14 +387,14 @@ ANCESTRAL = Exercise(
                     axis=1
                 ),
             ),
-            "u is compared with the probabilities; compare it with their running sums",
+            "u is compared with the probabilities; compare it with their running sums.",
         ),
         Mistake(
             "counted-from-one",
             lambda prior, likelihood, u: tuple(
                 a + 1 for a in ancestral_sample(prior, likelihood, u)
             ),
-            "counted from 1: the first z and the first x are 0",
+            "Counted from 1: the first z and the first x are 0.",
         ),
         Mistake(
             "first-row",
@@ -402,7 +402,7 @@ ANCESTRAL = Exercise(
                 _pick(np.cumsum(prior), u[:, 0]),
                 _pick(np.cumsum(likelihood[0]), u[:, 1]),
             ),
-            "x is drawn from the first row whatever z is",
+            "x is drawn from the first row whatever z is.",
         ),
     ),
     hints=(

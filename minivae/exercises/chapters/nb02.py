@@ -39,43 +39,43 @@ LOG_EVIDENCE = Exercise(
         Mistake(
             "log-k-forgotten",
             log_sum_exp,
-            "log K is not subtracted: p(x) is estimated by the mean, not by the sum",
+            "log K is not subtracted: p(x) is estimated by the mean, not by the sum.",
         ),
         Mistake(
             "mean-of-logs",
             lambda a: a.mean(axis=0),
-            "the mean of the logs is not the log of the mean: this estimates E log p(x|z), "
-            "which is lower (Jensen)",
+            "The mean of the logs is not the log of the mean: this estimates E log p(x|z), "
+            "which is lower (Jensen).",
         ),
         Mistake(
             "naive",
             lambda a: np.log(np.exp(a).mean(axis=0)),
-            "exp(-1000) is 0.0: take the largest term out before exp",
+            "exp(-1000) is 0.0: take the largest term out before exp.",
         ),
         Mistake(
             "log-k-added",
             lambda a: log_sum_exp(a) + np.log(len(a)),
-            "log K is added; a mean divides by K",
+            "log K is added; a mean divides by K.",
         ),
         Mistake(
             "divided-by-k",
             lambda a: log_sum_exp(a) / len(a),
-            "the log is divided by K; dividing p by K subtracts log K from its log",
+            "The log is divided by K; dividing p by K subtracts log K from its log.",
         ),
         Mistake(
             "over-images",
             lambda a: log_sum_exp(a.T) - np.log(a.shape[1]),
-            "averaged over the images; the samples lie along axis 0",
+            "Averaged over the images; the samples lie along axis 0.",
         ),
         Mistake(
             "log-b",
             lambda a: log_sum_exp(a) - np.log(a.shape[1]),
-            "log B is subtracted, the number of images; the mean is over the K samples",
+            "log B is subtracted, the number of images; the mean is over the K samples.",
         ),
         Mistake(
             "best",
             lambda a: a.max(axis=0),
-            "the best sample alone; p(x) is the mean over all",
+            "The best sample alone; p(x) is the mean over all.",
         ),
     ),
     hints=(
@@ -114,42 +114,42 @@ JENSEN_GAP = Exercise(
         Mistake(
             "sign",
             lambda w: -jensen_gap(w),
-            "the sign is turned around: the log bends down, so the log of the mean is the larger",
+            "The sign is turned around: the log bends down, so the log of the mean is the larger.",
         ),
         Mistake(
             "log-of-mean",
             lambda w: np.log(w.mean(axis=0)),
-            "this is the log of the mean alone: subtract the mean of the log",
+            "This is the log of the mean alone: subtract the mean of the log.",
         ),
         Mistake(
             "mean-of-log",
             lambda w: np.log(w).mean(axis=0),
-            "this is the mean of the log alone",
+            "This is the mean of the log alone.",
         ),
         Mistake(
             "sum",
             lambda w: np.log(w.sum(axis=0)) - np.log(w).sum(axis=0),
-            "sums in place of means: Jensen speaks of averages",
+            "Sums in place of means: Jensen speaks of averages.",
         ),
         Mistake(
             "half-sum",
             lambda w: np.log(w.sum(axis=0)) - np.log(w).mean(axis=0),
-            "the first term is the log of a sum: log K too large",
+            "The first term is the log of a sum: log K too large.",
         ),
         Mistake(
             "without-log",
             lambda w: w.mean(axis=0) - np.exp(np.log(w).mean(axis=0)),
-            "this compares the means themselves (arithmetic and geometric); take the first's log",
+            "This compares the means themselves (arithmetic and geometric); take the first's log.",
         ),
         Mistake(
             "half-variance",
             lambda w: w.var(axis=0) / (2 * w.mean(axis=0) ** 2),
-            "this is the second-order approximation of the gap, good for small scatter only",
+            "This is the second-order approximation of the gap, good for small scatter only.",
         ),
         Mistake(
             "one-number",
             lambda w: np.log(w.mean()) - np.log(w).mean(),
-            "averaged over everything: keep the columns apart",
+            "Averaged over everything: keep the columns apart.",
         ),
     ),
     hints=(
@@ -195,42 +195,42 @@ IMPORTANCE = Exercise(
         Mistake(
             "q-forgotten",
             lambda log_joint, log_q: _log_mean_exp(log_joint),
-            "q is not divided out: samples that q draws often would count too often",
+            "q is not divided out: samples that q draws often would count too often.",
         ),
         Mistake(
             "ratio-reversed",
             lambda log_joint, log_q: _log_mean_exp(log_q - log_joint),
-            "the ratio is upside down: p(x, z) / q(z)",
+            "The ratio is upside down: p(x, z) / q(z).",
         ),
         Mistake(
             "q-multiplied",
             lambda log_joint, log_q: _log_mean_exp(log_joint + log_q),
-            "q is multiplied in; it is divided out",
+            "q is multiplied in; it is divided out.",
         ),
         Mistake(
             "log-k-forgotten",
             lambda log_joint, log_q: log_sum_exp(log_joint - log_q),
-            "log K is not subtracted: the weights are averaged",
+            "log K is not subtracted: the weights are averaged.",
         ),
         Mistake(
             "elbo",
             lambda log_joint, log_q: (log_joint - log_q).mean(axis=0),
-            "the mean of the log weights: that is the ELBO, a bound and not this estimate",
+            "The mean of the log weights: that is the ELBO, a bound and not this estimate.",
         ),
         Mistake(
             "naive",
             lambda log_joint, log_q: np.log(np.exp(log_joint - log_q).mean(axis=0)),
-            "exp(-970) is 0.0: take the largest weight out before exp",
+            "exp(-970) is 0.0: take the largest weight out before exp.",
         ),
         Mistake(
             "self-normalised",
             lambda log_joint, log_q: log_sum_exp(log_joint) - log_sum_exp(log_q),
-            "a ratio of sums is not the mean of the ratios: divide each sample by its own q",
+            "A ratio of sums is not the mean of the ratios: divide each sample by its own q.",
         ),
         Mistake(
             "over-images",
             lambda log_joint, log_q: _log_mean_exp((log_joint - log_q).T),
-            "averaged over the images; the samples lie along axis 0",
+            "Averaged over the images; the samples lie along axis 0.",
         ),
     ),
     hints=(
@@ -275,47 +275,47 @@ KL_DISCRETE = Exercise(
         Mistake(
             "reversed",
             lambda q, p: kl_discrete(p, q),
-            "this is KL(p || q): the average goes over the first, q",
+            "This is KL(p || q): the average goes over the first, q.",
         ),
         Mistake(
             "zero-times-log-zero",
             _kl_sum,
-            "where q is 0, 0 * log 0 is NaN in floating point: leave those z out",
+            "Where q is 0, 0 * log 0 is NaN in floating point: leave those z out.",
         ),
         Mistake(
             "sign",
             lambda q, p: -kl_discrete(q, p),
-            "the sign is turned around: a KL is never negative",
+            "The sign is turned around: a KL is never negative.",
         ),
         Mistake(
             "not-weighted",
             lambda q, p: float(np.log(q[q > 0] / p[q > 0]).sum()),
-            "the log ratios are added without their weights q(z)",
+            "The log ratios are added without their weights q(z).",
         ),
         Mistake(
             "weighted-by-p",
             lambda q, p: float((p[q > 0] * np.log(q[q > 0] / p[q > 0])).sum()),
-            "averaged over p; KL(q || p) averages over q",
+            "Averaged over p; KL(q || p) averages over q.",
         ),
         Mistake(
             "cross-entropy",
             lambda q, p: float(-(q * np.log(p)).sum()),
-            "this is the cross-entropy -E_q log p: the entropy of q is not subtracted",
+            "This is the cross-entropy -E_q log p: the entropy of q is not subtracted.",
         ),
         Mistake(
             "mean",
             lambda q, p: kl_discrete(q, p) / len(q),
-            "divided by the number of z: q sums to one, so the sum is the average already",
+            "Divided by the number of z: q sums to one, so the sum is the average already.",
         ),
         Mistake(
             "bits",
             lambda q, p: kl_discrete(q, p) / np.log(2),
-            "this is in bits (log2); nats use the natural logarithm",
+            "This is in bits (log2); nats use the natural logarithm.",
         ),
         Mistake(
             "eps-in-the-log",
             lambda q, p: float((q * np.log((q + 1e-3) / (p + 1e-3))).sum()),
-            "a small number inside the log changes every term; leave out the z with q = 0 instead",
+            "A small number inside the log changes every term; leave out the z with q = 0 instead.",
         ),
     ),
     hints=(
@@ -380,52 +380,52 @@ ELBO_THREE = Exercise(
         Mistake(
             "entropy-sign",
             _faces(lambda a, b, c, q, p, l: (a, b, (q * np.log(p * l * q)).sum())),
-            "H(q) = -E_q log q is added, so log q is subtracted",
+            "H(q) = -E_q log q is added, so log q is subtracted.",
         ),
         Mistake(
             "kl-to-prior-added",
             _faces(lambda a, b, c, q, p, l: (a, b + 2 * _kl(q, p), c)),
-            "the KL to the prior is subtracted: it is what the code costs",
+            "The KL to the prior is subtracted: it is what the code costs.",
         ),
         Mistake(
             "kl-to-posterior-added",
             _faces(lambda a, b, c, q, p, l: (a + 2 * _kl(q, p * l / (p @ l)), b, c)),
-            "the KL to the posterior is subtracted: the ELBO lies below log p(x)",
+            "The KL to the posterior is subtracted: the ELBO lies below log p(x).",
         ),
         Mistake(
             "kl-reversed",
             _faces(lambda a, b, c, q, p, l: (a, b + _kl(q, p) - _kl(p, q), c)),
-            "KL(p || q) in place of KL(q || p): every average here goes over q",
+            "KL(p || q) in place of KL(q || p): every average here goes over q.",
         ),
         Mistake(
             "posterior-not-normalised",
             _faces(lambda a, b, c, q, p, l: (np.log(p @ l) - _kl(q, p * l), b, c)),
-            "the joint stands where the posterior belongs: divide it by p(x)",
+            "The joint stands where the posterior belongs: divide it by p(x).",
         ),
         Mistake(
             "likelihood-under-prior",
             _faces(lambda a, b, c, q, p, l: (a, (p * np.log(l)).sum() - _kl(q, p), c)),
-            "log p(x|z) is averaged over the prior; the average goes over q",
+            "log p(x|z) is averaged over the prior; the average goes over q.",
         ),
         Mistake(
             "log-of-average",
             _faces(lambda a, b, c, q, p, l: (a, np.log(q @ l) - _kl(q, p), c)),
-            "the log of an average where the average of the log belongs (Jensen: this is larger)",
+            "The log of an average where the average of the log belongs (Jensen: this is larger).",
         ),
         Mistake(
             "negative",
             _faces(lambda a, b, c, q, p, l: (-a, -b, -c)),
-            "the sign is turned around: these are losses, -ELBO",
+            "The sign is turned around: these are losses, -ELBO.",
         ),
         Mistake(
             "prior-twice",
             _faces(lambda a, b, c, q, p, l: (a, (q * np.log(p * l)).sum() - _kl(q, p), c)),
-            "E_q log p(x, z) - KL(q || p(z)) counts the prior twice: p(x|z) belongs there",
+            "E_q log p(x, z) - KL(q || p(z)) counts the prior twice: p(x|z) belongs there.",
         ),
         Mistake(
             "evidence-alone",
             _faces(lambda a, b, c, q, p, l: (np.log(p @ l), b, c)),
-            "the first is log p(x) alone: KL(q || p(z|x)) is not subtracted",
+            "The first is log p(x) alone: KL(q || p(z|x)) is not subtracted.",
         ),
     ),
     hints=(
@@ -507,27 +507,27 @@ ORDER = Exercise(
                 *RIGHT_ORDER[3:],
             ),
             "B to D is an equality: q is multiplied in and divided out. The = becomes >= where the "
-            "log moves inside the average, from D to E",
+            "log moves inside the average, from D to E.",
         ),
         Mistake(
             "log-inside-first",
             _swapped("B", "E", "D", "F", "A", "C"),
-            "the log can move inside an average only once there is one: D comes before E",
+            "The log can move inside an average only once there is one: D comes before E.",
         ),
         Mistake(
             "linearity-first",
             _swapped("B", "D", "E", "A", "F", "C"),
-            "first the product rule splits log p(x, z) (F), then linearity splits the average (A)",
+            "First the product rule splits log p(x, z) (F), then linearity splits the average (A).",
         ),
         Mistake(
             "licences-swapped",
             (*RIGHT_ORDER[:3], ("F", "linearity"), ("A", "product rule"), RIGHT_ORDER[5]),
-            "p(x, z) = p(x|z) p(z) is the product rule (F), E[a + b] = E[a] + E[b] linearity (A)",
+            "p(x, z) = p(x|z) p(z) is the product rule (F), E[a + b] = E[a] + E[b] linearity (A).",
         ),
         Mistake(
             "backwards",
             tuple(reversed(RIGHT_ORDER)),
-            "this runs from the ELBO up: begin with log p(x) as a sum over z",
+            "This runs from the ELBO up: begin with log p(x) as a sum over z.",
         ),
     ),
     hints=(
@@ -578,22 +578,22 @@ BUG = Exercise(
         Mistake(
             "all-turned",
             lambda q, log_joint: -(q * log_joint).sum() - (q * np.log(q)).sum(),
-            "the first term was right: the expected log joint enters with a plus",
+            "The first term was right: the expected log joint enters with a plus.",
         ),
         Mistake(
             "entropy-dropped",
             lambda q, log_joint: (q * log_joint).sum(),
-            "without the entropy q would shrink to the single best z: mend its sign, keep it",
+            "Without the entropy q would shrink to the single best z: mend its sign, keep it.",
         ),
         Mistake(
             "log-of-sum",
             lambda q, log_joint: np.log((q * np.exp(log_joint)).sum()) - (q * np.log(q)).sum(),
-            "the average of the log was right; this is the log of an average",
+            "The average of the log was right; this is the log of an average.",
         ),
         Mistake(
             "normalised",
             lambda q, log_joint: (q * log_joint).sum() + (q * np.log(q)).mean(),
-            "the sum over z was right: q sums to one, so it is the average already",
+            "The sum over z was right: q sums to one, so it is the average already.",
         ),
     ),
     hints=(

@@ -40,42 +40,42 @@ WRONG_KLS = (
     Mistake(
         "sign",
         lambda mu, logvar: (1 + logvar - mu**2 - np.exp(logvar)).sum(axis=1) / 2,
-        "the sign is turned around: this is -KL, which enters the ELBO; a KL is never negative",
+        "The sign is turned around: this is -KL, which enters the ELBO; a KL is never negative.",
     ),
     Mistake(
         "no-log",
         lambda mu, logvar: (mu**2 + np.exp(logvar) - 1).sum(axis=1) / 2,
-        "-log sigma^2 is missing: without it nothing stops sigma from shrinking to 0",
+        "-log sigma^2 is missing: without it nothing stops sigma from shrinking to 0.",
     ),
     Mistake(
         "mu-not-squared",
         lambda mu, logvar: (mu + np.exp(logvar) - 1 - logvar).sum(axis=1) / 2,
-        "mu is not squared: a shift to the left must cost as much as one to the right",
+        "mu is not squared: a shift to the left must cost as much as one to the right.",
     ),
     Mistake(
         "sigma-for-variance",
         lambda mu, logvar: (mu**2 + np.exp(logvar / 2) - 1 - logvar).sum(axis=1) / 2,
-        "exp(logvar / 2) is sigma; the formula has sigma squared, which is exp(logvar)",
+        "exp(logvar / 2) is sigma; the formula has sigma squared, which is exp(logvar).",
     ),
     Mistake(
         "half-of-the-log",
         lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar / 2).sum(axis=1) / 2,
-        "the half comes twice to the log: log sigma = logvar / 2 is already half of log sigma^2",
+        "The half comes twice to the log: log sigma = logvar / 2 is already half of log sigma^2.",
     ),
     Mistake(
         "half-of-one-term",
         lambda mu, logvar: (mu**2 / 2 + np.exp(logvar) - 1 - logvar).sum(axis=1),
-        "the half belongs to the whole sum; here it reaches mu^2 alone (a missing bracket?)",
+        "The half belongs to the whole sum; here it reaches mu^2 alone (a missing bracket?).",
     ),
     Mistake(
         "reversed",
         lambda mu, logvar: ((1 + mu**2) * np.exp(-logvar) - 1 + logvar).sum(axis=1) / 2,
-        "this is KL(p || q), the other direction: the average must be taken over q",
+        "This is KL(p || q), the other direction: the average must be taken over q.",
     ),
     Mistake(
         "square-of-sum",
         lambda mu, logvar: (mu.sum(axis=1) ** 2 + (np.exp(logvar) - 1 - logvar).sum(axis=1)) / 2,
-        "mu is summed before it is squared; square each latent's mu, then sum",
+        "mu is summed before it is squared; square each latent's mu, then sum.",
     ),
 )
 
@@ -94,22 +94,22 @@ KL = Exercise(
         Mistake(
             "not-summed",
             lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar) / 2,
-            "one KL for each latent: sum them over the last axis, one number for each example",
+            "One KL for each latent: sum them over the last axis, one number for each example.",
         ),
         Mistake(
             "wrong-axis",
             lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=0) / 2,
-            "summed over the batch (axis 0); sum over the latents, axis 1",
+            "Summed over the batch (axis 0); sum over the latents, axis 1.",
         ),
         Mistake(
             "one-number",
             lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar).sum() / 2,
-            "summed over everything; keep one number for each example: axis=1",
+            "Summed over everything; keep one number for each example: axis=1.",
         ),
         Mistake(
             "mean-of-all",
             lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar).mean() / 2,
-            "one mean over everything; sum over the latents and keep the examples apart",
+            "One mean over everything; sum over the latents and keep the examples apart.",
         ),
     ),
     hints=(
@@ -179,17 +179,17 @@ KL_BACKWARD = Exercise(
                 dkl[:, None] * mu,
                 dkl[:, None] * (np.exp(logvar / 2) - np.exp(-logvar / 2)),
             ),
-            "this is the derivative by sigma; the variable is logvar = log sigma^2",
+            "This is the derivative by sigma; the variable is logvar = log sigma^2.",
         ),
         Mistake(
             "by-variance",
             lambda dkl, mu, logvar: (dkl[:, None] * mu, dkl[:, None] * (1 - np.exp(-logvar)) / 2),
-            "this is the derivative by sigma^2; by logvar it is multiplied by sigma^2",
+            "This is the derivative by sigma^2; by logvar it is multiplied by sigma^2.",
         ),
         Mistake(
             "no-upstream",
             lambda dkl, mu, logvar: (mu.copy(), (np.exp(logvar) - 1) / 2),
-            "dkl is not used: by the chain rule it multiplies both gradients",
+            "dkl is not used: by the chain rule it multiplies both gradients.",
         ),
         Mistake(
             "batch-mean",
@@ -197,12 +197,12 @@ KL_BACKWARD = Exercise(
                 dkl[:, None] * mu / len(mu),
                 dkl[:, None] * (np.exp(logvar) - 1) / 2 / len(mu),
             ),
-            "divided by the batch size: a mean over the batch is in dkl already, if there is one",
+            "Divided by the batch size: a mean over the batch is in dkl already, if there is one.",
         ),
         Mistake(
             "swapped",
             lambda dkl, mu, logvar: (dkl[:, None] * (np.exp(logvar) - 1) / 2, dkl[:, None] * mu),
-            "the two results are swapped: first dmu, then dlogvar",
+            "The two results are swapped: first dmu, then dlogvar.",
         ),
     ),
     hints=(
@@ -255,7 +255,7 @@ KL_MONTE_CARLO = Exercise(
         Mistake(
             "sign",
             lambda mu, logvar, eps: -_log_ratio(mu, logvar, eps).sum(axis=2).mean(axis=0),
-            "the sign is turned around: KL(q || p) averages log q - log p",
+            "The sign is turned around: KL(q || p) averages log q - log p.",
         ),
         Mistake(
             "variance-as-sigma",
@@ -263,14 +263,14 @@ KL_MONTE_CARLO = Exercise(
                 _log_ratio(mu, logvar, eps, np.exp(logvar)).sum(axis=2).mean(axis=0)
             ),
             "z = mu + exp(logvar) eps has the variance as its standard deviation; "
-            "sigma is exp(logvar / 2)",
+            "sigma is exp(logvar / 2).",
         ),
         Mistake(
             "no-normaliser",
             lambda mu, logvar, eps: (
                 (_log_ratio(mu, logvar, eps) + logvar / 2).sum(axis=2).mean(axis=0)
             ),
-            "log q(z) lost -logvar / 2: the log 2 pi cancels against p's, this does not",
+            "log q(z) lost -logvar / 2: the log 2 pi cancels against p's, this does not.",
         ),
         Mistake(
             "not-standardised",
@@ -279,33 +279,33 @@ KL_MONTE_CARLO = Exercise(
                 .sum(axis=2)
                 .mean(axis=0)
             ),
-            "log q(z) divides (z - mu)^2 by sigma^2; here it is not divided",
+            "log q(z) divides (z - mu)^2 by sigma^2; here it is not divided.",
         ),
         Mistake(
             "sum-over-samples",
             lambda mu, logvar, eps: _log_ratio(mu, logvar, eps).sum(axis=(0, 2)),
-            "summed over the K samples; an expectation is their mean",
+            "Summed over the K samples; an expectation is their mean.",
         ),
         Mistake(
             "mean-over-latents",
             lambda mu, logvar, eps: _log_ratio(mu, logvar, eps).mean(axis=(0, 2)),
-            "the mean over the latents; the logs of independent latents add",
+            "The mean over the latents; the logs of independent latents add.",
         ),
         Mistake(
             "log-of-mean",
             _log_of_mean,
-            "the log of a mean: the KL is the mean of the logs, and these differ (Jensen)",
+            "The log of a mean: the KL is the mean of the logs, and these differ (Jensen).",
         ),
         Mistake(
             "not-averaged",
             lambda mu, logvar, eps: _log_ratio(mu, logvar, eps).sum(axis=2),
-            "one value for each sample: take the mean over axis 0",
+            "One value for each sample: take the mean over axis 0.",
         ),
         Mistake(
             "closed-form",
             lambda mu, logvar, eps: gaussian_kl(mu, logvar),
-            "this is the closed form, the number that the samples scatter around; "
-            "here the samples are wanted",
+            "This is the closed form, the number that the samples scatter around; "
+            "here the samples are wanted.",
         ),
     ),
     hints=(
@@ -350,42 +350,42 @@ KL_TWO = Exercise(
         Mistake(
             "reversed",
             lambda m1, v1, m2, v2: kl_two_gaussians(m2, v2, m1, v1),
-            "this is KL(second || first): the KL is not symmetric",
+            "This is KL(second || first): the KL is not symmetric.",
         ),
         Mistake(
             "shift-not-scaled",
             lambda m1, v1, m2, v2: _kl_two((m1 - m2) ** 2, np.exp(v1 - v2), v1 - v2),
-            "(mu1 - mu2)^2 must be divided by sigma2^2: a shift counts in units of sigma2",
+            "(mu1 - mu2)^2 must be divided by sigma2^2: a shift counts in units of sigma2.",
         ),
         Mistake(
             "shift-by-first",
             lambda m1, v1, m2, v2: _kl_two((m1 - m2) ** 2 / np.exp(v1), np.exp(v1 - v2), v1 - v2),
-            "(mu1 - mu2)^2 is divided by the first variance; it comes from the second's log",
+            "(mu1 - mu2)^2 is divided by the first variance; it comes from the second's log.",
         ),
         Mistake(
             "log-sign",
             lambda m1, v1, m2, v2: _kl_two((m1 - m2) ** 2 / np.exp(v2), np.exp(v1 - v2), v2 - v1),
-            "the log of the ratio has the wrong sign: it is -(logvar1 - logvar2)",
+            "The log of the ratio has the wrong sign: it is -(logvar1 - logvar2).",
         ),
         Mistake(
             "ratio-reversed",
             lambda m1, v1, m2, v2: _kl_two((m1 - m2) ** 2 / np.exp(v2), np.exp(v2 - v1), v1 - v2),
-            "the ratio of the variances is upside down: sigma1^2 / sigma2^2",
+            "The ratio of the variances is upside down: sigma1^2 / sigma2^2.",
         ),
         Mistake(
             "no-half",
             lambda m1, v1, m2, v2: 2 * kl_two_gaussians(m1, v1, m2, v2),
-            "the half is missing",
+            "The half is missing.",
         ),
         Mistake(
             "no-minus-one",
             lambda m1, v1, m2, v2: kl_two_gaussians(m1, v1, m2, v2) + m1.shape[1] / 2,
-            "the -1 of each latent is missing: two equal Gaussians have KL 0",
+            "The -1 of each latent is missing: two equal Gaussians have KL 0.",
         ),
         Mistake(
             "difference-of-kls",
             lambda m1, v1, m2, v2: gaussian_kl(m1, v1) - gaussian_kl(m2, v2),
-            "a difference of two KLs against N(0, 1) is not a KL: average log q1 - log q2 over q1",
+            "A difference of two KLs against N(0, 1) is not a KL: average log q1 - log q2 over q1.",
         ),
     ),
     hints=(
@@ -419,27 +419,27 @@ BUG = Exercise(
         Mistake(
             "wrong-axis",
             lambda mu, logvar: -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar), axis=0),
-            "the sum is right, its axis is not: one KL for each example",
+            "The sum is right, its axis is not: one KL for each example.",
         ),
         Mistake(
             "sign",
             lambda mu, logvar: 0.5 * np.mean(1 + logvar - mu**2 - np.exp(logvar), axis=1),
-            "the sign was right before: the bracket is negative, so -0.5 makes the KL positive",
+            "The sign was right before: the bracket is negative, so -0.5 makes the KL positive.",
         ),
         Mistake(
             "one-number",
             lambda mu, logvar: -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar)),
-            "a sum over everything mixes the examples: axis=1",
+            "A sum over everything mixes the examples: axis=1.",
         ),
         Mistake(
             "half-dropped",
             lambda mu, logvar: -np.sum(1 + logvar - mu**2 - np.exp(logvar), axis=1),
-            "the half belongs there: the defect is elsewhere",
+            "The half belongs there: the defect is elsewhere.",
         ),
         Mistake(
             "half-of-logvar",
             lambda mu, logvar: -0.5 * np.mean(1 + logvar - mu**2 - np.exp(logvar / 2), axis=1),
-            "exp(logvar) is sigma squared, which was right: the defect is elsewhere",
+            "exp(logvar) is sigma squared, which was right: the defect is elsewhere.",
         ),
     ),
     hints=(
@@ -495,23 +495,23 @@ TELL_APART = Exercise(
         Mistake(
             "zeros",
             (0 * _ONE, 0 * _ONE),
-            "at mu = 0, logvar = 0 almost every formula gives 0: a gradient or a formula checked "
-            "there is not checked",
+            "At mu = 0, logvar = 0 almost every formula gives 0: a gradient or a formula checked "
+            "there is not checked.",
         ),
         Mistake(
             "ones-and-zeros",
             (_ONE, 0 * _ONE),
-            "at logvar = 0 every power of sigma is 1, and mu = 1 hides a missing square",
+            "At logvar = 0 every power of sigma is 1, and mu = 1 hides a missing square.",
         ),
         Mistake(
             "ones",
             (_ONE, _ONE),
-            "mu = 1 is its own square: a missing square cannot show",
+            "mu = 1 is its own square: a missing square cannot show.",
         ),
         Mistake(
             "one-entry",
             (np.array([[0.7]]), np.array([[0.3]])),
-            "with a single latent, sum and mean are the same: take at least two",
+            "With a single latent, sum and mean are the same: take at least two.",
         ),
     ),
     hints=(

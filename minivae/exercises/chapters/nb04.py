@@ -42,43 +42,43 @@ REPARAMETERIZE = Exercise(
             "logvar-as-sigma",
             lambda mu, logvar, eps: mu + logvar * eps,
             "logvar itself is used as the standard deviation; it can be negative. "
-            "sigma = exp(logvar / 2)",
+            "sigma = exp(logvar / 2).",
         ),
         Mistake(
             "half-outside",
             lambda mu, logvar, eps: mu + np.exp(logvar) / 2 * eps,
-            "the half belongs into the exponent: exp(logvar / 2) is the root of the variance, "
-            "exp(logvar) / 2 is half of it",
+            "The half belongs into the exponent: exp(logvar / 2) is the root of the variance, "
+            "exp(logvar) / 2 is half of it.",
         ),
         Mistake(
             "precision",
             lambda mu, logvar, eps: mu + np.exp(-logvar / 2) * eps,
-            "the sign in the exponent: this divides by sigma, as one does to standardise z",
+            "The sign in the exponent: this divides by sigma, as one does to standardise z.",
         ),
         Mistake(
             "no-mu",
             lambda mu, logvar, eps: np.exp(logvar / 2) * eps,
-            "mu is not added: the sample sits around 0 whatever the encoder says",
+            "mu is not added: the sample sits around 0 whatever the encoder says.",
         ),
         Mistake(
             "mu-scaled",
             lambda mu, logvar, eps: (mu + eps) * np.exp(logvar / 2),
-            "sigma scales the noise alone, not mu",
+            "sigma scales the noise alone, not mu.",
         ),
         Mistake(
             "noise-not-scaled",
             lambda mu, logvar, eps: mu + eps,
-            "the noise is not scaled: every q has variance 1",
+            "The noise is not scaled: every q has variance 1.",
         ),
         Mistake(
             "sigma-added",
             lambda mu, logvar, eps: mu + np.exp(logvar / 2) + eps,
-            "sigma multiplies the noise; it is not added",
+            "sigma multiplies the noise; it is not added.",
         ),
         Mistake(
             "base-two",
             lambda mu, logvar, eps: mu + np.sqrt(2**logvar) * eps,
-            "logvar is a natural logarithm: exp, not a power of two",
+            "logvar is a natural logarithm: exp, not a power of two.",
         ),
     ),
     hints=(
@@ -143,17 +143,17 @@ REPARAMETERIZE_BACKWARD = Exercise(
             "by-sigma",
             lambda dz, logvar, eps: (dz.copy(), dz * eps),
             "dz eps is the derivative by sigma; by logvar it is multiplied by "
-            "d sigma / d logvar = sigma / 2",
+            "d sigma / d logvar = sigma / 2.",
         ),
         Mistake(
             "half-and-sigma-lost-dz",
             lambda dz, logvar, eps: (dz.copy(), _half_sigma_eps(logvar, eps)),
-            "dlogvar is not multiplied by dz: the chain rule begins with what comes from above",
+            "dlogvar is not multiplied by dz: the chain rule begins with what comes from above.",
         ),
         Mistake(
             "dmu-is-one",
             lambda dz, logvar, eps: (np.ones_like(dz), dz * _half_sigma_eps(logvar, eps)),
-            "dz / dmu is 1, but dmu is d loss / d mu: dz times that 1",
+            "dz / dmu is 1, but dmu is d loss / d mu: dz times that 1.",
         ),
         Mistake(
             "dmu-scaled",
@@ -161,17 +161,17 @@ REPARAMETERIZE_BACKWARD = Exercise(
                 dz * np.exp(logvar / 2),
                 dz * _half_sigma_eps(logvar, eps),
             ),
-            "sigma does not multiply mu in the forward pass, and so not in dmu",
+            "sigma does not multiply mu in the forward pass, and so not in dmu.",
         ),
         Mistake(
             "minus",
             lambda dz, logvar, eps: (dz.copy(), -dz * _half_sigma_eps(logvar, eps)),
-            "dlogvar has the wrong sign: a larger sigma moves z in the direction of eps",
+            "dlogvar has the wrong sign: a larger sigma moves z in the direction of eps.",
         ),
         Mistake(
             "swapped",
             lambda dz, logvar, eps: (dz * _half_sigma_eps(logvar, eps), dz.copy()),
-            "the two results are swapped: first dmu, then dlogvar",
+            "The two results are swapped: first dmu, then dlogvar.",
         ),
         Mistake(
             "summed-over-batch",
@@ -179,7 +179,7 @@ REPARAMETERIZE_BACKWARD = Exercise(
                 dz.sum(axis=0),
                 (dz * _half_sigma_eps(logvar, eps)).sum(axis=0),
             ),
-            "summed over the batch: each example has its own mu and logvar, so nothing is summed",
+            "Summed over the batch: each example has its own mu and logvar, so nothing is summed.",
         ),
     ),
     hints=(
@@ -237,34 +237,34 @@ SCORE_FUNCTION = Exercise(
                     (f * 2 * b / np.exp(logvar / 2)).mean(),
                 )
             ),
-            "the second is the derivative by sigma; by logvar it is times sigma / 2",
+            "The second is the derivative by sigma; by logvar it is times sigma / 2.",
         ),
         Mistake(
             "no-minus-one",
             _score_variant(lambda f, a, b, z, mu, logvar: ((f * a).mean(), (f * (b + 0.5)).mean())),
-            "the score of logvar lost its -1, which comes from the normaliser -logvar / 2",
+            "The score of logvar lost its -1, which comes from the normaliser -logvar / 2.",
         ),
         Mistake(
             "no-half",
             _score_variant(lambda f, a, b, z, mu, logvar: ((f * a).mean(), (f * 2 * b).mean())),
-            "the score of logvar lost its half",
+            "The score of logvar lost its half.",
         ),
         Mistake(
             "sum",
             _score_variant(lambda f, a, b, z, mu, logvar: ((f * a).sum(), (f * b).sum())),
-            "summed over the samples; an expectation is their mean",
+            "Summed over the samples; an expectation is their mean.",
         ),
         Mistake(
             "no-f",
             _score_variant(lambda f, a, b, z, mu, logvar: (a.mean(), b.mean())),
-            "f is missing: without it this estimates E of the score, which is 0",
+            "f is missing: without it this estimates E of the score, which is 0.",
         ),
         Mistake(
             "means-multiplied",
             _score_variant(
                 lambda f, a, b, z, mu, logvar: (f.mean() * a.mean(), f.mean() * b.mean())
             ),
-            "the mean of a product is not the product of the means: multiply first",
+            "The mean of a product is not the product of the means: multiply first.",
         ),
         Mistake(
             "sigma-for-variance",
@@ -274,12 +274,12 @@ SCORE_FUNCTION = Exercise(
                     (f * b).mean(),
                 )
             ),
-            "the score of mu is (z - mu) / sigma^2; here it is divided by sigma once",
+            "The score of mu is (z - mu) / sigma^2; here it is divided by sigma once.",
         ),
         Mistake(
             "sign",
             _score_variant(lambda f, a, b, z, mu, logvar: (-(f * a).mean(), (f * b).mean())),
-            "dmu has the wrong sign: samples above mu with a large f say that mu should grow",
+            "dmu has the wrong sign: samples above mu with a large f say that mu should grow.",
         ),
     ),
     hints=(
@@ -321,22 +321,22 @@ PATHWISE = Exercise(
         Mistake(
             "no-half",
             lambda df, eps, logvar: (df.mean(), (df * eps).mean() * np.exp(logvar / 2)),
-            "the half of d sigma / d logvar = sigma / 2 is missing",
+            "The half of d sigma / d logvar = sigma / 2 is missing.",
         ),
         Mistake(
             "by-sigma",
             lambda df, eps, logvar: (df.mean(), (df * eps).mean()),
-            "this is the derivative by sigma; by logvar it is times sigma / 2",
+            "This is the derivative by sigma; by logvar it is times sigma / 2.",
         ),
         Mistake(
             "variance",
             lambda df, eps, logvar: (df.mean(), (df * eps).mean() * np.exp(logvar) / 2),
-            "exp(logvar) is the variance; sigma is exp(logvar / 2)",
+            "exp(logvar) is the variance; sigma is exp(logvar / 2).",
         ),
         Mistake(
             "sum",
             lambda df, eps, logvar: (df.sum(), (df * eps).sum() * np.exp(logvar / 2) / 2),
-            "summed over the samples; an expectation is their mean",
+            "Summed over the samples; an expectation is their mean.",
         ),
         Mistake(
             "means-multiplied",
@@ -344,12 +344,12 @@ PATHWISE = Exercise(
                 df.mean(),
                 df.mean() * eps.mean() * np.exp(logvar / 2) / 2,
             ),
-            "the mean of a product is not the product of the means: multiply first",
+            "The mean of a product is not the product of the means: multiply first.",
         ),
         Mistake(
             "no-noise",
             lambda df, eps, logvar: (df.mean(), df.mean() * np.exp(logvar / 2) / 2),
-            "eps is missing: how far sigma moves a sample depends on the noise that made it",
+            "eps is missing: how far sigma moves a sample depends on the noise that made it.",
         ),
         Mistake(
             "score-of-mu",
@@ -357,7 +357,7 @@ PATHWISE = Exercise(
                 (df * eps).mean() / np.exp(logvar / 2),
                 (df * eps).mean() * np.exp(logvar / 2) / 2,
             ),
-            "dmu is multiplied by a score; along the path dz / dmu is 1",
+            "dmu is multiplied by a score; along the path dz / dmu is 1.",
         ),
     ),
     hints=(
@@ -414,7 +414,7 @@ LINEAR_POSTERIOR = Exercise(
         Mistake(
             "not-centred",
             lambda x, W, b, variance: _posterior_with(x, W, b, variance, centred=x),
-            "b is not subtracted: z explains what is left of x after b",
+            "b is not subtracted: z explains what is left of x after b.",
         ),
         Mistake(
             "precision-for-covariance",
@@ -422,36 +422,36 @@ LINEAR_POSTERIOR = Exercise(
                 linear_posterior(x, W, b, variance)[0],
                 (W @ W.T + variance * np.eye(len(W))) / variance,
             ),
-            "this is the precision of the posterior; its inverse is the covariance",
+            "This is the precision of the posterior; its inverse is the covariance.",
         ),
         Mistake(
             "prior-forgotten",
             lambda x, W, b, variance: _posterior_with(
                 x, W, b, variance, M=W @ W.T + 1e-12 * np.eye(len(W))
             ),
-            "without the prior's share, variance * I, this is least squares: no pull towards 0",
+            "Without the prior's share, variance * I, this is least squares: no pull towards 0.",
         ),
         Mistake(
             "identity-not-scaled",
             lambda x, W, b, variance: _posterior_with(
                 x, W, b, variance, M=W @ W.T + np.eye(len(W))
             ),
-            "the identity in M is multiplied by the noise variance",
+            "The identity in M is multiplied by the noise variance.",
         ),
         Mistake(
             "covariance-not-scaled",
             lambda x, W, b, variance: _posterior_with(x, W, b, variance, scale=1.0),
-            "the covariance is variance * M^-1: less noise, a sharper posterior",
+            "The covariance is variance * M^-1: less noise, a sharper posterior.",
         ),
         Mistake(
             "mean-scaled",
             lambda x, W, b, variance: _posterior_with(x, W, b, variance, factor=variance),
-            "the mean has no factor variance: it cancels against W (x - b) / variance",
+            "The mean has no factor variance: it cancels against W (x - b) / variance.",
         ),
         Mistake(
             "sigma-for-variance",
             lambda x, W, b, variance: _posterior_with(x, W, b, np.sqrt(variance)),
-            "the root of the variance is used; the formulas hold the variance itself",
+            "The root of the variance is used; the formulas hold the variance itself.",
         ),
     ),
     hints=(
@@ -503,42 +503,42 @@ LINEAR_EVIDENCE = Exercise(
         Mistake(
             "noise-forgotten",
             lambda x, W, b, variance: _evidence_from(x, W.T @ W + 1e-9 * np.eye(W.shape[1]), b),
-            "the covariance of x is W'W + variance I: without the noise it is singular",
+            "The covariance of x is W'W + variance I: without the noise it is singular.",
         ),
         Mistake(
             "no-constant",
             lambda x, W, b, variance: _evidence_from(x, _marginal(W, variance), b, D_log=False),
-            "D log 2 pi is missing: the density does not integrate to one",
+            "D log 2 pi is missing: the density does not integrate to one.",
         ),
         Mistake(
             "no-half",
             lambda x, W, b, variance: _evidence_from(x, _marginal(W, variance), b, half=1.0),
-            "the half in front of everything is missing",
+            "The half in front of everything is missing.",
         ),
         Mistake(
             "determinant-forgotten",
             lambda x, W, b, variance: _evidence_from(x, _marginal(W, variance), b, det=0.0),
-            "log det of the covariance is missing",
+            "log det of the covariance is missing.",
         ),
         Mistake(
             "determinant-halved",
             lambda x, W, b, variance: _evidence_from(x, _marginal(W, variance), b, det=0.5),
-            "log det is halved twice: the half stands in front of the whole bracket",
+            "log det is halved twice: the half stands in front of the whole bracket.",
         ),
         Mistake(
             "not-centred",
             lambda x, W, b, variance: _evidence_from(x, _marginal(W, variance), 0 * b),
-            "b is not subtracted: it is the mean of x",
+            "b is not subtracted: it is the mean of x.",
         ),
         Mistake(
             "sign",
             lambda x, W, b, variance: -linear_log_evidence(x, W, b, variance),
-            "the sign is turned around: this is -log p(x)",
+            "The sign is turned around: this is -log p(x).",
         ),
         Mistake(
             "sigma-for-variance",
             lambda x, W, b, variance: _evidence_from(x, _marginal(W, variance**0.5), b),
-            "the root of the variance is on the diagonal; the variance itself belongs there",
+            "The root of the variance is on the diagonal; the variance itself belongs there.",
         ),
     ),
     hints=(
@@ -584,7 +584,7 @@ BUG = Exercise(
                 np.ones_like(mu),
                 np.exp(logvar / 2) * eps,
             ),
-            "z is right now, and dz_dlogvar is not any more: it needs the half of the exponent",
+            "z is right now, and dz_dlogvar is not any more: it needs the half of the exponent.",
         ),
         Mistake(
             "gradient-changed-alone",
@@ -593,7 +593,7 @@ BUG = Exercise(
                 np.ones_like(mu),
                 np.exp(logvar) * eps / 2,
             ),
-            "the gradient fitted the forward pass before; it is the forward pass that is wrong",
+            "The gradient fitted the forward pass before; it is the forward pass that is wrong.",
         ),
         Mistake(
             "half-outside",
@@ -602,7 +602,7 @@ BUG = Exercise(
                 np.ones_like(mu),
                 np.exp(logvar) / 2 * eps,
             ),
-            "half of the variance is not its root: the half belongs into the exponent",
+            "Half of the variance is not its root: the half belongs into the exponent.",
         ),
         Mistake(
             "root-of-logvar",
@@ -611,7 +611,7 @@ BUG = Exercise(
                 np.ones_like(mu),
                 eps / (2 * np.sqrt(np.abs(logvar))),
             ),
-            "the root is to be taken of the variance, exp(logvar), not of its logarithm",
+            "The root is to be taken of the variance, exp(logvar), not of its logarithm.",
         ),
     ),
     hints=(

@@ -41,27 +41,27 @@ DENSE = Exercise(
         Mistake(
             "weights-transposed",
             lambda x, W, b: x @ W.T + b,
-            "W is (I, O) here: x W needs no transpose (some libraries store W the other way)",
+            "W is (I, O) here: x W needs no transpose (some libraries store W the other way).",
         ),
         Mistake(
             "weights-first",
             lambda x, W, b: W @ x + b,
-            "the examples are the rows of x, so x stands on the left: x @ W",
+            "The examples are the rows of x, so x stands on the left: x @ W.",
         ),
         Mistake(
             "bias-subtracted",
             lambda x, W, b: x @ W - b,
-            "the bias is added",
+            "The bias is added.",
         ),
         Mistake(
             "bias-scaled",
             lambda x, W, b: (x + 1) @ W + b,
-            "W multiplies x alone; here a 1 has slipped in with it",
+            "W multiplies x alone; here a 1 has slipped in with it.",
         ),
         Mistake(
             "with-tanh",
             lambda x, W, b: np.tanh(x @ W + b),
-            "the activation is a step of its own; here only x W + b is wanted",
+            "The activation is a step of its own; here only x W + b is wanted.",
         ),
     ),
     hints=(
@@ -119,37 +119,37 @@ DENSE_BACKWARD = Exercise(
         Mistake(
             "everything-averaged",
             lambda da, x, W: (da @ W.T, x.T @ da / len(x), da.mean(axis=0)),
-            "dW and db are means over the batch; the 1/B of the loss is in da already",
+            "dW and db are means over the batch; the 1/B of the loss is in da already.",
         ),
         Mistake(
             "dW-transposed",
             lambda da, x, W: (da @ W.T, da.T @ x, da.sum(axis=0)),
-            "dW is transposed: it has the shape of W, (I, O), so x' da",
+            "dW is transposed: it has the shape of W, (I, O), so x' da.",
         ),
         Mistake(
             "bias-wrong-axis",
             lambda da, x, W: (da @ W.T, x.T @ da, da.sum(axis=1)),
-            "db sums over the examples (axis 0): b has one entry for each output",
+            "db sums over the examples (axis 0): b has one entry for each output.",
         ),
         Mistake(
             "bias-one-number",
             lambda da, x, W: (da @ W.T, x.T @ da, da.sum()),
-            "db is summed over the outputs too; each bias has its own gradient",
+            "db is summed over the outputs too; each bias has its own gradient.",
         ),
         Mistake(
             "bias-not-summed",
             lambda da, x, W: (da @ W.T, x.T @ da, da.copy()),
-            "b is shared by all examples, so its gradient is the sum over them",
+            "b is shared by all examples, so its gradient is the sum over them.",
         ),
         Mistake(
             "order",
             lambda da, x, W: (x.T @ da, da @ W.T, da.sum(axis=0)),
-            "dx and dW are swapped: the order is dx, dW, db",
+            "dx and dW are swapped: the order is dx, dW, db.",
         ),
         Mistake(
             "sign",
             lambda da, x, W: (da @ W.T, -(x.T @ da), -da.sum(axis=0)),
-            "the minus belongs to the step downhill, not to the gradient",
+            "The minus belongs to the step downhill, not to the gradient.",
         ),
     ),
     hints=(
@@ -213,27 +213,27 @@ TANH_BACKWARD = Exercise(
         Mistake(
             "no-upstream",
             lambda dy, y: 1 - y**2,
-            "dy is not used: the chain rule multiplies by what comes from above",
+            "dy is not used: the chain rule multiplies by what comes from above.",
         ),
         Mistake(
             "not-squared",
             lambda dy, y: dy * (1 - y),
-            "y is not squared: tanh' = 1 - tanh^2",
+            "y is not squared: tanh' = 1 - tanh^2.",
         ),
         Mistake(
             "plus",
             lambda dy, y: dy * (1 + y**2),
-            "1 - y^2, not 1 + y^2: where tanh is flat (y near 1) the slope must vanish",
+            "1 - y^2, not 1 + y^2: where tanh is flat (y near 1) the slope must vanish.",
         ),
         Mistake(
             "tanh-again",
             lambda dy, y: dy * y,
-            "dy is multiplied by tanh itself, not by its slope",
+            "dy is multiplied by tanh itself, not by its slope.",
         ),
         Mistake(
             "divided",
             lambda dy, y: dy / (1 - y**2),
-            "dy is divided by the slope; the chain rule multiplies",
+            "dy is divided by the slope; the chain rule multiplies.",
         ),
     ),
     hints=(
@@ -276,22 +276,22 @@ RELU_BACKWARD = Exercise(
         Mistake(
             "relu-of-dy",
             lambda dy, y: np.maximum(dy, 0),
-            "relu is applied to dy; its slope is, at the unit's own output",
+            "relu is applied to dy; its slope is, at the unit's own output.",
         ),
         Mistake(
             "times-y",
             lambda dy, y: dy * y,
-            "dy is multiplied by y; the slope of relu is 1 where y > 0, not y",
+            "dy is multiplied by y; the slope of relu is 1 where y > 0, not y.",
         ),
         Mistake(
             "inverted",
             lambda dy, y: dy * (y <= 0),
-            "the gate is turned around: it lets through what was switched off",
+            "The gate is turned around: it lets through what was switched off.",
         ),
         Mistake(
             "no-upstream",
             lambda dy, y: (y > 0).astype(float),
-            "dy is not used: the chain rule multiplies by what comes from above",
+            "dy is not used: the chain rule multiplies by what comes from above.",
         ),
     ),
     hints=(
@@ -333,37 +333,37 @@ SIGMOID = Exercise(
         Mistake(
             "sign",
             lambda logits: 1 / (1 + np.exp(logits)),
-            "the sign in the exponent: this falls from 1 to 0 as the logit grows",
+            "The sign in the exponent: this falls from 1 to 0 as the logit grows.",
         ),
         Mistake(
             "overflows",
             lambda logits: np.exp(logits) / (1 + np.exp(logits)),
-            "exp(1000) is infinite, and infinite / infinite is NaN: keep the exponent below 0",
+            "exp(1000) is infinite, and infinite / infinite is NaN: keep the exponent below 0.",
         ),
         Mistake(
             "clipped",
             lambda logits: 1 / (1 + np.exp(-np.clip(logits, -20, 20))),
-            "clipping changes the value: sigmoid(-30) is 1e-13, not 2e-9",
+            "Clipping changes the value: sigmoid(-30) is 1e-13, not 2e-9.",
         ),
         Mistake(
             "tanh",
             lambda logits: (1 + np.tanh(logits)) / 2,
-            "this is the sigmoid of 2 * logits: (1 + tanh(logits / 2)) / 2",
+            "This is the sigmoid of 2 * logits: (1 + tanh(logits / 2)) / 2.",
         ),
         Mistake(
             "tanh-itself",
             np.tanh,
-            "tanh runs from -1 to 1; a probability runs from 0 to 1",
+            "tanh runs from -1 to 1; a probability runs from 0 to 1.",
         ),
         Mistake(
             "no-one",
             lambda logits: 1 / np.exp(-logits),
-            "the 1 + is missing in the denominator: this is exp(logits), which exceeds 1",
+            "The 1 + is missing in the denominator: this is exp(logits), which exceeds 1.",
         ),
         Mistake(
             "softmax",
             lambda logits: np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum(),
-            "this is the softmax, which makes all entries compete; each pixel stands alone",
+            "This is the softmax, which makes all entries compete; each pixel stands alone.",
         ),
     ),
     hints=(
@@ -420,13 +420,13 @@ BERNOULLI = Exercise(
         Mistake(
             "sign",
             lambda logits, x: -bernoulli_nll(logits, x),
-            "the sign is turned around: this is log p(x), which is never positive",
+            "The sign is turned around: this is log p(x), which is never positive.",
         ),
         Mistake(
             "log-of-zero",
             lambda logits, x: _cross_entropy(sigmoid(logits), x),
-            "at a logit of 30 the sigmoid rounds to 1 and log(1 - 1) is -inf: stay in logits, "
-            "log(1 + exp(l)) - x l",
+            "At a logit of 40 the sigmoid rounds to 1 and log(1 - 1) is -inf: stay in logits, "
+            "log(1 + exp(l)) - x l.",
         ),
         Mistake(
             "eps-in-the-log",
@@ -436,57 +436,57 @@ BERNOULLI = Exercise(
                     + (1 - x) * np.log(1 - sigmoid(logits) + 1e-8)
                 ).sum(axis=1)
             ),
-            "the + 1e-8 makes the log finite and wrong: it caps the loss at 18 nats a pixel",
+            "The + 1e-8 makes the log finite and wrong: it caps the loss at 18 nats a pixel.",
         ),
         Mistake(
             "clipped",
             lambda logits, x: _cross_entropy(np.clip(sigmoid(logits), 1e-7, 1 - 1e-7), x),
-            "clipping the probabilities caps the loss at 16 nats a pixel, with gradient 0 there",
+            "Clipping the probabilities caps the loss at 16 nats a pixel, with gradient 0 there.",
         ),
         Mistake(
             "logits-clipped",
             lambda logits, x: bernoulli_nll(np.clip(logits, -20, 20), x),
-            "the clipped logits cap the loss: a sure and wrong pixel must cost what it costs",
+            "The clipped logits cap the loss: a sure and wrong pixel must cost what it costs.",
         ),
         Mistake(
             "probabilities-for-logits",
             lambda logits, x: _cross_entropy(logits, x),
-            "logits are not probabilities: the sigmoid lies between",
+            "Logits are not probabilities: the sigmoid lies between.",
         ),
         Mistake(
             "sigmoid-twice",
             lambda logits, x: bernoulli_nll(sigmoid(logits), x),
-            "the sigmoid is applied, and then the loss applies it again",
+            "The sigmoid is applied, and then the loss applies it again.",
         ),
         Mistake(
             "one-number",
             lambda logits, x: bernoulli_nll(logits, x).sum(),
-            "summed over the batch too: keep one number for each example",
+            "Summed over the batch too: keep one number for each example.",
         ),
         Mistake(
             "batch-mean",
             lambda logits, x: bernoulli_nll(logits, x).mean(),
-            "the mean over the batch comes later: keep one number for each example",
+            "The mean over the batch comes later: keep one number for each example.",
         ),
         Mistake(
             "not-summed",
             lambda logits, x: np.logaddexp(0, logits) - x * logits,
-            "one value for each pixel: sum over the pixels, axis 1",
+            "One value for each pixel: sum over the pixels, axis 1.",
         ),
         Mistake(
             "swapped",
             lambda logits, x: bernoulli_nll(-logits, x),
-            "the roles of 0 and 1 are swapped: a large logit must favour x = 1",
+            "The roles of 0 and 1 are swapped: a large logit must favour x = 1.",
         ),
         Mistake(
             "bits",
             lambda logits, x: bernoulli_nll(logits, x) / np.log(2),
-            "this is in bits; nats use the natural logarithm",
+            "This is in bits; nats use the natural logarithm.",
         ),
         Mistake(
             "squared-error",
             lambda logits, x: ((sigmoid(logits) - x) ** 2).sum(axis=1),
-            "the squared error belongs to a Gaussian; a Bernoulli's is the cross-entropy",
+            "The squared error belongs to a Gaussian; a Bernoulli's is the cross-entropy.",
         ),
     ),
     hints=(
@@ -541,24 +541,24 @@ BERNOULLI_BACKWARD = Exercise(
         Mistake(
             "no-upstream",
             lambda dnll, logits, x: sigmoid(logits) - x,
-            "dnll is not used: it multiplies each example's row",
+            "dnll is not used: it multiplies each example's row.",
         ),
         Mistake(
             "batch-mean",
             lambda dnll, logits, x: dnll[:, None] * (sigmoid(logits) - x) / len(x),
-            "divided by the batch size: a mean over the batch is in dnll already, if there is one",
+            "Divided by the batch size: a mean over the batch is in dnll already, if there is one.",
         ),
         Mistake(
             "by-probability",
             lambda dnll, logits, x: (
                 dnll[:, None] * (sigmoid(logits) - x) / (sigmoid(logits) * (1 - sigmoid(logits)))
             ),
-            "this is the derivative by the probability; the sigmoid's slope p (1 - p) is missing",
+            "This is the derivative by the probability; the sigmoid's slope p (1 - p) is missing.",
         ),
         Mistake(
             "squared",
             lambda dnll, logits, x: dnll[:, None] * 2 * (sigmoid(logits) - x),
-            "the 2 is the squared error's; the cross-entropy has none",
+            "The 2 is the squared error's; the cross-entropy has none.",
         ),
     ),
     hints=(
@@ -615,36 +615,36 @@ GAUSSIAN = Exercise(
         Mistake(
             "no-half",
             lambda mean, logvar, x: 2 * gaussian_nll(mean, logvar, x),
-            "the half is missing",
+            "The half is missing.",
         ),
         Mistake(
             "sign",
             lambda mean, logvar, x: -gaussian_nll(mean, logvar, x),
-            "the sign is turned around: this is log p(x)",
+            "The sign is turned around: this is log p(x).",
         ),
         Mistake(
             "logvar-sign",
             lambda mean, logvar, x: gaussian_nll(mean, logvar, x) - x.shape[1] * logvar,
-            "logvar has the wrong sign: a wider Gaussian is lower, so its -log p is larger",
+            "logvar has the wrong sign: a wider Gaussian is lower, so its -log p is larger.",
         ),
         Mistake(
             "times-variance",
             lambda mean, logvar, x: (
                 (_squares(mean, x) * np.exp(logvar) + x.shape[1] * (logvar + np.log(2 * np.pi))) / 2
             ),
-            "the squares are multiplied by the variance; they are divided by it",
+            "The squares are multiplied by the variance; they are divided by it.",
         ),
         Mistake(
             "mean-squared-error",
             lambda mean, logvar, x: ((x - mean) ** 2).mean(axis=1),
-            "the mean squared error is a Gaussian with a variance nobody chose, and no normaliser",
+            "The mean squared error is a Gaussian with a variance nobody chose, and no normaliser.",
         ),
         Mistake(
             "half-of-the-squares",
             lambda mean, logvar, x: (
                 _squares(mean, x) / np.exp(logvar) / 2 + x.shape[1] * (logvar + np.log(2 * np.pi))
             ),
-            "the half belongs to the normaliser too",
+            "The half belongs to the normaliser too.",
         ),
     ),
     hints=(
@@ -713,7 +713,7 @@ GAUSSIAN_BACKWARD = Exercise(
             lambda dnll, mean, logvar, x: _gaussian_backward_with(
                 dnll, mean, logvar, x, lambda dm, dl, v: (dm, 2 * dl)
             ),
-            "dlogvar lost its half",
+            "dlogvar lost its half.",
         ),
         Mistake(
             "logvar-sign",
@@ -721,14 +721,14 @@ GAUSSIAN_BACKWARD = Exercise(
                 dnll, mean, logvar, x, lambda dm, dl, v: (dm, -dl)
             ),
             "dlogvar has the wrong sign: with large residuals the variance should grow, "
-            "so its gradient is negative",
+            "so its gradient is negative.",
         ),
         Mistake(
             "by-variance",
             lambda dnll, mean, logvar, x: _gaussian_backward_with(
                 dnll, mean, logvar, x, lambda dm, dl, v: (dm, dl / v)
             ),
-            "this is the derivative by the variance; by its log it is multiplied by the variance",
+            "This is the derivative by the variance; by its log it is multiplied by the variance.",
         ),
         Mistake(
             "one-for-each-example",
@@ -736,7 +736,7 @@ GAUSSIAN_BACKWARD = Exercise(
                 gaussian_nll_backward(dnll, mean, logvar, x)[0],
                 dnll * (x.shape[1] - _squares(mean, x) / np.exp(logvar)) / 2,
             ),
-            "one variance is shared by the whole batch, so dlogvar is a sum over it, shape (1,)",
+            "One variance is shared by the whole batch, so dlogvar is a sum over it, shape (1,).",
         ),
         Mistake(
             "no-upstream-in-logvar",
@@ -744,7 +744,7 @@ GAUSSIAN_BACKWARD = Exercise(
                 gaussian_nll_backward(dnll, mean, logvar, x)[0],
                 np.atleast_1d(((x.shape[1] - _squares(mean, x) / np.exp(logvar)) / 2).sum()),
             ),
-            "dnll is missing in dlogvar: it weighs each example before the sum",
+            "dnll is missing in dlogvar: it weighs each example before the sum.",
         ),
         Mistake(
             "squares-lost",
@@ -752,7 +752,7 @@ GAUSSIAN_BACKWARD = Exercise(
                 gaussian_nll_backward(dnll, mean, logvar, x)[0],
                 np.atleast_1d((dnll * x.shape[1] / 2).sum()),
             ),
-            "the squares are divided by exp(logvar), so they have a share in dlogvar too",
+            "The squares are divided by exp(logvar), so they have a share in dlogvar too.",
         ),
     ),
     hints=(
@@ -828,47 +828,47 @@ CENTRAL = Exercise(
         Mistake(
             "forward",
             _each(lambda f, x, step, h: (f(x + step) - f(x)) / h),
-            "this is the one-sided difference: its error falls with h, the central one's with h^2",
+            "This is the one-sided difference: its error falls with h, the central one's with h^2.",
         ),
         Mistake(
             "backward",
             _each(lambda f, x, step, h: (f(x) - f(x - step)) / h),
-            "this is the one-sided difference, looking back: step to both sides",
+            "This is the one-sided difference, looking back: step to both sides.",
         ),
         Mistake(
             "over-h",
             _each(lambda f, x, step, h: (f(x + step) - f(x - step)) / h),
-            "from x - h to x + h it is 2 h: divide by 2 h",
+            "From x - h to x + h it is 2 h: divide by 2 h.",
         ),
         Mistake(
             "brackets",
             _each(lambda f, x, step, h: (f(x + step) - f(x - step)) / 2 * h),
-            "/ 2 * h multiplies by h: write / (2 * h)",
+            "/ 2 * h multiplies by h: write / (2 * h).",
         ),
         Mistake(
             "sign",
             _each(lambda f, x, step, h: (f(x - step) - f(x + step)) / (2 * h)),
-            "the two values are swapped: f(x + h) comes first",
+            "The two values are swapped: f(x + h) comes first.",
         ),
         Mistake(
             "all-at-once",
             lambda f, x, h: np.full(x.shape, (f(x + h) - f(x - h)) / (2 * h)),
-            "all entries are moved at once: this is the sum of the gradient, in every entry",
+            "All entries are moved at once: this is the sum of the gradient, in every entry.",
         ),
         Mistake(
             "step-not-undone",
             _never_steps_back,
-            "an entry that was moved is not moved back, so the later ones are taken elsewhere",
+            "An entry that was moved is not moved back, so the later ones are taken elsewhere.",
         ),
         Mistake(
             "flat",
             lambda f, x, h: central_difference(f, x, h).ravel(),
-            "the gradient has the shape of x; this one is flattened",
+            "The gradient has the shape of x; this one is flattened.",
         ),
         Mistake(
             "second-derivative",
             _each(lambda f, x, step, h: (f(x + step) - 2 * f(x) + f(x - step)) / h**2),
-            "this estimates the second derivative",
+            "This estimates the second derivative.",
         ),
     ),
     hints=(
@@ -932,33 +932,33 @@ COMPLEX = Exercise(
         Mistake(
             "real-part",
             _each_complex(lambda f, x, unit: f(x + 1e-20j * unit).real / 1e-20),
-            "the real part is f itself; the slope is in the imaginary part",
+            "The real part is f itself; the slope is in the imaginary part.",
         ),
         Mistake(
             "not-divided",
             _each_complex(lambda f, x, unit: f(x + 1e-20j * unit).imag),
-            "this is almost 0: the step must be imaginary, and the imaginary part divided by h",
+            "This is almost 0: the step must be imaginary, and the imaginary part divided by h.",
         ),
         Mistake(
             "large-step",
             _each_complex(lambda f, x, unit: f(x + 1e-2j * unit).imag / 1e-2),
-            "h is too large: the error falls with h^2, and nothing is subtracted, so take 1e-20",
+            "h is too large: the error falls with h^2, and nothing is subtracted, so take 1e-20.",
         ),
         Mistake(
             "central-difference",
             lambda f, x: central_difference(f, x, 1e-5),
-            "this is a real difference: f is 1e6 here, and subtracting two such values "
-            "leaves few digits. The complex step subtracts nothing",
+            "This is a real difference: f is 1e6 here, and subtracting two such values "
+            "leaves few digits. The complex step subtracts nothing.",
         ),
         Mistake(
             "all-at-once",
             lambda f, x: np.full(x.shape, f(x + 1e-20j).imag / 1e-20),
-            "all entries are moved at once: this is the sum of the gradient, in every entry",
+            "All entries are moved at once: this is the sum of the gradient, in every entry.",
         ),
         Mistake(
             "complex-result",
             _each_complex(lambda f, x, unit: abs(f(x + 1e-20j * unit) - f(x)) / 1e-20),
-            "the absolute value loses the sign of the slope",
+            "The absolute value loses the sign of the slope.",
         ),
     ),
     hints=(
@@ -1137,55 +1137,55 @@ GRADIENT_CHECK = Exercise(
         Mistake(
             "always-true",
             lambda f, df, x: True,
-            "it finds every gradient right: a check must fail where it should",
+            "It finds every gradient right: a check must fail where it should.",
         ),
         Mistake(
             "first-entry",
             _shaped(lambda a, n: abs(a.flat[0] - n.flat[0]) <= 1e-6 * max(1, abs(n.flat[0]))),
-            "only the first entry is looked at; the mistake may sit in the last",
+            "Only the first entry is looked at; the mistake may sit in the last.",
         ),
         Mistake(
             "sums",
             _shaped(lambda a, n: abs(a.sum() - n.sum()) <= 1e-6 * max(1, abs(n.sum()))),
-            "only the sums are compared: entries that trade places go unseen",
+            "Only the sums are compared: entries that trade places go unseen.",
         ),
         Mistake(
             "directions",
             _shaped(lambda a, n: (a * n).sum() > 0.999999 * np.linalg.norm(a) * np.linalg.norm(n)),
-            "only the directions are compared: a factor goes unseen",
+            "Only the directions are compared: a factor goes unseen.",
         ),
         Mistake(
             "ten-per-cent",
             _shaped(lambda a, n: (np.abs(a - n) <= 0.1 * np.maximum(1, np.abs(n))).all()),
-            "a tolerance of ten per cent lets real mistakes through; differences are good to 1e-8",
+            "A tolerance of ten per cent lets real mistakes through; differences are good to 1e-8.",
         ),
         Mistake(
             "absolute",
             _shaped(lambda a, n: (np.abs(a - n) <= 1e-3).all()),
-            "the tolerance is absolute: a faint gradient may be wrong by any factor",
+            "The tolerance is absolute: a faint gradient may be wrong by any factor.",
         ),
         Mistake(
             "too-strict",
             _shaped(lambda a, n: (np.abs(a - n) <= 1e-12 * np.maximum(1, np.abs(n))).all()),
-            "right gradients are turned down: differences in float64 are good to about 1e-8, "
-            "relative to the size of the gradient",
+            "Right gradients are turned down: differences in float64 are good to about 1e-8, "
+            "relative to the size of the gradient.",
         ),
         Mistake(
             "not-a-number-passes",
             _shaped(lambda a, n: not (np.abs(a - n) > 1e-6 * np.maximum(1, np.abs(n))).any()),
             "NaN > tolerance is False, so NaN passes: ask whether all are within, not whether one "
-            "is beyond",
+            "is beyond.",
         ),
         Mistake(
             "broadcast",
             _weak_check(lambda a, n: (np.abs(a - n) <= 1e-6 * np.maximum(1, np.abs(n))).all()),
-            "a gradient of the wrong shape is broadcast and passes: compare the shapes first",
+            "A gradient of the wrong shape is broadcast and passes: compare the shapes first.",
         ),
         Mistake(
             "one-sided",
             _one_sided,
-            "the one-sided difference is off by h f'' / 2, which turns right gradients down: "
-            "step to both sides",
+            "The one-sided difference is off by h f'' / 2, which turns right gradients down: "
+            "step to both sides.",
         ),
     ),
     hints=(

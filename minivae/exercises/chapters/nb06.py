@@ -45,17 +45,17 @@ LOSS = Exercise(
         Mistake(
             "mean-over-latents",
             lambda nll, kl, beta: _loss_with(nll.mean(), kl.mean(), beta),
-            "the KL is averaged over the latents: sum over them, average over the batch only",
+            "The KL is averaged over the latents: sum over them, average over the batch only.",
         ),
         Mistake(
             "sum-over-batch",
             lambda nll, kl, beta: _loss_with(nll.sum(), kl.sum(), beta),
-            "summed over the batch: nats per example are a mean over it",
+            "Summed over the batch: nats per example are a mean over it.",
         ),
         Mistake(
             "kl-sum-nll-mean",
             lambda nll, kl, beta: _loss_with(nll.mean(), kl.sum(), beta),
-            "the KL is summed over the batch and the nll averaged: a silent beta of B",
+            "The KL is summed over the batch and the nll averaged: a silent beta of B.",
         ),
         Mistake(
             "kl-subtracted",
@@ -63,7 +63,7 @@ LOSS = Exercise(
                 nll.mean() - beta * kl.sum(axis=1).mean(),
                 *loss_terms(nll, kl, beta)[1:],
             ),
-            "the KL is subtracted from the loss; it is a cost",
+            "The KL is subtracted from the loss; it is a cost.",
         ),
         Mistake(
             "beta-in-the-elbo",
@@ -72,7 +72,7 @@ LOSS = Exercise(
                 -loss_terms(nll, kl, beta)[0],
                 *loss_terms(nll, kl, beta)[2:],
             ),
-            "elbo = -(nll + kl) always: with beta in it, it is no bound on log p(x)",
+            "elbo = -(nll + kl) always: with beta in it, it is no bound on log p(x).",
         ),
         Mistake(
             "kl-reported-with-beta",
@@ -80,7 +80,7 @@ LOSS = Exercise(
                 *loss_terms(nll, kl, beta)[:3],
                 beta * loss_terms(nll, kl, beta)[3],
             ),
-            "kl is reported as it is; beta belongs to the loss alone",
+            "kl is reported as it is; beta belongs to the loss alone.",
         ),
         Mistake(
             "beta-on-the-nll",
@@ -88,7 +88,7 @@ LOSS = Exercise(
                 beta * nll.mean() + kl.sum(axis=1).mean(),
                 *loss_terms(nll, kl, beta)[1:],
             ),
-            "beta weighs the KL, not the likelihood",
+            "beta weighs the KL, not the likelihood.",
         ),
         Mistake(
             "elbo-sign",
@@ -97,7 +97,7 @@ LOSS = Exercise(
                 -loss_terms(nll, kl, beta)[1],
                 *loss_terms(nll, kl, beta)[2:],
             ),
-            "the elbo is minus (nll + kl): a lower bound on log p(x), so usually negative",
+            "The elbo is minus (nll + kl): a lower bound on log p(x), so usually negative.",
         ),
     ),
     hints=(
@@ -157,37 +157,37 @@ Q_BACKWARD = Exercise(
         Mistake(
             "kl-forgotten",
             _q_parts(kl=0.0),
-            "the KL's share is missing: an autoencoder with noise",
+            "The KL's share is missing: an autoencoder with noise.",
         ),
         Mistake(
             "z-forgotten",
             _q_parts(z=0.0),
-            "what comes back through z is missing: the encoder would learn from the KL alone",
+            "What comes back through z is missing: the encoder would learn from the KL alone.",
         ),
         Mistake(
             "kl-not-averaged",
             _q_parts(over_batch=False),
-            "the KL's gradient lacks its 1/B: a silent beta of B",
+            "The KL's gradient lacks its 1/B: a silent beta of B.",
         ),
         Mistake(
             "kl-sign",
             _q_parts(kl=-1.0),
-            "the KL's share is subtracted; both terms of the loss have a plus",
+            "The KL's share is subtracted; both terms of the loss have a plus.",
         ),
         Mistake(
             "beta-forgotten",
             lambda dz, mu, logvar, eps, beta: q_backward(dz, mu, logvar, eps, 1.0),
-            "beta weighs the KL in the loss, and so in its gradient",
+            "beta weighs the KL in the loss, and so in its gradient.",
         ),
         Mistake(
             "beta-on-both",
             lambda dz, mu, logvar, eps, beta: q_backward(beta * dz, mu, logvar, eps, beta),
-            "beta weighs the KL alone, not what comes back through z",
+            "beta weighs the KL alone, not what comes back through z.",
         ),
         Mistake(
             "z-averaged-again",
             lambda dz, mu, logvar, eps, beta: q_backward(dz / len(mu), mu, logvar, eps, beta),
-            "dz is divided by B once more; its 1/B is in it already",
+            "dz is divided by B once more; its 1/B is in it already.",
         ),
         Mistake(
             "kl-to-mu-alone",
@@ -195,7 +195,7 @@ Q_BACKWARD = Exercise(
                 q_backward(dz, mu, logvar, eps, beta)[0],
                 q_backward(dz, mu, logvar, eps, 0.0)[1],
             ),
-            "the KL feeds logvar too: (sigma^2 - 1) / 2",
+            "The KL feeds logvar too: (sigma^2 - 1) / 2.",
         ),
         Mistake(
             "kl-to-logvar-alone",
@@ -203,12 +203,12 @@ Q_BACKWARD = Exercise(
                 dz.copy(),
                 q_backward(dz, mu, logvar, eps, beta)[1],
             ),
-            "the KL feeds mu too: it pulls it to 0 with mu itself",
+            "The KL feeds mu too: it pulls it to 0 with mu itself.",
         ),
         Mistake(
             "fresh-noise",
             lambda dz, mu, logvar, eps, beta: q_backward(dz, mu, logvar, 0 * eps, beta),
-            "the path through z lost its noise: dlogvar = dz eps sigma / 2 + ...",
+            "The path through z lost its noise: dlogvar = dz eps sigma / 2 + ...",
         ),
         Mistake(
             "kl-half-lost",
@@ -216,7 +216,7 @@ Q_BACKWARD = Exercise(
                 q_backward(dz, mu, logvar, eps, beta)[0],
                 q_backward(dz, mu, logvar, eps, 0.0)[1] + beta / len(mu) * (np.exp(logvar) - 1),
             ),
-            "the KL's dlogvar lost its half",
+            "The KL's dlogvar lost its half.",
         ),
     ),
     hints=(
@@ -255,42 +255,42 @@ HEADS_BACKWARD = Exercise(
         Mistake(
             "logvar-forgotten",
             lambda dmu, dlogvar, mu_W, logvar_W: dmu @ mu_W.T,
-            "the share of logvar's head is missing: what flows out twice comes back twice",
+            "The share of logvar's head is missing: what flows out twice comes back twice.",
         ),
         Mistake(
             "mu-forgotten",
             lambda dmu, dlogvar, mu_W, logvar_W: dlogvar @ logvar_W.T,
-            "the share of mu's head is missing (overwritten by the other?)",
+            "The share of mu's head is missing (overwritten by the other?).",
         ),
         Mistake(
             "mean",
             lambda dmu, dlogvar, mu_W, logvar_W: (dmu @ mu_W.T + dlogvar @ logvar_W.T) / 2,
-            "the two are averaged; they add up",
+            "The two are averaged; they add up.",
         ),
         Mistake(
             "swapped",
             lambda dmu, dlogvar, mu_W, logvar_W: dmu @ logvar_W.T + dlogvar @ mu_W.T,
-            "each gradient goes back through its own head's weights",
+            "Each gradient goes back through its own head's weights.",
         ),
         Mistake(
             "gradients-added-first",
             lambda dmu, dlogvar, mu_W, logvar_W: (dmu + dlogvar) @ mu_W.T,
-            "the gradients may be added only after each has passed its own weights",
+            "The gradients may be added only after each has passed its own weights.",
         ),
         Mistake(
             "both-mixed",
             lambda dmu, dlogvar, mu_W, logvar_W: (dmu + dlogvar) @ (mu_W + logvar_W).T,
-            "this has two cross terms too many: dmu logvar_W' and dlogvar mu_W'",
+            "This has two cross terms too many: dmu logvar_W' and dlogvar mu_W'.",
         ),
         Mistake(
             "not-transposed",
             lambda dmu, dlogvar, mu_W, logvar_W: dmu @ mu_W + dlogvar @ logvar_W,
-            "the weights are transposed on the way back",
+            "The weights are transposed on the way back.",
         ),
         Mistake(
             "difference",
             lambda dmu, dlogvar, mu_W, logvar_W: dmu @ mu_W.T - dlogvar @ logvar_W.T,
-            "the two add up; here one is subtracted",
+            "The two add up; here one is subtracted.",
         ),
     ),
     hints=(
@@ -477,27 +477,27 @@ BUG = Exercise(
         Mistake(
             "the-other-head",
             _with_da(lambda a, b, h: a * (1 - h**2)),
-            "now logvar's share is lost in place of mu's: h feeds both",
+            "Now logvar's share is lost in place of mu's: h feeds both.",
         ),
         Mistake(
             "averaged",
             _with_da(lambda a, b, h: (a + b) / 2 * (1 - h**2)),
-            "the two shares add up; they are not averaged",
+            "The two shares add up; they are not averaged.",
         ),
         Mistake(
             "slope-lost",
             _with_da(lambda a, b, h: a + b),
-            "the shares add up now, but the slope of tanh got lost",
+            "The shares add up now, but the slope of tanh got lost.",
         ),
         Mistake(
             "slope-on-one",
             _with_da(lambda a, b, h: a + b * (1 - h**2)),
-            "the slope of tanh multiplies the whole sum: a bracket is missing",
+            "The slope of tanh multiplies the whole sum: a bracket is missing.",
         ),
         Mistake(
             "slope-twice",
             _with_da(lambda a, b, h: (a * (1 - h**2) + b) * (1 - h**2)),
-            "the slope of tanh is applied twice to mu's share",
+            "The slope of tanh is applied twice to mu's share.",
         ),
     ),
     hints=(
@@ -546,27 +546,27 @@ NAME_THE_BUG = Exercise(
         Mistake(
             "half",
             "reparam-half-lost",
-            "a lost half makes the same blocks wrong, but by the same numbers at every run",
+            "A lost half makes the same blocks wrong, but by the same numbers at every run.",
         ),
         Mistake(
             "head",
             "elbo-one-head-into-h",
-            "then both heads would be right: the sum dh comes after them",
+            "Then both heads would be right: the sum dh comes after them.",
         ),
         Mistake(
             "kl",
             "elbo-kl-path-to-mu-lost",
-            "then mu's head would be wrong; here it is right",
+            "Then mu's head would be wrong; here it is right.",
         ),
         Mistake(
             "batch",
             "elbo-likelihood-summed-over-batch",
-            "then the decoder would be wrong, by exactly B",
+            "Then the decoder would be wrong, by exactly B.",
         ),
         Mistake(
             "tanh",
             "dense-tanh-derivative-lost",
-            "then the decoder's hidden layer would be wrong too",
+            "Then the decoder's hidden layer would be wrong too.",
         ),
     ),
     hints=(

@@ -83,27 +83,27 @@ ADAM = Exercise(
         Mistake(
             "root-forgotten",
             _adam_variant(lambda g, m, v, lr, eps, raw: lr * m / (v + eps)),
-            "the root of v is missing: v holds squares",
+            "The root of v is missing: v holds squares.",
         ),
         Mistake(
             "root-before-correction",
             _adam_variant(lambda g, m, v, lr, eps, raw: lr * m / (v / np.sqrt(raw) + eps)),
-            "the bias correction belongs under the root: sqrt(v / (1 - beta2^step))",
+            "The bias correction belongs under the root: sqrt(v / (1 - beta2^step)).",
         ),
         Mistake(
             "gradient-for-m",
             _adam_variant(lambda g, m, v, lr, eps, raw: lr * g / (np.sqrt(v) + eps)),
-            "the raw gradient is stepped along (that is RMSprop); Adam steps along m_hat",
+            "The raw gradient is stepped along (that is RMSprop); Adam steps along m_hat.",
         ),
         Mistake(
             "plain-momentum",
             _adam_variant(lambda g, m, v, lr, eps, raw: lr * m),
-            "v is not used: the step is not divided by the gradient's own size",
+            "v is not used: the step is not divided by the gradient's own size.",
         ),
         Mistake(
             "sign-of-gradient",
             _adam_variant(lambda g, m, v, lr, eps, raw: lr * np.sign(g)),
-            "the sign of the gradient alone: that is Adam's very first step only",
+            "The sign of the gradient alone: that is Adam's very first step only.",
         ),
     ),
     hints=(
@@ -146,42 +146,42 @@ BINARIZE = Exercise(
         Mistake(
             "threshold",
             lambda images, u: (images > 127).astype(np.float32),
-            "a threshold makes the same picture each time; each pixel is to be drawn",
+            "A threshold makes the same picture each time; each pixel is to be drawn.",
         ),
         Mistake(
             "not-scaled",
             lambda images, u: (u < images).astype(np.float32),
-            "pixels of 0..255 are compared with numbers below 1: divide by 255",
+            "Pixels of 0..255 are compared with numbers below 1: divide by 255.",
         ),
         Mistake(
             "inverted",
             lambda images, u: (u >= images / 255).astype(np.float32),
-            "turned around: a bright pixel comes out as 0",
+            "Turned around: a bright pixel comes out as 0.",
         ),
         Mistake(
             "not-strict",
             lambda images, u: (u <= images / 255).astype(np.float32),
-            "u can be exactly 0, and then a black pixel comes out white: u < p, not u <= p",
+            "u can be exactly 0, and then a black pixel comes out white: u < p, not u <= p.",
         ),
         Mistake(
             "over-256",
             lambda images, u: (u < images / 256).astype(np.float32),
-            "divided by 256: a pixel of 255 must be white for certain",
+            "Divided by 256: a pixel of 255 must be white for certain.",
         ),
         Mistake(
             "grey",
             lambda images, u: (images / 255).astype(np.float32),
-            "these are the probabilities themselves, grey; draw 0 or 1 with them",
+            "These are the probabilities themselves, grey; draw 0 or 1 with them.",
         ),
         Mistake(
             "truth-values",
             lambda images, u: u < images / 255,
-            "True and False, not numbers: .astype(np.float32)",
+            "True and False, not numbers: .astype(np.float32).",
         ),
         Mistake(
             "one-draw-for-the-row",
             lambda images, u: (u[:, :1] < images / 255).astype(np.float32),
-            "one draw for all pixels of an image: that is a random threshold",
+            "One draw for all pixels of an image: that is a random threshold.",
         ),
     ),
     hints=(
@@ -218,37 +218,37 @@ WARMUP = Exercise(
         Mistake(
             "no-ceiling",
             lambda step, warmup, beta: beta * step / warmup if warmup else beta,
-            "it grows on after the warm-up: min(1, ...)",
+            "It grows on after the warm-up: min(1, ...).",
         ),
         Mistake(
             "one-is-the-ceiling",
             lambda step, warmup, beta: min(1.0, beta * step / warmup) if warmup else beta,
-            "it ends at 1 whatever beta is: the min belongs around step / warmup alone",
+            "It ends at 1 whatever beta is: the min belongs around step / warmup alone.",
         ),
         Mistake(
             "beta-is-the-ceiling",
             lambda step, warmup, beta: min(beta, step / warmup) if warmup else beta,
-            "it rises by 1 / warmup a step and reaches a beta above 1 too late",
+            "It rises by 1 / warmup a step and reaches a beta above 1 too late.",
         ),
         Mistake(
             "falls",
             lambda step, warmup, beta: beta * max(0.0, 1 - step / warmup) if warmup else beta,
-            "it falls; a warm-up begins with the likelihood alone",
+            "It falls; a warm-up begins with the likelihood alone.",
         ),
         Mistake(
             "switch",
             lambda step, warmup, beta: beta if step >= warmup else 0.0,
-            "it switches on at once; it is to rise linearly",
+            "It switches on at once; it is to rise linearly.",
         ),
         Mistake(
             "divides-by-zero",
             lambda step, warmup, beta: beta * min(1.0, step / warmup),
-            "without a warm-up this divides by 0",
+            "Without a warm-up this divides by 0.",
         ),
         Mistake(
             "no-beta",
             lambda step, warmup, beta: min(1.0, step / warmup) if warmup else 1.0,
-            "beta itself is not used",
+            "beta itself is not used.",
         ),
     ),
     hints=(
@@ -311,43 +311,43 @@ FREE_BITS = Exercise(
             lambda nll, kl, beta, free_bits: (
                 nll.mean() + beta * np.maximum(kl, free_bits).sum(axis=1).mean()
             ),
-            "the floor is put under each example's KL; it belongs under the batch mean",
+            "The floor is put under each example's KL; it belongs under the batch mean.",
         ),
         Mistake(
             "minimum",
             lambda nll, kl, beta, free_bits: (
                 nll.mean() + beta * np.minimum(kl.mean(axis=0), free_bits).sum()
             ),
-            "the smaller of the two: then more KL would cost nothing",
+            "The smaller of the two: then more KL would cost nothing.",
         ),
         Mistake(
             "excess",
             lambda nll, kl, beta, free_bits: (
                 nll.mean() + beta * np.maximum(kl.mean(axis=0) - free_bits, 0).sum()
             ),
-            "only the excess is counted: the same gradient, but the loss is below -elbo by L "
-            "times free_bits, and the curves would not add up",
+            "Only the excess is counted: the same gradient, but the loss is below -elbo by L "
+            "times free_bits, and the curves would not add up.",
         ),
         Mistake(
             "latents-averaged",
             lambda nll, kl, beta, free_bits: (
                 nll.mean() + beta * np.maximum(kl.mean(axis=0), free_bits).mean()
             ),
-            "averaged over the latents; their costs add up",
+            "Averaged over the latents; their costs add up.",
         ),
         Mistake(
             "added",
             lambda nll, kl, beta, free_bits: (
                 nll.mean() + beta * (kl.mean(axis=0) + free_bits).sum()
             ),
-            "free_bits is added; it is a floor: the larger of the two",
+            "free_bits is added; it is a floor: the larger of the two.",
         ),
         Mistake(
             "beta-inside",
             lambda nll, kl, beta, free_bits: (
                 nll.mean() + np.maximum(beta * kl.mean(axis=0), free_bits).sum()
             ),
-            "beta multiplies the KL before the floor; the floor is in nats of KL",
+            "beta multiplies the KL before the floor; the floor is in nats of KL.",
         ),
     ),
     hints=(
@@ -395,29 +395,29 @@ FREE_BITS_BACKWARD = Exercise(
         Mistake(
             "batch-forgotten",
             lambda kl, beta, free_bits: beta * (kl.mean(axis=0) > free_bits),
-            "the 1/B of the batch mean is missing",
+            "The 1/B of the batch mean is missing.",
         ),
         Mistake(
             "gate-per-example",
             lambda kl, beta, free_bits: beta / len(kl) * (kl > free_bits),
-            "the gate looks at each example; the floor is under the batch mean, one gate a latent",
+            "The gate looks at each example; the floor is under the batch mean, one gate a latent.",
         ),
         Mistake(
             "over-latents",
             lambda kl, beta, free_bits: beta / kl.shape[1] * (kl.mean(axis=0) > free_bits),
-            "divided by L; the mean is over the batch, so 1/B",
+            "Divided by L; the mean is over the batch, so 1/B.",
         ),
         Mistake(
             "kl-itself",
             lambda kl, beta, free_bits: beta / len(kl) * np.maximum(kl.mean(axis=0) - free_bits, 0),
-            "the slope of max(a, c) is 0 or 1, not a - c",
+            "The slope of max(a, c) is 0 or 1, not a - c.",
         ),
         Mistake(
             "gate-on-the-sum",
             lambda kl, beta, free_bits: np.full(
                 kl.shape[1], beta / len(kl) * (kl.mean(axis=0).sum() > free_bits)
             ),
-            "one gate for the sum of the latents; each latent has its own",
+            "One gate for the sum of the latents; each latent has its own.",
         ),
     ),
     hints=(
@@ -453,12 +453,12 @@ SILENT_BETA = Exercise(
         Mistake(
             "upside-down",
             200 / 784,
-            "nll / 784 + kl / 200 = (nll + beta kl) / 784: multiply both by 784, not by 200",
+            "nll / 784 + kl / 200 = (nll + beta kl) / 784: multiply both by 784, not by 200.",
         ),
-        Mistake("one", 1, "the two are divided by different numbers, so their balance changes"),
-        Mistake("latents", 1 / 200, "that is the KL's factor; the nll has one too, 1/784"),
-        Mistake("pixels", 784, "that is the nll's factor; the KL has one too, 1/200"),
-        Mistake("product", 784 * 200, "one is divided by the other: 784 / 200"),
+        Mistake("one", 1, "The two are divided by different numbers, so their balance changes."),
+        Mistake("latents", 1 / 200, "That is the KL's factor; the nll has one too, 1/784."),
+        Mistake("pixels", 784, "That is the nll's factor; the KL has one too, 1/200."),
+        Mistake("product", 784 * 200, "One is divided by the other: 784 / 200."),
     ),
     hints=(
         "Write the loss with the sums: nll / 784 + kl / 200.",
@@ -518,27 +518,27 @@ BUG = Exercise(
         Mistake(
             "variance-as-sigma",
             _reported(lambda mu, logvar, eps: mu + np.exp(logvar) * eps),
-            "a sample it is now, but with the variance as its standard deviation",
+            "A sample it is now, but with the variance as its standard deviation.",
         ),
         Mistake(
             "prior-sample",
             _reported(lambda mu, logvar, eps: 1.0 * eps),
-            "this samples the prior; the ELBO averages over q",
+            "This samples the prior; the ELBO averages over q.",
         ),
         Mistake(
             "kl-dropped",
             _reported(lambda mu, logvar, eps: mu + np.exp(logvar / 2) * eps, 0.0),
-            "the KL was right and is needed",
+            "The KL was right and is needed.",
         ),
         Mistake(
             "kl-sign",
             _reported(lambda mu, logvar, eps: mu + np.exp(logvar / 2) * eps, -1.0),
-            "the KL's sign was right: elbo = -(nll + kl)",
+            "The KL's sign was right: elbo = -(nll + kl).",
         ),
         Mistake(
             "unit-noise",
             _reported(lambda mu, logvar, eps: mu + eps),
-            "the noise is not scaled by sigma",
+            "The noise is not scaled by sigma.",
         ),
     ),
     hints=(

@@ -109,37 +109,37 @@ LOOP_ORDER = Exercise(
         Mistake(
             "ijk",
             _loops("ijk"),
-            "i, j, k walks down the columns of B: each step skips a whole row of memory",
+            "i, j, k walks down the columns of B: each step skips a whole row of memory.",
         ),
         Mistake(
             "jki",
             _loops("jki"),
-            "with i innermost both C and A are walked down their columns",
+            "With i innermost both C and A are walked down their columns.",
         ),
         Mistake(
             "kij",
             _loops("kij"),
-            "k outermost reads each row of B I times in a row, but passes over all of C K times",
+            "k outermost reads each row of B I times in a row, but passes over all of C K times.",
         ),
         Mistake(
             "jik",
             _loops("jik"),
-            "j, i, k walks down the columns of B, as i, j, k does",
+            "j, i, k walks down the columns of B, as i, j, k does.",
         ),
         Mistake(
             "kji",
             _loops("kji"),
-            "with i innermost both C and A are walked down their columns",
+            "With i innermost both C and A are walked down their columns.",
         ),
         Mistake(
             "assigned",
             _loops("ikj", assign=True),
-            "C[i, j] = ... forgets the earlier k: add up with +=",
+            "C[i, j] = ... forgets the earlier k: add up with +=.",
         ),
         Mistake(
             "a-by-column",
             lambda A, B: _loops("ikj")(A[:, ::-1], B),
-            "A[i, k] must meet B[k, j] with the same k",
+            "A[i, k] must meet B[k, j] with the same k.",
         ),
     ),
     hints=(
@@ -209,34 +209,34 @@ BLOCKED = Exercise(
         Mistake(
             "assigned",
             lambda A, B, block: _blocks(A, B, block, add=False),
-            "each block of C is a sum over the blocks of k: += in place of =",
+            "Each block of C is a sum over the blocks of k: += in place of =.",
         ),
         Mistake(
             "edges-of-c-dropped",
             lambda A, B, block: _blocks(A, B, block, i_stop=A.shape[0] // block * block),
-            "the last rows are left out where block does not divide I: range(0, I, block)",
+            "The last rows are left out where block does not divide I: range(0, I, block).",
         ),
         Mistake(
             "edges-of-k-dropped",
             lambda A, B, block: _blocks(A, B, block, k_stop=A.shape[1] // block * block),
-            "the last part of the sum over k is left out where block does not divide K",
+            "The last part of the sum over k is left out where block does not divide K.",
         ),
         Mistake(
             "first-k-block",
             lambda A, B, block: _blocks(A, B, block, k_stop=min(block, A.shape[1])),
-            "only the first block of k is summed",
+            "Only the first block of k is summed.",
         ),
         Mistake(
             "whole-rows",
             lambda A, B, block: np.vstack(
                 [A[i : i + block, :] @ B[:, :] for i in range(0, A.shape[0], block)]
             ),
-            "whole rows of A and all of B are read at a time: these pieces do not fit the cache",
+            "Whole rows of A and all of B are read at a time: these pieces do not fit the cache.",
         ),
         Mistake(
             "diagonal-blocks",
             lambda A, B, block: _diagonal_blocks(A, B, block),
-            "i and k move together here: every block of rows meets every block of k",
+            "i and k move together here: every block of rows meets every block of k.",
         ),
     ),
     hints=(
@@ -329,42 +329,42 @@ FUSED = Exercise(
         Mistake(
             "read-twice",
             _fused(_value, _slope, reread=True),
-            "each logit is read twice: keep it in a variable, l = logits[b, d]",
+            "Each logit is read twice: keep it in a variable, l = logits[b, d].",
         ),
         Mistake(
             "overflows",
             _fused(lambda l, x: np.log(1 + np.exp(l)) - x * l, _slope),
-            "exp(1000) overflows: log(1 + exp(l)) = max(l, 0) + log1p(exp(-|l|))",
+            "exp(1000) overflows: log(1 + exp(l)) = max(l, 0) + log1p(exp(-|l|)).",
         ),
         Mistake(
             "gradient-sign",
             _fused(_value, lambda l, x: -_slope(l, x)),
-            "dlogits has the wrong sign: sigmoid(l) - x",
+            "dlogits has the wrong sign: sigmoid(l) - x.",
         ),
         Mistake(
             "no-sigmoid",
             _fused(_value, lambda l, x: l - x),
-            "dlogits = l - x: the sigmoid is missing",
+            "dlogits = l - x: the sigmoid is missing.",
         ),
         Mistake(
             "image-forgotten",
             _fused(_value, lambda l, x: _slope(l, 0.0)),
-            "dlogits lacks its - x",
+            "dlogits lacks its - x.",
         ),
         Mistake(
             "mean",
             _fused(_value, _slope, mean=True),
-            "nll is averaged over the pixels; it is their sum",
+            "nll is averaged over the pixels; it is their sum.",
         ),
         Mistake(
             "last-pixel",
             _fused(_value, _slope, stop=1),
-            "the last pixel is left out: range(D) ends before D by itself",
+            "The last pixel is left out: range(D) ends before D by itself.",
         ),
         Mistake(
             "sigmoid-of-negative",
             _fused(_value, lambda l, x: np.exp(-abs(l)) / (1 + np.exp(-abs(l))) - x),
-            "for l > 0 the sigmoid is 1 / (1 + e) with e = exp(-|l|), not e / (1 + e)",
+            "For l > 0 the sigmoid is 1 / (1 + e) with e = exp(-|l|), not e / (1 + e).",
         ),
     ),
     hints=(
@@ -411,29 +411,29 @@ FLOPS = Exercise(
     reference=step_flops,
     cases=_flops_cases,
     mistakes=(
-        Mistake("forward-only", _flops(1, 1), "only the forward products: dW and dx are two more"),
+        Mistake("forward-only", _flops(1, 1), "Only the forward products: dW and dx are two more."),
         Mistake(
             "dx-everywhere",
             _flops(3, 3),
-            "the first layer needs no dx: nobody asks for the gradient of an image",
+            "The first layer needs no dx: nobody asks for the gradient of an image.",
         ),
-        Mistake("no-dx", _flops(2, 2), "the layers after the first need dx too, to pass it on"),
+        Mistake("no-dx", _flops(2, 2), "The layers after the first need dx too, to pass it on."),
         Mistake(
             "one-for-both",
             _flops(2, 3, factor=1),
-            "a multiplication and an addition count as two operations",
+            "A multiplication and an addition count as two operations.",
         ),
         Mistake(
             "batch-forgotten",
             _flops(2, 3, with_batch=False),
-            "every example of the batch goes through the products",
+            "Every example of the batch goes through the products.",
         ),
         Mistake(
             "last-without-dx",
             lambda batch, layers: (
                 _flops(3, 3)(batch, layers) - 2 * batch * layers[-1][0] * layers[-1][1]
             ),
-            "dx is left out at the last layer; it is the first that does not need it",
+            "dx is left out at the last layer; it is the first that does not need it.",
         ),
     ),
     hints=(
@@ -472,33 +472,33 @@ ROOFLINE = Exercise(
         Mistake(
             "maximum",
             lambda flops, moved, peak, bandwidth: max(peak, flops / moved * bandwidth),
-            "the lower of two roofs holds one back, not the higher",
+            "The lower of two roofs holds one back, not the higher.",
         ),
         Mistake(
             "upside-down",
             lambda flops, moved, peak, bandwidth: min(peak, moved / flops * bandwidth),
-            "intensity is flops per byte; here it is bytes per flop",
+            "Intensity is flops per byte; here it is bytes per flop.",
         ),
         Mistake(
             "peak",
             lambda flops, moved, peak, bandwidth: peak,
-            "the peak alone: data must arrive before they can be worked on",
+            "The peak alone: data must arrive before they can be worked on.",
         ),
         Mistake(
             "memory",
             lambda flops, moved, peak, bandwidth: flops / moved * bandwidth,
-            "the memory's roof alone: no machine exceeds its peak",
+            "The memory's roof alone: no machine exceeds its peak.",
         ),
         Mistake(
             "in-turn",
             lambda flops, moved, peak, bandwidth: flops / (flops / peak + moved / bandwidth),
-            "the times are added, as if nothing overlapped; while one piece is worked on, "
-            "the next is fetched",
+            "The times are added, as if nothing overlapped; while one piece is worked on, "
+            "the next is fetched.",
         ),
         Mistake(
             "bandwidth",
             lambda flops, moved, peak, bandwidth: min(peak, bandwidth),
-            "bandwidth is in bytes per second: times flops per byte it becomes flop/s",
+            "Bandwidth is in bytes per second: times flops per byte it becomes flop/s.",
         ),
     ),
     hints=(

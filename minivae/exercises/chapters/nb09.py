@@ -59,51 +59,51 @@ LOG_WEIGHTS = Exercise(
         Mistake(
             "ratio-reversed",
             lambda nll, z, mu, logvar: -nll - _ratio(z, mu, logvar),
-            "the ratio is upside down: log p(z) - log q(z|x)",
+            "The ratio is upside down: log p(z) - log q(z|x).",
         ),
         Mistake(
             "nll-sign",
             lambda nll, z, mu, logvar: nll + _ratio(z, mu, logvar),
-            "nll is -log p(x|z): it enters with a minus",
+            "nll is -log p(x|z): it enters with a minus.",
         ),
         Mistake(
             "prior-lost",
             lambda nll, z, mu, logvar: (
                 -nll + _ratio(z, mu, logvar, p=0.0) - z.shape[2] * np.log(2 * np.pi) / 2
             ),
-            "log p(z) is missing: w is the joint p(x, z) over q",
+            "log p(z) is missing: w is the joint p(x, z) over q.",
         ),
         Mistake(
             "prior-lost-two-pi-too",
             lambda nll, z, mu, logvar: -nll + _ratio(z, mu, logvar, p=0.0),
-            "log p(z) is missing: w is the joint p(x, z) over q",
+            "log p(z) is missing: w is the joint p(x, z) over q.",
         ),
         Mistake(
             "q-lost",
             lambda nll, z, mu, logvar: (
                 -nll + _ratio(z, mu, logvar, q=0.0) - z.shape[2] * np.log(2 * np.pi) / 2
             ),
-            "log q(z|x) is not subtracted: samples that q draws often would count too often",
+            "log q(z|x) is not subtracted: samples that q draws often would count too often.",
         ),
         Mistake(
             "sigma-for-variance",
             lambda nll, z, mu, logvar: -nll + _ratio(z, mu, logvar, variance=np.exp(logvar / 2)),
-            "(z - mu)^2 is divided by sigma; it is divided by sigma^2 = exp(logvar)",
+            "(z - mu)^2 is divided by sigma; it is divided by sigma^2 = exp(logvar).",
         ),
         Mistake(
             "log-sigma-twice",
             lambda nll, z, mu, logvar: -nll + _ratio(z, mu, logvar, normaliser=2.0),
-            "the normaliser of q is log sigma = logvar / 2: the half is missing there",
+            "The normaliser of q is log sigma = logvar / 2: the half is missing there.",
         ),
         Mistake(
             "closed-form-kl",
             lambda nll, z, mu, logvar: -nll - (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1) / 2,
-            "the closed-form KL is the average over q; each sample has its own log p - log q",
+            "The closed-form KL is the average over q; each sample has its own log p - log q.",
         ),
         Mistake(
             "mean-over-latents",
             lambda nll, z, mu, logvar: -nll + _ratio(z, mu, logvar) / z.shape[2],
-            "averaged over the latents; log densities of independent latents add",
+            "Averaged over the latents; log densities of independent latents add.",
         ),
     ),
     hints=(
@@ -155,37 +155,37 @@ IW_BOUND = Exercise(
         Mistake(
             "naive",
             lambda log_w: np.log(np.exp(log_w).mean(axis=0)),
-            "exp(-1000) is 0.0: take the largest out before exp",
+            "exp(-1000) is 0.0: take the largest out before exp.",
         ),
         Mistake(
             "over-images",
             lambda log_w: log_sum_exp(log_w.T) - np.log(log_w.shape[1]),
-            "averaged over the images; the samples lie along axis 0",
+            "Averaged over the images; the samples lie along axis 0.",
         ),
         Mistake(
             "batch-mean",
             lambda log_w: iw_bound(log_w).mean(),
-            "keep one bound for each image",
+            "Keep one bound for each image.",
         ),
         Mistake(
             "best-sample",
             lambda log_w: log_w.max(axis=0),
-            "the best sample alone is no lower bound: it exceeds log p(x) as K grows",
+            "The best sample alone is no lower bound: it exceeds log p(x) as K grows.",
         ),
         Mistake(
             "best-over-k",
             lambda log_w: log_w.max(axis=0) - np.log(len(log_w)),
-            "a bound, but only of the largest term; the others count too",
+            "A bound, but only of the largest term; the others count too.",
         ),
         Mistake(
             "log-b",
             lambda log_w: log_sum_exp(log_w) - np.log(log_w.shape[1]),
-            "log B is subtracted; the mean is over the K samples",
+            "log B is subtracted; the mean is over the K samples.",
         ),
         Mistake(
             "sign",
             lambda log_w: -iw_bound(log_w),
-            "this is the loss, -bound",
+            "This is the loss, -bound.",
         ),
     ),
     hints=(
@@ -230,27 +230,27 @@ IWAE_WEIGHTS = Exercise(
         Mistake(
             "over-everything",
             lambda log_w: np.exp(log_w - log_w.max()) / np.exp(log_w - log_w.max()).sum(),
-            "normalised over images and samples together; each image's weights sum to one",
+            "Normalised over images and samples together; each image's weights sum to one.",
         ),
         Mistake(
             "naive",
             lambda log_w: np.exp(log_w) / np.exp(log_w).sum(axis=0),
-            "exp(-1000) is 0.0, and 0 / 0 is NaN: subtract the largest first",
+            "exp(-1000) is 0.0, and 0 / 0 is NaN: subtract the largest first.",
         ),
         Mistake(
             "logs-normalised",
             lambda log_w: log_w / log_w.sum(axis=0),
-            "the logs are normalised; the weights are their exponentials",
+            "The logs are normalised; the weights are their exponentials.",
         ),
         Mistake(
             "best-takes-all",
             lambda log_w: (log_w == log_w.max(axis=0)).astype(float),
-            "the best sample takes all; a softmax shares",
+            "The best sample takes all; a softmax shares.",
         ),
         Mistake(
             "log-softmax",
             lambda log_w: log_w - log_sum_exp(log_w),
-            "these are the logs of the weights",
+            "These are the logs of the weights.",
         ),
     ),
     hints=(
@@ -294,32 +294,32 @@ IWAE_BACKWARD = Exercise(
         Mistake(
             "sign",
             lambda log_w: iwae_weights(log_w) / log_w.shape[1],
-            "the loss is minus the bound: the gradient is negative",
+            "The loss is minus the bound: the gradient is negative.",
         ),
         Mistake(
             "batch-forgotten",
             lambda log_w: -iwae_weights(log_w),
-            "the 1/B of the mean over images is missing",
+            "The 1/B of the mean over images is missing.",
         ),
         Mistake(
             "over-k",
             lambda log_w: -iwae_weights(log_w) / len(log_w),
-            "divided by K: the 1/K inside the log cancels",
+            "Divided by K: the 1/K inside the log cancels.",
         ),
         Mistake(
             "over-both",
             lambda log_w: -iwae_weights(log_w) / log_w.size,
-            "divided by K too: the 1/K inside the log cancels",
+            "Divided by K too: the 1/K inside the log cancels.",
         ),
         Mistake(
             "by-w",
             lambda log_w: -1 / np.exp(log_w).sum(axis=0) / log_w.shape[1] + 0 * log_w,
-            "this is the derivative by w; by log w it is multiplied by w",
+            "This is the derivative by w; by log w it is multiplied by w.",
         ),
         Mistake(
             "centred",
             lambda log_w: -(iwae_weights(log_w) - 1 / len(log_w)) / log_w.shape[1],
-            "1/K is subtracted: that is the difference to the ELBO's gradient",
+            "1/K is subtracted: that is the difference to the ELBO's gradient.",
         ),
     ),
     hints=(
@@ -353,17 +353,17 @@ EFFECTIVE_SAMPLES = Exercise(
         Mistake(
             "naive",
             lambda log_w: np.exp(log_w).sum(axis=0) ** 2 / (np.exp(log_w) ** 2).sum(axis=0),
-            "exp(-1000) is 0.0, and 0 / 0 is NaN; a common factor cancels, so take the largest out",
+            "exp(-1000) is 0.0, and 0 / 0 is NaN; a common factor cancels, so take it out.",
         ),
         Mistake(
             "share",
             lambda log_w: effective_samples(log_w) / len(log_w),
-            "this is the share of K; the number itself lies between 1 and K",
+            "This is the share of K; the number itself lies between 1 and K.",
         ),
         Mistake(
             "upside-down",
             lambda log_w: 1 / effective_samples(log_w),
-            "upside down: with equal weights it must be K",
+            "Upside down: with equal weights it must be K.",
         ),
         Mistake(
             "not-squared",
@@ -371,27 +371,27 @@ EFFECTIVE_SAMPLES = Exercise(
                 np.exp(log_w - log_w.max(axis=0)).sum(axis=0)
                 / np.exp(2 * (log_w - log_w.max(axis=0))).sum(axis=0)
             ),
-            "the sum above is not squared",
+            "The sum above is not squared.",
         ),
         Mistake(
             "of-the-logs",
             lambda log_w: log_w.sum(axis=0) ** 2 / (log_w**2).sum(axis=0),
-            "the logs stand where the weights belong",
+            "The logs stand where the weights belong.",
         ),
         Mistake(
             "sum-over-best",
             lambda log_w: np.exp(log_w - log_w.max(axis=0)).sum(axis=0),
-            "the sum over the largest is another count, one that looks at the best sample alone",
+            "The sum over the largest is another count, one that looks at the best sample alone.",
         ),
         Mistake(
             "over-images",
             lambda log_w: effective_samples(log_w.T),
-            "summed over the images; the samples lie along axis 0",
+            "Summed over the images; the samples lie along axis 0.",
         ),
         Mistake(
             "perplexity",
             lambda log_w: np.exp(-(iwae_weights(log_w) * (log_w - log_sum_exp(log_w))).sum(axis=0)),
-            "the exponential of the entropy is another way to count, not this one",
+            "The exponential of the entropy is another way to count, not this one.",
         ),
     ),
     hints=(
@@ -435,27 +435,27 @@ GAP = Exercise(
         Mistake(
             "swapped",
             lambda p, best, own: (best - own, p - best),
-            "the two are swapped: what no q of the family can reach is the approximation gap",
+            "The two are swapped: what no q of the family can reach is the approximation gap.",
         ),
         Mistake(
             "total-first",
             lambda p, best, own: (p - own, best - own),
-            "the first is the whole gap: up to the best q only",
+            "The first is the whole gap: up to the best q only.",
         ),
         Mistake(
             "total-second",
             lambda p, best, own: (p - best, p - own),
-            "the second is the whole gap: from the best q on only",
+            "The second is the whole gap: from the best q on only.",
         ),
         Mistake(
             "signs",
             lambda p, best, own: (best - p, own - best),
-            "both are negative: a gap is the higher minus the lower",
+            "Both are negative: a gap is the higher minus the lower.",
         ),
         Mistake(
             "means",
             lambda p, best, own: ((p - best).mean(), (best - own).mean()),
-            "averaged over the images; here each image has its own",
+            "Averaged over the images; here each image has its own.",
         ),
     ),
     hints=(

@@ -36,32 +36,32 @@ TRAVERSAL = Exercise(
         Mistake(
             "added",
             lambda z, latent, values: z + np.outer(values, np.eye(len(z))[latent]),
-            "the values are added to the latent; it takes them",
+            "The values are added to the latent; it takes them.",
         ),
         Mistake(
             "others-at-zero",
             lambda z, latent, values: np.outer(values, np.eye(len(z))[latent]),
-            "the other latents are set to 0; they keep this cat's values",
+            "The other latents are set to 0; they keep this cat's values.",
         ),
         Mistake(
             "all-latents",
             lambda z, latent, values: np.repeat(values[:, None], len(z), axis=1),
-            "all latents take the values; only one moves",
+            "All latents take the values; only one moves.",
         ),
         Mistake(
             "transposed",
             lambda z, latent, values: traversal(z, latent, values).T,
-            "transposed: one row for each value",
+            "Transposed: one row for each value.",
         ),
         Mistake(
             "one-off",
             lambda z, latent, values: traversal(z, (latent + 1) % len(z), values),
-            "another latent moves: they are counted from 0",
+            "Another latent moves: they are counted from 0.",
         ),
         Mistake(
             "shared-row",
             lambda z, latent, values: traversal(z, latent, np.full(len(values), values[-1])),
-            "all rows hold the last value: they are one array, changed again and again",
+            "All rows hold the last value: they are one array, changed again and again.",
         ),
     ),
     hints=(
@@ -121,39 +121,39 @@ MUTUAL_INFORMATION = Exercise(
                     _joint(counts)[0] * np.log(_joint(counts)[0] / np.outer(*_joint(counts)[1:]))
                 ).sum()
             ),
-            "where a pair never met, 0 * log 0 is NaN: leave those pairs out",
+            "Where a pair never met, 0 * log 0 is NaN: leave those pairs out.",
         ),
         Mistake(
             "joint-entropy",
             lambda counts: _entropy(_joint(counts)[0]),
-            "this is the entropy of the pair; information is H(a) + H(b) - H(a, b)",
+            "This is the entropy of the pair; information is H(a) + H(b) - H(a, b).",
         ),
         Mistake(
             "conditional-entropy",
             lambda counts: _entropy(_joint(counts)[0]) - _entropy(_joint(counts)[1]),
-            "H(b | a), what the latent does not tell; information is H(b) - H(b | a)",
+            "H(b | a), what the latent does not tell; information is H(b) - H(b | a).",
         ),
         Mistake(
             "sign",
             lambda counts: -mutual_information(counts),
-            "the sign is turned around: information is never negative",
+            "The sign is turned around: information is never negative.",
         ),
         Mistake(
             "counts-not-normalised",
             lambda counts: _information(
                 counts.astype(float), np.outer(counts.sum(axis=1), counts.sum(axis=0)).astype(float)
             ),
-            "counts are not probabilities: divide by their sum",
+            "Counts are not probabilities: divide by their sum.",
         ),
         Mistake(
             "bits",
             lambda counts: mutual_information(counts) / np.log(2),
-            "this is in bits; nats use the natural logarithm",
+            "This is in bits; nats use the natural logarithm.",
         ),
         Mistake(
             "uniform",
             lambda counts: _information(_joint(counts)[0], np.full(counts.shape, 1 / counts.size)),
-            "compared with a uniform table; compare with the product of the margins",
+            "Compared with a uniform table; compare with the product of the margins.",
         ),
         Mistake(
             "not-weighted",
@@ -162,12 +162,12 @@ MUTUAL_INFORMATION = Exercise(
                     _joint(counts)[0][counts > 0] / np.outer(*_joint(counts)[1:])[counts > 0]
                 ).sum()
             ),
-            "the log ratios are added without their weights p(a, b)",
+            "The log ratios are added without their weights p(a, b).",
         ),
         Mistake(
             "smoothed",
             lambda counts: mutual_information(counts + 1),
-            "1 is added to every count, which pulls the information down",
+            "1 is added to every count, which pulls the information down.",
         ),
     ),
     hints=(
@@ -214,33 +214,33 @@ INFORMATION_GAP = Exercise(
         Mistake(
             "largest-alone",
             lambda information, entropy: float((information.max(axis=0) / entropy).mean()),
-            "the second best is not subtracted: two latents that share a factor would score too",
+            "The second best is not subtracted: two latents that share a factor would score too.",
         ),
         Mistake(
             "not-normalised",
             lambda information, entropy: float(
                 (_ranked(information)[-1] - _ranked(information)[-2]).mean()
             ),
-            "not divided by the factor's entropy: factors with more to tell would weigh more",
+            "Not divided by the factor's entropy: factors with more to tell would weigh more.",
         ),
         Mistake(
             "smallest-subtracted",
             lambda information, entropy: float(
                 ((information.max(axis=0) - information.min(axis=0)) / entropy).mean()
             ),
-            "the smallest is subtracted; it is the second largest that matters",
+            "The smallest is subtracted; it is the second largest that matters.",
         ),
         Mistake(
             "ratio-of-means",
             lambda information, entropy: float(
                 (_ranked(information)[-1] - _ranked(information)[-2]).mean() / entropy.mean()
             ),
-            "a ratio of means: divide each factor by its own entropy first",
+            "A ratio of means: divide each factor by its own entropy first.",
         ),
         Mistake(
             "sum",
             lambda information, entropy: information_gap(information, entropy) * len(entropy),
-            "summed over the factors; the mean is wanted",
+            "Summed over the factors; the mean is wanted.",
         ),
         Mistake(
             "per-latent",
@@ -248,7 +248,7 @@ INFORMATION_GAP = Exercise(
                 (_ranked(information, 1)[:, -1] - _ranked(information, 1)[:, -2]).mean()
                 / entropy.mean()
             ),
-            "ranked along the factors: for each factor the latents are ranked (axis 0)",
+            "Ranked along the factors: for each factor the latents are ranked (axis 0).",
         ),
         Mistake(
             "mean-of-the-others",
@@ -257,7 +257,7 @@ INFORMATION_GAP = Exercise(
                     (information.max(axis=0) - _ranked(information)[:-1].mean(axis=0)) / entropy
                 ).mean()
             ),
-            "the mean of the others is subtracted; it is the second largest that matters",
+            "The mean of the others is subtracted; it is the second largest that matters.",
         ),
     ),
     hints=(
@@ -298,37 +298,37 @@ EQUAL_MASS_BINS = Exercise(
         Mistake(
             "equal-width",
             lambda v, n: np.minimum(((v - v.min()) / (v.max() - v.min()) * n).astype(int), n - 1),
-            "bins of equal width: most values crowd into a few, and the rest are empty",
+            "Bins of equal width: most values crowd into a few, and the rest are empty.",
         ),
         Mistake(
             "argsort-once",
             lambda v, n: np.argsort(v) * n // len(v),
-            "argsort tells which value comes at each rank; its argsort tells each value's rank",
+            "argsort tells which value comes at each rank; its argsort tells each value's rank.",
         ),
         Mistake(
             "from-one",
             lambda v, n: equal_mass_bins(v, n) + 1,
-            "counted from 1; the first bin is 0",
+            "Counted from 1; the first bin is 0.",
         ),
         Mistake(
             "ranks",
             lambda v, n: np.argsort(np.argsort(v)),
-            "these are the ranks: n of them share a bin",
+            "These are the ranks: n of them share a bin.",
         ),
         Mistake(
             "remainder",
             lambda v, n: np.argsort(np.argsort(v)) % n,
-            "the remainder deals the values out like cards; neighbours belong together: //",
+            "The remainder deals the values out like cards; neighbours belong together: //.",
         ),
         Mistake(
             "descending",
             lambda v, n: equal_mass_bins(-v, n),
-            "the largest values are in bin 0: turned around",
+            "The largest values are in bin 0: turned around.",
         ),
         Mistake(
             "real-numbers",
             lambda v, n: np.argsort(np.argsort(v)) * n / len(v),
-            "a bin number is whole: // in place of /",
+            "A bin number is whole: // in place of /.",
         ),
     ),
     hints=(
@@ -376,12 +376,12 @@ ROTATE = Exercise(
         Mistake(
             "transposed-mean",
             lambda mean, variances, R: (mean @ R, R @ np.diag(variances) @ R.T),
-            "mean @ R rotates the other way: R @ mean",
+            "Mean @ R rotates the other way: R @ mean.",
         ),
         Mistake(
             "transposed-covariance",
             lambda mean, variances, R: (R @ mean, R.T @ np.diag(variances) @ R),
-            "R' S R rotates the other way: R S R'",
+            "R' S R rotates the other way: R S R'.",
         ),
         Mistake(
             "diagonal-kept",
@@ -389,27 +389,27 @@ ROTATE = Exercise(
                 R @ mean,
                 np.diag(np.diag(R @ np.diag(variances) @ R.T)),
             ),
-            "only the diagonal is kept; the rotation makes the latents correlated",
+            "Only the diagonal is kept; the rotation makes the latents correlated.",
         ),
         Mistake(
             "variances-rotated",
             lambda mean, variances, R: (R @ mean, np.diag(R @ variances)),
-            "variances do not rotate like a vector (one could turn negative): R S R'",
+            "Variances do not rotate like a vector (one could turn negative): R S R'.",
         ),
         Mistake(
             "one-side",
             lambda mean, variances, R: (R @ mean, R @ np.diag(variances)),
-            "multiplied from one side only: a covariance has R on the left and R' on the right",
+            "Multiplied from one side only: a covariance has R on the left and R' on the right.",
         ),
         Mistake(
             "not-transposed",
             lambda mean, variances, R: (R @ mean, R @ np.diag(variances) @ R),
-            "the R on the right is transposed",
+            "The R on the right is transposed.",
         ),
         Mistake(
             "unchanged",
             lambda mean, variances, R: (R @ mean, np.diag(variances)),
-            "the covariance is rotated too, unless all variances are equal",
+            "The covariance is rotated too, unless all variances are equal.",
         ),
     ),
     hints=(
