@@ -782,7 +782,7 @@ def test_every_exhibit_can_be_shown_and_named():
 
 
 def test_exhibits_are_plain_data():
-    assert json.loads(json.dumps(api.exhibits()))[0].keys() == {
+    assert json.loads(json.dumps(api.exhibits()))["exhibits"][0].keys() == {
         "name",
         "where",
         "symptom",

@@ -10,7 +10,7 @@ CHOICES = 3
 
 def exhibits():
     """Every mistake as plain data, for `museum --json`."""
-    return [
+    listed = [
         {
             "name": m.name,
             "where": m.target,
@@ -20,6 +20,7 @@ def exhibits():
         }
         for m in mistakes.MISTAKES
     ]
+    return {"exhibits": listed}
 
 
 def museum(ask=input, say=print, rng=None):

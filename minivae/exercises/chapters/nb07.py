@@ -21,9 +21,10 @@ def adam_step(flat, grad, m, v, step, lr, beta1=0.9, beta2=0.999, adam_eps=1e-8)
 
 def _adam_cases():
     rng = np.random.default_rng(7)
+    tiny = np.array([1e-7, 0.02, -0.01, 3e-8])  # where adam_eps shows
     return [
         (np.array([0.5]), np.array([0.02]), np.zeros(1), np.zeros(1), 1, 0.1),
-        (generic(rng, 4), generic(rng, 4) / 50, np.zeros(4), np.zeros(4), 1, 0.01),
+        (generic(rng, 4), tiny, np.zeros(4), np.zeros(4), 1, 0.01),
         (
             generic(rng, 4),
             generic(rng, 4) / 50,
@@ -84,6 +85,11 @@ ADAM = Exercise(
             "root-forgotten",
             _adam_variant(lambda g, m, v, lr, eps, raw: lr * m / (v + eps)),
             "The root of v is missing: v holds squares.",
+        ),
+        Mistake(
+            "eps-forgotten",
+            _adam_variant(lambda g, m, v, lr, eps, raw: lr * m / np.sqrt(v)),
+            "adam_eps is not used: a parameter whose gradient is always 0 would become NaN.",
         ),
         Mistake(
             "root-before-correction",
