@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 from llvmlite import binding as llvm
 from llvmlite import ir
-from numba import carray, config, njit, types
+from numba import carray, config, from_dtype, njit, types
 from numba.core import cgutils, event
 from numba.extending import intrinsic, overload
 
@@ -39,6 +39,7 @@ JIT = not config.DISABLE_JIT  # without it, plain Python stands in for the LLVM 
 # numpy's rules for x / 0, or LLVM could not vectorize a loop that divides; and "contract" alone
 # of the fast-math flags: a * b + c may be one instruction, while NaN and infinity keep their rules
 compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+inlined = njit(inline="always", nogil=True, error_model="numpy", fastmath={"contract"})
 # a sum may also be regrouped, to keep several partial sums in a register: still the same each time
 regrouping = njit(
     cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"}
@@ -56,26 +57,15 @@ LN2_HIGH = f32(0.693359375)  # 9 bits: n * LN2_HIGH is exact
 LN2_LOW = f32(-2.12194440e-4)
 ROUND = f32(12582912.0)  # 1.5 * 2^23: adding it rounds to a whole number, kept in the low bits
 ROUND_BITS = i32(0x4B400000)
-SQRT_HALF_BITS = i32(0x3F3504F3)
-ONE_BITS = i32(0x3F800000)
+BIAS, SHIFT = i32(127), i32(23)  # 2^n has the bits (n + 127) << 23
 ZERO, HALF, ONE, TWO = f32(0), f32(0.5), f32(1), f32(2)
 
 
 @compiled
-def _bits(x):
-    return f32(x).view(i32)
-
-
-@compiled
-def _from_bits(n):
-    return i32(n).view(f32)
-
-
-@compiled
 def _reduce(x):
-    """x = n ln 2 + r, |r| <= ln(2) / 2  ->  expm1(r), and 2^n as two factors (n may be -150)."""
+    """x = n ln 2 + r, |r| <= ln(2) / 2  ->  expm1(r), and n as two halves (2^n may be too small)."""
     t = x * LOG2_E + ROUND
-    n = _bits(t) - ROUND_BITS
+    n = i32(f32(t).view(i32) - ROUND_BITS)
     whole = t - ROUND
     r = (x - whole * LN2_HIGH) - whole * LN2_LOW
     p = f32(0.0013946669641882181)
@@ -83,69 +73,49 @@ def _reduce(x):
     p = p * r + f32(0.04166628047823906)
     p = p * r + f32(0.16666541993618011)
     p = p * r + f32(0.5)
-    half = n >> i32(1)
-    low = _from_bits((half + i32(127)) << i32(23))
-    high = _from_bits((n - half + i32(127)) << i32(23))
-    return p * (r * r) + r, low, high
+    half = i32(n >> i32(1))
+    return p * (r * r) + r, half, i32(n - half)
 
 
 @compiled
 def _exp32(x):
-    """exp(x) to 2 units in the last place; 0 below -104, infinity above 88.8, NaN for NaN."""
+    """exp(x), at most 2 units in the last place off; infinity from 88.73 on, NaN for NaN."""
     x = f32(-105) if x < f32(-105) else x  # a NaN fails every comparison and so passes through
     x = f32(90) if x > f32(90) else x
-    p, low, high = _reduce(x)
-    return (p + ONE) * low * high
+    p, n1, n2 = _reduce(x)
+    return (p + ONE) * i32((n1 + BIAS) << SHIFT).view(f32) * i32((n2 + BIAS) << SHIFT).view(f32)
 
 
 @compiled
 def _expm1_32(x):
-    """exp(x) - 1 without cancellation near 0: 2^n expm1(r) + (2^n - 1)."""
+    """exp(x) - 1 without cancellation near 0: 2^n expm1(r) + (2^n - 1), at most 2 units off."""
     x = f32(-20) if x < f32(-20) else x  # exp(-20) is lost beside 1
     x = f32(90) if x > f32(90) else x
-    p, low, high = _reduce(x)
-    # Scaled down by `high` until the end, or 2^128 would overflow before exp(x) does.
-    return (p * low + (low - _from_bits(_reciprocal_bits(high)))) * high
+    p, n1, n2 = _reduce(x)
+    low = i32((n1 + BIAS) << SHIFT).view(f32)
+    high = i32((n2 + BIAS) << SHIFT).view(f32)
+    inverse = i32((BIAS - n2) << SHIFT).view(f32)
+    return (p * low + (low - inverse)) * high  # 2^n itself may be infinite before the result is
 
 
 @compiled
-def _reciprocal_bits(power):
-    """The bits of 1 / 2^n from those of 2^n."""
-    return i32(0x7F000000) - _bits(power)
-
-
-@compiled
-def _log32_near(u):
-    """log(u) for a positive normal u: u = 2^e m, sqrt(1/2) <= m < sqrt(2), a polynomial in m - 1."""
-    e = (_bits(u) - SQRT_HALF_BITS) >> i32(23)
-    f = _from_bits(_bits(u) - (e << i32(23))) - ONE
-    p = f32(-0.07859624922275543)
-    p = p * f + f32(0.1288166642189026)
-    p = p * f + f32(-0.1312875896692276)
-    p = p * f + f32(0.14181189239025116)
-    p = p * f + f32(-0.16624553501605988)
-    p = p * f + f32(0.2000228613615036)
-    p = p * f + f32(-0.25000810623168945)
-    p = p * f + f32(0.33333316445350647)
-    f2 = f * f
-    n = f32(e)
-    return n * LN2_HIGH + (f + (n * LN2_LOW + f2 * (f * p - HALF)))
-
-
-@compiled
-def _log1p32(x):
-    """log(1 + x) to 3 units in the last place; what 1 + x rounds away is added back."""
-    u = ONE + x
-    lost = x - (u - ONE)
-    y = _log32_near(u) + lost * (ONE / u)  # a caller that needs 1 / (1 + x) shares the division
-    y = x if u == f32(np.inf) else y
-    y = f32(-np.inf) if u == ZERO else y
-    return y if u >= ZERO else f32(np.nan)
+def _log1p_unit32(x):
+    """log(1 + x) for 0 <= x <= 1, which is where exp(-|l|) lies: at most 3 units off."""
+    p = f32(-0.0032440212089568377)
+    p = p * x + f32(0.01985144428908825)
+    p = p * x + f32(-0.056959498673677444)
+    p = p * x + f32(0.10603651404380798)
+    p = p * x + f32(-0.15305590629577637)
+    p = p * x + f32(0.1967593878507614)
+    p = p * x + f32(-0.24954134225845337)
+    p = p * x + f32(0.3332996368408203)
+    p = p * x + f32(-0.4999990165233612)
+    return p * (x * x) + x
 
 
 @compiled
 def _tanh32(x):
-    """tanh(x) = e / (e + 2), e = exp(2x) - 1, to 3 units in the last place; NaN for NaN."""
+    """tanh(x) = e / (e + 2), e = exp(2x) - 1, at most 4 units off; NaN for NaN."""
     x = f32(-10) if x < f32(-10) else x
     x = f32(10) if x > f32(10) else x
     e = _expm1_32(x + x)
@@ -169,7 +139,7 @@ def _either(fast, exact):
 
 _exp = _either(_exp32, math.exp)
 _expm1 = _either(_expm1_32, math.expm1)
-_log1p = _either(_log1p32, math.log1p)
+_log1p_unit = _either(_log1p_unit32, math.log1p)
 _tanh = _either(_tanh32, math.tanh)
 
 
@@ -182,9 +152,9 @@ _tanh = _either(_tanh32, math.tanh)
 # while a plain loop loads and stores C for every single one.
 #
 # LLVM does not keep such a block in registers if one writes it as a Python loop, so here the
-# instructions are put together by hand. The widths are compile-time numbers and come from the
-# *type* of an argument: `lanes` is a tuple with one entry per lane. A global would not do: numba's
-# on-disk cache does not look at globals.
+# instructions are put together by hand. The width is a compile-time number and comes from the
+# *type* of an argument: `kind` is an empty array of the dtype, with one axis per lane. A global
+# would not do: numba's on-disk cache does not look at globals.
 
 TILE_VECTORS = 2  # registers side by side
 TILE_ROWS = {512: 12, 256: 6, 128: 6}  # by bits: AVX-512 has 32 registers, the others 16 or more
@@ -202,13 +172,13 @@ def machine_lanes():
 class _Emitter:
     """The few LLVM instructions the kernels need, on addresses that are plain integers."""
 
-    def __init__(self, builder, scalar, lanes):
+    def __init__(self, builder, kind):
         self.builder = builder
         self.word = ir.IntType(64)
-        self.scalar = ir.FloatType() if scalar == types.float32 else ir.DoubleType()
-        self.bytes = scalar.bitwidth // 8
-        self.lanes = lanes
-        self.vector = ir.VectorType(self.scalar, lanes)
+        self.scalar = ir.FloatType() if kind.dtype == types.float32 else ir.DoubleType()
+        self.bytes = kind.dtype.bitwidth // 8
+        self.lanes = kind.ndim
+        self.vector = ir.VectorType(self.scalar, self.lanes)
 
     def int(self, value):
         return ir.Constant(self.word, value)
@@ -307,9 +277,8 @@ class _Emitter:
         def mix(a, b, picks):  # the same picks in every lane; picks >= per_lane are from b
             all_lanes = range(0, self.lanes, per_lane)
             beyond = self.lanes - per_lane
-            return self.shuffle(
-                a, b, [p + lane + (beyond if p >= per_lane else 0) for lane in all_lanes for p in picks]
-            )
+            picks = [p + (beyond if p >= per_lane else 0) for p in picks]
+            return self.shuffle(a, b, [p + lane for lane in all_lanes for p in picks])
 
         if per_lane == 2:
             return [mix(v[0], v[1], (0, 2)), mix(v[0], v[1], (1, 3))]
@@ -318,88 +287,94 @@ class _Emitter:
         return [mix(*pair, picks) for pair in (low, high) for picks in ((0, 1, 4, 5), (2, 3, 6, 7))]
 
 
-def _tile_rows(scalar_bits, lanes):
-    return TILE_ROWS[scalar_bits * lanes]
-
-
 def _tile_instructions(
-    context, like, lanes, turned, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, add
+    context, kind, turned, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, add
 ):
     """C[:rows, :vectors * lanes] (+)= A B, or A' B if `turned`, the sums kept in registers.
 
     turned, add are 0 or 1; a, b, c are addresses and the strides are in bytes.
     """
-    most_rows = _tile_rows(like.dtype.bitwidth, lanes.count)
+    sizes = list(product(range(1, TILE_ROWS[_register_bits(kind)] + 1), range(1, TILE_VECTORS + 1)))
 
     def codegen(context, builder, signature, args):
-        emit = _Emitter(builder, like.dtype, lanes.count)
-        turned, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, add = args[2:]
+        emit = _Emitter(builder, kind)
+        turned, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, add = args[1:]
         adds = builder.icmp_signed("!=", add, emit.int(0))
-
-        def case(rows, vectors, turned):
-            return (rows * TILE_VECTORS + vectors - 1) * 2 + turned
-
-        which = builder.add(builder.mul(rows, emit.int(TILE_VECTORS)), vectors)
-        which = builder.sub(which, emit.int(1))
-        which = builder.add(builder.mul(which, emit.int(2)), turned)
+        # one block of code for each size, and a switch over rows * 8 + vectors * 2 + turned
+        which = builder.add(builder.mul(rows, emit.int(8)), builder.mul(vectors, emit.int(2)))
         done = builder.append_basic_block("tile.done")
-        switch = builder.switch(which, done)
-        for size in product(range(1, most_rows + 1), range(1, TILE_VECTORS + 1), (0, 1)):
+        switch = builder.switch(builder.add(which, turned), done)
+        for (n_rows, n_vectors), flag in product(sizes, (0, 1)):
             block = builder.append_basic_block("tile.size")
-            switch.add_case(emit.int(case(*size)), block)
+            switch.add_case(emit.int(n_rows * 8 + n_vectors * 2 + flag), block)
             builder.position_at_end(block)
-            emit.tile(*size, a, a_stride, b, b_stride, c, c_stride, k, adds)
+            emit.tile(n_rows, n_vectors, flag, a, a_stride, b, b_stride, c, c_stride, k, adds)
             builder.branch(done)
         builder.position_at_end(done)
         return context.get_dummy_value()
 
-    return types.void(like, lanes, *[types.intp] * 11), codegen
+    return types.void(kind, *[types.intp] * 11), codegen
 
 
-def _turn_instructions(context, like, lanes, source, source_stride, target, target_stride):
+def _register_bits(kind):
+    return kind.ndim * kind.dtype.bitwidth
+
+
+def _turn_instructions(context, kind, source, source_stride, target, target_stride):
     """Transposes `lanes` rows of 16 bytes each: target[k, row] = source[row, k]."""
 
     def codegen(context, builder, signature, args):
-        _Emitter(builder, like.dtype, lanes.count).turn(*args[2:])
+        _Emitter(builder, kind).turn(*args[1:])
         return context.get_dummy_value()
 
-    return types.void(like, lanes, *[types.intp] * 4), codegen
+    return types.void(kind, *[types.intp] * 4), codegen
 
 
-def _copy_instructions(context, like, lanes, source, target):
-    """Copies one row of a panel, TILE_VECTORS registers wide."""
+def _copy_instructions(context, kind, source, target):
+    """Copies one register's numbers."""
 
     def codegen(context, builder, signature, args):
-        emit = _Emitter(builder, like.dtype, lanes.count)
-        for j in range(TILE_VECTORS):
-            offset = emit.int(j * emit.lanes * emit.bytes)
-            emit.store(emit.load(args[2], offset, emit.vector), args[3], offset)
+        emit = _Emitter(builder, kind)
+        emit.store(emit.load(args[1], emit.int(0), emit.vector), args[2], emit.int(0))
         return context.get_dummy_value()
 
-    return types.void(like, lanes, *[types.intp] * 2), codegen
+    return types.void(kind, *[types.intp] * 2), codegen
 
 
-def _pointer_instructions(context, like, address):
-    """The address as a pointer to numbers of `like`'s kind."""
+def _pointer_instructions(context, kind, address):
+    """The address as a pointer to numbers of this kind."""
 
     def codegen(context, builder, signature, args):
         return builder.inttoptr(args[1], context.get_value_type(signature.return_type))
 
-    return types.CPointer(like.dtype)(like, types.intp), codegen
+    return types.CPointer(kind.dtype)(kind, types.intp), codegen
+
+
+def _task_instructions(context, address, which):
+    """The task (a record) at an address, or the one after it."""
+    record = from_dtype(TASK)
+
+    def codegen(context, builder, signature, args):
+        skip = builder.mul(args[1], ir.Constant(ir.IntType(64), TASK.itemsize))
+        return builder.inttoptr(builder.add(args[0], skip), context.get_value_type(record))
+
+    return record(types.intp, types.intp), codegen
+
+
+def _word_pointer(builder, address):
+    return builder.inttoptr(address, ir.IntType(64).as_pointer())
 
 
 def _atomic_load_instructions(context, address):
     def codegen(context, builder, signature, args):
-        where = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
-        return builder.load_atomic(where, "seq_cst", 8)
+        return builder.load_atomic(_word_pointer(builder, args[0]), "seq_cst", 8)
 
     return types.intp(types.intp), codegen
 
 
 def _atomic_store_instructions(context, address, value):
     def codegen(context, builder, signature, args):
-        where = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
-        builder.store_atomic(args[1], where, "seq_cst", 8)
+        builder.store_atomic(args[1], _word_pointer(builder, args[0]), "seq_cst", 8)
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp), codegen
@@ -407,8 +382,7 @@ def _atomic_store_instructions(context, address, value):
 
 def _atomic_add_instructions(context, address, value):
     def codegen(context, builder, signature, args):
-        where = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
-        return builder.atomic_rmw("add", where, args[1], "seq_cst")
+        return builder.atomic_rmw("add", _word_pointer(builder, args[0]), args[1], "seq_cst")
 
     return types.intp(types.intp, types.intp), codegen
 
@@ -417,7 +391,7 @@ def _atomic_swap_instructions(context, address, expected, value):
     """Writes `value` if `expected` is there, and says whether it was."""
 
     def codegen(context, builder, signature, args):
-        where = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+        where = _word_pointer(builder, args[0])
         pair = builder.cmpxchg(where, args[1], args[2], "seq_cst", "seq_cst")
         return builder.extract_value(pair, 1)
 
@@ -435,15 +409,33 @@ def _pause_instructions(context):
             hint, inputs = "llvm.aarch64.hint", (ir.Constant(ir.IntType(32), 1),)  # 1 is YIELD
         else:
             return context.get_dummy_value()
-        kind = ir.FunctionType(ir.VoidType(), [i.type for i in inputs])
-        builder.call(cgutils.get_or_insert_function(builder.module, kind, hint), inputs)
+        function = ir.FunctionType(ir.VoidType(), [i.type for i in inputs])
+        builder.call(cgutils.get_or_insert_function(builder.module, function, hint), inputs)
         return context.get_dummy_value()
 
     return types.void(), codegen
 
 
-def _numbers_at(address, n, like):
-    return carray(_pointer(like, address), (n,))
+# What the threads work on: up to three tasks, each cut into `chunks`. Addresses, strides in bytes.
+TASK = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            "operation chunks block_rows row_blocks column_blocks m n k "
+            "a a_stride a_turned b b_stride b_turned c c_stride d bias activation"
+        ).split()
+    ]
+    + [(name, np.float64) for name in "lr beta1 beta2 v_scale adam_eps".split()]
+)
+# (int64, because for a plain 0 and a plain 1 numba would compile a version each)
+PRODUCT, COLUMN_SUMS, BERNOULLI, SCALE_ROWS, ADAM = (np.int64(i) for i in range(5))
+NO_ACTIVATION, TANH, RELU = range(3)
+PLAIN, TURNED = np.int64(0), np.int64(1)
+
+
+def _numbers_at(address, n, kind):
+    """The n numbers from an address on, as an array."""
+    return carray(_pointer(kind, address), (n,))
 
 
 if JIT:
@@ -451,6 +443,7 @@ if JIT:
     _turn = intrinsic(_turn_instructions)
     _copy = intrinsic(_copy_instructions)
     _pointer = intrinsic(_pointer_instructions)
+    _task = intrinsic(_task_instructions)
     _atomic_load = intrinsic(_atomic_load_instructions)
     _atomic_store = intrinsic(_atomic_store_instructions)
     _atomic_add = intrinsic(_atomic_add_instructions)
@@ -459,31 +452,36 @@ if JIT:
     _numbers_at = compiled(_numbers_at)
 else:  # NUMBA_DISABLE_JIT=1: plain Python for the same, so that one can step through all the rest
 
-    def _numbers_at(address, n, like):
-        if n == 0:
-            return np.empty(0, like.dtype)
-        raw = (ctypes.c_byte * (n * like.itemsize)).from_address(address)
-        return np.frombuffer(raw, like.dtype)
+    def _memory(address, n_bytes):
+        return (ctypes.c_byte * int(n_bytes)).from_address(int(address))
 
-    def _tile(like, lanes, turned, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, add):
-        size, columns = like.itemsize, vectors * len(lanes)
+    def _numbers_at(address, n, kind):
+        if n == 0:
+            return np.empty(0, kind.dtype)
+        return np.frombuffer(_memory(address, n * kind.itemsize), kind.dtype)
+
+    def _task(address, which):
+        raw = _memory(address + which * TASK.itemsize, TASK.itemsize)
+        return np.frombuffer(raw, TASK).view(np.recarray)[0]
+
+    def _tile(kind, turned, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, add):
+        size, columns = kind.itemsize, vectors * kind.ndim
         for i in range(rows):
-            sums = _numbers_at(c + i * c_stride, columns, like)
+            sums = _numbers_at(c + i * c_stride, columns, kind)
             if not add:
                 sums[:] = 0
             for r in range(k):
                 at = a + (r * a_stride + i * size if turned else i * a_stride + r * size)
-                sums += _numbers_at(at, 1, like)[0] * _numbers_at(b + r * b_stride, columns, like)
+                sums += _numbers_at(at, 1, kind) * _numbers_at(b + r * b_stride, columns, kind)
 
-    def _turn(like, lanes, source, source_stride, target, target_stride):
-        for i in range(len(lanes)):
-            for k in range(LANE_BYTES // like.itemsize):
-                number = _numbers_at(source + i * source_stride + k * like.itemsize, 1, like)
-                _numbers_at(target + k * target_stride + i * like.itemsize, 1, like)[:] = number
+    def _turn(kind, source, source_stride, target, target_stride):
+        for i in range(kind.ndim):
+            for k in range(LANE_BYTES // kind.itemsize):
+                number = _numbers_at(source + i * source_stride + k * kind.itemsize, 1, kind)
+                _numbers_at(target + k * target_stride + i * kind.itemsize, 1, kind)[:] = number
 
-    def _copy(like, lanes, source, target):
-        columns = TILE_VECTORS * len(lanes)
-        _numbers_at(target, columns, like)[:] = _numbers_at(source, columns, like)
+    def _copy(kind, source, target):
+        _numbers_at(target, kind.ndim, kind)[:] = _numbers_at(source, kind.ndim, kind)
 
 
 # ---- 3. the product ----------------------------------------------------------------------------
@@ -500,47 +498,17 @@ else:  # NUMBA_DISABLE_JIT=1: plain Python for the same, so that one can step th
 # that is why the bits are always the same.
 
 K_BLOCK = 400
-BLOCK_ROWS = 128  # a block of C has at most so many rows,
-BLOCK_PANELS = 4  # and so many panels
-FEW_ROWS = 48  # a block has at least so many, twice that where it has to pack B for itself
+K_BLOCK_TURNED = 170  # A' touches a cache line for each k, and B's panel wants its half too
+BLOCK_ROWS = 128  # a block of C has at most so many rows
+BLOCK_PANELS = 4  # and panels,
+FEW_ROWS = 48  # and is not cut to fewer rows than this, or twice that where it packs B
 CROWDED = 256  # bytes
 SMALL_PRODUCT = 300_000  # multiply-adds that one thread does sooner than it tells another
 PANEL = TILE_VECTORS * 16  # the widest panel, with AVX-512
-SCRATCH = (K_BLOCK + 1 + BLOCK_PANELS * BLOCK_ROWS) * PANEL + 16
-
+SCRATCH = (K_BLOCK + 1 + BLOCK_PANELS * BLOCK_ROWS + 1) * PANEL  # a panel, a bias, the stage
+SUMS_CHUNK = 256  # columns
 ROWS_CHUNK = 8192  # numbers of an elementwise chunk: a few microseconds' work
 ADAM_CHUNK = 16384
-
-# What the threads work on: one or two tasks, each cut into `chunks`. Addresses, strides in bytes.
-TASK = np.dtype(
-    [
-        (name, np.int64)
-        for name in (
-            "kind chunks block_rows row_blocks column_blocks m n k "
-            "a a_stride a_turned b b_stride b_turned c c_stride d bias activation sums"
-        ).split()
-    ]
-    + [(name, np.float64) for name in "lr beta1 beta2 v_scale adam_eps".split()]
-)
-PRODUCT, BERNOULLI, SCALE_ROWS, ADAM = range(4)
-NO_ACTIVATION, TANH, RELU = range(3)
-
-
-@compiled
-def _plan_product(task, m, n, k, threads, lanes):
-    """Cuts C into blocks: as large as the caches allow, but enough of them for all threads."""
-    panels = -(-n // (TILE_VECTORS * len(lanes)))
-    row_blocks = -(-m // BLOCK_ROWS)
-    column_blocks = -(-panels // BLOCK_PANELS)
-    wanted = 4 * threads if threads > 1 and m * n * k > SMALL_PRODUCT else 1
-    few = 2 * FEW_ROWS if task.b_turned else FEW_ROWS
-    if m and n:
-        row_blocks = max(row_blocks, min(-(-wanted // column_blocks), m // few))
-        column_blocks = max(column_blocks, min(-(-wanted // row_blocks), panels))
-    task.kind, task.m, task.n, task.k = PRODUCT, m, n, k
-    task.row_blocks, task.column_blocks = row_blocks, column_blocks
-    task.chunks = row_blocks * column_blocks
-    task.bias = task.sums = task.activation = 0
 
 
 @compiled
@@ -552,137 +520,119 @@ def _share(part, parts, whole):
 
 
 @compiled
-def _fill(target, value):
-    for j in range(len(target)):
-        target[j] = value
+def _copy_row(source, target, columns, kind):
+    """Copies some numbers, by whole registers as far as they go."""
+    size = kind.itemsize
+    whole = columns - columns % kind.ndim
+    for j in range(0, whole, kind.ndim):
+        _copy(kind, source + j * size, target + j * size)
+    if whole < columns:
+        given, taken = _numbers_at(source, columns, kind), _numbers_at(target, columns, kind)
+        for j in range(whole, columns):
+            taken[j] = given[j]
 
 
 @compiled
-def _assign(target, source):
-    for j in range(len(target)):
-        target[j] = source[j]
-
-
-@compiled
-def _pack_panel(task, k0, depth, j0, columns, target, like, lanes):
+def _pack_panel(task, k0, depth, j0, columns, target, kind):
     """Copies B[k0 : k0 + depth, j0 : j0 + columns] (or that of B') into a contiguous panel."""
-    size, width = like.itemsize, len(lanes)
-    panel = TILE_VECTORS * width
-    row = panel * size
-    if columns < panel:
-        _fill(_numbers_at(target, depth * panel, like), 0)
+    size, lanes = kind.itemsize, kind.ndim
+    width = TILE_VECTORS * lanes
+    panel = _numbers_at(target, depth * width, kind)
+    if columns < width:
+        panel[:] = 0
     if not task.b_turned:
         source = task.b + k0 * task.b_stride + j0 * size
-        if columns == panel:
-            for r in range(depth):
-                _copy(like, lanes, source + r * task.b_stride, target + r * row)
-        else:
-            for r in range(depth):
-                numbers = _numbers_at(source + r * task.b_stride, columns, like)
-                _assign(_numbers_at(target + r * row, columns, like), numbers)
+        for r in range(depth):
+            _copy_row(source + r * task.b_stride, target + r * width * size, columns, kind)
         return
     source = task.b + j0 * task.b_stride + k0 * size
     step = LANE_BYTES // size
-    whole_rows = columns - columns % width
-    whole_depth = depth - depth % step
-    for j in range(0, whole_rows, width):
+    whole_columns, whole_depth = columns - columns % lanes, depth - depth % step
+    for j in range(0, whole_columns, lanes):
         for r in range(0, whole_depth, step):
             at = source + j * task.b_stride + r * size
-            _turn(like, lanes, at, task.b_stride, target + r * row + j * size, row)
+            _turn(kind, at, task.b_stride, target + (r * width + j) * size, width * size)
     for j in range(columns):  # what is left over goes number by number
-        numbers = _numbers_at(source + j * task.b_stride, depth, like)
-        for r in range(whole_depth if j < whole_rows else 0, depth):
-            _numbers_at(target + r * row + j * size, 1, like)[0] = numbers[r]
+        numbers = _numbers_at(source + j * task.b_stride, depth, kind)
+        for r in range(whole_depth if j < whole_columns else 0, depth):
+            panel[r * width + j] = numbers[r]
 
 
 @compiled
-def _finish_panel(task, source, target, rows, columns, like, lanes):
-    """Applies the activation to a staged panel and copies its real columns into C."""
-    width = TILE_VECTORS * len(lanes)
-    numbers = _numbers_at(source, rows * width, like)
-    if task.activation == TANH:
+def _activate(numbers, activation):
+    if activation == TANH:
         for j in range(len(numbers)):
             numbers[j] = _tanh(numbers[j])
-    elif task.activation == RELU:
-        zero = like.dtype.type(0)
+    elif activation == RELU:
+        zero = numbers.dtype.type(0)
         for j in range(len(numbers)):
             numbers[j] = zero if numbers[j] <= zero else numbers[j]  # so a NaN stays a NaN
-    for _ in range(rows):
-        if columns == width:
-            _copy(like, lanes, source, target)
-        else:
-            _assign(_numbers_at(target, columns, like), _numbers_at(source, columns, like))
-        source += width * like.itemsize
-        target += task.c_stride
 
 
-@compiled
-def _product_chunk(task, chunk, scratch, tile_rows, lanes):
-    """One block of C, and while it is in the cache: bias and activation, or the sums of B.
+@inlined
+def _product_chunk(task, chunk, scratch, tile_rows, kind):
+    """One block of C = f(A B + bias).
 
     A panel of C is staged in the scratch if the tile's whole registers would run over C's edge,
     or if there is an activation, which vectorizes best over contiguous numbers.
     """
-    size, width = scratch.itemsize, TILE_VECTORS * len(lanes)
+    size, lanes, width = kind.itemsize, kind.ndim, TILE_VECTORS * kind.ndim
     row_bytes = width * size
-    panels = -(-task.n // width)
     i0, i1 = _share(chunk // task.column_blocks, task.row_blocks, task.m)
-    p0, p1 = _share(chunk % task.column_blocks, task.column_blocks, panels)
+    p0, p1 = _share(chunk % task.column_blocks, task.column_blocks, -(-task.n // width))
     rows = i1 - i0
     tiles = -(-rows // tile_rows)
-    depths = max(-(-task.k // K_BLOCK), 1)  # one at least, or k = 0 would leave C as it was
+    a_row, a_column = (size, task.a_stride) if task.a_turned else (task.a_stride, size)
+    depths = -(-task.k // (K_BLOCK_TURNED if task.a_turned else K_BLOCK))
+    depths = max(depths, 1)  # or k = 0 would leave C as it was
 
-    packed = scratch.ctypes.data
-    packed += -packed % 64  # panels start on a cache line
+    packed = scratch + -scratch % 64  # a panel starts on a cache line
     bias = packed + K_BLOCK * row_bytes
     stage = bias + row_bytes
     for d in range(depths):
         k0, k1 = _share(d, depths, task.k)
+        a = task.a + i0 * a_row + k0 * a_column
         for p in range(p0, p1):
             j = p * width
             columns = min(width, task.n - j)
+            vectors = -(-columns // lanes)
+            ragged = columns < vectors * lanes
+            staged = ragged or task.activation != NO_ACTIVATION
             c, c_stride = task.c + i0 * task.c_stride + j * size, task.c_stride
-            staged = columns % len(lanes) or task.activation
             if staged:
                 c, c_stride = stage + (p - p0) * rows * row_bytes, row_bytes
             if task.bias and d == 0:  # the sums start at the bias
-                _fill(_numbers_at(bias, width, scratch), 0)
-                given = _numbers_at(task.bias + j * size, columns, scratch)
-                _assign(_numbers_at(bias, columns, scratch), given)
+                _copy_row(task.bias + j * size, bias, columns, kind)
                 for i in range(rows):
-                    if columns > len(lanes) or staged:
-                        _copy(scratch, lanes, bias, c + i * c_stride)
-                    else:
-                        _assign(_numbers_at(c + i * c_stride, columns, scratch), given)
+                    _copy_row(bias, c + i * c_stride, vectors * lanes, kind)
             b, b_stride = task.b + k0 * task.b_stride + j * size, task.b_stride
-            if task.b_turned or columns % len(lanes) or task.b_stride % CROWDED == 0:
-                _pack_panel(task, k0, k1 - k0, j, columns, packed, scratch, lanes)
+            if task.b_turned or ragged or task.b_stride % CROWDED == 0:
+                _pack_panel(task, k0, k1 - k0, j, columns, packed, kind)
                 b, b_stride = packed, row_bytes
-            at = c
             for t in range(tiles):
                 r0, r1 = _share(t, tiles, rows)
-                a = task.a + (
-                    (i0 + r0) * size + k0 * task.a_stride
-                    if task.a_turned
-                    else (i0 + r0) * task.a_stride + k0 * size
-                )
                 _tile(
-                    scratch, lanes, task.a_turned, a, task.a_stride, b, b_stride, at, c_stride,
-                    r1 - r0, -(-columns // len(lanes)), k1 - k0, task.bias != 0 or d > 0,
+                    kind, task.a_turned, a + r0 * a_row, task.a_stride, b, b_stride,
+                    c + r0 * c_stride, c_stride, r1 - r0, vectors, k1 - k0, task.bias != 0 or d > 0,
                 )  # fmt: skip
-                at += (r1 - r0) * c_stride
             if staged and d == depths - 1:
-                target = task.c + i0 * task.c_stride + j * size
-                _finish_panel(task, c, target, rows, columns, scratch, lanes)
+                _activate(_numbers_at(c, rows * width, kind), task.activation)
+                for i in range(rows):
+                    at = task.c + (i0 + i) * task.c_stride + j * size
+                    _copy_row(c + i * row_bytes, at, columns, kind)
 
-    if task.sums and i0 == 0:
-        j0, j1 = p0 * width, min(p1 * width, task.n)
-        sums = _numbers_at(task.sums + j0 * size, j1 - j0, scratch)
-        _fill(sums, 0)
-        for r in range(task.k):
-            row = _numbers_at(task.b + r * task.b_stride + j0 * size, j1 - j0, scratch)
-            for j in range(len(sums)):
-                sums[j] += row[j]
+
+@compiled
+def _sums_chunk(task, chunk, kind):
+    """Sums down some columns of a: c[j] = sum_i a[i, j]."""
+    size = kind.itemsize
+    j0, j1 = _share(chunk, task.chunks, task.n)
+    sums = _numbers_at(task.c + j0 * size, j1 - j0, kind)
+    sums[:] = 0
+    for i in range(task.m):
+        row = _numbers_at(task.a + i * task.a_stride + j0 * size, j1 - j0, kind)
+        for j in range(len(sums)):
+            sums[j] += row[j]
 
 
 # ---- 4. the other loops ------------------------------------------------------------------------
@@ -706,28 +656,27 @@ def _bernoulli_terms(logits, x, residual, nll):
     for j in range(len(logits)):
         l = logits[j]
         e = _exp(-abs(l))
-        nll[j] = (l * (one - x[j]) if l > zero else -l * x[j]) + _log1p(e)
-        residual[j] = (one if l > zero else e) * (one / (one + e)) - x[j]
+        nll[j] = l * ((one if l > zero else zero) - x[j]) + _log1p_unit(e)
+        residual[j] = (one if l > zero else e) / (one + e) - x[j]
 
 
 @compiled
-def _bernoulli_chunk(task, chunk, scratch):
+def _bernoulli_chunk(task, chunk, scratch, kind):
     """Some rows: as many at once as fit the scratch, where their terms wait to be summed."""
-    size, n, room = scratch.itemsize, task.n, len(scratch)
-    i = chunk * task.block_rows
-    last = min(i + task.block_rows, task.m)
-    nll = _numbers_at(task.d, task.m, scratch)
+    size, n, room = kind.itemsize, task.n, SCRATCH
+    i, last = _share(chunk, task.chunks, task.m)
+    nll = _numbers_at(task.d, task.m, kind)
     while i < last:
         rows = min(last - i, max(room // n, 1), task.k - i % task.k)  # the B rows of x come round
         for r in range(rows):
             nll[i + r] = 0
         for j in range(0, rows * n, room):  # once, unless a single row is too long
             length = min(room, rows * n - j)
-            terms = scratch[:length]
+            terms = _numbers_at(scratch, length, kind)
             _bernoulli_terms(
-                _numbers_at(task.a + (i * n + j) * size, length, scratch),
-                _numbers_at(task.b + (i % task.k * n + j) * size, length, scratch),
-                _numbers_at(task.c + (i * n + j) * size, length, scratch),
+                _numbers_at(task.a + (i * n + j) * size, length, kind),
+                _numbers_at(task.b + (i % task.k * n + j) * size, length, kind),
+                _numbers_at(task.c + (i * n + j) * size, length, kind),
                 terms,
             )
             for r in range(rows):
@@ -736,33 +685,32 @@ def _bernoulli_chunk(task, chunk, scratch):
 
 
 @compiled
-def _scale_chunk(task, chunk, like):
+def _scale_chunk(task, chunk, kind):
     """Row i of c = a[i] * row i of b."""
-    size = like.itemsize
-    first = chunk * task.block_rows
-    factors = _numbers_at(task.a, task.m, like)
-    for i in range(first, min(first + task.block_rows, task.m)):
-        row = _numbers_at(task.b + i * task.n * size, task.n, like)
-        target = _numbers_at(task.c + i * task.n * size, task.n, like)
+    size = kind.itemsize
+    first, last = _share(chunk, task.chunks, task.m)
+    factors = _numbers_at(task.a, task.m, kind)
+    for i in range(first, last):
+        row = _numbers_at(task.b + i * task.n * size, task.n, kind)
+        target = _numbers_at(task.c + i * task.n * size, task.n, kind)
         for j in range(len(row)):
             target[j] = factors[i] * row[j]
 
 
 @compiled
-def _adam_chunk(task, chunk, like):
+def _adam_chunk(task, chunk, kind):
     """Adam on one stretch of the flat vector: each number is read and written once."""
-    size, first = like.itemsize, chunk * task.block_rows
-    n = min(task.block_rows, task.m - first)
-    flat = _numbers_at(task.a + first * size, n, like)
-    grad = _numbers_at(task.b + first * size, n, like)
-    m = _numbers_at(task.c + first * size, n, like)
-    v = _numbers_at(task.d + first * size, n, like)
-    number = like.dtype.type
-    lr, v_scale = number(task.lr), number(task.v_scale)
+    size = kind.itemsize
+    first, last = _share(chunk, task.chunks, task.m)
+    flat = _numbers_at(task.a + first * size, last - first, kind)
+    grad = _numbers_at(task.b + first * size, last - first, kind)
+    m = _numbers_at(task.c + first * size, last - first, kind)
+    v = _numbers_at(task.d + first * size, last - first, kind)
+    number = kind.dtype.type
+    lr, v_scale, adam_eps = number(task.lr), number(task.v_scale), number(task.adam_eps)
     beta1, rest1 = number(task.beta1), number(1 - task.beta1)
     beta2, rest2 = number(task.beta2), number(1 - task.beta2)
-    adam_eps = number(task.adam_eps)
-    for i in range(n):
+    for i in range(len(flat)):
         g = grad[i]
         m[i] = beta1 * m[i] + rest1 * g
         v[i] = beta2 * v[i] + rest2 * g * g
@@ -795,8 +743,8 @@ def _reparam(mu, logvar, eps, sigma, z):
 @compiled
 def _reparam_gradient(dz, sigma, eps, dmu, dlogvar):
     half = sigma.dtype.type(0.5)
-    _fill(dmu, 0)
-    _fill(dlogvar, 0)
+    dmu[:] = 0
+    dlogvar[:] = 0
     for k in range(0, len(eps), max(len(sigma), 1)):
         for j in range(len(sigma)):
             dmu[j] += dz[k + j]
@@ -821,7 +769,7 @@ def _gaussian_kl_gradient(dkl, mu, logvar, dmu, dlogvar):
 
 
 @compiled
-def _gaussian_nll(mean, x, residual, squares):
+def _gaussian_residual(mean, x, residual, squares):
     """residual = mean - x and its sum of squares: mean, residual (N, D), x (B, D), N = K B."""
     n = mean.shape[1]
     for i in range(len(mean)):
@@ -853,72 +801,93 @@ def _sigmoid(logits, out):
         out[j] = (one if logits[j] > zero else e) / (one + e)
 
 
+# ---- what to do, in a task's words -------------------------------------------------------------
+
+
 @compiled
-def _describe_product(task, a, a_turned, b, b_turned, c, threads, lanes):
-    """C = A B in a task's words, with A' for A if a_turned, B' for B if b_turned."""
+def _describe_product(task, threads, kind, a, a_turned, b, b_turned, c):
+    """C = A B, with A' for A if a_turned and B' for B if b_turned, cut into blocks of C: as large
+    as the caches allow, but enough of them for all threads."""
+    m, n, k = c.shape[0], c.shape[1], a.shape[0] if a_turned else a.shape[1]
+    task.operation, task.m, task.n, task.k = PRODUCT, m, n, k
     task.a, task.a_stride, task.a_turned = a.ctypes.data, a.strides[0], a_turned
     task.b, task.b_stride, task.b_turned = b.ctypes.data, b.strides[0], b_turned
     task.c, task.c_stride = c.ctypes.data, c.strides[0]
-    k = a.shape[0] if a_turned else a.shape[1]
-    _plan_product(task, c.shape[0], c.shape[1], k, threads, lanes)
+    task.bias, task.activation = 0, NO_ACTIVATION
+    panels = -(-n // (TILE_VECTORS * kind.ndim))
+    task.row_blocks = -(-m // BLOCK_ROWS)
+    task.column_blocks = -(-panels // BLOCK_PANELS)
+    if threads > 1 and m * n * k > SMALL_PRODUCT:
+        wanted = 4 * threads
+        few = 2 * FEW_ROWS if b_turned else FEW_ROWS
+        task.row_blocks = max(task.row_blocks, min(-(-wanted // task.column_blocks), m // few))
+        task.column_blocks = max(task.column_blocks, min(-(-wanted // task.row_blocks), panels))
+    task.chunks = task.row_blocks * task.column_blocks
     return task.chunks
 
 
 @compiled
-def _describe_matmul(tasks, threads, lanes, a, a_turned, b, b_turned, c):
-    return _describe_product(tasks[0], a, a_turned, b, b_turned, c, threads, lanes)
+def _describe_matmul(tasks, threads, kind, a, a_turned, b, b_turned, c):
+    return _describe_product(_task(tasks, 0), threads, kind, a, a_turned, b, b_turned, c)
 
 
 @compiled
-def _describe_forward(tasks, threads, lanes, x, W, b, activation, y):
-    chunks = _describe_product(tasks[0], x, 0, W, 0, y, threads, lanes)
-    tasks[0].bias, tasks[0].activation = b.ctypes.data, activation
+def _describe_forward(tasks, threads, kind, x, W, b, activation, y):
+    task = _task(tasks, 0)
+    chunks = _describe_product(task, threads, kind, x, PLAIN, W, PLAIN, y)
+    task.bias, task.activation = b.ctypes.data, activation
     return chunks
 
 
 @compiled
-def _describe_backward(tasks, threads, lanes, dy, x, W, y, activation, da, dW, db, dx):
-    """dW = x' da with db, and dx = da W' (unless dx is empty), as the two tasks of one job."""
+def _describe_backward(tasks, threads, kind, dy, x, W, y, activation, da, dW, db, dx):
+    """One job of three tasks: dW = x' da, db = column sums of da, dx = da W' (unless it is empty).
+
+    da = dy f'(a) is small, and all three need it: it is done at once.
+    """
     if activation != NO_ACTIVATION:
         _derivative(dy.ravel(), y.ravel(), activation, da.ravel())
-    chunks = _describe_product(tasks[0], x, 1, da, 0, dW, threads, lanes)
-    tasks[0].sums = db.ctypes.data
+    chunks = _describe_product(_task(tasks, 0), threads, kind, x, TURNED, da, PLAIN, dW)
+    sums, last = _task(tasks, 1), _task(tasks, 2)
+    sums.operation, sums.m, sums.n = COLUMN_SUMS, da.shape[0], da.shape[1]
+    sums.a, sums.a_stride, sums.c = da.ctypes.data, da.strides[0], db.ctypes.data
+    sums.chunks = -(-da.shape[1] // SUMS_CHUNK)
+    last.chunks = 0
     if dx.size:
-        chunks += _describe_product(tasks[1], da, 0, W, 1, dx, threads, lanes)
-    return chunks
+        _describe_product(last, threads, kind, da, PLAIN, W, TURNED, dx)
+    return chunks + sums.chunks + last.chunks
 
 
 @compiled
-def _describe_rows(task, kind, m, n):
-    task.kind, task.m, task.n = kind, m, n
-    task.block_rows = max(1, ROWS_CHUNK // max(n, 1))
-    task.chunks = -(-m // task.block_rows)
+def _describe_rows(task, operation, m, n):
+    task.operation, task.m, task.n = operation, m, n
+    task.chunks = min(m, -(-m * n // ROWS_CHUNK))
     return task.chunks
 
 
 @compiled
-def _describe_bernoulli(tasks, threads, lanes, logits, x, residual, nll):
-    task = tasks[0]
-    task.a, task.b = logits.ctypes.data, x.ctypes.data
+def _describe_bernoulli(tasks, threads, kind, logits, x, residual, nll):
+    task = _task(tasks, 0)
+    task.a, task.b, task.k = logits.ctypes.data, x.ctypes.data, len(x)
     task.c, task.d = residual.ctypes.data, nll.ctypes.data
-    task.k = len(x)
     return _describe_rows(task, BERNOULLI, len(logits), logits.shape[1])
 
 
 @compiled
-def _describe_scale(tasks, threads, lanes, factors, rows, out):
-    task = tasks[0]
+def _describe_scale(tasks, threads, kind, factors, rows, out):
+    task = _task(tasks, 0)
     task.a, task.b, task.c = factors.ctypes.data, rows.ctypes.data, out.ctypes.data
     return _describe_rows(task, SCALE_ROWS, len(rows), rows.shape[1])
 
 
 @compiled
-def _describe_adam(tasks, threads, lanes, flat, grad, m, v, numbers):
-    task = tasks[0]
-    task.a, task.b, task.c, task.d = flat.ctypes.data, grad.ctypes.data, m.ctypes.data, v.ctypes.data
-    task.lr, task.beta1, task.beta2, task.v_scale, task.adam_eps = numbers
-    task.kind, task.m, task.block_rows = ADAM, len(flat), ADAM_CHUNK
-    task.chunks = -(-len(flat) // ADAM_CHUNK)
+def _describe_adam(tasks, threads, kind, flat, grad, m, v, lr, beta1, beta2, v_scale, adam_eps):
+    task = _task(tasks, 0)
+    task.a, task.b = flat.ctypes.data, grad.ctypes.data
+    task.c, task.d = m.ctypes.data, v.ctypes.data
+    task.lr, task.beta1, task.beta2, task.v_scale = lr, beta1, beta2, v_scale
+    task.adam_eps = adam_eps
+    task.operation, task.m, task.chunks = ADAM, len(flat), -(-len(flat) // ADAM_CHUNK)
     return task.chunks
 
 
@@ -943,22 +912,6 @@ MOST_CHUNKS = 2**CHUNK_BITS - 1
 
 
 @compiled
-def _work_on(tasks, chunk, scratch, tile_rows, lanes):
-    task = tasks[0]
-    if chunk >= task.chunks:
-        chunk -= task.chunks
-        task = tasks[1]
-    if task.kind == PRODUCT:
-        _product_chunk(task, chunk, scratch, tile_rows, lanes)
-    elif task.kind == BERNOULLI:
-        _bernoulli_chunk(task, chunk, scratch)
-    elif task.kind == SCALE_ROWS:
-        _scale_chunk(task, chunk, scratch)
-    else:
-        _adam_chunk(task, chunk, scratch)
-
-
-@compiled
 def _take_chunk(state):
     """The next chunk of the present job, or -1."""
     while True:
@@ -971,77 +924,86 @@ def _take_chunk(state):
 
 
 @compiled
-def _work(role, me, tasks, chunks, state, scratch, tile_rows, lanes):
+def _work(role, me, tasks, chunks, state, scratch, tile_rows, kind):
     """What every thread runs: LEAD brings a job and sees it done; HELP takes part until it has
     waited long enough; ALONE does all of it, in order, without looking at the others."""
-    if role == ALONE:
-        for chunk in range(chunks):
-            _work_on(tasks, chunk, scratch, tile_rows, lanes)
-        return
     if role == LEAD:
         _atomic_store(state + DONE, 0)
         job = (_atomic_load(state + TICKET) >> (2 * CHUNK_BITS)) + 1
         _atomic_store(state + TICKET, (job << (2 * CHUNK_BITS)) | (chunks << CHUNK_BITS))
-    waited = 0
+    waited, done = 0, 0
     while waited < PATIENCE:
-        chunk = _take_chunk(state)
-        if chunk >= 0:
-            _work_on(tasks, chunk, scratch, tile_rows, lanes)
-            _atomic_add(state + DONE, 1)
-            waited = 0
-        elif role == LEAD:
-            break
-        elif _atomic_load(state + STOP):
-            return
+        if role == ALONE:
+            chunk = done if done < chunks else -1
         else:
+            chunk = _take_chunk(state)
+        if chunk >= 0:
+            which = 0
+            while chunk >= _task(tasks, which).chunks:
+                chunk -= _task(tasks, which).chunks
+                which += 1
+            task = _task(tasks, which)
+            if task.operation == PRODUCT:
+                _product_chunk(task, chunk, scratch, tile_rows, kind)
+            elif task.operation == COLUMN_SUMS:
+                _sums_chunk(task, chunk, kind)
+            elif task.operation == BERNOULLI:
+                _bernoulli_chunk(task, chunk, scratch, kind)
+            elif task.operation == SCALE_ROWS:
+                _scale_chunk(task, chunk, kind)
+            else:
+                _adam_chunk(task, chunk, kind)
+            waited = 0
+            done += 1
+            if role != ALONE:
+                _atomic_add(state + DONE, 1)
+        elif role == HELP and not _atomic_load(state + STOP):
             waited += 1
             _pause()
+        else:
+            break
     if role == HELP:
         _atomic_store(state + ASLEEP + 64 * me, 1)
-        return
-    while _atomic_load(state + DONE) < chunks:
-        _pause()
+    elif role == LEAD:
+        while _atomic_load(state + DONE) < chunks:
+            _pause()
 
 
 class _Pool:
     """The threads for one dtype. `run` does a job on all of them, or alone if they are taken."""
 
-    def __init__(self, dtype, threads):
-        self.dtype = np.dtype(dtype)
-        self.lanes = (0,) * (machine_lanes() * 4 // self.dtype.itemsize)
-        self.tile_rows = TILE_ROWS[self.dtype.itemsize * 8 * len(self.lanes)]
+    def __init__(self, dtype, threads, lanes=None):
+        lanes = lanes or machine_lanes() * 4 // dtype.itemsize
+        self.kind = np.empty((0,) * lanes, dtype)
+        self.tile_rows = TILE_ROWS[lanes * dtype.itemsize * 8]
         self.threads = threads
         self.taken = threading.Lock()
-        self.tasks, self.scratch = self._new_tasks(), self._new_scratch()
-        self.words = np.zeros(ASLEEP // 8 + 8 * (MOST_THREADS + 1), np.int64)
+        self.desk = self._new_desk()
+        self.words = np.zeros((ASLEEP + 64 * MOST_THREADS) // 8 + 8, np.int64)
         self.words = self.words[-self.words.ctypes.data % 64 // 8 :]
         self.state = self.words.ctypes.data
         self.doorbells, self.helpers = [], []
 
-    def _new_tasks(self):
-        tasks = np.zeros(2, TASK)
-        return tasks if JIT else tasks.view(np.recarray)
-
-    def _new_scratch(self):
-        return np.empty(SCRATCH, self.dtype)
+    def _new_desk(self):
+        """Room for a job and for work on it: the arrays, and their addresses."""
+        tasks, scratch = np.zeros(3, TASK), np.empty(SCRATCH, self.kind.dtype)
+        return tasks, scratch, tasks.ctypes.data, scratch.ctypes.data
 
     def run(self, describe, *args):
-        """`describe` writes down the job, in the shared words if they are free; then it is done."""
+        """`describe` writes down the job, on the shared desk if it is free; then it is done."""
         shared = self.taken.acquire(blocking=False)
-        tasks = self.tasks if shared else self._new_tasks()
+        desk = self.desk if shared else self._new_desk()
+        tasks, scratch = desk[2:]
         try:
-            chunks = describe(tasks, self.threads, self.lanes, *args)
+            chunks = describe(tasks, self.threads, self.kind, *args)
+            role = ALONE
             if shared and chunks > 1 and self.threads > 1:
+                role = LEAD
                 self._wake_helpers()
-                self._work(LEAD, 0, tasks, chunks, self.scratch)
-            elif chunks:
-                self._work(ALONE, 0, tasks, chunks, self.scratch if shared else self._new_scratch())
+            _work(role, 0, tasks, chunks, self.state, scratch, self.tile_rows, self.kind)
         finally:
             if shared:
                 self.taken.release()
-
-    def _work(self, role, me, tasks, chunks, scratch):
-        _work(role, me, tasks, chunks, self.state, scratch, self.tile_rows, self.lanes)
 
     def _wake_helpers(self):
         if not self.helpers:
@@ -1064,19 +1026,21 @@ class _Pool:
             thread.start()
 
     def _help(self, me, doorbell):
-        scratch = self._new_scratch()
+        own = self._new_desk()
+        tasks, scratch = self.desk[2], own[3]
         while not self.words[STOP // 8]:
-            self._work(HELP, me, self.tasks, 0, scratch)
-            if not self.words[STOP // 8]:
-                doorbell.acquire()
+            _work(HELP, me, tasks, 0, self.state, scratch, self.tile_rows, self.kind)
+            doorbell.acquire()
 
     def stop(self):
         """Ends the helpers: at exit, before the interpreter takes itself down around them."""
         self.words[STOP // 8] = 1
         for me, (helper, doorbell) in enumerate(zip(self.helpers, self.doorbells, strict=True)):
-            if self.words[ASLEEP // 8 + 8 * me]:
-                doorbell.release()
-            helper.join(timeout=1)
+            while helper.is_alive():
+                if self.words[ASLEEP // 8 + 8 * me]:
+                    self.words[ASLEEP // 8 + 8 * me] = 0
+                    doorbell.release()
+                helper.join(timeout=0.001)
 
 
 _pools = {}
@@ -1109,11 +1073,24 @@ def _pool(dtype):
 def _open_pool(dtype):
     with _opening:
         if dtype not in _pools:
+            _keep_freed_memory()
             pool = _Pool(dtype, thread_count() if JIT else 1)
             with event.install_listener("numba:compile", _Announcement()):
                 _load_kernels(pool)
             _pools[dtype] = pool
         return _pools[dtype]
+
+
+def _keep_freed_memory():
+    """Ask glibc to keep up to 64 MB of freed memory instead of giving it back to the system.
+
+    Its default hands back a step's arrays when the step ends, and the next step takes them again
+    page by page: about a thousand page faults, which cost as much as a third of the products.
+    """
+    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
+        trim_threshold, mmap_threshold = -1, -3  # from malloc.h
+        ctypes.CDLL(None).mallopt(trim_threshold, 64 << 20)
+        ctypes.CDLL(None).mallopt(mmap_threshold, 32 << 20)
 
 
 def _forget_threads():
@@ -1180,31 +1157,35 @@ class GaussianCache(NamedTuple):
     precision: np.ndarray  # 1 / sigma^2, shape (1,)
 
 
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _CODES = {"none": NO_ACTIVATION, "tanh": TANH, "relu": RELU}
 
 
 def _ready(*arrays):
     """The arrays as the kernels take them: of one float dtype, contiguous, aligned, writeable."""
-    dtype = arrays[0].dtype if isinstance(arrays[0], np.ndarray) else None
-    if dtype in FLOATS and all(
-        type(a) is np.ndarray and a.dtype == dtype and a.flags.carray for a in arrays
-    ):
-        return arrays
+    dtype = getattr(arrays[0], "dtype", None)
+    if dtype is not FLOAT32 and dtype is not FLOAT64:
+        return _converted(arrays)
+    for a in arrays:
+        if type(a) is not np.ndarray or a.dtype is not dtype or not a.flags.carray:
+            return _converted(arrays)
+    return arrays
+
+
+def _converted(arrays):
     arrays = [np.asarray(a) for a in arrays]
     dtype = np.result_type(*arrays)
-    if dtype not in FLOATS:
+    if dtype not in (FLOAT32, FLOAT64):
         raise MinivaeError(
             f"the numba backend computes in float32 or float64, not {dtype}; use the numpy backend"
         )
-    return [np.require(a, dtype, "CAW") for a in arrays]
+    return [np.require(a, dtype.type, "CAW") for a in arrays]
 
 
-def _fit(condition, name, wanted, *arrays):
-    """The guard in front of the kernels: they do not look at shapes again."""
-    if not condition:
-        shapes = ", ".join(str(np.shape(a)) for a in arrays)
-        raise MinivaeError(f"{name} takes {wanted}; the shapes are {shapes}")
+def _misfit(name, wanted, *arrays):
+    """What the guard in front of the kernels raises: they do not look at shapes again."""
+    shapes = ", ".join(str(np.shape(a)) for a in arrays)
+    return MinivaeError(f"{name} takes {wanted}; the shapes are {shapes}")
 
 
 def dense_forward(x, W, b, activation):
@@ -1215,10 +1196,8 @@ def dense_forward(x, W, b, activation):
     if activation not in _CODES:
         raise MinivaeError(f"activation is {activation!r}; it must be one of {ACTIVATIONS}")
     x, W, b = _ready(x, W, b)
-    _fit(
-        x.ndim == W.ndim == 2 and x.shape[1] == W.shape[0] and b.shape == W.shape[1:],
-        "dense_forward", "x (N, I), W (I, O) and b (O,)", x, W, b,
-    )  # fmt: skip
+    if not (x.ndim == W.ndim == 2 and x.shape[1] == W.shape[0] and b.shape == W.shape[1:]):
+        raise _misfit("dense_forward", "x (N, I), W (I, O) and b (O,)", x, W, b)
     y = np.empty((x.shape[0], W.shape[1]), W.dtype)
     _pool(W.dtype).run(_describe_forward, x, W, b, _CODES[activation], y)
     return y, DenseCache(x, W, y, activation)
@@ -1231,21 +1210,20 @@ def dense_backward(dy, cache, *, out=None, need_dx=True):
     `out`: a pair (dW, db) of arrays to write into, such as views of one flat gradient; they must
     not overlap dy or what the cache holds.
     """
-    dy, x, W, y = _ready(dy, *cache[:3])
-    _fit(dy.shape == y.shape, "dense_backward", "dy and y (N, O)", dy, y)
-    if out is None:
-        out = np.empty_like(W), np.empty_like(W[0])
-    dW, db = out
-    _fit(dW.shape == W.shape and db.shape == W.shape[1:], "dense_backward", "out = dW (I, O), db (O,)", dW, db)
-    direct = all(type(a) is np.ndarray and a.dtype == W.dtype and a.flags.carray for a in out)
-    grads = out if direct else (np.empty_like(W), np.empty(W.shape[1], W.dtype))
+    dy, x, W, y = _ready(dy, cache.x, cache.W, cache.y)
+    if dy.shape != y.shape:
+        raise _misfit("dense_backward", "dy like y, (N, O)", dy, y)
+    dW, db = out if out is not None else (np.empty_like(W), np.empty(W.shape[1], W.dtype))
+    if dW.shape != W.shape or db.shape != W.shape[1:]:
+        raise _misfit("dense_backward", "out = dW (I, O), db (O,)", dW, db)
+    grads = _ready(dW, db, W)[:2]  # a copy of what a kernel cannot write into
     da = dy if cache.activation == "none" else np.empty_like(dy)
     dx = np.empty_like(x) if need_dx else np.empty((0, 0), x.dtype)
-    _pool(W.dtype).run(
-        _describe_backward, dy, x, W, y, _CODES[cache.activation], da, *grads, dx
-    )
-    if not direct:
-        dW[...], db[...] = grads
+    activation = _CODES[cache.activation]
+    _pool(W.dtype).run(_describe_backward, dy, x, W, y, activation, da, *grads, dx)
+    for given, computed in zip((dW, db), grads, strict=True):
+        if given is not computed:
+            given[...] = computed
     return (dx if need_dx else None), dW, db
 
 
@@ -1255,10 +1233,9 @@ def reparam_forward(mu, logvar, eps):
     mu, logvar: (B, L); eps: (B, L) or (K, B, L) -> z: like eps, cache.
     """
     mu, logvar, eps = _ready(mu, logvar, eps)
-    _fit(
-        mu.ndim == 2 and mu.shape == logvar.shape == eps.shape[-2:] and eps.ndim in (2, 3),
-        "reparam_forward", "mu, logvar (B, L) and eps (B, L) or (K, B, L)", mu, logvar, eps,
-    )  # fmt: skip
+    if not (mu.ndim == 2 and mu.shape == logvar.shape == eps.shape[-2:] and eps.ndim in (2, 3)):
+        wanted = "mu, logvar (B, L) and eps (B, L) or (K, B, L)"
+        raise _misfit("reparam_forward", wanted, mu, logvar, eps)
     sigma, z = np.empty_like(mu), np.empty_like(eps)
     _pool(mu.dtype)
     _reparam(mu.ravel(), logvar.ravel(), eps.ravel(), sigma.ravel(), z.ravel())
@@ -1270,8 +1247,9 @@ def reparam_backward(dz, cache):
 
     dz: (B, L) or (K, B, L) -> dmu, dlogvar: (B, L), summed over the K samples that share them.
     """
-    dz, sigma, eps = _ready(dz, *cache)
-    _fit(dz.shape == eps.shape, "reparam_backward", "dz like eps", dz, eps)
+    dz, sigma, eps = _ready(dz, cache.sigma, cache.eps)
+    if dz.shape != eps.shape:
+        raise _misfit("reparam_backward", "dz like eps, (B, L) or (K, B, L)", dz, eps)
     dmu, dlogvar = np.empty_like(sigma), np.empty_like(sigma)
     _pool(sigma.dtype)
     _reparam_gradient(dz.ravel(), sigma.ravel(), eps.ravel(), dmu.ravel(), dlogvar.ravel())
@@ -1284,7 +1262,8 @@ def gaussian_kl_forward(mu, logvar):
     mu, logvar: (B, L) -> kl: (B, L), nats for each example and latent, cache.
     """
     mu, logvar = _ready(mu, logvar)
-    _fit(mu.shape == logvar.shape, "gaussian_kl_forward", "mu and logvar (B, L)", mu, logvar)
+    if mu.shape != logvar.shape:
+        raise _misfit("gaussian_kl_forward", "mu and logvar (B, L)", mu, logvar)
     kl = np.empty_like(mu)
     _pool(mu.dtype)
     _gaussian_kl(mu.ravel(), logvar.ravel(), kl.ravel())
@@ -1296,7 +1275,7 @@ def gaussian_kl_backward(dkl, cache):
 
     dkl: (L,) or (B, L) -> dmu, dlogvar: (B, L).
     """
-    dkl, mu, logvar = _ready(dkl, *cache)
+    dkl, mu, logvar = _ready(dkl, cache.mu, cache.logvar)
     if dkl.shape not in (mu.shape, mu.shape[1:]):
         dkl = np.ascontiguousarray(np.broadcast_to(dkl, mu.shape))
     dmu, dlogvar = np.empty_like(mu), np.empty_like(mu)
@@ -1320,13 +1299,12 @@ def bernoulli_nll_forward(logits, x):
     logits: (B, D) or (K, B, D), x: (B, D) in [0, 1] -> nll: (B,) or (K, B), nats, cache.
     """
     logits, x = _ready(logits, x)
-    _fit(
-        x.ndim == 2 and logits.ndim in (2, 3) and logits.shape[-2:] == x.shape,
-        "bernoulli_nll_forward", "logits (B, D) or (K, B, D) and x (B, D)", logits, x,
-    )  # fmt: skip
+    if not (x.ndim == 2 and logits.ndim in (2, 3) and logits.shape[-2:] == x.shape):
+        wanted = "logits (B, D) or (K, B, D) and x (B, D)"
+        raise _misfit("bernoulli_nll_forward", wanted, logits, x)
     residual, nll = np.empty_like(logits), np.empty(logits.shape[:-1], x.dtype)
-    rows = _rows(logits), x, _rows(residual), nll.ravel()
-    _pool(x.dtype).run(_describe_bernoulli, *rows)
+    pool = _pool(x.dtype)
+    pool.run(_describe_bernoulli, _rows(logits), x, _rows(residual), nll.ravel())
     return nll, BernoulliCache(residual)
 
 
@@ -1336,7 +1314,7 @@ def bernoulli_nll_backward(dnll, cache):
     dnll: (B,) or (K, B) -> dlogits: (B, D) or (K, B, D).
     """
     dnll, residual = _ready(dnll, cache.residual)
-    return _scale_rows(dnll, residual, "bernoulli_nll_backward")
+    return _scale_rows("bernoulli_nll_backward", dnll, residual)
 
 
 def gaussian_nll_forward(mean, logvar, x):
@@ -1346,16 +1324,16 @@ def gaussian_nll_forward(mean, logvar, x):
     -> nll: (B,) or (K, B), nats, cache.                        [notebook 05, eq. 9]
     """
     mean, logvar, x = _ready(mean, logvar, x)
-    _fit(
-        x.ndim == 2 and mean.ndim in (2, 3) and mean.shape[-2:] == x.shape and logvar.shape == (1,),
-        "gaussian_nll_forward", "mean (B, D) or (K, B, D), logvar (1,), x (B, D)", mean, logvar, x,
-    )  # fmt: skip
+    right = x.ndim == 2 and mean.ndim in (2, 3) and mean.shape[-2:] == x.shape
+    if not (right and logvar.shape == (1,)):
+        wanted = "mean (B, D) or (K, B, D), logvar (1,) and x (B, D)"
+        raise _misfit("gaussian_nll_forward", wanted, mean, logvar, x)
     residual, squares = np.empty_like(mean), np.empty(mean.shape[:-1], x.dtype)
     _pool(x.dtype)
-    _gaussian_nll(_rows(mean), x, _rows(residual), squares.ravel())
+    _gaussian_residual(_rows(mean), x, _rows(residual), squares.ravel())
     precision = np.exp(-logvar)
     nll = (squares * precision + x.shape[1] * (logvar + np.log(2 * np.pi))) / 2
-    return nll.astype(x.dtype, copy=False), GaussianCache(residual, precision)
+    return nll, GaussianCache(residual, precision)
 
 
 def gaussian_nll_backward(dnll, cache):
@@ -1363,8 +1341,8 @@ def gaussian_nll_backward(dnll, cache):
 
     dnll: (B,) or (K, B) -> dmean: (B, D) or (K, B, D), dlogvar: (1,).   [notebook 05, eqs. 10, 11]
     """
-    dnll, residual, precision = _ready(dnll, *cache)
-    dmean = _scale_rows(dnll * precision, residual, "gaussian_nll_backward")
+    dnll, residual, precision = _ready(dnll, cache.residual, cache.precision)
+    dmean = _scale_rows("gaussian_nll_backward", dnll * precision, residual)
     squares = np.empty(dnll.shape, dnll.dtype)
     _row_squares(_rows(residual), squares.ravel())
     dlogvar = (dnll * (residual.shape[-1] - squares * precision) / 2).sum()
@@ -1377,16 +1355,16 @@ def adam_step(flat, grad, m, v, step, lr, beta1=0.9, beta2=0.999, adam_eps=1e-8)
     flat, grad, m, v: (P,); m and v start at 0, `step` at 1.   [notebook 07, eqs. 2 to 4]
     Source: Kingma and Ba 2015, algorithm 1.
     """
-    state = flat, m, v
-    _fit(flat.ndim == 1 and flat.shape == grad.shape == m.shape == v.shape, "adam_step", "flat, grad, m, v (P,)", flat, grad, m, v)
+    if not (flat.ndim == 1 and flat.shape == grad.shape == m.shape == v.shape):
+        raise _misfit("adam_step", "flat, grad, m and v (P,)", flat, grad, m, v)
+    given = flat, m, v
     flat, grad, m, v = _ready(flat, grad, m, v)
-    m_scale = 1 / (1 - beta1**step)  # undoes the pull towards the zeros of the start
+    lr = lr / (1 - beta1**step)  # undoes the pull towards the zeros of the start
     v_scale = 1 / (1 - beta2**step)
-    numbers = float(lr * m_scale), float(beta1), float(beta2), float(v_scale), float(adam_eps)
-    _pool(flat.dtype).run(_describe_adam, flat, grad, m, v, numbers)
-    for given, new in zip(state, (flat, m, v), strict=True):
-        if given is not new:  # a strided view, say: the kernel wrote into a copy
-            given[...] = new
+    _pool(flat.dtype).run(_describe_adam, flat, grad, m, v, lr, beta1, beta2, v_scale, adam_eps)
+    for theirs, updated in zip(given, (flat, m, v), strict=True):
+        if theirs is not updated:  # a strided view, say, of which the kernel had a copy
+            theirs[...] = updated
 
 
 def matmul(a, b, *, turn_a=False, turn_b=False):
@@ -1394,27 +1372,29 @@ def matmul(a, b, *, turn_a=False, turn_b=False):
 
     a: (m, k), or (k, m) turned; b: (k, n), or (n, k) turned -> (m, n). Rows may be strided.
     """
-    a, b = (c if _is_row_strided(c) else _ready(c)[0] for c in (np.asarray(a), np.asarray(b)))
-    if a.dtype != b.dtype:
+    a, b = np.asarray(a), np.asarray(b)
+    if not (_is_row_strided(a) and _is_row_strided(b) and a.dtype == b.dtype):
         a, b = _ready(a, b)
-    (m, k), (k_b, n) = a.shape[:: -1 if turn_a else 1], b.shape[:: -1 if turn_b else 1]
-    _fit(k == k_b, "matmul", "(m, k) times (k, n)", a, b)
-    c = np.empty((m, n), a.dtype)
+    if not (a.ndim == b.ndim == 2 and a.shape[not turn_a] == b.shape[turn_b]):
+        raise _misfit("matmul", "(m, k) times (k, n), as turned", a, b)
+    c = np.empty((a.shape[turn_a], b.shape[not turn_b]), a.dtype)
     _pool(a.dtype).run(_describe_matmul, a, int(turn_a), b, int(turn_b), c)
     return c
 
 
 def _is_row_strided(a):
     """Each row contiguous, the rows anywhere: the kernels take such an array as it is."""
-    return a.dtype in FLOATS and a.ndim == 2 and a.flags.aligned and a.strides[1] == a.itemsize
+    right = a.ndim == 2 and a.dtype in (FLOAT32, FLOAT64) and a.flags.aligned
+    return right and a.strides[1] == a.itemsize
 
 
 def _rows(a):
     return a.reshape(-1, a.shape[-1])
 
 
-def _scale_rows(factors, rows, name):
-    _fit(factors.shape == rows.shape[:-1], name, "dnll (B,) or (K, B)", factors, rows)
+def _scale_rows(name, factors, rows):
+    if factors.shape != rows.shape[:-1]:
+        raise _misfit(name, "dnll (B,) or (K, B)", factors, rows)
     out = np.empty_like(rows)
     _pool(rows.dtype).run(_describe_scale, factors.ravel(), _rows(rows), _rows(out))
     return out
@@ -1422,14 +1402,13 @@ def _scale_rows(factors, rows, name):
 
 def _load_kernels(pool):
     """Compiles what training needs, or loads it from numba's cache on disk."""
-    a, b = np.zeros((2, 2), pool.dtype), np.zeros(2, pool.dtype)
-    zeros = [np.zeros(2, pool.dtype) for _ in range(5)]
+    a, b = np.zeros((2, 2), pool.kind.dtype), np.zeros(2, pool.kind.dtype)
     pool.run(_describe_forward, a, a, b, TANH, a.copy())
     pool.run(_describe_backward, a, a, a, a, TANH, a.copy(), a.copy(), b.copy(), a.copy())
     pool.run(_describe_bernoulli, a, a, a.copy(), b.copy())
     pool.run(_describe_scale, b, a, a.copy())
-    pool.run(_describe_adam, *zeros[:4], (0.0, 0.0, 0.0, 1.0, 1.0))
-    _reparam(*zeros)
-    _reparam_gradient(*zeros)
-    _gaussian_kl(*zeros[:3])
-    _gaussian_kl_gradient(*zeros)
+    pool.run(_describe_adam, b.copy(), b, b.copy(), b.copy(), 0.0, 0.0, 0.0, 1.0, 1.0)
+    _reparam(b, b, b, b.copy(), b.copy())
+    _reparam_gradient(b, b, b, b.copy(), b.copy())
+    _gaussian_kl(b, b, b.copy())
+    _gaussian_kl_gradient(b, b, b, b.copy(), b.copy())
