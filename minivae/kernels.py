@@ -208,32 +208,36 @@ class _Emitter:
         product = self.builder.fmul(a, b, flags=("contract",))
         return self.builder.fadd(product, c, flags=("contract",))
 
-    def tile(self, rows, vectors, turned, a, a_stride, b, b_stride, c, c_stride, k, add):
+    def tile(
+        self, rows, vectors, turned, a, a_stride, b, b_stride, c, c_stride, k, first, first_stride
+    ):
         """The loop over k of one tile, then its stores. Leaves the builder at the end."""
         builder, int_ = self.builder, self.int
         grid = [(i, j) for i in range(rows) for j in range(vectors)]
         step = self.lanes * self.bytes  # from one register's numbers to the next one's
         c_rows = [builder.add(c, builder.mul(c_stride, int_(i))) for i in range(rows)]
         a_rows = [builder.add(a, builder.mul(a_stride, int_(i))) for i in range(rows)]
+        zeros = ir.Constant(self.vector, [0.0] * self.lanes)
         start = builder.block
-        resume, head, body, end = (
-            builder.append_basic_block(f"tile.{name}") for name in ("resume", "head", "body", "end")
+        given, head, body, end = (
+            builder.append_basic_block(f"tile.{name}") for name in ("given", "head", "body", "end")
         )
-        builder.cbranch(add, resume, head)
+        builder.cbranch(builder.icmp_signed("!=", first, int_(0)), given, head)
 
-        builder.position_at_end(resume)  # a later block of k goes on from the C of the earlier ones
-        so_far = {(i, j): self.load(c_rows[i], int_(j * step), self.vector) for i, j in grid}
+        builder.position_at_end(given)  # the sums go on from what is there
+        first_rows = [builder.add(first, builder.mul(first_stride, int_(i))) for i in range(rows)]
+        so_far = {(i, j): self.load(first_rows[i], int_(j * step), self.vector) for i, j in grid}
         builder.branch(head)
 
         builder.position_at_end(head)  # LLVM wants all phi nodes at the top of a block
         count, a_at, b_at = (builder.phi(self.word) for _ in range(3))
         sums = {place: builder.phi(self.vector) for place in grid}
-        for phi, first in ((count, int_(0)), (a_at, int_(0) if not turned else a), (b_at, b)):
-            phi.add_incoming(first, start)
-            phi.add_incoming(first, resume)
+        for phi, value in ((count, int_(0)), (a_at, a if turned else int_(0)), (b_at, b)):
+            phi.add_incoming(value, start)
+            phi.add_incoming(value, given)
         for place in grid:
-            sums[place].add_incoming(ir.Constant(self.vector, [0.0] * self.lanes), start)
-            sums[place].add_incoming(so_far[place], resume)
+            sums[place].add_incoming(zeros, start)
+            sums[place].add_incoming(so_far[place], given)
         builder.cbranch(builder.icmp_signed("<", count, k), body, end)
 
         builder.position_at_end(body)  # C[i, :] += A[i, k] * B[k, :]
@@ -288,18 +292,19 @@ class _Emitter:
 
 
 def _tile_instructions(
-    context, kind, turned, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, add
-):
-    """C[:rows, :vectors * lanes] (+)= A B, or A' B if `turned`, the sums kept in registers.
+    context, kind, turned, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k,
+    first, first_stride,
+):  # fmt: skip
+    """C[:rows, :vectors * lanes] = first + A B, or A' B if `turned`, the sums kept in registers.
 
-    turned, add are 0 or 1; a, b, c are addresses and the strides are in bytes.
+    a, b, c are addresses and the strides are in bytes. `first`: 0 for zeros; or the address of C,
+    to which an earlier part of k went; or that of a bias, with a stride of 0, the same for all rows.
     """
     sizes = list(product(range(1, TILE_ROWS[_register_bits(kind)] + 1), range(1, TILE_VECTORS + 1)))
 
     def codegen(context, builder, signature, args):
         emit = _Emitter(builder, kind)
-        turned, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, add = args[1:]
-        adds = builder.icmp_signed("!=", add, emit.int(0))
+        turned, a, a_stride, b, b_stride, c, c_stride, rows, vectors, *rest = args[1:]
         # one block of code for each size, and a switch over rows * 8 + vectors * 2 + turned
         which = builder.add(builder.mul(rows, emit.int(8)), builder.mul(vectors, emit.int(2)))
         done = builder.append_basic_block("tile.done")
@@ -308,12 +313,12 @@ def _tile_instructions(
             block = builder.append_basic_block("tile.size")
             switch.add_case(emit.int(n_rows * 8 + n_vectors * 2 + flag), block)
             builder.position_at_end(block)
-            emit.tile(n_rows, n_vectors, flag, a, a_stride, b, b_stride, c, c_stride, k, adds)
+            emit.tile(n_rows, n_vectors, flag, a, a_stride, b, b_stride, c, c_stride, *rest)
             builder.branch(done)
         builder.position_at_end(done)
         return context.get_dummy_value()
 
-    return types.void(kind, *[types.intp] * 11), codegen
+    return types.void(kind, *[types.intp] * 12), codegen
 
 
 def _register_bits(kind):
@@ -464,12 +469,13 @@ else:  # NUMBA_DISABLE_JIT=1: plain Python for the same, so that one can step th
         raw = _memory(address + which * TASK.itemsize, TASK.itemsize)
         return np.frombuffer(raw, TASK).view(np.recarray)[0]
 
-    def _tile(kind, turned, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, add):
+    def _tile(
+        kind, turned, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, first, first_stride
+    ):
         size, columns = kind.itemsize, vectors * kind.ndim
         for i in range(rows):
             sums = _numbers_at(c + i * c_stride, columns, kind)
-            if not add:
-                sums[:] = 0
+            sums[:] = _numbers_at(first + i * first_stride, columns, kind) if first else 0
             for r in range(k):
                 at = a + (r * a_stride + i * size if turned else i * a_stride + r * size)
                 sums += _numbers_at(at, 1, kind) * _numbers_at(b + r * b_stride, columns, kind)
@@ -520,16 +526,17 @@ def _share(part, parts, whole):
 
 
 @compiled
-def _copy_row(source, target, columns, kind):
-    """Copies some numbers, by whole registers as far as they go."""
-    size = kind.itemsize
+def _copy_rows(source, source_stride, target, target_stride, rows, columns, kind):
+    """Copies a block of numbers, by whole registers as far as they go."""
     whole = columns - columns % kind.ndim
-    for j in range(0, whole, kind.ndim):
-        _copy(kind, source + j * size, target + j * size)
-    if whole < columns:
-        given, taken = _numbers_at(source, columns, kind), _numbers_at(target, columns, kind)
-        for j in range(whole, columns):
-            taken[j] = given[j]
+    for i in range(rows):
+        start, end = source + i * source_stride, target + i * target_stride
+        for j in range(0, whole, kind.ndim):
+            _copy(kind, start + j * kind.itemsize, end + j * kind.itemsize)
+        if whole < columns:
+            given, taken = _numbers_at(start, columns, kind), _numbers_at(end, columns, kind)
+            for j in range(whole, columns):
+                taken[j] = given[j]
 
 
 @compiled
@@ -542,8 +549,7 @@ def _pack_panel(task, k0, depth, j0, columns, target, kind):
         panel[:] = 0
     if not task.b_turned:
         source = task.b + k0 * task.b_stride + j0 * size
-        for r in range(depth):
-            _copy_row(source + r * task.b_stride, target + r * width * size, columns, kind)
+        _copy_rows(source, task.b_stride, target, width * size, depth, columns, kind)
         return
     source = task.b + j0 * task.b_stride + k0 * size
     step = LANE_BYTES // size
@@ -598,28 +604,30 @@ def _product_chunk(task, chunk, scratch, tile_rows, kind):
             vectors = -(-columns // lanes)
             ragged = columns < vectors * lanes
             staged = ragged or task.activation != NO_ACTIVATION
-            c, c_stride = task.c + i0 * task.c_stride + j * size, task.c_stride
+            c = out = task.c + i0 * task.c_stride + j * size
+            c_stride = row_bytes if staged else task.c_stride
             if staged:
-                c, c_stride = stage + (p - p0) * rows * row_bytes, row_bytes
-            if task.bias and d == 0:  # the sums start at the bias
-                _copy_row(task.bias + j * size, bias, columns, kind)
-                for i in range(rows):
-                    _copy_row(bias, c + i * c_stride, vectors * lanes, kind)
+                c = stage + (p - p0) * rows * row_bytes
             b, b_stride = task.b + k0 * task.b_stride + j * size, task.b_stride
             if task.b_turned or ragged or task.b_stride % CROWDED == 0:
                 _pack_panel(task, k0, k1 - k0, j, columns, packed, kind)
                 b, b_stride = packed, row_bytes
+            first, first_stride = (c, c_stride) if d > 0 else (0, 0)
+            if task.bias and d == 0:
+                first = task.bias + j * size
+                if ragged:
+                    _copy_rows(first, 0, bias, 0, 1, columns, kind)
+                    first = bias
             for t in range(tiles):
                 r0, r1 = _share(t, tiles, rows)
                 _tile(
                     kind, task.a_turned, a + r0 * a_row, task.a_stride, b, b_stride,
-                    c + r0 * c_stride, c_stride, r1 - r0, vectors, k1 - k0, task.bias != 0 or d > 0,
+                    c + r0 * c_stride, c_stride, r1 - r0, vectors, k1 - k0,
+                    first + r0 * first_stride, first_stride,
                 )  # fmt: skip
             if staged and d == depths - 1:
                 _activate(_numbers_at(c, rows * width, kind), task.activation)
-                for i in range(rows):
-                    at = task.c + (i0 + i) * task.c_stride + j * size
-                    _copy_row(c + i * row_bytes, at, columns, kind)
+                _copy_rows(c, row_bytes, out, task.c_stride, rows, columns, kind)
 
 
 @compiled
