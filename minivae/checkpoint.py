@@ -78,7 +78,7 @@ def _refuse_other_settings(saved, settings, path):
         then = tuple(saved[name]) if isinstance(saved[name], list) else saved[name]
         if then != value:
             raise MinivaeError(
-                f"{files.show(path)} was trained with {name} = {train.shown(then)}, not {value}; "
+                f"{files.show(path)} was trained with {name} = {files.shown(then)}, not {value}; "
                 "resume with the same settings, or start a new run"
             )
 

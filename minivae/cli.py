@@ -59,7 +59,7 @@ def build_parser():
         prog="python -m minivae",
         description="A variational autoencoder from scratch, every gradient derived by hand.",
         epilog="Start with `python -m minivae train`. Each command has its own --help.",
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16),
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=18),
     )
     grammar = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_train(grammar)

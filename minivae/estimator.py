@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae import data, evaluate, runs, train, vae
+from minivae import data, evaluate, files, runs, train, vae
 from minivae.backend import load_backend
 from minivae.errors import MinivaeError
 
@@ -83,7 +83,7 @@ class VAE:
         """Change constructor arguments -> self. Raises MinivaeError for a name that is not one."""
         for name, value in params.items():
             if name not in _parameter_names():
-                raise MinivaeError(f"VAE has no parameter {name}; it has {_parameter_names()}")
+                raise MinivaeError(f"VAE has no parameter {files.show(name)}; it has {_parameter_names()}")
             setattr(self, name, value)
         return self
 

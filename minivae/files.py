@@ -62,11 +62,20 @@ def show(path) -> str:
     return line if len(line) <= 300 else line[:150] + "..." + line[-147:]
 
 
+def shown(value) -> str:
+    """A wrong value as one short line."""
+    try:
+        return show(repr(value))
+    except ValueError:  # an integer of more digits than Python prints
+        return f"an enormous {type(value).__name__}"
+
+
 def check_path(path, what: str = "the path") -> Path:
     """A str or PathLike as a Path; anything else (an int would mean an open file) is refused."""
     try:
         text = os.fspath(path)
-    except TypeError:
+        os.fsencode(text)
+    except (TypeError, UnicodeEncodeError):  # no name, or half of a surrogate pair in it
         text = None
     if not isinstance(text, str) or not text or "\0" in text:
         raise MinivaeError(f"{what} is {show(repr(path))}; give the name of a file or folder")

@@ -126,7 +126,7 @@ def check_settings(settings, dataset=None):
         values[name] = check_whole(values[name], name, low, high)
     for name, known in CHOICES.items():
         if not isinstance(values[name], str) or values[name] not in known:
-            raise MinivaeError(f"{name} is {shown(values[name])}; it must be one of {known}")
+            raise MinivaeError(f"{name} is {files.shown(values[name])}; it must be one of {known}")
     values["hidden"] = _sizes(values["hidden"])
     values["lr"] = _number(values["lr"], "lr", above=0)
     for name in ("beta", "warmup", "free_bits"):
@@ -146,7 +146,7 @@ def check_whole(value, name, low, high):
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not (whole and low <= value <= high):
         raise MinivaeError(
-            f"{name} is {shown(value)}; it must be a whole number from {low} to {high}"
+            f"{name} is {files.shown(value)}; it must be a whole number from {low} to {high}"
         )
     return int(value)
 
@@ -155,7 +155,7 @@ def _number(value, name, *, above=None):
     """A finite float of at least 0, or above `above`."""
     if not vae.is_finite_number(value) or value < 0 or (above is not None and value <= above):
         words = "of at least 0" if above is None else f"above {above}"
-        raise MinivaeError(f"{name} is {shown(value)}; it must be a number {words}")
+        raise MinivaeError(f"{name} is {files.shown(value)}; it must be a number {words}")
     return float(value)
 
 
@@ -166,14 +166,6 @@ def _sizes(hidden):
     except TypeError:
         sizes = (hidden,)
     return tuple(check_whole(size, "hidden", 1, 10**9) for size in sizes)
-
-
-def shown(value):
-    """A wrong value as one short line."""
-    try:
-        return files.show(repr(value))
-    except ValueError:  # an integer of more digits than Python prints
-        return f"an enormous {type(value).__name__}"
 
 
 def _check_objective(settings):

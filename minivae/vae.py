@@ -17,6 +17,7 @@ import numpy as np
 
 from minivae import ops as numpy_ops
 from minivae.errors import MinivaeError
+from minivae.files import shown
 
 LIKELIHOODS = ("bernoulli", "gaussian")
 OUT_LOGVAR_FLOOR = -2 * log(255 * 12**0.5)  # the variance of rounding to 8 bits, (1/255)^2 / 12
@@ -144,20 +145,21 @@ def check_spec(spec):
     """Raise MinivaeError unless `spec` describes a model that can be built."""
     for name, value in (("data_dim", spec.data_dim), ("latent_dim", spec.latent_dim)):
         if not is_positive_int(value):
-            raise MinivaeError(f"{name} is {value!r}; it must be a whole number of at least 1")
+            raise MinivaeError(f"{name} is {shown(value)}; it must be a whole number of at least 1")
     if not (isinstance(spec.hidden, tuple) and all(map(is_positive_int, spec.hidden))):
-        raise MinivaeError(f"hidden is {spec.hidden!r}; it must hold layer sizes of at least 1")
+        raise MinivaeError(f"hidden is {shown(spec.hidden)}; it must hold sizes of at least 1")
     if spec.activation not in ("tanh", "relu"):
-        raise MinivaeError(f"activation is {spec.activation!r}; it must be 'tanh' or 'relu'")
+        raise MinivaeError(f"activation is {shown(spec.activation)}; it must be 'tanh' or 'relu'")
     if spec.likelihood not in LIKELIHOODS:
-        raise MinivaeError(f"likelihood is {spec.likelihood!r}; it must be one of {LIKELIHOODS}")
+        given = shown(spec.likelihood)
+        raise MinivaeError(f"likelihood is {given}; it must be one of {LIKELIHOODS}")
     if not is_finite_number(spec.free_bits) or spec.free_bits < 0:
-        raise MinivaeError(f"free_bits is {spec.free_bits!r}; it must be 0 or more nats")
+        raise MinivaeError(f"free_bits is {shown(spec.free_bits)}; it must be 0 or more nats")
     if spec.variance is not None:
         if spec.likelihood != "gaussian":
             raise MinivaeError("variance belongs to the gaussian likelihood; bernoulli has none")
         if not is_finite_number(spec.variance) or spec.variance <= 0:
-            raise MinivaeError(f"variance is {spec.variance!r}; it must be a number above 0")
+            raise MinivaeError(f"variance is {shown(spec.variance)}; it must be a number above 0")
     if n_params(spec) > MAX_PARAMS:
         raise MinivaeError(
             f"the model would have {n_params(spec):,} parameters, and at most {MAX_PARAMS:,} are "
@@ -174,7 +176,7 @@ def check_batch(x, spec, dtype):
         raise MinivaeError(f"x has shape {x.shape}; this model takes (B, {spec.data_dim})")
     if len(x) == 0:
         raise MinivaeError("x is an empty batch; it must hold at least one example")
-    low, high = x.min(), x.max()  # a NaN shows in both
+    low, high = float(x.min()), float(x.max())  # a NaN shows in both
     if not (np.isfinite(low) and np.isfinite(high)):
         raise MinivaeError("x holds NaN or infinite values; every pixel must be a finite number")
     if spec.likelihood == "bernoulli" and (low < 0 or high > 1):

@@ -286,6 +286,7 @@ def test_names_from_outside_cannot_write_on_the_terminal(work, capsys):
     """An escape sequence in a name is shown, not obeyed; an unprintable byte does not crash."""
     err = refused(work, capsys, "evaluate", "\x1b[2J\x07")
     assert "\\x1b[2J\\x07" in err
+    assert "\\x1b[2J" in refused(work, capsys, "train", "\x1b[2J")
     refused(work, capsys, "evaluate", os.fsdecode(b"\xff\xfe"))
 
 
