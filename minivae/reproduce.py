@@ -64,44 +64,58 @@ class Run:
         self.state, self.average, self.seconds = state, average, seconds
 
 
-def run(rows, *, budget=BUDGET, out="runs/reproduce", seed=0, backend="numba", table=TABLE,
-        dataset=None, evaluation_samples=EVALUATION_SAMPLES, should_stop=None, say=print):
+def run(rows, *, budget=BUDGET, epochs=None, out="runs/reproduce", seed=0, backend="numba",
+        table=TABLE, dataset=None, evaluation_samples=EVALUATION_SAMPLES, should_stop=None,
+        say=print):
     """Train and score each of `rows` in turn -> the list of results, as in the table.
 
-    rows: names of `ROWS`. budget: minutes of training for each. The same call again goes on where
-    an earlier one stopped: a folder under `out` belongs to row, budget and seed. should_stop():
-    true ends the work at the next step or image, with `train.Interrupted`, everything saved.
+    rows: names of `ROWS`. budget: minutes of training for each, at the speed that a few steps have
+    now; or `epochs` themselves. The same call again goes on where an earlier one stopped: a folder
+    under `out` belongs to row, budget (or epochs) and seed. should_stop(): true ends the work at
+    the next step or image, with `train.Interrupted`, everything saved.
     """
-    check_rows(rows, budget)
+    check_rows(rows, budget, epochs)
     dataset = data.load("mnist") if dataset is None else dataset
     fingerprint = data.fingerprint(dataset)
     results = []
     for name in rows:
-        folder = Path(out) / f"{name}-{budget:g}min-seed{seed}"
-        folder.mkdir(parents=True, exist_ok=True)
+        length = f"{budget:g}min" if epochs is None else f"{epochs}epochs"
+        folder = files.check_path(out, "--out") / f"{name}-{length}-seed{seed}"
+        _make_folder(folder)
         with files.lock_folder(folder):
-            settings = _settings(folder, name, budget, seed, backend, dataset, say)
+            settings = _settings(folder, name, budget, epochs, seed, backend, dataset, say)
             done = _train(folder, dataset, settings, fingerprint, should_stop, say)
             scores = _score(folder, dataset, settings, done, evaluation_samples, should_stop, say)
-        results.append(_result(name, settings, done, scores, budget, dataset))
+        results.append(_result(name, settings, done, scores, dataset))
         write_table(table, [results[-1]])
         draw_table(table)
         say(describe(results[-1]))
     return results
 
 
-def check_rows(rows, budget):
+def check_rows(rows, budget, epochs):
     unknown = [name for name in rows if name not in ROWS]
     if unknown or not rows:
         raise MinivaeError(f"rows are {list(rows)}; choose from {', '.join(ROWS)}")
     if not (vae.is_finite_number(budget) and budget > 0):
         raise MinivaeError(f"budget is {budget!r}; it must be a number of minutes above 0")
+    if epochs is not None and not vae.is_positive_int(epochs):
+        raise MinivaeError(f"epochs is {epochs!r}; it must be a whole number of at least 1")
+
+
+def _make_folder(folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MinivaeError(
+            f"{files.show(folder)} cannot be made a folder: {error.strerror}; choose another --out"
+        ) from None
 
 
 # ---- the schedule ------------------------------------------------------------------------------
 
 
-def _settings(folder, name, budget, seed, backend, dataset, say):
+def _settings(folder, name, budget, epochs, seed, backend, dataset, say):
     """The Settings of this run: those it was begun with, or the epochs that the budget allows."""
     row = ROWS[name]
     settings = train.Settings(
@@ -111,13 +125,14 @@ def _settings(folder, name, budget, seed, backend, dataset, say):
     path = folder / RUN_FILE
     if path.exists():
         epochs = files.read_archive(path, kind=KIND)[1].get("settings", {}).get("epochs", 0)
-        return train.check_settings(settings._replace(epochs=epochs), dataset)
-    step = seconds_per_step(dataset, settings)
     steps = -(-len(dataset.train) // settings.batch_size)
-    epochs = max(1, int(budget * 60 / (step * steps)))
+    if epochs is None:
+        step = seconds_per_step(dataset, settings)
+        epochs = max(1, int(budget * 60 / (step * steps)))
+        say(f"{name}: {1000 * step:.2f} ms a step, {budget:g} minutes allow {epochs} epochs")
     say(
-        f"{name}: {1000 * step:.2f} ms a step, so {epochs} epochs of {steps} steps in "
-        f"{budget:g} minutes; the rate falls from {row.lr:g} to {row.lr * train.DECAY_TO:g}"
+        f"{name}: {epochs} epochs of {steps} steps, batch {row.batch_size}, the rate falling "
+        f"geometrically from {row.lr:g} to {row.lr * train.DECAY_TO:g}"
     )
     return train.check_settings(settings._replace(epochs=epochs), dataset)
 
@@ -262,7 +277,7 @@ def _stop_if_asked(should_stop, step):
 # ---- the table ---------------------------------------------------------------------------------
 
 
-def _result(name, settings, done, scores, budget, dataset):
+def _result(name, settings, done, scores, dataset):
     row, likelihood = ROWS[name], scores.likelihood
     return {
         "row": name,
@@ -281,7 +296,6 @@ def _result(name, settings, done, scores, budget, dataset):
         "epochs": settings.epochs,
         "minutes": float(f"{done.seconds / 60:.3g}"),
         "scoring_minutes": float(f"{scores.seconds / 60:.3g}"),
-        "budget_minutes": budget,
         "objective": settings.objective,
         "samples": settings.samples,
         "batch_size": settings.batch_size,
@@ -319,7 +333,7 @@ def write_table(path, results):
     """Add results to the table; one takes the place of an earlier one of the same plan."""
 
     def plan(row):
-        return row["row"], row["budget_minutes"], row["seed"]
+        return row["row"], row["epochs"], row["seed"]
 
     new = {plan(row) for row in results}
     rows = [row for row in read_table(path) if plan(row) not in new] + results

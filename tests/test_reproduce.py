@@ -53,7 +53,7 @@ def test_a_run_reports_what_it_did(tmp_path, tiny, small_batches):
 
 
 def test_the_table_has_a_picture(tmp_path):
-    row = {"row": "vae-1", "published": 86.76, "budget_minutes": 10, "seed": 0}
+    row = {"row": "vae-1", "published": 86.76, "epochs": 10, "seed": 0}
     rows = [row | {"minutes": 10.0, "nll": 89.0}, row | {"minutes": 100.0, "nll": 86.5, "seed": 1}]
     reproduce.write_table(tmp_path / "table.json", rows)
     reproduce.draw_table(tmp_path / "table.json")
@@ -96,9 +96,9 @@ def test_another_budget_or_seed_adds_a_row_and_the_same_replaces_it(tmp_path, ti
     run(["vae-1"], tmp_path, tiny)
     run(["vae-1"], tmp_path, tiny, budget=0.05)
     run(["vae-1"], tmp_path, tiny, seed=1)
-    plans = [(row["budget_minutes"], row["seed"]) for row in reproduce.read_table(path)]
-    assert plans == [(0.05, 0), (0.1, 0), (0.1, 1)]
-    run(["vae-1"], tmp_path, tiny, evaluation_samples=30)
+    plans = [(row["epochs"], row["seed"]) for row in reproduce.read_table(path)]
+    assert plans == [(1, 0), (2, 0), (2, 1)]
+    run(["vae-1"], tmp_path, tiny, epochs=2, evaluation_samples=30)
     rows = reproduce.read_table(path)
     assert len(rows) == 3
     assert rows[1]["evaluation_samples"] == 30
@@ -122,7 +122,7 @@ def test_the_budget_decides_the_epochs(tmp_path, tiny, small_batches, monkeypatc
     monkeypatch.setattr(reproduce, "seconds_per_step", lambda dataset, settings: 0.04)
     folder = tmp_path
     chosen = [
-        reproduce._settings(folder, "vae-1", budget, 0, "numpy", tiny, lambda line: None).epochs
+        reproduce._settings(folder, "vae-1", budget, None, 0, "numpy", tiny, list).epochs
         for budget in (1e-6, 0.1, 1)
     ]
     assert chosen == [1, 5, 50]
@@ -147,6 +147,18 @@ def test_unknown_rows_are_refused_before_any_work(tmp_path, tiny, rows):
 def test_a_budget_that_is_no_time_is_refused(tmp_path, tiny, budget):
     with pytest.raises(MinivaeError, match="budget"):
         run(["vae-1"], tmp_path, tiny, budget=budget)
+
+
+@pytest.mark.parametrize("epochs", [0, 2.5, True])
+def test_epochs_that_are_no_count_are_refused(tmp_path, tiny, epochs):
+    with pytest.raises(MinivaeError, match="epochs"):
+        run(["vae-1"], tmp_path, tiny, epochs=epochs)
+
+
+def test_a_file_where_the_folder_should_be_is_an_error(tmp_path, tiny):
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(MinivaeError, match="cannot be made a folder"):
+        run(["vae-1"], tmp_path, tiny)
 
 
 def test_damaged_files_are_named_and_kept(tmp_path, tiny, small_batches):
