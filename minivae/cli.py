@@ -272,6 +272,8 @@ def _add_reproduce(grammar):
                          help="vae-1, iwae-5, iwae-50 (default all)")
     command.add_argument("--budget", type=float, metavar="MINUTES",
                          help="training time for each row (default 105); the schedule adapts")
+    command.add_argument("--epochs", type=int, metavar="N", help="passes over the training images, "
+                         "instead of what --budget allows at the machine's present speed")
     command.add_argument("--seed", type=int, default=0, help="decides every draw (default 0)")
 
 
@@ -387,7 +389,9 @@ def museum(args):
 def reproduce(args):
     from minivae import commands
 
-    report = commands.reproduce(args.rows, budget=args.budget, seed=args.seed, say=_say)
+    report = commands.reproduce(
+        args.rows, budget=args.budget, epochs=args.epochs, seed=args.seed, say=_say
+    )
     _print(args, report, lambda report: "\n".join(report["lines"]))
     return INTERRUPTED if report["interrupted"] else 0
 

@@ -316,7 +316,7 @@ def _output(run, name, out):
     return path
 
 
-def reproduce(rows, *, budget, seed, say):
+def reproduce(rows, *, budget, epochs, seed, say):
     """Train and score rows of the published table -> a report, plain JSON."""
     from minivae import reproduce as table
 
@@ -325,7 +325,9 @@ def reproduce(rows, *, budget, seed, say):
     budget = table.BUDGET if budget is None else budget
     with StopSignals() as stop:
         try:
-            results = table.run(rows, budget=budget, seed=seed, should_stop=stop, say=say)
+            results = table.run(
+                rows, budget=budget, epochs=epochs, seed=seed, should_stop=stop, say=say
+            )
         except training.Interrupted:
             say("minivae: stopped; everything is saved. The same command goes on.")
             return {"interrupted": True, "rows": [], "lines": []}
