@@ -920,15 +920,18 @@ MOST_CHUNKS = 2**CHUNK_BITS - 1
 
 
 @compiled
-def _take_chunk(state):
-    """The next chunk of the present job, or -1."""
+def _take_chunk(state, role):
+    """The next chunk of the present job, or -1: the leader takes the first, helpers the last."""
     while True:
         ticket = _atomic_load(state + TICKET)
-        chunk, chunks = ticket & MOST_CHUNKS, (ticket >> CHUNK_BITS) & MOST_CHUNKS
-        if chunk >= chunks:
+        begin, end = ticket & MOST_CHUNKS, (ticket >> CHUNK_BITS) & MOST_CHUNKS
+        if begin >= end:
             return -1
-        if _atomic_swap(state + TICKET, ticket, ticket + 1):
-            return chunk
+        if role == LEAD:
+            if _atomic_swap(state + TICKET, ticket, ticket + 1):
+                return begin
+        elif _atomic_swap(state + TICKET, ticket, ticket - (1 << CHUNK_BITS)):
+            return end - 1
 
 
 @compiled
@@ -944,7 +947,7 @@ def _work(role, me, tasks, chunks, state, scratch, tile_rows, kind):
         if role == ALONE:
             chunk = done if done < chunks else -1
         else:
-            chunk = _take_chunk(state)
+            chunk = _take_chunk(state, role)
         if chunk >= 0:
             which = 0
             while chunk >= _task(tasks, which).chunks:
