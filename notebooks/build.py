@@ -44,7 +44,7 @@ def execute(source, cells=None):
 
     `cells`: a function from the notebook to itself, applied before it runs (tests fill in answers).
     """
-    notebook = jupytext.read(source)
+    notebook = jupytext.read(source, fmt="py:percent")
     if cells is not None:
         notebook = cells(notebook)
     with tempfile.TemporaryDirectory() as folder:
