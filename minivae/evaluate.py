@@ -92,6 +92,7 @@ def evaluate(params, x, spec, *, samples=5000, seed=0, ops=numpy_ops, progress=N
         "stderr_images": _finite_or_none(likelihood.stderr_images),
         "stderr_mc": _finite_or_none(likelihood.stderr_mc),
         "ess": float(likelihood.ess.mean()),
+        "ess_lowest": float(likelihood.ess.min()),
     }
 
 
@@ -364,7 +365,7 @@ def importance_bounds(
 ):
     """IW-ELBO_K = E log (1/K sum_k w_k) for several K, from the same draws: x (N, D) -> Bounds.
 
-    [notebook 09, eq. 3; Burda et al. 2016, theorem 1]  In expectation ELBO = IW-ELBO_1 <=
+    [notebook 09, eq. 2; Burda et al. 2016, theorem 1]  In expectation ELBO = IW-ELBO_1 <=
     IW-ELBO_2 <= ... <= log p(x). The `draws` log weights of an image are cut into groups of K.
     """
     for K in samples:

@@ -58,7 +58,7 @@ def test_b_with_a_sampled_kl_the_three_integrands_are_one_number_at_each_z(linea
 
 def test_c_sampled_and_analytic_kl_agree_only_in_the_mean(linear):
     model, x, mean, covariance = linear
-    eps = np.random.default_rng(0).standard_normal((20_000, 40, 3))
+    eps = np.random.default_rng(0).standard_normal((8000, 40, 3))
     z = mean + eps @ np.linalg.cholesky(covariance).T
     sampled = exact.linear_integrands(model, x, mean, covariance, z).reconstruction
     analytic = exact.linear_analytic_kl(model, x, mean, covariance, z)
@@ -127,7 +127,7 @@ def test_a_step_up_the_elbo_can_go_down_in_log_p():
 @pytest.fixture(scope="module")
 def trained():
     spec, params, x = small_vae()
-    x = x[:24]
+    x = x[:16]
     return spec, params, x, exact.quadrature(params, x, spec)
 
 
@@ -146,7 +146,7 @@ def test_the_sampled_elbo_is_the_one_by_sums(trained):
     spec, params, x, result = trained
     rng = np.random.default_rng(0)
     elbos = [
-        vae.elbo(params, x, rng.standard_normal((len(x), 2)), spec).elbo for _ in range(800)
+        vae.elbo(params, x, rng.standard_normal((len(x), 2)), spec).elbo for _ in range(300)
     ]
     stderr = np.std(elbos) / len(elbos) ** 0.5
     truth = exact.vae_faces(params, x, spec, result).evidence.mean()

@@ -111,7 +111,7 @@ def test_with_one_sample_value_and_gradient_agree_with_the_elbos_in_the_mean(spe
     flat, x, _ = setting(spec)
     params = vae.unpack(flat, spec)
     rng = np.random.default_rng(1)
-    n = 600
+    n = 400
     difference = np.empty((n, 1 + len(flat)))
     for row in difference:
         eps = rng.standard_normal((len(x), spec.latent_dim))
