@@ -83,7 +83,8 @@ class VAE:
         """Change constructor arguments -> self. Raises MinivaeError for a name that is not one."""
         for name, value in params.items():
             if name not in _parameter_names():
-                raise MinivaeError(f"VAE has no parameter {files.show(name)}; it has {_parameter_names()}")
+                known = ", ".join(_parameter_names())
+                raise MinivaeError(f"VAE has no parameter {files.show(name)}; it has {known}")
             setattr(self, name, value)
         return self
 
