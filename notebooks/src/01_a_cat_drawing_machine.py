@@ -257,7 +257,7 @@ fig
 
 # %% [markdown]
 # Cough and fever lift cold, flu and pneumonia; hay fever and migraine stay nearly where they were,
-# since they cause neither.
+# since they hardly cause either.
 
 # %% [markdown]
 # ## 1.4  What does one cause know of another?
@@ -291,11 +291,11 @@ fig
 reveal("01.explaining-away")
 
 # %% [markdown]
-# The flu falls back on pneumonia: once it accounts for the symptoms, they no longer speak for
-# anything else. This is called *explaining away*, and it has a consequence for everything that
-# follows. **Causes that are independent before we look are dependent after.** A posterior is a more
-# tangled thing than its prior, and notebook 02 will have to approximate it with something less
-# tangled.
+# Pneumonia falls back nearly to where it began: once the flu accounts for the symptoms, they no
+# longer speak for anything else. This is called *explaining away*, and it has a consequence for
+# everything that follows. **Causes that are independent before we look are dependent after.** A
+# posterior is a more tangled thing than its prior, and notebook 02 will have to approximate it with
+# something less tangled.
 
 # %% [markdown]
 # ## 1.5  How probable is one picture?
@@ -418,6 +418,9 @@ seen[14:] = False
 covered = cats.chonk_posterior(this_cat, this_z[0], seen=seen, cells=(121, 1))
 whole = cats.chonk_posterior(this_cat, this_z[0], cells=(121, 1))
 print("our posterior and the package's agree:", np.allclose(posterior, whole.probability))
+mean = covered.probability @ chonk
+sd = np.sqrt(covered.probability @ (chonk - mean) ** 2)
+print(f"half covered: {mean:.2f} kg, give or take {sd:.2f}")
 
 # %%
 fig, (photo, half, ax) = plots.figure(8, 2.5, 1, 3, width_ratios=(1, 1, 2))
@@ -436,8 +439,10 @@ reveal("01.half-covered")
 
 # %% [markdown]
 # With the body covered, the width of the head and the cheeks still say something about weight, and
-# the posterior says how much: it is wider, and not as wide as the prior. A latent variable model
-# does not guess; it returns every $z$, weighted by how well it explains $x$.
+# the posterior says how much: it is wider, and not as wide as the prior. Its middle is too light
+# this time, since in this photograph the head resembles that of a lighter cat, and its width leaves
+# room for such accidents. A latent variable model does not guess; it returns every $z$, weighted by
+# how well it explains $x$.
 
 # %% [markdown]
 # ## 1.7  Which pictures are cats?
@@ -513,7 +518,7 @@ generated = cats.render(cats.sample_factors(3000, np.random.default_rng(3))) > 0
 differing = (generated != (this_cat == 1)).sum(axis=(1, 2))                            # (3000,)
 print(f"of {differing.size} generated cats, {np.sum(differing == 0)} are this picture")
 print(f"the nearest differs in {differing.min()} pixels of 784")
-print("so p(x|z) is 0 for every one of them, and their average, the evidence, is 0 too")
+print("p(x|z) is 0 for every one of them, and so is their average, the estimated evidence")
 
 # %%
 fig, ax = plots.figure(6.4, 2.7)
@@ -525,9 +530,9 @@ ax.legend()
 fig
 
 # %% [markdown]
-# A generator without noise can draw, and is speechless before a picture that it did not draw
-# itself: log-evidence $-\infty$, and no posterior, since eq. (4) divides zero by zero. The coin at
-# each pixel is what makes every picture possible and comparable.
+# A generator without noise can draw, and is speechless before a picture that it would not draw
+# itself, to the last pixel: log-evidence $-\infty$, and no posterior, since eq. (4) divides zero by
+# zero. The coin at each pixel is what makes every picture possible and comparable.
 #
 # | | draws an $x$ | $p(x)$, how probable is this $x$ | $p(z\mid x)$, what made this $x$ |
 # |---|---|---|---|
@@ -535,10 +540,10 @@ fig
 # | GAN, $x = G(z)$ | yes, and often sharp | no | no |
 # | latent variable model, eq. (1) | yes | yes, by an integral | yes, by an integral |
 #
-# What the GAN keeps is worth having: its pictures look sharp because nobody adds noise to them.
-# What it throws away is the ability to score a picture it has not made, and so to be compared with
-# another model on pictures that neither has seen. A VAE keeps the whole of eq. (1), and pays with
-# an integral that it can only bound.
+# What the GAN keeps is worth having: its training asks that pictures pass for real, and they often
+# do. What it throws away is the ability to score a picture it has not made, and so to be compared
+# with another model on pictures that neither has seen. A VAE keeps the whole of eq. (1), and pays
+# with an integral that it can only bound.
 
 # %% [markdown]
 # ## 1.9  What is missing?

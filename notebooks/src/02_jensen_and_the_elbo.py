@@ -143,7 +143,8 @@ reveal("02.dimensions")
 #
 # $$
 # -\frac{z^2}{2} - \frac{(x - z)^2}{2v}
-# = -\frac{1 + v}{2v}\left(z - \frac{x}{1 + v}\right)^2 + \text{(no } z \text{)}, \qquad v = \text{variance},
+# = -\frac{1 + v}{2v}\left(z - \frac{x}{1 + v}\right)^2 + \text{(no } z \text{)},
+# \qquad v = \text{variance},
 # $$
 #
 # so the posterior is a Gaussian with mean $x / (1 + v)$ and variance $v / (1 + v)$. To count for
