@@ -292,8 +292,8 @@ print("dmu differs by less than 1e-9:    ", np.abs(dmu - numeric_dmu).max() < 1e
 print("dlogvar differs by less than 1e-9:", np.abs(dlogvar - numeric_dlogvar).max() < 1e-9)
 
 # %% [markdown]
-# Nine digits agree at least. Notebook 05 explains where the rest went, and finds a check that keeps
-# all sixteen.
+# Nine digits agree at least. Notebook 05 explains where the rest went, and finds a check that
+# keeps all sixteen.
 #
 # A checker is worth something only if it fails when it should. Plant a mistake, the half forgotten
 # in eq. (4), and look at the ratio.
@@ -354,6 +354,7 @@ def descend(mu, logvar, steps=100, lr=0.15):
     return np.array(path)
 
 
+# %%
 fig, ax = plots.figure(6, 3.8)
 m, v = np.meshgrid(np.linspace(-2.6, 2.6, 120), np.linspace(-4.5, 2.2, 120))
 ax.contour(m, v, gaussian_kl(m, v), levels=[0.05, 0.5, 1, 2, 3], colors=plots.GREY, linewidths=0.8)

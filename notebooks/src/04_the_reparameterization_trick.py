@@ -300,8 +300,9 @@ fig
 # bring a scatter back down takes the *square* of its growth in draws.
 #
 # The pathwise estimate has a price: $f$ needs a slope. Count a penalty of 1 where $z > 1.5$ and 0
-# elsewhere, and the slope is 0 at every draw. The average still changes with `mu`: its slope is
-# the density of $z$ at 1.5.
+# elsewhere, and the slope is 0 at every draw. The average, which is the probability of $z > 1.5$,
+# still changes with `mu`: a small shift carries the density at 1.5, times the shift, over the
+# step.
 
 # %%
 def is_beyond(z):
@@ -311,7 +312,8 @@ def is_beyond(z):
 z = mu + sigma * rng.standard_normal(100_000)
 truth = np.exp(-((1.5 - mu) ** 2) / sigma**2 / 2) / (sigma * np.sqrt(2 * np.pi))
 by_score = (is_beyond(z) * (z - mu) / sigma**2).mean()
-print(f"a step for f: exact slope {truth:.3f}, score function {by_score:.3f}, pathwise {0.0:.3f}")
+by_path = np.zeros_like(z).mean()                         # the slope of a step, at every draw
+print(f"exact slope {truth:.3f}, score function {by_score:.3f}, pathwise {by_path:.3f}")
 
 # %% [markdown]
 # So steps and discrete latents need the score function or its relatives. A VAE's $z$ is continuous
@@ -410,7 +412,8 @@ reveal("04.blind")
 # %% [markdown]
 # ## 4.7  A VAE whose evidence is known
 #
-# Make the decoder a straight line. A latent $z$ of $L$ numbers, data $x$ of $D$, both as rows:
+# Make the decoder a straight line. A latent $z$ of $L$ numbers, data $x$ of $D$, both as rows (a
+# prime will mean the transpose):
 #
 # $$
 # z \sim N(0, I), \qquad x = zW + b + \text{noise},
@@ -436,7 +439,8 @@ def log_evidence(x, W, b, variance):
 
 
 # %% [markdown]
-# The true posterior is known as well. As a function of $z$, and up to what does not contain $z$,
+# The true posterior is known as well. As a function of $z$, and up to what does not contain $z$
+# (the two mixed terms of the square are one number and its transpose, so they add up),
 #
 # $$
 # \begin{aligned}
@@ -550,21 +554,26 @@ for name, grad in grads.items():
 # `eps`. The two values $+1$ and $-1$ have both.
 
 # %%
+def exact_numbers(p, x):
+    """The exact ELBO and the exact log p(x), nats per example."""
+    one = np.ones((len(x), 1))
+    exact_elbo = (forward(p, x, one)[0] + forward(p, x, -one)[0]) / 2
+    evidence = log_evidence(x, p["out_W"], p["out_b"], np.exp(p["out_logvar"]))
+    return exact_elbo, evidence.mean()
+
+
 def train(x, p, steps, rng, lr=0.05):
     p, history = dict(p), []
     for step in range(steps):
-        eps = rng.standard_normal((len(x), 1))
-        elbo, grads = elbo_and_grads(p, x, eps)
+        elbo, grads = elbo_and_grads(p, x, rng.standard_normal((len(x), 1)))
+        if step % 10 == 0:
+            history.append((step, elbo, *exact_numbers(p, x)))
         for name in p:
             p[name] = p[name] - lr * (1 - step / steps) * grads[name]
-        if step % 10 == 0:
-            one = np.ones((len(x), 1))
-            exact_elbo = (forward(p, x, one)[0] + forward(p, x, -one)[0]) / 2
-            evidence = log_evidence(x, p["out_W"], p["out_b"], np.exp(p["out_logvar"])).mean()
-            history.append((step, elbo, exact_elbo, evidence))
     return p, np.array(history).T
 
 
+# %%
 trained, (step, sampled, exact_elbo, evidence) = train(x, start, 3000, rng)
 print(f"after {step[0]:.0f} steps:    ELBO {exact_elbo[0]:.4f}, log p(x) {evidence[0]:.4f}")
 print(f"after {step[-1]:.0f} steps: ELBO {exact_elbo[-1]:.4f}, log p(x) {evidence[-1]:.4f}")
@@ -593,8 +602,7 @@ fig
 
 # %% [markdown]
 # Blue never crosses the dashed line, as notebook 02 promised, and ends on it; the dashed line ends
-# on the dotted one. Nothing but samples, the two lines of eqs. (4) and (5), and the slope of the
-# KL did this.
+# on the dotted one. Samples, and slopes derived by hand, did this.
 
 # %%
 fig, axes = plots.figure(7.6, 3.7, 1, 2, sharex=True, sharey=True)
@@ -627,7 +635,8 @@ print(f"sigma is {sigma.min():.3f} to {sigma.max():.3f}; the posterior's: {np.sq
 #
 # With one latent, a linear encoder can be the posterior of eq. (8) exactly. With more latents
 # there is a catch: the encoder's $q$ has one variance per latent and no correlations, so it can be
-# the posterior only if $S$ is diagonal, which means that the rows of $W$ are orthogonal.
+# the posterior only if $S$ is diagonal. By eq. (8) that is so where $WW'$ is diagonal. Its entries
+# are the inner products of the rows of $W$: the rows must be orthogonal.
 #
 # But the model leaves that choice free. Turn the latent by a rotation $R$, $W \to RW$. Then
 # $W'R'RW = W'W$: eq. (7) does not change at all. Among all these equal models, there is one whose
@@ -644,7 +653,9 @@ print(f"sigma is {sigma.min():.3f} to {sigma.max():.3f}; the posterior's: {np.sq
 # no such equality holds, and notebook 09 measures the gap that stays.)
 #
 # The next cell turns the latents of a model with orthogonal rows, and gives each the best $q$
-# without correlations: the posterior's mean, and $1/(S^{-1})_{jj}$ as variances.
+# without correlations. Its mean is the posterior's. A variance $v_j$ enters the ELBO through
+# $\tfrac12\log v_j$, from the entropy of $q$, and $-\tfrac12 (S^{-1})_{jj}\,v_j$, from the square
+# above; the sum is largest at $v_j = 1/(S^{-1})_{jj}$.
 
 # %%
 model = exact.Linear(np.array([[2.0, 0.0, 1.0], [0.0, 0.8, 0.0]]), np.zeros(3), 0.3)

@@ -69,8 +69,9 @@ fig
 
 # %% [markdown]
 # Each hidden unit contributes one bend, at a place and of a steepness that `W1` and `b1` set; `W2`
-# weighs and adds them. With enough units the sum can follow any smooth curve, and training has to
-# find the weights. For that it needs the slope of the loss by every one of them.
+# weighs and adds them. With enough units the sum comes as close as one likes to any continuous
+# curve on an interval (Cybenko 1989), and training has to find the weights. For that it needs the
+# slope of the loss by every one of them.
 
 # %% [markdown]
 # ## 5.2  What does a backward pass compute?
@@ -200,7 +201,7 @@ fig
 #
 # Next, the weighted sum. Which entries of $a$ does $W_{io}$ reach? In every example $n$ the entry
 # $a_{no}$, with the factor $x_{ni}$. So the chain rule sums over the examples, and that sum is a
-# matrix product:
+# matrix product (a prime on an array is its transpose):
 #
 # $$
 # \texttt{dW}_{io} = \sum_n x_{ni}\,\texttt{da}_{no}
@@ -270,8 +271,8 @@ for activation in ("tanh", "relu", "none"):
 # $$
 #
 # On paper, eq. (7) and the formula with $p$ are the same. In a computer they are not. Suppose a
-# pixel is black ($x = 0$) and the decoder is sure that it is white, with ever larger logits. The
-# loss should be about $l$ nats. In float32:
+# pixel is 0 and the decoder is sure that it is 1, with ever larger logits. The loss should be
+# about $l$ nats. In float32:
 
 # %%
 l = np.array([5, 15, 20, 100], np.float32)
@@ -289,10 +290,10 @@ print("the form used here    ", in_logits.round(3))
 
 # %% [markdown]
 # From 20 on, $p$ has rounded to exactly 1 and the log of 0 is infinite. The popular remedy,
-# `+ 1e-8`, is finite and wrong: it caps the loss near 18 nats. Eq. (7) as it stands overflows at
-# 100. The form that never fails splits off the larger term:
-# $\log(1+e^l) = \max(l, 0) + \log(1 + e^{-|l|})$, which for $l > 0$ is the step
-# $1 + e^l = e^l(1 + e^{-l})$, and for $l \le 0$ is no change at all. Its exponential is never
+# `+ 1e-8`, is finite and wrong: it caps the loss near 18 nats. Eq. (7) as it stands overflows in
+# the last column. The form that never fails splits off the larger term,
+# $\log(1+e^l) = \max(l, 0) + \log(1 + e^{-|l|})$. For $l > 0$ that is the step
+# $1 + e^l = e^l(1 + e^{-l})$, and for $l \le 0$ it is no change at all. Its exponential is never
 # above 1.
 
 # %%
@@ -319,7 +320,9 @@ fig
 # \texttt{dlogits} = \texttt{dnll}\,\left(\mathrm{sigmoid}(l) - x\right) \tag{8}
 # $$
 #
-# Probability minus truth. No logarithm, no division, nothing that can overflow is left.
+# Probability minus truth: no logarithm and no division by something small is left. (The sigmoid
+# itself still has to be written so that `exp` never sees a large number; that is an exercise
+# below.)
 
 # %%
 def bernoulli_nll(logits, x):
@@ -422,17 +425,18 @@ def loss_and_grads(p, z, x):
     dmean, g["logvar"] = gaussian_nll_backward(dnll, mean, p["logvar"], x)
     dh, g["W2"], g["b2"] = dense_backward(dmean, cache2)
     _, g["W1"], g["b1"] = dense_backward(dh, cache1)
-    return nll.mean(), g, mean
+    return nll.mean(), g
 
 
 # %%
 z = rng.uniform(-3, 3, (300, 1))
-x = np.sin(2 * z) + 0.2 * rng.standard_normal((300, 1))   # noise of standard deviation 0.2
+noise = 0.2                                               # its standard deviation
+x = np.sin(2 * z) + noise * rng.standard_normal((300, 1))
 H = 20
 p = {"W1": 2 * rng.standard_normal((1, H)), "b1": 2 * rng.standard_normal(H), "b2": np.zeros(1)}
 p |= {"W2": 0.1 * rng.standard_normal((H, 1)), "logvar": np.zeros(1)}
 
-_, grads, _ = loss_and_grads(p, z, x)
+_, grads = loss_and_grads(p, z, x)
 for name in p:
     def loss(block, name=name):
         return loss_and_grads(p | {name: block}, z, x)[0]
@@ -443,17 +447,18 @@ for name in p:
 # %%
 steps, losses = 3000, []
 for step in range(steps):
-    loss, grads, _ = loss_and_grads(p, z, x)
+    loss, grads = loss_and_grads(p, z, x)
     losses.append(loss)
     for name in p:
         p[name] = p[name] - 0.04 * (1 - step / steps) * grads[name]
 print(f"nll from {losses[0]:.2f} to {losses[-1]:.2f} nats")
-print(f"learned sigma {np.exp(p['logvar'][0] / 2):.2f}; the data's noise had 0.20")
+print(f"learned sigma {np.exp(p['logvar'][0] / 2):.2f}; the data's noise had {noise:.2f}")
 
 # %%
 fig, ax = plots.figure(6.4, 3.2)
 grid = np.linspace(-3, 3, 200)[:, None]
-curve, sigma = loss_and_grads(p, grid, grid)[2], np.exp(p["logvar"] / 2)
+curve = np.tanh(grid @ p["W1"] + p["b1"]) @ p["W2"] + p["b2"]
+sigma = np.exp(p["logvar"] / 2)
 ax.plot(z, x, ".", color=plots.GREY, ms=3, label="data")
 ax.fill_between(grid[:, 0], *(curve + [-2, 2] * sigma).T, color=plots.BLUE, alpha=0.2)
 ax.plot(grid, curve, color=plots.BLUE, ls="-", label="mean, and 2 sigma to each side")
@@ -472,10 +477,10 @@ fig
 # the witness itself:
 #
 # $$
-# \frac{\partial f}{\partial x_i} \approx \frac{f(x + h\,e_i) - f(x - h\,e_i)}{2h} \tag{12}
+# \frac{\partial f}{\partial x_j} \approx \frac{f(x + h\,e_j) - f(x - h\,e_j)}{2h} \tag{12}
 # $$
 #
-# where $e_i$ is 1 in entry $i$ and 0 elsewhere. Two errors pull on $h$. Expand $f$ around $x$ (one
+# where $e_j$ is 1 in entry $j$ and 0 elsewhere. Two errors pull on $h$. Expand $f$ around $x$ (one
 # variable is enough):
 #
 # $$
@@ -586,7 +591,7 @@ reveal("05.float32")
 
 # %% [markdown]
 # With seven digits to begin with, even the best $h$ leaves three or so. A right gradient looks
-# wrong, and a mistake of a thousandth cannot be seen. So this project trains in float32 and
+# wrong, and a mistake smaller than that cannot be seen. So this project trains in float32 and
 # *verifies in float64*, with the same code.
 
 # %% [markdown]
@@ -602,7 +607,7 @@ reveal("05.float32")
 # The value sits in the real part, and the slope *alone* in the imaginary part, to be read off:
 #
 # $$
-# \frac{\partial f}{\partial x_i} \approx \frac{\mathrm{Im}\, f(x + ih\,e_i)}{h} \tag{13}
+# \frac{\partial f}{\partial x_j} \approx \frac{\mathrm{Im}\, f(x + ih\,e_j)}{h} \tag{13}
 # $$
 #
 # The error is $h^2f'''/6$ again, but nothing is subtracted, so $h$ may be as small as one likes:
@@ -682,7 +687,7 @@ from minivae.differences import COMPLEX_BOUND, compare, complex_step
 numeric = complex_step(decoder_loss, W1)
 sizes = {"the batch size B": B}
 print("ours:       ", compare("dW1", by_hand, numeric, COMPLEX_BOUND, sizes).sentence)
-print("times B:    ", compare("dW1", B * by_hand, numeric, COMPLEX_BOUND, sizes).sentence)
+print("B * dW1:    ", compare("dW1", B * by_hand, numeric, COMPLEX_BOUND, sizes).sentence)
 
 # %% [markdown]
 # ## Recap
