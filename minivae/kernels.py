@@ -1343,7 +1343,7 @@ def gaussian_nll_forward(mean, logvar, x):
     _pool(x.dtype)
     _gaussian_residual(_rows(mean), x, _rows(residual), squares.ravel())
     precision = np.exp(-logvar)
-    nll = (squares * precision + x.shape[1] * (logvar + np.log(2 * np.pi))) / 2
+    nll = (squares * precision + x.shape[1] * (logvar + math.log(2 * math.pi))) / 2
     return nll, GaussianCache(residual, precision)
 
 

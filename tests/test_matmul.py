@@ -1,0 +1,202 @@
+"""The product kernels: every shape, layout and register width, against NumPy in float64."""
+
+import numpy as np
+import pytest
+from numba import config, njit
+
+from minivae import kernels, matmul_steps
+from minivae.errors import MinivaeError
+
+DTYPES = (np.float32, np.float64)
+FORMS = ((False, False), (True, False), (False, True), (True, True))  # A B, A' B, A B', A' B'
+# around the tile (6 x 16, or 12 x 32), the blocks of rows, columns and k, and nothing at all
+SHAPES = [
+    (1, 1, 1), (5, 3, 7), (6, 16, 16), (7, 17, 15), (13, 8, 33), (12, 401, 32), (129, 5, 65),
+    (48, 172, 130), (0, 3, 4), (3, 0, 4), (3, 4, 0), (0, 0, 0),
+]  # fmt: skip
+
+
+def operands(m, k, n, dtype, turn_a=False, turn_b=False, seed=0):
+    rng = np.random.default_rng(seed)
+    a = rng.standard_normal((k, m) if turn_a else (m, k)).astype(dtype)
+    b = rng.standard_normal((n, k) if turn_b else (k, n)).astype(dtype)
+    return a, b
+
+
+def exact(a, b, turn_a=False, turn_b=False):
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    return (a.T if turn_a else a) @ (b.T if turn_b else b)
+
+
+def assert_close(c, expected, k, dtype):
+    """Each sum of k products of standard normals may be off by a few roundings of its size."""
+    assert c.shape == expected.shape
+    assert c.dtype == dtype
+    np.testing.assert_allclose(c, expected, rtol=0, atol=8 * np.finfo(dtype).eps * (1 + k**0.5) ** 2)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("turn_a", "turn_b"), FORMS)
+@pytest.mark.parametrize(("m", "k", "n"), SHAPES)
+def test_every_shape_and_form(m, k, n, turn_a, turn_b, dtype):
+    a, b = operands(m, k, n, dtype, turn_a, turn_b)
+    c = kernels.matmul(a, b, turn_a=turn_a, turn_b=turn_b)
+    assert_close(c, exact(a, b, turn_a, turn_b), k, dtype)
+
+
+@pytest.mark.parametrize(("turn_a", "turn_b"), FORMS)
+def test_many_blocks_in_each_direction(turn_a, turn_b):
+    a, b = operands(301, 811, 259, np.float32, turn_a, turn_b)
+    c = kernels.matmul(a, b, turn_a=turn_a, turn_b=turn_b)
+    assert_close(c, exact(a, b, turn_a, turn_b), 811, np.float32)
+
+
+def test_rows_that_crowd_the_cache_are_packed_and_right():
+    """256 float32 are 1024 bytes, a multiple of kernels.CROWDED: another path through the block."""
+    a, b = operands(50, 200, 256, np.float32)
+    assert_close(kernels.matmul(a, b), exact(a, b), 200, np.float32)
+
+
+LAYOUTS = {
+    "wider rows": lambda a: np.pad(a, ((0, 0), (3, 5)))[:, 3:-5],
+    "every other row": lambda a: np.repeat(a, 2, axis=0)[::2],
+    "rows backwards": lambda a: a[::-1].copy()[::-1],
+    "columns apart": lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+    "columns first": np.asfortranarray,
+    "read-only": lambda a: np.frombuffer(a.tobytes(), a.dtype).reshape(a.shape),
+    "misaligned": lambda a: misaligned(a),
+    "big-endian": lambda a: a.astype(a.dtype.newbyteorder(">")),
+}
+
+
+def misaligned(a):
+    raw = np.zeros(a.nbytes + 1, np.uint8)[1:]
+    raw[:] = np.frombuffer(a.tobytes(), np.uint8)
+    return raw.view(a.dtype).reshape(a.shape)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("turn_a", "turn_b"), FORMS[:3])
+def test_any_layout_of_the_operands(layout, turn_a, turn_b):
+    a, b = operands(19, 37, 21, np.float32, turn_a, turn_b)
+    view_a, view_b = LAYOUTS[layout](a), LAYOUTS[layout](b)
+    np.testing.assert_array_equal(view_a, a)
+    c = kernels.matmul(view_a, view_b, turn_a=turn_a, turn_b=turn_b)
+    np.testing.assert_array_equal(c, kernels.matmul(a, b, turn_a=turn_a, turn_b=turn_b))
+
+
+def test_a_row_may_stand_for_all_rows():
+    """A broadcast array has a row stride of 0."""
+    a, b = operands(1, 20, 18, np.float64)
+    c = kernels.matmul(np.broadcast_to(a, (9, 20)), b)
+    np.testing.assert_allclose(c, np.repeat(a @ b, 9, axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("turn_a", "turn_b"), FORMS[:3])
+@pytest.mark.parametrize(("m", "k", "n"), [(7, 9, 17), (13, 5, 3), (6, 16, 16), (50, 61, 40)])
+def test_nothing_around_the_operands_is_read_into_the_result(m, k, n, turn_a, turn_b):
+    """The operands lie in a sea of NaN: one number read from beyond an edge would show."""
+    a, b = operands(m, k, n, np.float32, turn_a, turn_b)
+
+    def at_sea(inner):
+        sea = np.full((inner.shape[0] + 2, inner.shape[1] + 40), np.nan, np.float32)
+        sea[1:-1, 20:-20] = inner
+        return sea[1:-1, 20:-20]
+
+    c = kernels.matmul(at_sea(a), at_sea(b), turn_a=turn_a, turn_b=turn_b)
+    assert_close(c, exact(a, b, turn_a, turn_b), k, np.float32)
+
+
+@pytest.mark.parametrize(("turn_a", "turn_b"), FORMS[:3])
+@pytest.mark.parametrize(("m", "k", "n"), [(7, 9, 17), (13, 5, 3), (6, 16, 24), (50, 61, 40)])
+def test_nothing_around_the_result_is_written(m, k, n, turn_a, turn_b):
+    a, b = operands(m, k, n, np.float32, turn_a, turn_b)
+    sea = np.full((m + 2, n + 40), 7, np.float32)
+    c = sea[1:-1, 20:-20]
+    pool = kernels._pool(np.dtype(np.float32))
+    pool.run(kernels._describe_matmul, a, np.int64(turn_a), b, np.int64(turn_b), c)
+    assert_close(c, exact(a, b, turn_a, turn_b), k, np.float32)
+    c[:] = 7
+    assert (sea == 7).all()
+
+
+def test_nan_and_infinity_go_where_they_go_in_numpy():
+    a, b = operands(9, 20, 17, np.float32)
+    a[2, 3], a[4, 5], b[7, 11] = np.nan, np.inf, -np.inf
+    with np.errstate(invalid="ignore"):
+        expected = a @ b
+    np.testing.assert_array_equal(np.isnan(kernels.matmul(a, b)), np.isnan(expected))
+    np.testing.assert_array_equal(np.isinf(kernels.matmul(a, b)), np.isinf(expected))
+
+
+@pytest.mark.parametrize(("turn_a", "turn_b"), FORMS[:3])
+def test_the_bits_do_not_depend_on_the_number_of_threads(turn_a, turn_b):
+    """Threads share out blocks of C, never a sum; other blocks, the same order of additions."""
+    m, k, n = 230, 500, 170
+    a, b = operands(m, k, n, np.float32, turn_a, turn_b)
+    results = []
+    for threads in (1, 2, 3, 7):
+        pool = kernels._Pool(np.dtype(np.float32), threads)
+        c = np.empty((m, n), np.float32)
+        pool.run(kernels._describe_matmul, a, np.int64(turn_a), b, np.int64(turn_b), c)
+        pool.stop()
+        results.append(c)
+    for c in results[1:]:
+        np.testing.assert_array_equal(c, results[0])
+
+
+@njit
+def work_alone(tasks, chunks, scratch, tile_rows, kind):
+    """What `kernels._work` does for a product: compiled for a foreign width in a few seconds."""
+    for chunk in range(chunks):
+        kernels._product_chunk(kernels._task(tasks, 0), chunk, scratch, tile_rows, kind)
+
+
+@pytest.mark.skipif(config.DISABLE_JIT, reason="without the compiler there are no registers")
+@pytest.mark.parametrize(
+    ("dtype", "lanes"), [(np.float32, 4), (np.float32, 16), (np.float64, 2), (np.float64, 8)]
+)
+def test_register_widths_of_other_machines(dtype, lanes):
+    """The widths of NEON, SSE and AVX-512; LLVM splits or joins registers where there are none."""
+    pool = kernels._Pool(np.dtype(dtype), 1, lanes)
+    tasks, scratch = pool.desk[2:]
+    for m, k, n in [(1, 1, 1), (25, 19, 70), (14, 405, 33), (140, 30, 200)]:
+        for turn_a, turn_b in FORMS[:3]:
+            a, b = operands(m, k, n, dtype, turn_a, turn_b)
+            c = np.full((m, n), np.nan, dtype)
+            chunks = kernels._describe_matmul(
+                tasks, 4, pool.kind, a, np.int64(turn_a), b, np.int64(turn_b), c
+            )
+            work_alone(tasks, chunks, scratch, pool.tile_rows, pool.kind)
+            assert_close(c, exact(a, b, turn_a, turn_b), k, dtype)
+
+
+def test_the_width_is_this_machines():
+    assert kernels.machine_lanes() in (4, 8, 16)
+    assert kernels._pool(np.dtype(np.float32)).kind.ndim == kernels.machine_lanes()
+    assert kernels._pool(np.dtype(np.float64)).kind.ndim == kernels.machine_lanes() // 2
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (np.zeros((2, 3)), np.zeros((2, 3))),
+        (np.zeros(3), np.zeros((3, 2))),
+        (np.zeros((2, 3), complex), np.zeros((3, 2))),
+        (np.zeros((2, 3), np.float16), np.zeros((3, 2), np.float16)),
+    ],
+    ids=["mismatched", "a vector", "complex", "half precision"],
+)
+def test_what_does_not_fit_is_refused_in_one_line(a, b):
+    for multiply in (kernels.matmul, matmul_steps.naive):
+        with pytest.raises(MinivaeError) as caught:
+            multiply(a, b)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("step", [matmul_steps.naive, matmul_steps.by_rows, matmul_steps.blocked])
+@pytest.mark.parametrize(("m", "k", "n"), [(1, 1, 1), (5, 9, 7), (4, 8, 16), (3, 0, 2), (0, 2, 0)])
+def test_each_step_of_the_lesson_is_a_product(step, m, k, n, dtype):
+    a, b = operands(m, k, n, dtype)
+    assert_close(step(a, b), exact(a, b), k, dtype)
