@@ -139,6 +139,7 @@ def active_units(params, x, spec, *, ops=numpy_ops):
 # ---- importance-weighted log p(x) --------------------------------------------------------------
 
 
+@np.errstate(all="ignore")  # what is not finite is refused at the end
 def log_likelihood(params, x, spec, *, samples, rng, q=None, ops=numpy_ops, progress=None):
     """log p(x) ~ log (1/K) sum_k p(x, z_k) / q(z_k|x),  z_k ~ q(z|x): x (N, D) -> LogLikelihood.
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tiny
 
+import minivae
 from minivae import MinivaeError, __version__, cli, commands, data, runs, train
 
 ROOT = Path(__file__).parents[1]
@@ -293,6 +294,7 @@ def test_names_from_outside_cannot_write_on_the_terminal(work, capsys):
 def test_no_module_is_no_traceback(work, capsys, monkeypatch):
     """numba may be missing on a machine: the reference backend is one option away."""
     monkeypatch.setitem(sys.modules, "minivae.kernels", None)
+    monkeypatch.delattr(minivae, "kernels", raising=False)
     argv = [word if word != "numpy" else "numba" for word in SMALL]
     status, out, err = tiny.command(capsys, "train", *argv)
     assert (status, out) == (2, "")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tiny
 
-from minivae import MinivaeError, checkpoint, commands, data, files, runs, train
+from minivae import MinivaeError, cats, checkpoint, commands, data, files, runs, train
 
 BACKENDS = ("numpy", "numba")
 KINDS = {
@@ -20,15 +20,14 @@ KINDS = {
 }
 
 
-def real_images(name):
-    """A few images of a real data set, as `dataset` shapes them."""
-    whole = data.load(name)
-    return whole._replace(train=whole.train[:53], test=whole.test[:7])
-
-
 @pytest.fixture(scope="module", params=["mnist", "cats"])
 def few_images(request):
-    return real_images(request.param)
+    """Pictures of 784 pixels, as many as `tiny.dataset` has."""
+    if request.param == "mnist":
+        whole = data.load("mnist")
+        return whole._replace(train=whole.train[: tiny.TRAIN], test=whole.test[: tiny.TEST])
+    made = cats.dataset(tiny.TRAIN, tiny.TEST)
+    return tiny.dataset(name="cats", train=made.train, test=made.test, image_shape=(28, 28))
 
 
 @pytest.fixture(autouse=True)
