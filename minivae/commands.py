@@ -302,7 +302,9 @@ def explore(run, *, out):
     x = training.test_images(dataset, model.spec)
     title = f"{Path(run).name}: a latent space to walk in"
     with np.errstate(all="ignore"):  # terms that are not finite are refused
-        explorer.write(path, model, dataset, x, title=title, ops=ops)
+        explorer.write(
+        path, model, dataset, x, title=title, ops=ops, factors=data.true_factors(dataset.name)
+    )
     return {"file": path.as_posix(), "bytes": path.stat().st_size}
 
 

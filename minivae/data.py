@@ -128,6 +128,13 @@ def _cats() -> Dataset:
     return Dataset("cats", made.train, made.test, None, None, (cats.SIZE, cats.SIZE), note)
 
 
+def true_factors(name: str) -> dict[str, np.ndarray] | None:
+    """The factors behind the test images of a generated data set, (M,) each; None for others."""
+    if name != "cats":
+        return None
+    return dict(zip(cats.NAMES, cats.dataset().test_factors.T, strict=True))
+
+
 def _dataset(name: str, path: Path, found: _Found) -> Dataset:
     """Check what a reader found, hold out a test set if there is none, and flatten."""
     where = show(path)

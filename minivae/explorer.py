@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae import evaluate, files, vae
+from minivae import evaluate, files, interpretability, vae
 from minivae.errors import MinivaeError
 
 PARTS = Path(__file__).parent
@@ -39,16 +39,18 @@ def by_label(labels, name="label"):
     return Coloring(name, index, [str(label) for label in known])
 
 
-def write(path, model, dataset, x, *, title, ops):
+def write(path, model, dataset, x, *, title, ops, factors=None):
     """Write the explorer of `model` to `path`, with the test images of `dataset` as dots.
 
-    x: those images as the model takes them, (N, D). Raises MinivaeError for a model with fewer than
-    two latents, or a path that cannot be written.
+    x: those images as the model takes them, (N, D). factors: their true factors by name, (N,) each,
+    where they are known: then each slider says which one it tracks best. Raises MinivaeError for a
+    model with fewer than two latents, or a path that cannot be written.
     """
-    files.atomic_write(path, page(model, dataset, x, title=title, ops=ops).encode())
+    text = page(model, dataset, x, title=title, ops=ops, factors=factors)
+    files.atomic_write(path, text.encode())
 
 
-def page(model, dataset, x, *, title, ops):
+def page(model, dataset, x, *, title, ops, factors=None):
     """The explorer's HTML, as text; arguments as in `write`."""
     spec = model.spec
     if spec.latent_dim < 2:
@@ -59,7 +61,8 @@ def page(model, dataset, x, *, title, ops):
     mu, _ = vae.encode(model.params, x[:DOTS], spec, ops)
     order = np.argsort(-mu.var(axis=0), kind="stable")  # the latents that say most come first
     names = [f"z{i + 1}" for i in range(spec.latent_dim)]
-    colorings = []
+    factors = {} if factors is None else factors
+    colorings = [Coloring(name, values, None) for name, values in factors.items()]
     if dataset.test_labels is not None:
         colorings.append(by_label(dataset.test_labels))
     payload = {
@@ -71,13 +74,27 @@ def page(model, dataset, x, *, title, ops):
         "plane": sorted(int(i) for i in order[:2]),
         "order": [int(i) for i in order],
         "names": names,
-        "labels": names,
+        "labels": _labels(model, x, names, factors, ops) if factors else names,
         "points": _half(mu),
         "colors": [_coloring(coloring) for coloring in colorings],
         "facts": _facts(model, dataset, x, ops),
         "tests": _test_codes(spec.latent_dim).tolist(),
     }
     return _fill(title, payload)
+
+
+def _labels(model, x, names, factors, ops):
+    """A slider's name: the factor that its latent knows most about, and how much of it."""
+    mu, logvar = vae.encode(model.params, x, model.spec, ops)
+    eps = np.random.default_rng(0).standard_normal(mu.shape).astype(mu.dtype)
+    codes, _ = ops.reparam_forward(mu, logvar, eps)
+    table = np.stack(list(factors.values()), axis=1)
+    known = interpretability.normalised_information(table, codes)  # (factors, latents)
+    best = known.argmax(axis=0)
+    return [
+        f"{name}: {list(factors)[i]} ({100 * known[i, latent]:.0f}% of it)"
+        for latent, (name, i) in enumerate(zip(names, best, strict=True))
+    ]
 
 
 def _facts(model, dataset, x, ops):

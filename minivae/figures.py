@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae import data, explorer, ops, plots, train, vae
-from minivae.estimator import VAE
+from minivae import data, explorer, ops, plots, train
 from minivae.errors import MinivaeError
+from minivae.estimator import VAE
 
 FOLDER = Path("figures")
 
@@ -34,10 +34,10 @@ def hero(path):
     fig, (left, right) = plots.figure(9.2, 4.7, 1, 2)
     plane = plots.prior_grid(16).astype(np.float32)
     shown = digits.inverse_transform(plane).reshape(-1, 28, 28)
-    left.imshow(plots.image_grid(shown, 16, gap=0), vmin=0, vmax=1)
+    left.imshow(plots.image_grid(shown, 16, gap=0), vmin=0, vmax=1, cmap="gray_r")
     left.set_title("a two-dimensional latent space, decoded")
     drawn = np.clip(cats.sample(64, random_state=4), 0, 1).reshape(-1, 28, 28)
-    right.imshow(plots.image_grid(drawn, 8, background=0), vmin=0, vmax=1, cmap="gray")
+    right.imshow(plots.image_grid(drawn, 8, gap=0), vmin=0, vmax=1, cmap="gray")
     right.set_title("cats that no one drew: z ~ N(0, I), decoded")
     for ax in (left, right):
         ax.set_axis_off()
@@ -51,7 +51,8 @@ def _explorer(name):
         settings = train.Settings(likelihood=model.spec.likelihood)
         x = train.test_images(dataset, settings)
         title = f"minivae: the latent space of {'MNIST' if name == 'mnist' else 'chonky cats'}"
-        explorer.write(path, model, dataset, x, title=title, ops=ops)
+        factors = data.true_factors(name)
+        explorer.write(path, model, dataset, x, title=title, ops=ops, factors=factors)
 
     return draw
 

@@ -67,6 +67,24 @@ def test_the_page_of_a_large_default_model_stays_below_a_megabyte():
     assert len(explorer.page(model, dataset, images, title="large", ops=ops)) < 1_000_000
 
 
+def test_a_slider_is_named_for_the_factor_that_its_latent_tracks():
+    """An encoder that copies two pixels: its latents track the factors that are those pixels."""
+    rng = np.random.default_rng(3)
+    x = rng.random((12_000, 48), dtype=np.float32)
+    spec = vae.Spec(48, (), 2, likelihood="gaussian")
+    model = runs.Model(spec, np.zeros(vae.n_params(spec), np.float32), (6, 8))
+    params = model.params
+    params["mu_W"][5, 0] = params["mu_W"][9, 1] = 1
+    params["logvar_b"][:] = -12
+    dataset = data.Dataset("x", x, x, None, None, (6, 8), "noise")
+    factors = {"ear height": x[:, 9], "chonk": x[:, 5]}
+    labels = payload_of(explorer.page(model, dataset, x, title="t", ops=ops, factors=factors))
+    first, second = labels["labels"]
+    assert first.startswith("z1: chonk (9")
+    assert second.startswith("z2: ear height (9")
+    assert [coloring["name"] for coloring in labels["colors"]] == ["ear height", "chonk"]
+
+
 def test_one_latent_is_refused():
     with pytest.raises(MinivaeError, match="needs a plane"):
         make_page(make_model(latent=1))

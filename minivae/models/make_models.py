@@ -16,7 +16,7 @@ MODELS = {
     "mnist": ("mnist", train.Settings(latent=2, hidden=(160, 80), epochs=60)),
     "cats": (
         "cats",
-        train.Settings(latent=8, hidden=(160, 80), epochs=40, likelihood="gaussian", warmup=4),
+        train.Settings(latent=8, hidden=(160, 80), epochs=40, warmup=2),
     ),
 }
 
