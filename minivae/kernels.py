@@ -63,7 +63,7 @@ ZERO, HALF, ONE, TWO = f32(0), f32(0.5), f32(1), f32(2)
 
 @compiled
 def _reduce(x):
-    """x = n ln 2 + r, |r| <= ln(2) / 2  ->  expm1(r), and n as two halves (2^n may be too small)."""
+    """x = n ln 2 + r, |r| <= ln(2) / 2  ->  expm1(r), and n as two halves, as 2^n may underflow."""
     t = x * LOG2_E + ROUND
     n = i32(f32(t).view(i32) - ROUND_BITS)
     whole = t - ROUND
@@ -298,7 +298,7 @@ def _tile_instructions(
     """C[:rows, :vectors * lanes] = first + A B, or A' B if `turned`, the sums kept in registers.
 
     a, b, c are addresses and the strides are in bytes. `first`: 0 for zeros; or the address of C,
-    to which an earlier part of k went; or that of a bias, with a stride of 0, the same for all rows.
+    to which an earlier part of k went; or that of a bias, with a stride of 0: every row starts so.
     """
     sizes = list(product(range(1, TILE_ROWS[_register_bits(kind)] + 1), range(1, TILE_VECTORS + 1)))
 
@@ -1178,9 +1178,13 @@ def _ready(*arrays):
     if dtype is not FLOAT32 and dtype is not FLOAT64:
         return _converted(arrays)
     for a in arrays:
-        if type(a) is not np.ndarray or a.dtype is not dtype or not a.flags.carray:
+        if not _is_ready(a, dtype):
             return _converted(arrays)
     return arrays
+
+
+def _is_ready(a, dtype):
+    return type(a) is np.ndarray and a.dtype is dtype and a.flags.carray
 
 
 def _converted(arrays):
@@ -1227,7 +1231,7 @@ def dense_backward(dy, cache, *, out=None, need_dx=True):
     dW, db = out if out is not None else (np.empty_like(W), np.empty(W.shape[1], W.dtype))
     if dW.shape != W.shape or db.shape != W.shape[1:]:
         raise _misfit("dense_backward", "out = dW (I, O), db (O,)", dW, db)
-    grads = _ready(dW, db, W)[:2]  # a copy of what a kernel cannot write into
+    grads = [a if _is_ready(a, W.dtype) else np.empty(a.shape, W.dtype) for a in (dW, db)]
     da = dy if cache.activation == "none" else np.empty_like(dy)
     dx = np.empty_like(x) if need_dx else np.empty((0, 0), x.dtype)
     activation = _CODES[cache.activation]

@@ -1,9 +1,9 @@
 """The lesson behind `kernels.matmul`: the same product three times, each for one reason faster.
 
-    naive      i-j-k: the textbook sum. It walks down B's columns, a new cache line for each number,
+    naive      i-j-k: the textbook sum. It walks down columns of B, a cache line for each number,
                and each addition waits for the one before it.
-    by_rows    i-k-j: the same multiplications in another order. The inner loop now runs along rows
-               of B and C, so LLVM turns it into vector instructions, and whole cache lines are used.
+    by_rows    i-k-j: the same multiplications in another order. The inner loop runs along rows of
+               B and C: LLVM makes vector instructions of it, and whole cache lines are used.
     blocked    i-k-j with four rows of B at once: a number of C is loaded and stored once for every
                four multiply-adds instead of for each.
 
@@ -31,14 +31,14 @@ def by_rows(a, b):
 
 
 def blocked(a, b):
-    """C[i, :] += A[i, k] B[k, :] + ..., BLOCK rows of B at once: a (m, k), b (k, n) -> (m, n)."""
+    """`by_rows`, with BLOCK rows of B at once: a (m, k), b (k, n) -> (m, n)."""
     return _multiply(_blocked, a, b)
 
 
 def _multiply(kernel, a, b):
     a, b = np.asarray(a), np.asarray(b)
     if not (a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]):
-        raise MinivaeError(f"the shapes are {a.shape} and {b.shape}; a product takes (m, k), (k, n)")
+        raise MinivaeError(f"the shapes are {a.shape}, {b.shape}; a product takes (m, k), (k, n)")
     dtype = np.result_type(a, b)
     if dtype not in (np.float32, np.float64):
         raise MinivaeError(f"the product is of {dtype}; these steps take float32 or float64")

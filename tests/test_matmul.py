@@ -32,7 +32,8 @@ def assert_close(c, expected, k, dtype):
     """Each sum of k products of standard normals may be off by a few roundings of its size."""
     assert c.shape == expected.shape
     assert c.dtype == dtype
-    np.testing.assert_allclose(c, expected, rtol=0, atol=8 * np.finfo(dtype).eps * (1 + k**0.5) ** 2)
+    atol = 8 * np.finfo(dtype).eps * (1 + k**0.5) ** 2
+    np.testing.assert_allclose(c, expected, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
