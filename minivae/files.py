@@ -57,7 +57,7 @@ PARSER_ERRORS = (
 
 def show(path) -> str:
     """A path or a name from a file as one printable line, control characters escaped."""
-    text = os.fspath(path) if isinstance(path, os.PathLike) else str(path)
+    text = Path(path).as_posix() if isinstance(path, os.PathLike) else str(path)
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
     return line if len(line) <= 300 else line[:150] + "..." + line[-147:]
 

@@ -53,6 +53,12 @@ SMALL = ("--data", "tiny.npy", "--hidden", "7", "5", "--epochs", "2", "--batch-s
          "--backend", "numpy")
 
 
+def saved_step(folder):
+    """How far the checkpoint in a run folder is."""
+    _, meta = files.read_archive(folder / runs.CHECKPOINT_FILE, kind=checkpoint.KIND)
+    return meta["step"]
+
+
 # ---- to the bit ------------------------------------------------------------------------------
 
 
@@ -67,6 +73,7 @@ def test_a_stop_after_any_step_changes_no_bit(tmp_path, kind, backend):
         folder = tmp_path / f"stopped-{steps}"
         with pytest.raises(train.Interrupted):
             tiny.run(folder, made, chosen, should_stop=tiny.stop_after(steps))
+        assert saved_step(folder) == steps
         tiny.run(folder, made, chosen)
         assert tiny.outputs(folder) == expected, f"stopped after step {steps}"
 
@@ -77,9 +84,10 @@ def test_real_images_stopped_at_every_step_in_turn(tmp_path, few_images, kind, b
     """MNIST and cats, 784 pixels and more: one run that is stopped after each single step."""
     chosen = tiny.settings(backend=backend, **KINDS[kind])
     tiny.run(tmp_path / "whole", few_images, chosen)
-    for _ in range(2 * tiny.STEPS_PER_EPOCH):
+    for step in range(1, 2 * tiny.STEPS_PER_EPOCH + 1):
         with pytest.raises(train.Interrupted):
             tiny.run(tmp_path / "halting", few_images, chosen, should_stop=lambda: True)
+        assert saved_step(tmp_path / "halting") == step
     tiny.run(tmp_path / "halting", few_images, chosen)
     assert tiny.outputs(tmp_path / "halting") == tiny.outputs(tmp_path / "whole")
 
@@ -108,8 +116,7 @@ def test_the_first_checkpoint_comes_before_the_first_step(tmp_path, monkeypatch)
         patch.setattr(train, "_one_step", no_step)
         with pytest.raises(KeyboardInterrupt):
             tiny.run(tmp_path / "run", made, chosen)
-    _, meta = files.read_archive(tmp_path / "run" / runs.CHECKPOINT_FILE, kind=checkpoint.KIND)
-    assert meta["step"] == 0
+    assert saved_step(tmp_path / "run") == 0
     tiny.run(tmp_path / "run", made, chosen)
     tiny.run(tmp_path / "whole", made, chosen)
     assert tiny.outputs(tmp_path / "run") == tiny.outputs(tmp_path / "whole")
@@ -141,6 +148,7 @@ def test_signals_save_and_say_how_to_resume(tiny_file, capsys, monkeypatch, numb
     assert status == 130
     assert not out.strip()
     assert f"stopped after step {step}" in err
+    assert saved_step(tiny_file / "runs/tiny") == step
     assert err.endswith("python -m minivae train --resume --out runs/tiny\n")
     assert not (tiny_file / "runs/tiny" / runs.MODEL_FILE).exists()
     assert signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL)
@@ -367,8 +375,7 @@ def test_a_failing_disk_stops_with_one_line(tiny_file, capsys, monkeypatch, numb
     assert last.startswith("minivae: error: cannot write run")
     assert os.strerror(number) in last
     assert "Traceback" not in err
-    _, meta = files.read_archive(tiny_file / "run" / runs.CHECKPOINT_FILE, kind=checkpoint.KIND)
-    assert meta["step"] == 3
+    assert saved_step(tiny_file / "run") == 3
     assert not list(tiny_file.glob("run/*.partial"))
     assert tiny.command(capsys, "train", "--resume", "--out", "run")[0] == 0
     assert tiny.outputs(tiny_file / "run") == tiny.outputs(tiny_file / "whole")

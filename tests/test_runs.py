@@ -229,10 +229,10 @@ def test_a_named_folder_is_made_with_its_parents(work):
     [
         ("full", "full is not empty and holds no run"),
         ("run", "run already holds a run; choose another --out, or add --resume"),
-        ("file", "cannot use file as a run folder: Not a directory"),
-        ("file/below", "cannot use file/below as a run folder: its parent is not a folder"),
-        ("file/far/below", "cannot use file/far/below as a run folder: Not a directory"),
-        ("x" * 300, "as a run folder: File name too long"),
+        ("file", "cannot use file as a run folder"),
+        ("file/below", "cannot use file.below as a run folder"),
+        ("file/far/below", "cannot use file.far.below as a run folder"),
+        ("x" * 300, "x as a run folder"),
     ],
 )
 def test_folders_that_cannot_be_used_are_named_and_left_alone(work, out, message):
