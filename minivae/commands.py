@@ -1,5 +1,6 @@
 """What the commands do: settings, run folder, training, scoring and pictures put together."""
 
+import shlex
 import signal
 import sys
 import threading
@@ -44,6 +45,7 @@ def train(given, *, out, resume, from_run, checkpoint_seconds, command, say):
     plan = _plan(given, out, resume, from_run)
     dataset = data.load(plan.data)
     settings = training.check_settings(plan.settings, dataset)
+    load_backend(settings.backend)  # one that is missing is named before a folder is made
     fingerprint = data.fingerprint(dataset)
     _check_same(plan, fingerprint, say)
     resumed = resume and plan.record is not None
@@ -167,7 +169,7 @@ def _about(dataset, settings):
 def _interrupted(folder, step, say):
     say(
         f"minivae: stopped after step {step}; everything is saved. Go on with\n"
-        f"  python -m minivae train --resume --out {files.show(folder)}"
+        f"  python -m minivae train --resume --out {shlex.quote(files.show(folder))}"
     )
     return {"run": folder.as_posix(), "interrupted": True, "steps": step}
 
