@@ -25,14 +25,11 @@
 import sys; sys.path[:0] = [".", ".."]
 
 import contextlib
-import importlib
 import io
 import math
 import re
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 from numba import njit
@@ -107,6 +104,7 @@ x = (rng.random((B, D)) < 0.2).astype(np.float32)
 eps = rng.standard_normal((B, L), dtype=np.float32)
 
 
+# %%
 class Trainee:
     """A model and its Adam state; `step` trains on one batch with the backend it was given."""
 
@@ -179,6 +177,7 @@ def matmul_ikj(A, B, C):
                 C[i, j] += A[i, k] * B[k, j]
 
 
+# %%
 @njit
 def matmul_jki(A, B, C):
     m, k_size, n = A.shape[0], A.shape[1], B.shape[1]
@@ -207,12 +206,13 @@ for matmul in (matmul_ijk, matmul_ikj, matmul_jki):
 predict("08.fastest-order", ...)
 
 # %% tags=["timing"]
-times = race({
-    "ijk": lambda: matmul_ijk(A, W, C),
-    "ikj": lambda: matmul_ikj(A, W, C),
-    "jki": lambda: matmul_jki(A, W, C),
-    "BLAS, A @ W": lambda: A @ W,
-})
+with threadpool_limits(1):                                # BLAS on one thread, like the others
+    times = race({
+        "ijk": lambda: matmul_ijk(A, W, C),
+        "ikj": lambda: matmul_ikj(A, W, C),
+        "jki": lambda: matmul_jki(A, W, C),
+        "BLAS, A @ W": lambda: A @ W,
+    })
 rates = {name: flop / t / 1e9 for name, t in times.items()}
 for name, rate in rates.items():
     print(f"{name:12} {rate:7.1f} billion flop per second, {rate / rates['ijk']:6.1f} times ijk")
@@ -261,7 +261,7 @@ fig
 # one number times a row, added to a row: made for vectors. In `ijk` it is a sum over `k`, a *dot
 # product*. Suppose its numbers were neighbours too. Would the compiler use vectors then? We can
 # ask it: numba shows the instructions it chose, and a vector of float32 is spelled `<8 x float>`
-# there (or 4, or 16).
+# there (or 4, or 16). So: search for that.
 
 # %%
 def vector_instructions(kernel, kind="float"):
@@ -270,6 +270,7 @@ def vector_instructions(kernel, kind="float"):
     return len(re.findall(rf"f(?:add|sub|mul|div) [^\n]*<\d+ x {kind}>", code))
 
 
+# %%
 def dot(a, b):
     total = np.float32(0)
     for k in range(len(a)):
@@ -610,7 +611,8 @@ print(f"ratio {Counted.traffic / needed:.1f}")
 # %% [markdown]
 # The arithmetic is the same either way; what differs is the traffic, and the arrays in between
 # that nobody wants (*temporaries*), which also push useful data out of the caches. A **fused** loop
-# does everything with a number while it is in a register.
+# does everything with a number while it is in a register. (Section 8.8 says what `error_model` is
+# for.)
 
 # %%
 def adam_loop(flat, grad, m, v, lr, beta1, beta2, v_scale, adam_eps):
@@ -657,7 +659,7 @@ for name in ("fused", "package"):
 # - **Bias and tanh, in the product's own loop**: a block of $C$ gets its activation while it is
 #   still in the nearest cache, before it is written out.
 #
-# The second and third run into a trap, or three.
+# Whoever writes the second one runs into traps, and they are worth knowing.
 
 # %% [markdown]
 # ## 8.8  Why does a fused loop not run at full speed?
@@ -741,8 +743,8 @@ for exp_name, exp in (("math.exp", math.exp), ("fast_exp", fast_exp)):
 
 # %% tags=["timing"]
 times = race({key: lambda f=f: f(logits, pixels, out) for key, f in loops.items()})
-numpys = race({"NumPy": lambda: np.subtract(ops.sigmoid(logits), pixels)})["NumPy"]
-print(f"{'NumPy, in several passes':34} {1e6 * numpys:5.0f} us")
+in_passes = race({"NumPy": lambda: np.subtract(ops.sigmoid(logits), pixels)})["NumPy"]
+print(f"{'NumPy, in several passes':34} {1e6 * in_passes:5.0f} us")
 for (exp_name, error_model), seconds in times.items():
     count = vector_instructions(loops[exp_name, error_model])
     print(f"{exp_name + ', ' + error_model + ' errors':34} {1e6 * seconds:5.0f} us,"
@@ -825,6 +827,11 @@ print("width 16:", registers(64), "(it should be", 64 // width, "now)")
 # `helper.py` is edited.
 
 # %%
+import importlib
+import tempfile
+from pathlib import Path
+
+
 def run_kernel(folder, factor):
     """Write helper.py anew, then import both files as a new process would, and run."""
     (folder / "helper.py").write_text(
@@ -878,11 +885,10 @@ for batch in (20, 100, 500):
 # %% [markdown]
 # How to read it, and how to distrust it:
 #
-# - *ratio* is NumPy's time over numba's. Small batches are the hardest for everybody: the
-#   weights, and Adam over them, cost the same for twenty images as for five hundred.
+# - *ratio* is NumPy's time over numba's. At a small batch the weights, and Adam over them, count
+#   most: they cost the same for twenty images as for five hundred.
 # - *part of the limit*: the step's products (8.1), at the best rate that this notebook has seen on
-#   your machine, over the time measured. Nothing can exceed 100 % but by a rate that was not
-#   at its best when it was measured.
+#   your machine, over the time measured. The products alone would need that time at the least.
 # - All numbers are the fastest of several runs, taken in turns on a machine that may be busy. Run
 #   the cell again: what changes is noise. (A turn lasts a tenth of a second, because BLAS's threads
 #   hold their core for a while after their work, and would be in the way of the next contestant.)
@@ -895,7 +901,7 @@ for batch in (20, 100, 500):
 # Why do loops, however well ordered, stay behind BLAS? Look at the innermost line of `ikj` once
 # more. For each multiply-add of a whole vector it loads a vector of $B$, loads one of $C$, and
 # stores one of $C$: three trips to the cache for one operation. A core can do about as many
-# multiply-adds as trips in the same time, so it is mostly on the road.
+# multiply-adds as trips in the same time, so most of its time goes into the trips.
 #
 # A **register tile** keeps a small block of $C$, of $R$ rows and $V$ vectors, in registers during
 # the whole sum over $k$. In each round it loads $V$ vectors of $B$ and $R$ single numbers of $A$,
@@ -948,6 +954,7 @@ WORD, NUMBER = ir.IntType(64), ir.FloatType()
 VECTOR = ir.VectorType(NUMBER, LANES)
 
 
+# %%
 def whole(n):
     return ir.Constant(WORD, n)
 
@@ -1010,6 +1017,7 @@ def make_tile(context, a, b, c, k_size, n):
     return types.void(*[types.intp] * 5), codegen
 
 
+# %%
 @njit
 def matmul_tiles(A, B, C):
     """Whole tiles only: m a multiple of R, n of V LANES; all arrays contiguous float32."""
@@ -1024,7 +1032,7 @@ matmul_tiles(A, W, C)
 print("agrees with A @ W:", np.allclose(C, A @ W, atol=1e-3))
 
 # %% tags=["timing"]
-with threadpool_limits(1):                                # BLAS on one thread, like the tile
+with threadpool_limits(1):
     times = race({
         "blocked": lambda: matmul_blocked(A, W, C),
         "tiles": lambda: matmul_tiles(A, W, C),
@@ -1042,10 +1050,10 @@ for name, seconds in times.items():
 # %% [markdown]
 # ## 8.B  Appendix: the roofline
 #
-# Why does a better loop help the products so much, and Adam only as far as the traffic falls? Two
-# limits hold any loop back: how fast the machine computes (its *peak*, flop per second) and how
-# fast data arrive (its *bandwidth*, bytes per second). Which one counts depends on the loop's
-# **intensity**, the arithmetic done for each byte moved:
+# Why does Adam gain by moving fewer bytes, and a product by better use of the processor? Two limits
+# hold any loop back: how fast the machine computes (its *peak*, flop per second) and how fast data
+# arrive (its *bandwidth*, bytes per second). Which one counts depends on the loop's **intensity**,
+# the arithmetic done for each byte moved:
 #
 # $$
 # \text{intensity} = \frac{\text{flop}}{\text{bytes moved}} \tag{7}
@@ -1070,9 +1078,9 @@ for name, value in intensity.items():
 
 # %% [markdown]
 # The product's intensity is of another order: each number of $A$ takes part in $n$ multiply-adds
-# and each of $B$ in $m$, if the caches keep them. Where do our loops stand under
-# the roof of your machine? The peak is taken from the tile on operands so small that they stay in
-# the nearest cache; one slope is the bandwidth of that cache and one that of memory, both from 8.4.
+# and each of $B$ in $m$, if the caches keep them. Where do our loops stand under the roof of your
+# machine? The peak is taken from the tile on operands so small that they stay in a near cache; one
+# slope is the bandwidth of the nearest cache and one that of memory, both from 8.4.
 
 # %% tags=["timing"]
 near_A = np.ascontiguousarray(A[:, :128])
