@@ -14,15 +14,20 @@ import platform
 import sys
 import tempfile
 import time
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 import jupytext
 import nbformat
+import numpy as np
 from nbclient import NotebookClient
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+sys.path.insert(0, str(ROOT))  # so that `python notebooks/build.py` finds the package
+
+from minivae import kernels
 SECONDS = 600  # for one cell, on a machine that has other things to do
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -39,11 +44,19 @@ def target(source):
 # ---- executing -------------------------------------------------------------------------------
 
 
+@cache
+def compile_kernels():
+    """Once, before a notebook runs: it should show its own output, not that numba compiles."""
+    for dtype in ("float32", "float64"):
+        kernels.matmul(np.ones((1, 1), dtype), np.ones((1, 1), dtype))
+
+
 def execute(source, cells=None):
     """Run a source from top to bottom -> the executed notebook. Raises on a cell's error.
 
     `cells`: a function from the notebook to itself, applied before it runs (tests fill in answers).
     """
+    compile_kernels()
     notebook = jupytext.read(source, fmt="py:percent")
     if cells is not None:
         notebook = cells(notebook)
@@ -134,8 +147,6 @@ def stamp(source):
 
 def this_platform():
     """Where two runs can be expected to agree to the byte."""
-    import numpy as np
-
     features = np.show_config(mode="dicts")["SIMD Extensions"]
     packages = " ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "matplotlib"))
     simd = features.get("found", ["baseline"])[-1]
