@@ -28,6 +28,7 @@ ROOT = HERE.parent
 sys.path.insert(0, str(ROOT))  # so that `python notebooks/build.py` finds the package
 
 from minivae import kernels
+
 SECONDS = 600  # for one cell, on a machine that has other things to do
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
