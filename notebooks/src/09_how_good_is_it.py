@@ -1,0 +1,768 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # 09 · How good is it?
+#
+# **What you will be able to do**
+# - estimate $\log p(x)$ with importance weights, and say when such an estimate fails unseen;
+# - compute $\log p(x)$ and the true posterior exactly, for a VAE with two latents;
+# - split the gap below $\log p(x)$ into what the family of $q$ costs and what the encoder costs.
+#
+# **Builds on** notebook 02 (the gap is a KL), 06 (one $q$ for each image), 07 (a trained model).
+# Reading time: 40 minutes.
+
+# %%
+import sys; sys.path[:0] = [".", ".."]
+
+import numpy as np
+
+from minivae import cats, data, evaluate, exact, ops, plots, reproduce, train, vae
+from minivae.backend import load_backend
+from minivae.estimator import VAE
+from minivae.exercises import check, predict, recall, reveal
+
+plots.notebook_style()
+rng = np.random.default_rng(9)
+fast = load_backend("numba")         # the kernels of notebook 08; `ops` would give the same numbers
+
+# %%
+recall("09", ..., ..., ...)
+
+# %% [markdown]
+# ## 9.1  What does the ELBO not tell?
+#
+# Notebook 07 ended with a trained model and its test ELBO. The ELBO is a lower bound: the model
+# is *at least* that good. How much better it may be, the bound does not say. This notebook finds
+# out, in two ways: an estimate that works for any model, and an exact answer for small ones.
+#
+# The patient is the shipped digit model (784-160-80-2), and its test images are the first nine of
+# MNIST's test set, made black and white. No choosing: the first nine.
+
+# %%
+model = VAE.pretrained("mnist").model_
+params, spec = model.params, model.spec
+x = data.fixed_binarization(data.load("mnist").test, seed=9)[:9]        # (B, D) = (9, 784)
+mu, logvar = vae.encode(params, x, spec, fast)                          # (B, L) each
+back = vae.mean_image(params, mu, spec, fast)
+
+fig, ax = plots.figure(6.4, 1.8)
+pairs = np.concatenate([x, back]).reshape(-1, 28, 28)
+plots.show_grid(ax, pairs, 9, "the nine, and what the model makes of them")
+fig
+
+# %% [markdown]
+# Images 0 to 8 from left to right, the originals above. The clean digits come back as they were,
+# the fours turn into nines, and number 8, a badly drawn five, comes back as a four. Keep an eye
+# on it.
+#
+# Notebook 02 had a better estimate of the evidence than the naive one: draw $z_k$ from $q$ and not
+# from the prior, and weigh what you find. The logarithm of one such weight is
+#
+# $$
+# \log w_k = \log p(x\mid z_k) + \log p(z_k) - \log q(z_k\mid x), \qquad z_k \sim q(z\mid x).
+# \tag{1}
+# $$
+#
+# The *mean of the log weights* estimates the ELBO. The *log of the mean weight* estimates
+# $\log p(x)$. Both come from the same numbers, `log_w` of shape (K, B).
+
+# %%
+def log_normal(z, mu, logvar):
+    """log N(z; mu, exp(logvar)), summed over the latents, nats."""
+    return -0.5 * ((z - mu) ** 2 * np.exp(-logvar) + logvar + np.log(2 * np.pi)).sum(axis=-1)
+
+
+def log_weights(x, mu, logvar, eps):
+    """eq. (1): x (B, D), mu, logvar (B, L), eps (K, B, L) -> (K, B)."""
+    z = mu + np.exp(logvar / 2) * eps
+    logits = vae.decode(params, z.reshape(-1, 2), spec, fast).reshape(*z.shape[:2], -1)
+    nll, _ = fast.bernoulli_nll_forward(logits, x)
+    return -nll + log_normal(z, 0.0, np.zeros(2)) - log_normal(z, mu, logvar)
+
+
+eps = rng.standard_normal((2000, 9, 2), dtype=np.float32)
+log_w = log_weights(x, mu, logvar, eps).astype(float)
+package = vae.log_weights(params, x, eps, spec, fast)
+print("our weights and the package's agree:", np.allclose(log_w, package, atol=1e-3))
+
+# %%
+def log_mean_exp(log_w):
+    """log of the mean of exp(log_w) over the first axis, without underflow (notebook 01)."""
+    top = log_w.max(axis=0)
+    return top + np.log(np.exp(log_w - top).mean(axis=0))
+
+
+def draw_weights(ax, b):
+    ax.hist(log_w[:, b], bins=60, color=plots.GREY)
+    ax.axvline(log_w[:, b].mean(), color=plots.BLUE, label="mean of log w: the ELBO")
+    ax.axvline(log_mean_exp(log_w[:, b]), color=plots.RED, ls="--", label="log of the mean w")
+    ax.set(xlabel="log w, nats", ylabel="samples", title=f"image {b}")
+
+
+fig, (left, right) = plots.figure(7.6, 3, 1, 2)
+draw_weights(left, 4)
+draw_weights(right, 6)
+left.legend(loc="upper left", fontsize=8)
+fig
+
+# %% [markdown]
+# The dashed line lies to the right of the solid one, most of all where the cloud is wide: a mean of
+# weights is carried by the largest few. For image 6 it stands far outside the bulk.
+
+# %% [markdown]
+# ## 9.2  Do more samples help?
+#
+# With one sample, the log of the mean weight *is* a log weight, and its average is the ELBO. With
+# $K$ samples, the average of the estimate is called the importance-weighted bound:
+#
+# $$
+# \mathrm{IW\text{-}ELBO}_K(x)
+# = \mathbb{E}_{z_1 \ldots z_K \sim q}\!\left[\log \frac1K \sum_{k=1}^{K} w_k\right]
+# \tag{2}
+# $$
+#
+# **Predict first.** As $K$ grows, does it fall, stay, or rise? Put `"falls"`, `"stays"` or
+# `"rises"` in place of the `...`.
+
+# %%
+predict("09.more-samples", ...)
+
+# %%
+def iw_elbo(log_w, K):
+    """eq. (2), estimated: cut the samples (n, B) into groups of K -> (B,)."""
+    groups = log_w[: len(log_w) // K * K].reshape(-1, K, log_w.shape[1])
+    return log_mean_exp(groups.swapaxes(0, 1)).mean(axis=0)
+
+
+Ks = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+ladder = np.array([iw_elbo(log_w, K) for K in Ks])                       # (len(Ks), B)
+shown = ((4, plots.BLUE, "o"), (6, plots.GREEN, "s"), (8, plots.RED, "^"))
+fig, ax = plots.figure(6.4, 3.2)
+for b, color, marker in shown:
+    ax.plot(Ks, ladder[:, b] - ladder[0, b], color=color, marker=marker, ls="-", label=f"image {b}")
+ax.set(xscale="log", xlabel="K, samples", ylabel="IW-ELBO$_K$ - ELBO, nats")
+ax.set_title("every further sample lifts the bound")
+ax.legend()
+fig
+
+# %%
+reveal("09.more-samples")
+
+# %% [markdown]
+# All three curves rise. Image 4's soon lies flat, image 6's nearly so, and image 8's is still
+# climbing at the right edge.
+#
+# Why it must rise. Take $K$ weights and leave out all but $M$ of them, chosen at random. Averaged
+# over the choice, the mean of the $M$ is the mean of the $K$: no weight is preferred. So
+#
+# $$
+# \begin{aligned}
+# \log \frac1K \sum_{k=1}^{K} w_k
+# &= \log \mathbb{E}_{\text{choice}}\!\left[\frac1M \sum_{k \in \text{choice}} w_k\right]
+# && \text{(the average over choices)}\\
+# &\ge \mathbb{E}_{\text{choice}}\!\left[\log \frac1M \sum_{k \in \text{choice}} w_k\right]
+# && \text{(Jensen, as in notebook 02)}
+# \end{aligned}
+# $$
+#
+# Now average both sides over the draws from $q$. The left becomes $\mathrm{IW\text{-}ELBO}_K$; on
+# the right, any $M$ of $K$ draws are $M$ draws, so it becomes $\mathrm{IW\text{-}ELBO}_M$. And
+# Jensen once more puts the exact answer on top: the average of the mean weight over all draws is
+# $p(x)$, so the average of its log is at most $\log p(x)$. Together:
+#
+# $$
+# \mathrm{ELBO} = \mathrm{IW\text{-}ELBO}_1 \le \mathrm{IW\text{-}ELBO}_M
+# \le \mathrm{IW\text{-}ELBO}_K \le \log p(x) \qquad (M \le K)
+# $$
+#
+# How many of the samples do the work? If one weight dwarfs all others, the mean is that one
+# weight over $K$. The *effective sample size* $\left(\sum_k w_k\right)^2 / \sum_k w_k^2$ counts:
+# it is $K$ if all weights are equal, and 1 if one has everything.
+
+# %%
+w = np.exp(log_w - log_w.max(axis=0))
+ess = w.sum(axis=0) ** 2 / (w**2).sum(axis=0)
+for b, _, _ in shown:
+    print(f"image {b}: {len(log_w)} samples do the work of {ess[b]:.1f}")
+
+# %% [markdown]
+# For image 4 most of the samples count. For the other two a handful carries everything, and
+# a curve that still climbs is the visible sign of it. Where would they end? Section 9.5 knows.
+
+# %% [markdown]
+# ## 9.3  Going further: can one climb the better bound?
+#
+# (On a first reading you may go on with 9.4; only 9.8 comes back to this.)
+#
+# Eq. (2) is higher than the ELBO and can be differentiated. So train on it: that is the
+# importance-weighted autoencoder, IWAE (Burda et al. 2016). The loss is
+# $-\frac1B\sum_b \log\frac1K\sum_k w_{kb}$. Its slope by one log weight: with
+# $w_k = e^{\log w_k}$, the derivative of $\log \sum_j w_j$ by $\log w_k$ is $w_k / \sum_j w_j$,
+# the softmax. So, writing $\tilde w_{kb}$ for it,
+#
+# $$
+# \frac{\partial\,\mathrm{loss}}{\partial \log w_{kb}} = -\frac{\tilde w_{kb}}{B}, \qquad
+# \tilde w_{kb} = \frac{w_{kb}}{\sum_j w_{jb}} \tag{3}
+# $$
+#
+# Samples that explain the image badly hardly pull. For $K = 1$ the only $\tilde w$ is 1, and
+# we are back at the ELBO (with the KL as sampled).
+#
+# Next, how does $\log w$ depend on `mu` and `logvar`? Put $z = \mu + \sigma\varepsilon$ into eq.
+# (1). There $z - \mu = \sigma\varepsilon$, so $\log q(z\mid x) = -\frac12\left(\varepsilon^2 +
+# \texttt{logvar} + \log 2\pi\right)$ for each latent. The $\log 2\pi$ of prior and $q$ cancel:
+#
+# $$
+# \log w = -\mathrm{nll}(z)
+# + \tfrac12 \sum_l \left(\varepsilon_l^2 - z_l^2 + \texttt{logvar}_l\right).
+# $$
+#
+# Two roads lead from $q$'s parameters into this. The first is through $z$, in the nll and in
+# $z^2$. With eq. (3) in front:
+#
+# $$
+# dz_{kb} = \frac{\tilde w_{kb}}{B}
+# \left(\frac{\partial\,\mathrm{nll}}{\partial z_{kb}} + z_{kb}\right) \tag{4}
+# $$
+#
+# From $z$ it goes on as in notebook 04, except that all $K$ samples share one `mu` and one
+# `logvar`, so their shares add up:
+#
+# $$
+# d\mu_b = \sum_k dz_{kb}, \qquad
+# d\texttt{logvar}_b = \sum_k dz_{kb}\,\varepsilon_{kb}\,\frac{\sigma_b}{2} \tag{5}
+# $$
+#
+# The second road is the `logvar` that stands there by itself: $q$'s own share. Its slope is
+# $-\tilde w_{kb}/B \cdot \frac12$, summed over $k$; and the $\tilde w$ of an image sum to one:
+#
+# $$
+# d\texttt{logvar}_b \mathrel{+}= -\frac{1}{2B} \tag{6}
+# $$
+#
+# In code, for a decoder that is one dense layer, `logits = z @ W + b`:
+
+# %%
+def iwae_loss(mu, logvar, eps, x, W, b):
+    """-> loss, and what the gradient needs: log w (K, B), z (K, B, L), logits (K, B, D)."""
+    z = mu + np.exp(logvar / 2) * eps
+    logits = z @ W + b
+    nll = ops.bernoulli_nll_forward(logits, x)[0]
+    log_w = -nll + 0.5 * (eps**2 - z**2 + logvar).sum(axis=-1)
+    return -log_mean_exp(log_w).mean(), log_w, z, logits
+
+
+def iwae_gradient(mu, logvar, eps, x, W, b):
+    """eqs. (3) to (6) -> dmu, dlogvar (B, L)."""
+    _, log_w, z, logits = iwae_loss(mu, logvar, eps, x, W, b)
+    w = np.exp(log_w - log_w.max(axis=0))
+    share = w / w.sum(axis=0) / len(x)                         # eq. (3), without the minus
+    dnll_dz = (ops.sigmoid(logits) - x) @ W.T                  # notebook 05
+    dz = share[..., None] * (dnll_dz + z)                      # eq. (4)
+    dmu = dz.sum(axis=0)                                       # eq. (5)
+    dlogvar = (dz * eps).sum(axis=0) * np.exp(logvar / 2) / 2 - 1 / (2 * len(x))     # and (6)
+    return dmu, dlogvar
+
+# %% [markdown]
+# Two judges: central differences, and the package's `vae.iwae_and_grads`, whose gradient for the
+# bias of `mu`'s head is the sum of `dmu` over the batch.
+
+# %%
+tiny = vae.Spec(data_dim=7, hidden=(), latent_dim=2)
+flat = 0.7 * rng.standard_normal(vae.n_params(tiny))
+tiny_params = vae.unpack(flat, tiny)
+tiny_x = (rng.random((3, 7)) < 0.5).astype(float)
+tiny_eps = rng.standard_normal((5, 3, 2))                                # (K, B, L)
+q = vae.encode(tiny_params, tiny_x, tiny)
+rest = (tiny_eps, tiny_x, tiny_params["out_W"], tiny_params["out_b"])
+dmu, dlogvar = iwae_gradient(*q, *rest)
+
+h, numeric = 1e-5, np.empty((3, 2))
+for i in np.ndindex(3, 2):                                               # one entry at a time
+    up, down = q[1].copy(), q[1].copy()
+    up[i], down[i] = up[i] + h, down[i] - h
+    numeric[i] = (iwae_loss(q[0], up, *rest)[0] - iwae_loss(q[0], down, *rest)[0]) / (2 * h)
+print("dlogvar and central differences agree to 1e-8:", np.allclose(dlogvar, numeric, atol=1e-8))
+grads = vae.iwae_and_grads(tiny_params, tiny_x, tiny_eps, tiny).grads
+print("the package's mu_b and logvar_b agree:", np.allclose(grads["mu_b"], dmu.sum(axis=0)),
+      np.allclose(grads["logvar_b"], dlogvar.sum(axis=0)))
+
+# %% [markdown]
+# ## 9.4  Why is there a gap at all?
+#
+# Notebook 02 named the gap: $\log p(x) - \mathrm{ELBO} = \mathrm{KL}(q(z\mid x) \,\Vert\, p(z\mid
+# x))$. It is there because $q$ is not the posterior. For that there are two reasons, and they
+# have different cures:
+#
+# - the *family* is too poor: the best diagonal Gaussian, call it $q^*$, is still no posterior;
+# - the *encoder* misses $q^*$: one network must answer for all images at once.
+#
+# Put the ELBO of $q^*$ between the two ends, and the gap falls into two pieces:
+#
+# $$
+# \underbrace{\log p(x) - \mathrm{ELBO}(q)}_{\text{the gap}}
+# = \underbrace{\log p(x) - \mathrm{ELBO}(q^*)}_{\text{approximation gap}}
+# + \underbrace{\mathrm{ELBO}(q^*) - \mathrm{ELBO}(q)}_{\text{amortization gap}} \tag{7}
+# $$
+#
+# A richer family helps with the first, a better encoder with the second.
+#
+# **Predict first.** Suppose an image's true posterior is shaped like a banana. The encoder is
+# perfect and trained for ever. What does the gap do: `"closes"` or `"stays in part"`?
+
+# %%
+predict("09.banana", ...)
+
+# %% [markdown]
+# To *measure* eq. (7) three numbers are needed for each image. $\mathrm{ELBO}(q)$ we have. For
+# $\mathrm{ELBO}(q^*)$, climb the ELBO for that one image, from the encoder's $q$ on, with the
+# gradients of notebook 06: `evaluate.best_q` does this. The third number is $\log p(x)$, and the
+# importance-weighted estimate lies below it by an unknown amount. So:
+
+# %% [markdown]
+# ## 9.5  Can $\log p(x)$ be had exactly?
+#
+# The evidence is an integral over $z$, and here $z$ has two coordinates. An integral over a plane
+# is a sum over small squares: lay a grid of width $h$, take $p(x\mid z)\,p(z)$ at the middle
+# of each square, times the square's area. In logs:
+#
+# $$
+# \log p(x) = \log \int p(x\mid z)\, p(z)\, dz
+# \approx \log \sum_{\text{cells } i} \exp\big(\log p(x\mid z_i) + \log p(z_i)\big) + L \log h
+# \tag{8}
+# $$
+#
+# This is called quadrature. No sampling, no bound, nothing random. With 50 latents the grid would
+# need more squares than there are atoms; with two, a few thousand may do.
+
+# %%
+def mesh(low, high, h):
+    """The middles of all cells of width h in the square [low, high]^2: (M, 2)."""
+    axis = np.arange(low + h / 2, high, h)
+    return np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+
+
+def log_joint(params, spec, x, z):
+    """log p(x|z) + log p(z) for every cell and image: z (M, 2), x (B, D) -> (M, B)."""
+    logits = vae.decode(params, z.astype(np.float32), spec, fast)
+    log_likelihood = logits @ x.T - np.logaddexp(0, logits).sum(axis=1, keepdims=True)
+    return log_likelihood.astype(float) + log_normal(z, 0.0, np.zeros(2))[:, None]
+
+
+sums = []
+for h in (0.4, 0.2, 0.1):
+    table = log_joint(params, spec, x, mesh(-6, 6, h))
+    sums.append(exact.log_sum_exp(table, axis=0) + 2 * np.log(h))        # eq. (8)
+    some = np.array2string(sums[-1][[0, 2, 4, 8]], precision=2)
+    print(f"h = {h:.1f}, {len(table):6,} cells: {some}")
+moved = np.abs(sums[-1] - sums[-2]).max()
+print(f"the last halving of h moved the answer by up to {moved:.2f} nats (largest of the nine)")
+
+# %% [markdown]
+# Each line should repeat the one above, and does not: the four numbers (images 0, 2, 4 and 8) still
+# move when the width is halved, up as well as down. The posteriors of this model are narrow, and a
+# grid whose squares are wider than the thing it measures steps over it.
+#
+# So quadrature comes with two questions to ask of its result: *does it change if the step is
+# halved?* and *does it change if the box grows?* `exact.quadrature` asks both. It starts from
+# such a grid, and for each image divides only those squares that hold some of its mass, until the
+# answer stands still.
+
+# %%
+truth = exact.quadrature(params, x, spec, tolerance=1e-2, ops=fast)
+print("log p(x):", np.array2string(truth.log_p[[0, 2, 4, 8]], precision=2))
+print(f"largest change on halving the step and enlarging the box: {truth.error.max():.4f} nats")
+print(f"steps used: {truth.step.min():.4f} to {truth.step.max():.4f}")
+print(f"narrowest posterior: standard deviation {truth.sd.min():.4f}")
+
+# %% [markdown]
+# The step is now below the narrowest posterior's standard deviation, and the answer stands still
+# to a hundredth of a nat. Now the ladder of 9.2 has a ceiling.
+
+# %%
+fig, ax = plots.figure(6.4, 3.4)
+for b, color, marker in shown:
+    below = truth.log_p[b] - ladder[:, b]
+    ax.plot(Ks, below, color=color, marker=marker, ls="-", label=f"image {b}")
+ax.axhline(0, color=plots.INK, lw=1)
+ax.set(xscale="log", xlabel="K, samples", ylabel=r"log p(x) - IW-ELBO$_K$, nats")
+ax.set_title("for one image the bound hardly helps")
+ax.legend()
+fig
+
+# %% [markdown]
+# Image 4's curve meets the exact value, the line at zero; image 6's comes near. Image 8's ends far
+# above it: even with the most samples drawn here, the estimate is wrong by many nats. Would its
+# error bar have warned us?
+
+# %%
+iw = evaluate.log_likelihood(params, x, spec, samples=500, rng=np.random.default_rng(1), ops=fast)
+elbo = log_w.mean(axis=0)
+print("image   ELBO      IW, K = 500         exact")
+for b in range(9):
+    estimate = f"{iw.log_p[b]:8.2f} +- {iw.mc_stderr[b]:.2f}"
+    print(f"  {b}   {elbo[b]:8.2f}  {estimate}  {truth.log_p[b]:8.2f}")
+print(f"mean  {elbo.mean():8.2f}  {iw.mean:8.2f} +- {iw.stderr_mc:.2f}  {truth.log_p.mean():8.2f}")
+off = (truth.log_p[8] - iw.log_p[8]) / iw.mc_stderr[8]
+print(f"image 8: the estimate lies {off:.0f} of its own standard errors below the truth")
+
+# %% [markdown]
+# It would not. A standard error is computed from the samples that were drawn, and cannot know of
+# a place that no sample reached. The effective sample size of 9.2 was the better warning. For the
+# other images the order is as promised, ELBO, then IW-ELBO, then the exact value (an *estimate*
+# of a bound may pass the truth by about its own standard error).
+
+# %% [markdown]
+# ## 9.6  Where does $q$ sit, and where is the posterior?
+#
+# The summands of eq. (8), divided by their sum, are the posterior $p(z\mid x)$: the exact one, as
+# a picture. Beside it we draw $q$, as two ellipses at one and two sigma, and $q^*$, the best of
+# its family.
+
+# %%
+search = np.random.default_rng(2)
+best = evaluate.best_q(params, x, mu, logvar, spec, rng=search, steps=300, ops=fast)
+
+
+def draw_density(ax, horizontal, vertical, density):
+    """Grey terraces: darker where the density is higher."""
+    levels = np.linspace(0.03, 1, 6)
+    ax.contourf(horizontal, vertical, density / density.max(), levels, cmap="Greys")
+
+
+def draw_q(ax, mu, logvar, color, ls, label):
+    """Ellipses of one and two sigma around q's mean."""
+    turn, sigma = np.linspace(0, 2 * np.pi, 80), np.exp(logvar / 2)
+    for width in (1, 2):
+        ax.plot(mu[0] + width * sigma[0] * np.cos(turn), mu[1] + width * sigma[1] * np.sin(turn),
+                color=color, ls=ls, lw=1.3, label=label if width == 1 else None)
+
+
+def draw_posterior(ax, b):
+    grid = exact.posterior_grid(params, x, spec, truth, image=b, points=61, ops=fast)
+    draw_density(ax, *grid.axes, np.exp(grid.log_density).T)
+    draw_q(ax, mu[b], logvar[b], plots.RED, "--", "q, the encoder's")
+    draw_q(ax, best[0][b], best[1][b], plots.BLUE, "-", "q*, the best")
+    ax.set(xlabel="$z_1$", ylabel="$z_2$", title=f"image {b}")
+
+
+fig, axes = plots.figure(6.4, 5.2, 2, 2)
+for ax, b in zip(axes.flat, (4, 2, 6, 8), strict=True):
+    draw_posterior(ax, b)
+axes[0, 0].legend(fontsize=7)
+fig
+
+# %% [markdown]
+# Four kinds of fit (grey: the exact posterior). Image 4: all three agree. Image 2: a tilted, bent
+# posterior, which no diagonal Gaussian can follow. Image 6: a $q$ of about the right shape in the
+# wrong place, which $q^*$ mends. Image 8: two separate islands (the five could be two quite
+# different digits), the encoder's $q$ between them in the empty sea, and $q^*$ on one of the
+# islands: mode seeking, as in notebook 03. That is why importance sampling failed there: from
+# between the islands, hardly any sample lands.
+#
+# Now eq. (7) can be filled in. Both ELBOs are means of eq. (1) over the same noise as in 9.1, so
+# that most of their scatter cancels in the difference; $\log p(x)$ is exact.
+
+# %%
+elbo_best = log_weights(x, *best, eps).astype(float).mean(axis=0)
+approximation, amortization = truth.log_p - elbo_best, elbo_best - elbo          # eq. (7)
+fig, ax = plots.figure(6.4, 3.2)
+place = np.arange(9)
+ax.bar(place - 0.2, approximation, 0.4, color=plots.BLUE, label="approximation: the family's")
+ax.bar(place + 0.2, amortization, 0.4, color=plots.ORANGE, hatch="//",
+       label="amortization: the encoder's")
+ax.set_yscale("symlog", linthresh=0.1)
+ax.set(xticks=place, xlabel="test image", ylabel="nats (linear up to 0.1, then log)")
+ax.set_title("the encoder mostly loses more than the family does")
+ax.legend(loc="upper left", fontsize=8)
+fig
+
+# %%
+share = amortization.sum() / (approximation + amortization).sum()
+print(f"approximation {np.median(approximation):.2f} nats, amortization "
+      f"{np.median(amortization):.2f} nats (medians of the nine)")
+print(f"the encoder's share of the nine gaps together: {share:.0%}")
+print(f"image 2, whose posterior is bent: approximation {approximation[2]:.2f}, "
+      f"amortization {amortization[2]:.2f} nats")
+
+# %%
+reveal("09.banana")
+
+# %% [markdown]
+# For most images the encoder's loss is the larger one; for image 2 it is the family's, and there
+# no encoder could help. `evaluate.gaps` does all of this for any model. (A bias to know: had
+# $\log p(x)$ been an importance-weighted estimate, it would lie too low, and the approximation
+# gap would look too small. And a $q^*$ that has not converged pushes some of the amortization gap
+# into the approximation gap.)
+#
+# With the posterior at hand one can also check the whole theory. The ELBO has three faces
+# (notebook 02), here for a trained neural network:
+#
+# $$
+# \begin{aligned}
+# \mathrm{ELBO} &= \log p(x) - \mathrm{KL}(q \,\Vert\, p(z\mid x))\\
+# &= \mathbb{E}_q[\log p(x\mid z)] - \mathrm{KL}(q \,\Vert\, p(z))\\
+# &= \mathbb{E}_q[\log p(x, z)] + \mathrm{H}(q)
+# \end{aligned} \tag{9}
+# $$
+#
+# The first needs the exact evidence and the exact posterior, the second is what we train on, the
+# third needs neither a KL nor an evidence. `exact.vae_faces` computes each from its own sums,
+# without sampling.
+
+# %%
+few = [2, 4]
+their_truth = exact.Quadrature(*(numbers[few] for numbers in truth))
+faces = exact.vae_faces(params, x[few], spec, their_truth, ops=fast)
+for name, values in faces._asdict().items():
+    print(f"{name:<15}", "  ".join(f"{value:.4f}" for value in values))
+spread = np.ptp(np.array(faces), axis=0).max()
+print(f"largest difference below {1e-4:g} nats: {spread < 1e-4}")
+
+# %% [markdown]
+# ## 9.7  What happens to the gap during training?
+#
+# One picture for this whole project: the exact $\log p(x)$ and the ELBO, from the first step of a
+# training to the last. For that we need a model small enough to integrate at every snapshot:
+# black-and-white cats of 16 by 16 pixels, two latents, two hidden layers of 64.
+# The training loop is notebook 07's; `on_step` keeps a copy of the parameters now and then.
+
+# %%
+pictures = cats.draw(2024, np.random.default_rng(1), size=16)[0].reshape(-1, 256)
+pictures = (pictures > 0.5).astype(np.float32)
+kittens = data.Dataset("kittens", pictures[:2000], pictures[2000:], None, None, (16, 16), "")
+settings = train.Settings(latent=2, hidden=(64, 64), epochs=40, lr=4e-3, seed=9)
+steps = np.unique(np.geomspace(1, 800, 22).astype(int))
+snapshots = {0: train.new_state(kittens, settings).flat.copy()}
+
+
+def keep(state, terms, beta):
+    if state.step in steps:
+        snapshots[state.step] = state.flat.copy()
+
+
+train.train(kittens, settings, on_step=keep, ops=fast)
+cat_spec = train.spec_of(settings, 256)
+print(f"{len(snapshots)} snapshots of {vae.n_params(cat_spec):,} parameters, "
+      f"the last after step {max(snapshots)}")
+
+# %% [markdown]
+# For every snapshot: log p(x) by eq. (8), and the ELBO on the same grid, $\sum_i q(z_i)\, h^2
+# \left(\log p(x, z_i) - \log q(z_i)\right)$. No sampling anywhere. These posteriors are wide
+# enough for a common grid, which the last line of the cell confirms.
+
+# %%
+h = 0.1
+z = mesh(-5, 5, h)
+hidden_cats = kittens.test                                    # 24 cats that the training never saw
+
+
+def both(flat):
+    """Exact log p(x) and ELBO of one snapshot: two arrays (24,)."""
+    params = vae.unpack(flat, cat_spec)
+    table = log_joint(params, cat_spec, hidden_cats, z)                       # (M, 24)
+    mu, logvar = vae.encode(params, hidden_cats, cat_spec, fast)
+    log_q = log_normal(z[:, None].astype(np.float32), mu, logvar).astype(float)
+    elbo = (np.exp(log_q) * h**2 * (table - log_q)).sum(axis=0)
+    return exact.log_sum_exp(table, axis=0) + 2 * np.log(h), elbo
+
+
+course = {step: both(flat) for step, flat in snapshots.items()}
+final = vae.unpack(snapshots[800], cat_spec)
+refined = exact.quadrature(final, hidden_cats[:6], cat_spec, tolerance=1e-4, ops=fast)
+apart = np.abs(refined.log_p - course[800][0][:6]).max()
+print(f"last snapshot, common grid against refined quadrature: within 0.001 nats: {apart < 1e-3}")
+
+# %%
+CAT, letters = 20, "abcde"
+at = np.array(list(course)) + 1.0                             # a log axis has no place for step 0
+log_p, elbo = (np.array([pair[i][CAT] for pair in course.values()]) for i in (0, 1))
+moments = [int(np.argmin(abs(at - 1 - step))) for step in (1, 12, 45, 86, 800)]
+
+
+def draw_moment(ax, i, half):
+    """Posterior and q of the cat at snapshot number i, in the window [-half, half]^2."""
+    step, near = list(course)[i], mesh(-half, half, half / 40)
+    params = vae.unpack(snapshots[step], cat_spec)
+    table = log_joint(params, cat_spec, hidden_cats[[CAT]], near).reshape(80, 80)
+    axis = np.unique(near[:, 0])
+    draw_density(ax, axis, axis, np.exp(table - table.max()))
+    mu, logvar = vae.encode(params, hidden_cats[[CAT]], cat_spec, fast)
+    draw_q(ax, mu[0], logvar[0], plots.RED, "--", None)
+    ax.set(xlim=(-half, half), ylim=(-half, half), xlabel="$z_1$")
+    ax.set_title(f"step {step}: gap {log_p[i] - elbo[i]:.2f}", fontsize=9)
+    ax.grid(False)
+
+
+# %%
+fig = plots.figure(7.6, 5)[0]
+fig.clear()
+fig.set_dpi(80)
+axes = fig.subplot_mosaic([["top"] * 5, list(letters)], height_ratios=(1.9, 1))
+top = axes["top"]
+top.fill_between(at, elbo, log_p, color=plots.ORANGE, alpha=0.5, label="the gap")
+top.plot(at, log_p, color=plots.INK, ls="-", label="log p(x), exact")
+top.plot(at, elbo, color=plots.BLUE, ls="--", label="ELBO")
+top.set(xscale="log", xlabel="training step + 1", ylabel="nats")
+top.set_title("the ELBO lifts log p(x) from below")
+top.legend(loc="upper left")
+for letter, i, half in zip(letters, moments, (3, 3, 1.2, 1.2, 1.2), strict=True):
+    draw_moment(axes[letter], i, half)
+    top.axvline(at[i], color=plots.GREY, lw=0.8, ls=":")
+axes["a"].set_ylabel("$z_2$")
+fig
+
+# %% [markdown]
+# Above: the exact $\log p(x)$ of one cat and the ELBO under it, the gap shaded. Beneath, at the
+# five dotted lines: the posterior (grey) and the encoder's $q$ (dashed, one and two sigma). The
+# number over each panel is the width of the shading at that line, and $\mathrm{KL}(q \Vert
+# p(z\mid x))$ between the two shapes below it. (The last three panels are magnified.)
+#
+# Read it from left to right. After one step $z$ still says nothing to the decoder, so the posterior
+# is nearly the prior, and Adam's first step has thrown $q$ aside. Then the decoder begins to use
+# $z$, the posterior leaves the prior and narrows, and the encoder runs after it: wherever it is
+# late, the shading swells. At the end $q$ sits on a small posterior, and what shading is left is
+# the price of the family and of a shared encoder.
+
+# %%
+gaps_then = {step: (pair[0] - pair[1]).mean() for step, pair in course.items()}
+worst = max((step for step in gaps_then if step >= 24), key=gaps_then.get)
+print("mean gap of the 24 hidden cats, nats:",
+      ", ".join(f"{gaps_then[step]:.2f} at step {step}" for step in (1, worst, 800)))
+rises = np.diff([pair[0].mean() for pair in course.values()]) > 0
+print(f"their mean log p(x) rose from snapshot to snapshot {rises.sum()} times of {len(rises)}")
+
+# %% [markdown]
+# (Cat 20 is one whose gap swells visibly; the means of all 24 tell the same story with smaller
+# numbers.)
+#
+# ## 9.8  Going further: how does this compare with what others publish?
+#
+# A number alone says little; it needs a neighbour. The classic one is Burda et al. 2016, Table 1:
+# a VAE with 50 latents and two hidden layers of 200 tanh on each side, MNIST binarized afresh for
+# each batch, $-\log p(x)$ on the test set from $K = 5000$ importance samples. "IWAE" rows were
+# trained with the gradient of 9.3, and $k$ is its number of samples.
+
+# %%
+published = {                        # test nats; Burda et al. 2016, and the public rerun nbip/IWAE
+    "vae-1": (86.76, 86.35), "vae-5": (86.47, 86.10), "vae-50": (86.35, 86.06),
+    "iwae-5": (85.54, 85.18), "iwae-50": (84.78, 84.59),
+}
+rows = reproduce.read_table()                                 # figures/iwae_table.json
+ours = {}
+for row in sorted(rows, key=lambda row: -row["nll"]):         # the best run of each row stays
+    ours[row["row"]] = row
+print("-log p(x), nats      published   a rerun   this project")
+for name, numbers in published.items():
+    mine = "-"
+    if name in ours:
+        row = ours[name]
+        mine = f"{row['nll']:.2f} +- {row['stderr_images']:.2f} ({row['minutes']:.0f} min)"
+    print(f"{name:<20} {numbers[0]:9.2f} {numbers[1]:9.2f}   {mine}")
+if not rows:
+    print("figures/iwae_table.json does not exist yet: `python -m minivae reproduce` makes it")
+
+# %%
+def compare(row):
+    """One sentence on a reproduced row."""
+    difference = row["nll"] - row["published"]
+    side = "below" if difference < 0 else "above"
+    return (f"{row['row']}: {abs(difference):.2f} nats {side} the published number, "
+            f"after {row['epochs']} epochs and {row['minutes']:.0f} minutes; Monte Carlo error "
+            f"{row['stderr_mc']:.3f}, {row['active_units']} of 50 latents active")
+
+
+for row in ours.values():
+    print(compare(row))
+    print(f"what differs: {row['differs']}")
+
+# %%
+plots.reproduced_table(rows) if rows else None
+
+# %% [markdown]
+# Lower is better. Rows with a dash have not been trained here; where a picture stands above, each
+# dot is a run of this project and the dashed lines are the published values. Three things to look
+# at before believing any such comparison, this one included:
+#
+# - **The data.** The same model loses about two nats when the training images are binarized once
+#   and not afresh: it overfits the one draw. And a test set that was binarized again is a
+#   different test set.
+# - **The estimate.** $K = 5000$ from an encoder's $q$ is still a lower bound on $\log p(x)$.
+#   After 9.5 you know what hides behind that: an image or two like our number 8.
+# - **Two error bars.** `stderr_images` answers "had other images been in the test set", `stderr_mc`
+#   answers "had other noise been drawn". When two models are compared on the same images, the
+#   first mostly cancels.
+#
+# ## Recap
+#
+# - The mean of the log weights is the ELBO, the log of the mean weight an estimate of
+#   $\log p(x)$: eqs. (1), (2). It rises with $K$, and never passes $\log p(x)$ on average.
+# - Its gradient weighs the samples by the softmax of their log weights: eqs. (3) to (6).
+# - The gap is approximation plus amortization: eq. (7).
+# - With two latents $\log p(x)$ is a sum over squares, eq. (8), if the squares are small enough:
+#   always ask what halving them changes.
+# - The three faces of the ELBO agree in a trained network: eq. (9).
+# - A standard error knows nothing of places that were never sampled.
+#
+# ## Exercises
+#
+# `hint("09.iw-bound")` gives a nudge, `solution("09.iw-bound")` the reference.
+
+# %% [markdown]
+# **The log of an importance weight,** eq. (1), from `nll` $= -\log p(x\mid z)$ and the samples
+# themselves.
+
+# %%
+def log_weights(nll, z, mu, logvar):    # (K, B), z ~ q (K, B, L), q's (B, L) and (B, L)
+    ...                                 # -> log w (K, B), nats; p(z) = N(0, I)
+check("09.log-weights", log_weights)
+
+# %% [markdown]
+# **The bound,** eq. (2), without underflow.
+
+# %%
+def iw_bound(log_w):    # (K, B) -> (B,): log of the mean weight
+    ...
+check("09.iw-bound", iw_bound)
+
+# %% [markdown]
+# **How much each sample counts,** the $\tilde w$ of eq. (3).
+
+# %%
+def iwae_weights(log_w):    # (K, B) -> (K, B): each image's weights, summing to one
+    ...
+check("09.iwae-weights", iwae_weights)
+
+# %% [markdown]
+# **The gradient of the bound,** eq. (3) whole.
+
+# %%
+def iwae_backward(log_w):    # (K, B); loss = -mean over B of log (1/K sum over K of w)
+    ...                      # -> d loss / d log w, (K, B)
+check("09.iwae-backward", iwae_backward)
+
+# %% [markdown]
+# **How many samples do the work?** The effective sample size of 9.2, for log weights near -1000.
+
+# %%
+def effective_samples(log_w):    # (K, B) -> (B,): (sum of w)^2 over the sum of w^2
+    ...
+check("09.effective-samples", effective_samples)
+
+# %% [markdown]
+# **The gap, split in two,** eq. (7).
+
+# %%
+def split_gap(log_px, elbo_best, elbo_encoder):    # (B,): log p(x), the ELBO of the best q
+    ...      # of the family for this x, the ELBO of the encoder's q
+             # -> approximation gap (B,), amortization gap (B,)
+check("09.gap", split_gap)
+
+# %% [markdown]
+# **Next:** notebook 10 puts the last question: the model is good, but do its latents *mean*
+# anything?
