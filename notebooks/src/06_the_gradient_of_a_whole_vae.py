@@ -285,7 +285,7 @@ def package(part):
 package("# Forward")
 
 # %% [markdown]
-# `_hidden_forward` is a loop of `dense_forward` over the hidden layers; `out` are the logits.
+# `_hidden_forward` is a loop of `dense_forward` over the hidden layers; `out` are the logits; `_elbo_terms` is eq. (2).
 #
 # ## 6.5  What does the graph look like?
 #
@@ -423,7 +423,7 @@ ax.legend()
 fig
 
 # %% [markdown]
-# To the left of the star $q$ is so narrow that the decoder gains nothing more from it, and the KL widens it; to the right
+# At the star the two slopes printed above cancel, up to the spacing of the 41 values tried. To its left $q$ is so narrow that the decoder gains nothing more from it, and the KL widens it; to the right
 # the draws of $z$ decode to other images, and the reconstruction narrows it. Leave out either slope, and one side wins.
 
 # %% [markdown]
@@ -458,7 +458,7 @@ print("ours and the package's are the same:", all(np.allclose(grads[n], result.g
 #
 # Agreeing with the package proves little: the same person may have made the same mistake twice. The
 # two witnesses of notebook 05 know nothing of any derivation. They only ask for the loss as a function of the flat vector,
-# with `eps` held fixed.
+# with `eps` held fixed. (`compare` measures a block's error: its largest difference, as a share of its largest entry.)
 
 # %%
 def loss_at(flat):
