@@ -8,7 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae import data, explorer, ops, plots, train
+from minivae import (
+    cat_study,
+    cats,
+    data,
+    explorer,
+    files,
+    interpretability,
+    ops,
+    plots,
+    reproduce,
+    train,
+    vae,
+)
 from minivae.errors import MinivaeError
 from minivae.estimator import VAE
 
@@ -21,6 +33,10 @@ def draw_all(*, say):
         raise MinivaeError("there is no folder figures/ here; run this from the project's root")
     drawn = []
     for name, draw in FIGURES.items():
+        needed = RESULTS.get(name)
+        if needed is not None and not needed.exists():
+            say(f"leaving out {name}: there is no {files.show(needed)} yet")
+            continue
         say(f"drawing {name}")
         path = FOLDER / name
         draw(path)
@@ -58,8 +74,65 @@ def _explorer(name):
     return draw
 
 
+def _study(path):
+    """How well each factor is known by one latent, and what that costs in quality."""
+    results = cat_study.read()
+    models, factors = results["models"], results["factors"]
+    fig, (left, right) = plots.figure(9.2, 3.9, 1, 2)
+    plots.tracked_against_beta(left, models, factors, interpretability.TRACKS)
+    left.set_title("what one latent knows (dotted: it tracks)")
+    plots.quality_against_gap(right, models, results["held_out_distance"])
+    right.set_title("quality against interpretability (dotted: real cats)")
+    plots.save(fig, path)
+
+
+def _information(path):
+    """The information matrix of the first seed's model, at each beta."""
+    results = cat_study.read()
+    groups = plots.by_beta(results["models"])
+    fig, axes = plots.figure(2.9 * len(groups) + 1.2, 2.6, 1, len(groups), squeeze=False)
+    for ax, (beta, rows) in zip(axes[0], groups.items(), strict=True):
+        information = np.array(rows[0]["information"])
+        title = f"beta {beta:g}, seed {rows[0]['seed']}"
+        plots.information_map(ax, information, results["factors"], title)
+        if ax is not axes[0, 0]:
+            ax.set_yticklabels([])
+    plots.save(fig, path)
+
+
+def _traversals(path):
+    """The shipped cats: every latent swept, the one that knows most about chonk first."""
+    model = VAE.pretrained("cats").model_
+    made = cats.dataset(1, interpretability.MIN_EXAMPLES)
+    images = made.test.reshape(len(made.test), -1)
+    if model.spec.likelihood == "bernoulli":
+        x = data.fixed_binarization(images, data.EVALUATION_SEED)
+    else:
+        x = data.scale(images)
+    mu, logvar = vae.encode(model.params, x, model.spec, ops)
+    eps = np.random.default_rng(10).standard_normal(mu.shape, dtype=mu.dtype)
+    codes = ops.reparam_forward(mu, logvar, eps)[0]
+    known = interpretability.normalised_information(made.test_factors, codes)
+    order = np.lexsort((-known.max(axis=0), known.argmax(axis=0)))  # by factor, chonk first
+    labels = [f"{cats.NAMES[known[:, j].argmax()]} {known[:, j].max():.2f}" for j in order]
+    fig = plots.traversals(model, mu[0], order, labels, ops)
+    fig.axes[0].set_title("one latent at a time, and the factor that it knows best")
+    plots.save(fig, path)
+
+
+RESULTS = {  # figures drawn from results that a long command of their own writes
+    "cat_study.png": cat_study.RESULTS,
+    "cat_information.png": cat_study.RESULTS,
+    "iwae_table.png": reproduce.TABLE,
+}
 FIGURES = {
     "hero.png": hero,
+    "cat_traversals.png": _traversals,
+    "cat_study.png": _study,
+    "cat_information.png": _information,
+    "iwae_table.png": lambda path: plots.save(
+        plots.reproduced_table(reproduce.read_table()), path
+    ),
     "explorer_mnist.html": _explorer("mnist"),
     "explorer_cats.html": _explorer("cats"),
 }

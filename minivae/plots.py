@@ -214,3 +214,76 @@ def reproduced_table(rows):
     ax.set(ylabel="-log p(x), nats per image", title="Burda et al. 2016, Table 1, one layer")
     ax.legend()
     return fig
+
+
+# ---- the study of the cats' latents ----------------------------------------------------------
+
+
+def information_map(ax, information, factors, title=""):
+    """A heat map of normalised information, (F, L) from 0 to 1: light nothing, dark everything."""
+    ax.imshow(information, vmin=0, vmax=1, cmap="Greys", aspect="auto")
+    for f, latent in np.argwhere(information >= 0.1):
+        share = information[f, latent]
+        color = "white" if share > 0.5 else INK
+        ax.text(latent, f, f"{share:.1f}", ha="center", va="center", fontsize=7, color=color)
+    ax.set(yticks=range(len(factors)), xticks=range(information.shape[1]), title=title)
+    ax.set_yticklabels(factors)
+    ax.set_xlabel("latent")
+    ax.grid(False)
+
+
+def by_beta(models):
+    """The rows of the study's result file -> {beta: its rows}, beta ascending."""
+    return {b: [m for m in models if m["beta"] == b] for b in sorted({m["beta"] for m in models})}
+
+
+def against_beta(ax, models, values, **style):
+    """Mean over the seeds of the values, one a row, with bars of one standard deviation."""
+    betas = list(by_beta(models))
+    groups = [[v for v, m in zip(values, models, strict=True) if m["beta"] == b] for b in betas]
+    means, spread = [np.mean(g) for g in groups], [np.std(g) for g in groups]
+    ax.errorbar(betas, means, spread, capsize=3, **style)
+    ax.set_xscale("log", base=2)
+    ax.set(xticks=betas, xticklabels=[f"{beta:g}" for beta in betas], xlabel="beta")
+
+
+def tracked_against_beta(ax, models, factors, threshold):
+    """For each factor, the share of it that its best latent knows, against beta."""
+    colors, markers = (RED, BLUE, GREEN, PURPLE, ORANGE, INK), "os^vD*"
+    for f, name in enumerate(factors):
+        style = {"color": colors[f % 6], "marker": markers[f % 6], "ms": 5, "lw": 1.2}
+        share = [max(row["information"][f]) for row in models]
+        against_beta(ax, models, share, label=name, **style)
+    ax.axhline(threshold, color=GREY, ls=":", lw=1)
+    ax.set(ylim=(0, 1), ylabel="share known by the best latent")
+    ax.legend(fontsize=7, ncols=2)
+
+
+def quality_against_gap(ax, models, held_out_distance):
+    """Each model of the study: how far its samples are from real cats, against its gap."""
+    markers = "osD^v"
+    for i, (beta, rows) in enumerate(by_beta(models).items()):
+        at = [row["mig"] for row in rows], [row["sample_distance"] for row in rows]
+        shade = (BLUE, GREEN, ORANGE, RED, INK)[i % 5]
+        ax.scatter(*at, marker=markers[i % 5], color=shade, s=28, label=f"beta {beta:g}")
+    ax.axhline(held_out_distance, color=GREY, ls=":", lw=1)
+    ax.set(xlabel="mutual information gap", ylabel="distance of samples to real cats")
+    ax.legend(fontsize=7)
+
+
+def traversals(model, z, order, labels, ops, *, steps=7, reach=2.0):
+    """One row of pictures for each latent of `order`: it goes from -reach to reach, the others of
+    z (L,) stay."""
+    rows = np.repeat(z[None, None], len(order), axis=0).repeat(steps, axis=1)
+    for row, latent in zip(rows, order, strict=True):
+        row[:, latent] = np.linspace(-reach, reach, steps)
+    flat = rows.reshape(-1, len(z)).astype(model.flat.dtype)
+    images = as_images(vae.mean_image(model.params, flat, model.spec, ops), model)
+    h = model.image_shape[0] + 2
+    fig, ax = figure(6.4, 0.76 * len(order) + 0.6)
+    ax.imshow(image_grid(images, steps, background=0.5), vmin=0, vmax=1, cmap="gray")
+    ax.set(xticks=[], yticks=[h * i + h / 2 for i in range(len(order))])
+    ax.set_yticklabels(labels, fontsize=8)
+    ax.set_xlabel(f"one latent from {-reach:g} to {reach:g}, the others as they were")
+    ax.grid(False)
+    return fig

@@ -77,7 +77,11 @@ fig
 # step: whatever place we look at, each image is there with the same probability, $1/N$. So the batch's gradient is **unbiased**: wrong each
 # time, right on average. (Nothing was said about independence, so drawing without replacement is fine too.)
 #
-# See it. `full` is the gradient on 2,000 images, with one `eps` each; then 150 batches of two sizes.
+# See it on a fresh model. `init_params` draws small random weights (were they all equal, the units of a layer would stay equal
+# for ever) and sets the biases to zero, but for the output's: they start so that the decoder draws the average image. All
+# parameters lie in one vector, `flat`; `params` are views of it, the same memory under names.
+#
+# `full` is the gradient on 2,000 images, with one `eps` each; then 150 batches of two sizes.
 
 # %%
 def a_new_model(spec, seed=0):
@@ -110,7 +114,7 @@ across /= np.linalg.norm(across) * np.linalg.norm(full)
 
 fig, axes = plots.figure(6, 2.7, 1, 2, sharex=True, sharey=True)
 for ax, (B, found) in zip(axes, batches.items()):
-    found = np.array(found[1:])
+    found = np.array(found[1:])                            # without the batch that `across` is made from
     ax.plot(found @ along, found @ across, "o", ms=3, alpha=0.5, color=plots.BLUE)
     ax.plot(1, 0, "*", ms=14, color=plots.RED)
     spread = np.std(found @ along)
@@ -418,7 +422,7 @@ predict("07.weight-of-the-kl", ...)
 # %%
 print(f"784 pixels, 200 latents: beta = {784 / 200:.2f}")
 print(f"784 pixels, our 20:      beta = {784 / 20:.1f}")
-silent = {784 / 200: 400, 784 / 20: 250}                   # beta: steps of training
+silent = {784 / 200: 400, 784 / 20: 250}                   # beta: steps (they show their fault early)
 spoiled = {beta: train(spec20, steps, beta=lambda step: beta) for beta, steps in silent.items()}
 print(f"kl at the end of training, beta  1.00: {history20[-25:, 1].mean():6.3f} nats per image")
 for beta, (_, history, _) in spoiled.items():
@@ -440,7 +444,7 @@ fig
 reveal("07.weight-of-the-kl")
 
 # %% [markdown]
-# With the mean over our twenty latents the KL weighs so much that no nat of it is worth buying: every image is given the same $q$,
+# (The rows are decoded from the mean of $q$: right for looking, wrong for reporting.) With the mean over our twenty latents the KL weighs so much that no nat of it is worth buying: every image is given the same $q$,
 # the prior, and the decoder answers with the average digit. Nothing raises an error, the gradient check passes, the loss
 # falls. The cure is to count in nats per example, and to print `nll` and `kl` apart.
 
@@ -490,7 +494,7 @@ fig
 reveal("07.collapse")
 
 # %% [markdown]
-# This is *posterior collapse*. For a dead latent $q(z_j\mid x)$ is the prior, whatever $x$ is: it costs nothing and says
+# The upper row turns into another digit, the lower one stays as it was. This is *posterior collapse*. For a dead latent $q(z_j\mid x)$ is the prior, whatever $x$ is: it costs nothing and says
 # nothing. How does it come about? Early in training the decoder cannot read the latents yet, so that they are pure
 # cost, and the KL pulls them to the prior (notebook 03: the star). Once there, they carry nothing that the decoder could
 # learn to read, and there they stay.
