@@ -87,7 +87,8 @@ def _torch(compiled):
 
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
         layers = [
-            torch.from_numpy(a.copy()).requires_grad_() for a in _layers(vae.unpack(flat, spec), spec)
+            torch.from_numpy(a.copy()).requires_grad_()
+            for a in _layers(vae.unpack(flat, spec), spec)
         ]
         x, eps, depth = torch.from_numpy(x), torch.from_numpy(eps), len(spec.hidden)
         adam = torch.optim.Adam(layers, lr=LEARNING_RATE, fused=True)
@@ -453,7 +454,8 @@ def run(*, quick=False, say=lambda line: None, sizes=None):
         if name not in report["steps"][0]["did_not_start"]
     }
     if not quick:
-        report["sweep"] = _sweep(base, threads, [n for n in SWEPT if n in entered], rounds // 3, say)
+        swept = [name for name in SWEPT if name in entered]
+        report["sweep"] = _sweep(base, threads, swept, rounds // 3, say)
     return report
 
 

@@ -423,7 +423,7 @@ predict("07.weight-of-the-kl", ...)
 print(f"784 pixels, 200 latents: beta = {784 / 200:.2f}")
 print(f"784 pixels, our 20:      beta = {784 / 20:.1f}")
 silent = {784 / 200: 400, 784 / 20: 250}                   # beta: steps (they show their fault early)
-spoiled = {beta: train(spec20, steps, beta=lambda step: beta) for beta, steps in silent.items()}
+spoiled = {beta: train(spec20, steps, beta=lambda step, beta=beta: beta) for beta, steps in silent.items()}
 print(f"kl at the end of training, beta  1.00: {history20[-25:, 1].mean():6.3f} nats per image")
 for beta, (_, history, _) in spoiled.items():
     print(f"                           beta {beta:5.2f}: {history[-25:, 1].mean():6.3f}")

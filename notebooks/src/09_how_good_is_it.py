@@ -112,7 +112,7 @@ fig
 
 # %% [markdown]
 # The dashed line lies to the right of the solid one, most of all where the cloud is wide: a mean of
-# weights is carried by the largest few. For image 6 it stands far outside the bulk.
+# weights is carried by the largest few. For image 6 it stands in the right tail, beyond the bulk.
 
 # %% [markdown]
 # ## 9.2  Do more samples help?
@@ -214,12 +214,12 @@ for b, _, _ in shown:
 # we are back at the ELBO (with the KL as sampled).
 #
 # Next, how does $\log w$ depend on `mu` and `logvar`? Put $z = \mu + \sigma\varepsilon$ into eq.
-# (1). There $z - \mu = \sigma\varepsilon$, so $\log q(z\mid x) = -\frac12\left(\varepsilon^2 +
-# \texttt{logvar} + \log 2\pi\right)$ for each latent. The $\log 2\pi$ of prior and $q$ cancel:
+# (1). There $z - \mu = \sigma\varepsilon$, so for each latent $\log q(z\mid x)$ is
+# $-\frac12(\varepsilon^2 + \texttt{logvar} + \log 2\pi)$. The $\log 2\pi$ of prior and $q$ cancel:
 #
 # $$
-# \log w = -\mathrm{nll}(z)
-# + \tfrac12 \sum_l \left(\varepsilon_l^2 - z_l^2 + \texttt{logvar}_l\right).
+# \log w = -\mathrm{nll}(z) +
+# \tfrac12 \sum_l \left(\varepsilon_l^2 - z_l^2 + \texttt{logvar}_l\right).
 # $$
 #
 # Two roads lead from $q$'s parameters into this. The first is through $z$, in the nll and in
@@ -306,8 +306,8 @@ print("the package's mu_b and logvar_b agree:", np.allclose(grads["mu_b"], dmu.s
 #
 # $$
 # \underbrace{\log p(x) - \mathrm{ELBO}(q)}_{\text{the gap}}
-# = \underbrace{\log p(x) - \mathrm{ELBO}(q^*)}_{\text{approximation gap}}
-# + \underbrace{\mathrm{ELBO}(q^*) - \mathrm{ELBO}(q)}_{\text{amortization gap}} \tag{7}
+# = \underbrace{\log p(x) - \mathrm{ELBO}(q^*)}_{\text{approximation gap}} +
+# \underbrace{\mathrm{ELBO}(q^*) - \mathrm{ELBO}(q)}_{\text{amortization gap}} \tag{7}
 # $$
 #
 # A richer family helps with the first, a better encoder with the second.
@@ -338,7 +338,7 @@ predict("09.banana", ...)
 # $$
 #
 # This is called quadrature. No sampling, no bound, nothing random. With 50 latents the grid would
-# need more squares than there are atoms; with two, a few thousand may do.
+# need more cells than the universe has atoms; with two, a few thousand may do.
 
 # %%
 def mesh(low, high, h):

@@ -194,10 +194,10 @@ for share in (0.2, 0.5, 0.8):
 # %% [markdown]
 # A trend that anybody sees, and still no way to tell a cat's weight to a kilogram. Shares of
 # information count digits, and count them honestly: for two Gaussians with correlation $r$ the
-# mutual information is $-\frac12\log(1 - r^2)$ nats, so each halving of the uncertainty costs the
-# same $\log 2$, and the first halving is the easy one. The last lines say how much correlation a
+# mutual information is $-\frac12\log(1 - r^2)$ nats, so each halving of the uncertainty counts the
+# same $\log 2$. The last lines say how much correlation a
 # given share asks for: half the information in 20 bins is a *tight* relation. Keep this in mind
-# when the verdict comes.
+# when the verdict comes: it will be about tight relations.
 #
 # Two checks before believing the table. First, counting itself: with $N$ examples and $20 \times
 # 20$ cells, chance alone fills cells unevenly, and strangers seem acquainted. Shuffle the factors
@@ -435,9 +435,9 @@ print(f"narrowest q on average: latent {i} (sigma {width[i]:.2f}), widest: laten
 # $$
 #
 # The right side is zero only if $\Lambda$ is diagonal (Hadamard's inequality). So every turn that
-# mixes a narrow latent with a wide one costs ELBO. Turn this model in the plane of its narrowest
-# and widest latent, step by step, and estimate both: $\log p(x)$ with the full covariance, the
-# ELBO with the best diagonal.
+# mixes a narrow latent with a wide one costs ELBO (two equally wide ones may be turned for free).
+# Turn this model in the plane of its narrowest and widest latent, step by step, and estimate
+# both: $\log p(x)$ with the full covariance, the ELBO with the best diagonal.
 
 # %%
 angles = np.arange(0, 91, 15)

@@ -1,0 +1,52 @@
+"""The command `figures`: what is drawn, and what waits for the results of a long study."""
+
+import numpy as np
+import pytest
+
+from minivae import figures, ops, plots
+from minivae.estimator import VAE
+
+pytest.importorskip("matplotlib")
+
+
+def test_a_figure_without_its_results_is_left_out_and_said_so(tmp_path, monkeypatch):
+    (tmp_path / "figures").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(figures, "FIGURES", {"a.png": lambda path: None, "b.png": pytest.fail})
+    monkeypatch.setattr(figures, "RESULTS", {"b.png": tmp_path / "missing.json"})
+    said = []
+    assert figures.draw_all(say=said.append) == {"files": ["figures/a.png"]}
+    assert said[-1] == f"leaving out b.png: there is no {tmp_path / 'missing.json'} yet"
+
+
+def test_every_result_file_belongs_to_a_figure():
+    assert set(figures.RESULTS) < set(figures.FIGURES)
+
+
+def test_rows_of_the_study_are_grouped_by_beta_in_order():
+    rows = [{"beta": b, "seed": s} for s in (0, 1) for b in (4.0, 1.0)]
+    assert plots.by_beta(rows) == {
+        1.0: [{"beta": 1.0, "seed": 0}, {"beta": 1.0, "seed": 1}],
+        4.0: [{"beta": 4.0, "seed": 0}, {"beta": 4.0, "seed": 1}],
+    }
+
+
+def test_error_bars_are_the_seeds_mean_and_standard_deviation():
+    ax = plots.figure()[1]
+    rows = [{"beta": b} for b in (1.0, 1.0, 2.0)]
+    plots.against_beta(ax, rows, [1.0, 3.0, 5.0])
+    line, _, (bars,) = ax.containers[0]
+    np.testing.assert_array_equal(line.get_xydata(), [[1, 2], [2, 5]])
+    np.testing.assert_allclose(bars.get_segments()[0], [[1, 1], [1, 3]])
+
+
+def test_a_traversal_has_one_row_for_each_latent_and_leaves_z_alone():
+    model = VAE.pretrained("cats").model_
+    z = np.zeros(model.spec.latent_dim, np.float32)
+    fig = plots.traversals(model, z, [2, 0], ["two", "zero"], ops, steps=3)
+    canvas = fig.axes[0].images[0].get_array()
+    assert canvas.shape == (2 * 30 - 2, 3 * 30 - 2)
+    middle = canvas[:28, 30:58], canvas[30:, 30:58]
+    np.testing.assert_allclose(*middle, atol=1e-6)  # z is 0: in the middle, the same cat
+    assert np.abs(canvas[:28, :28] - canvas[:28, 30:58]).max() > 0.1
+    assert not z.any()
