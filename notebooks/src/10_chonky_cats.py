@@ -575,6 +575,24 @@ print(f"Is there a latent that tracks chonk? {answer}, by the criterion fixed be
 # - Also left out here: convolutions, GPUs, text and sound. The gradient of a convolution is
 #   notebook 05 once more, with shared weights.
 #
+# ## When you outgrow this
+#
+# This project stops where one machine does. Your model does not have to: `minivae.bridge` carries
+# it to an engine made for more, and an autodiff there finds the gradients that you derived.
+#
+# ```python
+# from minivae import bridge, runs
+#
+# module = bridge.to_torch(runs.load_run("runs/cats"))    # an ordinary nn.Module
+# model = bridge.from_torch(module)                       # and back, bit for bit
+# ```
+#
+# With PyTorch installed, a run goes on training on two processes, from the loss it had:
+#
+# ```sh
+# torchrun --standalone --nproc-per-node 2 -m minivae.examples.torch_distributed runs/cats
+# ```
+#
 # ## Recap
 #
 # - A traversal shows what a latent *does* to one cat. Mutual information, eq. (1), says what it
