@@ -920,7 +920,8 @@ def test_a_notebooks_questions_exist(path):
 def test_an_untouched_notebook_says_not_attempted(path):
     """From the committed outputs, which another test holds to be those of the source."""
     built = ROOT / "notebooks" / f"{path.stem}.ipynb"
-    cells = [c for c in json.loads(built.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+    notebook = json.loads(built.read_text(encoding="utf-8"))
+    cells = [c for c in notebook["cells"] if c["cell_type"] == "code"]
     for cell in cells:
         text = "".join(cell["source"])
         for verb, id, _ in placed(text):
