@@ -13,7 +13,8 @@
 #   cats from it;
 # - run a story backwards: compute the evidence $p(x)$ and the posterior $p(z\mid x)$ by
 #   enumeration;
-# - say what a classifier and a GAN cannot tell you about a picture, and why we work in logs.
+# - say what a classifier and a generative adversarial network (GAN) cannot tell you about a
+#   picture, and why we work in logs.
 #
 # **Builds on** Bayes' rule and NumPy, nothing else. Reading time: 30 minutes.
 
@@ -25,7 +26,7 @@ from itertools import product
 import numpy as np
 
 from minivae import cats, exact, plots
-from minivae.exercises import check, predict, reveal, use
+from minivae.exercises import check, predict, reveal
 
 plots.notebook_style()
 rng = np.random.default_rng(1)
@@ -44,9 +45,9 @@ for ax, name, colours in zip(axes, ("mnist", "cats"), ("gray_r", "gray"), strict
 fig
 
 # %% [markdown]
-# Every picture is new, and some are better than others. **By notebook 07 you will have written
-# every line that made them**: the model, its gradients, the optimiser, and the loop, all in NumPy.
-# The machine is called a *variational autoencoder*, VAE for short.
+# Each picture began as a handful of random numbers, and some are better than others. **By notebook
+# 07 you will have written every line that made them**: the model, its gradients, the optimiser, and
+# the loop, all in NumPy. The machine is called a *variational autoencoder*, VAE for short.
 #
 # This notebook asks what it means for a machine to know what cats look like. No network is needed
 # to find out.
@@ -64,14 +65,17 @@ fig
 # gradient. (That gradient is derived in notebook 05; here only the trained result matters.)
 
 # %%
-def sigmoid(a):
-    return 1 / (1 + np.exp(-a))
-
-
 pictures, factors = cats.draw(600, rng)                   # (600, 28, 28) in [0, 1], (600, 6)
 flat = pictures.reshape(600, -1)
 heavy = (factors[:, 0] > 6).astype(np.float32)            # the first factor is the weight, in kg
 train, test = slice(0, 400), slice(400, 600)
+
+
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+# %%
 w, b = np.zeros(784, np.float32), np.float32(0)
 for _ in range(150):
     error = sigmoid(flat[train] @ w + b) - heavy[train]
@@ -100,9 +104,9 @@ fig
 # all.
 #
 # Nothing is broken. $p(y\mid x)$ answers one question: *given* that this is the picture, which
-# label? The probabilities sum to one over the labels, for every $x$ whatever. How probable $x$
-# itself is, it was never asked, and there is no $x$ in it to sample. To draw, we need a
-# distribution over pictures.
+# label? Its probabilities sum to one over the labels, for every $x$, cat or not. It was never asked
+# how probable $x$ itself is, and it has no distribution to sample an $x$ from. To draw, we need
+# one: a distribution over pictures.
 
 # %% [markdown]
 # ## 1.2  What does a machine that draws look like?
@@ -140,17 +144,19 @@ def sample_cats(n, rng):
 
 
 z, p, x = sample_cats(12, np.random.default_rng(7))
+print(f"every p lies between {cats.P_MIN} and {1 - cats.P_MIN}")
 
 # %%
-fig, (top, bottom) = plots.figure(8, 1.95, 2, 1)
-plots.show_grid(top, p, 12, "z ~ p(z), rendered; and below, pixels: x ~ p(x | z)", cmap="gray")
-plots.show_grid(bottom, x, 12, cmap="gray")
+fig, (top, bottom) = plots.figure(8, 2, 2, 1)
+plots.show_grid(top, p, 12, "z ~ p(z), drawn: the probability of white", cmap="gray")
+plots.show_grid(bottom, x, 12, "x ~ p(x | z): a coin thrown for each pixel", cmap="gray")
 fig
 
 # %% [markdown]
-# Each column is one run of the story: a cat, and one photograph of it in bad light.
+# Each column is one run of the story: a cat, and one photograph of it in bad light. (The digits and
+# cats at the top of this notebook showed the probabilities, before the coins.)
 #
-# These three lines are a cat-drawing machine, and the package's version is the same.
+# The three lines of `sample_cats` are a cat-drawing machine. The package's version is the same:
 
 # %%
 again = np.random.default_rng(7)
@@ -176,9 +182,9 @@ for disease, probability in zip(model.diseases, model.prior, strict=True):
 print("symptoms:", ", ".join(model.symptoms))
 
 # %% [markdown]
-# Each disease that is present tries to cause each symptom, and succeeds with a probability of its
-# own. Now and then a symptom comes from nowhere: the *leak*. A symptom is absent only if all of
-# these attempts have failed, and independent failures multiply:
+# Disease $i$, where present, tries to cause symptom $j$, and succeeds with the probability
+# $\text{cause}_{ij}$. Now and then a symptom comes from nowhere: the *leak*. A symptom is absent
+# only if all of these attempts have failed. They are independent, so their failures multiply:
 #
 # $$
 # p(x_j = 0 \mid z) = (1 - \text{leak}_j) \prod_{i \,:\, z_i = 1} (1 - \text{cause}_{ij}) \tag{2}
@@ -199,10 +205,13 @@ for symptom, p in zip(model.symptoms, p_symptoms(flu_only), strict=True):
     print(f"p({symptom} | flu alone) = {p:.3f}")
 
 # %% [markdown]
-# A patient comes in with cough and fever; the other symptoms were not looked at. How many patients
-# like that are there? They can come about through every combination of diseases, and there are few
-# enough to list. The probability of *this $z$ and this $x$ together* is the *joint*,
-# $p(x, z) = p(z)\,p(x\mid z)$. Add it up over all the ways and you have the *evidence*:
+# A patient comes in with cough and fever; the other symptoms were not looked at. What share of all
+# patients is like that? Cough and fever can come about through every combination of diseases, and
+# there are few enough to list. Once the diseases are given, the symptoms come independently of each
+# other, so $p(x\mid z)$ is the product for cough and fever; a symptom that nobody looked at drops
+# out, since its two possibilities add up to one. The probability of *this $z$ and this $x$
+# together* is the *joint*, $p(x, z) = p(z)\,p(x\mid z)$. Add it up over all $z$ and you have the
+# *evidence*:
 #
 # $$
 # p(x) = \sum_z p(z)\, p(x \mid z) \tag{3}
@@ -219,7 +228,7 @@ print(f"p(cough, fever) = {evidence:.6f}")
 
 # %% [markdown]
 # The evidence is a promise about the story run forwards: among many simulated patients, that share
-# should cough and have a fever. Ancestral sampling can check it.
+# should have both symptoms. Ancestral sampling can check it.
 
 # %%
 n = 200_000
@@ -236,21 +245,22 @@ print(f"the promise was {abs(share - evidence) / error:.1f} standard errors away
 # p(z \mid x) = \frac{p(z)\,p(x\mid z)}{p(x)} \tag{4}
 # $$
 #
-# This is the *posterior*: what we believe about the causes after looking.
+# This is the *posterior*: what we believe about the causes after looking. It has 32 entries. For a
+# picture, ask about one disease at a time: add up the posterior of all $z$ in which it is present.
 
 # %%
 posterior = joint / evidence                                # eq. (4), (32,)
-after = posterior @ all_z                                   # p(z_i = 1 | x) for each disease
+after = posterior @ all_z                                   # p(z_i = 1 | x): one per disease, (5,)
 package = exact.disease_probabilities(model, {"cough": 1, "fever": 1})
 print("our posterior and the package's agree:", np.allclose(after, list(package.values())))
 
 # %%
 fig, ax = plots.figure(6.6, 3)
 places = np.arange(5)
-ax.bar(places - 0.2, model.prior, 0.38, color=plots.GREY, label="prior p(z)")
+ax.bar(places - 0.2, model.prior, 0.38, color=plots.GREY, label="prior")
 ax.bar(places + 0.2, after, 0.38, color=plots.BLUE, hatch="//", edgecolor="white",
-       label="posterior p(z | cough, fever)")
-ax.set(xticks=places, xticklabels=model.diseases, ylabel="probability")
+       label="posterior, given cough and fever")
+ax.set(xticks=places, xticklabels=model.diseases, ylabel="probability of being present")
 ax.set_title("two symptoms point at the flu")
 ax.legend()
 fig
@@ -332,8 +342,8 @@ reveal("01.underflow")
 # \log p(x \mid z) = \sum_{d=1}^{D} x_d \log p_d(z) + (1 - x_d) \log\big(1 - p_d(z)\big) \tag{6}
 # $$
 #
-# With the natural logarithm the unit is called the *nat*. Every probability in this project is kept
-# as its log, in nats.
+# With the natural logarithm the unit is called the *nat*. From here on the probability of a picture
+# is kept as its log, in nats.
 
 # %%
 def log_likelihood(x, z):
@@ -346,7 +356,7 @@ this_z = np.array([[6.5, 0.3, 140.0, 8.0, 0.8, 0.0]])      # 6.5 kg, tail 140 de
 this_cat = cats.sample_pixels(this_z, np.random.default_rng(2))[0]
 log_p = log_likelihood(this_cat, this_z)[0]
 print(f"log p(x|z) at the z that made x: {log_p:.2f} nats")
-print(f"so p(x|z) itself is about 10^{log_p / np.log(10):.0f}")
+print(f"so p(x|z) itself is about 10^{log_p / np.log(10):.0f}; float32 ends at 10^-45")
 print("the package agrees:", np.allclose(log_p, cats.log_likelihood(this_cat, this_z)))
 
 # %% [markdown]
@@ -376,13 +386,14 @@ with np.errstate(divide="ignore"):
 # $$
 #
 # Now the largest term is $e^0 = 1$: nothing overflows, and whatever underflows was too small to
-# count.
+# count. With the log of the sum in hand, Bayes' rule works in logs too: subtract it, and only then
+# exponentiate.
 
 # %%
 m = a.max()
 print(f"eq. (7):              {m + np.log(np.exp(a - m).sum()):.4f} nats")
 print(f"exact.log_sum_exp(a): {exact.log_sum_exp(a):.4f} nats")
-print("share of each guess:  ", np.exp(a - exact.log_sum_exp(a)).round(6))
+print("posterior of each:    ", np.exp(a - exact.log_sum_exp(a)).round(6))
 
 # %% [markdown]
 # ## 1.6  How heavy is this cat?
@@ -404,8 +415,8 @@ sd = np.sqrt(posterior @ (chonk - mean) ** 2)
 print(f"posterior: {mean:.2f} kg, give or take {sd:.2f}; the truth is {this_z[0, 0]} kg")
 
 # %% [markdown]
-# Now cover the lower half of the picture: only the pixels of the upper half enter the sum of eq.
-# (6).
+# Now cover the lower half of the picture. As with the symptoms that nobody looked at, the covered
+# pixels drop out: only those of the upper half enter the sum of eq. (6).
 #
 # **Predict first.** What happens to the posterior? (`"narrower"`, `"the same"` or `"wider"`)
 
@@ -415,8 +426,8 @@ predict("01.half-covered", ...)
 # %%
 seen = np.ones((28, 28), bool)
 seen[14:] = False
-covered = cats.chonk_posterior(this_cat, this_z[0], seen=seen, cells=(121, 1))
-whole = cats.chonk_posterior(this_cat, this_z[0], cells=(121, 1))
+covered = cats.chonk_posterior(this_cat, this_z[0], seen=seen, cells=(121, 1))   # 121 chonks
+whole = cats.chonk_posterior(this_cat, this_z[0], cells=(121, 1))                # and one tail
 print("our posterior and the package's agree:", np.allclose(posterior, whole.probability))
 mean = covered.probability @ chonk
 sd = np.sqrt(covered.probability @ (chonk - mean) ** 2)
@@ -440,24 +451,25 @@ reveal("01.half-covered")
 # %% [markdown]
 # With the body covered, the width of the head and the cheeks still say something about weight, and
 # the posterior says how much: it is wider, and not as wide as the prior. Its middle is too light
-# this time, since in this photograph the head resembles that of a lighter cat, and its width leaves
-# room for such accidents. A latent variable model does not guess; it returns every $z$, weighted by
-# how well it explains $x$.
+# this time: the coins fell so that this head resembles a lighter cat's. The posterior is wide
+# enough to allow for such accidents. A latent variable model does not make one guess; it returns
+# every $z$, weighted by its prior and by how well it explains $x$.
 
 # %% [markdown]
 # ## 1.7  Which pictures are cats?
 #
-# The same sum has a second product. For a continuous $z$ the evidence of eq. (3) becomes an
-# integral:
+# The posterior was a share of a sum, and that sum, the evidence, is worth having for itself. For a
+# continuous $z$ eq. (3) becomes an integral:
 #
 # $$
 # p(x) = \int p(x \mid z)\, p(z)\, dz = \mathbb{E}_{z \sim p(z)}\big[\,p(x \mid z)\,\big] \tag{8}
 # $$
 #
-# Read it from the right: draw causes at random, ask each how probable it makes $x$, average. On a
-# grid with equal cells the integral is the mean over cells. `cats.chonk_posterior` returns its log,
-# with two factors free: chonk and tail curl. Ask it about four pictures, one of them the noise that
-# the classifier was so sure about.
+# Read it from the right: draw causes from the prior, ask each how probable it makes $x$, average.
+# With a uniform prior and a grid of equal cells, the integral is the mean over the cells.
+# `cats.chonk_posterior` returns its log, here with two factors free, chonk and tail curl, and the
+# other four given. Ask it about four pictures, one of them the noise that the classifier was so
+# sure about.
 
 # %%
 four = {
@@ -467,7 +479,8 @@ four = {
     "noise": noise.reshape(28, 28),
 }
 log_evidence = [
-    cats.chonk_posterior(x, this_z[0], cells=(41, 15)).log_evidence for x in four.values()
+    cats.chonk_posterior(x, this_z[0], cells=(41, 15)).log_evidence     # 41 chonks, 15 tails
+    for x in four.values()
 ]
 for name, value in zip(four, log_evidence, strict=True):
     print(f"{name:17} log p(x) = {value:9.1f} nats")
@@ -486,7 +499,7 @@ fig
 # on: a good model of cats is one that gives high $\log p(x)$ to photographs of cats.
 #
 # There is a catch, and it is the reason why this course has nine more notebooks. We integrated over
-# two factors and were told the other four. With a grid of 20 cells for each latent:
+# two factors and were told the other four. What if all are free, with a grid of 20 cells for each?
 
 # %%
 for L in (1, 2, 6, 50):
@@ -510,15 +523,16 @@ print(f"the last is {seconds / (365 * 24 * 3600):.0e} years")
 #
 # We can make such a generator without training: render, and round each pixel to black or white.
 # Then $p(x\mid z)$ is 1 for the picture that $G(z)$ is, and 0 for every other. What is the evidence
-# of our photograph under that story? Draw three thousand $z$ and count in how many pixels $G(z)$
-# differs from it.
+# of our photograph under that story? Draw many $z$ and count in how many pixels $G(z)$ differs from
+# it.
 
 # %%
 generated = cats.render(cats.sample_factors(3000, np.random.default_rng(3))) > 0.5     # G(z)
 differing = (generated != (this_cat == 1)).sum(axis=(1, 2))                            # (3000,)
 print(f"of {differing.size} generated cats, {np.sum(differing == 0)} are this picture")
 print(f"the nearest differs in {differing.min()} pixels of 784")
-print("p(x|z) is 0 for every one of them, and so is their average, the estimated evidence")
+never = (generated != (this_cat == 1)).all(axis=0)                                     # (28, 28)
+print(f"pixels that every one of them gets wrong: {never.sum()}")
 
 # %%
 fig, ax = plots.figure(6.4, 2.7)
@@ -530,9 +544,12 @@ ax.legend()
 fig
 
 # %% [markdown]
-# A generator without noise can draw, and is speechless before a picture that it would not draw
-# itself, to the last pixel: log-evidence $-\infty$, and no posterior, since eq. (4) divides zero by
-# zero. The coin at each pixel is what makes every picture possible and comparable.
+# No $G(z)$ comes near the line. A few pixels settle it: the coins made holes where every one of these
+# cats has a belly, and a speck where none has anything. So $p(x\mid z) = 0$ for every $z$, and so is
+# their average, the evidence. A generator without noise can draw, and is
+# speechless before a picture that it would not draw itself, to the last pixel: log-evidence
+# $-\infty$, and no posterior, since eq. (4) divides zero by zero. The coin at each pixel is what
+# makes every picture possible and comparable.
 #
 # | | draws an $x$ | $p(x)$, how probable is this $x$ | $p(z\mid x)$, what made this $x$ |
 # |---|---|---|---|
@@ -548,10 +565,10 @@ fig
 # %% [markdown]
 # ## 1.9  What is missing?
 #
-# For these cats we wrote the renderer ourselves. For handwritten digits nobody has. So $p(x\mid z)$
-# will be a network, the *decoder*, whose weights start as noise; $z$ will be a few numbers without
-# a meaning given in advance, $z \sim N(0, I)$. We turn the weights until the data have high
-# evidence. Then three things are needed:
+# For these cats we wrote the renderer ourselves. For handwritten digits we have none. So
+# $p(x\mid z)$ will be a network, the *decoder*, whose weights start as noise; $z$ will be a few
+# numbers without a meaning given in advance, independent standard Gaussians, $z \sim N(0, I)$. We
+# change the weights until the data have high evidence. Three things are needed for that:
 #
 # - $\log p(x)$, or something computable that stands in for it (notebooks 02 and 03);
 # - its gradient (04, 05 and 06);
@@ -621,8 +638,8 @@ def ancestral_sample(prior, likelihood, u):    # (Z,), (Z, X), uniforms in [0, 1
 check("01.ancestral", ancestral_sample)
 
 # %% [markdown]
-# **Log-sum-exp.** Eq. (7) for the columns of an array. You will use this one in every notebook that
-# estimates $\log p(x)$.
+# **Log-sum-exp.** Eq. (7) for the columns of an array. Every notebook that estimates $\log p(x)$
+# needs it.
 
 # %%
 def log_sum_exp(a):    # (K, B) -> (B,): log of the sum over k of exp(a[k])
@@ -630,7 +647,6 @@ def log_sum_exp(a):    # (K, B) -> (B,): log of the sum over k of exp(a[k])
 
 
 check("01.log-sum-exp", log_sum_exp)
-log_sum_exp = use("01.log-sum-exp", log_sum_exp)
 
 # %% [markdown]
 # **Next:** notebook 02 tries to average its way through the integral, fails in an instructive way,
