@@ -16,7 +16,8 @@
 #   you are.
 #
 # **Builds on** notebook 07, whose training loop is to run faster, and on the dense layer of
-# notebook 05. No new statistics here: the same numbers, sooner. Reading time: 40 minutes.
+# notebook 05. No new statistics here: the same numbers, sooner. Reading time: 40 minutes, and 15
+# for the two appendices, which may wait.
 #
 # Every time in this notebook is measured when its cell runs, on your machine. The text around
 # it says what to look for, and the reason; how large the effect is, your machine says.
@@ -50,7 +51,7 @@ recall("08", ..., ..., ...)
 # %% [markdown]
 # ## 8.1  What is there to do in one step?
 #
-# Before making anything faster, count the work. Nearly all of it is matrix products,
+# Before making anything faster, count the work. Nearly all the arithmetic is matrix products,
 #
 # $$
 # C_{ij} = \sum_{k} A_{ik}\,B_{kj}, \tag{1}
@@ -77,6 +78,8 @@ for_dx = [(B, O, I) for I, O in layers[1:]]               #           of da W'
 products = forward + for_dW + for_dx
 step_flop = sum(2 * m * k * n for m, k, n in products)
 print(f"{len(products)} products, {step_flop / 1e9:.2f} billion flop in a step of {B} images")
+adam_flop = 13 * sum(I * O for I, O in layers)            # 13 for each weight: see 8.7
+print(f"Adam, beside that: {adam_flop / step_flop:.1%} as much")
 
 # %% [markdown]
 # (The heads for `mu` and `logvar` read the same input, so they are counted as one layer of `2 L`
@@ -97,6 +100,10 @@ def race(contestants, rounds=4, turn=0.02):
             best[name] = min(best[name], time.perf_counter() - start)
     return best
 
+
+# %% [markdown]
+# And something to time: a training step (notebook 07) of a model with the layers counted above, on
+# made-up images in which a fifth of the pixels are on.
 
 # %%
 spec = vae.Spec(D, (200, 200), L)
@@ -137,8 +144,8 @@ print(f"of which the matrix products: {times['products'] / times['step']:.0%}")
 print(f"rate in the products: {step_flop / times['products'] / 1e9:.0f} billion flop per second")
 
 # %% [markdown]
-# The products are one part. NumPy hands them to a *BLAS*, a library of matrix routines tuned over
-# decades. The rest, all the loops that do little arithmetic with many numbers (tanh, the
+# The products are one part. NumPy hands them to a *BLAS* (Basic Linear Algebra Subprograms), a
+# library of matrix routines tuned over decades. The rest, all the loops that do little arithmetic with many numbers (tanh, the
 # likelihood, Adam), takes a share that its few operations do not explain. So there are two things
 # to understand: what a BLAS does that makes it fast (8.2 to 8.6), and why the rest is so slow
 # (8.7).
@@ -260,8 +267,8 @@ fig
 #
 # one number times a row, added to a row: made for vectors. In `ijk` it is a sum over `k`, a *dot
 # product*. Suppose its numbers were neighbours too. Would the compiler use vectors then? We can
-# ask it: numba shows the instructions it chose, and a vector of float32 is spelled `<8 x float>`
-# there (or 4, or 16). So: search for that.
+# ask it: `inspect_llvm` shows the code as LLVM, the compiler inside numba, has arranged it, and a
+# vector of float32 is spelled `<8 x float>` there (or 4, or 16). So: search for that.
 
 # %%
 def vector_instructions(kernel, kind="float"):
@@ -304,10 +311,12 @@ print("one + (big - big) =", one + (big - big))
 
 # %% [markdown]
 # numba changes such results only with permission. The permission to regroup sums is called
-# `reassoc` (with `nsz`, that the sign of a zero does not matter). It gives one other order, always
-# the same one, so results stay reproducible. There is a switch `fastmath=True` that grants
+# `reassoc` (with `nsz`, that the sign of a zero does not matter). It gives one other order, and on
+# one machine the same in every run, so results stay reproducible. There is a switch `fastmath=True` that grants
 # everything at once; it also allows the compiler to assume that no number is ever NaN, and then
 # code that looks for NaN finds none. This project names the permissions it needs, one by one.
+# (`contract`, below, is a third: a multiplication and the addition after it may become one
+# instruction, which rounds once in place of twice.)
 
 # %%
 regrouped_dot = njit(fastmath={"reassoc", "nsz", "contract"})(dot)
@@ -323,8 +332,8 @@ print(f"regrouped: {times['strict'] / times['regrouped']:.1f} times as fast")
 
 # %% [markdown]
 # Several partial sums are faster for two reasons: a vector adds several numbers at once, and the
-# next addition need not wait for the one before it, which takes a few cycles to finish. (The error
-# tends to fall as well: partial sums are smaller, and small sums round less.) `ikj` has both
+# next addition need not wait for the one before it, which takes a few ticks of the processor's
+# clock to finish. (The error tends to fall as well: partial sums are smaller, and small sums round less.) `ikj` has both
 # advantages and needs no permission: each number of a row has a sum of its own.
 
 # %% [markdown]
@@ -358,14 +367,16 @@ for size in kilobytes:
 
 fig, ax = plots.figure(6.4, 3.2)
 ax.plot(kilobytes, bandwidth, color=plots.BLUE, marker="o", ms=4)
-ax.set(xscale="log", xlabel="size of the array, kB", ylabel="billion bytes read per second",
-       ylim=(0, None), title="the larger the array, the slower it is read")
+ax.set(xscale="log", xlabel="size of the array", ylabel="billion bytes read per second",
+       ylim=(0, None), title="a large array is read more slowly than a small one")
+ax.set_xticks([8, 64, 512, 4096, 32768], ["8 kB", "64 kB", "512 kB", "4 MB", "32 MB"])
+ax.minorticks_off()
 fig
 
 # %% [markdown]
 # Each step down in the curve is a cache that the array has outgrown. Where they lie and how deep
 # they are differs from machine to machine (and neighbours on a shared machine take their part of
-# the largest cache); that the right end is the lowest does not.
+# the largest cache); that the right end lies below the left does not.
 #
 # What does that mean for a product? `ikj` reads all of $B$ for each row of $C$, $m$ times. If $B$
 # does not fit a near cache, every pass fetches it from far away. The remedy is to **use what has
@@ -393,10 +404,6 @@ def matmul_blocked(A, B, C):
 matmul_blocked(A, W, C)
 print("agrees with A @ W:", np.allclose(C, A @ W, atol=1e-3))
 
-# %% [markdown]
-# (The permission `contract` lets the compiler join a multiplication and an addition into one
-# instruction, which rounds once in place of twice.)
-
 # %% tags=["timing"]
 times = race({
     "ikj": lambda: matmul_ikj(A, W, C),
@@ -406,8 +413,8 @@ rates["blocked"] = flop / times["blocked"] / 1e9
 print(f"blocked: {times['ikj'] / times['blocked']:.2f} times as fast as ikj")
 
 # %% [markdown]
-# How much the blocks gain depends on how well your machine hid the loads before. Written as loops,
-# the gain ends here: the compiler decides what stays in a register, and it gives each round of the
+# What the blocks gain, if anything, depends on how well your machine hid the loads before. Written
+# as loops, it ends here: the compiler decides what stays in a register, and it gives each round of the
 # innermost loop its loads and stores of $C$. Section 8.A takes that decision into its own hands.
 #
 # The package keeps these steps, for any shape and for float64 too, in `matmul_steps.py`.
@@ -463,7 +470,7 @@ for split in (split_rows, split_sums):
 
 # %% [markdown]
 # Both are right. Splitting the sums, though, adds in another order, and the last bits change with
-# the number of threads: a run on your machine could not be repeated on another. So the package's
+# the number of threads: a run with two threads could not be repeated with four. So the package's
 # rule is: **threads split results, never a sum**. Then the bits are the same for one thread and for
 # sixteen.
 
@@ -547,9 +554,9 @@ reveal("08.blas")
 
 # %% [markdown]
 # The same additions on the same processor, and the axis has to count in powers of ten to hold all
-# the bars. (The last three use several threads.) The kernel and the BLAS lie close to each other at
-# this size on a quiet machine; at others either may be ahead. So here are all the products of a
-# training step, in the shapes and with the transposes they really have.
+# the bars. (The last three use several threads.) Now look at the last two. One product of one size
+# decides nothing, so here are all the products of a training step, in the shapes and with the
+# transposes they really have.
 
 # %%
 jobs = []                                                 # left, right, is it left', is it right'
@@ -573,7 +580,17 @@ print(f"{sum(agree)} of {len(agree)} products agree")
 # %% tags=["timing"]
 times = race({"BLAS": by_blas, "kernels": by_kernels}, turn=0.06)
 print(f"all products of a step: BLAS {1e3 * times['BLAS']:.2f} ms, "
-      f"the package {1e3 * times['kernels']:.2f} ms, ratio {times['BLAS'] / times['kernels']:.2f}")
+      f"the package {1e3 * times['kernels']:.2f} ms")
+print(f"BLAS's time over the package's: {times['BLAS'] / times['kernels']:.2f}")
+
+# %% [markdown]
+# Above 1 the package is ahead, below 1 the BLAS. The claim is *keeps up with*, not *beats*: beside
+# OpenBLAS, on the x86 processors where this project was measured with nothing else running, the
+# ratio is about 1. On a busy machine it swings to either side: run the cell again. And NumPy may
+# have been built with another BLAS (`np.show_config()` names yours). If your ratio stays well below
+# 1, then on your machine the answer is "no", whatever the card above says.
+#
+# There is more to gain elsewhere. How much of a step is not products at all, 8.1 has shown.
 
 # %% [markdown]
 # ## 8.7  Why is the rest so slow?
@@ -688,8 +705,10 @@ def residual_loop(exp):
 # number cannot do eight numbers at once. With `error_model="numpy"` a division by zero gives
 # infinity or NaN, as in NumPy, and the test is gone.
 #
-# **Second trap: `math.exp`.** It is a call into the C library, one number at a time: no vectors
-# either. So write one that is plain arithmetic. Split $x$ into a whole number $n$ of $\log 2$ and
+# **Second trap: `math.exp`.** It is a call into the C library, for one number at a time; whatever
+# stands around it in vectors is taken apart for the call. (Unless Intel's library of vector
+# functions, SVML, is installed beside numba: then this trap is gone.) So write an exponential that
+# is plain arithmetic. Split $x$ into a whole number $n$ of $\log 2$ and
 # a small rest $r$, at most half of $\log 2$ in size:
 #
 # $$
@@ -757,7 +776,8 @@ for (exp_name, error_model), seconds in times.items():
 #
 # The package's functions are of this kind, with coefficients fitted to the interval in place of
 # Taylor's, $\log 2$ in two pieces, and care for infinities and NaN; their errors are tested over
-# the whole range of float32. Here is the whole likelihood, loss and gradient, against NumPy's.
+# the whole range of float32. Here are the whole likelihood, loss and gradient, and a product with
+# its bias and tanh, against NumPy's passes (below 1: NumPy is ahead).
 
 # %%
 batch = logits.reshape(B, D)
@@ -782,7 +802,7 @@ for name, run in {
 # float32. In numba the same words mean: a float64 times a float32, computed in float64.
 
 # %%
-half_type = f32(0.5)
+HALF = f32(0.5)
 
 
 @njit
@@ -792,7 +812,7 @@ def untyped(number):
 
 @njit
 def typed(number):
-    return half_type * number
+    return HALF * number
 
 
 for function in (untyped, typed):
@@ -805,7 +825,7 @@ for function in (untyped, typed):
 # the speed, and the result looks right. Hence `np.float32(...)` around every constant.
 #
 # **Fourth trap: what numba remembers.** It compiles a function once, with the values that its
-# globals have then (`half_type` above, too):
+# globals have then (that of `HALF` above, too):
 
 # %%
 width = 4
@@ -885,10 +905,11 @@ for batch in (20, 100, 500):
 # %% [markdown]
 # How to read it, and how to distrust it:
 #
-# - *ratio* is NumPy's time over numba's. At a small batch the weights, and Adam over them, count
-#   most: they cost the same for twenty images as for five hundred.
-# - *part of the limit*: the step's products (8.1), at the best rate that this notebook has seen on
-#   your machine, over the time measured. The products alone would need that time at the least.
+# - *ratio* is NumPy's time over numba's: below 1, NumPy is ahead. At a small batch the weights, and
+#   Adam over them, count most: they cost the same for twenty images as for five hundred.
+# - *part of the limit*: the step's products (8.1), each of them carried out in full at the best rate
+#   that this notebook has seen on your machine, over the time measured. Nothing but products, at
+#   that rate, would be 100%.
 # - All numbers are the fastest of several runs, taken in turns on a machine that may be busy. Run
 #   the cell again: what changes is noise. (A turn lasts a tenth of a second, because BLAS's threads
 #   hold their core for a while after their work, and would be in the way of the next contestant.)
@@ -1069,7 +1090,7 @@ for name, seconds in times.items():
 m, k, n = 96, 768, 192
 work = {                                                  # name: (flop, bytes moved)
     "product": (2 * m * k * n, 4 * (m * k + k * n + m * n)),
-    "Adam": (13 * P, 4 * 7 * P),                          # 13 operations a number, count them
+    "Adam": (13 * P, 4 * 7 * P),                          # count them; `one - beta` is not repeated
     "dot": (2 * a.size, 4 * 2 * a.size),
 }
 intensity = {name: flops / moved for name, (flops, moved) in work.items()}
@@ -1119,7 +1140,7 @@ fig
 # %% [markdown]
 # ## Recap
 #
-# - A step is mostly matrix products: $2mkn$ flop each, eq. (2).
+# - The arithmetic of a step is mostly matrix products, $2mkn$ flop each, eq. (2); its time need not be.
 # - The order of loops decides whether neighbours in memory are used together. `ikj` goes along
 #   rows, eq. (3), and vectorizes without leave to regroup sums.
 # - Caches and registers reward using what has been fetched before letting it go: blocks and tiles,
