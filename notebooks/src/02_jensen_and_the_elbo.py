@@ -69,16 +69,18 @@ def log_normal(x, mean, variance):
 
 
 def log_likelihood(x, z):
-    return log_normal(x, z, variance)                        # x (L,), z (..., L) -> (...)
+    """log p(x|z), nats: x (L,), z (..., L) -> (...)."""
+    return log_normal(x, z, variance)
 
 
 def log_evidence(x):
     return log_normal(x, np.zeros_like(x), 1 + variance)
 
 
+# %%
 x = np.array([1.0])                                          # one latent, one number seen
-linear = exact.Linear(W=np.eye(1), b=np.zeros(1), variance=variance)
-print(f"exact p(x) = {np.exp(log_evidence(x)):.5f}")
+print(f"exact p(x) = {np.exp(log_evidence(x)):.5f}, a density")
+linear = exact.Linear(W=np.eye(1), b=np.zeros(1), variance=variance)       # x = z W + b + noise
 package = exact.linear_log_evidence(linear, x[None])
 print("the package agrees:", np.allclose(log_evidence(x), package))
 
@@ -96,7 +98,7 @@ print(f"off by {abs(estimate - np.exp(log_evidence(x))) / error:.1f} standard er
 # %% [markdown]
 # ## 2.2  What do more latents do to it?
 #
-# A VAE for digits has some 50 latents. Keep the model, let every entry of $x$ be 1, and raise $L$.
+# A VAE has tens of latents. Keep the model, let every entry of $x$ be 1, and raise $L$.
 # The number of samples stays at a thousand.
 #
 # **Predict first.** Does the estimate get `"better"`, `"the same"` or `"worse"`?
@@ -118,7 +120,8 @@ for L in many_L:
     x_L = np.ones(L)
     logs = [log_evidence_estimate(x_L, 1000, rng) for _ in range(40)]
     off[L] = logs - log_evidence(x_L)
-    print(f"{L:2} latents: the log is off by {np.median(off[L]):7.2f} nats (median of 40)")
+    print(f"{L:2} latents: median of 40 is off by {np.median(off[L]):6.2f} nats, "
+          f"{np.mean(off[L] < 0):4.0%} are too low")
 
 # %%
 fig, ax = plots.figure(6.4, 3)
@@ -135,7 +138,7 @@ fig
 reveal("02.dimensions")
 
 # %% [markdown]
-# At twenty latents and more, every single estimate is too low, and by many nats. That looks like a
+# At twenty latents and more, every single estimate is too low, most by many nats. That looks like a
 # contradiction: was eq. (1) not unbiased?
 #
 # It is, and this is how. Which $z$ explain $x$? For one coordinate, the logs of $p(z)$ and
@@ -156,7 +159,7 @@ posterior_mean, posterior_sd = 1 / (1 + variance), np.sqrt(variance / (1 + varia
 draws = np.random.default_rng(3).standard_normal(1_000_000)
 near = np.mean(np.abs(draws - posterior_mean) < 2 * posterior_sd)
 for L in many_L:
-    print(f"{L:2} latents: one draw in {near ** -float(L):.1e} comes near")
+    print(f"{L:2} latents: one draw in {near ** -float(L):.2g} comes near")
 
 # %% [markdown]
 # The mean of $\hat p_K$ is right thanks to rare draws that hit and count for enormously much.
@@ -177,12 +180,12 @@ predict("02.log-of-average", ...)
 
 # %%
 rng = np.random.default_rng(4)
-estimates = {K: np.array([log_evidence_estimate(x, K, rng) for _ in range(2000)])
+estimates = {K: np.array([log_evidence_estimate(x, K, rng) for _ in range(10_000)])
              for K in (1, 10, 100)}
 for K, logs in estimates.items():
     below = log_evidence(x) - logs.mean()
     print(f"K = {K:3}: mean {logs.mean():.4f}, that is {below:.4f} nats below the truth "
-          f"(standard error {logs.std() / np.sqrt(2000):.4f})")
+          f"(standard error {logs.std() / np.sqrt(10_000):.4f})")
 
 # %%
 fig, ax = plots.figure(6.4, 3.2)
@@ -193,7 +196,7 @@ for place, logs in enumerate(estimates.values()):
 ax.plot([], [], "D", color=plots.RED, label="mean of the logs")
 ax.axhline(log_evidence(x), color=plots.INK, lw=1, label="log p(x), exact")
 ax.set(xticks=range(3), xticklabels=estimates, xlabel="samples K in each estimate", ylim=(-13, 0.5))
-ax.set(ylabel="log of the estimate, nats", title="the mean of the logs lies below the log")
+ax.set(ylabel="log of the estimate, nats", title="the mean of the logs lies below log p(x)")
 ax.legend(loc="lower right")
 fig
 
@@ -201,9 +204,10 @@ fig
 reveal("02.log-of-average")
 
 # %% [markdown]
-# Every cloud's mean lies *below* the line, and more samples only shrink the distance. Nothing is
-# wrong with the code: the log bends downward, and averaging before a bend is not averaging after
-# it.
+# Every cloud's mean lies *below* the line, and more samples only shrink the distance; at $K = 100$
+# it takes the printed numbers to see it. (The picture holds 300 dots for each $K$; a few of the
+# first cloud lie far below its frame.) Nothing is wrong with the code: the log bends downward, and
+# averaging before a bend is not averaging after it.
 
 # %% [markdown]
 # ## 2.4  Why always low?
@@ -235,9 +239,9 @@ grid = np.linspace(0.12, 4.2, 300)
 w = np.array([0.4, 3.6])                                     # two values, each with probability 1/2
 m = w.mean()
 fig, ax = plots.figure(6.4, 3.4)
-ax.plot(grid, np.log(grid), color=plots.BLUE, label="log w")
+ax.plot(grid, np.log(grid), color=plots.BLUE, label="the curve log w")
 ax.plot(grid, np.log(m) + (grid - m) / m, color=plots.GREY, ls="--", label="tangent at the mean")
-ax.plot(w, np.log(w), "o-", color=plots.RED, lw=1, label="two equally likely w")
+ax.plot(w, np.log(w), "o-", color=plots.RED, lw=1, label="chord of two equally likely w")
 ax.plot([m, m], [np.log(w).mean(), np.log(m)], color=plots.INK, lw=3, ls="-")
 ax.annotate("Jensen's gap", (m, (np.log(w).mean() + np.log(m)) / 2), (m + 0.15, 0.0), fontsize=9)
 ax.set(xlabel="w", ylabel="log w, nats", title="the mean of the log lies below the log of the mean")
@@ -245,9 +249,9 @@ ax.legend(loc="lower right")
 fig
 
 # %% [markdown]
-# The middle of the red chord is $\mathbb{E}[\log w]$, the point of the curve above it is
-# $\log\mathbb{E}[w]$, and the black bar between them is the gap. It is wider where $w$ scatters
-# more. With a little more of the curve one can say how wide: to second order
+# The middle of the chord is $\mathbb{E}[\log w]$, the point of the curve above it is
+# $\log\mathbb{E}[w]$, and the thick bar between them is the gap. It is wider where $w$ scatters
+# more. With one more term of the Taylor series one can say how wide: to second order
 # $\log w \approx \log m + \frac{w-m}{m} - \frac{(w-m)^2}{2m^2}$, whose average is
 # $\log m - \mathrm{Var}(w) / 2m^2$. For $w = \hat p_K$, whose variance is that of one term divided
 # by $K$:
@@ -259,8 +263,8 @@ for K, logs in estimates.items():
           f"second order {spread / (2 * K * m**2):.4f} nats")
 
 # %% [markdown]
-# Good for a small scatter, poor for a large one, as a second-order formula should be. What matters:
-# **to raise the bound, make $w$ scatter less.**
+# Good for a small scatter, poor for a large one, as is the way of a second-order formula. What
+# matters: **to narrow the gap, make $w$ scatter less.**
 
 # %% [markdown]
 # ## 2.5  Can we draw where it counts?
@@ -306,7 +310,7 @@ for place, (name, values) in enumerate(results.items()):
 print(f"log p(x), exact: {log_evidence(x10):.3f} nats")
 ax.axhline(log_evidence(x10), color=plots.INK, lw=1, label="log p(x), exact")
 ax.set(xticks=range(3), xticklabels=results, xlabel="q, where the samples are drawn")
-ax.set(ylabel="log of the estimate, nats", title="draws from the posterior do not scatter")
+ax.set(ylabel="log of the estimate, nats", title="with the posterior as q, nothing scatters")
 ax.legend(loc="lower right")
 fig
 
@@ -380,8 +384,11 @@ print(f"sum of q log(p(x, z) / q), the ELBO: {(q * (log_joint - log_q)).sum():.6
 # $p(x, z) = p(x\mid z)\,p(z)$ in eq. (3) instead, and only known things remain:
 #
 # $$
-# \text{ELBO} = \mathbb{E}_q\big[\log p(x\mid z)\big]
-# - \mathrm{KL}\big(q(z) \,\Vert\, p(z)\big) \tag{5}
+# \begin{aligned}
+# \text{ELBO} &= \mathbb{E}_q\big[\log p(x\mid z)\big]
+# + \mathbb{E}_q\!\left[\log \frac{p(z)}{q(z)}\right] \\
+# &= \mathbb{E}_q\big[\log p(x\mid z)\big] - \mathrm{KL}\big(q(z) \,\Vert\, p(z)\big)
+# \end{aligned} \tag{5}
 # $$
 #
 # How well do $q$'s causes explain $x$, minus how far is $q$ from the prior. This is the face that a
@@ -428,18 +435,22 @@ choices = {
     "independent diseases": q,
     "the posterior": np.exp(log_posterior),
 }
+
+# %%
 print("q                      E_q[log p(x|z)]  KL to prior    ELBO   KL to posterior")
 for name, choice in choices.items():
+    fit = choice @ (log_joint - log_prior)
     seen = choice > 0                                        # 0 log 0 = 0
-    fit = (choice * (log_joint - log_prior)).sum()
-    to_prior = (choice[seen] * (np.log(choice[seen]) - log_prior[seen])).sum()
-    elbo = fit - to_prior
-    print(f"{name:21} {fit:16.3f} {to_prior:12.3f} {elbo:7.3f} {abs(log_px - elbo):17.3f}")
+    some_q, log_some_q = choice[seen], np.log(choice[seen])
+    to_prior = some_q @ (log_some_q - log_prior[seen])
+    to_posterior = abs(some_q @ (log_some_q - log_posterior[seen]))     # abs: no -0.000
+    print(f"{name:21} {fit:16.3f} {to_prior:12.3f} {fit - to_prior:7.3f} {to_posterior:17.3f}")
+print(f"log p(x) = {log_px:.3f}: in each row, ELBO + KL to posterior")
 
 # %% [markdown]
-# The prior pays nothing to itself and explains badly. The sure patient explains much better, and
-# pays dearly for being sure. The ELBO weighs the two, and it is highest, with nothing left over, at
-# the posterior. Mind that there are **two KLs** here. The one to the posterior is the gap, and zero
+# The prior pays nothing to itself and explains badly. The sure patient explains best, and pays
+# dearly for being sure. The ELBO weighs the two, and it is highest, with nothing left over, at the
+# posterior. Mind that there are **two KLs** here. The one to the posterior is the gap, and zero
 # is perfect. The one to the prior is a price, and zero means that $q$ has not looked at $x$.
 
 # %% [markdown]
@@ -556,7 +567,7 @@ for name, values in scatter.items():
 fig, ax = plots.figure(6.4, 3)
 ax.plot(shifts, scatter["sampled KL"], color=plots.BLUE, label="both terms sampled")
 ax.plot(shifts, scatter["exact KL"], color=plots.RED, ls="--", label="KL in closed form")
-ax.set(xlabel="distance of q's mean from the posterior's", ylabel="standard deviation, nats")
+ax.set(xlabel="distance of q's mean from the posterior's", ylabel="scatter of one sample, nats")
 ax.set(title="near the posterior, sampling everything scatters less")
 ax.legend()
 fig
@@ -599,7 +610,7 @@ flus = np.linspace(0.005, 0.15, 30)
 likelihood = np.array([np.exp(log_d) @ log_px_table(flu) for flu in flus])
 kl = np.array([np.exp(log_d) @ (log_d - log_px_table(flu)) for flu in flus])
 both = likelihood + kl
-print(f"likelihood + KL, over all 30 models: from {both.min():.10f} to {both.max():.10f}")
+print(f"E[log p(x)] + KL, over all 30 models: from {both.min():.10f} to {both.max():.10f}")
 best = flus[likelihood.argmax()]
 print(f"best p(flu) among the 30: {best:.3f}; the truth is {model.prior[1]:.3f}")
 
@@ -622,8 +633,8 @@ fig
 #   loss, called `nll`, is minus that, and is minimised.
 # - *"The loss is nll minus kl."* $\text{ELBO} = -(\texttt{nll} + \texttt{kl})$, so the loss is
 #   `nll + kl`: both are prices.
-# - *"The KL should go to zero."* The KL to the posterior should. The KL to the prior at zero is a
-#   $q$ that has not looked at $x$.
+# - *"The KL should go to zero."* The KL to the posterior should. Where the KL to the prior is zero,
+#   $q$ has not looked at $x$.
 # - *"$\log p(x)$ is negative."* For 0s and 1s it is. A density may exceed 1, and then its log is
 #   positive.
 # - *"A lower loss is a better model"*, on other data. The zero means nothing: it moves with the
@@ -660,7 +671,8 @@ predict("02.elbo-up", ...)
 # \qquad \frac{d\,\text{ELBO}}{dw} = -w \tag{10}
 # $$
 #
-# To a $q$ that knows nothing of $x$, the signal $wz$ is noise, and the ELBO wants less of it.
+# To a $q$ that knows nothing of $x$, the signal $wz$ is noise, and the ELBO wants less of it. Take
+# one step by that gradient:
 
 # %%
 x2 = 9.0                                                     # x^2, for both points
@@ -698,12 +710,13 @@ fig
 reveal("02.elbo-up")
 
 # %% [markdown]
-# The ELBO gained by making the gap smaller: with a smaller $w$, the posterior is closer to the
+# (The arrows show where the step goes, and are longer than it.) The ELBO gained by making the gap
+# smaller: with a smaller $w$, the posterior is closer to the
 # ignorant $q$. Eq. (4) can be read both ways: $q$ may move to the posterior, or the posterior to
 # $q$.
 #
-# It is not an effect of holding $q$ still. `exact.ascent_that_lowers_evidence` takes the step with
-# the whole gradient, that of the encoder's weights included:
+# Is it because $q$ was held still? No: `exact.ascent_that_lowers_evidence` takes the same step with
+# the whole gradient, that of the encoder's weights included.
 
 # %%
 for name, value in exact.ascent_that_lowers_evidence().items():
@@ -757,7 +770,8 @@ def jensen_gap(w):    # (K, B), positive -> (B,): how far the mean of the log
 check("02.jensen-gap", jensen_gap)
 
 # %% [markdown]
-# **Importance sampling.** Section 2.5, from logs.
+# **Importance sampling.** The estimate of section 2.5, from the logs of its parts, for each of $B$
+# images.
 
 # %%
 def importance_estimate(log_joint, log_q):    # log p(x, z_k), log q(z_k) at z_k ~ q: (K, B)
@@ -788,8 +802,8 @@ def elbo_three_ways(q, prior, likelihood):    # q(z) (Z,), p(z) (Z,), p(x|z) for
 check("02.elbo-three", elbo_three_ways)
 
 # %% [markdown]
-# **The derivation, in order.** Close the notebook's upper half, and put the lines in order, each
-# with what licenses it.
+# **The derivation, in order.** Without looking at section 2.6, put the lines in order, each with
+# what licenses it.
 
 # %%
 # log p(x) is:
