@@ -22,7 +22,7 @@ import sys; sys.path[:0] = [".", ".."]
 import numpy as np
 
 from minivae import ops, plots
-from minivae.exercises import check, predict, recall, reveal, use
+from minivae.exercises import check, predict, recall, reveal
 
 plots.notebook_style()
 rng = np.random.default_rng(3)
@@ -72,7 +72,7 @@ top.plot(grid, np.exp(log_normal(grid, mu, logvar)), color=plots.BLUE, label="q(
 top.set(ylabel="density", title="KL(q || p) averages the log ratio where q puts its draws")
 top.legend()
 ratio = log_normal(grid, mu, logvar) - log_normal(grid, 0, 0)
-bottom.plot(grid, ratio, color=plots.RED, ls="-", label="log q(z) / p(z)")
+bottom.plot(grid, ratio, color=plots.RED, ls="-", label="log of q(z) / p(z)")
 bottom.axhline(log_ratio.mean(), color=plots.INK, lw=1, ls=":", label="its average under q")
 bottom.plot(z[:60], np.full(60, -7.0), "|", color=plots.BLUE, ms=9)
 bottom.set(xlabel="z (ticks: draws from q)", ylabel="nats", ylim=(-8, 3.5))
@@ -94,8 +94,8 @@ fig
 # = -\frac{(z-\mu)^2}{2\sigma^2} - \frac12\log\sigma^2 + \frac{z^2}{2}.
 # $$
 #
-# Now average over $z \sim q$, term by term. Only two facts about $q$ are needed, and both are the
-# definition of its parameters:
+# Now average over $z \sim q$, term by term. Only two facts about $q$ are needed, and both follow
+# from its mean being $\mu$ and its variance $\sigma^2$:
 #
 # $$
 # \begin{aligned}
@@ -134,16 +134,17 @@ print(f"they differ by {distance / error:.1f} standard errors")
 # %%
 zero, near = np.float32([[0.0]]), np.float32([[1e-3]])     # a latent that is almost the prior
 plain = gaussian_kl(zero, near).item()
-package = ops.gaussian_kl_forward(zero, near)[0].item()
+package = ops.gaussian_kl_forward(zero, near)[0].item()           # [0]: a cache comes with it
 true = gaussian_kl(np.float64(zero), np.float64(near)).item()     # float64 has digits to spare
 print(f"true {true:.3e}   float32 as we spelled it {plain:.3e}   float32 with expm1 {package:.3e}")
 
-some_mu, some_logvar = rng.standard_normal((2, 4, 3))
+# %%
+some_mu, some_logvar = rng.standard_normal((2, 4, 3))           # 4 examples, 3 latents
 package, _ = ops.gaussian_kl_forward(some_mu, some_logvar)
 print("ours and the package's agree:", np.allclose(gaussian_kl(some_mu, some_logvar), package))
 
 # %% [markdown]
-# Training runs in float32 and watches latents that are almost the prior, so the spelling matters.
+# Training runs in float32, with many latents that are almost the prior, so the spelling matters.
 
 # %% [markdown]
 # ## 3.3  What does this price ask of q?
@@ -163,7 +164,8 @@ fig
 # Both curves touch zero only where $q$ is the prior. The right one is lopsided: far to the left (a
 # narrow, certain $q$) it grows along a straight line, far to the right it grows exponentially.
 #
-# So the KL term is a regulariser with a meaning. An encoder that answers `mu = 0, logvar = 0` for
+# So the KL term does more than hold the numbers down, as a penalty on weights does: it has a
+# meaning. An encoder that answers `mu = 0, logvar = 0` for
 # every image pays nothing, and its $z$ says nothing about the image: it is noise from the prior.
 # To say something, $q$ must move away from 0 or become narrow, and both have a price. The next
 # cell puts a price on being narrow.
@@ -183,7 +185,9 @@ print(f"log 10 is {np.log(10):.2f} nats")
 # ## 3.4  Which direction?
 #
 # $\mathrm{KL}(q\Vert p)$ averages over $q$, $\mathrm{KL}(p\Vert q)$ over $p$, and the two are
-# different numbers. Suppose $p$ has two hills, and $q$ must be one Gaussian.
+# different numbers. The difference matters most where $q$ cannot match $p$. That is the case of the
+# gap in notebook 02, eq. (4), where the posterior stands in the place of $p$. So let $p$ here be any
+# target: it has two hills, and $q$ must be one Gaussian.
 #
 # **Predict first.** You minimise $\mathrm{KL}(q\Vert p)$, the direction that a VAE uses. Does the
 # best $q$ cover both hills, or sit on one? Put `"both"` or `"one"` in place of the `...`.
@@ -207,9 +211,9 @@ q_to_p = (np.exp(log_q) * (log_q - log_p)).sum(axis=2) * dz            # KL(q ||
 p_to_q = (np.exp(log_p) * (log_p - log_q)).sum(axis=2) * dz            # KL(p || q)
 
 # %% [markdown]
-# For two hills no closed form exists, so eq. (1) becomes a sum over a fine grid of $z$. `q_to_p`
-# and `p_to_q` hold the two divergences for every $q$ from a table of means and widths: no
-# optimiser that could get stuck, the smallest entry of each is the answer.
+# Between one hill and two there is no closed form, so eq. (1) becomes a sum over a fine grid of $z$.
+# `q_to_p` and `p_to_q` hold the two divergences for every $q$ from a table of means and widths.
+# There is no optimiser that could get stuck: the smallest entry of each is the answer.
 
 # %%
 fig, ax = plots.figure(6.4, 3.2)
@@ -239,23 +243,26 @@ reveal("03.direction")
 # %% [markdown]
 # The reason is in eq. (1). $\mathrm{KL}(q\Vert p)$ averages $\log q/p$ over draws of $q$: a $q$
 # that covers both hills also draws from the valley, where $p$ is tiny and the log ratio enormous.
-# So $q$ retreats onto one hill: *mode seeking*. $\mathrm{KL}(p\Vert q)$ averages over draws of
-# $p$: leaving out a hill means draws where $q$ is tiny. So $q$ covers everything: *mass covering*.
+# So $q$ retreats onto one hill: *mode seeking*. $\mathrm{KL}(p\Vert q)$ averages $\log p/q$ over
+# draws of $p$: leaving out a hill means draws where $q$ is tiny. So $q$ covers everything: *mass
+# covering*.
 #
-# A VAE uses the first for a practical reason: it can draw from $q$, which is its own Gaussian; it
-# cannot draw from the true posterior. The price is a $q$ that may be too sure of itself. Notebook
+# A VAE uses the first, and not by taste: it is what the ELBO leaves below $\log p(x)$, and its
+# average is over $q$, the encoder's own Gaussian, from which one can draw. From the true posterior
+# one cannot. The price is a $q$ that may be too sure of itself. Notebook
 # 09 measures by how much.
 
 # %% [markdown]
 # ## 3.5  Which way is downhill?
 #
-# Training needs the slope of eq. (2). Take `mu` first: only $\mu^2/2$ contains it.
+# Training needs the slope of eq. (2). Take `mu` first: only the term $\mu^2/2$ contains it.
 #
 # $$
 # \frac{\partial\,\mathrm{KL}}{\partial \mu} = \mu \tag{3}
 # $$
 #
-# For `logvar`, write $\sigma^2 = e^{\texttt{logvar}}$, whose derivative by `logvar` is itself:
+# For `logvar`, write $\sigma^2 = e^{\texttt{logvar}}$, whose derivative by `logvar` is itself, and
+# $\log\sigma^2 = \texttt{logvar}$, whose derivative is 1:
 #
 # $$
 # \frac{\partial\,\mathrm{KL}}{\partial\,\texttt{logvar}}
@@ -292,8 +299,8 @@ print("dmu differs by less than 1e-9:    ", np.abs(dmu - numeric_dmu).max() < 1e
 print("dlogvar differs by less than 1e-9:", np.abs(dlogvar - numeric_dlogvar).max() < 1e-9)
 
 # %% [markdown]
-# Nine digits agree at least. Notebook 05 explains where the rest went, and finds a check that
-# keeps all sixteen.
+# They agree to nine decimals at least. Notebook 05 explains where the rest went, and finds a check
+# that keeps all sixteen digits.
 #
 # A checker is worth something only if it fails when it should. Plant a mistake, the half forgotten
 # in eq. (4), and look at the ratio.
@@ -310,7 +317,7 @@ print((planted / numeric_dlogvar).round(6))
 # %% [markdown]
 # ## 3.6  At which input should one check?
 #
-# Here are thirteen wrong spellings of eq. (2) that people have written: the half lost,
+# There are many ways to write eq. (2) wrongly. The package keeps a list of thirteen: the half lost,
 # `exp(logvar / 2)` where `exp(logvar)` belongs, a sign turned, the mean over latents in place of
 # the sum, and so on. You compare each with the right one, at a single input, and take the
 # simplest: `mu = 0, logvar = 0`.
@@ -357,23 +364,27 @@ def descend(mu, logvar, steps=100, lr=0.15):
 # %%
 fig, ax = plots.figure(6, 3.8)
 m, v = np.meshgrid(np.linspace(-2.6, 2.6, 120), np.linspace(-4.5, 2.2, 120))
-ax.contour(m, v, gaussian_kl(m, v), levels=[0.05, 0.5, 1, 2, 3], colors=plots.GREY, linewidths=0.8)
+rings = ax.contour(m, v, gaussian_kl(m, v), [0.1, 0.5, 1, 2, 3], colors=plots.GREY, linewidths=0.8)
+ax.clabel(rings, fmt="%g", fontsize=8, manual=[(a, -a) for a in (0.4, 0.9, 1.3, 1.8, 2.1)])
 for start, color, marker in (
     ((2.2, 1.6), plots.BLUE, "o"),
     ((-2.2, -2.0), plots.RED, "s"),
     ((0.4, -4.2), plots.GREEN, "^"),
 ):
-    ax.plot(*descend(*start).T, marker=marker, ls="-", color=color, ms=2.5, lw=1)
+    path = descend(*start).T
+    ax.plot(*path, marker=marker, ls="-", color=color, ms=2.5, lw=1)
+    kl = gaussian_kl(*path)
+    print(f"from mu {start[0]:+}, logvar {start[1]:+}: KL {kl[0]:.3f}, after 100 steps {kl[-1]:.3f}")
 ax.plot(0, 0, "*", color=plots.INK, ms=13)
 ax.set(xlabel="mu", ylabel="logvar", title="left alone, the KL pulls every q to the prior (star)")
 fig
 
 # %% [markdown]
-# All three arrive; each dot is one step, and the rings are lines of equal KL. The path that starts
-# narrow (bottom) creeps: there the slope by `logvar` is close to $-\tfrac12$ and never steeper. In
-# a VAE the reconstruction term pulls the other way, and each image's $q$ settles where the two
-# balance. A latent for which the reconstruction does not pull at all ends at the star: *posterior
-# collapse*, seen in notebook 07.
+# All three arrive; each dot is one step, and the rings are lines of equal KL, in nats. The path that
+# starts narrow (bottom) creeps: there the slope by `logvar` is close to $-\tfrac12$ and never
+# steeper. In a VAE the reconstruction term pulls the other way, and each image's $q$ settles where
+# the two balance. A latent for which the reconstruction does not pull at all ends at the star:
+# *posterior collapse*, seen in notebook 07.
 
 # %% [markdown]
 # ## Recap
@@ -401,7 +412,6 @@ def gaussian_kl(mu, logvar):      # (B, L), (B, L) -> (B,) nats
 
 
 check("03.kl", gaussian_kl)
-gaussian_kl = use("03.kl", gaussian_kl)
 
 # %% [markdown]
 # **Its gradient.** `dkl` is the slope of the loss by each example's KL, as it arrives from above.
@@ -414,8 +424,8 @@ def gaussian_kl_backward(dkl, mu, logvar):    # (B,), (B, L), (B, L)
 check("03.kl-backward", gaussian_kl_backward)
 
 # %% [markdown]
-# **The same KL, by Monte Carlo.** The noise is an argument, as everywhere in this project: build
-# $z$ from it as in 3.1.
+# **The same KL, by Monte Carlo.** The standard normal noise is an argument, as everywhere in this
+# project: build $z$ from it as in 3.1, and sum the log ratio over the latents.
 
 # %%
 def kl_monte_carlo(mu, logvar, eps):    # (B, L), (B, L), (K, B, L)
