@@ -21,11 +21,13 @@
 # %%
 import sys; sys.path[:0] = [".", ".."]
 
+from functools import partial
+
 import numpy as np
 
 from minivae import exact, ops, plots, vae
 from minivae.differences import central_differences
-from minivae.exercises import check, predict, recall, reveal, use
+from minivae.exercises import check, predict, recall, reveal
 
 plots.notebook_style()
 rng = np.random.default_rng(4)
@@ -41,8 +43,8 @@ recall("04", ..., ..., ...)
 #
 # The ELBO has two parts: an average over draws from $q$, $\mathbb{E}_{z\sim q}[\log p(x\mid z)]$,
 # and a KL. Training needs the slope of both by $q$'s parameters, `mu` and `logvar`. The KL has a
-# closed form, and notebook 03 has its slope. The average has no closed form as soon as the decoder
-# is a neural network. All one can do is draw.
+# closed form, and notebook 03 has its slope. The average has none as soon as the decoder, the
+# network that computes $p(x\mid z)$, is more than a straight line. All one can do is draw.
 #
 # Take a small stand-in for the decoder whose answer is known, $f(z) = \tfrac12(z-3)^2$: a penalty
 # for being far from 3. With $z \sim N(\mu, \sigma^2)$, the distance from 3 has mean $\mu - 3$ and
@@ -54,7 +56,7 @@ recall("04", ..., ..., ...)
 # \qquad \text{slope by \texttt{logvar}}:\ \tfrac12\sigma^2 .
 # $$
 #
-# Pretend not to know this. What you have is a program that draws, and averages $f$:
+# Pretend not to know this. What you have is a program that draws, and averages $f$ over the draws:
 
 # %%
 def f(z):
@@ -167,8 +169,8 @@ print("mu + sigma * eps is what normal() drew:", np.allclose(mu + np.exp(logvar 
 # So the randomness, `eps`, does not depend on the parameters at all; they come in afterwards, in a
 # formula that can be differentiated. In general: suppose $z = g(\mu, \varepsilon)$, where the
 # distribution of $\varepsilon$ contains no $\mu$. Then the average is over $\varepsilon$, which
-# stays put while $\mu$ moves, and the derivative passes inside to $f$ and by the chain rule to
-# $z$:
+# stays put while $\mu$ moves. The derivative passes inside the average, and the chain rule carries
+# it through $f$ to $z$:
 #
 # $$
 # \frac{\partial}{\partial\mu}\,\mathbb{E}_q[f(z)]
@@ -199,8 +201,8 @@ right.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# Every draw is a smooth line in `mu` and `logvar`, and a line has a slope: 1 for `mu`, and for
-# `logvar` one that is steeper the further out the draw's `eps` lies.
+# Every draw is a smooth curve in `mu` and `logvar`, and a smooth curve has a slope: 1 for `mu`, and
+# for `logvar` one that is steeper the further out the draw's `eps` lies.
 #
 # That second slope, in full:
 # $\partial\sigma/\partial\,\texttt{logvar} = \tfrac12 e^{\texttt{logvar}/2} = \sigma/2$, so
@@ -227,7 +229,7 @@ print(f"exact:    {exact_dmu:+.3f}, {exact_dlogvar:+.3f}")
 # ## 4.4  Which one scatters less?
 #
 # Both are right on average. In training one cannot afford 100,000 draws for each image; a VAE
-# takes one. So what matters is how far a few draws scatter.
+# mostly takes one. So what matters is how far an estimate from a few draws scatters.
 #
 # **Predict first.** From the same number of draws, which estimate of `dmu` scatters less:
 # `"score function"` or `"pathwise"`?
@@ -263,10 +265,12 @@ reveal("04.variance")
 # function has to find that out by comparing values of $f$ at many draws.
 #
 # How does it go with more latents? Let $z$ have $L$ entries and $f$ add up $L$ such penalties. We
-# estimate one entry of the gradient, by $\mu_1$. (A fairer score function is shown too.
-# Subtracting a constant from $f$ changes nothing on average, because
-# $\int \partial q\,dz = \partial \int q\,dz = \partial 1 = 0$, so the average score is 0; the mean
-# of $f$ is a good constant, called a *baseline*.)
+# estimate one entry of the gradient, by $\mu_1$.
+#
+# To be fair to the score function, give it its best-known help too: subtract a constant from $f$, a
+# *baseline*. That changes nothing on average, because the average score is 0:
+# $\mathbb{E}_q[\partial\log q] = \int \partial q\,dz = \partial \int q\,dz = \partial 1 = 0$. The
+# mean of $f$ is a good constant.
 
 # %%
 latents = np.array([1, 2, 4, 8, 16, 32, 64, 128])
@@ -295,9 +299,10 @@ ax.legend()
 fig
 
 # %% [markdown]
-# The pathwise line is flat: latents that $\mu_1$ does not move do not disturb its slope. In the
-# score function every latent's penalty multiplies the score of the first, and is noise to it. To
-# bring a scatter back down takes the *square* of its growth in draws.
+# The pathwise line is flat: the penalties of the other latents do not contain $\mu_1$, so they do
+# not disturb its slope. In the score function every latent's penalty multiplies the score of the
+# first, and is noise to it; a baseline helps, and the scatter still grows. A scatter that is ten
+# times as large takes a hundred times as many draws to bring down.
 #
 # The pathwise estimate has a price: $f$ needs a slope. Count a penalty of 1 where $z > 1.5$ and 0
 # elsewhere, and the slope is 0 at every draw. The average, which is the probability of $z > 1.5$,
@@ -316,15 +321,16 @@ by_path = np.zeros_like(z).mean()                         # the slope of a step,
 print(f"exact slope {truth:.3f}, score function {by_score:.3f}, pathwise {by_path:.3f}")
 
 # %% [markdown]
-# So steps and discrete latents need the score function or its relatives. A VAE's $z$ is continuous
-# and its decoder smooth, so from here on the pathwise way is ours.
+# So steps and discrete latents need the score function, one of its relatives, or a smooth stand-in.
+# A VAE's $z$ is continuous and its decoder smooth, so from here on the pathwise way is ours.
 
 # %% [markdown]
 # ## 4.5  Two lines of backward
 #
 # In the whole VAE, $f$ is everything that happens after $z$, and its slope by $z$ arrives from
-# there as an array `dz`, of the shape of `z`: $\partial\,\mathrm{loss}/\partial z$. Eq. (2) then
-# asks for two products:
+# there as an array `dz`, of the shape of `z`: $\partial\,\mathrm{loss}/\partial z$. (All code here
+# names slopes of the loss so: `dmu` is $\partial\,\mathrm{loss}/\partial\mu$.) Eq. (2) then asks
+# for two products:
 #
 # $$
 # \texttt{dmu} = \texttt{dz} \tag{4}
@@ -395,6 +401,7 @@ wrong_dlogvar = df(wrong_reparam(mus, logvars, eps)) * eps * np.exp(logvars)
 numeric = central_differences(lambda v: f(wrong_reparam(mus, v, eps)).sum(), logvars)
 print("gradient check of the wrong code, error below 1e-8:", error(wrong_dlogvar, numeric) < 1e-8)
 
+# %%
 many = rng.standard_normal(100_000)
 for name, draw in (("right", reparam), ("wrong", wrong_reparam)):
     variance = draw(0.0, 1.0, many).var()
@@ -423,7 +430,7 @@ reveal("04.blind")
 # The code calls $s^2$ `variance` and keeps its logarithm, `out_logvar`. A sum of independent
 # Gaussians is Gaussian, means add and variances add. The mean of $x$ is $b$, and its covariance
 # has two parts, $\mathbb{E}[(zW)'(zW)] = W'\,\mathbb{E}[z'z]\,W = W'W$ and the noise's $s^2 I$. So
-# $p(x)$, the integral that was hopeless in notebook 02, is here a density one can write down:
+# $p(x)$, the integral that no grid can do for a network, is here a density one can write down:
 #
 # $$
 # p(x) = N(x;\ b,\ W'W + s^2 I) \tag{7}
@@ -458,8 +465,9 @@ def log_evidence(x, W, b, variance):
 # S = \left(I + \tfrac{1}{s^2}WW'\right)^{-1}, \qquad m = \tfrac{1}{s^2}\,(x-b)\,W'S \tag{8}
 # $$
 #
-# Look at what eq. (8) says about an encoder. The mean is a *linear* function of $x$, and the
-# covariance is *the same for all* $x$. A linear encoder is all that this model needs.
+# Look at what eq. (8) says about an encoder. The mean is a *linear* function of $x$ (with a
+# constant from $b$), and the covariance is *the same for all* $x$. A linear encoder is all that this
+# model needs; with one latent, as in the next section, there are no correlations to miss either.
 
 # %%
 true_W, true_b = np.array([[1.6, 0.8]]), np.array([1.0, -0.5])
@@ -474,11 +482,12 @@ print(f"at the true parameters: {by_us.mean():.4f} nats per example")
 # %% [markdown]
 # ## 4.8  Your first trained VAE
 #
-# An encoder `x @ mu_W + mu_b` and `x @ logvar_W + logvar_b`, eq. (3), a decoder
-# `z @ out_W + out_b` with noise `out_logvar`, and the KL of notebook 03. The reconstruction part
-# is $-\log p(x\mid z)$ for a Gaussian, called `nll`:
+# The parts: an encoder that outputs `mu = x @ mu_W + mu_b` and `logvar = x @ logvar_W + logvar_b`,
+# the sample of eq. (3), a decoder that outputs `mean = z @ out_W + out_b` and keeps its noise in
+# `out_logvar`, and the KL of notebook 03. The reconstruction part is $-\log p(x\mid z)$ for a
+# Gaussian, called `nll`:
 # $\tfrac12\left(\lVert x - \texttt{mean}\rVert^2/s^2 + D\log s^2 + D\log 2\pi\right)$. Forward
-# first, line after line:
+# first, line after line; `p` holds all parameters by name:
 
 # %%
 def forward(p, x, eps):
@@ -501,7 +510,7 @@ def forward(p, x, eps):
 #
 # - `mean` sits in the squares: $(\texttt{mean}-x)/s^2$, divided by $B$;
 # - `out_logvar`: $1/s^2 = e^{-\texttt{out\_logvar}}$, so the squares give $-\texttt{squares}/s^2$
-#   and the other term $D$, both halved;
+#   and the other term $D$, both halved; all examples share this one number, so average over them;
 # - `out_W`: its entry $W_{ld}$ multiplies $z_{nl}$ on the way to $\texttt{mean}_{nd}$, in every
 #   example $n$. So its slope is $\sum_n z_{nl}\,\texttt{dmean}_{nd}$, which is the matrix product
 #   `z.T @ dmean`; `out_b` is added in every example, so it collects the sum;
@@ -530,17 +539,22 @@ def elbo_and_grads(p, x, eps):
 # `elbo_and_grads`, which is written for any network and knows nothing of this one.
 
 # %%
-spec = vae.Spec(data_dim=2, hidden=(), latent_dim=1, likelihood="gaussian")
+spec = vae.Spec(data_dim=2, hidden=(), latent_dim=1, likelihood="gaussian")    # no hidden layers
 start = {name: 0.3 * rng.standard_normal(shape) for name, shape in vae.layout(spec)}
 eps = rng.standard_normal((N, 1))
 elbo, grads = elbo_and_grads(start, x, eps)
 package = vae.elbo_and_grads(start, x, eps, spec)
 print(f"ELBO: ours {elbo:.6f}, the package's {package.elbo:.6f}")
-for name, grad in grads.items():
-    def loss(block, name=name):
-        return -forward(start | {name: block}, x, eps)[0]
 
-    numeric = central_differences(loss, start[name])
+
+# %%
+def loss(name, block):
+    """The loss with one parameter replaced."""
+    return -forward(start | {name: block}, x, eps)[0]
+
+
+for name, grad in grads.items():
+    numeric = central_differences(partial(loss, name), start[name])
     as_numbers, as_package = error(grad, numeric) < 1e-8, error(grad, package.grads[name]) < 1e-12
     print(f"{name:10s} as the differences say: {as_numbers}, as the package says: {as_package}")
 
@@ -586,6 +600,8 @@ print(f"after {step[-1]:.0f} steps: ELBO {exact_elbo[-1]:.4f}, log p(x) {evidenc
 # %%
 best = exact.linear_log_evidence(exact.maximum_likelihood(x, latent=1), x).mean()
 print(f"highest log p(x) of any such model: {best:.4f}; ours reached {evidence[-1]:.4f}")
+no_z = exact.Linear(np.zeros((1, 2)), x.mean(axis=0), x.var(axis=0).mean())
+print(f"highest with W = 0, without z:      {exact.linear_log_evidence(no_z, x).mean():.4f}")
 
 # %%
 fig, (top, bottom) = plots.figure(6, 4.4, 2, 1, sharex=True, height_ratios=(2, 1))
@@ -601,8 +617,11 @@ bottom.set(xlabel="step", ylabel="gap, nats", title="and the gap between the two
 fig
 
 # %% [markdown]
-# Blue never crosses the dashed line, as notebook 02 promised, and ends on it; the dashed line ends
-# on the dotted one. Samples, and slopes derived by hand, did this.
+# The solid line never crosses the dashed one, as notebook 02 promised, and ends on it; the dashed
+# line ends on the dotted one. The dots do cross: each is an average over chance draws, and only the
+# mean of such estimates is a lower bound. And the shoulder in the first two hundred steps? It lies
+# at the height of the best model without $z$: the middle and the width of the cloud are learned
+# first, and only then what $z$ is good for. Samples, and slopes derived by hand, did this.
 
 # %%
 fig, axes = plots.figure(7.6, 3.7, 1, 2, sharex=True, sharey=True)
@@ -612,7 +631,7 @@ for ax, p, title in ((axes[0], start, "before training"), (axes[1], trained, "af
     ax.plot(*line.T, "o-", color=plots.RED, ms=5, label="decoder at z = -2, -1, 0, 1, 2")
     ax.set(xlabel="x_1", title=title, aspect="equal")
 axes[0].set_ylabel("x_2")
-axes[1].legend(loc="lower right", fontsize=8)
+axes[1].legend(loc="upper left", fontsize=8)
 fig
 
 # %% [markdown]
@@ -627,8 +646,8 @@ print("mu is the posterior's mean, to within 0.01:", np.abs(mu - mean).max() < 0
 print(f"sigma is {sigma.min():.3f} to {sigma.max():.3f}; the posterior's: {np.sqrt(S[0, 0]):.3f}")
 
 # %% [markdown]
-# The encoder was never told about posteriors. It learned to be one, because that is where the ELBO
-# is highest.
+# The encoder was never told about posteriors. It learned to compute one, because that is where the
+# ELBO is highest.
 
 # %% [markdown]
 # ## 4.9  Must it arrive?
@@ -638,11 +657,11 @@ print(f"sigma is {sigma.min():.3f} to {sigma.max():.3f}; the posterior's: {np.sq
 # the posterior only if $S$ is diagonal. By eq. (8) that is so where $WW'$ is diagonal. Its entries
 # are the inner products of the rows of $W$: the rows must be orthogonal.
 #
-# But the model leaves that choice free. Turn the latent by a rotation $R$, $W \to RW$. Then
-# $W'R'RW = W'W$: eq. (7) does not change at all. Among all these equal models, there is one whose
-# rows are orthogonal: with the singular value decomposition $W = UDV'$, take $R = U'$, and
-# $RW = DV'$ has the orthogonal rows of $V'$, scaled. For that one the bound is tight. So nothing
-# is lost by the bound at the top:
+# But the model leaves that choice free. Turn the latents by an orthogonal matrix $R$, $W \to RW$.
+# Then $W'R'RW = W'W$: eq. (7) does not change at all. Among all these equal models, there is one
+# whose rows are orthogonal: with the singular value decomposition $W = U\Lambda V'$, take $R = U'$,
+# and $RW = \Lambda V'$ has the orthogonal rows of $V'$, scaled. For that one the bound is tight. So
+# nothing is lost by the bound at the top:
 #
 # $$
 # \max_{\text{encoder},\,W,\,b,\,s^2}\ \mathrm{ELBO} \;=\; \max_{W,\,b,\,s^2}\ \log p(x) \tag{9}
@@ -652,10 +671,11 @@ print(f"sigma is {sigma.min():.3f} to {sigma.max():.3f}; the posterior's: {np.sq
 # turned so that its rows are orthogonal, an encoder reaches it. (For a decoder that is not linear
 # no such equality holds, and notebook 09 measures the gap that stays.)
 #
-# The next cell turns the latents of a model with orthogonal rows, and gives each the best $q$
-# without correlations. Its mean is the posterior's. A variance $v_j$ enters the ELBO through
-# $\tfrac12\log v_j$, from the entropy of $q$, and $-\tfrac12 (S^{-1})_{jj}\,v_j$, from the square
-# above; the sum is largest at $v_j = 1/(S^{-1})_{jj}$.
+# How much would be lost with another turn? The next cell turns the latents of a model with
+# orthogonal rows, and gives each the best $q$ without correlations. Its mean is the posterior's. A
+# variance $v_j$ enters the ELBO through $\tfrac12\log v_j$, from the entropy of $q$, and
+# $-\tfrac12 (S^{-1})_{jj}\,v_j$, from the mean of the square above eq. (8); the sum is largest at
+# $v_j = 1/(S^{-1})_{jj}$.
 
 # %%
 model = exact.Linear(np.array([[2.0, 0.0, 1.0], [0.0, 0.8, 0.0]]), np.zeros(3), 0.3)
@@ -719,7 +739,6 @@ def reparameterize(mu, logvar, eps):    # each (B, L) -> z (B, L)
 
 
 check("04.reparameterize", reparameterize)
-reparameterize = use("04.reparameterize", reparameterize)
 
 # %% [markdown]
 # **And back.** Eqs. (4) and (5), without looking.
@@ -763,8 +782,8 @@ def linear_posterior(x, W, b, variance):    # z ~ N(0, I), x = z W + b + noise:
 check("04.linear-posterior", linear_posterior)
 
 # %% [markdown]
-# **Its evidence.** Eq. (7). (For many pixels and few latents, is there a way that inverts only an
-# $L \times L$ matrix?)
+# **Its evidence.** The log of eq. (7). (For many pixels and few latents there is a way that inverts
+# only an $L \times L$ matrix: the source of `exact.linear_log_evidence` has it.)
 
 # %%
 def linear_log_evidence(x, W, b, variance):    # (N, D), (L, D), (D,), float
@@ -774,8 +793,8 @@ def linear_log_evidence(x, W, b, variance):    # (N, D), (L, D), (D,), float
 check("04.linear-evidence", linear_log_evidence)
 
 # %% [markdown]
-# **Find the bug.** Its gradients pass every check of the kind above. Mend it, forward and
-# backward.
+# **Find the bug.** It returns the sample and its two slopes, and the slopes pass every gradient
+# check. Mend it, forward and backward.
 
 # %%
 def noisy_sample(mu, logvar, eps):
