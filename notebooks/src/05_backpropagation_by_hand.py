@@ -45,8 +45,8 @@ recall("05", ..., ..., ...)
 # $$
 #
 # That is one straight line again. Something must bend in between. A **multilayer perceptron**
-# (MLP) puts a bend $f$, its *activation*, after each layer but the last, and the usual bends are
-# `tanh` and `relu`, the larger of $a$ and 0.
+# (MLP) puts a bend $f$, its *activation*, after each layer but the last. The usual bends are `tanh`,
+# and `relu`, which is the larger of its input and 0.
 
 # %%
 H = 6                                                     # hidden units
@@ -94,8 +94,8 @@ print(f"outputs {B * H:,}, inputs {B * D:,}, entries of the Jacobian {B * H * B 
 # \qquad\text{in code: } \texttt{dx}_i = \sum_j \texttt{dy}_j\,\frac{\partial y_j}{\partial x_i}.
 # $$
 #
-# A row vector `dy` comes in from above, is multiplied by the Jacobian, and a row vector `dx` goes
-# out below: a **vector-Jacobian product**. A backward pass is a function that computes this
+# Write all entries of `dy` in one row and all of `dx` in another: the row `dy`, times the Jacobian,
+# is the row `dx`. That is a **vector-Jacobian product**. A backward pass is a function that computes this
 # product without ever writing the Jacobian down. (`dx` always means
 # $\partial\,\mathrm{loss}/\partial x$, an array of the shape of `x`.)
 #
@@ -132,9 +132,9 @@ fig
 # An example's outputs depend on its own inputs alone, so only the blocks on the diagonal are not
 # zero. The vector-Jacobian product never touches the rest.
 #
-# The printed line is worth keeping: `dx` is the gradient of the plain number `sum(dy * y)`,
-# whatever `dy` is. So every backward pass can be checked alone, with a random `dy`, as if the loss
-# were that sum.
+# And the line printed above is worth keeping: `dx` is the gradient of the plain number
+# `sum(dy * y)`, whatever `dy` is. So every backward pass can be checked alone, with a random `dy`, as
+# if the loss were that sum. Two small functions do it, for use all through this notebook:
 
 # %%
 def error(by_hand, by_numbers):
@@ -289,9 +289,9 @@ print("log(1 + exp(l))       ", as_written.round(3))
 print("the form used here    ", in_logits.round(3))
 
 # %% [markdown]
-# From 20 on, $p$ has rounded to exactly 1 and the log of 0 is infinite. The popular remedy,
-# `+ 1e-8`, is finite and wrong: it caps the loss near 18 nats. Eq. (7) as it stands overflows in
-# the last column. The form that never fails splits off the larger term,
+# At 15 the log of $1 - p$ has lost digits already; at 20, $p$ has rounded to exactly 1 and the log
+# of 0 is infinite. The popular remedy, `+ 1e-8`, is finite and wrong: it caps the loss near 18
+# nats. Eq. (7) as it stands overflows in the last column. The form that never fails splits off the larger term,
 # $\log(1+e^l) = \max(l, 0) + \log(1 + e^{-|l|})$. For $l > 0$ that is the step
 # $1 + e^l = e^l(1 + e^{-l})$, and for $l \le 0$ it is no change at all. Its exponential is never
 # above 1.
@@ -334,7 +334,7 @@ def bernoulli_nll_backward(dnll, logits, x):
     """eq. (8): (B,), (B, D), (B, D) -> (B, D)."""
     return dnll[:, None] * (1 / (1 + np.exp(-logits)) - x)
 
-
+# %%
 logits, pixels = rng.standard_normal((3, 5)), (rng.random((3, 5)) < 0.5).astype(float)
 dnll = rng.standard_normal(3)
 dlogits = bernoulli_nll_backward(dnll, logits, pixels)
@@ -384,7 +384,7 @@ def gaussian_nll_backward(dnll, mean, logvar, x):
     dlogvar = (dnll * 0.5 * (x.shape[1] - squares * np.exp(-logvar))).sum(keepdims=True)
     return dmean, dlogvar
 
-
+# %%
 mean, logvar, values = rng.standard_normal((3, 5)), np.array([0.4]), rng.standard_normal((3, 5))
 by_hand = gaussian_nll_backward(dnll, mean, logvar, values)
 found = errors(lambda m, v: gaussian_nll(m, v, values), (mean, logvar), dnll, by_hand)
@@ -393,8 +393,8 @@ print("dmean, dlogvar have errors below 1e-8:", (found < 1e-8).all())
 print("as ops:", all(np.allclose(ours, its) for ours, its in zip(by_hand, package, strict=True)))
 
 # %% [markdown]
-# Many programs use the mean squared error instead, `((x - mean)**2).mean()`, and call it a
-# likelihood. Which one is it? Eq. (9) at a fixed $\sigma^2$ is $\mathrm{squares}/2\sigma^2$ plus a
+# It is tempting to take the mean squared error instead, `((x - mean)**2).mean()`, and to leave the
+# likelihood at that. Which likelihood would it be? Eq. (9) at a fixed $\sigma^2$ is $\mathrm{squares}/2\sigma^2$ plus a
 # constant, and the mean over $D$ pixels is $\mathrm{squares}/D$. The two agree where
 # $\sigma^2 = D/2$.
 
@@ -404,8 +404,8 @@ print(f"the mean squared error over {D} pixels is a Gaussian with variance {D / 
 print(f"a standard deviation of {np.sqrt(D / 2):.1f}, for pixels that lie between 0 and 1")
 
 # %% [markdown]
-# A decoder with so much noise has nothing to say, and beside it the KL wins. Whoever then weakens
-# the KL by hand is repairing a variance that was never chosen. Learning `logvar` chooses it.
+# Beside so much noise every misfit looks small, and the KL wins. Whoever then weakens the KL by
+# hand is repairing a variance that was never chosen. Learning `logvar` chooses it.
 
 # %% [markdown]
 # ## 5.6  Does the chain hold?
@@ -436,6 +436,7 @@ H = 20
 p = {"W1": 2 * rng.standard_normal((1, H)), "b1": 2 * rng.standard_normal(H), "b2": np.zeros(1)}
 p |= {"W2": 0.1 * rng.standard_normal((H, 1)), "logvar": np.zeros(1)}
 
+# %%
 _, grads = loss_and_grads(p, z, x)
 for name in p:
     def loss(block, name=name):
@@ -467,21 +468,22 @@ ax.legend(loc="upper right", fontsize=8, ncols=2)
 fig
 
 # %% [markdown]
-# The network has bent itself to the data, and its band has the width of their noise. This is a
-# decoder; notebook 06 puts an encoder before it.
+# The network has bent itself to the data, and its band has the width of their noise. (A negative
+# nll is no mistake: where a density exceeds 1, minus its log is below zero.) This is a decoder;
+# notebook 06 puts an encoder before it.
 
 # %% [markdown]
 # ## 5.7  How far can the witness be trusted?
 #
 # Every check so far said "error below 1e-8". Why not 1e-16, if the gradients are right? Look at
-# the witness itself:
+# the witness, the central difference with step $h$ (so far the package has chosen $h$ for us):
 #
 # $$
 # \frac{\partial f}{\partial x_j} \approx \frac{f(x + h\,e_j) - f(x - h\,e_j)}{2h} \tag{12}
 # $$
 #
-# where $e_j$ is 1 in entry $j$ and 0 elsewhere. Two errors pull on $h$. Expand $f$ around $x$ (one
-# variable is enough):
+# where $f$ is now the whole function under test, from parameters to one number, and $e_j$ is 1 in
+# entry $j$ and 0 elsewhere. Expand $f$ around $x$ (one variable is enough):
 #
 # $$
 # \begin{aligned}
@@ -491,8 +493,7 @@ fig
 # $$
 #
 # The even terms cancel, which is why one steps to both sides, and an error proportional to $h^2$
-# is left. So smaller is better? A float64 keeps about 16 digits, so each $f$ is off by some
-# $10^{-16}|f|$. The subtraction keeps that error, and the division by $2h$ magnifies it.
+# is left. So the smaller, the better?
 #
 # **Predict first.** In float64, $h$ goes from $10^{-5}$ down to $10^{-10}$. The error `"falls"`,
 # `"stays"` or `"rises"`?
@@ -512,15 +513,16 @@ W2, b2 = 0.5 * rng.standard_normal((H, D)), 0.5 * rng.standard_normal(D)
 
 
 def decoder_loss(W1, dtype=float):
-    h, _ = ops.dense_forward(z.astype(dtype), W1, b1.astype(dtype), "tanh")
-    logits, _ = ops.dense_forward(h, W2.astype(dtype), b2.astype(dtype), "none")
+    hidden, _ = ops.dense_forward(z.astype(dtype), W1, b1.astype(dtype), "tanh")
+    logits, _ = ops.dense_forward(hidden, W2.astype(dtype), b2.astype(dtype), "none")
     return ops.bernoulli_nll_forward(logits, x.astype(dtype))[0].mean()
 
-
-h, cache1 = dense(z, W1, b1, "tanh")
-logits, cache2 = dense(h, W2, b2, "none")
-dh, _, _ = dense_backward(bernoulli_nll_backward(np.full(B, 1 / B), logits, x), cache2)
-_, by_hand, _ = dense_backward(dh, cache1)                # dW1, by eqs. (2) to (8)
+# %%
+hidden, cache1 = dense(z, W1, b1, "tanh")
+logits, cache2 = dense(hidden, W2, b2, "none")
+dlogits = bernoulli_nll_backward(np.full(B, 1 / B), logits, x)
+dhidden, _, _ = dense_backward(dlogits, cache2)
+_, by_hand, _ = dense_backward(dhidden, cache1)           # dW1, by eqs. (2) to (8)
 
 # %%
 def by_differences(f, x, h):
@@ -540,9 +542,10 @@ central64 = np.array([error(by_differences(decoder_loss, W1, h), by_hand) for h 
 fig, ax = plots.figure(6.4, 3.6)
 ax.loglog(steps, central64, "o-", color=plots.BLUE, ms=4, label="central differences, float64")
 rounding = np.finfo(float).eps * decoder_loss(W1) / np.abs(by_hand).max()
-ax.loglog(steps, rounding / steps, color=plots.GREY, ls=":", label="rounding: eps f / h")
-curvature = central64[steps > 0.02][0] / steps[steps > 0.02][0] ** 2
-ax.loglog(steps, curvature * steps**2, color=plots.GREY, ls="--", label="bends left out: ~ h^2")
+ax.loglog(steps, rounding / steps, color=plots.GREY, ls=":", label="falls as 1 / h")
+at = np.flatnonzero(steps > 0.02)[0]                      # the dashed line starts from this point
+parabola = central64[at] * (steps / steps[at]) ** 2
+ax.loglog(steps, parabola, color=plots.GREY, ls="--", label="rises as h^2")
 ax.set(xlabel="h", ylabel="error of the gradient", ylim=(1e-13, 10))
 ax.set_title("the V: too small is as bad as too large")
 ax.legend(loc="upper center", fontsize=8)
@@ -552,20 +555,28 @@ fig
 reveal("05.smaller-h")
 
 # %% [markdown]
-# To the right the error follows $h^2$, to the left $1/h$, and the best $h$ is where they meet.
-# Setting the derivative of $\epsilon|f|/h + h^2|f'''|/6$ by $h$ to zero gives
-# $h^3 = 3\,\epsilon|f|/|f'''|$: about the cube root of the machine's $\epsilon$. At that point
-# some ten digits are right, and no choice of $h$ will give more.
+# To the right the error follows $h^2$, as it should. To the left it follows $1/h$: that is
+# rounding. Floats near 1 are a distance $u$ apart, about $10^{-16}$ in float64, so each of the two
+# values of $f$ is off by up to some $u|f|$. The subtraction keeps that error, and the division by
+# $2h$ magnifies it to $u|f|/h$ (the dotted line).
+#
+# The best $h$ is where the two meet. Setting the derivative of $u|f|/h + h^2|f'''|/6$ by $h$ to
+# zero gives $h^3 = 3u|f|/|f'''|$: if $f$ and $f'''$ are of size 1, about the cube root of $u$.
 
 # %%
-for dtype in (np.float64, np.float32):
-    eps = np.finfo(dtype).eps
-    print(f"{np.dtype(dtype).name}: eps {eps:.1e}, its cube root {np.cbrt(eps):.0e}")
+u = np.finfo(np.float64).eps
+print(f"float64: u = {u:.1e}, and its cube root is {np.cbrt(u):.0e}")
+print(f"the best h tried is {steps[central64.argmin()]:.0e}")
+print(f"digits that are right there: {int(-np.log10(central64.min()))}")
+
+# %% [markdown]
+# No choice of $h$ gives more: of the sixteen digits of a float64, a difference can confirm a little
+# over half.
 
 # %% [markdown]
 # ## 5.8  Does it work in float32?
 #
-# Networks train in float32. It is tempting to check them there as well.
+# Networks train in float32, whose $u$ is about $10^{-7}$. It is tempting to check them there as well.
 #
 # **Predict first.** The same right gradient, all arrays in float32, $h = 10^{-5}$. The relative
 # error is about `"1e-7"`, `"1e-4"`, or `"1e-2 or more"`?
@@ -584,56 +595,58 @@ def loss32(W):
 steps32 = (10.0 ** np.arange(-7, 0.1, 0.5)).astype(np.float32)
 central32 = np.array([error(by_differences(loss32, W1_32, h), by_hand) for h in steps32])
 print("h = 1e-5: error above 1e-2:", central32[np.isclose(steps32, 1e-5)][0] > 1e-2)
-print("the best h of all: error above 1e-5:", central32.min() > 1e-5)
+print("digits that are right at the best h of all:", int(-np.log10(central32.min())))
 
 # %%
 reveal("05.float32")
 
 # %% [markdown]
-# With seven digits to begin with, even the best $h$ leaves three or so. A right gradient looks
-# wrong, and a mistake smaller than that cannot be seen. So this project trains in float32 and
-# *verifies in float64*, with the same code.
+# With seven digits to begin with, even the best $h$ leaves only these few. A right gradient looks
+# wrong, and a small mistake cannot be seen. So this project trains in float32 and *verifies in
+# float64*, with the same code.
 
 # %% [markdown]
 # ## 5.9  Can a check have sixteen digits?
 #
-# The digits were lost in the subtraction. Here is a way without one. Take the step along the
+# The digits were lost in the subtraction. Here is a way without one. Suppose that the formulas in
+# $f$ can be computed with complex numbers, and that $f$ is smooth there. Take the step along the
 # imaginary axis, where $i^2 = -1$:
 #
 # $$
 # f(x + ih) = f + ih f' - \tfrac{h^2}{2}f'' - \tfrac{ih^3}{6}f''' + \dots
 # $$
 #
-# The value sits in the real part, and the slope *alone* in the imaginary part, to be read off:
+# For a real $x$ the value sits in the real part, and the slope in the imaginary part, where no
+# large number hides it. Read it off:
 #
 # $$
 # \frac{\partial f}{\partial x_j} \approx \frac{\mathrm{Im}\, f(x + ih\,e_j)}{h} \tag{13}
 # $$
 #
-# The error is $h^2f'''/6$ again, but nothing is subtracted, so $h$ may be as small as one likes:
-# at $10^{-30}$ its square is gone from any float (Squire and Trapp 1998).
+# The error is of size $h^2f'''/6$ again, but nothing is subtracted, so $h$ may be as small as one
+# likes: at $10^{-30}$ the square is too small to change any digit (Squire and Trapp 1998).
 
 # %%
 def by_complex_step(f, x, h=1e-30):
     """eq. (13), entry by entry."""
     gradient = np.empty_like(x)
     for i in np.ndindex(x.shape):
-        bent = x.astype(complex)
-        bent[i] += 1j * h
-        gradient[i] = f(bent).imag / h
+        moved = x.astype(complex)
+        moved[i] += 1j * h
+        gradient[i] = f(moved).imag / h
     return gradient
 
 
-complex64 = np.array([error(by_complex_step(decoder_loss, W1, h), by_hand) for h in steps])
+imaginary = np.array([error(by_complex_step(decoder_loss, W1, h), by_hand) for h in steps])
 print("h = 1e-30: error below 1e-15:", error(by_complex_step(decoder_loss, W1), by_hand) < 1e-15)
 
 # %%
 fig, ax = plots.figure(6.4, 3.8)
 ax.loglog(steps32, central32, "s--", color=plots.RED, ms=4, label="central differences, float32")
 ax.loglog(steps, central64, "o-", color=plots.BLUE, ms=4, label="central differences, float64")
-shown = np.maximum(complex64, 1e-17)                      # a perfect 0 has no place on a log axis
+shown = np.maximum(imaginary, 1e-17)                      # a perfect 0 has no place on a log axis
 ax.loglog(steps, shown, "^-.", color=plots.GREEN, ms=4, label="complex step, float64")
-ax.axhline(np.finfo(float).eps, color=plots.GREY, ls=":", lw=1, label="eps of float64")
+ax.axhline(np.finfo(float).eps, color=plots.GREY, ls=":", lw=1, label="u of float64")
 ax.set(xlabel="h", ylabel="error of the gradient", ylim=(1e-17, 10))
 ax.set_title("only the complex step goes down to the last digit")
 ax.legend(loc="center", bbox_to_anchor=(0.3, 0.3), fontsize=8)
@@ -643,9 +656,10 @@ fig
 # The complex step follows the same $h^2$ down, and where the others turn back it stays at the
 # floor: the gradient by hand is confirmed to the last digit of float64.
 #
-# Its price: the code must be able to compute with complex numbers. The package's `ops.py` can,
-# which is why it was used above. Ours, with its `np.maximum` and `np.abs`, cannot: the absolute
-# value of a complex number throws its imaginary part away.
+# Its price: the code must be able to compute with complex numbers. The package's `ops.py` can (it
+# takes no absolute value, and compares real parts only), which is why it was used above. Ours, with
+# its `np.maximum` and `np.abs`, cannot: the absolute value of a complex number mixes its imaginary
+# part into a real number, and the slope is gone.
 
 # %%
 point = np.array([0.7])
@@ -678,16 +692,18 @@ fig
 # divided by the block's largest, they do not.
 #
 # The package's `minivae/differences.py` has all of this: `central_differences`, `complex_step`,
-# and `compare`, which also says what a wrong ratio means. `python -m minivae gradcheck` runs both
-# witnesses over every block of the whole VAE.
+# and `compare`. The last divides by the largest entry, as we do, asks whether the error is below a
+# bound, and if not, what the ratio may mean. Give it our gradient, and one that sums over the batch
+# where the loss takes the mean:
 
 # %%
 from minivae.differences import COMPLEX_BOUND, compare, complex_step
 
 numeric = complex_step(decoder_loss, W1)
 sizes = {"the batch size B": B}
-print("ours:       ", compare("dW1", by_hand, numeric, COMPLEX_BOUND, sizes).sentence)
-print("B * dW1:    ", compare("dW1", B * by_hand, numeric, COMPLEX_BOUND, sizes).sentence)
+print(f"the bound: {COMPLEX_BOUND}")
+print("ours:     ", compare("dW1", by_hand, numeric, COMPLEX_BOUND, sizes).sentence)
+print("B * dW1:  ", compare("dW1", B * by_hand, numeric, COMPLEX_BOUND, sizes).sentence)
 
 # %% [markdown]
 # ## Recap
@@ -700,13 +716,13 @@ print("B * dW1:    ", compare("dW1", B * by_hand, numeric, COMPLEX_BOUND, sizes)
 #   (6) to (8).
 # - Gaussian, with a learned variance: eqs. (9) to (11). A mean squared error is a Gaussian whose
 #   variance nobody chose.
-# - Central differences give ten digits in float64 and three in float32; the complex step gives all
-#   sixteen: eqs. (12), (13).
+# - Central differences keep about half of a float's digits, which in float32 is too few; the complex
+#   step keeps all of them: eqs. (12), (13).
 #
 # ## Exercises
 #
-# The help fades: dense backward was worked out above, tanh has two blanks, from relu on you are
-# alone. `hint(...)` nudges, `solution(...)` shows the reference. These functions, with those of
+# Write them from the formulas, without looking at the code above. `hint("05.dense")` nudges,
+# `solution("05.dense")` shows the reference. These functions, with those of
 # notebooks 03 and 04, become *your backend*: notebook 07 trains on MNIST with it.
 
 # %% [markdown]
@@ -825,7 +841,8 @@ check("05.complex-step", complex_step)
 
 # %% [markdown]
 # **Write the check.** Planted mistakes wait for it: a lost factor, a wrong last entry, a wrong
-# shape, a NaN. A right gradient must pass, and none of these may.
+# shape, a NaN. A right gradient must pass, and none of these may. (Section 5.7 says which `h`, 5.10
+# what to divide by.)
 
 # %%
 def gradient_check(f, df, x):    # f: array -> float; df: array -> array; x: any shape

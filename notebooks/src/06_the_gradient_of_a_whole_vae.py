@@ -43,7 +43,8 @@ recall("06", ..., ..., ...)
 #
 # Suppose somebody hands you a finished decoder: it turns a point $z$ of the plane into the 784 logits of an
 # image. (Here it is that of a small model shipped with the package; how it was trained is the
-# question of this notebook and the next.) And here is one image `x`. Which $z$ did it come from?
+# question of this notebook and the next.) And here is one image `x`, its pixels made 0 or 1. Which $z$ did it come
+# from?
 #
 # Bayes' rule gives the exact answer, $p(z\mid x) = p(x\mid z)\,p(z) / p(x)$. With two latents it can be
 # computed: decode every point of a fine grid, and see how probable `x` is there.
@@ -77,18 +78,18 @@ fig
 
 # %% [markdown]
 # Before seeing the image, $z$ could be anywhere about the dashed circle (two standard deviations of the prior).
-# After, only the small dark spot is left.
+# After, only the small spot is left; the darker, the more probable.
 #
-# The grid had 121 points a side. With two latents that was a moment's work; with twenty it would be
-# $121^{20}$ decodings. So a grid is a luxury of two dimensions, and we need another way to find the spot.
+# With two latents, 121 points a side were a moment's work; with twenty they would be $121^{20}$ decodings. A grid is a
+# luxury of two dimensions, and we need another way to find the spot.
 
 # %% [markdown]
 # ## 6.2  Can we search for it?
 #
 # Notebook 02 said how: the ELBO of any $q$ lies below $\log p(x)$ by exactly $\mathrm{KL}(q\,\Vert\,p(z\mid x))$.
-# So raise the ELBO over $q$, and $q$ moves towards the posterior, which need not be known. Choosing the
-# best member of a whole family of distributions is the *calculus of variations*; hence **variational**
-# inference. Our family: all Gaussians with a `mu` and a `logvar` for each latent.
+# So raise the ELBO over $q$, and $q$ moves towards the posterior, which need not be known. Looking for the best
+# *function*, here a density $q$, is what the calculus of variations does; hence **variational** inference. We look
+# only in a small family: all Gaussians with a `mu` and a `logvar` for each latent.
 #
 # For one image this is a search over four numbers, and you have every slope that it needs: back through the decoder
 # (notebook 05), through $z$ (notebook 04), and that of the KL (notebook 03).
@@ -111,9 +112,9 @@ def through_decoder(mu, logvar, x, eps):
 
 
 # %% [markdown]
-# Now search for the `q` of 32 images at once, each its own, all starting from the prior. (`adam_step` is a
-# gradient step with a well chosen length for each number; notebook 07 takes it apart. The rate falls to zero, so that
-# the search comes to rest.)
+# Now search for the `q` of 32 images at once, each its own, all starting from the prior, with eight draws of $z$ a
+# step. (`adam_step` is a gradient step with a well chosen length for each number; notebook 07 takes it apart. Its rate
+# `lr` falls to zero, so that the search comes to rest.)
 
 # %%
 some = images[:32]
@@ -122,13 +123,30 @@ m, v = np.zeros(q.size, np.float32), np.zeros(q.size, np.float32)
 costs, path = [], []
 for step in range(1, 301):
     mu, logvar = q
-    eps = rng.standard_normal((4, 32, 2), dtype=np.float32)
+    eps = rng.standard_normal((8, 32, 2), dtype=np.float32)
     nll, dmu, dlogvar = through_decoder(mu, logvar, some, eps)
     kl, _ = ops.gaussian_kl_forward(mu, logvar)
     costs.append(nll + kl.sum(axis=1))                  # (32,): minus each image's ELBO
     path.append(q[:, ONE].copy())
     slope = np.stack([dmu + mu, dlogvar + np.expm1(logvar) / 2])
-    ops.adam_step(q.reshape(-1), slope.reshape(-1), m, v, step, lr=0.2 * (1 - step / 301))
+    lr = 0.2 * (1 - step / 301)
+    ops.adam_step(q.reshape(-1), slope.reshape(-1), m, v, step, lr, beta2=0.99)
+
+# %% [markdown]
+# For one of the images the posterior is known, from the grid. A finer grid around the spot gives its mean and its
+# standard deviations, to lay beside those of $q$.
+
+# %%
+path = np.array(path)                                   # (300 steps, mu or logvar, 2 latents)
+near = [np.linspace(c - 0.35, c + 0.35, 60, dtype=np.float32) for c in path[-1, 0]]
+points = np.stack(np.meshgrid(*near), axis=-1).reshape(-1, 2)
+fine = np.exp(log_joint(points, x) - log_joint(points, x).max())
+weights = fine / fine.sum()
+mean = weights @ points
+sd = np.sqrt(weights @ (points - mean) ** 2)
+print(f"posterior: mean ({mean[0]:.2f}, {mean[1]:.2f}), standard deviations ({sd[0]:.3f}, {sd[1]:.3f})")
+mu, sigma = path[-1, 0], np.exp(path[-1, 1] / 2)
+print(f"q:         mean ({mu[0]:.2f}, {mu[1]:.2f}), standard deviations ({sigma[0]:.3f}, {sigma[1]:.3f})")
 
 # %%
 def ellipse(mu, logvar):
@@ -136,26 +154,22 @@ def ellipse(mu, logvar):
     return mu[:, None] + 2 * np.exp(logvar / 2)[:, None] * np.stack([np.cos(circle), np.sin(circle)])
 
 
-path = np.array(path)                                   # (300 steps, mu or logvar, 2 latents)
-near = [np.linspace(c - 0.35, c + 0.35, 60, dtype=np.float32) for c in path[-1, 0]]
-fine = np.exp(log_joint(np.stack(np.meshgrid(*near), axis=-1).reshape(-1, 2), x)).reshape(60, 60)
-
 fig, (left, right) = plots.figure(7.4, 3.6, 1, 2)
 left.contourf(ticks, ticks, posterior, levels=np.linspace(0.05, 1, 6), cmap="Blues", vmin=-0.4)
 left.plot(*path[:, 0].T, ".", color=plots.INK, ms=2)
 for step, dash in ((0, ":"), (30, "-."), (80, "--")):
     left.plot(*ellipse(*path[step]), color=plots.RED, ls=dash, lw=1.3, label=f"q after {step} steps")
-right.contourf(*near, fine / fine.max(), levels=np.linspace(0.05, 1, 6), cmap="Blues", vmin=-0.4)
+right.contourf(*near, fine.reshape(60, 60), levels=np.linspace(0.05, 1, 6), cmap="Blues", vmin=-0.4)
 right.plot(*ellipse(*path[-1]), color=plots.RED, lw=1.6, label="q at the end")
-left.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal", title="raising the ELBO moves q ...")
-right.set(xlabel="$z_1$", aspect="equal", title="... onto the posterior (seen close up)")
+left.set(xlabel="$z_1$", ylabel="$z_2$", ylim=(-3, 4.2), aspect="equal", title="raising the ELBO moves q ...")
+right.set(xlabel="$z_1$", aspect="equal", title="... onto the posterior (close up)")
 left.legend(loc="upper right", fontsize=8)
 right.legend(loc="upper right", fontsize=8)
 fig
 
 # %% [markdown]
-# Dots: the mean of $q$ after each step. The search never saw the posterior, only the ELBO's slopes, and it
-# ended on the spot. (The ellipses are two standard deviations; $q$ cannot tilt, its Gaussian is diagonal.)
+# Dots: the mean of $q$ after each step; ellipses: two standard deviations. The search never saw the posterior, only
+# the ELBO's slopes, and it ended on the spot. Only the slight tilt is beyond it: the Gaussian is diagonal.
 
 # %% [markdown]
 # ## 6.3  Must every image be searched for?
@@ -175,8 +189,8 @@ fig
 #
 # (with as many hidden layers as one likes). `mu` and `logvar` are its two *heads*: two dense layers without
 # an activation that read the same $h$. The price of inference is paid once, in training the encoder, and shared by
-# all images: inference is **amortized**, as a machine is that pays for itself. How does its one
-# pass compare with the search?
+# all images: inference is **amortized**, as a machine is that pays for itself. The small model came with its encoder.
+# How does that one pass compare with the search?
 
 # %%
 mu, logvar = vae.encode(shipped.params, some, shipped.spec)
@@ -184,11 +198,13 @@ eps = rng.standard_normal((100, 32, 2), dtype=np.float32)
 nll, _, _ = through_decoder(mu, logvar, some, eps)
 encoder_cost = nll + ops.gaussian_kl_forward(mu, logvar)[0].sum(axis=1)
 searched_cost = through_decoder(*q, some, eps)[0] + ops.gaussian_kl_forward(*q)[0].sum(axis=1)
-average = np.mean(costs, axis=1)
-print(f"the encoder, one pass:  {encoder_cost.mean():.1f} nats")
-print(f"the search, 300 steps:  {searched_cost.mean():.1f} nats")
-print(f"images on which the search ends lower:                {(searched_cost < encoder_cost).sum()} of 32")
-print(f"images on which it ends more than 3 nats higher:      {(searched_cost > encoder_cost + 3).sum()}")
+average, saved = np.mean(costs, axis=1), encoder_cost - searched_cost
+print(f"-ELBO, on average: the encoder {encoder_cost.mean():.1f} nats, the search {searched_cost.mean():.1f}")
+print(f"the search needs {np.argmax(average < encoder_cost.mean())} steps to come as low as the encoder on average")
+print(f"it ends lower on {(saved > 0).sum()} of 32 images; the median image saves {np.median(saved):.1f} nats")
+print(f"largest gain {saved.max():.0f} nats, largest loss {-saved.min():.0f} nats")
+away = np.linalg.norm(q[0] - mu, axis=1)                # how far apart the two means of an image lie
+print(f"the means lie {np.median(away):.2f} apart (median); where the loss is largest, {away[saved.argmin()]:.2f}")
 
 # %%
 fig, ax = plots.figure(5.6, 2.9)
@@ -200,9 +216,10 @@ ax.legend()
 fig
 
 # %% [markdown]
-# The search needs many steps to come to where the encoder is at once. On most images it then ends a little lower:
-# that difference is the *amortization gap*, measured in notebook 09. And on some it gets stuck on a wrong
-# hill, where the encoder, which learned from many images, does not even look.
+# The search needs many steps to come to where the encoder is at once. On most images it then ends a little lower: that
+# difference is the *amortization gap*, measured in notebook 09. Neither is safe. Now and then the encoder places an
+# image badly, which a search of its own would have mended; and now and then the search climbs a hill far from where
+# the encoder looks, and stays on it, since a slope only points uphill.
 
 # %% [markdown]
 # ## 6.4  What is minimised?
@@ -240,8 +257,8 @@ ax.set_title("one draw for each image is enough: the batch averages")
 fig
 
 # %% [markdown]
-# Every image brings a draw of its own, so that a batch averages over its noise too. One draw more for
-# each image would cost as much as another image, and an image teaches more.
+# Every image brings a draw of its own, so that a batch averages over the draws too. A second draw for each image would
+# cost as much as a second image; and the second image comes with a draw *and* with new pixels.
 #
 # Now the whole forward pass, on a net small enough to look into: six pixels, four hidden units, two
 # latents, three images. The sizes differ on purpose, so that a transposed matrix cannot hide.
@@ -285,7 +302,8 @@ def package(part):
 package("# Forward")
 
 # %% [markdown]
-# `_hidden_forward` is a loop of `dense_forward` over the hidden layers; `out` are the logits; `_elbo_terms` is eq. (2).
+# `_hidden_forward` is a loop of `dense_forward` over the hidden layers; `out` are the logits; `nll_forward` is the
+# Bernoulli or the Gaussian nll of notebook 05, as `spec` asks; `_elbo_terms` is eq. (2).
 #
 # ## 6.5  What does the graph look like?
 #
@@ -311,13 +329,13 @@ ax.set_axis_off()
 fig
 
 # %% [markdown]
-# Shaded: `h` feeds both heads; `mu` and `logvar` feed $z$ and the KL. (The parameters and the arrow from `x` to
-# `nll` are left out: no gradient of ours flows into `x`.)
+# Shaded: `h` feeds both heads; `mu` and `logvar` feed $z$ and the KL. (If you also said `x`: right, the `nll` compares
+# the logits with it. That arrow is left out, and so are the parameters, since nobody asks for a gradient by `x`.)
 #
 # The rule for a value that is used twice is the chain rule for several variables: if
 # $\mathtt{loss} = F(u, w)$ and both $u$ and $w$ depend on $m$, then
 # $\frac{d\,\mathtt{loss}}{dm} = \frac{\partial F}{\partial u}\frac{du}{dm} + \frac{\partial F}{\partial w}\frac{dw}{dm}$.
-# What flows out twice comes back twice, and is added. Most of the mistakes at the end of this notebook are this
+# What flows out twice comes back twice, and is added. Several of the mistakes at the end of this notebook are this
 # rule, forgotten.
 #
 # As before, `dz` stands for the gradient of the loss by `z`, in `z`'s shape, and so for every name.
@@ -340,14 +358,14 @@ fig
 # \mathtt{dout} = \mathtt{dnll}\,\big(\mathrm{sigmoid}(\mathtt{logits}) - x\big) \tag{5}
 # $$
 #
-# and two dense layers, each by notebook 05: weights get *input transposed times gradient*, biases the sum over
+# (notebook 05 called it `dlogits`; a decoder that is not Bernoulli has another output, hence `dout`), and two dense layers, each by notebook 05: weights get *input transposed times gradient*, biases the sum over
 # the batch, the input gets *gradient times weights transposed*. In between, $\tanh' = 1 - \tanh^2$. The end of it:
 #
 # $$
-# \mathtt{dz} = \big[\,(\mathtt{dout}\;\mathtt{out\_W}^\top) \odot (1 - g^2)\,\big]\;\mathtt{dec1\_W}^\top \tag{6}
+# \mathtt{dz} = \big[\,(\mathtt{dout}\;\mathtt{out\_W}') \odot (1 - g^2)\,\big]\;\mathtt{dec1\_W}' \tag{6}
 # $$
 #
-# ($\odot$: entry by entry.)
+# ($\odot$: entry by entry; a prime: the transpose.)
 
 # %%
 grads = {}
@@ -361,8 +379,8 @@ dz = da @ p["dec1_W"].T                                             # (B, L)    
 package("# Backward, the decoder")
 
 # %% [markdown]
-# Line for line the same (`len(x)` is $B$): `_dense_backward` writes a layer's `dW` and `db` into `grads` and returns the
-# gradient of its input.
+# Step for step the same (`len(x)` is $B$): `_dense_backward` writes a layer's `dW` and `db` into `grads` and returns the
+# gradient of its input, and `_hidden_backward` does so for each hidden layer, the last one first.
 
 # %% [markdown]
 # ## 6.7  mu and logvar, fed from two sides
@@ -423,8 +441,9 @@ ax.legend()
 fig
 
 # %% [markdown]
-# At the star the two slopes printed above cancel, up to the spacing of the 41 values tried. To its left $q$ is so narrow that the decoder gains nothing more from it, and the KL widens it; to the right
-# the draws of $z$ decode to other images, and the reconstruction narrows it. Leave out either slope, and one side wins.
+# At the star the two slopes printed above cancel, up to the spacing of the 41 values tried. To its left $q$ is so
+# narrow that the decoder gains nothing more from it, and the KL widens it; to the right the draws of $z$ decode to
+# other images, and the reconstruction narrows it. Leave out either slope, and one side wins.
 
 # %% [markdown]
 # ## 6.8  Two heads into one h
@@ -432,10 +451,10 @@ fig
 # `h` is the other value used twice. Each head sends back its gradient times its own weights, and the two are added:
 #
 # $$
-# \mathtt{dh} = \mathtt{dmu}\;\mathtt{mu\_W}^\top + \mathtt{dlogvar}\;\mathtt{logvar\_W}^\top \tag{9}
+# \mathtt{dh} = \mathtt{dmu}\;\mathtt{mu\_W}' + \mathtt{dlogvar}\;\mathtt{logvar\_W}' \tag{9}
 # $$
 #
-# The last layer back is dense with tanh again, and there it ends: nobody needs the gradient by the image.
+# The last layer on the way back is dense with tanh again, and there it ends: nobody needs the gradient by the image.
 
 # %%
 dh = dmu @ p["mu_W"].T + dlogvar @ p["logvar_W"].T                  # (B, H)    eq. (9)
@@ -445,8 +464,8 @@ grads["enc1_W"], grads["enc1_b"] = x.T @ da, da.sum(axis=0)
 package("# Backward, the encoder")
 
 # %% [markdown]
-# That is the whole gradient: every name of `params` has its entry in `grads`. `need_dx=False` spares the largest
-# product of all, the one for the image.
+# That is the whole gradient: every name of `params` has its entry in `grads`. (`need_dx=False` spares the product
+# that would give the gradient by the image.)
 
 # %%
 result = vae.elbo_and_grads(params, x, eps, spec, beta=beta)
@@ -493,12 +512,14 @@ fig
 # %% [markdown]
 # ## 6.10  The bug museum
 #
-# A check that says "right" is only worth something if it says "wrong" when it should. And it can say more than that: a mistake
-# spoils the blocks that come *after* it on the way back, and no others. So the pattern of wrong blocks points at the
-# line.
+# A check that says "right" is only worth something if it says "wrong" when it should. And it can say more than that: a
+# mistake spoils the blocks that it touches and those that come *after* it on the way back, and no others. So the pattern
+# of wrong blocks points at the line.
 #
-# Of nine public VAEs in NumPy with hand-written gradients that were checked for this project, five failed. What
-# follows are mistakes of those kinds, each planted in the package's own source, one at a time.
+# This is a museum of such mistakes, each easily made and hard to see by reading. (A survey of public NumPy code, made
+# for this project, met several of them in use. That is a reason to look, and nothing that a cell here could show.) The
+# next cell plants one of them in a copy of the package's own source, and asks for both gradients of our small net: the
+# one by hand, and the one by complex step.
 
 # %%
 def with_mistake(name):
@@ -534,7 +555,7 @@ print("wrong:", *blocks_that_are(False, "kl-gradient-lost"))
 reveal("06.kl-forgotten")
 
 # %% [markdown]
-# **Predict again.** The backward pass draws its own `eps`, in place of the one that made $z$: two of the nine did that.
+# **Predict again.** The backward pass draws its own `eps`, in place of the one that made $z$.
 # Which gradients are wrong: `"all"`, `"logvar's head and before"` (on the way back, "before" is the encoder's
 # hidden layers), or `"none"`, as fresh noise has the same distribution?
 
@@ -554,7 +575,7 @@ reveal("06.fresh-noise")
 # It is not a small error, either: the average of `dz * eps` over *fresh* `eps` is zero, so that the whole path
 # from the reconstruction to `logvar` is lost, and noise put in its place.
 #
-# Now a whole room of exhibits.
+# Now a whole room of exhibits: the name of each, and what was done.
 
 # %%
 ROOM = ("bernoulli-gradient-sign", "bernoulli-gradient-mean-over-pixels",
@@ -593,7 +614,7 @@ for row, verdict_row in enumerate(exhibits):
         ax.text(column + 0.47, row + 0.45, "" if verdict.ok else ratio, ha="center", va="center", fontsize=9)
 ax.set(xlim=(0, len(ORDER)), ylim=(len(ROOM), 0))
 ax.set_title("a mistake spoils what comes after it on the way back")
-ax.set_xticks(np.arange(len(ORDER)) + 0.47, ORDER, fontsize=7, family="monospace")
+ax.set_xticks(np.arange(len(ORDER)) + 0.47, ORDER, fontsize=7, family="monospace", rotation=25)
 ax.set_yticks(np.arange(len(ROOM)) + 0.45, ROOM, fontsize=7, family="monospace")
 ax.grid(False)
 fig
@@ -605,7 +626,7 @@ fig
 # would:
 #
 # - a constant ratio names the factor: -1 is a sign turned; one over the six pixels, a mean where a sum was meant; three
-#   is the batch. (After the heads the ratio is gone, as the KL's share there is right.)
+#   is the batch. (From the heads on the ratio is gone, as the KL's share there is right.)
 # - only biases wrong, and nothing after them: `db` is a dead end, no other gradient is computed from it;
 # - both heads right and `enc1` wrong: eq. (9) is the line between them;
 # - `mu`'s head right and `logvar`'s wrong: eq. (8), or the reparameterization under it.
@@ -634,7 +655,7 @@ for edit in blind.edits:
 # %% [markdown]
 # `exp(logvar)` is the variance, and here it serves as the standard deviation. The backward pass was derived
 # from that wrong forward pass, with care, and without a slip. A gradient check compares the two passes with *each other*, so
-# all is well: it is the right gradient of the wrong formula. One of the nine public programs does this.
+# all is well: it is the right gradient of the wrong formula. (You have met it before, in 4.6 and in an exercise there.)
 #
 # What can see it is a statement about what $z$ should be, not about slopes: $(z-\mu)/\sigma$ is
 # standard normal.
@@ -658,12 +679,13 @@ fig
 # The planted draws are too narrow by the factor `sigma` itself. At `sigma = 1` the two would be the same, so even this
 # test needs an input with nothing special about it.
 #
-# Other mistakes have the same cover: a formula wrong in both passes alike. Each needs a witness of
-# its own, from statistics or from a closed form, and the package's tests hold one for each.
+# Other mistakes pass as well: a formula wrong in both passes alike, or wrong only at inputs where nobody checks. Each
+# needs a witness of its own, from statistics, a closed form or an extreme input, and the package's tests hold one for
+# each. (The last on the list belongs to notebook 09.)
 
 # %%
 unseen = [m for m in mistakes.MISTAKES if m.symptom == mistakes.BLIND]
-print(f"of {len(mistakes.MISTAKES)} planted mistakes, {len(unseen)} pass the gradient check in this way:")
+print(f"of {len(mistakes.MISTAKES)} planted mistakes, {len(unseen)} pass the gradient check:")
 for mistake in unseen:
     print(f"- {mistake.sentence}")
 
