@@ -2,17 +2,20 @@
 
 How it is measured, so that the ratios mean something:
 - a table is measured in one process of its own, started with the wanted number of threads for
-  every library (one thread: pinned to one core, because JAX takes no smaller number);
+  every library, and with as many cores, because JAX takes a thread for each core it finds;
 - every contestant computes the same arithmetic from the same parameters, images and noise, and
   its loss and its parameters after a step are compared with float64 before anything is timed;
 - rounds are interleaved: in each round everyone has a turn, in another order each time. A turn is
   a pause, in which the threads of the one before stop spinning, two steps that do not count and
-  some that do, of which the median counts. So all see the same weather on the machine;
+  some that do, of which the median counts. So all see the same weather on the machine, and all
+  share what the numba backend asks of the allocator;
 - reported are medians over rounds and quartiles; ratios are medians of the ratios within a round.
+  A row says whom the numba backend loses to: those whose ratio's upper quartile is below 1.
 
 The opponents at their best: data already theirs, weights (in, out), both heads of the encoder as
 one product, PyTorch with its fused Adam, also compiled; JAX with the whole update compiled and its
-buffers donated. The images are digits, as in training: most of their pixels are 0.
+buffers donated. The images are digits, as in training: most of their pixels are 0, and a backend
+may leave out what is multiplied by them. So one table has images without zeros.
 """
 
 import importlib.metadata
@@ -23,13 +26,14 @@ import platform
 import subprocess
 import sys
 import time
-from math import log, nan
+from contextlib import contextmanager
+from math import log
 from pathlib import Path
 
 import numpy as np
 
 from minivae import data, vae
-from minivae.backend import load_backend
+from minivae.backend import BACKENDS, load_backend
 from minivae.errors import MinivaeError
 
 CONTESTANTS = ("numba", "numpy", "torch", "torch.compile", "jax")
@@ -49,10 +53,17 @@ SWEEP = {
     "latent": (2, 10, 50, 200),
 }
 SWEPT = ("numba", "numpy", "torch", "jax")  # torch.compile would compile for minutes
+ROUNDS, QUICK_ROUNDS, SWEEP_ROUNDS = 25, 7, 8
 LEARNING_RATE = 1e-3
-PAUSE = 0.1  # seconds: OpenBLAS waits for more work for 2^26 cycles, the others for less
+PAUSE = 0.1  # seconds: OpenBLAS spins for 2^26 cycles, clang's and Intel's OpenMP as told here
+OPENMP_SPINS = 50  # milliseconds instead of their 200; between the steps of a turn none sleeps
 WARM_STEPS, TIMED_STEPS = 2, 5
 YARDSTICK = (512, 784, 512)  # m, k, n of the product that measures what the machine can do
+TABLES = {  # of steps, by their key in the report
+    "steps": "One training step",
+    "steps_on_one_thread": "One training step",
+    "steps_on_dense_images": "A step on images without zeros",
+}
 
 
 # ---- the contestants -------------------------------------------------------------------------
@@ -128,6 +139,9 @@ def _jax(spec, flat, x, eps):
     import jax
     import jax.numpy as jnp
 
+    threads = int(os.environ["OMP_NUM_THREADS"])
+    if not hasattr(os, "sched_setaffinity") and threads < os.cpu_count():
+        raise RuntimeError(f"no way to hold JAX to {threads} of {os.cpu_count()} cores here")
     depth = len(spec.hidden)
 
     def loss_of(layers, x, eps):
@@ -199,25 +213,37 @@ def _flat(layers, spec):
 
 
 def absent(contestant):
-    """Why a contestant cannot take part, or None."""
-    module = {"torch": "torch", "torch.compile": "torch", "jax": "jax", "numba": "numba"}
-    if contestant in module and importlib.util.find_spec(module[contestant]) is None:
-        return f"{module[contestant]} is not installed"
+    """Why an opponent cannot take part, or None."""
+    module = {"torch": "torch", "torch.compile": "torch", "jax": "jax"}.get(contestant)
+    if module and importlib.util.find_spec(module) is None:
+        return f"{module} is not installed"
     return None
 
 
 # ---- in the process that measures ------------------------------------------------------------
 
 
-def _setting(size):
-    """The model, its parameters, a batch of digits (tiled to any number of pixels) and noise."""
+def _setting(size, images="digits"):
+    """The model, its parameters, a batch of `images` ("digits" or "noise"), and noise for z."""
     rng = np.random.default_rng(0)
     spec = vae.Spec(size["data_dim"], (size["hidden"],) * 2, size["latent"])
-    digits = data.binarize(data.load("mnist").train[: size["batch"]], rng)
-    repeats = -(-spec.data_dim // digits.shape[1])
-    x = np.ascontiguousarray(np.tile(digits, repeats)[:, : spec.data_dim])
+    draw = {"digits": _digits, "noise": _grey_noise}[images]
+    x = draw(size["batch"], spec.data_dim, rng)
     eps = rng.standard_normal((len(x), spec.latent_dim)).astype(np.float32)
     return spec, vae.init_params(spec, rng), x, eps
+
+
+def _digits(batch, data_dim, rng):
+    """Zeros and ones, (batch, data_dim): some pixels of each digit, or all of them repeatedly."""
+    digits = data.binarize(data.load("mnist").train[:batch], rng)
+    n = digits.shape[1]
+    # Spread over the whole digit: in its upper margin every pixel is 0.
+    pixels = np.arange(data_dim) * max(1, n // data_dim) % n
+    return np.ascontiguousarray(digits[:, pixels])
+
+
+def _grey_noise(batch, data_dim, rng):
+    return rng.uniform(0.01, 0.99, (batch, data_dim)).astype(np.float32)
 
 
 def _enter(names, spec, flat, x, eps):
@@ -230,7 +256,9 @@ def _enter(names, spec, flat, x, eps):
             step, parameters = RUNNERS[name](spec, flat, x, eps)
             wrong = _difference([step(), step()], losses, parameters(), right(), flat)
         except Exception as error:  # an opponent's installation may be broken in any way
-            out[name] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
+            if name in BACKENDS:
+                raise
+            out[name] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             continue
         if wrong:
             raise MinivaeError(f"{NAMES[name]} computes something else: {wrong}; nothing was timed")
@@ -240,11 +268,14 @@ def _enter(names, spec, flat, x, eps):
 
 def _difference(losses, right_losses, flat, right, start):
     """What is off after two steps from `start`, or None. Adam divides gradients by their size, so
-    tiny ones move a parameter as far as large ones: hence the distance of the whole vectors."""
-    if not np.allclose(losses, right_losses, rtol=1e-4):
+    tiny ones move a parameter as far as large ones: hence the distance of the whole vectors.
+
+    Seen in float32: losses off by 3e-7, steps by 2e-4.
+    """
+    if not np.allclose(losses, right_losses, rtol=1e-5):
         return f"its losses are {losses}, and should be {right_losses}"
     off = np.linalg.norm(flat - right) / np.linalg.norm(right - start)
-    return f"its steps are off by {off:.1%}" if not off < 0.02 else None
+    return f"its steps are off by {off:.1%}" if not off < 0.005 else None
 
 
 def _turn(function):
@@ -270,11 +301,11 @@ def _race(functions, rounds):
     return times
 
 
-def measure_steps(size, contestants, rounds):
+def measure_steps(size, contestants, rounds, images="digits"):
     """One row of the table of steps: milliseconds, ratios, and the limit set by the products."""
     from minivae import kernels
 
-    spec, flat, x, eps = _setting(size)
+    spec, flat, x, eps = _setting(size, images)
     steps, out = _enter(contestants, spec, flat, x, eps)
     m, k, n = YARDSTICK
     a, b, c = (np.ones(shape, np.float32) for shape in ((m, k), (k, n), (m, n)))
@@ -289,9 +320,11 @@ def measure_steps(size, contestants, rounds):
     fastest = min(opponents, key=opponents.get) if opponents else None
     return {
         **size,
+        "images": images,
         "milliseconds": {name: _spread(1e3 * np.array(t)) for name, t in times.items()},
         "ratios": ratios,
         "fastest_opponent": fastest,
+        "loses_to": _loses_to(ratios),
         "gflop": flops / 1e9,
         "best_gflop_per_second": _spread(best_rate),
         "limit_milliseconds": _spread(flops / best_rate / 1e6),
@@ -300,8 +333,17 @@ def measure_steps(size, contestants, rounds):
     }
 
 
+def _loses_to(ratios):
+    """Those who were faster than the numba backend by more than the spread: the upper quartile of
+    their ratio is below 1, so that they were in about three rounds of four."""
+    return [name for name, ratio in ratios.items() if ratio["high"] < 1]
+
+
 def step_flops(spec, batch):
-    """Two for each multiply-add of a step's products: x W, x' da, and da W' but for the first."""
+    """Two for each multiply-add of a step's products: x W, x' da, and da W' but for the first.
+
+    A pixel that is 0 counts like any other.
+    """
     shapes = [shape for name, shape in vae.layout(spec) if name.endswith("_W")]
     products = 3 * sum(i * o for i, o in shapes) - spec.data_dim * spec.hidden[0]
     return 2 * batch * products
@@ -311,46 +353,21 @@ def measure_products(size, rounds):
     """Each product of a step, in the order of the step, by the kernel and by NumPy's BLAS."""
     from minivae import kernels
 
-    spec, _, x, _ = _setting(size)
-    rng = np.random.default_rng(1)
-
-    def draw(*shape):
-        return rng.standard_normal(shape).astype(np.float32)
-
-    layers = [(name[:-2], shape) for name, shape in vae.layout(spec) if name.endswith("_W")]
-    products = []
-    for name, (i, o) in layers:
-        inputs = x if name == "enc1" else np.tanh(draw(len(x), i))
-        products.append((f"{name}: x W", inputs, draw(i, o), False, False))
-    for name, (i, o) in reversed(layers):
-        da = draw(len(x), o)
-        inputs = x if name == "enc1" else np.tanh(draw(len(x), i))
-        products.append((f"{name}: x' da", inputs, da, True, False))
-        if name != "enc1":
-            products.append((f"{name}: da W'", da, draw(i, o), False, True))
-
     def by_kernel(a, b, turn_a, turn_b):
         return kernels.matmul(a, b, turn_a=turn_a, turn_b=turn_b)
 
     def by_blas(a, b, turn_a, turn_b):
         return np.matmul(a.T if turn_a else a, b.T if turn_b else b)
 
+    products = _products(size)
     for name, *operands in products:
         if not np.allclose(by_kernel(*operands), by_blas(*operands), atol=1e-3):
             raise MinivaeError(f"the product {name} differs from BLAS; nothing was timed")
     times = {by_kernel: [], by_blas: []}
+    rng = np.random.default_rng(0)
     for _ in range(rounds):
-        for multiply, all_times in times.items():
-            time.sleep(PAUSE)
-            turns = []
-            for _ in range(WARM_STEPS + TIMED_STEPS):
-                turn = []
-                for _, *operands in products:
-                    start = time.perf_counter()
-                    multiply(*operands)
-                    turn.append(time.perf_counter() - start)
-                turns.append(turn)
-            all_times.append(np.median(turns[WARM_STEPS:], axis=0))
+        for multiply in rng.permutation(list(times)):
+            times[multiply].append(_turn_of_products(multiply, products))
     kernel, blas = (np.array(t) for t in times.values())
     rows = []
     for j, (name, a, b, turn_a, turn_b) in enumerate(products):
@@ -364,6 +381,38 @@ def measure_products(size, rounds):
     return {"rows": rows, "sum_ratio": _spread(blas.sum(axis=1) / kernel.sum(axis=1))}
 
 
+def _products(size):
+    """[(name, a, b, turn_a, turn_b)] in the order of a step, each head a layer of its own."""
+    spec, _, x, _ = _setting(size)
+    rng = np.random.default_rng(1)
+
+    def draw(*shape):
+        return rng.standard_normal(shape).astype(np.float32)
+
+    layers = [(name[:-2], shape) for name, shape in vae.layout(spec) if name.endswith("_W")]
+    inputs = {name: x if name == "enc1" else np.tanh(draw(len(x), i)) for name, (i, _) in layers}
+    products = [(f"{name}: x W", inputs[name], draw(i, o), False, False) for name, (i, o) in layers]
+    for name, (i, o) in reversed(layers):
+        da = draw(len(x), o)
+        products.append((f"{name}: x' da", inputs[name], da, True, False))
+        if name != "enc1":
+            products.append((f"{name}: da W'", da, draw(i, o), False, True))
+    return products
+
+
+def _turn_of_products(multiply, products):
+    """The median times of each product, in seconds, all of them done one after the other."""
+    time.sleep(PAUSE)
+    times = []
+    for _ in range(WARM_STEPS + TIMED_STEPS):
+        times.append([])
+        for _, *operands in products:
+            start = time.perf_counter()
+            multiply(*operands)
+            times[-1].append(time.perf_counter() - start)
+    return np.median(times[WARM_STEPS:], axis=0)
+
+
 def measure_memory(size, contestant):
     """The most memory that a process which trains with this contestant alone ever held, in MB."""
     spec, flat, x, eps = _setting(size)
@@ -374,6 +423,12 @@ def measure_memory(size, contestant):
 
 
 def _peak_memory():
+    """In MB, or None where nobody counts it."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux, where a process inherits its parent's `ru_maxrss`
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 2**10
     try:
         import resource
     except ImportError:  # Windows has no such count
@@ -393,11 +448,13 @@ MEASUREMENTS = {"steps": measure_steps, "products": measure_products, "memory": 
 def main():
     """The measuring process: one job, as JSON, from standard input; its result to output."""
     job = json.load(sys.stdin)
-    if job["threads"] == 1 and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    output, sys.stdout = sys.stdout, sys.stderr  # whatever a library prints is not the result
-    result = MEASUREMENTS[job["measure"]](**job["arguments"])
-    json.dump(result, output)
+    with os.fdopen(os.dup(1), "w") as output:
+        os.dup2(2, 1)  # whatever a library prints, be it from C, is not the result
+        try:
+            result = MEASUREMENTS[job["measure"]](**job["arguments"])
+        except MinivaeError as error:
+            result = {"refused": str(error)}
+        json.dump(result, output)
 
 
 # ---- in the process that asks ----------------------------------------------------------------
@@ -407,18 +464,41 @@ def _ask(measure, threads, **arguments):
     """Runs one measurement in a process of its own, all libraries set to `threads` threads."""
     names = ("OMP", "OPENBLAS", "MKL", "MINIVAE", "VECLIB")
     environment = os.environ | {f"{name}_NUM_THREADS": str(threads) for name in names}
+    environment |= {"KMP_BLOCKTIME": str(OPENMP_SPINS), "JAX_PLATFORMS": "cpu"}
     package = str(Path(__file__).parents[1])
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, [package, os.environ.get("PYTHONPATH", "")])
     )
-    job = {"measure": measure, "threads": threads, "arguments": arguments}
-    result = subprocess.run(
-        [sys.executable, "-m", "minivae.bench"],
-        input=json.dumps(job), env=environment, capture_output=True, text=True,
-    )  # fmt: skip
-    if result.returncode:
-        raise MinivaeError(f"the measurement of {measure} failed: {result.stderr.strip()[-2000:]}")
-    return json.loads(result.stdout)
+    with _on_cores(threads):
+        done = subprocess.run(
+            [sys.executable, "-m", "minivae.bench"],
+            input=json.dumps({"measure": measure, "arguments": arguments}),
+            env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+    if done.returncode:
+        sys.stderr.write(done.stderr)
+        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        raise MinivaeError(
+            f"the measurement of {measure} ended with status {done.returncode}: {last[0]}"
+        )
+    result = json.loads(done.stdout)
+    if "refused" in result:
+        raise MinivaeError(result["refused"])
+    return result
+
+
+@contextmanager
+def _on_cores(n):
+    """What is started meanwhile sees n cores, where the system lets us choose."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(cores)[-n:])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def run(*, quick=False, say=lambda line: None, sizes=None):
@@ -426,25 +506,25 @@ def run(*, quick=False, say=lambda line: None, sizes=None):
 
     quick: fewer rounds, one batch size on one thread, no sweep.
     """
-    from minivae import kernels
-
-    base, rounds = {**BASE, **(sizes or {})}, 7 if quick else 25
+    kernels = load_backend("numba")
+    base, rounds = {**BASE, **(sizes or {})}, QUICK_ROUNDS if quick else ROUNDS
     threads = kernels.thread_count()
     missing = {name: reason for name in CONTESTANTS if (reason := absent(name))}
     entered = [name for name in CONTESTANTS if name not in missing]
     batches = BATCHES if sizes is None else (base["batch"],)
     report = {"machine": _machine(threads), "absent": {NAMES[n]: r for n, r in missing.items()}}
 
-    def steps(threads, batch):
-        say(f"bench: a step at batch {batch}, threads: {threads}")
+    def steps(threads, batch, images="digits"):
+        say(f"bench: a step at batch {batch}, {images}, threads: {threads}")
         row = _ask("steps", threads, size={**base, "batch": batch}, contestants=entered,
-                   rounds=rounds)
+                   rounds=rounds, images=images)
         return {"threads": threads, **row}
 
     report["steps"] = [steps(threads, batch) for batch in batches]
     if threads > 1:
         single = (base["batch"],) if quick else batches
         report["steps_on_one_thread"] = [steps(1, batch) for batch in single]
+    report["steps_on_dense_images"] = [steps(threads, base["batch"], "noise")]
     say("bench: the products of a step, the kernel against BLAS")
     report["products"] = _ask("products", threads, size=base, rounds=2 * rounds)
     say("bench: peak memory")
@@ -455,11 +535,11 @@ def run(*, quick=False, say=lambda line: None, sizes=None):
     }
     if not quick:
         swept = [name for name in SWEPT if name in entered]
-        report["sweep"] = _sweep(base, threads, swept, rounds // 3, say)
+        report["sweep"] = _sweep(base, threads, swept, say)
     return report
 
 
-def _sweep(base, threads, contestants, rounds, say):
+def _sweep(base, threads, contestants, say):
     """One size at a time away from the base: times, who wins, and how the time grows."""
     tables = {}
     for what, values in SWEEP.items():
@@ -467,15 +547,10 @@ def _sweep(base, threads, contestants, rounds, say):
         for value in values:
             say(f"bench: sweep, {what} {value}")
             size = {**base, what: value}
-            row = _ask("steps", threads, size=size, contestants=contestants, rounds=rounds)
-            rows.append({"value": value, "loses_to": _loses_to(row), **row})
+            row = _ask("steps", threads, size=size, contestants=contestants, rounds=SWEEP_ROUNDS)
+            rows.append({"value": value, "threads": threads, **row})
         tables[what] = {"rows": rows, "growth_exponents": _growth(rows)}
     return tables
-
-
-def _loses_to(row):
-    """Those who were faster than the numba backend in three rounds out of four."""
-    return [name for name, ratio in row["ratios"].items() if ratio["high"] < 1]
 
 
 def _growth(rows):
@@ -483,7 +558,7 @@ def _growth(rows):
     last, largest = rows[-2:]
     step = log(largest["value"] / last["value"])
     return {
-        name: log(t["median"] / last["milliseconds"].get(name, {}).get("median", nan)) / step
+        name: log(t["median"] / last["milliseconds"][name]["median"]) / step
         for name, t in largest["milliseconds"].items()
         if name in last["milliseconds"]
     }
@@ -527,24 +602,23 @@ def report(result):
         ", ".join(f"{name} {version}" for name, version in machine["versions"].items()),
         *(f"{name}: not in the race, {reason}" for name, reason in result["absent"].items()),
     ]
-    for key in ("steps", "steps_on_one_thread"):
+    for key, title in TABLES.items():
         for row in result.get(key, ()):
-            lines += ["", *_step_lines(row)]
+            lines += ["", *_step_lines(title, row)]
     lines += ["", *_product_lines(result["products"]), "", *_memory_lines(result["memory"])]
     for what, table in result.get("sweep", {}).items():
         lines += ["", *_sweep_lines(what, table)]
     return "\n".join(lines)
 
 
-def _step_lines(row):
+def _step_lines(title, row):
     size = f"{row['data_dim']}-{row['hidden']}-{row['hidden']}-{row['latent']}"
-    yield f"One training step of {size}, batch {row['batch']}, threads: {row['threads']}"
+    yield f"{title}, {size}, batch {row['batch']}, threads: {row['threads']}"
     yield f"  {'':16}{'ms, median (quartiles)':>28}{'ratio to minivae, numba':>30}"
     for name, time_ in row["milliseconds"].items():
         ratio = _range(row["ratios"][name], 2) if name in row["ratios"] else "1"
         yield f"  {NAMES[name]:16}{_range(time_, 2):>28}{ratio:>30}"
-    for name, reason in row["did_not_start"].items():
-        yield f"  {NAMES[name]:16}did not start: {reason}"
+    yield from _absence_lines(row)
     limit, part = row["limit_milliseconds"]["median"], row["fraction_of_limit"]["median"]
     rate = row["best_gflop_per_second"]["median"]
     yield (
@@ -554,6 +628,17 @@ def _step_lines(row):
     if row["fastest_opponent"]:
         ratio = row["ratios"][row["fastest_opponent"]]["median"]
         yield f"  against the fastest opponent, {NAMES[row['fastest_opponent']]}: {ratio:.2f}"
+    if row["loses_to"]:
+        yield f"  minivae, numba loses to {_names(row['loses_to'])}"
+
+
+def _absence_lines(row):
+    for name, reason in row["did_not_start"].items():
+        yield f"  {NAMES[name]:16}did not start: {reason}"
+
+
+def _names(contestants):
+    return " and ".join(NAMES[name] for name in contestants)
 
 
 def _product_lines(products):
@@ -562,7 +647,7 @@ def _product_lines(products):
         yield (
             f"  {row['product']:18}{row['m']:>5} x {row['k']:>4} x {row['n']:>4}"
             f"{row['kernel_microseconds']['median']:>10.0f}{row['blas_microseconds']['median']:>8.0f}"
-            f"{_range(row['ratio'], 2):>22}"
+            f"   {_range(row['ratio'], 2):>19}"
         )
     yield f"  all of them: {_range(products['sum_ratio'], 2)}"
 
@@ -574,14 +659,18 @@ def _memory_lines(memory):
 
 
 def _sweep_lines(what, table):
-    names = [name for name in SWEPT if name in table["rows"][0]["milliseconds"]]
-    yield f"A step, ms, by {what}" + "".join(f"{NAMES[name]:>18}" for name in names)
+    names = [name for name in SWEPT if any(name in row["milliseconds"] for row in table["rows"])]
+    yield f"A step, ms, by {what:10}" + "".join(f"{NAMES[name]:>18}" for name in names)
     for row in table["rows"]:
-        times = "".join(f"{row['milliseconds'][name]['median']:>18.2f}" for name in names)
-        loses = f"   slower than {', '.join(row['loses_to'])}" if row["loses_to"] else ""
-        yield f"  {row['value']:>16}  {times}{loses}"
-    exponents = "".join(f"{table['growth_exponents'][name]:>18.2f}" for name in names)
-    yield f"  {'grows with power':>16}  {exponents}"
+        medians = {name: time_["median"] for name, time_ in row["milliseconds"].items()}
+        loses = f"   loses to {_names(row['loses_to'])}" if row["loses_to"] else ""
+        yield f"  {row['value']:>22} " + _cells(medians, names) + loses
+        yield from _absence_lines(row)
+    yield f"  {'grows with power':>22} " + _cells(table["growth_exponents"], names)
+
+
+def _cells(numbers, names):
+    return "".join(f"{numbers[name]:>18.2f}" if name in numbers else f"{'-':>18}" for name in names)
 
 
 def _range(spread, digits):
