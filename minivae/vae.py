@@ -9,6 +9,7 @@ over pixels and latents, averaged over the batch. Noise is an argument, so every
 deterministic. `ops` is the backend, any object with the names of `ops.py`.
 """
 
+from functools import lru_cache
 from itertools import pairwise
 from math import isfinite, log, prod
 from typing import NamedTuple
@@ -71,6 +72,7 @@ class TermsAndGrads(NamedTuple):
 # ---- the parameter vector --------------------------------------------------------------------
 
 
+@lru_cache  # every step asks for it
 def layout(spec):
     """((name, shape), ...) in the order of the flat vector."""
     sizes = (spec.data_dim, *spec.hidden)
@@ -92,6 +94,7 @@ def layout(spec):
     return tuple(blocks)
 
 
+@lru_cache
 def n_params(spec):
     return sum(prod(shape) for _, shape in layout(spec))
 

@@ -12,7 +12,8 @@ from minivae import vae
 
 DTYPES = (np.float32, np.float64)
 # (B, I, O, K): around the tile's edges, several blocks, one of each, nothing
-SIZES = [(1, 1, 1, 1), (5, 7, 17, 2), (33, 50, 9, 3), (130, 401, 70, 2), (0, 4, 3, 2)]
+SIZES = [(1, 1, 1, 1), (5, 7, 17, 2), (33, 50, 9, 3), (130, 401, 70, 2), (2, 1500, 530, 1),
+         (0, 4, 3, 2), (4, 3, 0, 2)]
 
 LAYOUTS = {
     "wider rows": lambda a: np.repeat(a, 2, axis=-1)[..., : a.shape[-1]] * 0 + a,
@@ -33,8 +34,8 @@ def draw(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape)
 
 
-def pixels(*shape, seed=0):
-    return (np.random.default_rng(seed).random(shape) < 0.3).astype(float)
+def pixels(*shape, seed=0, ink=0.3):
+    return (np.random.default_rng(seed).random(shape) < ink).astype(float)
 
 
 def dense(ops, activation, x, W, b, dy):
@@ -73,8 +74,10 @@ def adam(ops, flat, grad, m, v):
 def cases(B, I, O, K):
     """(name, function, float64 arguments): every pair, also with K samples."""
     for activation in ("tanh", "relu", "none"):
-        yield activation, dense, (activation, draw(B, I), draw(I, O, seed=1) / I**0.5,
-                                  draw(O, seed=2), draw(B, O, seed=3))
+        W, b, dy = draw(I, O, seed=1) / I**0.5, draw(O, seed=2), draw(B, O, seed=3)
+        yield activation, dense, (activation, draw(B, I), W, b, dy)
+        digits = draw(B, I) * pixels(B, I, ink=0.1)  # a large enough product leaves the zeros out
+        yield f"{activation} of digits", dense, (activation, digits, W, b, dy)
     mu, logvar = draw(B, O), draw(B, O, seed=1)
     for samples in ((), (K,)):
         shape = (*samples, B, O)
@@ -147,6 +150,41 @@ def test_gradients_go_into_strided_and_foreign_arrays(ops, dtype):
         ops.dense_backward(dy, cache, out=out)
         np.testing.assert_allclose(out[0], dW, rtol=1e-5)
         np.testing.assert_allclose(out[1], db, rtol=1e-5)
+
+
+def test_gradients_and_weights_of_whole_numbers_are_refused(ops):
+    """Cut to whole numbers, a gradient would be 0 nearly everywhere."""
+    x, W, b, dy = draw(4, 5), draw(5, 3, seed=1), draw(3), draw(4, 3)
+    _, cache = ops.dense_forward(x, W, b, "tanh")
+    with pytest.raises(TypeError, match="cast"):
+        ops.dense_backward(dy, cache, out=(np.zeros((5, 3), int), np.zeros(3, int)))
+    with pytest.raises(TypeError, match="cast"):
+        ops.adam_step(np.zeros(3, int), draw(3), draw(3), draw(3) ** 2, 1, 0.1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_product_that_leaves_zeros_out_has_the_bits_of_one_that_does_not(ops, dtype):
+    """And a zero times infinity is still NaN: it is left out only where it adds nothing."""
+    digits = (draw(40, 300) * pixels(40, 300, ink=0.1)).astype(dtype)
+    few_zeros = np.where(np.arange(300) < 100, digits, 1).astype(dtype)
+    W = draw(300, 90, seed=1).astype(dtype)
+    W[100:] = 0  # so that the ones add nothing either
+    digits[:, 100:] = 0
+    b, dy = draw(90, seed=2).astype(dtype), draw(40, 90, seed=3).astype(dtype)
+    y, cache = ops.dense_forward(digits, W, b, "none")
+    np.testing.assert_array_equal(y, ops.dense_forward(few_zeros, W, b, "none")[0])
+    _, cache_of_few = ops.dense_forward(few_zeros, W, b, "none")
+    _, dW, _ = ops.dense_backward(dy, cache)
+    _, expected, _ = ops.dense_backward(dy, cache_of_few)
+    np.testing.assert_array_equal(dW[:100], expected[:100])
+
+    for bad in (np.inf, np.nan):
+        W[5, 7], dy[3, 8] = bad, bad
+        with np.errstate(invalid="ignore"):
+            y, cache = ops.dense_forward(digits, W, b, "none")
+            _, dW, _ = ops.dense_backward(dy, cache)
+            np.testing.assert_array_equal(np.isnan(y), np.isnan(digits @ W))
+            np.testing.assert_array_equal(np.isnan(dW), np.isnan(digits.T @ dy))
 
 
 def test_adam_updates_strided_and_reversed_views_in_place(ops):

@@ -266,6 +266,21 @@ def test_the_plain_python_behind_the_kernels_computes_the_same():
 
 
 @needs_jit
+def test_machine_code_older_than_the_source_is_deleted(tmp_path, monkeypatch):
+    """Numba uses the names of old files again: a process might run the code of another version."""
+    source, cache = tmp_path / "kernels.py", tmp_path / "cache"
+    source.touch()
+    cache.mkdir()
+    for name, age in (("kernels.old.nbc", -10), ("kernels.new.nbc", 10), ("other.old.nbc", -10)):
+        (cache / name).touch()
+        edited = source.stat().st_mtime
+        os.utime(cache / name, (edited + age, edited + age))
+    monkeypatch.setattr(kernels, "__file__", str(source))
+    kernels._remove_stale_code(cache)
+    assert sorted(file.name for file in cache.iterdir()) == ["kernels.new.nbc", "other.old.nbc"]
+
+
+@needs_jit
 @pytest.mark.slow
 def test_the_first_compilation_says_so_once_and_the_second_start_is_quick(tmp_path):
     """Into an empty cache: one line on standard error; and from the cache, none."""
