@@ -4,8 +4,8 @@
                and each addition waits for the one before it.
     by_rows    i-k-j: the same multiplications in another order. The inner loop runs along rows of
                B and C: LLVM makes vector instructions of it, and whole cache lines are used.
-    blocked    i-k-j with four rows of B at once: a number of C is loaded and stored once for every
-               four multiply-adds instead of for each.
+    blocked    the same with four rows of B at once, and all rows of A for these four: a number of
+               C is loaded and stored once for every four multiply-adds instead of for each.
 
 The register tile in `kernels.py` is the next step: it keeps a block of C in registers for the
 whole sum. Nothing else calls this module.
