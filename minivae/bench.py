@@ -4,7 +4,7 @@ How it is measured, so that the ratios mean something:
 - a table is measured in one process of its own, started with the wanted number of threads for
   every library, and with as many cores, because JAX takes a thread for each core it finds;
 - every contestant computes the same arithmetic from the same parameters, images and noise, and
-  its loss and its parameters after a step are compared with float64 before anything is timed;
+  its losses and parameters of two steps are compared with float64 before anything is timed;
 - rounds are interleaved: in each round everyone has a turn, in another order each time. A turn is
   a pause, in which the threads of the one before stop spinning, two steps that do not count and
   some that do, of which the median counts. So all see the same weather on the machine, and all

@@ -106,7 +106,9 @@ def test_every_contestant_computes_the_references_losses_and_parameters(
     np.testing.assert_allclose(parameters(), expected, atol=2e-6)
 
 
-def numpy_step(*, lr=1e-3, beta=1.0, moves=True, stale=False, loss_of=lambda result: result.loss):
+def numpy_step(
+    *, lr=1e-3, beta=1.0, moves=True, shown=lambda start, now: now, loss_of=lambda r: r.loss
+):
     """A contestant that is right unless it is told to go wrong."""
 
     def contestant(spec, flat, x, eps):
@@ -121,7 +123,7 @@ def numpy_step(*, lr=1e-3, beta=1.0, moves=True, stale=False, loss_of=lambda res
                 ops.adam_step(flat, result.flat_grads, m, v, steps, lr)
             return float(loss_of(result))
 
-        return step, lambda: start if stale else flat
+        return step, lambda: shown(start, flat)
 
     return contestant
 
@@ -136,10 +138,10 @@ WRONG = {
     "mean over pixels": numpy_step(beta=PIXELS, loss_of=lambda r: r.nll / PIXELS + r.kl),
     "mean over pixels, the right loss": numpy_step(beta=PIXELS, loss_of=lambda r: r.nll + r.kl),
     "a sum over the batch": numpy_step(loss_of=lambda r: SIZE["batch"] * r.loss),
-    "the parameters of the start": numpy_step(stale=True),
+    "the parameters of the start": numpy_step(shown=lambda start, now: start),
     "no step at all": numpy_step(moves=False),
     "no number": numpy_step(loss_of=lambda r: float("nan")),
-    "parameters that are no numbers": numpy_step(lr=float("nan")),
+    "parameters that are no numbers": numpy_step(shown=lambda start, now: np.nan * now),
 }
 
 
@@ -197,7 +199,7 @@ def test_dense_images_hold_no_zeros():
     x = bench._setting({**SIZE, "batch": 200}, "noise")[2]
     assert x.shape == (200, 36)
     assert x.dtype == np.float32
-    assert 0 < x.min() < 0.1
+    assert 0.005 < x.min() < 0.1
     assert 0.9 < x.max() < 1
 
 
@@ -802,7 +804,7 @@ def test_the_full_command_with_every_opponent_installed(monkeypatch, capsys):
     pytest.importorskip("jax", reason="JAX is not installed")
     if not any(map(shutil.which, ("c++", "g++", "clang++", "cl"))):
         pytest.skip("torch.compile needs a C++ compiler")
-    monkeypatch.setattr(bench, "SWEEP", {"batch": (3, 6), "latent": (2, 3)})
+    monkeypatch.setattr(bench, "SWEEP", {"batch": (3, 6)})
     result, _ = tiny_bench(monkeypatch, capsys)
     assert list(result) == ["machine", "absent", *bench.TABLES, "products", "memory", "sweep"]
     assert result["absent"] == {}
