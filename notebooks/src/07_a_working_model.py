@@ -57,14 +57,13 @@ fig
 
 # %% [markdown]
 # Only the grey rim of the stroke differs from draw to draw. It is as if there were more data than there are,
-# and it costs one line; `data.binarize` is that line, done fast and exactly.
+# and it costs one line; `data.binarize` is that line, done fast.
 
 # %% [markdown]
 # ## 7.2  Must every step look at every image?
 #
 # The loss is a mean over all $N$ images, and so is its gradient: $\frac1N\sum_i g_i$, where $g_i$ is image $i$'s own.
-# A step needs one such gradient. Computing all $g_i$ for a single step seems a waste; take a
-# random batch $S$ of $B$ images instead:
+# Computing all $g_i$ for a single step seems a waste; take a random batch $S$ of $B$ images instead:
 #
 # $$
 # \mathbb{E}_S\Big[\frac1B\sum_{i\in S} g_i\Big]
@@ -73,15 +72,16 @@ fig
 # = \frac1N\sum_{i=1}^{N} g_i \tag{1}
 # $$
 #
-# ($i_b$ is the image at place $b$ of the batch.) First step: the expectation of a sum is the sum of the expectations. Second
-# step: whatever place we look at, each image is there with the same probability, $1/N$. So the batch's gradient is **unbiased**: wrong each
-# time, right on average. (Nothing was said about independence, so drawing without replacement is fine too.)
+# ($i_b$ is the image at place $b$ of the batch.) First step: the expectation of a sum is the sum of the expectations.
+# Second step: whatever place we look at, each image is there with the same probability, $1/N$. So the batch's gradient
+# is **unbiased**: wrong each time, right on average. (Nothing was said about independence, so drawing without replacement is fine too.)
 #
-# See it on a fresh model. `init_params` draws small random weights (were they all equal, the units of a layer would stay equal
-# for ever) and sets the biases to zero, but for the output's: they start so that the decoder draws the average image. All
-# parameters lie in one vector, `flat`; `params` are views of it, the same memory under names.
+# See it on a fresh model. `init_params` draws small random weights (were they all equal, the units of a layer would stay
+# equal for ever) and sets the biases to zero, but for the output's: they start so that the decoder draws the average
+# image. All parameters lie in one vector, `flat`; `params` are views of it, the same memory under names.
 #
-# `full` is the gradient on 2,000 images, with one `eps` each; then 150 batches of two sizes.
+# For this experiment $N$ is 2,000 images, each with one `eps`. `full` is their gradient; beside it stand the gradients
+# of 150 batches of 10 and of 150 batches of 100.
 
 # %%
 def a_new_model(spec, seed=0):
@@ -127,9 +127,9 @@ fig.suptitle("every cloud is centred on the full gradient (star)")
 fig
 
 # %% [markdown]
-# Ten times the images, and the cloud is about $\sqrt{10}$ times narrower. That is the trade: the error falls with
-# the square root of $B$, the cost rises with $B$ itself. So many rough steps beat a few exact ones; a hundred images is a
-# usual choice.
+# Ten times the images, and the cloud is about $\sqrt{10}$ times narrower. That is the trade: the error falls with the
+# square root of $B$, the cost rises with $B$ itself. Far from the goal a rough direction is good enough, and many rough
+# steps get further than a few exact ones. We take batches of a hundred.
 
 # %% [markdown]
 # ## 7.3  How long a step?
@@ -138,25 +138,28 @@ fig
 # how large the gradient's entries are, block by block.
 
 # %%
-for name, block in vae.unpack(full, spec).items():
-    print(f"{name:10s} typical size of an entry {np.sqrt((block**2).mean()):.4f}")
+sizes = {name: np.sqrt((block**2).mean()) for name, block in vae.unpack(full, spec).items()}
+for name, size in sizes.items():
+    print(f"{name:10s} typical size of an entry {size:.4f}")
+print(f"the largest is {max(sizes.values()) / min(sizes.values()):.0f} times the smallest")
 
 # %% [markdown]
-# From block to block they differ by more than ten times, and one `lr` multiplies them all: too bold a
-# step for one block is too timid for another. Adam gives each number a step length of its own.
+# One `lr` multiplies them all: too bold a step for one block is too timid for another. *Adam* (Kingma and Ba 2015) gives
+# each number a step length of its own.
 #
 # ## 7.4  Adam, line by line
 #
-# For each parameter keep two running means: $m$ of its gradient $g$, and $v$ of $g^2$.
+# For each parameter $\theta$ keep two running means: $m$ of its gradient $g$, and $v$ of $g^2$. Every step mixes a little
+# of the new into the old:
 #
 # $$
 # m \leftarrow \beta_1 m + (1-\beta_1)\,g, \qquad
 # v \leftarrow \beta_2 v + (1-\beta_2)\,g^2 \tag{2}
 # $$
 #
-# ($\beta_1 = 0.9$ remembers about ten steps, $\beta_2 = 0.999$ about a thousand. They have nothing to do with the `beta` of
-# the KL.) Both start at 0, and so at first they are too small. By how much? Unroll eq. (2) from $m = 0$: after step
-# $t$
+# ($\beta_1 = 0.9$ remembers about $1/(1 - \beta_1)$, that is ten steps, $\beta_2 = 0.999$ about a thousand. They have nothing
+# to do with the `beta` of the KL.) Both start at 0, and so at first they are too small. By how much? Unroll eq. (2) from
+# $m = 0$: after step $t$
 #
 # $$
 # m_t = (1-\beta_1)\sum_{s=1}^{t}\beta_1^{\,t-s} g_s
@@ -164,7 +167,8 @@ for name, block in vae.unpack(full, spec).items():
 # \mathbb{E}[m_t] = \mathbb{E}[g]\,(1-\beta_1)\sum_{s=1}^{t}\beta_1^{\,t-s} = \mathbb{E}[g]\,(1-\beta_1^{\,t}),
 # $$
 #
-# if all the $g_s$ have one mean; the last step is the geometric series. So divide that factor out again:
+# if all the $g_s$ have one mean; the last step is the geometric series. The same goes for $v$, with $\beta_2$. So divide the
+# factors out again:
 #
 # $$
 # \hat m = \frac{m}{1-\beta_1^{\,t}}, \qquad \hat v = \frac{v}{1-\beta_2^{\,t}} \tag{3}
@@ -196,10 +200,11 @@ print("sign of the gradient:               ", np.sign(g))
 
 # %% [markdown]
 # Two things to see. The first step is `lr` in every entry, against the sign of the gradient, whatever its size.
-# And a loss a thousand times larger gives the same steps: eq. (4) divides the size out. What is left to choose is one `lr` with
-# a plain meaning: about how far a parameter may move in a step.
+# And a loss a thousand times larger gives the same step: eq. (4) divides the size out. What is left to choose is one `lr`
+# with a plain meaning: about how far a parameter may move in a step.
 #
-# Does eq. (3) matter? A noisy gradient with mean 1, and what `m` makes of it:
+# Does eq. (3) matter? Here are a noisy gradient with mean 1, and what `m` makes of it. And suppose that `m` is corrected
+# and `v` is not: then the first step is $g / \sqrt{(1 - \beta_2)\,g^2}$, where it should be $g / \sqrt{g^2}$.
 
 # %%
 noisy = 1 + 0.5 * rng.standard_normal(40)
@@ -208,7 +213,7 @@ for g in noisy:
     m = 0.9 * m + 0.1 * g
     raw.append(m)
 t = np.arange(1, 41)
-print(f"v alone not corrected: the first step is {1 / np.sqrt(1 - 0.999):.0f} times too long")
+print(f"with v not corrected, the first step is {1 / np.sqrt(1 - 0.999):.0f} times too long")
 
 # %%
 fig, ax = plots.figure(5, 2.5)
@@ -216,13 +221,13 @@ ax.plot(t, noisy, ".", color=plots.GREY, label="the gradients")
 ax.plot(t, raw, color=plots.RED, ls="--", label="m")
 ax.plot(t, np.array(raw) / (1 - 0.9**t), color=plots.BLUE, label="m corrected")
 ax.axhline(1, color=plots.INK, lw=1, ls=":")
-ax.set(xlabel="step", ylabel="gradient", title="without the correction, m crawls up from 0")
-ax.legend(loc="lower right")
+ax.set(xlabel="step", ylabel="gradient", ylim=(-0.2, 2.9), title="without the correction, m crawls up from 0")
+ax.legend(loc="upper center", ncols=3, fontsize=8)
 fig
 
 # %% [markdown]
-# For $v$, with its long memory, the start lasts a thousand steps. Correct $m$ and forget $v$, and the first steps
-# are far too long (the number above): one of the exhibits of the bug museum.
+# After the first steps the two lines are one. For $v$, with its long memory, the start lasts a thousand steps, and
+# forgetting the correction does the harm printed above.
 #
 # The package's `adam_step` is the same, *in place*: it changes `flat`, `m` and `v` themselves, so that the views in
 # `params` move too. And does it earn its keep? A hundred steps from the same start, for several `lr`.
@@ -244,7 +249,7 @@ def loss_after(lr, adam, steps=100, B=100):
             flat -= np.float32(lr) * result.flat_grads
     return np.mean(losses[-20:])
 
-
+# %%
 rates = (0.001, 0.003, 0.01, 0.03, 0.1)
 with np.errstate(all="ignore"):                            # one of them runs away to infinity
     sgd, adam = ([loss_after(lr, kind) for lr in rates] for kind in (False, True))
@@ -256,21 +261,22 @@ fig, ax = plots.figure(5.2, 2.7)
 ax.plot(rates, sgd, "s--", color=plots.RED, label="gradient descent")
 ax.plot(rates, adam, "o-", color=plots.BLUE, label="Adam")
 ax.axhline(loss_after(0.0, False), color=plots.GREY, lw=1, ls=":", label="no training at all")
-ax.set(xscale="log", xlabel="learning rate lr", ylabel="loss after 100 steps, nats", ylim=(170, 210))
+ax.set(xscale="log", xlabel="learning rate lr", ylabel="loss after 100 steps, nats", ylim=(172, 218))
+ax.text(0.1, 199, "runs away", color=plots.RED, ha="center", fontsize=8)
 ax.set_title("Adam works over a wide range of rates")
-ax.legend()
+ax.legend(loc="upper center", ncols=3, fontsize=8)
 fig
 
 # %% [markdown]
-# Gradient descent hardly moves at the small rates, and at the largest it runs away (`nan`: no square to draw); between the two
-# it has a narrow window. Adam is ahead of the best of it over most of the range. That, rather than any
-# magic, is why it is the usual choice: one can start without knowing the scale of the gradient.
+# Gradient descent hardly moves at the small rates, and at the largest it runs away (`nan`: no square to draw); what works
+# lies in a narrow window between. Adam, at most of the rates tried, is ahead of the best of it: one can start without
+# knowing the scale of the gradient.
 
 # %% [markdown]
 # ## 7.5  The loop
 #
 # Everything is there. Draw a batch, make it black and white, draw `eps`, get the gradient, take a step. The rate
-# falls slowly to a twentieth, so that the end is calmer than the start.
+# falls slowly to a twentieth, so that the end is calmer than the start. (`beta` is a function of the step, for 7.10.)
 
 # %%
 def train(spec, steps, *, beta=lambda step: 1.0, lr=3e-3, B=100, ops=ops, keep=()):
@@ -289,7 +295,7 @@ def train(spec, steps, *, beta=lambda step: 1.0, lr=3e-3, B=100, ops=ops, keep=(
             kept[step] = flat.copy()
     return params, np.array(history), kept
 
-
+# %%
 spec2 = vae.Spec(784, hidden=(100, 50), latent_dim=2)
 params2, history2, kept = train(spec2, 1200, keep=(150, 1200))
 
@@ -300,8 +306,9 @@ def smooth(curve, window=25):
 
 
 nll, kl = history2.T
-print(f"first 25 steps: nll {nll[:25].mean():.1f}, kl {kl[:25].mean():.1f} nats per image")
+print(f"the first step: nll {nll[0]:.1f}, kl {kl[0]:.1f} nats per image")
 print(f"last 25 steps:  nll {nll[-25:].mean():.1f}, kl {kl[-25:].mean():.1f}")
+print(f"for each nat of kl, nll has fallen by {(nll[0] - nll[-25:].mean()) / (kl[-25:].mean() - kl[0]):.0f}")
 
 # %%
 fig, (left, right) = plots.figure(6.2, 2.5, 1, 2)
@@ -313,9 +320,9 @@ fig
 
 # %% [markdown]
 # (Each curve is a mean over 25 steps, as every batch is another one.) Read the two together. At first $q$ is close to the
-# prior, the kl is near zero, and the decoder draws the average digit.
-# Then the encoder begins to *say something* about the image: the kl goes up by a few nats, and for each of them the nll goes down by
-# many. The loss is their sum; a falling kl is no goal in itself.
+# prior, the kl is near zero, and the decoder draws the average digit. Then the encoder begins to *say something* about
+# the image: the kl goes up by a few nats, and for each of them the nll goes down by many. The loss is their sum; a
+# falling kl is no goal in itself.
 #
 # What does it draw? Take the same sixteen $z$ from the prior through the decoder of three moments.
 
@@ -335,9 +342,9 @@ fig.suptitle("the same sixteen z, decoded: from the average digit to digits")
 fig
 
 # %% [markdown]
-# Untrained, every $z$ gives nearly the average image (the output's bias starts there). Half-way, $z$ chooses between a few
-# blurred shapes; in the end, digits. They stay soft: two latents are few, and the pictures show
-# probabilities, not draws of pixels.
+# Untrained, every $z$ gives nearly the average image (the output's bias starts there). After 150 steps $z$ chooses between
+# a few blurred shapes; after 1200, between digits, some of them still unsure. They stay soft: two latents are few, and the
+# pictures show probabilities, not draws of pixels.
 
 # %% [markdown]
 # ## 7.6  What has it put where?
@@ -371,11 +378,12 @@ params20, history20, _ = train(spec20, 800)
 test = data.fixed_binarization(mnist.test[:1000], data.EVALUATION_SEED)     # always the same pixels
 for name, p, s in (("two", params2, spec2), ("twenty", params20, spec20)):
     terms = evaluate.elbo_terms(p, test, s, rng=np.random.default_rng(0), ops=ops)
-    print(f"{name:6s} latents: nll {terms.nll:6.1f} + kl {terms.kl:5.1f} = {-terms.elbo:6.1f} nats, on test images")
+    print(f"{name:6s} latents: nll {terms.nll:.2f} + kl {terms.kl:5.2f} = {-terms.elbo:.2f} nats, on test images")
 
 # %% [markdown]
-# The test images were binarized *once*, with a fixed seed. Binarized anew at each evaluation, the figure would wander by
-# itself, and two models would be compared on two data sets.
+# The sum is $-\mathtt{elbo}$: the twenty latents cost more kl, and save far more nll. The test images were binarized
+# *once*, with a fixed seed. Binarized anew at each evaluation, the figure would wander by itself, and two models would be
+# compared on two data sets.
 #
 # Now a temptation. At test time the noise looks like a nuisance: why not decode the mean of $q$ in place of a draw?
 #
@@ -398,14 +406,14 @@ print(f"log p(x), estimated (notebook 09): {log_p.mean:.1f} nats")
 reveal("07.mean-at-test")
 
 # %% [markdown]
-# The mean of $q$ is a better $z$ than most draws of $q$: its nll is lower. But the kl is the price of the whole of $q$, and goes
-# on being paid at that rate: a sharper message, billed as the blurred one. So it is no average over $q$, and no
-# bound: here it comes out higher than the estimate of $\log p(x)$ itself.
+# The mean of $q$ is a better $z$ than most draws of $q$: its nll is lower. But the kl is the price of the whole of $q$, of
+# a message as blurred as its draws; to name the mean exactly would cost far more (3.3: each digit its nats). So this
+# is no average over $q$, and no bound: here it comes out higher than the estimate of $\log p(x)$ itself.
 #
 # ## 7.8  Sum or mean?
 #
-# Our `nll` is a sum over 784 pixels, our `kl` a sum over latents; only over the batch do we take the mean. Much public code calls
-# `.mean()` and has it average over everything, pixels and latents too:
+# Our `nll` is a sum over 784 pixels, our `kl` a sum over latents; only over the batch do we take the mean. It is easy to
+# call `.mean()` and have it average over everything, pixels and latents too:
 #
 # $$
 # \frac{\mathtt{nll}}{D} + \frac{\mathtt{kl}}{L} = \frac1D\Big(\mathtt{nll} + \frac{D}{L}\,\mathtt{kl}\Big).
@@ -413,8 +421,7 @@ reveal("07.mean-at-test")
 #
 # The factor in front is harmless (Adam divides it out). The factor inside is a `beta` that nobody chose.
 #
-# **Predict first.** A loss takes the mean over 784 pixels and the mean over 200 latents (a well-known course does).
-# In nats per example, does the KL weigh `"less"`, `"as much"` or `"more"` than it should?
+# **Predict first.** A loss takes the mean over 784 pixels and the mean over 200 latents. In nats per example, does the KL weigh `"less"`, `"as much"` or `"more"` than it should?
 
 # %%
 predict("07.weight-of-the-kl", ...)
@@ -422,7 +429,7 @@ predict("07.weight-of-the-kl", ...)
 # %%
 print(f"784 pixels, 200 latents: beta = {784 / 200:.2f}")
 print(f"784 pixels, our 20:      beta = {784 / 20:.1f}")
-silent = {784 / 200: 400, 784 / 20: 250}                   # beta: steps (they show their fault early)
+silent = {784 / 200: 400, 784 / 20: 250}                   # beta: steps, fewer than 800: the fault shows early
 spoiled = {beta: train(spec20, steps, beta=lambda step, beta=beta: beta) for beta, steps in silent.items()}
 print(f"kl at the end of training, beta  1.00: {history20[-25:, 1].mean():6.3f} nats per image")
 for beta, (_, history, _) in spoiled.items():
@@ -444,9 +451,11 @@ fig
 reveal("07.weight-of-the-kl")
 
 # %% [markdown]
-# (The rows are decoded from the mean of $q$: right for looking, wrong for reporting.) With the mean over our twenty latents the KL weighs so much that no nat of it is worth buying: every image is given the same $q$,
-# the prior, and the decoder answers with the average digit. Nothing raises an error, the gradient check passes, the loss
-# falls. The cure is to count in nats per example, and to print `nll` and `kl` apart.
+# (The rows are decoded from the mean of $q$: right for looking, wrong for reporting.) At `beta` = 3.92 some digits come
+# back as others. With the mean over our twenty latents the KL weighs so much that no nat of it is worth buying: every
+# image is given the same $q$, the prior, and the decoder answers with the average digit. Nothing raises an error, and a
+# gradient check passes, for the gradient is right. The cure is to count in nats per example, and to print `nll` and `kl`
+# apart.
 
 # %% [markdown]
 # ## 7.9  A latent that says nothing
@@ -494,10 +503,11 @@ fig
 reveal("07.collapse")
 
 # %% [markdown]
-# The upper row turns into another digit, the lower one stays as it was. This is *posterior collapse*. For a dead latent $q(z_j\mid x)$ is the prior, whatever $x$ is: it costs nothing and says
-# nothing. How does it come about? Early in training the decoder cannot read the latents yet, so that they are pure
-# cost, and the KL pulls them to the prior (notebook 03: the star). Once there, they carry nothing that the decoder could
-# learn to read, and there they stay.
+# The upper row turns into another digit, the lower one hardly changes. That is *posterior collapse*: for a dead latent
+# $q(z_j\mid x)$ is the prior, or nearly so, whatever $x$ is; it costs nothing and says nothing. How does it come about?
+# Early in training the decoder cannot read the latents yet, so that they are pure cost, and the KL pulls them to the
+# prior (notebook 03: the star). Once there, they carry nothing that the decoder could learn to read, and there they
+# stay. If that is the reason, one should be able to do something about it.
 #
 # ## 7.10  Two remedies
 #
@@ -509,7 +519,7 @@ reveal("07.collapse")
 # $$
 #
 # **Free bits.** Or make the first fraction of a nat free. Each latent's KL, averaged over the batch, costs at least
-# $\lambda$ whether it uses it or not:
+# $\lambda$ nats, whether it uses them or not:
 #
 # $$
 # \mathtt{loss} = \mathtt{nll} + \beta\sum_{j=1}^{L}\max\!\Big(\lambda,\ \frac1B\sum_{b=1}^{B}\mathtt{kl}_{bj}\Big) \tag{6}
@@ -529,7 +539,7 @@ trained = {"plain": (params20, spec20, plots.BLUE, "-"), "warm-up": (warm, spec2
 for name, (p, s, _, _) in trained.items():
     terms = evaluate.elbo_terms(p, test, s, rng=np.random.default_rng(0), ops=ops)
     alive = (kl_per_latent(p, s) > 0.1).sum()
-    print(f"{name:9s}: {alive:2d} latents above 0.1 nats, nll {terms.nll:.1f} + kl {terms.kl:.1f} = {-terms.elbo:.1f}")
+    print(f"{name:9s}: {alive:2d} latents above 0.1 nats, nll {terms.nll:.2f} + kl {terms.kl:.2f} = {-terms.elbo:.2f}")
 
 # %%
 fig, ax = plots.figure(5.2, 2.6)
@@ -543,9 +553,9 @@ ax.legend()
 fig
 
 # %% [markdown]
-# Both keep more latents alive. Whether the *bound* gains is another question, and the sums printed above answer it: here the
-# warm-up gains, and free bits, which make every latent spend its half nat, gain little or nothing. The count of live latents is a
-# symptom; the ELBO is the goal.
+# Both keep more latents alive. Whether the *bound* gains is another question, and the sums printed above answer it (the
+# smaller, the better the ELBO): here the warm-up gains, and free bits, which make every latent spend its half nat, do not.
+# The count of live latents is a symptom; the ELBO is the goal.
 #
 # Watch the kl in training, and the warm-up explains itself.
 
@@ -561,11 +571,11 @@ ax.legend()
 fig
 
 # %% [markdown]
-# While `beta` is small the encoder says far more than it will be able to afford, and the decoder learns to read all of it. As the
-# price rises, what is not worth its price is given up, and the rest stays.
+# While `beta` is small the encoder says far more than it will be able to afford, and the decoder learns to read all of it.
+# As the price rises, what is not worth its price is given up, and the rest stays.
 #
-# Is a dead latent always a failure? No: where the data need fewer latents than there are, letting some
-# go is what the ELBO asks for. It is one when the ELBO itself gets better with the latent alive, as the sums printed above tell.
+# Is a dead latent always a failure? No: where the data need fewer latents than there are, letting some go is what the ELBO
+# asks for. It is one where the ELBO gets better with the latent alive, as it did with the warm-up.
 
 # %% [markdown]
 # ## Recap
@@ -579,7 +589,7 @@ fig
 # - A collapsed latent has kl 0 and says nothing; warm-up, eq. (5), and free bits, eq. (6), keep it alive.
 #
 # The package's own loop, `minivae/train.py`, is this one with epochs, checkpoints and a progress bar:
-# `python -m minivae train mnist`.
+# `python -m minivae train`.
 #
 # ## Exercises
 #
@@ -618,7 +628,7 @@ def warmed_up_beta(step, warmup, beta):    # from 0 at step 0, linearly, to beta
 check("07.warmup", warmed_up_beta)
 
 # %% [markdown]
-# **Free bits.** Eq. (6), and its slope.
+# **Free bits.** Eq. (6); and then its slope by one entry `kl[b, j]`, which is the same for all $b$. Mind the $1/B$.
 
 # %%
 def free_bits_loss(nll, kl, beta, free_bits):    # (B,), (B, L), floats -> float
@@ -687,6 +697,7 @@ drawings = vae.sample(own_params, 36, np.random.default_rng(0), own_spec, mine)
 poster(shown(drawings), mine, own_spec)
 
 # %% [markdown]
-# It says how many of the functions behind it are yours. When all of them are, it says so.
+# It says how many of the functions behind it are yours (this model needs 11 of the 14: no relu, no Gaussian). When all of
+# them are, it says so.
 #
-# **Next:** notebook 08 asks why all this takes the time that it takes, and makes it several times faster.
+# **Next:** notebook 08 asks why all this takes the time that it takes, and makes it faster.
