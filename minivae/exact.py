@@ -435,8 +435,8 @@ def axes_angle(model, other):
 def ascent_that_lowers_evidence(lr=0.1):
     """One step up the ELBO, by its true gradient, that goes down in log p(x): -> dict of nats.
 
-    [notebook 02, step 9]  Two images, x = 3 and x = -3, and the model x ~ N(z w + b, 1) at w = 1,
-    b = 0. The data ask for a larger w: var(x) = w^2 + 1 should be 9. But the encoder says
+    [notebook 02, section 2.9]  Two images, x = 3 and x = -3, and the model x ~ N(z w + b, 1) at
+    w = 1, b = 0. The data ask for a larger w: var(x) = w^2 + 1 should be 9. But the encoder says
     q = N(0, 1) for both, as if z told nothing about x; under that q, a large w is only noise, and
     the ELBO asks for a smaller one. It rises because the gap below log p(x) closes faster.
     """

@@ -4,6 +4,9 @@ Nothing is trained here. Studies that take long have commands of their own, whic
 files (figures/*.json) that are drawn here.
 """
 
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +28,8 @@ from minivae.errors import MinivaeError
 from minivae.estimator import VAE
 
 FOLDER = Path("figures")
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+SCREEN = "1180,762"  # pixels: the explorer's plane and its picture, whole
 
 
 def draw_all(*, say):
@@ -33,15 +38,23 @@ def draw_all(*, say):
         raise MinivaeError("there is no folder figures/ here; run this from the project's root")
     drawn = []
     for name, draw in FIGURES.items():
-        needed = RESULTS.get(name)
-        if needed is not None and not needed.exists():
-            say(f"leaving out {name}: there is no {files.show(needed)} yet")
+        lacking = _lacking(name)
+        if lacking is not None:
+            say(f"leaving out {name}: there is no {lacking}")
             continue
         say(f"drawing {name}")
         path = FOLDER / name
         draw(path)
         drawn.append(path.as_posix())
     return {"files": drawn}
+
+
+def _lacking(name):
+    """What a figure waits for, or None."""
+    needed = RESULTS.get(name)
+    if needed is not None and not needed.exists():
+        return f"{files.show(needed)} yet"
+    return "Chromium on this machine" if name == SCREENSHOT and BROWSER is None else None
 
 
 def hero(path):
@@ -72,6 +85,20 @@ def _explorer(name):
         explorer.write(path, model, dataset, x, title=title, ops=ops, factors=factors)
 
     return draw
+
+
+def _screenshot(path):
+    """The digits' explorer as a browser shows it, for the README."""
+    page = (FOLDER / "explorer_mnist.html").resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "page.png"
+        subprocess.run(
+            [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+             f"--user-data-dir={folder}", f"--window-size={SCREEN}", "--virtual-time-budget=5000",
+             f"--screenshot={picture}", page.as_uri()],
+            check=True, capture_output=True, timeout=120,
+        )  # fmt: skip
+        files.atomic_write(path, picture.read_bytes())
 
 
 def _study(path):
@@ -120,6 +147,7 @@ def _traversals(path):
     plots.save(fig, path)
 
 
+SCREENSHOT = "explorer.png"
 RESULTS = {  # figures drawn from results that a long command of their own writes
     "cat_study.png": cat_study.RESULTS,
     "cat_information.png": cat_study.RESULTS,
@@ -135,4 +163,5 @@ FIGURES = {
     ),
     "explorer_mnist.html": _explorer("mnist"),
     "explorer_cats.html": _explorer("cats"),
+    SCREENSHOT: _screenshot,
 }

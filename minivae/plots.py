@@ -201,6 +201,8 @@ def reproduced_table(rows):
 
     rows: the results of `reproduce`.
     """
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
     fig, ax = figure(6.4, 4.0)
     names = sorted({row["row"] for row in rows}, reverse=True)
     for name, color, marker in zip(names, (BLUE, RED, GREEN), "osD", strict=False):
@@ -208,10 +210,13 @@ def reproduced_table(rows):
         published = next(row["published"] for row in rows if row["row"] == name)
         ax.plot(*zip(*ours, strict=True), marker=marker, color=color, linestyle="-", label=name)
         ax.axhline(published, color=color, linestyle="--", linewidth=1)
-        ax.annotate(f"published {published:.2f}", (0.99, published), color=color, fontsize=8,
-                    xycoords=("axes fraction", "data"), ha="right", va="bottom")
-    ax.set(xscale="log", xlabel="minutes of training, two cores")
-    ax.set(ylabel="-log p(x), nats per image", title="Burda et al. 2016, Table 1, one layer")
+        ax.annotate(f"{name}, published {published:.2f}", (0.99, published), color=color,
+                    xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
+    ax.set(xscale="log", xlabel="minutes of training")
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set(ylabel="-log p(x), nats per image")
+    ax.set_title("a published table, trained again (dashed: as published)")
     ax.legend()
     return fig
 
@@ -238,10 +243,12 @@ def by_beta(models):
 
 
 def against_beta(ax, models, values, **style):
-    """Mean over the seeds of the values, one a row, with bars of one standard deviation."""
+    """Mean over the seeds of the values, one a row, with bars of one standard deviation (of the
+    seeds seen, n - 1; none for a single seed)."""
     betas = list(by_beta(models))
     groups = [[v for v, m in zip(values, models, strict=True) if m["beta"] == b] for b in betas]
-    means, spread = [np.mean(g) for g in groups], [np.std(g) for g in groups]
+    means = [np.mean(g) for g in groups]
+    spread = [np.std(g, ddof=1) if len(g) > 1 else 0.0 for g in groups]
     ax.errorbar(betas, means, spread, capsize=3, **style)
     ax.set_xscale("log", base=2)
     ax.set(xticks=betas, xticklabels=[f"{beta:g}" for beta in betas], xlabel="beta")
@@ -281,6 +288,7 @@ def traversals(model, z, order, labels, ops, *, steps=7, reach=2.0):
     images = as_images(vae.mean_image(model.params, flat, model.spec, ops), model)
     h = model.image_shape[0] + 2
     fig, ax = figure(6.4, 0.76 * len(order) + 0.6)
+    fig.set_layout_engine("compressed")  # or the labels of square pictures are cut off
     ax.imshow(image_grid(images, steps, background=0.5), vmin=0, vmax=1, cmap="gray")
     ax.set(xticks=[], yticks=[h * i + h / 2 for i in range(len(order))])
     ax.set_yticklabels(labels, fontsize=8)

@@ -29,6 +29,10 @@ sys.path.insert(0, str(ROOT))  # so that `python notebooks/build.py` finds the p
 
 from minivae import kernels
 
+RESULTS = {  # files that a module's long command writes, and that notebooks show
+    "cat_study.py": ROOT / "figures" / "cat_study.json",
+    "reproduce.py": ROOT / "figures" / "iwae_table.json",
+}
 SECONDS = 600  # for one cell, on a machine that has other things to do
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -103,9 +107,12 @@ def tidy(notebook):
 
 
 def fingerprint(source):
-    """SHA-256 of the source, of every minivae module it reaches, and of the requirements."""
+    """SHA-256 of the source, of every minivae module it reaches, of the results that these read,
+    and of the requirements."""
     digest = hashlib.sha256()
-    for path in [source, ROOT / "requirements.txt", *reached_modules(source)]:
+    modules = reached_modules(source)
+    results = sorted(path for name, path in RESULTS.items() if ROOT / "minivae" / name in modules)
+    for path in [source, ROOT / "requirements.txt", *modules, *filter(Path.exists, results)]:
         digest.update(path.relative_to(ROOT).as_posix().encode())
         digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()

@@ -19,6 +19,16 @@ def test_a_figure_without_its_results_is_left_out_and_said_so(tmp_path, monkeypa
     assert said[-1] == f"leaving out b.png: there is no {tmp_path / 'missing.json'} yet"
 
 
+def test_the_screenshot_is_left_out_where_there_is_no_browser(tmp_path, monkeypatch):
+    (tmp_path / "figures").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(figures, "FIGURES", {figures.SCREENSHOT: pytest.fail})
+    monkeypatch.setattr(figures, "BROWSER", None)
+    said = []
+    assert figures.draw_all(say=said.append) == {"files": []}
+    assert said == ["leaving out explorer.png: there is no Chromium on this machine"]
+
+
 def test_every_result_file_belongs_to_a_figure():
     assert set(figures.RESULTS) < set(figures.FIGURES)
 
@@ -37,7 +47,7 @@ def test_error_bars_are_the_seeds_mean_and_standard_deviation():
     plots.against_beta(ax, rows, [1.0, 3.0, 5.0])
     line, _, (bars,) = ax.containers[0]
     np.testing.assert_array_equal(line.get_xydata(), [[1, 2], [2, 5]])
-    np.testing.assert_allclose(bars.get_segments()[0], [[1, 1], [1, 3]])
+    np.testing.assert_allclose(bars.get_segments()[0], [[1, 2 - 2**0.5], [1, 2 + 2**0.5]])
 
 
 def test_a_traversal_has_one_row_for_each_latent_and_leaves_z_alone():

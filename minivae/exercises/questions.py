@@ -52,7 +52,7 @@ PREDICTIONS = (
         "Half of the cat is covered. What happens to the posterior over its chonk?",
         ("narrower", "the same", "wider"),
         "wider",
-        "Fewer pixels, less evidence: more chonks remain compatible with what is seen.",
+        "Fewer pixels, less to go by: more chonks remain compatible with what is seen.",
     ),
     Prediction(
         "02.log-of-average",

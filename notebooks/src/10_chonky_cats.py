@@ -305,8 +305,8 @@ print("beta  seeds   MIG (+- sd)        chonk's best latent (+- sd)")
 for beta, rows in groups.items():
     gaps = [row["mig"] for row in rows]
     best = [max(row["information"][0]) for row in rows]
-    print(f"{beta:4g}  {len(rows):5d}   {np.mean(gaps):.3f} +- {np.std(gaps):.3f}     "
-          f"{np.mean(best):.2f} +- {np.std(best):.2f}")
+    print(f"{beta:4g}  {len(rows):5d}   {np.mean(gaps):.3f} +- {np.std(gaps, ddof=1):.3f}     "
+          f"{np.mean(best):.2f} +- {np.std(best, ddof=1):.2f}")
 print(f"by chance (shuffled factors) the MIG would be {study['baseline_mig']:.4f}")
 
 # %%
@@ -557,7 +557,7 @@ count = sum(verdict(rows, f) == "yes" for rows in judged.values() for f in range
 print(f"{count} of {6 * len(judged)} pairs of factor and beta (with all seeds done) pass the criterion.")
 peak = max(groups, key=lambda beta: np.mean([row["mig"] for row in groups[beta]]))
 gaps = [row["mig"] for row in groups[peak]]
-print(f"The largest mean gap is {np.mean(gaps):.3f} +- {np.std(gaps):.3f}, at beta {peak:g}; "
+print(f"The largest mean gap is {np.mean(gaps):.3f} +- {np.std(gaps, ddof=1):.3f}, at beta {peak:g}; "
       f"a perfect code has 1, chance {study['baseline_mig']:.4f}.")
 best = {beta: np.mean([max(row["information"][0]) for row in rows]) for beta, rows in groups.items()}
 top = max(best, key=best.get)
