@@ -226,7 +226,7 @@ ax.legend(loc="upper center", ncols=3, fontsize=8)
 fig
 
 # %% [markdown]
-# After the first steps the two lines are one. For $v$, with its long memory, the start lasts a thousand steps, and
+# After a while the two lines are one. For $v$, with its long memory, the start lasts a thousand steps, and
 # forgetting the correction does the harm printed above.
 #
 # The package's `adam_step` is the same, *in place*: it changes `flat`, `m` and `v` themselves, so that the views in
@@ -262,7 +262,7 @@ ax.plot(rates, sgd, "s--", color=plots.RED, label="gradient descent")
 ax.plot(rates, adam, "o-", color=plots.BLUE, label="Adam")
 ax.axhline(loss_after(0.0, False), color=plots.GREY, lw=1, ls=":", label="no training at all")
 ax.set(xscale="log", xlabel="learning rate lr", ylabel="loss after 100 steps, nats", ylim=(172, 218))
-ax.text(0.1, 199, "runs away", color=plots.RED, ha="center", fontsize=8)
+ax.text(0.115, 199, "runs away", color=plots.RED, ha="right", fontsize=8)
 ax.set_title("Adam works over a wide range of rates")
 ax.legend(loc="upper center", ncols=3, fontsize=8)
 fig
@@ -451,8 +451,8 @@ fig
 reveal("07.weight-of-the-kl")
 
 # %% [markdown]
-# (The rows are decoded from the mean of $q$: right for looking, wrong for reporting.) At `beta` = 3.92 some digits come
-# back as others. With the mean over our twenty latents the KL weighs so much that no nat of it is worth buying: every
+# (The rows are decoded from the mean of $q$: right for looking, wrong for reporting.) At `beta` = 3.92 the digits come
+# back vaguer. With the mean over our twenty latents the KL weighs so much that no nat of it is worth buying: every
 # image is given the same $q$, the prior, and the decoder answers with the average digit. Nothing raises an error, and a
 # gradient check passes, for the gradient is right. The cure is to count in nats per example, and to print `nll` and `kl`
 # apart.
