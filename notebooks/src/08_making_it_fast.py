@@ -691,17 +691,17 @@ def without_zeros(x, W, C):
                     C[i, j] += x[i, k] * W[k, j]
 
 
-W = rng.standard_normal((D, 200), dtype=np.float32)
-C, no_bias = np.empty((B, 200), np.float32), np.zeros(200, np.float32)
-without_zeros(x, W, C)
+weights, bias = rng.standard_normal((D, 200), dtype=np.float32), np.zeros(200, np.float32)
+out_x = np.empty((B, 200), np.float32)
+without_zeros(x, weights, out_x)
 print(f"pixels that are on: {(x != 0).mean():.0%}; the product agrees:",
-      np.allclose(C, x @ W, atol=1e-4))
+      np.allclose(out_x, x @ weights, atol=1e-4))
 
 # %% tags=["timing"]
 times = race({
-    "all of it, by the tile": lambda: kernels.matmul(x, W),
-    "without zeros, these loops": lambda: without_zeros(x, W, C),
-    "without zeros, the package": lambda: kernels.dense_forward(x, W, no_bias, "none"),
+    "all of it, by the tile": lambda: kernels.matmul(x, weights),
+    "without zeros, these loops": lambda: without_zeros(x, weights, out_x),
+    "without zeros, the package": lambda: kernels.dense_forward(x, weights, bias, "none"),
 })
 for name, seconds in times.items():
     print(f"{name:28} {1e6 * seconds:5.0f} us")
@@ -826,8 +826,6 @@ print("nll agrees:     ", np.allclose(nll, fused_nll, rtol=1e-5))
 print("gradient agrees:", np.allclose(cache.residual, fused_cache.residual, atol=1e-6))
 
 # %% tags=["timing"]
-bias = np.zeros(200, np.float32)
-weights = rng.standard_normal((D, 200), dtype=np.float32)
 for name, run in {
     "Bernoulli loss and gradient": lambda o: o.bernoulli_nll_forward(batch, x),
     "product, bias and tanh": lambda o: o.dense_forward(x, weights, bias, "tanh"),
