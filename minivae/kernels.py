@@ -1355,17 +1355,20 @@ def dense_backward(dy, cache, *, out=None, need_dx=True):
     dy, x, W, y = _ready(dy, cache.x, cache.W, cache.y)
     if dy.shape != y.shape:
         raise _misfit("dense_backward", "dy like y, (N, O)", dy, y)
-    dW, db = out if out is not None else (np.empty_like(W), np.empty(W.shape[1], W.dtype))
-    if dW.shape != W.shape or db.shape != W.shape[1:]:
-        raise _misfit("dense_backward", "out = dW (I, O), db (O,)", dW, db)
-    grads = [a if _is_ready(a, W.dtype) else np.empty(a.shape, W.dtype) for a in (dW, db)]
+    if out is not None and (out[0].shape != W.shape or out[1].shape != W.shape[1:]):
+        raise _misfit("dense_backward", "out = dW (I, O), db (O,)", *out)
+    if out is not None and _is_ready(out[0], W.dtype) and _is_ready(out[1], W.dtype):
+        dW, db = out
+    else:
+        dW, db = np.empty_like(W), np.empty(W.shape[1], W.dtype)
     da = dy if cache.activation == "none" else np.empty_like(dy)
     dx = np.empty_like(x) if need_dx else np.empty((0, 0), x.dtype)
     activation = _CODES[cache.activation]
-    _pool(W.dtype).run(_describe_backward, dy, x, W, y, activation, da, *grads, dx)
-    for given, computed in zip((dW, db), grads, strict=True):
-        if given is not computed:
-            np.copyto(given, computed, casting="same_kind")  # never into integers
+    _pool(W.dtype).run(_describe_backward, dy, x, W, y, activation, da, dW, db, dx)
+    if out is not None and dW is not out[0]:  # strided views, say, of which the kernel fills copies
+        np.copyto(out[0], dW, casting="same_kind")  # never into integers
+        np.copyto(out[1], db, casting="same_kind")
+        dW, db = out
     return (dx if need_dx else None), dW, db
 
 
@@ -1531,6 +1534,8 @@ def _is_row_strided(a):
 
 
 def _rows(a):
+    if a.ndim == 2:
+        return a
     return a.reshape(math.prod(a.shape[:-1]), a.shape[-1])  # -1 could not be told if D = 0
 
 

@@ -10,7 +10,7 @@ deterministic. `ops` is the backend, any object with the names of `ops.py`.
 """
 
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import isfinite, log, prod
 from typing import NamedTuple
 
@@ -101,12 +101,16 @@ def n_params(spec):
 
 def unpack(flat, spec):
     """The flat vector (P,) as a dict of named views: write into them, never rebind them."""
-    params, start = {}, 0
-    for name, shape in layout(spec):
-        stop = start + prod(shape)
-        params[name] = flat[start:stop].reshape(shape)
-        start = stop
-    return params
+    return {name: flat[place].reshape(shape) for name, shape, place in _places(spec)}
+
+
+@lru_cache
+def _places(spec):
+    """((name, shape, slice of the flat vector), ...)"""
+    stops = list(accumulate(prod(shape) for _, shape in layout(spec)))
+    starts = [0, *stops]
+    blocks = zip(layout(spec), starts, stops, strict=False)
+    return tuple((name, shape, slice(start, stop)) for (name, shape), start, stop in blocks)
 
 
 def init_params(spec, rng, *, data_mean=None, dtype=np.float32):
@@ -180,7 +184,7 @@ def check_batch(x, spec, dtype):
     if len(x) == 0:
         raise MinivaeError("x is an empty batch; it must hold at least one example")
     low, high = float(x.min()), float(x.max())  # a NaN shows in both
-    if not (np.isfinite(low) and np.isfinite(high)):
+    if not (isfinite(low) and isfinite(high)):
         raise MinivaeError("x holds NaN or infinite values; every pixel must be a finite number")
     if spec.likelihood == "bernoulli" and (low < 0 or high > 1):
         raise MinivaeError(
