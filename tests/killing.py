@@ -13,12 +13,14 @@ import random
 import shutil
 import signal
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
 
 import numpy as np
 import tiny
+from tqdm import tqdm
 
 from minivae import MinivaeError, checkpoint, commands, files, runs
 
@@ -40,6 +42,7 @@ def start(folder, backend):
     if child:
         return child
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    tqdm.set_lock(threading.RLock())  # its own is shared by forks: a killed one would keep it
     try:
         training(folder, backend)
     except BaseException:
