@@ -6,8 +6,8 @@ How it is measured, so that the ratios mean something:
 - every contestant computes the same arithmetic from the same parameters, images and noise, and
   its losses and parameters of two steps are compared with float64 before anything is timed;
 - rounds are interleaved: in each round everyone has a turn, in another order each time. A turn is
-  a pause, in which the threads of the one before stop spinning, two steps that do not count and
-  some that do, of which the median counts. So all see the same weather on the machine, and all
+  a pause, in which the threads of the one before stop spinning, ten steps that do not count and
+  twenty that do, of which the median counts. So all see the same weather on the machine, and all
   share what the numba backend asks of the allocator;
 - reported are medians over rounds and quartiles; ratios are medians of the ratios within a round.
   A row says whom the numba backend loses to: those whose ratio's upper quartile is below 1.
@@ -57,7 +57,7 @@ ROUNDS, QUICK_ROUNDS, SWEEP_ROUNDS = 25, 7, 8
 LEARNING_RATE = 1e-3
 PAUSE = 0.1  # seconds: OpenBLAS spins for 2^26 cycles, clang's and Intel's OpenMP as told here
 OPENMP_SPINS = 50  # milliseconds instead of their 200; between the steps of a turn none sleeps
-WARM_STEPS, TIMED_STEPS = 2, 5
+WARM_STEPS, TIMED_STEPS = 10, 20  # after a pause the first steps are slow; training goes on
 YARDSTICK = (512, 784, 512)  # m, k, n of the product that measures what the machine can do
 TABLES = {  # of steps, by their key in the report
     "steps": "One training step",
