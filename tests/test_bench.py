@@ -407,6 +407,7 @@ def test_everyone_has_a_turn_in_every_round_in_changing_order(monkeypatch):
 
 def test_a_turn_is_a_pause_then_steps_that_do_not_count_then_the_median(monkeypatch):
     events, clock = [], iter([0, 1, 10, 12, 20, 23, 30, 130, 200, 200.5])  # 1, 2, 3, 100, 0.5
+    monkeypatch.setattr(bench, "TIMED_STEPS", 5)
     monkeypatch.setattr(bench.time, "sleep", lambda seconds: events.append(("sleep", seconds)))
     monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
     assert bench._turn(lambda: events.append("step")) == 2
