@@ -139,6 +139,9 @@ def go_on(run, epochs, rank, world):
             adam.step()
             module.clamp_variance()
         report(epoch, f"processes: {world}")
+    # Before its group: if the wrapper is the last to let go of it, PyTorch waits for the group's
+    # threads while it holds Python's lock, which one of them may be waiting for.
+    del parallel
     dist.destroy_process_group()
     return bridge.from_torch(module)
 
