@@ -800,11 +800,13 @@ def test_the_quick_command_prints_one_json_object_with_all_tables(monkeypatch, c
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    not any(map(shutil.which, ("c++", "g++", "clang++", "cl"))),
+    reason="torch.compile needs a C++ compiler",
+)
 def test_the_full_command_with_every_opponent_installed(monkeypatch, capsys):
     pytest.importorskip("torch", reason="PyTorch is not installed")
     pytest.importorskip("jax", reason="JAX is not installed")
-    if not any(map(shutil.which, ("c++", "g++", "clang++", "cl"))):
-        pytest.skip("torch.compile needs a C++ compiler")
     monkeypatch.setattr(bench, "SWEEP", {"batch": (3, 6)})
     result, _ = tiny_bench(monkeypatch, capsys)
     assert list(result) == ["machine", "absent", *bench.TABLES, "products", "memory", "sweep"]

@@ -175,14 +175,10 @@ def test_damaged_files_are_named_and_kept(tmp_path, tiny, small_batches):
 
 
 def test_the_committed_table_holds_real_runs_on_the_whole_test_set():
-    """Every row was scored on all 10,000 images with 5,000 samples, and says how it was trained.
-
-    Minutes are by the clock on the wall, pauses and a busy machine included.
-    """
+    """Every row was scored on all 10,000 images with 5,000 samples, and says how it was trained."""
     for row in reproduce.read_table():
         assert (row["images"], row["evaluation_samples"]) == (10_000, 5000)
         assert row["published"] == reproduce.ROWS[row["row"]].published
         assert row["updates"] == row["epochs"] * -(-60_000 // row["batch_size"])
         assert 0 < row["stderr_mc"] < row["stderr_images"] < 1
-        assert row["minutes"] < 120
-        assert row["scoring_minutes"] < 10
+        assert row["minutes"] + row["scoring_minutes"] < 120
