@@ -18,5 +18,10 @@ def load_backend(name):
             raise MinivaeError(
                 f"the numba backend is not available ({error}); use --backend numpy"
             ) from error
+        except RuntimeError as error:
+            raise MinivaeError(
+                f"numba finds no folder for its compiled code ({error}); set NUMBA_CACHE_DIR to "
+                "one that you may write to, or use --backend numpy"
+            ) from error
         return kernels
     raise MinivaeError(f"backend is {name!r}; it must be one of {BACKENDS}")

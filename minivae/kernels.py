@@ -519,7 +519,7 @@ SCRATCH = (K_BLOCK + 1 + BLOCK_PANELS * BLOCK_ROWS + 1) * PANEL  # a panel, a bi
 SPARSE_ROWS, SPARSE_ROWS_TURNED = 4, 16  # rows of C in a chunk; 16 columns of A share cache lines
 SPARSE_COLUMNS = 512
 LISTED = 1024  # numbers of A looked through before those that are not 0 are used
-ZEROS_SAMPLE = 256
+ZEROS_SAMPLE, ZEROS_STRIDE = 256, 79
 SUMS_CHUNK = 256  # columns
 ROWS_CHUNK = 8192  # numbers of an elementwise chunk: a few microseconds' work
 ADAM_CHUNK = 16384
@@ -647,10 +647,12 @@ def _product_chunk(task, chunk, scratch, tile_rows, kind):
 def _is_mostly_zeros(a):
     """Judged by a sample spread over A, because nothing but the speed depends on it."""
     step = max(len(a) // ZEROS_SAMPLE, 1)
-    zeros = 0
-    for i in range(0, len(a), step):
-        zeros += a[i] == 0
-    return 3 * zeros * step > 2 * len(a)
+    zeros = samples = 0
+    for start in range(0, len(a) - step + 1, step):
+        # not always the first of the step: that could be the same column of A each time
+        zeros += a[start + samples * ZEROS_STRIDE % step] == 0
+        samples += 1
+    return 3 * zeros > 2 * samples
 
 
 @regrouping
@@ -1353,8 +1355,9 @@ def dense_backward(dy, cache, *, out=None, need_dx=True):
     not overlap dy or what the cache holds.
     """
     dy, x, W, y = _ready(dy, cache.x, cache.W, cache.y)
-    if dy.shape != y.shape:
-        raise _misfit("dense_backward", "dy like y, (N, O)", dy, y)
+    if not (dy.shape == y.shape == (len(x), W.shape[-1]) and x.shape[1:] == W.shape[:-1]):
+        wanted = "dy and y (N, O), x (N, I) and W (I, O)"
+        raise _misfit("dense_backward", wanted, dy, y, x, W)
     if out is not None and (out[0].shape != W.shape or out[1].shape != W.shape[1:]):
         raise _misfit("dense_backward", "out = dW (I, O), db (O,)", *out)
     if out is not None and _is_ready(out[0], W.dtype) and _is_ready(out[1], W.dtype):
@@ -1393,8 +1396,9 @@ def reparam_backward(dz, cache):
     dz: (B, L) or (K, B, L) -> dmu, dlogvar: (B, L), summed over the K samples that share them.
     """
     dz, sigma, eps = _ready(dz, cache.sigma, cache.eps)
-    if dz.shape != eps.shape:
-        raise _misfit("reparam_backward", "dz like eps, (B, L) or (K, B, L)", dz, eps)
+    if not (dz.shape == eps.shape and sigma.ndim == 2 and sigma.shape == eps.shape[-2:]):
+        wanted = "dz and eps (B, L) or (K, B, L), sigma (B, L)"
+        raise _misfit("reparam_backward", wanted, dz, eps, sigma)
     dmu, dlogvar = np.empty_like(sigma), np.empty_like(sigma)
     _pool(sigma.dtype)
     _reparam_gradient(dz.ravel(), sigma.ravel(), eps.ravel(), dmu.ravel(), dlogvar.ravel())
@@ -1421,6 +1425,8 @@ def gaussian_kl_backward(dkl, cache):
     dkl: (L,) or (B, L) -> dmu, dlogvar: (B, L).
     """
     dkl, mu, logvar = _ready(dkl, cache.mu, cache.logvar)
+    if mu.shape != logvar.shape:
+        raise _misfit("gaussian_kl_backward", "mu and logvar (B, L)", mu, logvar)
     if dkl.shape not in (mu.shape, mu.shape[1:]):
         dkl = np.ascontiguousarray(np.broadcast_to(dkl, mu.shape))
     dmu, dlogvar = np.empty_like(mu), np.empty_like(mu)

@@ -4,11 +4,15 @@
 never a wrong result, whatever array comes in.
 """
 
+import sys
+
 import numpy as np
 import pytest
 
 from minivae import ops as reference
 from minivae import vae
+from minivae.backend import load_backend
+from minivae.errors import MinivaeError
 
 DTYPES = (np.float32, np.float64)
 # (B, I, O, K): around the tile's edges, several blocks, one of each, nothing
@@ -204,15 +208,25 @@ def wrong_calls(ops):
     _, c = ops.dense_forward(ok["x"], ok["W"], ok["b"], "tanh")
     _, c_nll = ops.bernoulli_nll_forward(draw(4, 7), ok["x7"])
     _, c_z = ops.reparam_forward(ok["mu"], ok["mu"], draw(3, 4, 2))
+    _, c_kl = ops.gaussian_kl_forward(ok["mu"], ok["mu"])
     return {
         "x too wide": lambda: ops.dense_forward(draw(4, 6), ok["W"], ok["b"], "tanh"),
         "b too long": lambda: ops.dense_forward(ok["x"], ok["W"], draw(4), "tanh"),
         "dy too tall": lambda: ops.dense_backward(draw(5, 3), c),
         "dy too wide": lambda: ops.dense_backward(draw(4, 4), c),
+        "x of another batch": lambda: ops.dense_backward(draw(4, 3), c._replace(x=draw(3, 5))),
+        "x of another layer": lambda: ops.dense_backward(draw(4, 3), c._replace(x=draw(4, 6))),
+        "W of another layer": lambda: ops.dense_backward(draw(4, 3), c._replace(W=draw(5, 2))),
         "dW too small": lambda: ops.dense_backward(draw(4, 3), c, out=(draw(4, 3), draw(3))),
         "mu and logvar": lambda: ops.gaussian_kl_forward(ok["mu"], draw(4, 3)),
         "eps too wide": lambda: ops.reparam_forward(ok["mu"], ok["mu"], draw(4, 3)),
         "dz too wide": lambda: ops.reparam_backward(draw(3, 4, 5), c_z),
+        "sigma of another q": lambda: ops.reparam_backward(
+            draw(3, 4, 2), c_z._replace(sigma=draw(3, 2))
+        ),
+        "mu of another q": lambda: ops.gaussian_kl_backward(
+            draw(4, 2), c_kl._replace(mu=draw(3, 2))
+        ),
         "logits and x": lambda: ops.bernoulli_nll_forward(draw(4, 7), pixels(4, 6)),
         "dnll too long": lambda: ops.bernoulli_nll_backward(draw(5), c_nll),
         "mean and x": lambda: ops.gaussian_nll_forward(draw(4, 7), draw(1), pixels(4, 6)),
@@ -262,3 +276,21 @@ def test_two_hundred_steps_from_one_seed_give_the_same_losses(likelihood):
             losses[ops].append(result.loss)
     np.testing.assert_allclose(losses[kernels], losses[reference], rtol=2e-4)
     assert losses[kernels][-1] < losses[kernels][0]  # it did train
+
+
+def test_numba_without_a_folder_for_its_cache_is_refused_in_one_line(monkeypatch):
+    """As in a container where neither the package nor the home directory can be written."""
+
+    class NoFolder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "minivae.kernels":
+                raise RuntimeError("cannot cache function '_share': no locator available")
+
+    import minivae.kernels  # so that there is something to take away
+
+    monkeypatch.delitem(sys.modules, "minivae.kernels")
+    monkeypatch.delattr(minivae, "kernels")
+    monkeypatch.setattr(sys, "meta_path", [NoFolder, *sys.meta_path])
+    with pytest.raises(MinivaeError, match="set NUMBA_CACHE_DIR to one that you may write to, or"):
+        load_backend("numba")

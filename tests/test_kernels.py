@@ -102,6 +102,18 @@ def test_a_nan_anywhere_shows_in_every_result_it_belongs_to(dtype):
             np.testing.assert_array_equal(np.isnan(y), np.repeat(np.isnan(bias)[None], 3, axis=0))
 
 
+# ---- zeros left out --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", [20, 64, 100, 128, 256, 500, 512])
+def test_mostly_zeros_is_not_judged_by_one_column(rows):
+    """Whole multiples of a row apart, all of the sample would lie in the corner of each image."""
+    corner = np.zeros((rows, 784), np.float32)
+    corner[:, 0] = 1
+    assert kernels._is_mostly_zeros(corner.ravel())
+    assert not kernels._is_mostly_zeros(1 - corner.ravel())
+
+
 # ---- threads ---------------------------------------------------------------------------------
 
 
