@@ -34,7 +34,7 @@ def run(*, say, path=RESULTS, settings=SETTINGS, seeds=SEEDS, betas=BETAS):
         raise MinivaeError(f"{files.show(path)} was made with other settings; move it away first")
     missing = [(s, b) for s in seeds for b in betas if (s, b) not in _done(results)]
     if missing:
-        ground = _Ground(load_backend(settings.backend))
+        ground = _Ground(load_backend(settings.backend), settings.latent)
         results["baseline_mig"] = ground.baseline
         results["held_out_distance"] = ground.held_out_distance
     for seed, beta in missing:
@@ -50,7 +50,10 @@ def read(path=RESULTS):
     with files.reading(path) as (file, size):
         if size > MAX_BYTES:
             raise files.damaged(path, "it is far too large")
-        return json.loads(file.read().decode())
+        results = json.loads(file.read().decode())
+    if not (isinstance(results, dict) and {"settings", "factors", "models"} <= set(results)):
+        raise files.damaged(path, "it does not hold the results of the study")
+    return results
 
 
 def _fresh(settings):
@@ -70,7 +73,7 @@ def _done(results):
 class _Ground:
     """What every model is measured against: the data, and real cats that no model has seen."""
 
-    def __init__(self, ops):
+    def __init__(self, ops, latent_dim):
         self.ops = ops
         self.dataset = data.load("cats")
         self.made = cats.dataset()
@@ -79,7 +82,7 @@ class _Ground:
         self.held_out = cats.draw(SAMPLES, rng)[0].reshape(SAMPLES, -1)
         self.radii = measure.neighbour_radii(self.references)
         self.held_out_distance = float(measure.nearest(self.held_out, self.references)[0].mean())
-        nothing = rng.standard_normal((len(self.made.test_factors), SETTINGS.latent))
+        nothing = rng.standard_normal((len(self.made.test_factors), latent_dim))
         chance = measure.permutation_baseline(self.made.test_factors, nothing, rng)
         self.baseline = float(chance.migs.mean())
 
@@ -89,7 +92,7 @@ def _one_model(settings, ground):
     spec = train.spec_of(settings, ground.dataset.train.shape[1])
     params = vae.unpack(state.flat, spec)
     rng = np.random.default_rng(settings.seed)
-    x = train.test_images(ground.dataset, settings)
+    x = train.test_images(ground.dataset.test, settings.likelihood)
     gap = measure.mutual_information_gap(
         ground.made.test_factors, _codes(params, x, spec, rng, ground.ops)
     )

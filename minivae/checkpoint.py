@@ -120,6 +120,7 @@ def _restore_progress(state, meta, settings, n, has_test):
         _row(row, names, i, i * steps_per_epoch) for i, row in enumerate(history, start=1)
     ]
     _restore_streams(state.streams, meta["streams"])
+    state.order_state = meta["streams"]["order"]
 
 
 def _row(row, names, epoch, step):

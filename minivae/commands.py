@@ -71,6 +71,7 @@ def train(given, *, out, resume, from_run, checkpoint_seconds, command, say):
     return {
         "run": folder.as_posix(),
         "interrupted": False,
+        "resumed": resumed,
         "steps": history[-1]["step"],
         "seconds": seconds,
         "figures": [path.as_posix() for path in pictures],
@@ -82,6 +83,7 @@ def _plan(given, out, resume, from_run):
     if resume and from_run is not None:
         raise MinivaeError("--resume goes on with a run, --from-run repeats one; give one of them")
     if from_run is not None:
+        _refuse_a_continuation(from_run)
         return _recorded(from_run, given, out, "--from-run repeats it as it was")
     name = given.get("data", DEFAULT_DATA)
     if resume:
@@ -92,13 +94,22 @@ def _plan(given, out, resume, from_run):
     return Plan(out, name, training.check_settings(training.Settings(**chosen)))
 
 
+def _refuse_a_continuation(run):
+    before = runs.read_run_file(run).get("continues")
+    if before is not None:  # examples/torch_distributed.py wrote it
+        raise MinivaeError(
+            f"{files.show(run)} went on from {files.show(before)} in PyTorch, and its settings "
+            "alone do not repeat that; repeat the run that it came from"
+        )
+
+
 def _recorded(run, given, out, reason):
     """The plan to go on with a run or to repeat it, unless `given` contradicts its record.
 
     Only --data may differ: files move. Their fingerprint may not.
     """
     record = runs.read_run_file(run)
-    settings = _settings(record, Path(run) / runs.RUN_FILE)
+    settings = recorded_settings(record, Path(run) / runs.RUN_FILE)
     asked = {option: value for option, value in given.items() if option != "data"}
     asked = training.check_settings(settings._replace(**asked))
     for name, was, now in zip(settings._fields, settings, asked, strict=True):
@@ -111,8 +122,8 @@ def _recorded(run, given, out, reason):
     return Plan(out, given.get("data", record["data"]), settings, record)
 
 
-def _settings(record, path):
-    """The Settings of a record; what a file says is checked as what a user says is."""
+def recorded_settings(record, path):
+    """The Settings of a run's record; what a file says is checked as what a user says is."""
     saved = record["settings"]
     if set(saved) != set(training.Settings._fields):
         raise files.damaged(path, "its settings are not those of the train command")
@@ -177,7 +188,7 @@ def _interrupted(folder, step, say):
 def _draw(folder, model, history, dataset, settings):
     from minivae import plots
 
-    test = training.test_images(dataset, settings)
+    test = training.test_images(dataset.test, settings.likelihood)
     ops = load_backend(settings.backend)
     return plots.run_figures(folder, model, history, test, dataset.test_labels, ops)
 
@@ -210,8 +221,9 @@ def describe(report):
     """The report of `train` for a person."""
     if report["interrupted"]:
         return ""
+    done = "went on to step {:,}" if report["resumed"] else "trained {:,} steps"
     lines = [
-        f"trained {report['steps']:,} steps in {report['seconds']:.0f} s: "
+        f"{done.format(report['steps'])} in {report['seconds']:.0f} s: "
         f"loss {report['loss']:.2f} (nll {report['nll']:.2f}, kl {report['kl']:.2f}) nats per image"
     ]
     if "test_elbo" in report:
@@ -236,7 +248,7 @@ def evaluate(run, *, samples, data_name, limit, seed, backend):
     model, dataset, name = _run_and_data(run, data_name)
     if not len(dataset.test):
         raise MinivaeError(f"the data {files.show(name)} have no test images to score")
-    x = training.test_images(dataset, model.spec)[:limit]
+    x = training.test_images(dataset.test, model.spec.likelihood)[:limit]
     from tqdm import tqdm
 
     ops = load_backend(backend)
@@ -249,11 +261,16 @@ def evaluate(run, *, samples, data_name, limit, seed, backend):
 
 
 def _run_and_data(run, data_name=None):
-    """A run's model, its data (or others of the same size), and what these are called."""
+    """A run's model, its data (or others of the same size, by name), and what these are called."""
     record = runs.read_run_file(run)
     model = runs.load_run(run)
     name = record["data"] if data_name is None else data_name
     dataset = data.load(name)
+    if data_name is None and data.fingerprint(dataset) != record["fingerprint"]:
+        raise MinivaeError(  # another split may call images a test that the model was trained on
+            f"the data {files.show(name)} are not those {files.show(run)} was trained on; bring "
+            "those back (or have `evaluate` use others, with --data)"
+        )
     if dataset.train.shape[1] != model.spec.data_dim:
         raise MinivaeError(
             f"the images of {files.show(name)} have {dataset.train.shape[1]} pixels; this model "
@@ -300,13 +317,12 @@ def explore(run, *, out):
     from minivae import explorer, ops
 
     path = _output(run, "explorer.html", out)
-    model, dataset, _ = _run_and_data(run)
-    x = training.test_images(dataset, model.spec)
+    model, dataset, name = _run_and_data(run)
+    x = training.test_images(dataset.test, model.spec.likelihood)
     title = f"{Path(run).name}: a latent space to walk in"
     with np.errstate(all="ignore"):  # terms that are not finite are refused
-        explorer.write(
-        path, model, dataset, x, title=title, ops=ops, factors=data.true_factors(dataset.name)
-    )
+        factors = data.true_factors(name)
+        explorer.write(path, model, dataset, x, title=title, ops=ops, factors=factors)
     return {"file": path.as_posix(), "bytes": path.stat().st_size}
 
 

@@ -165,15 +165,12 @@ class VAE:
     def score_samples(self, X, n_samples=500):
         """Importance-weighted log p(x) of each image, nats: X -> (N,).
 
-        An estimate from below that rises with n_samples. A Bernoulli model scores grey pixels
-        in one fixed binarization (the same at each call).
+        An estimate from below that rises with n_samples. The same X gives the same numbers: an
+        image's noise, and for a Bernoulli model the binarization of its grey pixels, are drawn
+        from a fixed seed by its place in X.
         """
-        images = self._known_images(X)
-        model = self.model_
-        if model.spec.likelihood == "bernoulli":
-            x = data.fixed_binarization(images, data.EVALUATION_SEED)
-        else:
-            x = data.scale(images)
+        model = self._model()
+        x = train.test_images(self._known_images(X), model.spec.likelihood)
         rng = np.random.default_rng(data.EVALUATION_SEED)
         return evaluate.log_likelihood(
             model.params, x, model.spec, samples=n_samples, rng=rng, ops=self._ops()
@@ -191,7 +188,10 @@ class VAE:
 
     @classmethod
     def load(cls, path):
-        """Read a model file, such as runs/mnist/model.npz -> a fitted VAE."""
+        """Read a model file, such as runs/mnist/model.npz -> a fitted VAE.
+
+        A file holds the model, not its training: `history_` and `seed_` come from `fit` alone.
+        """
         model = runs.load_model(path)
         spec = model.spec
         self = cls(

@@ -78,8 +78,7 @@ def _explorer(name):
     def draw(path):
         model = VAE.pretrained(name).model_
         dataset = data.load(name)
-        settings = train.Settings(likelihood=model.spec.likelihood)
-        x = train.test_images(dataset, settings)
+        x = train.test_images(dataset.test, model.spec.likelihood)
         title = f"minivae: the latent space of {'MNIST' if name == 'mnist' else 'chonky cats'}"
         factors = data.true_factors(name)
         explorer.write(path, model, dataset, x, title=title, ops=ops, factors=factors)
@@ -92,13 +91,17 @@ def _screenshot(path):
     page = (FOLDER / "explorer_mnist.html").resolve()
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "page.png"
-        subprocess.run(
-            [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-             f"--user-data-dir={folder}", f"--window-size={SCREEN}", "--virtual-time-budget=5000",
-             f"--screenshot={picture}", page.as_uri()],
-            check=True, capture_output=True, timeout=120,
-        )  # fmt: skip
-        files.atomic_write(path, picture.read_bytes())
+        try:
+            subprocess.run(
+                [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+                 f"--user-data-dir={folder}", f"--window-size={SCREEN}",
+                 "--virtual-time-budget=5000", f"--screenshot={picture}", page.as_uri()],
+                check=True, capture_output=True, timeout=120,
+            )  # fmt: skip
+            image = picture.read_bytes()
+        except (OSError, subprocess.SubprocessError) as error:
+            raise MinivaeError(f"{BROWSER} made no picture of {page.name}: {error}") from None
+        files.atomic_write(path, image)
 
 
 def _study(path):
@@ -132,10 +135,7 @@ def _traversals(path):
     model = VAE.pretrained("cats").model_
     made = cats.dataset(1, interpretability.MIN_EXAMPLES)
     images = made.test.reshape(len(made.test), -1)
-    if model.spec.likelihood == "bernoulli":
-        x = data.fixed_binarization(images, data.EVALUATION_SEED)
-    else:
-        x = data.scale(images)
+    x = train.test_images(images, model.spec.likelihood)
     mu, logvar = vae.encode(model.params, x, model.spec, ops)
     eps = np.random.default_rng(10).standard_normal(mu.shape, dtype=mu.dtype)
     codes = ops.reparam_forward(mu, logvar, eps)[0]

@@ -38,7 +38,6 @@ RECORD = {
     "fingerprint": str,
 }
 MAX_RUN_FILE = 1 << 20
-MAX_SIDE = 1 << 16
 
 
 class Model(NamedTuple):
@@ -94,7 +93,7 @@ def spec_from_json(value, path):
 
 def image_shape_from_json(value, spec, path):
     sides = value if isinstance(value, list) and len(value) == 2 else (0, 0)
-    if any(type(side) is not int or not 1 <= side <= MAX_SIDE for side in sides):
+    if any(type(side) is not int or not 1 <= side <= vae.MAX_SIZE for side in sides):
         raise files.damaged(path, "it names no image shape")
     if sides[0] * sides[1] != spec.data_dim:
         raise files.damaged(path, f"images of shape {value} do not have {spec.data_dim} pixels")

@@ -61,7 +61,7 @@ class Settings(NamedTuple):
 
 
 class Interrupted(Exception):
-    """Training was asked to stop; everything up to `step` is saved."""
+    """Training was asked to stop, and did after `step`."""
 
     def __init__(self, step):
         super().__init__(f"stopped after step {step}")
@@ -85,9 +85,12 @@ class State:
         self.order_state = streams["order"].bit_generator.state
 
     def draw_order(self, n):
-        """The order of this epoch's images, (n,): the same again after a resume."""
-        self.order_state = self.streams["order"].bit_generator.state
-        return self.streams["order"].permutation(n)
+        """The order of this epoch's images, (n,): the same again in an epoch that was begun."""
+        order = self.streams["order"]
+        if self.position:
+            order.bit_generator.state = self.order_state
+        self.order_state = order.bit_generator.state
+        return order.permutation(n)
 
 
 def new_state(dataset, settings):
@@ -220,14 +223,14 @@ def train(
     on_step(state, terms, beta) is called after each step, on_epoch(state) after each epoch.
     should_stop() true ends training after the step in hand, with `Interrupted`. `ops` overrides
     the backend that settings name. Raises MinivaeError when the loss is no longer finite: then
-    `state` is as it was before that step.
+    `state` has the parameters and moments of the step before.
     """
     settings = check_settings(settings, dataset)
     state = new_state(dataset, settings) if state is None else state
     ops = load_backend(settings.backend) if ops is None else ops
     spec = spec_of(settings, dataset.train.shape[1])
     params = vae.unpack(state.flat, spec)
-    test = test_images(dataset, settings)
+    test = test_images(dataset.test, settings.likelihood)
     n = len(dataset.train)
     steps_per_epoch = -(-n // settings.batch_size)
     total_steps = settings.epochs * steps_per_epoch
@@ -279,11 +282,11 @@ def draw_batch(images, batch, settings, rng):
     return data.scale(images[batch])
 
 
-def test_images(dataset, settings):
-    """The test images as they are always evaluated: one fixed binarization, or grey."""
-    if settings.likelihood == "bernoulli":
-        return data.fixed_binarization(dataset.test, data.EVALUATION_SEED)
-    return data.scale(dataset.test)
+def test_images(images, likelihood):
+    """Images (N, D) as they are always evaluated: one fixed binarization, or grey."""
+    if likelihood == "bernoulli":
+        return data.fixed_binarization(images, data.EVALUATION_SEED)
+    return data.scale(images)
 
 
 def _end_epoch(state, params, test, spec, settings, ops, n):

@@ -67,7 +67,8 @@ def rooms(tmp_path_factory):
     for name in ("good", "bad-json", "bad-settings", "no-model", "bad-model"):
         (room / name).mkdir()
         record = {
-            "format": 1, "command": "", "data": "tiny.npy", "versions": {}, "fingerprint": "0",
+            "format": 1, "command": "", "data": "tiny.npy", "versions": {},
+            "fingerprint": data.fingerprint(data.load(room / "tiny.npy")),
             "settings": tiny.settings()._asdict(),
         }
         if name == "bad-settings":

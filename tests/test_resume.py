@@ -92,6 +92,30 @@ def test_real_images_stopped_at_every_step_in_turn(tmp_path, few_images, kind, b
     assert tiny.outputs(tmp_path / "halting") == tiny.outputs(tmp_path / "whole")
 
 
+def test_a_state_goes_on_in_memory_as_from_a_file(tmp_path):
+    """In the same order of images, though the stream that drew it has moved on."""
+    made, chosen = tiny.dataset(), tiny.settings()
+    whole = train.train(made, chosen)
+    for steps in range(1, 2 * tiny.STEPS_PER_EPOCH + 1):
+        state = train.new_state(made, chosen)
+        with pytest.raises(train.Interrupted):
+            train.train(made, chosen, state=state, should_stop=tiny.stop_after(steps))
+        train.train(made, chosen, state=state)
+        assert state.flat.tobytes() == whole.flat.tobytes(), f"stopped after step {steps}"
+        assert state.history == whole.history
+
+
+def test_a_restored_state_may_be_stopped_and_go_on_in_memory(tmp_path):
+    made, chosen = tiny.dataset(), tiny.settings()
+    whole = train.train(made, chosen)
+    with pytest.raises(train.Interrupted):
+        tiny.run(tmp_path / "run", made, chosen, should_stop=tiny.stop_after(4))
+    mark = data.fingerprint(made)
+    state = checkpoint.load_checkpoint(tmp_path / "run", chosen, made, mark)
+    train.train(made, chosen, state=state)
+    assert state.flat.tobytes() == whole.flat.tobytes()
+
+
 def test_checkpoints_do_not_change_the_run(tmp_path):
     made, chosen = tiny.dataset(), tiny.settings()
     tiny.run(tmp_path / "often", made, chosen, checkpoint_seconds=0)
@@ -282,6 +306,44 @@ def test_a_checkpoint_of_other_data_is_refused(tmp_path):
     tiny.run(tmp_path / "run", made, chosen)
     with pytest.raises(MinivaeError, match="other data"):
         tiny.run(tmp_path / "run", made._replace(train=made.train[::-1]), chosen)
+
+
+def test_a_run_is_scored_on_its_own_data_or_on_data_that_are_named(tiny_file, capsys):
+    """More images in the file: another split, with images to test on that were trained on."""
+    assert tiny.command(capsys, "train", *SMALL, "--out", "run")[0] == 0
+    scored = ("evaluate", "run", "--samples", "5", "--backend", "numpy")
+    assert tiny.command(capsys, *scored)[0] == 0
+    np.save("tiny.npy", tiny.images(n=80))
+    for command in (scored, ("explore", "run")):
+        status, out, err = tiny.command(capsys, *command)
+        assert (status, out) == (2, "")
+        assert "the data tiny.npy are not those run was trained on" in err
+        assert len(err.splitlines()) == 1
+    assert tiny.command(capsys, *scored, "--data", "tiny.npy")[0] == 0
+
+
+def test_a_file_called_cats_is_not_the_generated_cats(tiny_file, capsys):
+    """It has no factors, and an explorer must not make any up."""
+    os.rename("tiny.npy", "cats.npy")
+    argv = [word.replace("tiny", "cats") for word in SMALL]
+    assert tiny.command(capsys, "train", *argv, "--out", "run")[0] == 0
+    assert tiny.command(capsys, "explore", "run")[0] == 0
+    assert "chonk" not in (tiny_file / "run" / "explorer.html").read_text()
+
+
+def test_going_on_says_so(tiny_file, capsys):
+    assert "trained 6 steps in " in tiny.command(capsys, "train", *SMALL, "--out", "run")[1]
+    _, out, _ = tiny.command(capsys, "train", "--resume", "--out", "run")
+    assert out.startswith("went on to step 6 in ")
+
+
+def test_a_run_that_went_on_elsewhere_is_not_repeated_by_its_settings(tiny_file, capsys):
+    assert tiny.command(capsys, "train", *SMALL, "--out", "run")[0] == 0
+    path = tiny_file / "run" / runs.RUN_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"continues": "runs/first"}))
+    status, _, err = tiny.command(capsys, "train", "--from-run", "run")
+    assert status == 2
+    assert "run went on from runs/first in PyTorch" in err
 
 
 def test_data_that_moved_are_the_same_data(tiny_file, capsys):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tiny
 
-from minivae import MinivaeError, files, ops, runs, vae
+from minivae import MinivaeError, data, files, ops, runs, vae
 
 SPECS = (
     vae.Spec(6, (4, 3), 2),
@@ -181,6 +181,14 @@ def test_another_kind_of_file_is_refused(tmp_path):
         runs.load_model(tmp_path / "nowhere.npz")
 
 
+def test_an_image_in_one_long_row_is_read_back(tmp_path):
+    """160 x 160 x 3 numbers, flat: no square, so one row, as `data.image_shape` has it."""
+    spec = vae.Spec(76_800, (1,), 1)
+    flat = np.zeros(vae.n_params(spec), np.float32)
+    runs.save_model(tmp_path / "m.npz", runs.Model(spec, flat, (1, 76_800)))
+    assert runs.load_model(tmp_path / "m.npz").image_shape == (1, 76_800)
+
+
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("size", [1e4, 1e20, 3e38])
 def test_a_model_of_enormous_numbers_is_used_or_refused(work, capsys, size, activation):
@@ -190,7 +198,7 @@ def test_a_model_of_enormous_numbers_is_used_or_refused(work, capsys, size, acti
     model, _ = tiny.run(work / "run", made, chosen)
     record = {
         "format": 1, "command": "", "data": "tiny.npy", "settings": chosen._asdict(),
-        "versions": {}, "fingerprint": "",
+        "versions": {}, "fingerprint": data.fingerprint(data.load("tiny.npy")),
     }
     (work / "run" / runs.RUN_FILE).write_text(json.dumps(record))
     signs = np.random.default_rng(0).choice([-1, 1], model.flat.size)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae import bridge, checkpoint, data, files, runs, train, vae
+from minivae import bridge, checkpoint, commands, data, files, runs, train, vae
 from minivae.errors import MinivaeError
 
 COMMAND = "torchrun --standalone --nproc-per-node 2 -m minivae.examples.torch_distributed"
@@ -77,7 +77,8 @@ def check_start(args, world):
 def load_run(folder):
     record = runs.read_run_file(folder)
     dataset = data.load(record["data"])
-    settings = train.check_settings(train.Settings(**record["settings"]), dataset)
+    settings = commands.recorded_settings(record, Path(folder) / runs.RUN_FILE)
+    settings = train.check_settings(settings, dataset)
     fingerprint = data.fingerprint(dataset)
     state = checkpoint.load_checkpoint(folder, settings, dataset, fingerprint)
     if state is None or not state.history:
