@@ -271,7 +271,8 @@ def _add_reproduce(grammar):
     command.add_argument("--rows", nargs="+", metavar="ROW",
                          help="vae-1, iwae-5, iwae-50 (default all)")
     command.add_argument("--budget", type=float, metavar="MINUTES",
-                         help="training time for each row (default 105); the schedule adapts")
+                         help="training time for each row (default 105), at the "
+                         "speed that a few steps have now; the schedule adapts")
     command.add_argument("--epochs", type=int, metavar="N", help="passes over the training images, "
                          "instead of what --budget allows at the machine's present speed")
     command.add_argument("--seed", type=int, default=0, help="decides every draw (default 0)")
@@ -371,6 +372,8 @@ def figures(args):
 def exercises(args):
     from minivae import exercises as course
 
+    if args.review and args.json:
+        raise MinivaeError("--review asks questions and waits for answers; leave --json out")
     if args.review:
         course.review_session()
     else:

@@ -50,6 +50,7 @@ from minivae.files import (
 NAMES = ("mnist", "cats")
 MNIST = Path(__file__).parent / "datasets" / "mnist.npz"
 SPLIT_SEED = 2014  # of the held-out part, where the data bring no test set of their own
+ROUNDING = 1e-3  # floats no further above 1 than this are meant to lie in [0, 1]
 EVALUATION_SEED = 784  # of the one binarization in which test images are always scored
 
 IMAGE_NAMES = ("x_train", "train_images", "train", "images", "imgs", "x", "data")
@@ -243,6 +244,11 @@ def _float_range_error(X: np.ndarray, low: float, high: float, where: str) -> Mi
         bad = f"{np.count_nonzero(~finite)} pixels are NaN or infinite"
         return MinivaeError(
             f"{where}: {bad}, the first in image {first[0]} at [{pixel}]; give floats in [0, 1]"
+        )
+    if low >= 0 and high <= 1 + ROUNDING:
+        return MinivaeError(
+            f"{where}: pixels are floats up to {high!r}, rounding errors above 1; clip them to "
+            f"[0, 1]"
         )
     if low >= 0 and high <= 255:
         return MinivaeError(

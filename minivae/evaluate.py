@@ -1,8 +1,8 @@
 """How good is a trained model? Test ELBO, importance-weighted log p(x), gaps, active units.
 
-Everything here is forward only and streamed: memory depends neither on the number of images N
-nor on the number of samples K. Every image has its own stream of noise, so its numbers do not
-depend on how the work was cut into pieces. Values are nats.     [notebook 09]
+`log_likelihood` and `elbo_terms` are streamed: their memory depends neither on the number of
+images N nor on the number of samples K. Every image has its own stream of noise, so its numbers
+do not depend on how the work was cut into pieces. Values are nats.     [notebook 09]
 """
 
 from typing import NamedTuple
@@ -111,7 +111,8 @@ def elbo_terms(params, x, spec, *, rng, ops=numpy_ops):
             terms = vae.elbo(params, batch, eps, plain, ops=ops)
         nll += float(terms.nll) * len(batch) / len(x)
         kl += float(terms.kl) * len(batch) / len(x)
-    _check_finite(np.array([nll + kl]), "the ELBO")
+    if not np.isfinite(nll + kl):
+        raise _not_finite("the ELBO")
     return vae.Terms(nll + kl, -(nll + kl), nll, kl)
 
 
@@ -346,7 +347,8 @@ def _paired_elbos(params, x, best, encoder, spec, rng, samples, ops):
         squares += new.var(axis=1) * n + step**2 * (done * n / (done + n))
         means += step * (n / (done + n))
         done += n
-    stderr = np.sqrt(squares / max(samples - 1, 1) / samples)
+    scatter = squares / (samples - 1) if samples > 1 else np.full_like(squares, np.inf)
+    stderr = np.sqrt(scatter / samples)
     return np.stack([means[0], means[0] - means[1]]), stderr
 
 
@@ -403,7 +405,11 @@ def _finite_or_none(value):
 def _check_finite(values, what):
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
-        raise MinivaeError(
-            f"{what} of image {bad[0]} is not a finite number; the model's parameters hold NaN, "
-            "infinite or enormous values: train it again with a lower learning rate"
-        )
+        raise _not_finite(f"{what} of image {bad[0]}")
+
+
+def _not_finite(what):
+    return MinivaeError(
+        f"{what} is not a finite number; the model's parameters hold NaN, infinite or enormous "
+        "values: train it again with a lower learning rate"
+    )

@@ -188,8 +188,8 @@ def check_batch(x, spec, dtype):
         raise MinivaeError("x holds NaN or infinite values; every pixel must be a finite number")
     if spec.likelihood == "bernoulli" and (low < 0 or high > 1):
         raise MinivaeError(
-            f"x has values from {low:g} to {high:g}; a bernoulli likelihood takes 0 to 1 "
-            "(divide 8-bit images by 255)"
+            f"x has values from {low:.9g} to {high:.9g}; a bernoulli likelihood takes 0 to 1 "
+            "(divide 8-bit images by 255, and clip what rounding leaves outside)"
         )
     if low < -MAX_INPUT or high > MAX_INPUT:
         raise MinivaeError(

@@ -198,6 +198,7 @@ def test_words_that_are_none(work, capsys):
         (("train", "--backend", "torch"), "invalid choice: 'torch'"),
         (("train", "extra"), "unrecognized arguments: extra"),
         (("train", "--resume", "--from-run", "x"), "give one of them"),
+        (("exercises", "--review", "--json"), "leave --json out"),
         (("evaluate",), "the following arguments are required: RUN"),
         (("train", "--seed", "1\n2"), "invalid int value"),
     ):

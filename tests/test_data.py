@@ -425,6 +425,7 @@ def test_lists_are_accepted():
 @pytest.mark.parametrize(
     ("images", "said"),
     [
+        (np.array([[0.0, 1 + 1e-7]]), "floats up to 1.0000001, rounding errors above 1; clip them"),
         (GREY.astype(float), "floats up to 255; if they are grey levels 0..255, divide by 255"),
         (np.array([[0, -1]]), "integers from -1 to 0"),
         (np.array([[0, 256]]), "integers from 0 to 256"),

@@ -190,6 +190,8 @@ def test_the_best_q_of_a_linear_model_is_known():
     np.testing.assert_allclose(gaps.approximation, 0, atol=0.01)
     assert gaps.approximation_stderr.max() < 0.005, "log w does not scatter at the posterior"
     assert gaps.amortization.min() > 0.2
+    one_draw = evaluate.gaps(params, x, spec, rng=rng, steps=1, score_noise=1)
+    assert np.isinf(one_draw.amortization_stderr).all(), "one number does not scatter"
 
 
 @pytest.mark.parametrize("spec", [vae.Spec(6, (5, 4), 2), vae.Spec(6, (5,), 2, "relu", "gaussian")])
