@@ -8,6 +8,7 @@ import re
 import sys
 import threading
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -440,6 +441,30 @@ def test_a_factor_that_is_a_size_is_explained():
     assert "3 times too small; 3 is the number of columns of mu" in body
 
 
+def test_blocks_may_also_be_loops_over_their_entries():
+    """As in `matmul_steps.py`: an entry is read often, but while its piece is near."""
+
+    def answer(A, B, block):
+        I, K, J = A.shape[0], A.shape[1], B.shape[1]
+        C = np.zeros((I, J))
+        for i0, k0, j0 in product(range(0, I, block), range(0, K, block), range(0, J, block)):
+            for i, k in product(range(i0, min(i0 + block, I)), range(k0, min(k0 + block, K))):
+                for j in range(j0, min(j0 + block, J)):
+                    C[i, j] += A[i, k] * B[k, j]
+        return C
+
+    assert api.check("08.blocked", answer).status == CORRECT
+
+
+def test_a_kl_that_needs_distributions_may_have_them():
+    """The terms - q + p sum to nothing, if both sum to one."""
+    def answer(q, p):
+        seen = q > 0
+        return float((q[seen] * np.log(q[seen] / p[seen])).sum() + (p - q).sum())
+
+    assert api.check("02.kl-discrete", answer).status == CORRECT
+
+
 def test_ten_invented_wrong_answers_are_rejected_with_the_failing_input():
     """None of these is on a list."""
     invented = {
@@ -619,9 +644,29 @@ def test_a_prediction_outside_the_choices_is_not_stored(answer, progress_file):
 
 
 def test_a_truth_that_the_notebook_finds():
+    """It is not asked again: outside the notebook nobody could mark the answer."""
     api.predict("10.chonk", "yes")
     assert "it is no" in api.reveal("10.chonk", "no").title
     assert "missing" in api.reveal("10.chonk").title
+    assert store.load()[0]["review"] == {}
+
+
+def test_a_notebook_that_is_run_again_does_not_bring_back_what_was_learnt(clock):
+    """Its cells still hold the first answers."""
+    def run_all():
+        api.predict("02.log-of-average", "high")
+        api.reveal("02.log-of-average")
+        api.recall("03", "a")
+
+    run_all()
+    missed = store.load()[0]["review"]
+    assert "02.log-of-average" in missed
+    store.update(lambda state: state["review"].clear())  # as after the last of the reviews
+    run_all()
+    assert store.load()[0]["review"] == {}
+    api.predict("02.log-of-average", "right")
+    api.reveal("02.log-of-average")
+    assert "02.log-of-average" in store.load()[0]["review"], "another wrong answer is a new miss"
 
 
 def test_unknown_predictions_suggest_the_closest():

@@ -49,7 +49,8 @@ def reveal(id, truth=None):
     if predicted not in asked.options:
         return show(Card(f"{id}: {truth}", _fill(asked.why)))
     right = predicted == truth
-    store.update(lambda state: (store.remembered if right else store.missed)(state, id))
+    if asked.truth:  # or a review could not mark the answer
+        store.update(lambda state: _judge(state, id, predicted, right))
     title = f"{id}: you predicted {predicted}; it is {'so' if right else truth}"
     return show(Card(title, _fill(asked.why), status=CORRECT if right else NOT_YET))
 
@@ -107,7 +108,15 @@ def _keep(state, asked, answers, marked):
     for q, answer, (_, right) in zip(asked, answers, marked, strict=True):
         if right is not None:
             state["answers"][q.id] = answer
-            (store.remembered if right else store.missed)(state, q.id)
+            _judge(state, q.id, answer, right)
+
+
+def _judge(state, id, answer, right):
+    """Count an answer as a miss or a success once: a notebook that is run again repeats it."""
+    judged = f"judged {id}"
+    if state["answers"].get(judged) != answer:
+        state["answers"][judged] = answer
+        (store.remembered if right else store.missed)(state, id)
 
 
 def _fill(text, indent=0):

@@ -250,10 +250,9 @@ def kl_discrete(q, p):
 
 
 def _kl_cases():
-    rng = np.random.default_rng(23)
     return [
         (np.array([0.25, 0.75]), np.array([0.5, 0.5])),
-        (np.array([0.1, 0.2, 0.3, 0.4]), np.round(rng.dirichlet(np.ones(4)), 2) + 0.01),
+        (np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.45, 0.05, 0.2, 0.3])),
         (np.array([0.0, 0.6, 0.4]), np.array([0.3, 0.2, 0.5])),
     ]
 

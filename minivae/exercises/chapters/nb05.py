@@ -1029,7 +1029,7 @@ def _simple_pairs():
         _pair("sign_lost", lambda x: square(x), lambda x: -2 * x, a),
         _pair("last_entry", weighted, last_entry_off, m),
         _pair("reordered", lambda x: square(x), lambda x: 2 * x[::-1], a),
-        _pair("one_number", lambda x: x.sum() * 2, lambda x: 2.0, a),
+        _pair("one_number", lambda x: x.sum() * 2, lambda x: np.array(2.0), a),
         _pair("not_a_number", lambda x: square(x), lambda x: 2 * x + np.nan, a),
         _pair("faint_and_wrong", faint, lambda x: 2.2e-3 * x, a),
         _pair("scaled_by_1.01", lambda x: square(x), lambda x: 2.02 * x, a),

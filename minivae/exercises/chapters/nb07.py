@@ -208,7 +208,8 @@ def warmed_up_beta(step, warmup, beta):
 
 
 def _warmup_cases():
-    return [(5, 10, 1.0), (0, 10, 1.0), (25, 10, 4.0), (3, 10, 4.0), (10, 10, 2.0), (3, 0, 2.0)]
+    warm = [(5, 10, 1.0), (0, 10, 1.0), (25, 10, 4.0), (3, 10, 4.0), (10, 10, 2.0)]
+    return [*warm, (3, 0, 2.0), (0, 0, 2.0)]
 
 
 WARMUP = Exercise(
@@ -250,6 +251,11 @@ WARMUP = Exercise(
             "divides-by-zero",
             lambda step, warmup, beta: beta * min(1.0, step / warmup),
             "Without a warm-up this divides by 0.",
+        ),
+        Mistake(
+            "one-step-of-warmup",
+            lambda step, warmup, beta: beta * min(1.0, step / max(warmup, 1)),
+            "Without a warm-up beta is there from step 0 on.",
         ),
         Mistake(
             "no-beta",

@@ -4,6 +4,8 @@ The arrays that an answer gets here write down how they are read (`Traced`), so 
 a loop can be checked and not only its result.
 """
 
+import math
+
 import numpy as np
 
 from minivae.exercises.exercise import Exercise, Mistake, generic, stub
@@ -37,6 +39,12 @@ class Traced:
 
     def __array__(self, dtype=None, copy=None):
         raise TypeError("this exercise is about loops: read the entries one by one or in slices")
+
+    def visits(self, block):
+        """How often the reads went on to another block x block piece of the matrix."""
+        row, column = np.divmod(self.order(), max(self.shape[1], 1))
+        piece = row // block * self.shape[1] + column // block
+        return 1 + np.count_nonzero(np.diff(piece))
 
     def order(self):
         """The flat index of every entry read, in order."""
@@ -179,7 +187,10 @@ def _observe_blocks(answer, A, B, block):
     a, b = Traced(A), Traced(B)
     C = _plain(answer)(a, b, block)
     largest = max((len(read) for read in a.reads + b.reads), default=0)
-    return C, bool(largest <= block * block)
+    # A block of A and one of B for each block of C and of k; twice that leaves room for other cuts.
+    pieces = math.prod(-(-size // block) for size in (*A.shape, B.shape[1]))
+    few = max(a.visits(block), b.visits(block)) <= 2 * pieces
+    return C, bool(largest <= block * block), bool(few)
 
 
 def _blocks(A, B, block, *, i_stop=None, k_stop=None, add=True):
@@ -204,7 +215,7 @@ BLOCKED = Exercise(
     reference=matmul_blocked,
     cases=_blocked_cases,
     observe=_observe_blocks,
-    returns=("C", "every piece read is small enough"),
+    returns=("C", "every piece read is small enough", "few changes from one piece to another"),
     mistakes=(
         Mistake(
             "assigned",
@@ -232,6 +243,11 @@ BLOCKED = Exercise(
                 [A[i : i + block, :] @ B[:, :] for i in range(0, A.shape[0], block)]
             ),
             "Whole rows of A and all of B are read at a time: these pieces do not fit the cache.",
+        ),
+        Mistake(
+            "block-unused",
+            lambda A, B, block: _loops("ikj")(A, B),
+            "The loops run over all of B for each row of A: finish a piece before the next one.",
         ),
         Mistake(
             "diagonal-blocks",
