@@ -230,8 +230,8 @@ def check_grad(f, df, x, *, method="central", bound=None, name="x", sizes=None):
     """Is df the gradient of f at x?  f: array -> number, df: array -> like x; -> BlockReport.
 
     Every entry, by method "central" (bound 1e-7) or "complex" (bound 1e-12). Take an x that is
-    generic: no zeros, no ones, not square. Of thirteen wrong Gaussian KLs, ten have the right
-    gradient at zero. Raises MinivaeError where f cannot be differenced.
+    generic: no zeros, no ones, not square. Of notebook 03's thirteen wrong Gaussian KLs, eight have
+    the right gradient at zero. Raises MinivaeError where f cannot be differenced.
     """
     bound = _bound(method, bound)
     x = _float64(x)

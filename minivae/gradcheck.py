@@ -5,9 +5,9 @@
     diagnose(forward, backward, inputs)       any forward/backward pair, and the likely mistake
     run()                                     the VAE, each backend; `python -m minivae gradcheck`
 
-The whole model is checked in float64, at points that are generic (no zeros, no two sizes alike)
-and away from the kinks of relu and of the free bits. What no gradient check sees is a wrong
-formula whose gradient is right: statistics and closed forms are for that.
+The whole model is checked in float64, at points that are generic (no zeros) and away from the
+kinks of relu and of the free bits. What no gradient check sees is a wrong formula whose gradient
+is right: statistics and closed forms are for that.
 """
 
 from itertools import product

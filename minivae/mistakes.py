@@ -81,12 +81,6 @@ def plant(mistake):
     return module
 
 
-def wrong_function(name):
-    """The spoiled function of the mistake called `name`, to call: an exercise's wrong answer."""
-    mistake = find(name)
-    return getattr(plant(mistake), mistake.edits[0].function)
-
-
 def sources(mistake):
     """((function, right source, wrong source), ...): what a reader is shown."""
     functions = _function_sources(mistake.module)

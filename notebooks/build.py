@@ -29,9 +29,11 @@ sys.path.insert(0, str(ROOT))  # so that `python notebooks/build.py` finds the p
 
 from minivae import kernels
 
-RESULTS = {  # files that a module's long command writes, and that notebooks show
-    "cat_study.py": ROOT / "figures" / "cat_study.json",
-    "reproduce.py": ROOT / "figures" / "iwae_table.json",
+READ = {  # files that a module reads or finds by name, so that no import shows them
+    "cat_study.py": "figures/cat_study.json",
+    "reproduce.py": "figures/iwae_table.json",
+    "estimator.py": "minivae/models/*.npz",
+    "exercises/catalogue.py": "minivae/exercises/chapters/*.py",
 }
 SECONDS = 600  # for one cell, on a machine that has other things to do
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -107,12 +109,13 @@ def tidy(notebook):
 
 
 def fingerprint(source):
-    """SHA-256 of the source, of every minivae module it reaches, of the results that these read,
+    """SHA-256 of the source, of every minivae module it reaches, of the files that these read,
     and of the requirements."""
     digest = hashlib.sha256()
     modules = reached_modules(source)
-    results = sorted(path for name, path in RESULTS.items() if ROOT / "minivae" / name in modules)
-    for path in [source, ROOT / "requirements.txt", *modules, *filter(Path.exists, results)]:
+    patterns = [files for name, files in READ.items() if ROOT / "minivae" / name in modules]
+    read = {path for files in patterns for path in ROOT.glob(files)}
+    for path in [source, ROOT / "requirements.txt", *sorted({*modules, *read})]:
         digest.update(path.relative_to(ROOT).as_posix().encode())
         digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()

@@ -33,7 +33,7 @@ ROWS = (
     ),
     (
         "Gaussian nll, mean m", r"\tfrac12 \textstyle\sum_d \big((x_d - m_d)^2 / s^2 + \log s^2 + \log 2\pi\big)",
-        r"dm = dnll\,(m - x)/s^2,\; d\log s^2 = \tfrac12\, dnll\,\big(D - \lVert m - x\rVert^2/s^2\big)",
+        r"dm = dnll\,(m - x)/s^2,\; d\log s^2 = \tfrac12 \textstyle\sum_n dnll_n\big(D - \lVert m_n - x_n\rVert^2/s^2\big)",
         "05", "ops.py", "gaussian_nll_forward", "gaussian_nll_backward",
     ),
     (

@@ -189,9 +189,9 @@ def test_the_shown_sources_are_the_real_one_and_the_planted_one(mistake):
 
 def test_planting_leaves_the_real_modules_alone():
     mu, logvar, dkl = np.ones((2, 1)), np.full((2, 1), 0.5), np.ones((2, 1))
-    wrong = mistakes.wrong_function("kl-gradient-mu-doubled")
+    wrong = mistakes.plant(mistakes.find("kl-gradient-mu-doubled"))
     cache = ops.gaussian_kl_forward(mu, logvar)[1]
-    assert (wrong(dkl, cache)[0] == 2).all()
+    assert (wrong.gaussian_kl_backward(dkl, cache)[0] == 2).all()
     assert (ops.gaussian_kl_backward(dkl, cache)[0] == 1).all()
 
 
