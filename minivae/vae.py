@@ -362,7 +362,7 @@ def elbo(params, x, eps, spec, *, beta=1.0, ops=numpy_ops):
     z, _ = ops.reparam_forward(mu, logvar, eps)
     kl, _ = ops.gaussian_kl_forward(mu, logvar)
     nll, _ = nll_forward(params, decode(params, z, spec, ops), x, spec, ops)
-    return _elbo_terms(nll, kl, beta, spec)
+    return _elbo_terms(nll, kl, beta, spec)[0]
 
 
 def elbo_and_grads(params, x, eps, spec, *, beta=1.0, ops=numpy_ops):
@@ -384,7 +384,7 @@ def elbo_and_grads(params, x, eps, spec, *, beta=1.0, ops=numpy_ops):
     h, dec = _hidden_forward("dec", params, z, spec, ops)
     out, c_out = ops.dense_forward(h, params["out_W"], params["out_b"], "none")
     nll, c_nll = nll_forward(params, out, x, spec, ops)
-    terms = _elbo_terms(nll, kl, beta, spec)
+    terms, dkl = _elbo_terms(nll, kl, beta, spec)
 
     # Backward, the decoder: loss = mean_B nll + ..., so dnll = 1/B
     dnll = np.full(len(x), 1 / len(x), x.dtype)
@@ -394,7 +394,7 @@ def elbo_and_grads(params, x, eps, spec, *, beta=1.0, ops=numpy_ops):
 
     # Backward, q: mu and logvar are fed from two sides, through z and through the KL
     dmu, dlogvar = ops.reparam_backward(dz, c_z)
-    dmu_kl, dlogvar_kl = ops.gaussian_kl_backward(_dkl(kl, beta, spec), c_kl)
+    dmu_kl, dlogvar_kl = ops.gaussian_kl_backward(dkl, c_kl)
     dmu = dmu + dmu_kl
     dlogvar = dlogvar + dlogvar_kl
 
@@ -406,17 +406,17 @@ def elbo_and_grads(params, x, eps, spec, *, beta=1.0, ops=numpy_ops):
 
 
 def _elbo_terms(nll, kl, beta, spec):
-    """loss = mean_B nll + beta * sum_j max(free_bits, mean_B kl_j)   [notebook 07, eq. 6]"""
-    nll, kl_per_latent = nll.mean(), kl.mean(axis=0)
-    paid = np.where(kl_per_latent.real > spec.free_bits, kl_per_latent, spec.free_bits)
+    """loss = mean_B nll + beta * sum_j max(free_bits, mean_B kl_j)   [notebook 07, eq. 6]
+
+    nll: (B,), kl: (B, L) -> Terms, dkl (L,): beta / B, but 0 for a latent below its free bits.
+    """
+    B = len(kl)
+    nll, kl_per_latent = nll.sum() / B, kl.sum(axis=0) / B
+    above = kl_per_latent.real > spec.free_bits
+    paid = np.where(above, kl_per_latent, spec.free_bits).sum()
+    dkl = above * kl.dtype.type(beta / B)
     kl = kl_per_latent.sum()
-    return Terms(nll + beta * paid.sum(), -(nll + kl), nll, kl)
-
-
-def _dkl(kl, beta, spec):
-    """d loss / d kl, (L,): beta / B, but nothing for a latent below its free bits."""
-    paid = kl.mean(axis=0) > spec.free_bits
-    return (beta / len(kl) * paid).astype(kl.dtype)
+    return Terms(nll + beta * paid, -(nll + kl), nll, kl), dkl
 
 
 # ---- the importance-weighted bound -----------------------------------------------------------

@@ -14,12 +14,9 @@ import pytest
 HERE = Path(__file__).parent
 
 pytest.importorskip("numba", reason="these are tests of the compiled kernels")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not hasattr(os, "fork"), reason="guard pages need mmap and mprotect, and the programs fork"
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "fork"), reason="guard pages need mmap and mprotect, and the programs fork"
+)
 
 
 def guarded(*args):
@@ -43,6 +40,7 @@ def test_the_guard_catches_a_touch_beside_an_array_and_of_a_freed_one():
                       for side in ("start", "end")}
 
 
+@pytest.mark.slow
 def test_no_kernel_leaves_its_arrays():
     """Products at every register width, all the rest at this machine's, with 1 and 2 threads."""
     assert guarded("sweep", "machine")["cases"] > 500

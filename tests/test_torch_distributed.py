@@ -189,6 +189,14 @@ def test_the_model_that_came_back_is_not_trained_over(make_run, alone, tmp_path)
     assert (new / runs.MODEL_FILE).read_bytes() == before
 
 
+def test_a_record_with_a_setting_that_nobody_knows_is_refused(make_run):
+    folder = make_run()
+    path = folder / runs.RUN_FILE
+    path.write_text(path.read_text().replace('"latent"', '"latents"'))
+    with pytest.raises(MinivaeError, match="not those of the train command"):
+        example.load_run(folder)
+
+
 def test_what_cannot_go_on_is_refused_in_one_line(make_run, alone, tmp_path, capsys, monkeypatch):
     folder = make_run(free_bits=0.5)
     (tmp_path / "full").mkdir()

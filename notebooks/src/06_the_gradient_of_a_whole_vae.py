@@ -303,7 +303,8 @@ package("# Forward")
 
 # %% [markdown]
 # `_hidden_forward` is a loop of `dense_forward` over the hidden layers; `out` are the logits; `nll_forward` is the
-# Bernoulli or the Gaussian nll of notebook 05, as `spec` asks; `_elbo_terms` is eq. (2).
+# Bernoulli or the Gaussian nll of notebook 05, as `spec` asks; `_elbo_terms` is eq. (2), and,
+# for the backward pass, the slope `dkl` of the loss along the KL of each latent.
 #
 # ## 6.5  What does the graph look like?
 #
@@ -410,7 +411,7 @@ grads["logvar_W"], grads["logvar_b"] = h.T @ dlogvar, dlogvar.sum(axis=0)
 package("# Backward, q")
 
 # %% [markdown]
-# `_dkl` is $\beta/B$, in the package's spelling: `gaussian_kl_backward` multiplies it by the two slopes. (It has one clause
+# `dkl` is $\beta/B$, in the package's spelling: `gaussian_kl_backward` multiplies it by the two slopes. (It has one clause
 # more, for *free bits*; notebook 07.)
 #
 # Two terms pull at one number, and they want different things. Go back to the image of 6.1 and the `q` that the search
