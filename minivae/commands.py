@@ -288,11 +288,12 @@ def describe_evaluation(report):
     )
     return "\n".join([
         f"{report['run']} on {report['images']:,} test images of {report['data']}, nats per image",
-        f"  log p(x)  {report['log_likelihood']:9.3f}   K = {report['samples']} importance samples"
-        + (f"; standard error {errors}" if errors else ""),
+        f"  log p(x)  {report['log_likelihood']:9.3f}   from below, by K = {report['samples']} "
+        f"importance samples that do the work of {report['ess']:.0f}",
+        *([f"{'':23}standard error {errors}"] if errors else []),
         f"  ELBO      {report['elbo']:9.3f}   = -(nll {report['nll']:.3f} + kl {report['kl']:.3f})",
         f"  gap       {report['log_likelihood'] - report['elbo']:9.3f}   "
-        "log p(x) - ELBO: the mean KL from q to the true posterior",
+        "log p(x) - ELBO: the mean KL from q to the true posterior is at least this",
         f"  latents   {report['active_units']:5d} of {report['latent_dim']} in use",
     ])
 

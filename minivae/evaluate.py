@@ -16,7 +16,7 @@ from minivae.files import shown
 
 ROWS = 192  # decoder rows at a time: enough for a fast product, and their logits fit a cache
 ENCODER_ROWS = 1000
-ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, section 5.1
+ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, section 5.2
 
 
 class LogLikelihood(NamedTuple):
@@ -102,7 +102,7 @@ def elbo_terms(params, x, spec, *, rng, ops=numpy_ops):
     beta = 1 and no free bits, whatever the training used: `loss` is -elbo.
     """
     plain = spec._replace(free_bits=0.0)
-    x = vae.check_batch(x, spec, params["mu_b"].dtype)
+    x = vae.check_observed(x, spec, params["mu_b"].dtype)
     nll = kl = 0.0
     for rows in _slices(len(x), ENCODER_ROWS):
         batch = x[rows]
@@ -117,7 +117,7 @@ def elbo_terms(params, x, spec, *, rng, ops=numpy_ops):
 
 
 def latent_activity(params, x, spec, *, ops=numpy_ops):
-    """A_u = Var_x(E_q(u|x)[u]) for each latent u: x (N, D) -> (L,).   [Burda et al. 2016, sec. 5.1]
+    """A_u = Var_x(E_q(u|x)[u]) for each latent u: x (N, D) -> (L,).   [Burda et al. 2016, sec. 5.2]
 
     Near 0, the latent's mean does not depend on the image: it says nothing about x.
     """
@@ -156,6 +156,8 @@ def log_likelihood(params, x, spec, *, samples, rng, q=None, ops=numpy_ops, prog
     """
     check_samples(samples)
     x = vae.check_observed(x, spec, params["mu_b"].dtype)
+    if q is not None:
+        q = _check_pair(*q, len(x), spec)
     noise = _noise_streams(rng)
     result = LogLikelihood(*np.empty((3, len(x))))
 
@@ -173,9 +175,9 @@ def log_likelihood(params, x, spec, *, samples, rng, q=None, ops=numpy_ops, prog
     return result
 
 
-def check_samples(samples):
-    if not vae.is_positive_int(samples):
-        raise MinivaeError(f"samples is {shown(samples)}; it must be a whole number of at least 1")
+def check_samples(count, name="samples"):
+    if not vae.is_positive_int(count):
+        raise MinivaeError(f"{name} is {shown(count)}; it must be a whole number of at least 1")
 
 
 def _noise_streams(rng):
@@ -254,8 +256,10 @@ def gaps(
     not converged lies below the best one, which moves some of the amortization gap into the
     approximation gap.
     """
-    check_samples(score_noise)
+    check_samples(score_noise, "score_noise")
     x = vae.check_observed(x, spec, params["mu_b"].dtype)
+    if log_p is not None:
+        log_p = _check_log_p(log_p, len(x))
     q = vae.encode(params, x, spec, ops)
     vae.check_q(*q)
     search_rng, score_rng, iw_rng = rng.spawn(3)
@@ -265,9 +269,6 @@ def gaps(
     if log_p is None:
         estimate = log_likelihood(params, x, spec, samples=samples, rng=iw_rng, q=best, ops=ops)
         log_p, log_p_stderr = estimate.log_p, estimate.mc_stderr
-    log_p = np.asarray(log_p, np.float64)
-    if log_p.shape != (len(x),):
-        raise MinivaeError(f"log_p has shape {log_p.shape}; it must be ({len(x)},), one per image")
     _check_finite(log_p + elbos.sum(axis=0), "log p(x) or its bound")
     approximation, amortization = log_p - elbos[0], elbos[0] - elbos[1]
     total = approximation + amortization
@@ -284,8 +285,10 @@ def best_q(params, x, mu, logvar, spec, *, rng, steps=1000, lr=0.05, noise=8, op
     mirror images (eps and -eps), so that q* cannot adapt to one draw. The rate falls to 0
     along half a cosine.
     """
-    check_samples(steps)
-    check_samples(noise)
+    check_samples(steps, "steps")
+    check_samples(noise, "noise")
+    x = vae.check_observed(x, spec, params["mu_b"].dtype)
+    mu, logvar = _check_pair(mu, logvar, len(x), spec)
     B, L = mu.shape
     q = np.stack([mu, logvar])
     flat = q.reshape(-1)
@@ -371,6 +374,7 @@ def importance_bounds(
     [notebook 09, eq. 2; Burda et al. 2016, theorem 1]  In expectation ELBO = IW-ELBO_1 <=
     IW-ELBO_2 <= ... <= log p(x). The `draws` log weights of an image are cut into groups of K.
     """
+    check_samples(draws, "draws")
     for K in samples:
         check_samples(K)
         if K > draws // 2:
@@ -392,6 +396,21 @@ def importance_bounds(
 
 
 # ---- small pieces ------------------------------------------------------------------------------
+
+
+def _check_pair(mu, logvar, n, spec):
+    mu, logvar = np.asarray(mu), np.asarray(logvar)
+    shape = n, spec.latent_dim
+    if mu.shape != shape or logvar.shape != shape:
+        raise MinivaeError(f"q has shapes {mu.shape} and {logvar.shape}; both must be {shape}")
+    return mu, logvar
+
+
+def _check_log_p(log_p, n):
+    log_p = np.asarray(log_p, np.float64)
+    if log_p.shape != (n,) or not np.isfinite(log_p).all():
+        raise MinivaeError(f"log_p, {log_p.shape}, must hold {n} finite numbers, one per image")
+    return log_p
 
 
 def _slices(n, step):

@@ -105,7 +105,9 @@ def patients(model):
 def log_prior(model):
     """log p(z) = sum_i z_i log p_i + (1 - z_i) log(1 - p_i): (2^n,)"""
     z = patients(model)
-    return z @ np.log(model.prior) + (1 - z) @ np.log1p(-model.prior)
+    prior = _probabilities(model, "prior", (len(model.diseases),))
+    with np.errstate(divide="ignore"):  # a probability of 0 has the log -inf
+        return np.where(z == 1, np.log(prior), np.log1p(-prior)).sum(axis=1)
 
 
 def log_symptoms(model):
@@ -114,8 +116,25 @@ def log_symptoms(model):
     A symptom is absent when the leak and every disease present all fail to cause it:
     p(x_j = 0|z) = (1 - leak_j) prod_i (1 - cause_ij)^z_i
     """
-    absent = np.log1p(-model.leak) + patients(model) @ np.log1p(-model.cause)
-    return absent, np.log(-np.expm1(absent))
+    absent = _log_absent(model, patients(model))
+    with np.errstate(divide="ignore"):  # a symptom that never, or always, comes
+        return absent, np.log(-np.expm1(absent))
+
+
+def _log_absent(model, z):
+    """log p(x_j = 0|z): z (M, diseases) of 0 and 1 -> (M, symptoms)."""
+    leak = _probabilities(model, "leak", (len(model.symptoms),))
+    cause = _probabilities(model, "cause", (len(model.diseases), len(model.symptoms)))
+    with np.errstate(divide="ignore"):
+        spared = np.where(z[:, :, None] == 1, np.log1p(-cause), 0.0)  # 0 log 0 = 0
+        return np.log1p(-leak) + spared.sum(axis=1)
+
+
+def _probabilities(model, name, shape):
+    p = np.asarray(getattr(model, name), np.float64)
+    if p.shape != shape or not ((p >= 0) & (p <= 1)).all():
+        raise MinivaeError(f"{name} must hold probabilities from 0 to 1, in the shape {shape}")
+    return p
 
 
 def log_joint(model, findings):
@@ -148,8 +167,12 @@ def log_evidence(model, findings):
 
 
 def posterior(model, findings):
-    """p(z|x) = p(x, z) / p(x): (2^n,), summing to one."""
-    return np.exp(log_joint(model, findings) - log_evidence(model, findings))
+    """p(z|x) = p(x, z) / p(x): (2^n,), summing to one. Raises MinivaeError where p(x) = 0."""
+    joint = log_joint(model, findings)
+    evidence = log_sum_exp(joint)
+    if evidence == -np.inf:
+        raise MinivaeError("no patient of this model has these findings: p(x) = 0, no posterior")
+    return np.exp(joint - evidence)
 
 
 def disease_probabilities(model, findings):
@@ -165,7 +188,7 @@ def disease_probabilities(model, findings):
 def sample_patients(model, n, rng):
     """Ancestral sampling, causes before effects: z (n, diseases), x (n, symptoms), 0 and 1."""
     z = (rng.random((n, len(model.diseases))) < model.prior).astype(int)
-    absent = np.log1p(-model.leak) + z @ np.log1p(-model.cause)
+    absent = _log_absent(model, z)
     x = (rng.random(absent.shape) >= np.exp(absent)).astype(int)
     return z, x
 
@@ -186,6 +209,8 @@ def diagnosis_faces(model, findings, q):
     if q.shape != (2 ** len(model.diseases),) or (q < 0).any() or not np.isclose(q.sum(), 1):
         raise MinivaeError("q must hold one probability for each patient, summing to 1")
     joint, prior = log_joint(model, findings), log_prior(model)
+    if (joint[q > 0] == -np.inf).any():
+        return Faces(-np.inf, -np.inf, -np.inf)
     evidence = log_sum_exp(joint)
     with np.errstate(divide="ignore"):
         log_q = np.log(q)
@@ -229,6 +254,7 @@ def linear_log_evidence(model, x):
 
     Through the L x L matrix M = W W' + variance I, of which det C = variance^(D-L) det M.
     """
+    _check_linear(model)
     L, D = model.W.shape
     M = model.W @ model.W.T + model.variance * np.eye(L)
     centred = x - model.b
@@ -242,8 +268,9 @@ def linear_log_evidence(model, x):
 def linear_posterior(model, x):
     """p(z|x) = N(mean, covariance): x (N, D) -> (N, L), (L, L), the same for every x.
 
-    mean = M^-1 W (x - b),  covariance = variance M^-1                     [eqs. 6 and 7 there]
+    mean = M^-1 W (x - b),  covariance = variance M^-1                            [eq. 6 there]
     """
+    _check_linear(model)
     M = model.W @ model.W.T + model.variance * np.eye(len(model.W))
     mean = np.linalg.solve(M, model.W @ (x - model.b).T).T
     return mean, model.variance * np.linalg.inv(M)
@@ -253,10 +280,12 @@ def maximum_likelihood(x, latent):
     """The linear model with the highest likelihood, in closed form: x (N, D), latent L < D.
 
     W' = U (Lambda - variance I)^(1/2) with the first L principal axes U and variances Lambda, and
-    variance = the mean of the others.                   [Tipping and Bishop, eqs. 14 and 15]
+    variance = the mean of the others.                     [Tipping and Bishop, eqs. 7 and 8]
     W is determined up to a rotation of z; a diagonal q singles out this one.
     """
     x = np.asarray(x, np.float64)
+    if x.ndim != 2 or not (len(x) and np.isfinite(x).all()):
+        raise MinivaeError(f"x has shape {x.shape}; it must hold finite numbers, (N, D)")
     n, D = x.shape
     if not 1 <= latent < D:
         raise MinivaeError(f"latent is {latent}; it must be from 1 to {D - 1}, below the data's D")
@@ -345,6 +374,7 @@ def linear_analytic_kl(model, x, mean, covariance, z):
 
 def log_likelihood_linear(model, x, z):
     """log p(x|z): x (N, D), z (..., N, L) -> (..., N)."""
+    _check_linear(model)
     D = model.W.shape[1]
     squares = ((x - model.b - z @ model.W) ** 2).sum(axis=-1)
     return -(squares / model.variance + D * (log(model.variance) + LOG_2PI)) / 2
@@ -358,6 +388,11 @@ def log_normal(gap, covariance):
     scaled = np.linalg.solve(chol, gap.reshape(-1, L).T).T
     log_det = 2 * np.log(np.diagonal(chol)).sum()
     return -((scaled**2).sum(axis=-1).reshape(gap.shape[:-1]) + log_det + L * LOG_2PI) / 2
+
+
+def _check_linear(model):
+    if not (vae.is_finite_number(model.variance) and model.variance > 0):
+        raise MinivaeError(f"the model's variance is {model.variance!r}; it must be above 0")
 
 
 def _check_covariance(covariance):

@@ -6,8 +6,8 @@ and in scoring (the last few hundred images may be scored again). Results go to
 figures/iwae_table.json, one object for each run.
 
 As in the paper: 784-200-200-50 tanh and its mirror, Glorot uniform, the output bias at the logit of
-the clipped training mean, Adam, images binarized afresh for each batch, K = 5000. What differs is
-in `DIFFERENCES`, and is written into every result.
+the clipped training mean, Adam, images binarized afresh for each batch, K = 5000. What differs,
+`differences` says in words, and every result holds it.
 """
 
 import hashlib
@@ -52,8 +52,9 @@ ROWS = {
     "iwae-5": Row("iwae", 5, 100, 2e-3, 85.54, 85.18),
     "iwae-50": Row("iwae", 50, 20, 1e-3, 84.78, 84.59),
 }
+PAPER_BATCH = 20
 PAPER = (
-    "batch 20; Adam with beta1 0.9, beta2 0.999, epsilon 1e-4; 3^i epochs at "
+    f"batch {PAPER_BATCH}; Adam with beta1 0.9, beta2 0.999, epsilon 1e-4; 3^i epochs at "
     "1e-3 * 10^(-i/7) for i = 0..7, 3280 in all; the last weights, not an average"
 )
 
@@ -310,8 +311,9 @@ def _result(name, settings, done, scores, dataset):
 
 def differences(settings):
     """What this run does otherwise than the paper, in words."""
+    batch = "" if settings.batch_size == PAPER_BATCH else f"batch {settings.batch_size}; "
     return (
-        f"the paper: {PAPER}; here: batch {settings.batch_size}; Adam's epsilon 1e-8; "
+        f"the paper: {PAPER}; here: {batch}Adam's epsilon 1e-8; "
         f"{settings.epochs} epochs, the rate falling geometrically to {train.DECAY_TO:.0%} of its "
         "start; the scored weights are a running average; the test images are one fixed "
         "binarization from a recorded seed"

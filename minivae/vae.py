@@ -426,7 +426,8 @@ def log_weights(params, x, eps, spec, ops=numpy_ops):
     """log w = log p(x|z) + log p(z) - log q(z|x), nats: x (B, D), eps (K, B, L) -> (K, B).
 
     [notebook 09, eq. 1]  Their log-mean-exp over K estimates log p(x) from below. All K samples
-    share one pass of the encoder.
+    share one pass of the encoder. As in training, a Bernoulli model takes grey pixels too, by their
+    cross-entropy; what claims to be log p(x) (`evaluate`, `exact`) does not.
     """
     x = check_batch(x, spec, params["mu_b"].real.dtype)
     eps = check_noise(eps, len(x), spec, samples=True)

@@ -61,6 +61,33 @@ def test_a_finding_the_model_cannot_read_is_refused(findings):
         exact.log_joint(exact.diagnosis(), findings)
 
 
+def test_what_is_certain_in_a_diagnosis_gives_no_nan():
+    """Probabilities of 0 and 1 are probabilities: 0 log 0 = 0."""
+    base = exact.diagnosis()
+    never = base._replace(prior=base.prior * [1, 0, 1, 1, 1])
+    assert exact.disease_probabilities(never, {"fever": 1})["flu"] == 0
+    always = base._replace(prior=np.where(np.arange(5) == 1, 1.0, base.prior))
+    assert exact.disease_probabilities(always, {"fever": 0})["flu"] == pytest.approx(1)
+    cause = base.cause.copy()
+    cause[1, 1] = 1.0
+    sure = base._replace(cause=cause)
+    assert np.isfinite(exact.log_evidence(sure, {"fever": 1}))
+    assert exact.disease_probabilities(sure, {"fever": 0})["flu"] == 0
+    assert exact.log_evidence(sure, {"fever": 0, "flu": 1}) == -np.inf
+    with pytest.raises(MinivaeError, match="p\\(x\\) = 0"):
+        exact.posterior(sure, {"fever": 0, "flu": 1})
+    faces = exact.diagnosis_faces(sure, {"fever": 0}, np.full(32, 1 / 32))
+    assert faces == (-np.inf,) * 3
+    z, x = exact.sample_patients(sure, 2000, np.random.default_rng(0))
+    assert x[z[:, 1] == 1, 1].all()
+
+
+@pytest.mark.parametrize("prior", [[0.1] * 4, [0.1, 0.1, 1.1, 0.1, 0.1], [0.1, np.nan, 0, 0, 0]])
+def test_a_diagnosis_takes_probabilities_alone(prior):
+    with pytest.raises(MinivaeError, match="prior must hold probabilities"):
+        exact.log_prior(exact.diagnosis()._replace(prior=np.array(prior)))
+
+
 def test_a_q_over_patients_must_be_a_distribution():
     for q in (np.ones(32), np.full(31, 1 / 31), np.full(32, np.nan)):
         with pytest.raises(MinivaeError, match="summing to 1"):
@@ -105,9 +132,23 @@ def test_maximum_likelihood_needs_noise_and_fewer_latents_than_pixels(linear):
     for latent in (0, 5):
         with pytest.raises(MinivaeError, match="latent"):
             exact.maximum_likelihood(x, latent)
+    with pytest.raises(MinivaeError, match="finite"):
+        exact.maximum_likelihood(x * np.nan, 1)
     flat_data = np.outer(np.arange(10.0), np.ones(4))
     with pytest.raises(MinivaeError, match="no maximum"):
         exact.maximum_likelihood(flat_data, 1)
+
+
+@pytest.mark.parametrize("variance", [0.0, -1.0, np.nan])
+def test_a_linear_model_without_noise_is_refused(linear, variance):
+    model, x = linear
+    broken = model._replace(variance=variance)
+    z = np.zeros((1, 30, 2))
+    for ask in (exact.linear_log_evidence, exact.linear_posterior):
+        with pytest.raises(MinivaeError, match="above 0"):
+            ask(broken, x)
+    with pytest.raises(MinivaeError, match="above 0"):
+        exact.log_likelihood_linear(broken, x, z)
 
 
 @pytest.mark.parametrize("covariance", [np.diag([1.0, 0.0]), -np.eye(2), np.full((2, 2), np.nan)])
@@ -140,6 +181,27 @@ def test_quadrature_finds_the_closed_form(latent, variance):
     assert (result.step <= result.sd.min(axis=1)).all()
     np.testing.assert_allclose(result.mean, mean, atol=1e-6)
     np.testing.assert_allclose(result.sd, np.tile(np.sqrt(np.diag(covariance)), (4, 1)), rtol=1e-4)
+
+
+def test_the_claimed_error_covers_a_box_too_small_and_a_step_too_wide():
+    spec = vae.Spec(1, (), 1, likelihood="gaussian", variance=0.1)
+    params = vae.unpack(np.zeros(vae.n_params(spec)), spec)
+    params["out_W"][...] = 1
+    x = np.array([[6.05]])  # the posterior: 5.5 +- 0.3, and the box ends at 6
+    result = exact.quadrature(params, x, spec, tolerance=5)
+    off = abs(result.log_p - exact.linear_log_evidence(exact.as_linear(params, spec), x))
+    assert result.box[0] == 6
+    assert 0.01 < off[0] < result.error[0] < 5
+    model = exact._model(params, spec, exact.numpy_ops)
+    cells = exact._first_cells(model, np.array([[0.3]]), 6.0)[0]
+    keep = cells.index[:, 0] % 64 == 0  # cells of width 1, three standard deviations
+    coarse = cells._replace(index=cells.index[keep] // 64, step=1.0)
+    coarse = coarse._replace(log_joint=model.log_joint(coarse.z, np.array([0.3])))
+    assert abs(coarse.frame()) < 1e-9, "here the box is no matter"
+    log_p, error, *_ = exact._refine(model, np.array([0.3]), np.zeros(1), coarse, 0.5)
+    truth = exact.linear_log_evidence(exact.as_linear(params, spec), np.array([[0.3]]))[0]
+    assert abs(log_p - truth) < error
+    assert 1e-4 < error, "from a step of 1/2, still too wide, to 1/4 the sum moved by so much"
 
 
 def test_the_box_grows_to_where_the_posterior_is():

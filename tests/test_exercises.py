@@ -8,6 +8,7 @@ import re
 import sys
 import threading
 import time
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -454,6 +455,24 @@ def test_blocks_may_also_be_loops_over_their_entries():
         return C
 
     assert api.check("08.blocked", answer).status == CORRECT
+
+
+def test_an_array_of_the_same_shape_may_be_made_without_reading():
+    """np.zeros_like reads no entry, np.sum reads them all."""
+    def answer(make, logits, x):
+        nll, dlogits = np.zeros(len(x)), make(logits)
+        for b in range(x.shape[0]):
+            for d in range(x.shape[1]):
+                l = logits[b, d]
+                e = np.exp(-abs(l))
+                nll[b] += max(l, 0.0) + np.log1p(e) - x[b, d] * l
+                dlogits[b, d] = (1.0 if l > 0 else e) / (1 + e) - x[b, d]
+        return nll, dlogits
+
+    for make in (np.zeros_like, np.empty_like):
+        assert api.check("08.fused", partial(answer, make)).status == CORRECT
+    summed = api.check("08.fused", partial(answer, lambda logits: np.sum(logits) * logits))
+    assert "read the entries one by one" in summed.body
 
 
 def test_a_kl_that_needs_distributions_may_have_them():

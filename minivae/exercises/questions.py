@@ -299,8 +299,8 @@ _RECALL = (  # id, source, question, the right option and two others, why
     (
         "05.r3",
         "03",
-        "A KL averaged over L latents instead of summed is the same as",
-        ("beta = 1/L", "beta = L", "a larger learning rate"),
+        "A KL averaged over L latents instead of summed is the summed KL with the weight",
+        ("1/L", "L", "1"),
         "It is 1/L of its size, so it weighs 1/L against the likelihood.",
     ),
     (

@@ -26,7 +26,7 @@ from itertools import product
 import numpy as np
 
 from minivae import cats, exact, plots
-from minivae.exercises import check, predict, reveal
+from minivae.exercises import check, hint, predict, reveal, solution
 
 plots.notebook_style()
 rng = np.random.default_rng(1)
@@ -228,7 +228,9 @@ print(f"p(cough, fever) = {evidence:.6f}")
 
 # %% [markdown]
 # The evidence is a promise about the story run forwards: among many simulated patients, that share
-# should have both symptoms. Ancestral sampling can check it.
+# should have both symptoms. Ancestral sampling can check it. The share $s$ among $n$ random patients
+# scatters around the true one by about $\sqrt{s(1-s)/n}$, its *standard error*: to be off by one or two
+# of them is luck, by five a mistake.
 
 # %%
 n = 200_000
@@ -335,8 +337,9 @@ print(f"log of one: {784 * np.log(0.5):.2f} nats, log of two: {2 * 784 * np.log(
 reveal("01.underflow")
 
 # %% [markdown]
-# The product is a positive number smaller than any that the machine can write: it *underflows* to
-# zero. Its logarithm is a number of ordinary size, and turns the product into a sum:
+# The product is a positive number smaller than any that `float32` can write (and with two pictures,
+# than any that `float64` can): it *underflows* to zero. Its logarithm is a number of ordinary size,
+# and turns the product into a sum:
 #
 # $$
 # \log p(x \mid z) = \sum_{d=1}^{D} x_d \log p_d(z) + (1 - x_d) \log\big(1 - p_d(z)\big) \tag{6}

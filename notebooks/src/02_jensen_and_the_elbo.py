@@ -24,7 +24,7 @@ import numpy as np
 
 from minivae import exact, plots
 from minivae.exact import log_sum_exp
-from minivae.exercises import check, predict, recall, reveal
+from minivae.exercises import check, hint, predict, recall, reveal, solution
 
 plots.notebook_style()
 
@@ -204,8 +204,8 @@ fig
 reveal("02.log-of-average")
 
 # %% [markdown]
-# Every cloud's mean lies *below* the line, and more samples only shrink the distance; at $K = 100$
-# it takes the printed numbers to see it. (The picture holds 300 dots for each $K$; a few of the
+# Every cloud's mean lies *below* the line, and more samples only shrink the distance; at
+# $K = 10$ and $100$ it takes the printed numbers to see it. (The picture holds 300 dots for each $K$; a few of the
 # first cloud lie far below its frame.) Nothing is wrong with the code: the log bends downward, and
 # averaging before a bend is not averaging after it.
 
@@ -381,7 +381,8 @@ print(f"sum of q log(p(x, z) / q), the ELBO: {(q * (log_joint - log_q)).sum():.6
 # $$
 #
 # It contains two things that we do not have, the evidence and the posterior. But split
-# $p(x, z) = p(x\mid z)\,p(z)$ in eq. (3) instead, and only known things remain:
+# $p(x, z) = p(x\mid z)\,p(z)$ in eq. (3) instead (the *product rule* of probability). The average of a
+# sum is the sum of the averages (*linearity*), and only known things remain:
 #
 # $$
 # \begin{aligned}
@@ -562,6 +563,10 @@ for shift in shifts:
     scatter["exact KL"].append(analytic.std())
 for name, values in scatter.items():
     print(f"at the posterior, {name}: standard deviation {values[0]:.4f} nats")
+apart = sampled - analytic                                   # at the last shift
+error = apart.std() / np.sqrt(apart.size)
+print(f"{shift:.1f} away from it the two differ by up to {abs(apart).max():.1f} nats at one z, and "
+      f"by {abs(apart.mean()) / error:.1f} standard errors on average")
 
 # %%
 fig, ax = plots.figure(6.4, 3)
@@ -575,7 +580,8 @@ fig
 # %% [markdown]
 # At the posterior the sampled version does not scatter at all, for the reason of 2.5, and the
 # "exact" one does: the noise of the two sampled terms cancels, and replacing one of them by its
-# mean leaves the other's noise alone. [Roeder et al. 2017] Further away the two curves cross.
+# mean leaves the other's noise alone. [Roeder et al. 2017] Further away the two curves cross. On
+# average the two agree everywhere: no more than luck separates their means.
 # Neither is always better; this project uses the closed form, and notebook 04 will measure such
 # scatter where it matters most, in gradients.
 
@@ -820,11 +826,12 @@ order = ...
 check("02.order", order)
 
 # %% [markdown]
-# **Find the bug.** This bound can exceed what it bounds. Mend it.
+# **Find the bug.** At the posterior the ELBO is $\log p(x)$ itself. This one stays below it even
+# there. Mend it.
 
 # %%
 def repo_elbo(q, log_joint):
-    # "The ELBO is the expected log joint plus the entropy." This one can exceed log p(x).
+    # "The ELBO is the expected log joint plus the entropy." Yet at the posterior it is too low.
     return (q * log_joint).sum() + (q * np.log(q)).sum()
 
 

@@ -22,7 +22,7 @@ import sys; sys.path[:0] = [".", ".."]
 import numpy as np
 
 from minivae import ops, plots
-from minivae.exercises import check, predict, recall, reveal
+from minivae.exercises import check, hint, predict, recall, reveal, solution
 
 plots.notebook_style()
 rng = np.random.default_rng(3)

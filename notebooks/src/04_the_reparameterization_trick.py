@@ -27,7 +27,7 @@ import numpy as np
 
 from minivae import exact, ops, plots, vae
 from minivae.differences import central_differences
-from minivae.exercises import check, predict, recall, reveal
+from minivae.exercises import check, hint, predict, recall, reveal, solution
 
 plots.notebook_style()
 rng = np.random.default_rng(4)
@@ -355,8 +355,8 @@ def reparam_backward(dz, logvar, eps):
 
 
 # %% [markdown]
-# Check it as in notebook 03, against differences; the package's `central_differences` is the ten
-# lines that you have seen. The loss is $f$ summed, and **`eps` is an argument that both sides
+# Check it as in notebook 03, against differences; the package's `central_differences` does what your
+# ten lines did, and chooses $h$ itself. The loss is $f$ summed, and **`eps` is an argument that both sides
 # share**: with fresh noise in each call we would be back in the left half of the first picture.
 
 # %%
@@ -434,6 +434,13 @@ reveal("04.blind")
 #
 # $$
 # p(x) = N(x;\ b,\ W'W + s^2 I) \tag{7}
+# $$
+#
+# Its log is the one of notebook 02, with a matrix $C$ in the place of the variances; for a diagonal $C$
+# it is the sum that you know:
+#
+# $$
+# \log N(x;\ b,\ C) = -\tfrac12\big((x - b)\,C^{-1}(x - b)' + \log\det C + D \log 2\pi\big)
 # $$
 
 # %%
@@ -702,15 +709,23 @@ fig
 # %% [markdown]
 # The gap vanishes where the rows are orthogonal and nowhere else. So training, which raises the
 # ELBO, also turns the latents until they fit $q$. The package's `train_linear_vae` does so with
-# the same gradients:
+# the same gradients. In place of random draws it takes the $2L$ *sigma points*
+# $\varepsilon = \pm\sqrt{L}\,e_l$, where $e_l$ has a one at $l$ and zeros elsewhere. Their mean is 0
+# and their covariance is $I$, so that the average of anything quadratic in $\varepsilon$ over them is its
+# expectation, exactly: in a linear model that is the whole ELBO. (For one latent they are the $\pm1$ of
+# `exact_numbers`.) Without noise the last digits settle too, though the turn is what settles
+# last: near the maximum the ELBO hardly depends on it.
 
 # %%
 fit = exact.train_linear_vae(x3, latent=2, rng=rng, steps=800)
 W = exact.as_linear(fit.params, fit.spec).W
 cosine = W[0] @ W[1] / np.linalg.norm(W[0]) / np.linalg.norm(W[1])
-best = exact.linear_log_evidence(exact.maximum_likelihood(x3, latent=2), x3).mean()
+principal = exact.maximum_likelihood(x3, latent=2)
+best = exact.linear_log_evidence(principal, x3).mean()
 print(f"after {fit.elbo.size} steps: ELBO {fit.elbo[-1]:.5f}, highest log p(x) {best:.5f} nats")
 print(f"the angle between W's rows: {np.degrees(np.arccos(cosine)):.1f} degrees")
+turned = np.degrees(exact.axes_angle(exact.as_linear(fit.params, fit.spec), principal))
+print(f"and from the rows to the principal axes of the data: at most {turned:.2f} degrees")
 
 # %% [markdown]
 # ## Recap
@@ -723,8 +738,8 @@ print(f"the angle between W's rows: {np.degrees(np.arccos(cosine)):.1f} degrees"
 # - Backward it is two products: `dmu = dz`, `dlogvar = dz * eps * sigma / 2`, eqs. (4), (5).
 # - A gradient check needs the same `eps` on both sides, and cannot see a forward pass that is
 #   wrong on its own.
-# - In the linear Gaussian model everything is known exactly, eqs. (7), (8), and training by
-#   samples arrives there, eq. (9).
+# - In the linear Gaussian model everything is known exactly, eqs. (7), (8), and training arrives
+#   there, eq. (9): by samples with one latent, by exact averages with two.
 #
 # ## Exercises
 #

@@ -23,7 +23,7 @@ import numpy as np
 
 from minivae import ops, plots
 from minivae.differences import central_differences
-from minivae.exercises import check, predict, recall, reveal, use
+from minivae.exercises import check, hint, predict, recall, reveal, solution
 
 plots.notebook_style()
 rng = np.random.default_rng(5)
@@ -130,7 +130,8 @@ fig
 
 # %% [markdown]
 # An example's outputs depend on its own inputs alone, so only the blocks on the diagonal are not
-# zero. The vector-Jacobian product never touches the rest.
+# zero. (The last block is faint: its units sit where tanh is nearly flat, see 5.3.) The
+# vector-Jacobian product never touches the rest.
 #
 # And the line printed above is worth keeping: `dx` is the gradient of the plain number
 # `sum(dy * y)`, whatever `dy` is. So every backward pass can be checked alone, with a random `dy`, as
@@ -692,7 +693,7 @@ fig
 # divided by the block's largest, they do not.
 #
 # The package's `minivae/differences.py` has all of this: `central_differences`, `complex_step`,
-# and `compare`. The last divides by the largest entry, as we do, asks whether the error is below a
+# and `compare`. The last divides by the largest entry of the two gradients, much as we do, asks whether the error is below a
 # bound, and if not, what the ratio may mean. Give it our gradient, and one that sums over the batch
 # where the loss takes the mean:
 
@@ -734,7 +735,6 @@ def dense(x, W, b):    # (N, I), (I, O), (O,) -> (N, O)
 
 
 check("05.dense", dense)
-dense = use("05.dense", dense)
 
 # %% [markdown]
 # **Dense, backward**: eqs. (3) to (5), now without looking.
@@ -769,7 +769,8 @@ def relu_backward(dy, y):    # (N, O), y = max(a, 0) (N, O) -> da (N, O)
 check("05.relu-backward", relu_backward)
 
 # %% [markdown]
-# **The sigmoid**, also where the logit is enormous. Eq. (6) has two forms; each fails on one side.
+# **The sigmoid**, also where the logit is enormous. Eq. (6) has two forms, and each overflows on one
+# side: there one of them gives NaN, the other is right but warns. Can you do without both?
 
 # %%
 def sigmoid(logits):    # any shape -> the same shape; logits of +-1000 must work

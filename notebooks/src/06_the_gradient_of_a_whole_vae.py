@@ -27,7 +27,7 @@ import numpy as np
 
 from minivae import VAE, data, mistakes, ops, plots, vae
 from minivae.differences import central_differences, compare, complex_step
-from minivae.exercises import check, predict, recall, reveal, use
+from minivae.exercises import check, hint, predict, recall, reveal, solution, use
 
 plots.notebook_style()
 rng = np.random.default_rng(6)
@@ -77,8 +77,8 @@ right.set_title("p(z | x): of the whole plane, one spot")
 fig
 
 # %% [markdown]
-# Before seeing the image, $z$ could be anywhere about the dashed circle (two standard deviations of the prior).
-# After, only the small spot is left; the darker, the more probable.
+# Before seeing the image, $z$ could be anywhere inside the dashed circle (two standard deviations of the prior) or
+# not far outside it. After, only the small spot is left; the darker, the more probable.
 #
 # With two latents, 121 points a side were a moment's work; with twenty they would be $121^{20}$ decodings. A grid is a
 # luxury of two dimensions, and we need another way to find the spot.
@@ -258,7 +258,8 @@ fig
 
 # %% [markdown]
 # Every image brings a draw of its own, so that a batch averages over the draws too. A second draw for each image would
-# cost as much as a second image; and the second image comes with a draw *and* with new pixels.
+# cost another pass through the decoder, about half the price of a second image; and the second image comes with a draw
+# *and* with new pixels.
 #
 # Now the whole forward pass, on a net small enough to look into: six pixels, four hidden units, two
 # latents, three images. The sizes differ on purpose, so that a transposed matrix cannot hide.

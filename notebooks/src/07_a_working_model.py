@@ -23,7 +23,16 @@ import numpy as np
 from minivae import data, evaluate, plots, vae
 from minivae import ops as plain_ops
 from minivae.backend import load_backend
-from minivae.exercises import check, my_backend, poster, predict, recall, reveal
+from minivae.exercises import (
+    check,
+    hint,
+    my_backend,
+    poster,
+    predict,
+    recall,
+    reveal,
+    solution,
+)
 
 plots.notebook_style()
 rng = np.random.default_rng(7)
@@ -276,7 +285,7 @@ fig
 # ## 7.5  The loop
 #
 # Everything is there. Draw a batch, make it black and white, draw `eps`, get the gradient, take a step. The rate
-# falls slowly to a twentieth, so that the end is calmer than the start. (`beta` is a function of the step, for 7.10.)
+# falls slowly to a twentieth, so that the end is calmer than the start. (`beta` is a function of the step, for 7.8 and 7.10.)
 
 # %%
 def train(spec, steps, *, beta=lambda step: 1.0, lr=3e-3, B=100, ops=ops, keep=()):
@@ -608,7 +617,7 @@ def adam_step(flat, grad, m, v, step, lr, beta1=0.9, beta2=0.999, adam_eps=1e-8)
 check("07.adam", adam_step)
 
 # %% [markdown]
-# **Dynamic binarization.** The uniform numbers are an argument.
+# **Dynamic binarization.** The uniform numbers are an argument; as in 7.1, a small one makes the pixel 1.
 
 # %%
 def binarize(images, u):    # grey images (B, D) uint8 of 0..255, uniforms in [0, 1) (B, D)

@@ -37,7 +37,7 @@ from numba import njit
 from threadpoolctl import threadpool_limits
 
 from minivae import ops, plots, vae
-from minivae.exercises import check, predict, recall, reveal
+from minivae.exercises import check, hint, predict, recall, reveal, solution
 
 plots.notebook_style()
 rng = np.random.default_rng(8)
@@ -78,7 +78,7 @@ for_dx = [(B, O, I) for I, O in layers[1:]]               #           of da W'
 products = forward + for_dW + for_dx
 step_flop = sum(2 * m * k * n for m, k, n in products)
 print(f"{len(products)} products, {step_flop / 1e9:.2f} billion flop in a step of {B} images")
-adam_flop = 13 * sum(I * O for I, O in layers)            # 13 for each weight: see 8.7
+adam_flop = 13 * sum(I * O for I, O in layers)            # 13 for each weight: count them in 8.7's adam_loop
 print(f"Adam, beside that: {adam_flop / step_flop:.1%} as much")
 
 # %% [markdown]
@@ -135,6 +135,7 @@ operands = [
     (rng.random((m, k), dtype=np.float32), rng.random((k, n), dtype=np.float32))
     for m, k, n in products
 ]
+np.ones(2**22, np.float32)      # made and let go: from here on, large arrays find used memory
 times = race({
     "step": lambda: slow.step(x, eps),
     "products": lambda: [left @ right for left, right in operands],
@@ -709,7 +710,8 @@ for name, seconds in times.items():
 # %% [markdown]
 # A fifth of the work does not take a fifth of the time: the tile uses each number of $W$ for
 # several images while it is in a register, and here it is fetched anew for each image. (The
-# package adds four rows of $W$ at once, as in 8.4, and uses all threads.)
+# package adds four rows of $W$ at once, as in 8.4, and uses all threads.) What gain is left, the
+# first and the last line say.
 # What looks safe needs one more look: $0 \cdot \infty$ is NaN, so leaving out a zero can hide a
 # broken weight. The package takes the short way only after it has seen that all of $W$ is finite,
 # and that most of a sample of the input is zeros.
@@ -947,7 +949,7 @@ for batch in (20, 100, 500):
 # - *part of the limit*: the step's products (8.1), each of them carried out in full at the best rate
 #   that this notebook has seen on your machine, over the time measured. Nothing but products, at
 #   that rate, would be 100%; the numba backend leaves zeros out of two of them (8.7), so part of its
-#   lead is work not done.
+#   lead may be work not done.
 # - All numbers are the fastest of several runs, taken in turns on a machine that may be busy. Run
 #   the cell again: what changes is noise. (A turn lasts a tenth of a second, because BLAS's threads
 #   hold their core for a while after their work, and would be in the way of the next contestant.)
@@ -1201,7 +1203,7 @@ fig
 
 # %%
 def matmul_ikj(A, B):    # (I, K), (K, J) -> C (I, J), by three loops: i, then k, then j
-    ...                  # (the check watches in which order B is read)
+    ...                  # (write B[k, j]: the check watches in which order B is read)
 check("08.loop-order", matmul_ikj)
 
 # %% [markdown]

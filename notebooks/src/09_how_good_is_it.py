@@ -27,7 +27,7 @@ from minivae import cats, data, evaluate, exact, ops, plots, reproduce, train, v
 from minivae.backend import load_backend
 from minivae.differences import central_differences
 from minivae.estimator import VAE
-from minivae.exercises import check, predict, recall, reveal
+from minivae.exercises import check, hint, predict, recall, reveal, solution
 
 plots.notebook_style()
 rng = np.random.default_rng(9)
@@ -144,17 +144,19 @@ predict("09.more-samples", ...)
 
 # %%
 def iw_elbo(log_w, K):
-    """eq. (2), estimated: cut the samples (n, B) into groups of K -> (B,)."""
+    """eq. (2), estimated: the samples (n, B) in groups of K -> the mean over groups, its error (B,)."""
     groups = log_w[: len(log_w) // K * K].reshape(-1, K, log_w.shape[1])
-    return log_mean_exp(groups.swapaxes(0, 1)).mean(axis=0)
+    each = log_mean_exp(groups.swapaxes(0, 1))                           # (groups, B)
+    return each.mean(axis=0), each.std(axis=0, ddof=1) / np.sqrt(len(each))
 
 
-Ks = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-ladder = np.array([iw_elbo(log_w, K) for K in Ks])                       # (len(Ks), B)
+Ks = (1, 2, 5, 10, 20, 50, 100, 200, 400)
+ladder, error = np.array([iw_elbo(log_w, K) for K in Ks]).swapaxes(0, 1)    # (len(Ks), B) each
 shown = ((4, plots.BLUE, "o"), (6, plots.GREEN, "s"), (8, plots.RED, "^"))
 fig, ax = plots.figure(6.4, 3.2)
 for b, color, marker in shown:
-    ax.plot(Ks, ladder[:, b] - ladder[0, b], color=color, marker=marker, ls="-", label=f"image {b}")
+    ax.errorbar(Ks, ladder[:, b] - ladder[0, b], error[:, b], color=color, marker=marker, ls="-",
+                label=f"image {b}")
 ax.set(xscale="log", xlabel="K, samples", ylabel="IW-ELBO$_K$ - ELBO, nats")
 ax.set_title("every further sample lifts the bound")
 ax.legend()
@@ -165,7 +167,8 @@ reveal("09.more-samples")
 
 # %% [markdown]
 # All three curves rise. Image 4's soon lies flat, image 6's nearly so, and image 8's is still
-# climbing at the right edge.
+# climbing at the right edge. (A bar is one standard error: the scatter over the groups, of which
+# $K = 400$ leaves five.)
 #
 # Why it must rise. Take $K$ weights and leave out all but $M$ of them, chosen at random. Averaged
 # over the choice, the mean of the $M$ is the mean of the $K$: no weight is preferred. So
@@ -201,13 +204,15 @@ for b, _, _ in shown:
     print(f"image {b}: {len(log_w)} samples do the work of {ess[b]:.1f}")
 
 # %% [markdown]
-# For image 4 most of the samples count. For the other two a handful carries everything, and
-# a curve that still climbs is the visible sign of it. Where would they end? Section 9.5 knows.
+# For image 4 most of the samples count. For the other two a handful carries everything. A curve
+# that still climbs is a visible sign of it, as for image 8; image 6's, nearly flat, shows that
+# a flat one proves nothing. Where would they end? Section 9.5 knows.
 
 # %% [markdown]
 # ## 9.3  Going further: can one climb the better bound?
 #
-# (On a first reading you may go on with 9.4; only 9.8 comes back to this.)
+# (On a first reading you may go on with 9.4; 9.8, two of the exercises and one opening question of
+# notebook 10 come back to this.)
 #
 # Eq. (2) is higher than the ELBO and can be differentiated. So train on it: that is the
 # importance-weighted autoencoder, IWAE (Burda et al. 2016). The loss is
@@ -397,7 +402,7 @@ print(f"narrowest posterior: standard deviation {truth.sd.min():.4f}")
 fig, ax = plots.figure(6.4, 3.4)
 for b, color, marker in shown:
     below = truth.log_p[b] - ladder[:, b]
-    ax.plot(Ks, below, color=color, marker=marker, ls="-", label=f"image {b}")
+    ax.errorbar(Ks, below, error[:, b], color=color, marker=marker, ls="-", label=f"image {b}")
 ax.axhline(0, color=plots.INK, lw=1)
 ax.set(xscale="log", xlabel="K, samples", ylabel=r"log p(x) - IW-ELBO$_K$, nats")
 ax.set_title("for one image the bound hardly helps")
@@ -425,7 +430,16 @@ print(f"mean  {elbo.mean():8.2f}  {iw.mean:8.2f} +- {iw.stderr_mc:.2f}  {truth.l
 # dozens. A standard error is computed from the samples that were drawn, and cannot know of a place
 # that no sample reached. The effective sample size of 9.2 was the better warning. Elsewhere the
 # order is as promised: ELBO, then IW-ELBO, then the exact value, where an *estimate* of a bound may
-# pass the truth by its scatter.
+# pass the truth by its scatter. For a whole set `evaluate.importance_bounds` gives the ladder, with
+# an error bar on each rung; here for the six images that were estimated well:
+
+# %%
+well = slice(0, 6)
+ladder_of_six = evaluate.importance_bounds(
+    params, x[well], spec, rng=np.random.default_rng(3), samples=(1, 5, 25, 100), draws=2000, ops=fast)
+for K, bound, stderr in zip(*ladder_of_six):
+    print(f"IW-ELBO, K = {K:3d}: {bound:8.3f} +- {stderr:.3f}")
+print(f"log p(x), exact:  {truth.log_p[well].mean():8.3f} +- {truth.error[well].mean():.3f}")
 
 # %% [markdown]
 # ## 9.6  Where does $q$ sit, and where is the posterior?
@@ -681,7 +695,8 @@ print(f"their mean log p(x) rose from snapshot to snapshot {rises.sum()} times o
 # each batch, $-\log p(x)$ on the test set from $K = 5000$ importance samples. A row's name says how
 # it was trained: with the ELBO ("vae") or with the gradient of 9.3 ("iwae"), and with how many
 # samples of $z$ for each image. (With several, a VAE averages their log weights, an IWAE their
-# weights.)
+# weights.) A latent counts as *active* if its `mu` varies over the test images with a variance above
+# 0.01, as in that paper; notebook 07 counted nats instead.
 
 # %%
 published = {     # test nats: Burda et al. 2016, and a public rerun, github.com/nbip/IWAE
@@ -720,7 +735,7 @@ for row in ours.values():
 # %%
 fig = plots.reproduced_table(rows) if rows else None
 if rows:
-    fig.axes[0].set_title("every run of this project, and the published values (dashed)")
+    fig.axes[0].set_title("every run in the table, and the published values (dashed)")
 fig
 
 # %% [markdown]

@@ -550,7 +550,7 @@ ORDER = Exercise(
 
 
 def repo_elbo(q, log_joint):
-    # "The ELBO is the expected log joint plus the entropy." This one can exceed log p(x).
+    # "The ELBO is the expected log joint plus the entropy." Yet at the posterior it is too low.
     return (q * log_joint).sum() + (q * np.log(q)).sum()
 
 
@@ -568,7 +568,7 @@ def _bug_cases():
 
 BUG = Exercise(
     id="02.bug",
-    title="find the bug: a bound that exceeds what it bounds",
+    title="find the bug: a bound that does not touch",
     stub=inspect.getsource(repo_elbo).rstrip(),
     reference=mended_elbo,
     given=repo_elbo,

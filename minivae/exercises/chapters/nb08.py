@@ -10,6 +10,9 @@ import numpy as np
 
 from minivae.exercises.exercise import Exercise, Mistake, generic, stub
 
+REFUSAL = "this exercise is about loops: read the entries one by one or in slices"
+READS_NOTHING = {np.zeros_like, np.empty_like, np.ones_like, np.full_like, np.shape, np.size}
+
 
 class Traced:
     """A read-only matrix for loops: A[i, j], A[i], A[i, 2:4], A.shape, len(A). Keeps every read."""
@@ -37,8 +40,14 @@ class Traced:
 
     __rmatmul__ = __matmul__
 
+    def __array_function__(self, function, types, args, kwargs):
+        if function in READS_NOTHING:
+            plain = [a.array if isinstance(a, Traced) else a for a in args]
+            return function(*plain, **kwargs)
+        raise TypeError(REFUSAL)
+
     def __array__(self, dtype=None, copy=None):
-        raise TypeError("this exercise is about loops: read the entries one by one or in slices")
+        raise TypeError(REFUSAL)
 
     def visits(self, block):
         """How often the reads went on to another block x block piece of the matrix."""
@@ -107,7 +116,7 @@ LOOP_ORDER = Exercise(
     title="the same product, in the order that memory likes",
     stub=stub("""
         def matmul_ikj(A, B):    # (I, K), (K, J) -> C (I, J), by three loops: i, then k, then j
-            ...                  # (the check watches in which order B is read)
+            ...                  # (write B[k, j]: the check watches in which order B is read)
     """),
     reference=matmul_ikj,
     cases=_matmul_cases,
