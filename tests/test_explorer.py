@@ -23,7 +23,7 @@ def make_model(latent=3, likelihood="bernoulli", activation="tanh"):
 
 def make_dataset(label="a"):
     rng = np.random.default_rng(1)
-    images = rng.random((40, 48), dtype=np.float32)
+    images = (rng.random((40, 48)) < 0.4).astype(np.float32)
     labels = np.array([label, "b"] * 20)
     return data.Dataset(HOSTILE, images, images, None, labels, (6, 8), "forty small pictures")
 
