@@ -129,6 +129,8 @@ def _add_train(grammar):
            "(default 0)")
     option("--objective", choices=("elbo", "iwae"), help="what is maximised (default elbo)")
     option("--samples", type=int, metavar="K", help="importance samples of iwae (default 1)")
+    option("--resampled", type=int, metavar="S", help="let only S of the K samples through the "
+           "backward pass, drawn by their weights: nearly the same gradient, sooner (default all)")
     option("--likelihood", choices=("bernoulli", "gaussian"), help="p(x|z): binarized pixels, or "
            "grey with one learned variance (default bernoulli)")
     option("--variance", type=float, help="fix the gaussian's variance instead of learning it")

@@ -51,6 +51,7 @@ class VAE:
         warmup=0.0,
         objective="elbo",
         samples=1,
+        resampled=None,
         backend="numba",
         random_state=None,
         verbose=False,
@@ -69,6 +70,7 @@ class VAE:
         self.warmup = warmup
         self.objective = objective
         self.samples = samples
+        self.resampled = resampled
         self.backend = backend
         self.random_state = random_state
         self.verbose = verbose

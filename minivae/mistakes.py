@@ -28,6 +28,7 @@ IWAE_COPIES = "test_statistics.test_copies_of_one_noise_give_the_bound_of_one_sa
 EVIDENCE = "test_statistics.test_importance_weights_average_to_the_evidence"
 ADAM = "test_ops.test_adam_is_the_published_algorithm"
 EXTREMES = "test_ops.test_extreme_inputs_stay_finite"
+DRAWN = "test_statistics.test_the_gradient_of_drawn_samples_averages_to_that_of_all"
 TERMS = "test_vae.test_loss_is_nll_plus_beta_times_what_the_kl_costs"
 
 BLIND = "It passes: the gradient is right, for the wrong formula."
@@ -687,6 +688,22 @@ MISTAKES = (
         ("_log_q_over_p", "z * z - eps * eps - logvar", "z * z - eps * eps"),
         sentence="log q(z|x) lacks its normaliser, -logvar / 2.",
         symptom="logvar's head and the encoder of the IWAE bound are wrong.",
+    ),
+    _vae(
+        "iwae-drawn-and-weighted",
+        ("iwae_and_grads", "np.full_like(nll, 1 / K)  # drawn by their weights, they count alike",
+         "_iwae_terms(nll, _log_q_over_p(z, eps, logvar))[1]"),
+        sentence="Samples drawn by their weights are weighted once more.",
+        symptom="It passes: the check draws no samples.",
+        witness=DRAWN,
+    ),
+    _vae(
+        "iwae-drawn-by-luck",
+        ("resample", "(at[:, None] >= heights).sum(axis=1)",
+         "(len(weights) * at).astype(int)"),
+        sentence="The samples for the backward pass are drawn without regard to their weights.",
+        symptom="It passes: the check draws no samples.",
+        witness=DRAWN,
     ),
     _vae(
         "log-weights-density-sign",

@@ -40,6 +40,7 @@ class Settings(NamedTuple):
     """All that decides a run besides its data. Epochs count passes over the training set.
 
     warmup: epochs over which beta rises from 0. samples: K, for the importance-weighted objective.
+    resampled: S, how many of the K go through the backward pass, drawn by weight; None: all.
     """
 
     latent: int = 2
@@ -56,6 +57,7 @@ class Settings(NamedTuple):
     warmup: float = 0.0
     objective: str = "elbo"
     samples: int = 1
+    resampled: int | None = None
     backend: str = "numba"
     seed: int = 0
 
@@ -134,6 +136,8 @@ def check_settings(settings, dataset=None):
     values["lr"] = _number(values["lr"], "lr", above=0)
     for name in ("beta", "warmup", "free_bits"):
         values[name] = _number(values[name], name)
+    if values["resampled"] is not None:
+        values["resampled"] = check_whole(values["resampled"], "resampled", *WHOLE["samples"])
     if values["variance"] is not None:
         values["variance"] = _number(values["variance"], "variance", above=0)
     settings = Settings(**values)
@@ -179,6 +183,13 @@ def _check_objective(settings):
     plain = (settings.beta, settings.warmup, settings.free_bits) == (1, 0, 0)
     if settings.objective == "iwae" and not plain:
         raise MinivaeError("the iwae objective has no beta, warmup or free_bits; leave them out")
+    if settings.objective == "elbo" and settings.resampled is not None:
+        raise MinivaeError("resampled belongs to the iwae objective; leave it out, or use that")
+    if settings.resampled is not None and settings.resampled > settings.samples:
+        raise MinivaeError(
+            f"resampled is {settings.resampled}, but there are only {settings.samples} samples to "
+            "draw from; choose a smaller one"
+        )
 
 
 def _check_batch_size(settings, n, data_dim):
@@ -262,7 +273,9 @@ def _one_step(state, params, x, spec, settings, lr, beta, ops):
     with np.errstate(all="ignore"):  # a loss that is not finite is reported below, once
         if settings.objective == "iwae":
             eps = noise.standard_normal((settings.samples, *shape), dtype=np.float32)
-            result = vae.iwae_and_grads(params, x, eps, spec, ops=ops)
+            S = settings.resampled
+            u = None if S is None else noise.random((S, len(x)))
+            result = vae.iwae_and_grads(params, x, eps, spec, u=u, ops=ops)
         else:
             eps = noise.standard_normal(shape, dtype=np.float32)
             result = vae.elbo_and_grads(params, x, eps, spec, beta=beta, ops=ops)

@@ -451,20 +451,20 @@ def iwae(params, x, eps, spec, *, ops=numpy_ops):
     x = check_batch(x, spec, params["mu_b"].real.dtype)
     eps = check_noise(eps, len(x), spec, samples=True)
     mu, logvar = encode(params, x, spec, ops)
-    z, _ = ops.reparam_forward(mu, logvar, eps)
-    out = decode(params, _rows(z), spec, ops).reshape(*z.shape[:2], -1)
-    nll, _ = nll_forward(params, out, x, spec, ops)
-    return _iwae_terms(nll, _log_q_over_p(z, eps, logvar))[0]
+    return _terms_and_weights(params, x, mu, logvar, eps, spec, ops)[0]
 
 
-def iwae_and_grads(params, x, eps, spec, *, ops=numpy_ops):
+def iwae_and_grads(params, x, eps, spec, *, u=None, ops=numpy_ops):
     """The importance-weighted bound and its gradient by hand: -> TermsAndGrads.
 
     d loss / d log w_kb = -softmax_k(log w)_kb / B   [notebook 09, eqs. 3 to 6; Burda et al., 14]
+
+    u (S, B), uniform in [0, 1): only S samples of each image go through the backward pass, drawn
+    by `resample`. The gradient is the same in the mean over u, and costs less [Burda et al. 2016,
+    sec. 3]; loss, elbo, nll and kl are still those of all K.
     """
     x = check_batch(x, spec, params["mu_b"].dtype)
     eps = check_noise(eps, len(x), spec, samples=True)
-    K, B, L = eps.shape
     flat_grads = np.empty(n_params(spec), x.dtype)
     grads = unpack(flat_grads, spec)
 
@@ -472,11 +472,18 @@ def iwae_and_grads(params, x, eps, spec, *, ops=numpy_ops):
     h, enc = _hidden_forward("enc", params, x, spec, ops)
     mu, c_mu = ops.dense_forward(h, params["mu_W"], params["mu_b"], "none")
     logvar, c_logvar = ops.dense_forward(h, params["logvar_W"], params["logvar_b"], "none")
+    if u is not None:
+        terms, weights = _terms_and_weights(params, x, mu, logvar, eps, spec, ops)
+        eps = np.take_along_axis(eps, resample(weights, u)[..., None], axis=0)
+    K, B, L = eps.shape
     z, c_z = ops.reparam_forward(mu, logvar, eps)
     h, dec = _hidden_forward("dec", params, _rows(z), spec, ops)
     out, c_out = ops.dense_forward(h, params["out_W"], params["out_b"], "none")
     nll, c_nll = nll_forward(params, out.reshape(K, B, -1), x, spec, ops)
-    terms, weights = _iwae_terms(nll, _log_q_over_p(z, eps, logvar))
+    if u is None:
+        terms, weights = _iwae_terms(nll, _log_q_over_p(z, eps, logvar))
+    else:
+        weights = np.full_like(nll, 1 / K)  # drawn by their weights, they count alike
 
     # Backward: log w = -nll + (eps^2 - z^2 + logvar) / 2, and the weights of an image sum to one
     dnll = weights / B
@@ -490,6 +497,34 @@ def iwae_and_grads(params, x, eps, spec, *, ops=numpy_ops):
     dh = dh + _dense_backward("logvar", dlogvar, c_logvar, grads, ops)
     _hidden_backward("enc", dh, enc, grads, ops, need_dx=False)
     return TermsAndGrads(*terms, grads, flat_grads)
+
+
+def resample(weights, u):
+    """Draw S of K samples by their weights: weights (K, B), u (S, B) in [0, 1) -> k (S, B).
+
+    Stratified: row s of u chooses within the s-th of S equal parts of the weight, so that a sample
+    of weight w is drawn S w times in the mean over u, and a weight of 1 / S or more hardly by luck.
+    Raises MinivaeError unless u has one column for each image.
+    """
+    u = _as_array(u, "u")
+    B = weights.shape[1]
+    if u.ndim != 2 or u.shape[1] != B or u.size == 0 or u.dtype.kind != "f":
+        raise MinivaeError(f"u is {u.dtype} of shape {u.shape}; it must be float (S, {B})")
+    if not ((u >= 0) & (u < 1)).all():
+        raise MinivaeError("u holds numbers outside [0, 1)")
+    heights = np.cumsum(weights, axis=0, dtype=np.float64)
+    heights /= heights[-1]
+    at = (np.arange(len(u))[:, None] + u) / len(u)
+    at = np.minimum(at, np.nextafter(1, 0))  # the sum may have been rounded up to S
+    return (at[:, None] >= heights).sum(axis=1)
+
+
+def _terms_and_weights(params, x, mu, logvar, eps, spec, ops):
+    """The forward pass of all K samples: eps (K, B, L) -> Terms, normalised weights (K, B)."""
+    z, _ = ops.reparam_forward(mu, logvar, eps)
+    out = decode(params, _rows(z), spec, ops).reshape(*z.shape[:2], -1)
+    nll, _ = nll_forward(params, out, x, spec, ops)
+    return _iwae_terms(nll, _log_q_over_p(z, eps, logvar))
 
 
 def _rows(a):

@@ -156,6 +156,49 @@ def test_images_are_weighted_apart():
     np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=1e-10, atol=1e-14)
 
 
+def test_samples_are_drawn_by_their_weights():
+    """Of 8 draws a sample of weight 1/2 gets 4, whatever u is; one of weight 0 none."""
+    weights = np.array([[0, 1], [0.5, 0], [0.125, 0], [0.375, 0], [0, 0]])
+    rng = np.random.default_rng(0)
+    edges = (np.zeros((8, 2)), np.full((8, 2), 1 - 1e-9))
+    for u in (*edges, *rng.random((50, 8, 2))):
+        k = vae.resample(weights, u)
+        assert np.bincount(k[:, 0], minlength=5).tolist() == [0, 4, 1, 3, 0]
+        assert (k[:, 1] == 0).all()
+    thirds = np.full((3, 1), 1 / 3)
+    counts = np.array([np.bincount(vae.resample(thirds, u)[:, 0], minlength=3)
+                       for u in rng.random((20_000, 5, 1))])
+    np.testing.assert_allclose(counts.mean(axis=0), 5 / 3, atol=0.02)  # 4 standard errors
+    assert counts.min() >= 1
+    assert counts.max() <= 3
+
+
+def test_weights_that_sum_a_little_wrong_are_drawn_from_all_the_same():
+    """float32 weights add up to 1 but for rounding, and u may be as good as 1."""
+    weights = np.random.default_rng(1).dirichlet(np.full(50, 0.05), 200).T.astype(np.float32)
+    for u in (np.zeros((3, 200)), np.full((3, 200), np.nextafter(1, 0))):
+        k = vae.resample(weights, u)
+        assert (np.take_along_axis(weights, k, axis=0) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("u", "message"),
+    [
+        (np.zeros(3), r"u is float64 of shape \(3,\); it must be float \(S, 3\)"),
+        (np.zeros((2, 4)), r"it must be float \(S, 3\)"),
+        (np.zeros((0, 3)), r"it must be float \(S, 3\)"),
+        (np.zeros((2, 3), int), r"it must be float \(S, 3\)"),
+        (np.full((2, 3), 1.0), r"outside \[0, 1\)"),
+        (np.full((2, 3), -1e-9), r"outside \[0, 1\)"),
+        (np.full((2, 3), np.nan), r"outside \[0, 1\)"),
+    ],
+)
+def test_uniform_numbers_that_are_none_are_refused(u, message):
+    flat, x, eps = setting(SPECS[0])
+    with pytest.raises(MinivaeError, match=message):
+        vae.iwae_and_grads(vae.unpack(flat, SPECS[0]), x, eps, SPECS[0], u=u)
+
+
 @pytest.mark.parametrize("shape", [(3, 3), (0, 3, 3), (4, 2, 3), (4, 3, 2)])
 def test_noise_of_a_wrong_shape_is_refused(shape):
     spec = SPECS[0]

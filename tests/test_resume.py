@@ -15,7 +15,7 @@ BACKENDS = ("numpy", "numba")
 KINDS = {
     "elbo": {},
     "elbo with everything": {"beta": 2.0, "warmup": 1.5, "free_bits": 0.1, "schedule": "constant"},
-    "iwae": {"objective": "iwae", "samples": 3},
+    "iwae": {"objective": "iwae", "samples": 3, "resampled": 2},
     "gaussian": {"likelihood": "gaussian", "activation": "relu"},
 }
 

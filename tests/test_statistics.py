@@ -6,7 +6,7 @@ moments that they claim. Each test takes the backend (or the model) as an argume
 standard errors; seeds are fixed.
 """
 
-from itertools import product
+from itertools import pairwise, product
 from math import log, pi
 
 import numpy as np
@@ -149,6 +149,27 @@ def test_copies_of_one_noise_give_the_bound_of_one_sample(vae, ops):
         assert copies.loss == pytest.approx(one.loss, rel=1e-13)
         assert one.loss == pytest.approx(-one.elbo, rel=1e-13)  # no log of an average here
         np.testing.assert_allclose(copies.flat_grads, one.flat_grads, rtol=0, atol=1e-12)
+
+
+def test_the_gradient_of_drawn_samples_averages_to_that_of_all(vae, ops):
+    """The mean over u is exact here: between two cuts of [0, 1) the same samples are drawn."""
+    spec = SPEC._replace(latent_dim=2)
+    params, x = model_and_image(spec)
+    x = np.concatenate([x, 1 - x])
+    eps = np.random.default_rng(9).standard_normal((4, 2, 2))
+    whole = vae.iwae_and_grads(params, x, eps, spec, ops=ops)
+    w = np.exp(true_vae.log_weights(params, x, eps, spec))
+    for S in (1, 3):
+        cuts = (S * np.cumsum(w / w.sum(axis=0), axis=0)).ravel() % 1
+        cuts = np.unique(np.concatenate([[0.0, 1.0], cuts]))
+        mean = 0
+        for low, high in pairwise(cuts):
+            u = np.full((S, 2), (low + high) / 2)
+            drawn = vae.iwae_and_grads(params, x, eps, spec, u=u, ops=ops)
+            mean = mean + (high - low) * drawn.flat_grads
+            assert drawn[:4] == pytest.approx(whole[:4], rel=1e-13)
+        np.testing.assert_allclose(mean, whole.flat_grads, rtol=0, atol=1e-12)
+        assert np.abs(drawn.flat_grads - whole.flat_grads).max() > 1e-3  # one draw is not the mean
 
 
 def test_the_bound_tightens_with_more_samples_and_stays_below_the_evidence(vae, ops):

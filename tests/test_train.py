@@ -27,14 +27,14 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
     assert first.flat.tobytes() != other.flat.tobytes()
 
 
-@pytest.mark.parametrize("objective", ["elbo", "iwae"])
+@pytest.mark.parametrize(
+    "kind",
+    [{}, {"objective": "iwae", "samples": 3}, {"objective": "iwae", "samples": 3, "resampled": 2}],
+)
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
-def test_training_learns(objective, likelihood):
+def test_training_learns(kind, likelihood):
     """The loss of the last epoch is far below that of the first, and so is the test ELBO's."""
-    samples = 1 if objective == "elbo" else 3
-    state = trained(
-        epochs=40, lr=2e-2, objective=objective, samples=samples, likelihood=likelihood
-    )
+    state = trained(epochs=40, lr=2e-2, likelihood=likelihood, **kind)
     first, last = state.history[0], state.history[-1]
     assert last["loss"] < first["loss"] - 1
     assert last["test_elbo"] > first["test_elbo"] + 1
@@ -156,6 +156,7 @@ WRONG = {
     "warmup": (-1, np.nan, np.inf, None),
     "objective": ("evidence", None),
     "samples": (0, 2, -1, 1.0, None),
+    "resampled": (0, 1, -1, 1.0, "all"),
     "backend": ("torch", None, ops),
     "seed": (-1, 0.5, None, 2**64, True, "0"),
 }
@@ -180,6 +181,8 @@ def test_a_wrong_setting_is_refused_in_one_line_that_names_it(name):
         ({"objective": "iwae", "warmup": 1.0}, "iwae objective has no beta"),
         ({"objective": "iwae", "free_bits": 1.0}, "iwae objective has no beta"),
         ({"samples": 5}, "use objective iwae"),
+        ({"resampled": 1}, "resampled belongs to the iwae objective"),
+        ({"objective": "iwae", "samples": 3, "resampled": 4}, "there are only 3 samples"),
         ({"latent": 10**6, "hidden": (1000,)}, "parameters, and at most"),
         ({"hidden": (10**5, 10**5)}, "parameters, and at most"),
         ({"objective": "iwae", "samples": 10**6}, "too much memory"),
@@ -209,7 +212,10 @@ def test_numbers_of_numpy_become_plain_ones():
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize("lr", [1e3, 1e10, 1e38, 1e300])
-@pytest.mark.parametrize("kind", [{}, {"objective": "iwae", "samples": 2}])
+@pytest.mark.parametrize(
+    "kind",
+    [{}, {"objective": "iwae", "samples": 2}, {"objective": "iwae", "samples": 4, "resampled": 2}],
+)
 def test_a_rate_that_diverges_is_reported_or_the_numbers_are_finite(backend, lr, kind):
     """Never a silent NaN or infinity, and never a warning besides."""
     chosen = tiny.settings(
