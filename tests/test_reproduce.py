@@ -58,6 +58,8 @@ def test_a_run_reports_what_it_did(tmp_path, tiny, small_batches):
 def test_what_differs_from_the_paper_is_named():
     differs = reproduce.differences(train.Settings(latent=50, batch_size=100, epochs=7))
     assert "here: batch 100; Adam's epsilon 1e-8; 7 epochs" in differs
+    drawn = train.Settings(batch_size=20, objective="iwae", samples=50, resampled=5)
+    assert "here: 5 of the 50 samples, drawn by their weights" in reproduce.differences(drawn)
 
 
 def test_the_table_has_a_picture(tmp_path):

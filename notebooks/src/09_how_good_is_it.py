@@ -306,6 +306,35 @@ print("the package's mu_b and logvar_b agree:", np.allclose(grads["mu_b"], dmu.s
       np.allclose(grads["logvar_b"], dlogvar.sum(axis=0)))
 
 # %% [markdown]
+# One thing more. By eq. (3) most of the samples hardly pull, and their way back through the decoder
+# is work for almost nothing. The $\tilde w$ need the forward pass alone. So run all $K$ forward,
+# *draw* $S$ of them by their $\tilde w$, and send only these back, each with $1/S$ in the place of
+# $\tilde w$. A sample is then drawn $S\tilde w$ times in the mean, and $S\tilde w \cdot 1/S$ is
+# $\tilde w$ again: the gradient is right in the mean, only it scatters. (Burda et al. propose it
+# in their section 3, with $S = 1$. The backward pass of a layer costs two products, the forward
+# pass one.) `vae.iwae_and_grads` does it when it is given uniform numbers `u` to draw with. First
+# all 40 samples of an image, then a few of them, 500 times:
+
+# %%
+dice = np.random.default_rng(3)
+many_eps = dice.standard_normal((40, 3, 2))
+whole = vae.iwae_and_grads(tiny_params, tiny_x, many_eps, tiny).flat_grads
+for S in (1, 5):
+    drawn = np.array([
+        vae.iwae_and_grads(tiny_params, tiny_x, many_eps, tiny, u=dice.random((S, 3))).flat_grads
+        for _ in range(500)
+    ])
+    length = np.linalg.norm(whole)
+    one = np.linalg.norm(drawn.std(axis=0)) / length
+    mean = np.linalg.norm(drawn.mean(axis=0) - whole) / length
+    print(f"S = {S}: one draw is off by {one:.1%} of the gradient's length, the mean of 500 by "
+          f"{mean:.1%} ({one:.1%} / sqrt(500) = {one / 500**0.5:.1%})")
+
+# %% [markdown]
+# The mean comes as near as 500 draws let it: nothing but the draw is wrong. And five samples scatter
+# less than one by more than the factor $\sqrt5$ that five separate draws would give: `vae.resample`
+# draws one from each fifth of the weight, so that a heavy sample is not left to luck.
+#
 # ## 9.4  Why is there a gap at all?
 #
 # Notebook 02 named the gap: $\log p(x) - \mathrm{ELBO} = \mathrm{KL}(q(z\mid x) \,\Vert\, p(z\mid
