@@ -331,7 +331,8 @@ for S in (1, 5):
           f"{mean:.1%} ({one:.1%} / sqrt(500) = {one / 500**0.5:.1%})")
 
 # %% [markdown]
-# The mean comes as near as 500 draws let it: nothing but the draw is wrong. And five samples scatter
+# The mean comes about as near as 500 draws let it (half as far again is still chance: these
+# gradients differ in few directions only). So nothing but the draw is wrong. And five samples scatter
 # less than one by more than the factor $\sqrt5$ that five separate draws would give: `vae.resample`
 # draws one from each fifth of the weight, so that a heavy sample is not left to luck.
 #
