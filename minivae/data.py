@@ -302,8 +302,11 @@ def binarize(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     For uint8 the probability is pixel / 255 exactly: x = 1 where u < pixel, u uniform on 0..254.
     Random bytes are uniform on 0..255; the few that are 255 are drawn again.
+    Raises MinivaeError for NaN.
     """
     if images.dtype != np.uint8:
+        if np.isnan(images).any():  # u < NaN is false: it would become a black pixel
+            raise MinivaeError("the images hold NaN; every pixel must be a number from 0 to 1")
         return (rng.random(images.shape, np.float32) < images).astype(np.float32)
     words = rng.integers(0, 2**64, size=-(-images.size // 8), dtype=np.uint64)
     u = words.view(np.uint8)[: images.size]

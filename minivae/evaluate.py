@@ -133,8 +133,11 @@ def latent_activity(params, x, spec, *, ops=numpy_ops):
 
 
 def active_units(params, x, spec, *, ops=numpy_ops):
-    """How many of the L latents have A_u > 0.01."""
-    return int((latent_activity(params, x, spec, ops=ops) > ACTIVE_VARIANCE).sum())
+    """How many of the L latents have A_u > 0.01. Raises MinivaeError if one is not finite."""
+    activity = latent_activity(params, x, spec, ops=ops)
+    if not np.isfinite(activity).all():  # NaN > 0.01 is false: it would count as inactive
+        raise _not_finite("the activity of the latents")
+    return int((activity > ACTIVE_VARIANCE).sum())
 
 
 # ---- importance-weighted log p(x) --------------------------------------------------------------

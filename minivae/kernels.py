@@ -752,13 +752,16 @@ def _sum(numbers):
 def _bernoulli_terms(logits, x, residual, nll):
     """log(1 + exp(l)) - x l, and sigmoid(l) - x, number by number, without overflow.
 
+    An infinite logit costs nothing where it agrees with x, and infinity where it does not.
+
     With e = exp(-|l|):  log(1 + exp(l)) = max(l, 0) + log(1 + e),  sigmoid(|l|) = 1 / (1 + e).
     """
     one, zero = logits.dtype.type(1), logits.dtype.type(0)
     for j in range(len(logits)):
         l = logits[j]
         e = _exp(-abs(l))
-        nll[j] = l * ((one if l > zero else zero) - x[j]) + _log1p_unit(e)
+        factor = (one if l > zero else zero) - x[j]
+        nll[j] = (zero if factor == zero else l) * factor + _log1p_unit(e)
         residual[j] = (one if l > zero else e) / (one + e) - x[j]
 
 
@@ -828,7 +831,7 @@ def _derivative(dy, y, activation, da):
             da[j] = dy[j] * (one - y[j] * y[j])
     else:
         for j in range(len(y)):
-            da[j] = dy[j] * (one if y[j] > zero else zero)
+            da[j] = dy[j] * (one if y[j] > zero else y[j])  # y is 0 there, or NaN
 
 
 @compiled

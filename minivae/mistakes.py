@@ -165,7 +165,7 @@ MISTAKES = (
     ),
     _ops(
         "dense-relu-derivative-lost",
-        ("dense_backward", "da = dy * (y > 0)", "da = dy"),
+        ("dense_backward", "da = dy * np.where(y > 0, 1, y)", "da = dy"),
         sentence="The gradient flows back through units that relu had switched off.",
         symptom="With relu, hidden layers are wrong; with tanh all is right.",
     ),
@@ -360,8 +360,8 @@ MISTAKES = (
     ),
     _ops(
         "bernoulli-black-pixels-forgotten",
-        ("bernoulli_nll_forward", "logits * (1 - x), -logits * x) + np.log1p(e)",
-         "0 * logits, -logits * x) + x * np.log1p(e)"),
+        ("bernoulli_nll_forward", "factor = positive - x", "factor = np.where(positive, 0, -x)"),
+        ("bernoulli_nll_forward", "* factor + np.log1p(e)", "* factor + x * np.log1p(e)"),
         ("bernoulli_nll_forward", "(1 + e) - x", "(1 + e) * x - x"),
         sentence="The cross-entropy has only its x log p half; pixels that are 0 cost nothing.",
         symptom=BLIND,
@@ -400,8 +400,8 @@ MISTAKES = (
     ),
     _ops(
         "bernoulli-overflows",
-        ("bernoulli_nll_forward", "nll = np.where(positive, logits * (1 - x), -logits * x) + "
-         "np.log1p(e)", "nll = np.log(1 + np.exp(logits)) - x * logits"),
+        ("bernoulli_nll_forward", "nll = np.where(factor == 0, 0, logits) * factor + np.log1p(e)",
+         "nll = np.log(1 + np.exp(logits)) - x * logits"),
         sentence="log(1 + exp(logits)), written as it reads, is infinite at a logit of 1000.",
         symptom=BLIND,
         witness=EXTREMES,
@@ -691,8 +691,8 @@ MISTAKES = (
     ),
     _vae(
         "iwae-drawn-and-weighted",
-        ("iwae_and_grads", "np.full_like(nll, 1 / K)  # drawn by their weights, they count alike",
-         "_iwae_terms(nll, _log_q_over_p(z, eps, logvar))[1]"),
+        ("iwae_and_grads", "np.full_like(nll, 1 / K) +",
+         "_iwae_terms(nll, _log_q_over_p(z, eps, logvar))[1] +"),
         sentence="Samples drawn by their weights are weighted once more.",
         symptom="It passes: the check draws no samples.",
         witness=DRAWN,

@@ -71,7 +71,7 @@ def dense_backward(dy, cache, *, out=None, need_dx=True):
     if activation == "tanh":
         da = dy * (1 - y * y)  # tanh' = 1 - tanh^2
     elif activation == "relu":
-        da = dy * (y > 0)
+        da = dy * np.where(y > 0, 1, y)  # relu' = 1 or 0; and where y is NaN, NaN
     else:
         da = dy
     dW, db = (np.empty_like(W), np.empty_like(W[0])) if out is None else out
@@ -133,7 +133,8 @@ def bernoulli_nll_forward(logits, x):
     """
     positive = logits.real > 0
     e = np.exp(np.where(positive, -logits, logits))
-    nll = np.where(positive, logits * (1 - x), -logits * x) + np.log1p(e)
+    factor = positive - x  # 1 - x or -x
+    nll = np.where(factor == 0, 0, logits) * factor + np.log1p(e)  # or infinity * 0 would be NaN
     residual = np.where(positive, 1, e) / (1 + e) - x
     return nll.sum(axis=-1), BernoulliCache(residual)
 

@@ -412,7 +412,7 @@ def _elbo_terms(nll, kl, beta, spec):
     """
     B = len(kl)
     nll, kl_per_latent = nll.sum() / B, kl.sum(axis=0) / B
-    above = kl_per_latent.real > spec.free_bits
+    above = ~(kl_per_latent.real <= spec.free_bits)  # a NaN is not below: it shows in the loss
     paid = np.where(above, kl_per_latent, spec.free_bits).sum()
     dkl = above * kl.dtype.type(beta / B)
     kl = kl_per_latent.sum()
@@ -483,7 +483,8 @@ def iwae_and_grads(params, x, eps, spec, *, u=None, ops=numpy_ops):
     if u is None:
         terms, weights = _iwae_terms(nll, _log_q_over_p(z, eps, logvar))
     else:
-        weights = np.full_like(nll, 1 / K)  # drawn by their weights, they count alike
+        # drawn by their weights, they count alike (and where those were NaN, so are these)
+        weights = np.full_like(nll, 1 / K) + 0 * weights.sum(axis=0)
 
     # Backward: log w = -nll + (eps^2 - z^2 + logvar) / 2, and the weights of an image sum to one
     dnll = weights / B
@@ -504,6 +505,7 @@ def resample(weights, u):
 
     Stratified: row s of u chooses within the s-th of S equal parts of the weight, so that a sample
     of weight w is drawn S w times in the mean over u, and a weight of 1 / S or more hardly by luck.
+    Where the weights of an image are NaN, k is 0: there is nothing to draw by.
     Raises MinivaeError unless u has one column for each image.
     """
     u = _as_array(u, "u")

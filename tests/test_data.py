@@ -533,6 +533,14 @@ def test_binarization_of_floats_has_the_pixel_as_probability():
     check_probability(np.tile(pixel, (500, 1)), pixel.astype(np.float64))
 
 
+def test_a_pixel_that_is_nan_does_not_become_black():
+    """u < NaN is false for every u."""
+    images = np.full((2, 3), 0.5, np.float32)
+    images[1, 2] = np.nan
+    with pytest.raises(MinivaeError, match="NaN"):
+        data.binarize(images, np.random.default_rng(0))
+
+
 def test_binarized_pixels_are_independent():
     half = np.full((20_000, 9), 128, np.uint8)
     x = data.binarize(half, np.random.default_rng(2))

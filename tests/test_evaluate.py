@@ -157,6 +157,9 @@ def test_active_units_are_those_whose_mean_moves(trained):
     activity = evaluate.latent_activity(params, x, spec)
     np.testing.assert_allclose(activity, (x @ params["mu_W"]).var(axis=0), atol=1e-12)
     assert evaluate.active_units(params, x, spec) == 1
+    params["mu_b"][2] = np.nan  # NaN > 0.01 is false: it must not count as inactive
+    with pytest.raises(MinivaeError, match="not a finite number"):
+        evaluate.active_units(params, x, spec)
 
 
 @pytest.mark.slow

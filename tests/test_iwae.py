@@ -156,6 +156,18 @@ def test_images_are_weighted_apart():
     np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=1e-10, atol=1e-14)
 
 
+def test_samples_drawn_by_weights_that_are_nan_leave_nan_in_the_gradient():
+    """One of the samples has a NaN, the one that is drawn has not: that must not look sound."""
+    spec = SPECS[0]
+    flat, x, eps = setting(spec)
+    eps[-1, 0] = np.nan  # the last sample of the first image
+    u = np.zeros((1, len(x)))
+    with np.errstate(invalid="ignore"):
+        result = vae.iwae_and_grads(vae.unpack(flat, spec), x, eps, spec, u=u)
+    assert np.isnan(result.loss)
+    assert np.isnan(result.grads["out_b"]).all()
+
+
 def test_samples_are_drawn_by_their_weights():
     """Of 8 draws a sample of weight 1/2 gets 4, whatever u is; one of weight 0 none."""
     weights = np.array([[0, 1], [0.5, 0], [0.125, 0], [0.375, 0], [0, 0]])

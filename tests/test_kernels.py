@@ -100,6 +100,29 @@ def test_a_nan_anywhere_shows_in_every_result_it_belongs_to(dtype):
             y, _ = kernels.dense_forward(np.ones((3, 2), dtype), np.ones((2, 37), dtype), bias,
                                          activation)
             np.testing.assert_array_equal(np.isnan(y), np.repeat(np.isnan(bias)[None], 3, axis=0))
+        x, W, dy = np.ones((3, 2), dtype), np.ones((2, 37), dtype), np.ones((3, 37), dtype)
+        for activation in ("tanh", "relu"):
+            bias = np.where(np.arange(37) == place, np.nan, -1).astype(dtype)
+            _, cache = kernels.dense_forward(x, W, bias, activation)
+            _, dW, db = kernels.dense_backward(dy, cache)
+            np.testing.assert_array_equal(np.isnan(db), np.isnan(bias))
+            np.testing.assert_array_equal(np.isnan(dW), np.repeat(np.isnan(bias)[None], 2, axis=0))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_infinite_logit_in_any_lane_costs_what_it_should(dtype):
+    """Nothing where the pixel is as it says, infinity elsewhere; in registers and remainders."""
+    for place in (0, 7, 15, 16, 36):
+        for logit, right in ((np.inf, 1), (-np.inf, 0)):
+            logits, x = np.zeros((2, 1, 37), dtype)
+            logits[0, place], x[0, place] = logit, right
+            nll, cache = kernels.bernoulli_nll_forward(logits, x)
+            np.testing.assert_allclose(nll, 36 * np.log(2), rtol=1e-6)
+            assert cache.residual[0, place] == 0
+            x[0, place] = 1 - right
+            nll, cache = kernels.bernoulli_nll_forward(logits, x)
+            assert nll[0] == np.inf
+            assert cache.residual[0, place] == (-1) ** (1 - right)
 
 
 # ---- zeros left out --------------------------------------------------------------------------

@@ -277,6 +277,44 @@ def test_nan_is_passed_on(ops, dtype):
     assert np.isnan(ops.sigmoid(nan_logits)[1, 2])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", ["tanh", "relu", "none"])
+def test_a_backward_passes_nan_on(ops, activation, dtype):
+    """Through the activation's slope, too: relu's mask must not make a 0 of a NaN."""
+    x, W, b, dy = (draw(*shape, dtype=dtype) for shape in ((B, D), (D, L), (L,), (B, L)))
+    _, cache = ops.dense_forward(x, W, b, activation)
+    nan_dy = dy.copy()
+    nan_dy[1, 1] = np.nan
+    dx, dW, db = ops.dense_backward(nan_dy, cache)
+    assert np.isnan(dx[1]).all()
+    assert np.isnan(dW[:, 1]).all()
+    assert np.isnan(db[1])
+    if activation == "none":
+        return  # its slope does not look at y
+    nan_b = b.copy()
+    nan_b[1] = np.nan
+    _, cache = ops.dense_forward(x, W, nan_b, activation)
+    dx, dW, db = ops.dense_backward(dy, cache)
+    assert np.isnan(dx).all()
+    assert np.isnan(dW[:, 1]).all()
+    assert np.isnan(db[1])
+    assert np.isfinite(dW[:, 0]).all()
+    assert np.isfinite(db[0])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_an_infinite_logit_costs_nothing_or_infinity(ops, dtype):
+    """Certain and right costs 0 nats; certain and wrong, or of a grey pixel, infinitely many."""
+    logits = np.array([[np.inf, -np.inf], [np.inf, 1], [-np.inf, 1], [np.inf, 1]], dtype)
+    x = np.array([[1, 0], [0, 1], [1, 1], [0.5, 1]], dtype)
+    with np.errstate(invalid="raise"):
+        nll, cache = ops.bernoulli_nll_forward(logits, x)
+    np.testing.assert_array_equal(nll, [0, np.inf, np.inf, np.inf])
+    np.testing.assert_array_equal(cache.residual[:, 0], [0, 1, -1, 0.5])
+    assert cache.residual[0, 1] == 0
+    np.testing.assert_array_equal(ops.sigmoid(logits[:, 0]), [1, 1, 0, 1])
+
+
 # ---- complex input ---------------------------------------------------------------------------
 
 

@@ -382,3 +382,20 @@ def test_a_model_that_has_diverged_says_so_in_its_loss(ops):
             params[name][...] = np.nan
             assert np.isnan(elbo(params, x, eps[0], spec, ops=ops).loss)
             assert np.isnan(true_vae.iwae(params, x, eps, spec, ops=ops).loss)
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_free_bits_do_not_stand_in_for_a_kl_that_is_nan(ops, value):
+    """NaN > free_bits is false: a comparison that way round would take the KL for a small one."""
+    spec = SPEC._replace(free_bits=0.5)
+    _, params, x, eps = model(spec)
+    params["logvar_b"][0] = value
+    with np.errstate(invalid="ignore", over="ignore"):
+        for compute in (elbo, elbo_and_grads):
+            terms = compute(params, x, eps[0], spec, ops=ops)
+            assert np.isnan(terms.kl)
+            assert np.isnan(terms.loss)
+            if value == np.inf:  # z is infinite, tanh(z) is 1: the likelihood shows nothing
+                assert np.isfinite(terms.nll)
+    paid = true_vae._elbo_terms(np.ones(2), np.array([[np.nan, 0.1], [1.0, 0.1]]), 1.0, spec)[0]
+    assert np.isnan(paid.loss)
