@@ -39,7 +39,7 @@ def elbo(params, x, eps, spec, *, beta=1.0):
     sigma = jnp.exp(logvar / 2)  # logvar = log sigma^2
     nll = _nll(params, decode(params, mu + sigma * eps, spec), x, spec).mean()
     kl = ((mu**2 + sigma**2 - logvar - 1) / 2).mean(axis=0)  # (L,), KL(N(mu, sigma^2) || N(0, 1))
-    paid = jnp.where(kl > spec.free_bits, kl, spec.free_bits)
+    paid = jnp.where(kl <= spec.free_bits, spec.free_bits, kl)  # so a NaN stays a NaN
     return Terms(nll + beta * paid.sum(), -(nll + kl.sum()), nll, kl.sum())
 
 
@@ -75,9 +75,18 @@ def _dense(name, params, h):
 def _nll(params, out, x, spec):
     """-log p(x|z): out (..., B, D), x (B, D) -> (..., B)."""
     if spec.likelihood == "bernoulli":
-        return (jax.nn.softplus(out) - x * out).sum(axis=-1)
+        return _bernoulli_nll(out, x).sum(axis=-1)
     logvar = params["out_logvar"] if spec.learns_variance else log(spec.variance)
     return -_log_normal(x, out, logvar)
+
+
+def _bernoulli_nll(logits, x):
+    """-log p of each pixel; an infinite logit costs nothing where it agrees with x."""
+    infinite = jnp.isinf(logits)
+    finite = jnp.where(infinite, 0, logits)
+    factor = (logits > 0) - x  # the slope at infinity
+    at_infinity = jnp.where(infinite & (factor != 0), logits, 0) * factor
+    return jnp.where(infinite, at_infinity, jax.nn.softplus(finite) - x * finite)
 
 
 def _log_normal(x, mean, logvar):

@@ -86,7 +86,7 @@ class TorchVAE(nn.Module):
         nll = self._nll(self.decode(q.loc + q.scale * eps), x).mean()
         kl = kl_divergence(q, _standard_normal(mu)).mean(dim=0)  # (L,)
         free_bits = self.spec.free_bits
-        paid = torch.where(kl > free_bits, kl, torch.full_like(kl, free_bits))
+        paid = torch.where(kl <= free_bits, free_bits, kl)  # so a NaN stays a NaN
         return Terms(nll + beta * paid.sum(), -(nll + kl.sum()), nll, kl.sum())
 
     def iwae(self, x, eps):
@@ -125,7 +125,7 @@ class TorchVAE(nn.Module):
         """-log p(x|z): out (..., B, D), x (B, D) -> (..., B)."""
         x = x.expand_as(out)
         if self.spec.likelihood == "bernoulli":
-            return F.binary_cross_entropy_with_logits(out, x, reduction="none").sum(dim=-1)
+            return _bernoulli_nll(out, x).sum(dim=-1)
         if self.spec.learns_variance:
             return -_normal(out, self.out_logvar).log_prob(x).sum(dim=-1)
         return -Normal(out, self.spec.variance**0.5).log_prob(x).sum(dim=-1)
@@ -136,6 +136,15 @@ class TorchVAE(nn.Module):
             raise MinivaeError(f"x has shape {shape}; this model takes (B, {self.spec.data_dim})")
         if eps.shape != eps_shape:
             raise MinivaeError(f"eps has shape {tuple(eps.shape)}; it must be {eps_shape}")
+
+
+def _bernoulli_nll(logits, x):
+    """-log p of each pixel; PyTorch's own is NaN at an infinite logit that costs 0 or infinity."""
+    infinite = logits.isinf()
+    nll = F.binary_cross_entropy_with_logits(logits.masked_fill(infinite, 0), x, reduction="none")
+    factor = (logits > 0).to(x.dtype) - x  # the slope there
+    at_infinity = logits.masked_fill(~infinite | (factor == 0), 0) * factor
+    return torch.where(infinite, at_infinity, nll)
 
 
 def _normal(mu, logvar):

@@ -255,6 +255,55 @@ def test_what_is_no_model_does_not_leave(torch, safetensors, tmp_path, model, wo
     assert not list(tmp_path.iterdir())
 
 
+# ---- NaN and infinity ------------------------------------------------------------------------
+
+CERTAIN = {  # logit, x: nll, d nll / d logit
+    (np.inf, 1): (0, 0), (-np.inf, 0): (0, 0), (np.inf, 0): (np.inf, 1), (-np.inf, 1): (np.inf, -1),
+    (np.inf, 0.5): (np.inf, 0.5), (0, 1): (np.log(2), -0.5), (np.nan, 1): (np.nan, np.nan),
+}
+
+
+def test_infinite_logits_cost_in_pytorch_what_they_cost_here(torch):
+    from minivae.torch_vae import _bernoulli_nll
+
+    logits = torch.tensor([l for l, _ in CERTAIN], dtype=torch.float64, requires_grad=True)
+    nll = _bernoulli_nll(logits, torch.tensor([x for _, x in CERTAIN], dtype=torch.float64))
+    nll.sum().backward()
+    expected = np.array(list(CERTAIN.values()))
+    np.testing.assert_allclose(nll.detach(), expected[:, 0])
+    np.testing.assert_allclose(logits.grad, expected[:, 1])
+
+
+def test_infinite_logits_cost_in_jax_what_they_cost_here(jax):
+    from minivae.jax_vae import _bernoulli_nll
+
+    logits, x = np.array(list(CERTAIN), np.float32).T
+    expected = np.array(list(CERTAIN.values()))
+    np.testing.assert_allclose(_bernoulli_nll(logits, x), expected[:, 0], rtol=1e-6)
+    slope = jax.grad(lambda logits: _bernoulli_nll(logits, x).sum())(logits)
+    np.testing.assert_allclose(slope, expected[:, 1], rtol=1e-6)
+
+
+def test_free_bits_do_not_stand_in_for_a_kl_that_is_nan(torch, jax):
+    """An infinite log variance: z is infinite, tanh(z) is 1, and only the KL shows it."""
+    spec = vae.Spec(6, (4,), 1, free_bits=0.25)
+    model = random_model(spec)
+    x, eps = np.ones((3, 6), np.float32), np.ones((3, 1), np.float32)
+    module = bridge.to_torch(model)
+    with torch.no_grad():
+        module.logvar.bias[:] = np.inf
+    terms = module.elbo(torch.tensor(x), torch.tensor(eps))
+    assert terms.nll.isfinite()
+    assert terms.kl.isnan()
+    assert terms.loss.isnan()
+    params, functions = bridge.to_jax(model)
+    params["logvar_b"] = np.full(1, np.inf, np.float32)
+    terms = functions.elbo(params, x, eps)
+    assert np.isfinite(terms.nll)
+    assert np.isnan(terms.kl)
+    assert np.isnan(terms.loss)
+
+
 # ---- training goes on ------------------------------------------------------------------------
 
 
