@@ -19,7 +19,14 @@ BOUNDS = {"central": CENTRAL_BOUND, "complex": COMPLEX_BOUND}
 COMPLEX_H = 1e-30  # its square vanishes, and nothing is subtracted, so that it can be this small
 EPS64 = np.finfo(np.float64).eps
 VARIES = "the ratio is not the same everywhere"
+BLURRED = "rounding blurs the numbers too much to see a pattern"
+ROUNDING_ALONE = (
+    "rounding alone moves the differences of so large a value by that much; leave out the large "
+    "part that does not change, or use the complex step"
+)
 PATTERN_TOL = 1e-5  # a pattern is claimed where it explains all but this part of a gradient
+ROUNDINGS = 4  # f is not rounded just once
+PRIVATE_KEY = int.from_bytes(b"minivae.checking", "big")
 
 
 class BlockReport(NamedTuple):
@@ -86,13 +93,36 @@ def complex_slopes(f, x, directions):
     return np.array([_imaginary(f(x + 1j * COMPLEX_H * d)) / COMPLEX_H for d in directions])
 
 
+def central_noise(value, x, size=None):
+    """How far rounding alone may move `central_differences` of an f of this value: like x.
+
+    About eps |f| / h. size: the sum of the absolute terms, where f is a sum whose terms cancel.
+    """
+    h = _step(value) * np.maximum(1.0, np.abs(x))
+    return ROUNDINGS * EPS64 * abs(value if size is None else size) / h
+
+
+def is_blurred(numeric, noise):
+    """Is the rounding noise so large beside the gradient that no pattern could be seen in it?"""
+    return np.max(noise) > PATTERN_TOL * np.abs(numeric).max()
+
+
 GRADIENTS = {"central": central_differences, "complex": complex_step}
 SLOPES = {"central": central_slopes, "complex": complex_slopes}
 
 
+def private_rng(seed):
+    """A Generator that no seed in a reader's hands leads to, unless it spells out the key.
+
+    What a check draws must not be what it checks: with the stream of default_rng(0) a random dy
+    would be the x that the reader drew from it, and a direction would point along x.
+    """
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PRIVATE_KEY,)))
+
+
 def random_directions(shape, n, seed=0):
     """n directions of length 1, each way as likely as any other: (n, *shape)."""
-    directions = np.random.default_rng(seed).standard_normal((n, *shape))
+    directions = private_rng(seed).standard_normal((n, *shape))
     return directions / np.sqrt((directions**2).sum(axis=tuple(range(1, 1 + len(shape))),
                                                     keepdims=True))
 
@@ -148,10 +178,12 @@ def block_error(analytic, numeric):
     return float(np.abs(analytic - numeric).max() / scale) if scale > 0 else 0.0
 
 
-def compare(name, analytic, numeric, bound, sizes=None):
+def compare(name, analytic, numeric, bound, sizes=None, noise=0.0):
     """One block's gradient by hand against the one by numbers -> BlockReport.
 
     sizes: {"the batch size B": 4, ...}, numbers that a wrong sum or mean could have left behind.
+    noise: how far rounding may have moved each number (`central_noise`); a block that is off by
+    no more than that is not called right, but nothing is claimed to be wrong with it either.
     """
     analytic, numeric = np.asarray(analytic), np.asarray(numeric)
     if analytic.shape != numeric.shape:
@@ -164,8 +196,9 @@ def compare(name, analytic, numeric, bound, sizes=None):
     worst = tuple(int(i) for i in np.unravel_index(gap.argmax(), gap.shape))
     a, n = float(analytic[worst]), float(numeric[worst])
     ok = error <= bound
-    ratio = None if ok else constant_ratio(analytic, numeric)
-    sentence = "right" if ok else _verdict(analytic, numeric, worst, ratio, sizes or {})
+    told = not ok and not (gap <= noise).all()
+    ratio = constant_ratio(analytic, numeric) if told else None
+    sentence = "right" if ok else _verdict(analytic, numeric, worst, ratio, sizes or {}, noise)
     return BlockReport(name, ok, error, worst, a, n, ratio, sentence)
 
 
@@ -205,16 +238,18 @@ def is_close(a, b):
     return abs(a - b) <= PATTERN_TOL * max(abs(a), abs(b), PATTERN_TOL)
 
 
-def _verdict(analytic, numeric, worst, ratio, sizes):
+def _verdict(analytic, numeric, worst, ratio, sizes, noise):
     if not np.isfinite(analytic).all():
         return f"the gradient by hand is {analytic[worst]} at {list(worst)}"
     if not np.isfinite(numeric).all():
         return f"the function itself is not finite near x: its slope is {numeric[worst]}"
     where = f"at {list(worst)} by hand {analytic[worst]:.6g}, by numbers {numeric[worst]:.6g}"
+    if (np.abs(analytic - numeric) <= noise).all():
+        return f"{where}: I can't tell; {ROUNDING_ALONE}"
     if not numeric.any():
         return f"{where}: the function does not depend on this block at all"
     if ratio is None:
-        return f"{where}; {VARIES}"
+        return f"{where}; {BLURRED if is_blurred(numeric, noise) else VARIES}"
     if is_close(ratio, 1):
         return f"{where}: nearly right (is a part of it computed in float32?)"
     if meaning := name_ratio(ratio, sizes):
@@ -236,14 +271,16 @@ def check_grad(f, df, x, *, method="central", bound=None, name="x", sizes=None):
     bound = _bound(method, bound)
     x = _float64(x)
     numeric = GRADIENTS[method](f, x)
-    return compare(name, np.asarray(df(x.copy())), numeric, bound, sizes)
+    noise = central_noise(_number(f(x.copy())), x) if method == "central" else 0.0
+    return compare(name, np.asarray(df(x.copy())), numeric, bound, sizes, noise)
 
 
 def check_directions(f, df, x, *, n=4, seed=0, method="central", bound=None, name="x"):
     """Is df the gradient of f at x, along n random directions?  -> BlockReport, index: direction.
 
     Two evaluations for each direction, however many entries x has. A wrong gradient passes only
-    where its error is at right angles to all of the directions, which has probability zero.
+    where its error is at right angles to all of the directions, which has probability zero: they
+    come from a stream of the check's own (`private_rng`), not from that of an x drawn with `seed`.
     """
     bound = _bound(method, bound)
     x = _float64(x)
@@ -253,7 +290,9 @@ def check_directions(f, df, x, *, n=4, seed=0, method="central", bound=None, nam
         return compare(name, gradient, x, bound)
     analytic = np.array([np.vdot(gradient, d) for d in directions])
     numeric = SLOPES[method](f, x, directions)
-    return compare(f"{name} along {n} directions", analytic, numeric, bound)
+    central = method == "central"
+    noise = central_noise(_number(f(x.copy())), np.zeros(n)) if central else 0.0
+    return compare(f"{name} along {n} directions", analytic, numeric, bound, noise=noise)
 
 
 def _bound(method, bound):

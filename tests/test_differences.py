@@ -8,6 +8,7 @@ from minivae.differences import (
     COMPLEX_BOUND,
     block_error,
     central_differences,
+    central_noise,
     check_directions,
     check_grad,
     compare,
@@ -213,6 +214,54 @@ def test_directions_catch_one_wrong_entry_of_many(method):
 def test_directions_name_a_ratio_and_a_shape():
     assert "twice" in check_directions(f, lambda x: 2 * df(x), LONG).sentence
     assert "shape" in check_directions(f, lambda x: df(x).T, LONG).sentence
+
+
+@pytest.mark.parametrize("method", ["central", "complex"])
+@pytest.mark.parametrize("seed", [0, 3])
+def test_one_direction_does_not_look_along_an_x_of_the_same_seed(method, seed):
+    """x drawn by the reader, then a gradient that is wrong everywhere but along x."""
+    x = np.random.default_rng(seed).standard_normal((5, 3))
+    away = np.random.default_rng(9).standard_normal(x.shape)
+    away -= np.vdot(away, x) / np.vdot(x, x) * x
+    report = check_directions(f, lambda x: df(x) + away, x, n=1, seed=seed, method=method)
+    assert not report.ok
+    (direction,) = random_directions(x.shape, 1, seed)
+    assert abs(np.vdot(direction, x)) < 0.9 * np.linalg.norm(x)
+
+
+@pytest.mark.parametrize("offset", [1e7, 1e9])
+def test_no_symptom_is_named_from_the_noise_of_rounding(offset):
+    """offset + f: the differences of f are off by eps offset / h, whatever the gradient."""
+    def shifted(x):
+        return offset + f(x)
+
+    reports = [check_grad(shifted, df, X), check_grad(shifted, df, X[:1, :1]),
+               check_directions(shifted, df, X)]
+    for report in reports:
+        assert not report.ok
+        assert report.ratio is None
+        assert "I can't tell; rounding alone" in report.sentence
+    assert check_grad(shifted, df, X, method="complex").ok
+
+
+def test_noise_hides_neither_a_clear_ratio_nor_a_mistake():
+    assert "twice" in check_grad(lambda x: 1e4 + f(x), lambda x: 2 * df(x), X).sentence
+    report = check_grad(lambda x: 1e9 + f(x), lambda x: 2 * df(x), X)
+    assert not report.ok
+    assert "too much to see a pattern" in report.sentence
+
+
+def test_central_noise_bounds_what_rounding_does():
+    """Measured on right gradients: 300 random functions, none off by more than is said."""
+    rng = np.random.default_rng(4)
+    for _ in range(300):
+        offset, x = 10 ** rng.uniform(5, 12), rng.standard_normal(4)
+
+        def shifted(x, offset=offset):
+            return offset + np.sin(x).sum()
+
+        error = np.abs(central_differences(shifted, x) - np.cos(x))
+        assert (error <= central_noise(shifted(x), x)).all()
 
 
 def test_directions_are_of_length_one_and_repeatable():

@@ -109,6 +109,91 @@ def test_a_wrong_formula_with_its_right_gradient_is_beyond_any_gradient_check():
     assert examine(backend, "reparam").ok
 
 
+# ---- what is drawn for the check is no input of it ---------------------------------------------
+
+
+def layer_norm_forward(x):
+    centred = x - x.mean(axis=1, keepdims=True)
+    scale = np.sqrt((centred**2).mean(axis=1, keepdims=True))
+    return centred / scale, (centred / scale, scale)
+
+
+def layer_norm_backward(dy, cache):
+    y, scale = cache
+    dy_mean, slope = dy.mean(axis=1, keepdims=True), (dy * y).mean(axis=1, keepdims=True)
+    return (dy - dy_mean - y * slope) / scale
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7])
+def test_dy_is_not_the_x_that_a_reader_draws_from_the_same_seed(seed):
+    """With dy = x a backward that forgets dy looks right; a layer norm's gradient is 0."""
+    x = np.random.default_rng(seed).standard_normal((3, 4))
+
+    def forgets_dy(dy, x):
+        return x * np.cos(x)
+
+    diagnosis = diagnose(lambda x: (np.sin(x), x), forgets_dy, {"x": x}, seed=seed)
+    assert kinds(diagnosis) == {"x": "ignores-dy"}
+    diagnosis = diagnose(layer_norm_forward, layer_norm_backward, {"x": x}, seed=seed)
+    assert diagnosis.ok, str(diagnosis)
+
+
+# ---- nothing is claimed from the noise of rounding ----------------------------------------------
+
+
+OFFSETS = (1e6, -1e6, 1e9, 1e12)
+
+
+@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("shape", [(3, 2), (1, 1)])
+def test_a_right_gradient_beside_a_large_constant_gets_no_symptom(offset, shape):
+    """1e6 + sin x: y (1 - y) and 1 - y^2 are so alike there that any f' seems to explain it."""
+    x = np.random.default_rng(0).standard_normal(shape)
+    finding = only_finding(lambda x: (offset + np.sin(x), x), lambda dy, x: dy * np.cos(x), (x,))
+    assert finding.kind == "rounding"
+    assert "I can't tell" in finding.sentence
+
+
+def test_a_wrong_gradient_beside_a_large_constant_is_still_wrong():
+    x = np.random.default_rng(0).standard_normal((3, 2))
+
+    def diagnosis_of(offset, factor):
+        return only_finding(lambda x: (offset + np.sin(x), x),
+                            lambda dy, x: factor * dy * np.cos(x), (x,))
+
+    assert diagnosis_of(1e5, 2).kind == "ratio"
+    assert "too much to see a pattern" in diagnosis_of(1e9, 3).sentence
+
+
+def test_a_gradient_that_is_a_millionth_off_gets_no_symptom():
+    """As float32 leaves it: a factor of 1.000001 is no pattern, nor is the sign wrong."""
+    finding = only_finding(
+        lambda x: (np.sin(x), x), lambda dy, x: dy * (np.cos(x) + 1e-6), (LOGITS,)
+    )
+    assert finding.kind == "nearly"
+    assert "float32" in finding.sentence
+
+
+def test_what_rounding_leaves_of_a_slope_of_zero_is_zero():
+    """A bias before a layer norm has no effect; its gradient by numbers is 1e-11, not 0."""
+    def forward(x, b):
+        return layer_norm_forward(x + b)
+
+    def backward(dy, cache):
+        dx = layer_norm_backward(dy, cache)
+        return dx, np.array(0.5)
+
+    diagnosis = diagnose(forward, backward, {"x": LOGITS, "b": 0.3})
+    assert kinds(diagnosis) == {"b": "unused"}
+
+
+def test_a_bend_near_a_flat_place_is_not_taken_for_a_kink():
+    """x^2 at 1e-9: the slopes left and right differ by more than their size, as x^2 bends."""
+    x = 1e-9 * LOGITS
+    finding = only_finding(lambda x: (x * x, x), lambda dy, x: 3 * dy * x, (x,))
+    assert finding.kind == "ratio"
+
+
 # ---- what other pairs can have ---------------------------------------------------------------
 
 
@@ -144,7 +229,7 @@ LINEAR = [  # (inputs, backward, {argument: kind}, words)
     (LAYER, linear(dx=lambda dy, x, W: np.full_like(x, np.nan)), {"x": "not-finite"}, "NaN"),
     (LAYER, linear(dW=lambda dy, x, W: 1.7 * x.T @ dy), {"W": "ratio"}, "1.7 times"),
     (LAYER, linear(dW=lambda dy, x, W: x.T @ np.abs(dy)), {"W": "only"}, "I can't tell"),
-    (LAYER, linear(db=lambda dy, x, W: np.abs(dy.sum(axis=0))), {"b": "sign"}, "some entries"),
+    (LAYER, linear(dW=lambda dy, x, W: x.T @ dy * np.sign(W)), {"W": "sign"}, "some entries"),
     (LAYER, linear(dW=lambda dy, x, W: dy.reshape(2, 2, 3)), {"W": "shape"}, "(2, 2, 3)"),
     (SQUARE_LAYER, lambda dy, c: (c[0].T @ dy, dy @ c[1].T, dy.sum(axis=0)),
      {"x": "shape", "W": "shape"}, "shape"),
