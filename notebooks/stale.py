@@ -1,0 +1,422 @@
+"""What a notebook's outputs depend on, as one hash: a notebook with another hash is stale.
+
+Three things count: the notebook's source with its text, all modules of minivae that it reaches with
+their code, and the files that these read. Only code counts in a module: the hash is taken from the
+syntax tree, so comments, docstrings and layout make nothing stale, and it is the same on each
+version of Python. Standard library only.
+
+Which modules are reached is read off the imports, module by module, including those inside
+functions. Four things need a rule of their own:
+
+- A package's `__init__.py` mostly passes names on. An import there that the file does not use
+  itself is followed only for who asks for that name: `from minivae import VAE` reaches the
+  estimator, `from minivae import ops` does not. (So a submodule must not be imported there only
+  for what it does when imported.)
+- The chapters of exercises are imported by a computed name. A notebook reaches its own chapter,
+  those whose exercises are named by their id ("05.dense") in a reached file, and all of them if it
+  lists all exercises.
+- Some modules read files; READ names them.
+- A notebook that shows source text depends on the text, comments included.
+"""
+
+import ast
+import hashlib
+import inspect
+import re
+from functools import cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+
+READ = {  # module: the files that it reads by name (patterns), so that no import shows them
+    "minivae/cat_study.py": ("figures/cat_study.json",),
+    "minivae/data.py": ("minivae/datasets/mnist.npz",),
+    "minivae/estimator.py": ("minivae/models/*.npz",),
+    "minivae/mistakes.py": ("minivae/ops.py", "minivae/vae.py"),  # compiled with an edit
+    "minivae/reproduce.py": ("figures/iwae_table.json",),
+}
+BY_NAME = ("minivae/exercises/catalogue.py",)  # may import by a computed name: the chapters
+CHAPTERS = "minivae.exercises.chapters"
+LIST_ALL = {"exercises", "progress", "report", "review", "review_session", "summary", "*"}
+SHOW_TEXT = {"getsource", "getsourcelines", "getdoc", "help", "solution", "sources"}
+TEXT = {".css", ".csv", ".html", ".js", ".json", ".md", ".txt"}  # line ends may differ here
+
+WHOLE = "*"  # stands for all names of a package
+
+
+def fingerprint(source, root=ROOT, read=READ):
+    """SHA-256 of all that the outputs of a notebook with this source depend on.
+
+    Raises ValueError where a path in `read` does not exist, or where a reached module imports by
+    a computed name.
+    """
+    text = _text(source)
+    modules = reached_modules(source, root, read)
+    parts = {"source": text, "requirements": requirements(_text(root / "requirements.txt"))}
+    for path in modules:
+        parts[_name(path, root)] = code(_text(path))
+        shown = _shown_text(_parsed(text), _text(path))
+        if shown:
+            parts[f"text of {_name(path, root)}"] = shown
+    for path in files_read(modules, root, read):
+        parts[_name(path, root)] = _text(path) if path.suffix in TEXT else path.read_bytes()
+    digest = hashlib.sha256()
+    for name, part in sorted(parts.items()):
+        content = part.encode() if isinstance(part, str) else part
+        digest.update(f"{name}\n{len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def requirements(text):
+    """The lines of a requirements file without comments and blank lines."""
+    lines = (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def files_read(modules, root=ROOT, read=READ):
+    """The files that these modules read by name, sorted, without modules of Python.
+
+    Raises ValueError where any path in `read` does not exist.
+    """
+    found = _read_by(root, read)
+    return sorted({f for m in modules for f in found.get(m, ()) if f.suffix != ".py"})
+
+
+def _read_by(root, read):
+    """{path of a module: the files that it reads}."""
+    found = {}
+    for module, patterns in read.items():
+        if not (root / module).is_file():
+            raise ValueError(f"READ in stale.py names {module}, which does not exist")
+        found[root / module] = files = []
+        for pattern in patterns:
+            matches = [path for path in root.glob(pattern) if path.is_file()]
+            if not matches:
+                raise ValueError(f"READ in stale.py: no file is {pattern}, which {module} reads")
+            files += matches
+    return found
+
+
+def _text(path):
+    return path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+
+
+def _name(path, root):
+    return path.relative_to(root).as_posix()
+
+
+# ---- code without comments, docstrings and layout ----------------------------------------------
+
+
+@cache
+def code(text):
+    """The syntax tree of Python source as text: equal for equal code, on each Python.
+
+    `ast.dump` and `ast.unparse` will not do: what they print differs between versions. Here an
+    empty field counts as absent, as later versions add fields that are empty for older code.
+    """
+    return _serialised(_parsed(text))
+
+
+@cache
+def _parsed(text):
+    return ast.parse(text)
+
+
+@cache
+def _nodes(tree):
+    return tuple(ast.walk(tree))
+
+
+def _serialised(node):
+    if isinstance(node, list):
+        return f"[{' '.join(map(_serialised, node))}]"
+    if isinstance(node, ast.Constant):  # its `kind`, the u of u"", is layout
+        value = node.value.hex() if isinstance(node.value, float) else ascii(node.value)
+        return f"{type(node.value).__name__}:{value}"
+    if isinstance(node, ast.MatchSingleton):  # None, True or False: nothing that is absent
+        return f"match:{node.value}"
+    if not isinstance(node, ast.AST):
+        return ascii(node)
+    fields = []
+    for name in sorted(node._fields):
+        value = getattr(node, name, None)
+        if isinstance(node, ast.JoinedStr):
+            value = _joined(value)
+        elif isinstance(value, list):
+            value = [item for item in value if not _is_bare_string(item)]
+        elif name == "format_spec" and value is not None and not _joined(value.values):
+            value = None  # f"{x:}" is f"{x}"
+        if value is not None and value != [] and value != 0:
+            fields.append(f" {name}={_serialised(value)}")
+    return f"({type(node).__name__}{''.join(fields)})"
+
+
+def _is_bare_string(node):
+    """A docstring, or a string that stands as a statement elsewhere: nothing computes with it."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _joined(values):
+    """The parts of an f-string, with neighbouring texts as one: versions split them differently."""
+    parts = []
+    for part in values:
+        if isinstance(part, ast.Constant) and parts and isinstance(parts[-1], ast.Constant):
+            part = ast.Constant(parts.pop().value + part.value)
+        parts.append(part)
+    return [part for part in parts if not (isinstance(part, ast.Constant) and not part.value)]
+
+
+# ---- which modules are reached -----------------------------------------------------------------
+
+
+def reached_modules(source, root=ROOT, read=READ):
+    """The files of minivae whose code the outputs of a notebook can depend on, sorted.
+
+    Raises ValueError as `fingerprint` does.
+    """
+    return _Reach(source, root, read).files()
+
+
+class _Reach:
+    """Follows imports from a script.
+
+    What is asked for is a pair: a dotted module, and one of its names, WHOLE for all of them, or ""
+    for the import alone.
+    """
+
+    def __init__(self, source, root, read):
+        self.root, self.read_by = root, _read_by(root, read)
+        self.asked, self.modules = set(), {}  # modules: {dotted name: its file}
+        self.find = cache(partial(_find, root=root))
+        chapters = self.ids_by_chapter()
+        script = _parsed(_text(source))
+        asks = list(_asks(script, "", False, self.find))
+        for ask in asks:
+            self.ask(*ask)
+        wanted = _chapters_named(script, chapters)
+        wanted |= {number for number in chapters if source.name.startswith(number)}
+        if any(m.startswith("minivae.exercises") and name in LIST_ALL for m, name in asks):
+            wanted = set(chapters)
+        while wanted:
+            for number in sorted(wanted):
+                self.ask(f"{CHAPTERS}.nb{number}", WHOLE)
+            trees = [_parsed(_text(path)) for path in self.files()]
+            named = set().union(*(_chapters_named(tree, chapters) for tree in trees))
+            wanted = {n for n in named if f"{CHAPTERS}.nb{n}" not in self.modules}
+
+    def files(self):
+        return sorted(set(self.modules.values()))
+
+    def ask(self, module, name=""):
+        path = self.find(module)
+        if path is None or (module, name) in self.asked:
+            return
+        self.asked.add((module, name))
+        self.ask(module.rpartition(".")[0])  # importing a module runs its package's __init__ first
+        self.reach(module, path)
+        if name in ("", WHOLE):
+            names = None if name else ()
+        else:
+            names = (name,)
+            self.ask(f"{module}.{name}")  # where the name is a submodule's
+        if path.name == "__init__.py":
+            for found in _imports(_parsed(_text(path)), module, True, self.find):
+                if found.passed_on and (names is None or found.local in names):
+                    for ask in found.asks:
+                        self.ask(*ask)
+                    if found.module:
+                        self.ask(found.module, WHOLE)
+
+    def reach(self, module, path):
+        """Count the file of a module, and follow what it imports for its own use."""
+        if module in self.modules:
+            return
+        self.modules[module] = path
+        tree = _parsed(_text(path))
+        if _name(path, self.root) not in BY_NAME and _imports_by_name(tree):
+            raise ValueError(f"{_name(path, self.root)} imports by a computed name: see BY_NAME")
+        for ask in _asks(tree, module, path.name == "__init__.py", self.find):
+            self.ask(*ask)
+        for file in self.read_by.get(path, ()):
+            if file.suffix == ".py":
+                self.ask(".".join(file.relative_to(self.root).with_suffix("").parts), WHOLE)
+
+    def ids_by_chapter(self):
+        """{"05": the strings in that chapter that look like ids of its own, as "05.dense"}."""
+        folder = self.root.joinpath(*CHAPTERS.split("."))
+        found = {}
+        for path in folder.glob("nb[0-9][0-9]*"):
+            if self.find(f"{CHAPTERS}.{path.stem}") is None:
+                continue  # a folder that is left over, without its __init__.py
+            files = path.rglob("*.py") if path.is_dir() else [path]
+            texts = set().union(*(_strings(_parsed(_text(file))) for file in files))
+            number = path.stem[2:]
+            found[number] = {text for text in texts if text.startswith(f"{number}.")}
+        return found
+
+
+def _find(module, root):
+    """The file of a module of minivae, or None where there is none of that name."""
+    if module.split(".")[0] != "minivae":
+        return None
+    path = root.joinpath(*module.split("."))
+    candidates = (path / "__init__.py", path.with_suffix(".py"))
+    return next((file for file in candidates if file.is_file()), None)
+
+
+@cache
+def _strings(tree):
+    return {
+        node.value
+        for node in _nodes(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def _chapters_named(tree, chapters):
+    """The numbers of the chapters of which this file names an id."""
+    strings = _strings(tree)
+    return {number for number, ids in chapters.items() if not ids.isdisjoint(strings)}
+
+
+@cache
+def _imports_by_name(tree):
+    names = {node.id for node in _nodes(tree) if isinstance(node, ast.Name)}
+    names |= {node.attr for node in _nodes(tree) if isinstance(node, ast.Attribute)}
+    return not names.isdisjoint({"import_module", "__import__"})
+
+
+class _Import(NamedTuple):
+    """One name that a file imports from minivae."""
+
+    local: str  # what the file calls it; WHOLE for a star
+    asks: list  # what must be asked for
+    module: str | None  # the dotted module that the name is bound to, if it is one
+    passed_on: bool  # by an __init__.py that does not use it
+
+
+def _imports(tree, module, is_package, find):
+    """Every import of minivae in a file. `module`: the file's own dotted name, "" for a script."""
+    lazy, used = _lazy_and_used(tree) if is_package else (set(), set())
+    for node in _import_nodes(tree):
+        if isinstance(node, ast.Import):
+            found = [_plain_import(alias) for alias in node.names]
+        else:
+            found = _from_import(node, _origin(node, module, is_package), find)
+        for local, asks, bound in found:
+            if find(asks[0][0]) is not None:
+                passed_on = is_package and local != WHOLE and (node in lazy or local not in used)
+                yield _Import(local, asks, bound, passed_on)
+
+
+@cache
+def _import_nodes(tree):
+    return [node for node in _nodes(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+
+
+@cache
+def _lazy_and_used(tree):
+    """The nodes in the `__getattr__` of an __init__.py, and the names used outside of it."""
+    functions = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
+    lazy = {n for f in functions if f.name == "__getattr__" for n in ast.walk(f)}
+    return lazy, {n.id for n in _nodes(tree) if isinstance(n, ast.Name) and n not in lazy}
+
+
+def _plain_import(alias):
+    """`import a.b` binds a; `import a.b as c` binds a.b."""
+    first = alias.name.split(".")[0]
+    local, bound = (alias.asname, alias.name) if alias.asname else (first, first)
+    return local, [(alias.name, "")], bound
+
+
+def _from_import(node, origin, find):
+    for alias in node.names:
+        if alias.name == "*":
+            yield WHOLE, [(origin, WHOLE)], None
+        else:
+            submodule = f"{origin}.{alias.name}"
+            bound = submodule if find(submodule) else None
+            yield alias.asname or alias.name, [(origin, alias.name)], bound
+
+
+def _origin(node, module, is_package):
+    """The dotted module that a `from ... import` names, relative or not."""
+    if not node.level:
+        return node.module
+    parts = module.split(".")
+    above = node.level - 1 if is_package else node.level
+    return ".".join([*parts[: len(parts) - above], *([node.module] if node.module else [])])
+
+
+def _asks(tree, module, is_package, find):
+    """What a file asks for: its imports, and the names that it takes from imported modules."""
+    own = [i for i in _imports(tree, module, is_package, find) if not i.passed_on]
+    for found in own:
+        yield from found.asks
+    bound = {}
+    for found in own:
+        if found.module:
+            bound.setdefault(found.local, set()).add(found.module)
+    for local, attributes in _chains(tree):
+        for start in bound.get(local, ()):
+            at, rest = start, list(attributes)
+            while rest and find(f"{at}.{rest[0]}"):
+                yield at, rest[0]
+                at = f"{at}.{rest.pop(0)}"
+            yield at, rest[0] if rest else WHOLE
+
+
+@cache
+def _chains(tree):
+    """(name, its attributes) wherever a name is used: `a.b.c` gives ("a", ["b", "c"])."""
+    inner = {node.value for node in _nodes(tree) if isinstance(node, ast.Attribute)}
+    found = []
+    for node in _nodes(tree):
+        attributes = []
+        if isinstance(node, (ast.Name, ast.Attribute)) and node not in inner:
+            while isinstance(node, ast.Attribute):
+                attributes.insert(0, node.attr)
+                node = node.value
+            if isinstance(node, ast.Name):
+                found.append((node.id, attributes))
+    return found
+
+
+# ---- source text that a notebook shows ---------------------------------------------------------
+
+
+@cache
+def _shows(script):
+    """The names of the functions and classes whose source text a notebook shows; WHOLE if it may
+    show any text."""
+    names = set()
+    for node in _nodes(script):
+        if isinstance(node, ast.Attribute) and node.attr == "__doc__":
+            names.add(WHOLE)
+        if isinstance(node, ast.Call):
+            called = getattr(node.func, "attr", getattr(node.func, "id", None))
+            if called == "getsource" and node.args and isinstance(node.args[0], ast.Attribute):
+                names.add(node.args[0].attr)  # as in getsource(vae.elbo)
+            elif called in SHOW_TEXT:
+                names.add(WHOLE)
+    return names
+
+
+def _shown_text(script, text):
+    """The part of a module's text that a notebook shows; mostly none."""
+    names = _shows(script)
+    if not names or WHOLE in names:
+        return text if names else ""
+    lines = text.splitlines(keepends=True)
+    shown = []
+    for node in _nodes(_parsed(text)):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in names:
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            shown += inspect.getblock(lines[first - 1 :])
+    return "".join(shown)
