@@ -2,13 +2,11 @@
 
 The source of a notebook is notebooks/src/NN_name.py, a script that jupytext reads; this executes it
 and writes notebooks/NN_name.ipynb with its outputs, the same bytes each time on one machine.
-A stamp in the notebook's metadata holds a hash of all that its outputs depend on, so that a test
-can tell when one has gone stale, and `--stale` builds only those.
+A stamp in the notebook's metadata holds a hash of all that its outputs depend on (see `stale.py`),
+so that a test can tell when one has gone stale, and `--stale` builds only those.
 """
 
 import argparse
-import ast
-import hashlib
 import os
 import platform
 import sys
@@ -28,13 +26,8 @@ ROOT = HERE.parent
 sys.path.insert(0, str(ROOT))  # so that `python notebooks/build.py` finds the package
 
 from minivae import kernels
+from notebooks.stale import fingerprint
 
-READ = {  # files that a module reads or finds by name, so that no import shows them
-    "cat_study.py": "figures/cat_study.json",
-    "reproduce.py": "figures/iwae_table.json",
-    "estimator.py": "minivae/models/*.npz",
-    "exercises/catalogue.py": "minivae/exercises/chapters/*.py",
-}
 SECONDS = 600  # for one cell, on a machine that has other things to do
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -105,50 +98,7 @@ def tidy(notebook):
     return notebook
 
 
-# ---- what a notebook depends on --------------------------------------------------------------
-
-
-def fingerprint(source):
-    """SHA-256 of the source, of every minivae module it reaches, of the files that these read,
-    and of the requirements."""
-    digest = hashlib.sha256()
-    modules = reached_modules(source)
-    patterns = [files for name, files in READ.items() if ROOT / "minivae" / name in modules]
-    read = {path for files in patterns for path in ROOT.glob(files)}
-    for path in [source, ROOT / "requirements.txt", *sorted({*modules, *read})]:
-        digest.update(path.relative_to(ROOT).as_posix().encode())
-        digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
-    return digest.hexdigest()
-
-
-def reached_modules(source):
-    """The files of minivae that a script imports, directly or through each other, sorted."""
-    found, waiting = set(), [source]
-    while waiting:
-        for path in _imports(waiting.pop()):
-            if path not in found:
-                found.add(path)
-                waiting.append(path)
-    return sorted(found)
-
-
-def _imports(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            if name.split(".")[0] == "minivae":
-                yield from _module_files(name)
-
-
-def _module_files(name):
-    path = ROOT.joinpath(*name.split("."))
-    candidates = [path.with_suffix(".py"), path / "__init__.py", ROOT / "minivae" / "__init__.py"]
-    return [candidate for candidate in candidates if candidate.is_file()]
+# ---- fresh or stale --------------------------------------------------------------------------
 
 
 def stamp(source):
