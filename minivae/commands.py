@@ -54,6 +54,9 @@ def train(given, *, out, resume, from_run, checkpoint_seconds, command, say):
         if not resumed:
             runs.start_run(folder, _new_record(plan, settings, fingerprint, command, from_run))
         say(f"{_about(dataset, settings)} -> {files.show(folder)}/")
+        note = training.grey_note(dataset.train, settings.likelihood, "--likelihood gaussian")
+        if note and not resumed and plan.data not in data.NAMES:
+            say(f"minivae: note: {note}")
         with StopSignals() as stop:
             try:
                 model, history = checkpoint.run(

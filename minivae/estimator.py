@@ -4,6 +4,7 @@ The constructor only stores; `fit` returns self; what fitting learns ends in an 
 """
 
 import inspect
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -107,12 +108,19 @@ class VAE:
     # ---- fitting -----------------------------------------------------------------------------
 
     def fit(self, X, y=None):
-        """Train on images X, (N, D) or (N, h, w), uint8 or 0..1 -> self. `y` is ignored."""
+        """Train on images X, (N, D) or (N, h, w), uint8 or 0..1 -> self. `y` is ignored.
+
+        Warns (UserWarning) that a Bernoulli likelihood binarizes X, where more than a fifth of its
+        pixels are grey.
+        """
         images, image_shape = _images(X)
         seed = _seed(self.random_state)
         none = images[:0]
         dataset = data.Dataset("X", images, none, None, None, image_shape, "")
         settings = train.check_settings(self._settings(seed), dataset)
+        note = train.grey_note(images, settings.likelihood, 'likelihood="gaussian"')
+        if note:
+            warnings.warn(note, UserWarning, stacklevel=2)
         state = train.new_state(dataset, settings)
         if self.verbose:
             with train.ProgressBar(state, settings, len(images)) as bar:

@@ -295,6 +295,19 @@ def draw_batch(images, batch, settings, rng):
     return data.scale(images[batch])
 
 
+def grey_note(images, likelihood, option):
+    """One line for whoever trains on grey images (N, D) that are binarized, or None.
+
+    option: what to write for the likelihood that keeps them grey.
+    """
+    if likelihood != "bernoulli" or not data.are_grey(images):
+        return None
+    return (
+        "the images are grey, and a bernoulli likelihood binarizes their pixels at random; "
+        f"to learn the grey levels themselves, use {option}"
+    )
+
+
 def test_images(images, likelihood):
     """Images (N, D) as they are always evaluated: one fixed binarization, or grey."""
     if likelihood == "bernoulli":

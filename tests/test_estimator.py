@@ -8,7 +8,10 @@ import pytest
 import tiny
 
 import minivae
-from minivae import VAE, MinivaeError, runs, train
+from minivae import VAE, MinivaeError, data, runs, train
+
+# Most tests fit a Bernoulli on grey blobs.
+pytestmark = pytest.mark.filterwarnings("ignore:the images are grey:UserWarning")
 
 SMALL = {"hidden": (7, 5), "epochs": 2, "batch_size": 20, "backend": "numpy", "random_state": 0}
 
@@ -66,6 +69,19 @@ def test_fit_returns_self_and_what_it_learned(X):
     assert [row["epoch"] for row in model.history_] == [1, 2]
     assert model.model_.spec == train.spec_of(tiny.settings(), 36)
     assert model.model_.image_shape == (6, 6)
+
+
+def test_fit_warns_that_a_bernoulli_binarizes_grey_images(X):
+    with pytest.warns(UserWarning, match='images are grey.*use likelihood="gaussian"') as caught:
+        small().fit(X)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.filterwarnings("error")
+def test_fit_does_not_warn_of_black_and_white_images_digits_or_with_a_gaussian(X):
+    small().fit(X > 127)
+    small().fit(data.load("mnist").train[:100])
+    small(likelihood="gaussian").fit(X)
 
 
 def test_the_same_seed_gives_the_same_bits(X, fitted):

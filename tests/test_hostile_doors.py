@@ -17,6 +17,9 @@ from hypothesis import strategies as st
 
 from minivae import VAE, MinivaeError, checkpoint, cli, data, evaluate, runs, train, vae
 
+# The advice for those who fit a Bernoulli on grey images is meant to come.
+pytestmark = pytest.mark.filterwarnings("ignore:the images are grey:UserWarning")
+
 SEED = 20261123
 
 

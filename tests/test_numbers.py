@@ -10,6 +10,9 @@ import tiny
 from minivae import VAE, MinivaeError, data, evaluate, train, vae
 from minivae.backend import load_backend
 
+# But not the advice for those who fit a Bernoulli on grey images, as these tests do.
+pytestmark = pytest.mark.filterwarnings("ignore:the images are grey:UserWarning")
+
 BACKENDS = ("numpy", "numba")
 KINDS = {
     "bernoulli": {},
