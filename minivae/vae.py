@@ -113,11 +113,15 @@ def _places(spec):
     return tuple((name, shape, slice(start, stop)) for (name, shape), start, stop in blocks)
 
 
-def init_params(spec, rng, *, data_mean=None, dtype=np.float32):
-    """Glorot-uniform weights, zero biases; the output bias starts at the mean image.
+def init_params(spec, rng, *, data_mean=None, data_variance=None, dtype=np.float32):
+    """Glorot-uniform weights, zero biases; the output starts at the data's mean and variance.
 
     data_mean: (D,), the training mean in [0, 1] -> flat: (P,). With a Bernoulli likelihood the
     output bias is logit(mean), the mean clipped to [0.001, 0.999], as in Burda et al. 2016.
+
+    data_variance: one number, the pixels' mean squared distance from data_mean. A learned variance
+    starts there, the most likely value while the decoder says the mean image; without it, at 1,
+    which is far too large for pixels in [0, 1].
     """
     check_spec(spec)
     flat = np.zeros(n_params(spec), dtype)
@@ -132,11 +136,15 @@ def init_params(spec, rng, *, data_mean=None, dtype=np.float32):
             mean = np.clip(mean, MEAN_CLIP, 1 - MEAN_CLIP)
             mean = np.log(mean / (1 - mean))
         params["out_b"][...] = mean
+    if data_variance is not None and spec.learns_variance:
+        with np.errstate(divide="ignore"):  # constant images: the floor is above -infinity
+            params["out_logvar"][...] = np.log(data_variance)
+        clamp_variance(params, spec)
     return flat
 
 
 def clamp_variance(params, spec):
-    """Keep the learned variance at or above its floor, after a step of the optimiser, in place.
+    """Keep the learned variance at or above its floor, in place: at the start, after each step.
 
     Pixels are known to 8 bits: a smaller sigma claims more, and on constant images its density
     grows without bound.

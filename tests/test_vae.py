@@ -114,6 +114,22 @@ def test_the_first_picture_is_the_mean_image():
     np.testing.assert_allclose(params["out_b"], mean, rtol=1e-6)
 
 
+def test_a_learned_variance_starts_at_that_of_the_data():
+    """Not below its floor, and nothing else changes: a Bernoulli, say, has no such parameter."""
+
+    def start(spec, variance):
+        return init_params(spec, np.random.default_rng(0), data_variance=variance)
+
+    learned = SPEC._replace(likelihood="gaussian")
+    for variance, logvar in [(0.0732, np.log(0.0732)), (None, 0), (1e-12, OUT_LOGVAR_FLOOR),
+                             (0.0, OUT_LOGVAR_FLOOR)]:  # constant images have no variance at all
+        flat = start(learned, variance)
+        assert unpack(flat, learned)["out_logvar"] == np.float32(logvar)
+        assert flat[:-1].tobytes() == start(learned, None)[:-1].tobytes()
+    for spec in (SPEC, learned._replace(variance=0.3)):
+        assert start(spec, 0.0732).tobytes() == start(spec, None).tobytes()
+
+
 def test_the_learned_variance_has_the_floor_of_eight_bits():
     spec = SPEC._replace(likelihood="gaussian")
     _, params, _, _ = model(spec)
