@@ -14,6 +14,7 @@ from minivae.backend import BACKENDS, load_backend
 from minivae.errors import MinivaeError
 
 STREAMS = ("init", "order", "binarize", "noise", "evaluation")
+VARIANCE_RATE = 0.1  # of the learned variance: it follows the last ten batches or so
 DECAY_TO = 0.05  # the last step's learning rate, as a share of the first
 
 WHOLE = {  # the lowest and the highest value of each
@@ -297,10 +298,27 @@ def _one_step(state, params, x, spec, settings, lr, beta, ops):
         if not np.isfinite(result.loss):
             what = f"the loss became {result.loss} at step {state.step + 1}"
             raise MinivaeError(f"{what} (learning rate {lr:.3g}); try a smaller lr")
+        logvar = next_logvar(params, result.grads) if spec.learns_variance else None
         ops.adam_step(state.flat, result.flat_grads, state.m, state.v, state.step + 1, lr)
-    vae.clamp_variance(params, spec)
+    if logvar is not None:
+        params["out_logvar"][...] = logvar
+        vae.clamp_variance(params, spec)
     state.step += 1
     return result.loss, result.nll, result.kl
+
+
+def next_logvar(params, grads):
+    """The learned variance takes a step of its own, a tenth of the way to its best value.
+
+    Given the decoder's means, the best s^2 is the mean squared error, as in Rybkin et al. 2021
+    (sigma-VAE). The gradient knows it: g = (D - errors / s^2) / 2 [notebook 05, eq. 11], so that
+    errors / D = s^2 (1 - 2 g / D), and s^2 + r (errors / D - s^2) = s^2 (1 - 2 r g / D).
+    Adam moves log s^2 by no more than about lr a step, far too little where images are few.
+
+    out_logvar (1,), its gradient (1,) -> (1,), before Adam's step.
+    """
+    D = len(params["out_b"])
+    return params["out_logvar"] + np.log1p(-2 * VARIANCE_RATE / D * grads["out_logvar"])
 
 
 def draw_batch(images, batch, settings, rng):

@@ -62,6 +62,64 @@ def test_a_learned_variance_starts_at_that_of_the_pixels_about_the_mean_image(dt
     assert params["out_logvar"].item() == pytest.approx(np.log(about_mean_image), rel=1e-5)
 
 
+def small_grey_digits():
+    digits = data.load("mnist").train[:1000].reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)) / 255
+    digits = digits.reshape(-1, 196).astype(np.float32)
+    return tiny.dataset(train=digits[:800], test=digits[800:], image_shape=(14, 14))
+
+
+def test_grey_digits_train_better_than_with_a_variance_from_1_by_adam(monkeypatch):
+    """In as many steps: Adam leaves the variance far too large, and little but it is learned."""
+    made = small_grey_digits()
+    chosen = tiny.settings(likelihood="gaussian", hidden=(50,), epochs=10)
+    new = train.train(made, chosen).history[-1]
+    slow = train.new_state(made, chosen)
+    vae.unpack(slow.flat, train.spec_of(chosen, 196))["out_logvar"][:] = 0
+    monkeypatch.setattr(train, "next_logvar", lambda params, grads: None)
+    old = train.train(made, chosen, state=slow).history[-1]
+    assert new["test_elbo"] > old["test_elbo"] + 100
+    assert new["test_kl"] > old["test_kl"] + 1
+
+
+@pytest.mark.parametrize("kind", [{}, {"objective": "iwae", "samples": 3}])
+def test_one_step_takes_the_variance_a_tenth_of_the_way_to_the_mean_squared_error(kind):
+    """Whatever the learning rate. The importance-weighted bound weighs the samples' errors."""
+    made = tiny.dataset()
+    chosen = tiny.settings(likelihood="gaussian", lr=1e-9, batch_size=53, epochs=1, **kind)
+    spec = train.spec_of(chosen, 36)
+    state = train.new_state(made, chosen)
+    params = vae.unpack(state.flat, spec)
+    before = float(np.exp(params["out_logvar"][0]))
+    start = {name: block.astype(np.float64) for name, block in params.items()}
+    noise = train.new_state(made, chosen).streams["noise"]  # the same draws, in the same order
+    order = train.new_state(made, chosen).draw_order(53)
+    x = data.scale(made.train[order]).astype(np.float64)
+    eps = noise.standard_normal((chosen.samples, 53, 2), dtype=np.float32).astype(np.float64)
+    mu, logvar = vae.encode(start, x, spec)
+    means = [vae.decode(start, mu + np.exp(logvar / 2) * e, spec) for e in eps]
+    errors = np.stack([np.square(mean - x).mean(axis=1) for mean in means])
+    log_w = vae.log_weights(start, x, eps, spec)
+    weights = np.exp(log_w - log_w.max(axis=0))
+    error = (weights / weights.sum(axis=0) * errors).sum(axis=0).mean()
+    train.train(made, chosen, state=state)
+    after = float(np.exp(params["out_logvar"][0]))
+    assert abs(error - before) > 0.01 * before
+    assert after == pytest.approx(0.9 * before + 0.1 * error, rel=1e-5)
+
+
+def test_the_learned_variance_ends_at_the_mean_squared_error():
+    made = small_grey_digits()
+    chosen = tiny.settings(likelihood="gaussian", hidden=(50,), epochs=10)
+    spec = train.spec_of(chosen, 196)
+    params = vae.unpack(train.train(made, chosen).flat, spec)
+    x = made.train
+    mu, logvar = vae.encode(params, x, spec)
+    z = mu + np.exp(logvar / 2) * np.random.default_rng(0).standard_normal(mu.shape)
+    error = np.square(vae.decode(params, z.astype(np.float32), spec) - x).mean()
+    assert np.exp(params["out_logvar"][0]) == pytest.approx(error, rel=0.05)
+    assert error < 0.9 * train.pixel_variance(x, x.mean(axis=0, dtype=np.float64))
+
+
 @pytest.mark.parametrize("kind", [{}, {"likelihood": "gaussian", "variance": 0.1}])
 def test_a_model_that_learns_no_variance_starts_from_the_mean_alone(kind, monkeypatch):
     """The same bits as ever, and no variance computed in vain."""
