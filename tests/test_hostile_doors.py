@@ -178,7 +178,7 @@ OBJECTS = (
     *(1e308, np.nan, np.inf, -np.inf, 1j, "", "tanh", "numpy", "a" * 999, "\n", b"", b"tanh"),
     *([], [1], [[1]], [1, [2]], itself(), (), (0,), (5,), (5, 5.5), {}, {"a": 1}, {1, 2}, range(3)),
     *(np.float32(0.1), np.float32(np.nan), np.float16(6e4), np.int8(-3), np.uint64(2**64 - 1)),
-    *(np.longdouble("1e4000"), np.bool_(True), np.str_("relu"), np.datetime64("nat")),
+    *(np.longdouble("1e4000"), np.bool_(True), np.str_("relu"), np.datetime64("nat", "s")),
     *(np.array(3), np.array([5]), np.array([5, 5]), np.zeros((2, 2)), np.array([None])),
     *(np.ma.masked, slice(3), Ellipsis, NotImplemented, object, len, memoryview(b"abc")),
 )

@@ -135,7 +135,7 @@ print(f"they differ by {distance / error:.1f} standard errors")
 zero, near = np.float32([[0.0]]), np.float32([[1e-3]])     # a latent that is almost the prior
 plain = gaussian_kl(zero, near).item()
 package = ops.gaussian_kl_forward(zero, near)[0].item()           # [0]: a cache comes with it
-true = gaussian_kl(np.float64(zero), np.float64(near)).item()     # float64 has digits to spare
+true = gaussian_kl(zero.astype(float), near.astype(float)).item()  # float64: digits to spare
 print(f"true {true:.3e}   float32 as we spelled it {plain:.3e}   float32 with expm1 {package:.3e}")
 
 # %%
