@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -102,4 +103,7 @@ def main(home, kills, backend, seed):
 
 
 if __name__ == "__main__":
+    # As in .pytest.ini: what this project warns about is an error.
+    warnings.filterwarnings("error", module=r"(minivae|tiny|__main__)(\.|$)")
+    warnings.filterwarnings("error", category=RuntimeWarning, module=r"numpy(\.|$)")
     main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
