@@ -4,6 +4,7 @@ import ast
 import inspect
 import linecache
 import textwrap
+import tokenize
 import types
 
 
@@ -21,16 +22,29 @@ def source_of(function):
     return "\n".join([*lines.values(), ""])
 
 
-def _collect(function, lines):
-    """Puts the source of `function` into `lines`, after all that it needs; False without one."""
+def definition(function, name):
+    """(source, syntax tree) of the `def` of that name, or None without one.
+
+    function: a function, or its code object.
+    """
     try:
         text = textwrap.dedent(inspect.getsource(function))
-        tree = ast.parse(text)
-    except (OSError, TypeError, SyntaxError):
+        body = ast.parse(text).body
+    except (OSError, TypeError, SyntaxError, tokenize.TokenError):
+        return None
+    for node in body[:1]:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
+            return text, node
+    return None  # a lambda; or the file has changed since
+
+
+def _collect(function, lines):
+    """Puts the source of `function` into `lines`, after all that it needs; False without one."""
+    found = definition(function, function.__name__)
+    if found is None or not isinstance(found[1], ast.FunctionDef):
         return False
-    if not isinstance(tree.body[0], ast.FunctionDef):
-        return False
-    name = tree.body[0].name
+    text, tree = found
+    name = tree.name
     lines[name] = ""  # in work: a recursive function needs itself
     used = sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
     for other in used:

@@ -62,7 +62,7 @@ def _grade(exercise, answer):
         return _grade_value(exercise, answer)
     if not callable(answer):
         return Verdict(exercise.id, NOT_YET, _not_a_function(exercise, answer))
-    if is_empty(answer):
+    if is_empty(answer, exercise.stub):
         return _not_attempted(exercise)
     n = sum(p.default is p.empty for p in inspect.signature(exercise.reference).parameters.values())
     theirs = takes(answer, n)

@@ -4,19 +4,20 @@ import ast
 import contextlib
 import copy
 import ctypes
-import dis
 import inspect
 import io
 import linecache
 import sys
-import textwrap
 import threading
 import time
 import traceback
+import types
 import warnings
 from typing import NamedTuple
 
 import numpy as np
+
+from minivae.exercises.capture import definition
 
 TIME_LIMIT = 5.0  # seconds for one check; each takes milliseconds
 COMPILE_LIMIT = 30.0  # for a function that numba has yet to compile
@@ -161,43 +162,52 @@ def outcome_of(function, args, observe):
             return Outcome("raised", None, args, error)
 
 
-def is_empty(function):
+def is_empty(function, stub):
     """Whether a function's body is only `...`, `pass` or a docstring; or a blank is left in it.
 
-    Read from the byte code, which is there even where the source is not.
+    A blank is `name = ...` or `return ...`. This is read from the source. Where there is none, as
+    after `exec`, the function has to compile to the same code as an empty one or as `stub`, the
+    exercise's text.
     """
     function = getattr(function, "py_func", function)
     code = getattr(function, "__code__", None)
     if code is None or code.co_name == "<lambda>":
         return False
-    steps = [i for i in dis.get_instructions(code) if i.opname not in ("RESUME", "NOP", "CACHE")]
-    if any(_is_blank(a, b) for a, b in zip(steps, [*steps[1:], None], strict=True)):
-        return True
-    nothing = all(
-        i.opname == "RETURN_VALUE"
-        or (i.opname in ("LOAD_CONST", "RETURN_CONST") and i.argval is None)
-        for i in steps
-    )
-    return nothing and not _returns_in_words(function)
+    found = definition(code, code.co_name)
+    if found is None:
+        return _compiles_to_nothing(function, stub)
+    _, tree = found
+    return all(map(_does_nothing, tree.body)) or any(map(_is_blank, ast.walk(tree)))
 
 
-def _is_blank(step, following):
+def _does_nothing(statement):
+    expression = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return expression or isinstance(statement, ast.Pass)
+
+
+def _is_blank(node):
     """`name = ...` and `return ...`: a blank of the stub that is still open."""
-    if step.argval is not Ellipsis or step.opname not in ("LOAD_CONST", "RETURN_CONST"):
+    if not isinstance(node, ast.Assign | ast.AnnAssign | ast.Return):
         return False
-    stored = ("STORE_FAST", "STORE_DEREF", "RETURN")
-    return step.opname == "RETURN_CONST" or (
-        following is not None and following.opname.startswith(stored)
+    return isinstance(node.value, ast.Constant) and node.value.value is Ellipsis
+
+
+def _compiles_to_nothing(function, stub):
+    """Compared with what this interpreter makes of an empty function, whatever its instructions.
+
+    `return None` is the same code as `...`; without the source both count as nothing.
+    """
+    empty = f"def answer():\n    {function.__doc__!r}"
+    return any(
+        isinstance(code, types.CodeType) and _same_code(code, function.__code__)
+        for text in (empty, stub)
+        for code in compile(text, "<stub>", "exec").co_consts
     )
 
 
-def _returns_in_words(function):
-    """`return None`, written out, compiles to the same code as `...` and is an attempt."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return False
-    return any(isinstance(node, ast.Return) for node in ast.walk(tree))
+def _same_code(a, b):
+    parts = ("co_code", "co_consts", "co_names")
+    return all(getattr(a, part) == getattr(b, part) for part in parts)
 
 
 def takes(answer, n):
