@@ -342,7 +342,7 @@ def test_a_mistake_in_this_program_is_not_hidden(capsys, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to whole consoles only")
-def test_a_real_process_stops_at_ctrl_c(tmp_path):
+def test_a_real_process_stops_at_ctrl_c(tmp_path, ctrl_c):
     """The signal, the status that the shell sees, and what `python -m minivae` prints."""
     np.save(tmp_path / "tiny.npy", tiny.images() > 127)  # no note between the head and the bar
     argv = [sys.executable, "-m", "minivae", "train", *SMALL[:-4], "--batch-size", "20",
