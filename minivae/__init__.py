@@ -1,5 +1,15 @@
 """minivae: a variational autoencoder from scratch, every gradient derived by hand."""
 
+import sys
+
+# This file has to compile on any older Python, 2.7 included.
+if sys.version_info < (3, 10):  # noqa: UP036 - the older ones are those to be told
+    sys.stderr.write(
+        "minivae: error: this is Python " + sys.version.split()[0] + "; minivae needs "
+        "Python 3.10 or newer (see README.md)\n"
+    )
+    sys.exit(2)
+
 from minivae.errors import MinivaeError
 
 __version__ = "0.1.0"
@@ -11,4 +21,4 @@ def __getattr__(name):
         from minivae.estimator import VAE
 
         return VAE
-    raise AttributeError(f"module 'minivae' has no attribute {name!r}")
+    raise AttributeError("module 'minivae' has no attribute " + repr(name))
