@@ -13,7 +13,7 @@ from minivae import data, evaluate, files, runs, train, vae
 from minivae.backend import load_backend
 from minivae.errors import MinivaeError
 
-MODELS = Path(__file__).parent / "models"
+MODELS = Path(__file__).parent / "runs" / "shipped"
 PRETRAINED = ("mnist", "cats")
 
 

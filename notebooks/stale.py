@@ -30,11 +30,11 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 
 READ = {  # module: the files that it reads by name (patterns), so that no import shows them
-    "minivae/cat_study.py": ("figures/cat_study.json",),
-    "minivae/data.py": ("minivae/datasets/mnist.npz",),
-    "minivae/estimator.py": ("minivae/models/*.npz",),
-    "minivae/mistakes.py": ("minivae/ops.py", "minivae/vae.py"),  # compiled with an edit
-    "minivae/reproduce.py": ("figures/iwae_table.json",),
+    "minivae/studies/cat_study.py": ("figures/cat_study.json",),
+    "minivae/data/__init__.py": ("minivae/data/shipped/mnist.npz",),
+    "minivae/estimator.py": ("minivae/runs/shipped/*.npz",),
+    "minivae/mistakes/__init__.py": ("minivae/ops.py", "minivae/vae.py"),  # compiled with an edit
+    "minivae/studies/reproduce.py": ("figures/iwae_table.json",),
 }
 BY_NAME = ("minivae/exercises/catalogue.py",)  # may import by a computed name: the chapters
 CHAPTERS = "minivae.exercises.chapters"

@@ -23,7 +23,9 @@ import numpy as np
 import tiny
 from tqdm import tqdm
 
-from minivae import MinivaeError, checkpoint, commands, files, runs
+from minivae import MinivaeError, files, runs
+from minivae.cli import commands
+from minivae.runs import checkpoint
 
 EPOCHS = 5
 

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import tiny
 
-from minivae import MinivaeError, bench, data, kernels, ops, vae
+from minivae import MinivaeError, data, kernels, ops, vae
+from minivae.studies import bench
 
 ROOT = Path(__file__).parents[1]
 SIZE = {"batch": 6, "data_dim": 36, "hidden": 7, "latent": 2}
@@ -729,7 +730,7 @@ def test_what_a_library_prints_is_not_the_result(tmp_path):
     """From Python or past it; and a refusal is an answer, not a traceback."""
     script = (
         "import os\n"
-        "from minivae import bench\n"
+        "from minivae.studies import bench\n"
         "def noisy(*setting):\n"
         "    print('hello from Python')\n"
         "    os.write(1, b'hello from C\\n')\n"

@@ -264,7 +264,7 @@ CERTAIN = {  # logit, x: nll, d nll / d logit
 
 
 def test_infinite_logits_cost_in_pytorch_what_they_cost_here(torch):
-    from minivae.torch_vae import _bernoulli_nll
+    from minivae.bridge.torch_vae import _bernoulli_nll
 
     logits = torch.tensor([l for l, _ in CERTAIN], dtype=torch.float64, requires_grad=True)
     nll = _bernoulli_nll(logits, torch.tensor([x for _, x in CERTAIN], dtype=torch.float64))
@@ -275,7 +275,7 @@ def test_infinite_logits_cost_in_pytorch_what_they_cost_here(torch):
 
 
 def test_infinite_logits_cost_in_jax_what_they_cost_here(jax):
-    from minivae.jax_vae import _bernoulli_nll
+    from minivae.bridge.jax_vae import _bernoulli_nll
 
     logits, x = np.array(list(CERTAIN), np.float32).T
     expected = np.array(list(CERTAIN.values()))

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from minivae import cats
+from minivae.data import cats
 from minivae.errors import MinivaeError
 
 MIDDLE = (cats.LOW + cats.HIGH) / 2

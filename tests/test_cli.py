@@ -14,7 +14,9 @@ import pytest
 import tiny
 
 import minivae
-from minivae import MinivaeError, __version__, cats, cli, commands, data, runs, train
+from minivae import MinivaeError, __version__, cli, data, runs, train
+from minivae.cli import commands
+from minivae.data import cats
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from minivae import data
-from minivae.datasets.make_mnist import FILES
+from minivae.data.shipped.make_mnist import FILES
 from minivae.errors import MinivaeError
 from minivae.files import write_archive
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from minivae.differences import (
+from minivae.errors import MinivaeError
+from minivae.gradcheck.differences import (
     CENTRAL_BOUND,
     COMPLEX_BOUND,
     block_error,
@@ -17,7 +18,6 @@ from minivae.differences import (
     name_ratio,
     random_directions,
 )
-from minivae.errors import MinivaeError
 
 X = np.random.default_rng(0).normal(size=(3, 2))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minivae import mistakes, ops
-from minivae.doctor import diagnose
+from minivae.gradcheck.doctor import diagnose
 
 rng = np.random.default_rng(7)
 B, D, L, K = 4, 5, 3, 6

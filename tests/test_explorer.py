@@ -6,8 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from minivae import data, explorer, ops, runs, vae
+from minivae import data, ops, runs, vae
 from minivae.errors import MinivaeError
+from minivae.plots import explorer
 from tests.browser import needs_browser, selftest
 
 HOSTILE = '</script><script>alert(1)</script><b>&"\''

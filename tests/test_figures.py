@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from minivae import figures, ops, plots
+from minivae import ops, plots
 from minivae.estimator import VAE
+from minivae.studies import figures
 
 pytest.importorskip("matplotlib")
 

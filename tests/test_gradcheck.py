@@ -8,9 +8,9 @@ import pytest
 
 from minivae import gradcheck, mistakes, ops, vae
 from minivae.backend import BACKENDS
-from minivae.differences import CENTRAL_BOUND, COMPLEX_BOUND
 from minivae.errors import MinivaeError
 from minivae.gradcheck import ALL_CASES, DEFAULT_CASES, Case, format_report, run
+from minivae.gradcheck.differences import CENTRAL_BOUND, COMPLEX_BOUND
 
 TINY = (Case(vae.Spec(5, (4,), 2), beta=4.0),)
 

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from minivae import VAE, MinivaeError, checkpoint, cli, data, evaluate, runs, train, vae
+from minivae import VAE, MinivaeError, cli, data, evaluate, runs, train, vae
+from minivae.runs import checkpoint
 
 # The advice for those who fit a Bernoulli on grey images is meant to come.
 pytestmark = pytest.mark.filterwarnings("ignore:the images are grey:UserWarning")

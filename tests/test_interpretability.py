@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from minivae import cats
-from minivae import interpretability as interp
+from minivae.data import cats
 from minivae.errors import MinivaeError
+from minivae.evaluate import interpretability as interp
 
 N = 20_000
 LOG_BINS = math.log(20)

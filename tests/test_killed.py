@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import tiny
 
-from minivae import checkpoint, files, runs
+from minivae import files, runs
+from minivae.runs import checkpoint
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = Path(__file__).with_name("killing.py")

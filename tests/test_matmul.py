@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numba import config, njit
 
-from minivae import kernels, matmul_steps
+from minivae import kernels
 from minivae.errors import MinivaeError
+from minivae.kernels import plain_products as matmul_steps
 
 DTYPES = (np.float32, np.float64)
 FORMS = ((False, False), (True, False), (False, True), (True, True))  # A B, A' B, A B', A' B'

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minivae import ops as numpy_ops
-from minivae.differences import COMPLEX_H, block_error
+from minivae.gradcheck.differences import COMPLEX_H, block_error
 
 DTYPES = (np.float32, np.float64)
 B, D, L, K = 3, 7, 2, 5

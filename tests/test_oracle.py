@@ -104,7 +104,7 @@ def torch():
 
 @pytest.fixture
 def torch_autograd(torch):
-    from minivae.torch_vae import arrays
+    from minivae.bridge.torch_vae import arrays
 
     def autograd(case):
         module = bridge.to_torch(case.model)

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from minivae import cli, data, files, reproduce, train
+from minivae import cli, data, files, train
 from minivae.errors import MinivaeError
+from minivae.studies import reproduce
 
 COMMITTED = ("vae-1",)  # rows of the table that must be there
 WORST = {"vae-1": 86.76, "iwae-5": 85.54}  # nats: the published values

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 import tiny
 
-from minivae import MinivaeError, cats, checkpoint, commands, data, files, runs, train
+from minivae import MinivaeError, data, files, runs, train
+from minivae.cli import commands
+from minivae.data import cats
+from minivae.runs import checkpoint
 
 BACKENDS = ("numpy", "numba")
 KINDS = {

@@ -107,20 +107,20 @@ def test_the_line_ends_of_windows_make_nothing_stale(copy):
 CHANGES = [  # file, right, wrong, the notebooks that can show the difference
     # all notebooks draw with `plots`, which knows models, which are made of `ops`
     ("minivae/ops.py", "sigma = np.exp(logvar / 2)", "sigma = np.exp(logvar)", ALL),
-    ("minivae/plots.py", '"font.size": 10', '"font.size": 11', ALL),
+    ("minivae/plots/__init__.py", '"font.size": 10', '"font.size": 11', ALL),
     # 01 and 10 draw cats; data sets (06, 07, 09) may be cats
-    ("minivae/cats.py", "np.rint(255 * render", "np.rint(254 * render", "01 06 07 09 10"),
-    ("minivae/data.py", '"mnist.npz"', '"other.npz"', "01 06 07 09 10"),
+    ("minivae/data/cats.py", "np.rint(255 * render", "np.rint(254 * render", "01 06 07 09 10"),
+    ("minivae/data/__init__.py", '"mnist.npz"', '"other.npz"', "01 06 07 09 10"),
     # 01, 06, 09 and 10 take a shipped model from the estimator, 07 and 08 the kernels themselves
-    ("minivae/estimator.py", '"models"', '"other"', "01 06 09 10"),
-    ("minivae/kernels.py", "p * (r * r) + r", "p * (r * r) - r", "01 06 07 08 09 10"),
-    ("minivae/exact.py", "/ 2\n", "/ 3\n", "01 02 04 09 10"),
-    ("minivae/differences.py", "/ (2 * h)", "/ h", "04 05 06 09"),
-    ("minivae/gradcheck.py", "mistakes.MISTAKES", "mistakes.MISTAKES[1:]", "06"),
-    ("minivae/matmul_steps.py", "_multiply(_naive", "_multiply(_blocked", "08"),
-    ("minivae/reproduce.py", '"iwae_table.json"', '"other.json"', "09"),
-    ("minivae/interpretability.py", "gaps.mean()", "gaps.sum()", "10"),
-    ("minivae/cat_study.py", '"cat_study.json"', '"other.json"', "10"),
+    ("minivae/estimator.py", '"shipped"', '"other"', "01 06 09 10"),
+    ("minivae/kernels/__init__.py", "p * (r * r) + r", "p * (r * r) - r", "01 06 07 08 09 10"),
+    ("minivae/exact/__init__.py", "/ 2\n", "/ 3\n", "01 02 04 09 10"),
+    ("minivae/gradcheck/differences.py", "/ (2 * h)", "/ h", "04 05 06 09"),
+    ("minivae/gradcheck/__init__.py", "mistakes.MISTAKES", "mistakes.MISTAKES[1:]", "06"),
+    ("minivae/kernels/plain_products.py", "_multiply(_naive", "_multiply(_blocked", "08"),
+    ("minivae/studies/reproduce.py", '"iwae_table.json"', '"other.json"', "09"),
+    ("minivae/evaluate/interpretability.py", "gaps.mean()", "gaps.sum()", "10"),
+    ("minivae/studies/cat_study.py", '"cat_study.json"', '"other.json"', "10"),
     # 02 and 09 take the log-sum-exp of 01; 07 trains with the references of 03, 04, 05
     ("minivae/exercises/chapters/nb01.py", "np.log(", "np.exp(", "01 02 09"),
     ("minivae/exercises/chapters/nb02.py", "np.log(", "np.exp(", "02"),
@@ -135,10 +135,10 @@ CHANGES = [  # file, right, wrong, the notebooks that can show the difference
     ("minivae/exercises/backend.py", "np.tanh", "np.sinh", "07"),
     ("minivae/exercises/checker.py", "a.shape == b.shape", "True", ALL),
     # what only the command line, the figures and other libraries run
-    ("minivae/cli.py", "import argparse", "import argparse as parsing", ""),
-    ("minivae/bench.py", "from math import log", "from math import log10 as log", ""),
+    ("minivae/cli/__init__.py", "import argparse", "import argparse as parsing", ""),
+    ("minivae/studies/bench.py", "from math import log", "from math import log10 as log", ""),
     ("minivae/exercises/bug_museum.py", "CHOICES = 3", "CHOICES = 2", ""),
-    ("minivae/torch_vae.py", "from math import log", "from math import log10 as log", ""),
+    ("minivae/bridge/torch_vae.py", "from math import log", "from math import log10 as log", ""),
     # not code
     ("requirements.txt", "numpy>=2.0", "numpy>=2.1", ALL),
     ("requirements.txt", "# Floors", "# The floors", ""),
@@ -160,8 +160,8 @@ def test_a_change_makes_exactly_these_notebooks_stale(copy, file, right, wrong, 
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("minivae/models/cats.npz", "01 06 09 10"),
-        ("minivae/datasets/mnist.npz", "01 06 07 09 10"),
+        ("minivae/runs/shipped/cats.npz", "01 06 09 10"),
+        ("minivae/data/shipped/mnist.npz", "01 06 07 09 10"),
     ],
 )
 def test_another_model_or_data_set_makes_its_users_stale(copy, file, expected):
@@ -333,12 +333,12 @@ def test_a_module_that_is_read_counts_with_what_it_imports(tmp_path):
 
 def test_read_names_the_modules_that_mistakes_are_planted_in():
     planted = {f"minivae/{mistake.module}.py" for mistake in mistakes.MISTAKES}
-    assert set(stale.READ["minivae/mistakes.py"]) == planted
+    assert set(stale.READ["minivae/mistakes/__init__.py"]) == planted
 
 
 def test_a_module_that_finds_files_beside_itself_is_in_read():
     """Or its outputs do not depend on them: machine code, and the reader's own progress."""
-    harmless = {"minivae/kernels.py", "minivae/exercises/store.py"}
+    harmless = {"minivae/kernels/__init__.py", "minivae/exercises/store.py"}
     paths = {path for source in SOURCES for path in stale.reached_modules(source)}
     finding = {p for p in paths if "__file__" in p.read_text(encoding="utf-8")}
     assert harmless < names(finding) <= harmless | set(stale.READ)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import minivae
-from minivae import MinivaeError, checkpoint, data, ops, runs, train, vae
-from minivae.examples import torch_distributed as example
+from minivae import MinivaeError, data, ops, runs, train, vae
+from minivae.bridge import torch_distributed as example
+from minivae.runs import checkpoint
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
@@ -71,7 +72,7 @@ def launch(*arguments):
     """The example under torchrun, on the loopback interface and a free port -> standard output."""
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone",
-        "--nproc-per-node", str(PROCESSES), "-m", "minivae.examples.torch_distributed",
+        "--nproc-per-node", str(PROCESSES), "-m", "minivae.bridge.torch_distributed",
         *map(str, arguments),
     ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": LOOPBACK}

@@ -5,7 +5,8 @@ import io
 
 import numpy as np
 
-from minivae import checkpoint, cli, data, files, runs, train
+from minivae import cli, data, files, runs, train
+from minivae.runs import checkpoint
 
 TRAIN, TEST = 53, 7  # three batches of 20 an epoch, the last one smaller
 STEPS_PER_EPOCH = 3

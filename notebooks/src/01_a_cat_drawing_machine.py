@@ -25,7 +25,8 @@ from itertools import product
 
 import numpy as np
 
-from minivae import cats, exact, plots
+from minivae import exact, plots
+from minivae.data import cats
 from minivae.exercises import check, hint, predict, reveal, solution
 
 plots.notebook_style()
@@ -59,7 +60,7 @@ fig
 # the probability of a label $y$. Such a machine surely has learned something about cats. Let us
 # make one and ask it to draw.
 #
-# The pictures come from `minivae.cats`, a small program that draws cats of 28 by 28 pixels. The
+# The pictures come from `minivae.data.cats`, a small program that draws cats of 28 by 28 pixels. The
 # question for the classifier: is this cat heavy, above 6 kg? The smallest classifier is a weighted
 # sum of the pixels, squeezed into a probability by the sigmoid function, and trained by following a
 # gradient. (That gradient is derived in notebook 05; here only the trained result matters.)

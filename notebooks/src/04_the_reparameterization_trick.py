@@ -26,7 +26,7 @@ from functools import partial
 import numpy as np
 
 from minivae import exact, ops, plots, vae
-from minivae.differences import central_differences
+from minivae.gradcheck.differences import central_differences
 from minivae.exercises import check, hint, predict, recall, reveal, solution
 
 plots.notebook_style()

@@ -22,7 +22,7 @@ import sys; sys.path[:0] = [".", ".."]
 import numpy as np
 
 from minivae import ops, plots
-from minivae.differences import central_differences
+from minivae.gradcheck.differences import central_differences
 from minivae.exercises import check, hint, predict, recall, reveal, solution
 
 plots.notebook_style()
@@ -692,13 +692,13 @@ fig
 # the same loss. Divided by a tiny entry, they look like a mistake (circles rise to the left);
 # divided by the block's largest, they do not.
 #
-# The package's `minivae/differences.py` has all of this: `central_differences`, `complex_step`,
+# The package's `minivae/gradcheck/differences.py` has all of this: `central_differences`, `complex_step`,
 # and `compare`. The last divides by the largest entry of the two gradients, much as we do, asks whether the error is below a
 # bound, and if not, what the ratio may mean. Give it our gradient, and one that sums over the batch
 # where the loss takes the mean:
 
 # %%
-from minivae.differences import COMPLEX_BOUND, compare, complex_step
+from minivae.gradcheck.differences import COMPLEX_BOUND, compare, complex_step
 
 numeric = complex_step(decoder_loss, W1)
 sizes = {"the batch size B": B}

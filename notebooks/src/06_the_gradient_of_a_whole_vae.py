@@ -26,7 +26,7 @@ from textwrap import dedent
 import numpy as np
 
 from minivae import VAE, data, mistakes, ops, plots, vae
-from minivae.differences import central_differences, compare, complex_step
+from minivae.gradcheck.differences import central_differences, compare, complex_step
 from minivae.exercises import check, hint, predict, recall, reveal, solution, use
 
 plots.notebook_style()

@@ -421,7 +421,7 @@ print(f"blocked: {times['ikj'] / times['blocked']:.2f} times as fast as ikj")
 # The package keeps these steps, for any shape and for float64 too, in `matmul_steps.py`.
 
 # %%
-from minivae import matmul_steps
+from minivae.kernels import plain_products as matmul_steps
 
 for ours, theirs in (
     (matmul_ijk, matmul_steps.naive),

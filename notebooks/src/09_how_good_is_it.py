@@ -23,9 +23,11 @@ from textwrap import fill
 
 import numpy as np
 
-from minivae import cats, data, evaluate, exact, ops, plots, reproduce, train, vae
+from minivae import data, evaluate, exact, ops, plots, train, vae
+from minivae.data import cats
+from minivae.studies import reproduce
 from minivae.backend import load_backend
-from minivae.differences import central_differences
+from minivae.gradcheck.differences import central_differences
 from minivae.estimator import VAE
 from minivae.exercises import check, hint, predict, recall, reveal, solution
 

@@ -23,8 +23,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae import cat_study, cats, data, exact, plots, vae
-from minivae import interpretability as measure
+from minivae import data, exact, plots, vae
+from minivae.data import cats
+from minivae.studies import cat_study
+from minivae.evaluate import interpretability as measure
 from minivae.estimator import VAE
 from minivae.exercises import check, hint, predict, recall, reveal, solution
 
@@ -629,7 +631,7 @@ show_rows(vae.mean_image(params, turned, spec), 7, ["chonk"], "the knob, from -2
 # With PyTorch installed, a run goes on training on two processes, from the loss it had:
 #
 # ```sh
-# torchrun --standalone --nproc-per-node 2 -m minivae.examples.torch_distributed runs/cats
+# torchrun --standalone --nproc-per-node 2 -m minivae.bridge.torch_distributed runs/cats
 # ```
 #
 # ## Recap

@@ -1,6 +1,6 @@
 """Pack the four IDX files of MNIST into mnist.npz, the copy that minivae ships.
 
-    python -m minivae.datasets.make_mnist FOLDER
+    python -m minivae.data.shipped.make_mnist FOLDER
 
 FOLDER holds the four .gz files, from any mirror: the checksums are those of the unzipped files.
 Nothing is changed on the way: the same 70,000 images and labels, in the same order.

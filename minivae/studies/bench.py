@@ -465,13 +465,13 @@ def _ask(measure, threads, **arguments):
     names = ("OMP", "OPENBLAS", "MKL", "MINIVAE", "VECLIB")
     environment = os.environ | {f"{name}_NUM_THREADS": str(threads) for name in names}
     environment |= {"KMP_BLOCKTIME": str(OPENMP_SPINS), "JAX_PLATFORMS": "cpu"}
-    package = str(Path(__file__).parents[1])
+    package = str(Path(__file__).parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, [package, os.environ.get("PYTHONPATH", "")])
     )
     with _on_cores(threads):
         done = subprocess.run(
-            [sys.executable, "-m", "minivae.bench"],
+            [sys.executable, "-m", "minivae.studies.bench"],
             input=json.dumps({"measure": measure, "arguments": arguments}),
             env=environment, capture_output=True, text=True,
         )  # fmt: skip

@@ -31,7 +31,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae import cats
+from minivae.data import cats
 from minivae.errors import MinivaeError
 from minivae.files import (
     MAX_BYTES,
@@ -48,7 +48,7 @@ from minivae.files import (
 )
 
 NAMES = ("mnist", "cats")
-MNIST = Path(__file__).parent / "datasets" / "mnist.npz"
+MNIST = Path(__file__).parent / "shipped" / "mnist.npz"
 SPLIT_SEED = 2014  # of the held-out part, where the data bring no test set of their own
 ROUNDING = 1e-3  # floats no further above 1 than this are meant to lie in [0, 1]
 GREY = (0.1, 0.9)  # pixels between these are grey: neither black nor white
@@ -128,7 +128,7 @@ def _cats() -> Dataset:
     made = cats.dataset()
     note = (
         f"{len(made.train)} generated cats to train on and {len(made.test)} others to test on; "
-        f"minivae.cats.dataset() has their true factors"
+        f"minivae.data.cats.dataset() has their true factors"
     )
     return Dataset("cats", made.train, made.test, None, None, (cats.SIZE, cats.SIZE), note)
 

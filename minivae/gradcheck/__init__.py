@@ -20,7 +20,8 @@ import numpy as np
 from minivae import mistakes, vae
 from minivae import ops as numpy_ops
 from minivae.backend import BACKENDS, load_backend
-from minivae.differences import (
+from minivae.errors import MinivaeError
+from minivae.gradcheck.differences import (
     CENTRAL_BOUND,
     COMPLEX_BOUND,
     GRADIENTS,
@@ -32,8 +33,7 @@ from minivae.differences import (
     compare,
     random_directions,
 )
-from minivae.doctor import Diagnosis, Finding, diagnose
-from minivae.errors import MinivaeError
+from minivae.gradcheck.doctor import Diagnosis, Finding, diagnose
 
 __all__ = [
     "BlockReport",

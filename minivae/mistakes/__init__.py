@@ -96,7 +96,7 @@ def sources(mistake):
 
 @cache
 def _module_source(module):
-    return Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
+    return (Path(__file__).parents[1] / f"{module}.py").read_text(encoding="utf-8")
 
 
 @cache

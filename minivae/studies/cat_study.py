@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae import cats, data, evaluate, files, train, vae
-from minivae import interpretability as measure
+from minivae import data, evaluate, files, train, vae
 from minivae.backend import load_backend
+from minivae.data import cats
 from minivae.errors import MinivaeError
+from minivae.evaluate import interpretability as measure
 
 RESULTS = Path("figures") / "cat_study.json"
 SEEDS = (0, 1, 2, 3, 4)

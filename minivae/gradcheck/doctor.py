@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae.differences import (
+from minivae.errors import MinivaeError
+from minivae.gradcheck.differences import (
     BLURRED,
     CENTRAL_BOUND,
     EPS64,
@@ -32,7 +33,6 @@ from minivae.differences import (
     name_ratio,
     private_rng,
 )
-from minivae.errors import MinivaeError
 
 
 class Finding(NamedTuple):

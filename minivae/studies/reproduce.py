@@ -18,11 +18,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae import checkpoint, data, evaluate, files, runs, train, vae
+from minivae import data, evaluate, files, runs, train, vae
 from minivae.backend import load_backend
 from minivae.errors import MinivaeError
+from minivae.runs import checkpoint
 
-TABLE = Path(__file__).parent.parent / "figures" / "iwae_table.json"
+TABLE = Path(__file__).parents[2] / "figures" / "iwae_table.json"
 KIND = "reproduction"
 RUN_FILE, SCORES_FILE = "training.npz", "scores.npz"
 BUDGET = 105.0  # minutes of training; scoring comes on top, some ten minutes on two cores

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae import evaluate, files, interpretability, vae
+from minivae import evaluate, files, vae
 from minivae.errors import MinivaeError
+from minivae.evaluate import interpretability
 
 PARTS = Path(__file__).parent
 DOTS = 1500  # test images drawn as dots

@@ -92,7 +92,7 @@ def to_jax(model):
     .iwae(params, x, eps) and .clamp_variance(params) are pure: jit, grad and vmap apply.
     """
     jax = _import("jax")
-    jax_vae = importlib.import_module("minivae.jax_vae")
+    jax_vae = importlib.import_module("minivae.bridge.jax_vae")
     model = _checked(model)
     if jax.dtypes.canonicalize_dtype(model.flat.dtype) != model.flat.dtype:
         raise MinivaeError(
@@ -231,4 +231,4 @@ def _import(name):
 
 def _import_torch_vae():
     _import("torch")
-    return importlib.import_module("minivae.torch_vae")
+    return importlib.import_module("minivae.bridge.torch_vae")

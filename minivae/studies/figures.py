@@ -11,21 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae import (
-    cat_study,
-    cats,
-    data,
-    explorer,
-    files,
-    interpretability,
-    ops,
-    plots,
-    reproduce,
-    train,
-    vae,
-)
+from minivae import data, files, ops, plots, train, vae
+from minivae.data import cats
 from minivae.errors import MinivaeError
 from minivae.estimator import VAE
+from minivae.evaluate import interpretability
+from minivae.plots import explorer
+from minivae.studies import cat_study, reproduce
 
 FOLDER = Path("figures")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)

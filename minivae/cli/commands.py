@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae import checkpoint, data, files, runs
+from minivae import data, files, runs
 from minivae import evaluate as scoring
 from minivae import train as training
 from minivae.backend import load_backend
 from minivae.errors import MinivaeError
+from minivae.runs import checkpoint
 
 OPTIONS = ("data", *training.Settings._fields)
 DEFAULT_DATA = "mnist"
@@ -318,7 +319,8 @@ def sample(run, *, count, seed, out):
 
 def explore(run, *, out):
     """Write the explorer page of a run -> a report, plain JSON."""
-    from minivae import explorer, ops
+    from minivae import ops
+    from minivae.plots import explorer
 
     path = _output(run, "explorer.html", out)
     model, dataset, name = _run_and_data(run)
@@ -342,7 +344,7 @@ def _output(run, name, out):
 
 def reproduce(rows, *, budget, epochs, seed, say):
     """Train and score rows of the published table -> a report, plain JSON."""
-    from minivae import reproduce as table
+    from minivae.studies import reproduce as table
 
     _check_seed(seed)
     rows = list(table.ROWS) if rows is None else rows

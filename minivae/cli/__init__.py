@@ -312,7 +312,7 @@ def _add_cat_study(grammar):
 
 
 def train(args):
-    from minivae import commands
+    from minivae.cli import commands
 
     given = {name: value for name, value in vars(args).items() if name in commands.OPTIONS}
     report = commands.train(
@@ -329,7 +329,7 @@ def train(args):
 
 
 def evaluate(args):
-    from minivae import commands
+    from minivae.cli import commands
 
     report = commands.evaluate(
         args.run,
@@ -351,21 +351,21 @@ def gradcheck(args):
 
 
 def sample(args):
-    from minivae import commands
+    from minivae.cli import commands
 
     report = commands.sample(args.run, count=args.count, seed=args.seed, out=args.out)
     _print(args, report, lambda report: f"{report['count']} images: {report['file']}")
 
 
 def explore(args):
-    from minivae import commands
+    from minivae.cli import commands
 
     report = commands.explore(args.run, out=args.out)
     _print(args, report, lambda report: f"open it in a browser: {report['file']}")
 
 
 def figures(args):
-    from minivae import figures as drawing
+    from minivae.studies import figures as drawing
 
     report = drawing.draw_all(say=_say)
     _print(args, report, lambda report: "\n".join(report["files"]))
@@ -392,7 +392,7 @@ def museum(args):
 
 
 def reproduce(args):
-    from minivae import commands
+    from minivae.cli import commands
 
     report = commands.reproduce(
         args.rows, budget=args.budget, epochs=args.epochs, seed=args.seed, say=_say
@@ -402,14 +402,14 @@ def reproduce(args):
 
 
 def bench(args):
-    from minivae import bench as races
+    from minivae.studies import bench as races
 
     report = races.run(quick=args.quick, say=_say)
     _print(args, report, races.report)
 
 
 def cat_study(args):
-    from minivae import cat_study as study
+    from minivae.studies import cat_study as study
 
     report = study.run(say=_say)
     _print(args, report, lambda report: f"{len(report['models'])} models in {study.RESULTS}")

@@ -1,6 +1,6 @@
 """When one machine is no longer enough: a minivae run goes on in PyTorch's distributed training.
 
-    torchrun --standalone --nproc-per-node 2 -m minivae.examples.torch_distributed runs/mnist
+    torchrun --standalone --nproc-per-node 2 -m minivae.bridge.torch_distributed runs/mnist
 
 Weights, Adam's moments, learning rate and beta are those the run ended with. Every process takes
 its own shard of the training images, and DistributedDataParallel averages the gradients: with
@@ -17,10 +17,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae import bridge, checkpoint, commands, data, files, runs, train, vae
+from minivae import bridge, data, files, runs, train, vae
+from minivae.cli import commands
 from minivae.errors import MinivaeError
+from minivae.runs import checkpoint
 
-COMMAND = "torchrun --standalone --nproc-per-node 2 -m minivae.examples.torch_distributed"
+COMMAND = "torchrun --standalone --nproc-per-node 2 -m minivae.bridge.torch_distributed"
 SCORED_AT_ONCE = 500
 
 

@@ -1,4 +1,4 @@
-"""Trains the small models that are shipped: `python -m minivae.models.make_models [NAME ...]`.
+"""Trains the shipped models: `python -m minivae.runs.shipped.make_models [NAME ...]`.
 
 The notebooks open with them, figures/ shows them, `VAE.pretrained(name)` loads them. Parameters are
 kept in 16 bits: half the size, and no picture changes.

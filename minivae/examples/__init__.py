@@ -1,1 +1,0 @@
-"""Small programs that use minivae from outside; nothing in the package imports them."""
