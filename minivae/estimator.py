@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae import data, evaluate, files, runs, train, vae
+from minivae import checks, data, evaluate, runs, train, vae
 from minivae.backend import load_backend
 from minivae.errors import MinivaeError
+from minivae.settings import Settings
 
 MODELS = Path(__file__).parent / "runs" / "shipped"
 PRETRAINED = ("mnist", "cats")
@@ -87,7 +88,7 @@ class VAE:
         for name, value in params.items():
             if name not in _parameter_names():
                 known = ", ".join(_parameter_names())
-                raise MinivaeError(f"VAE has no parameter {files.show(name)}; it has {known}")
+                raise MinivaeError(f"VAE has no parameter {checks.printable(name)}; it has {known}")
             setattr(self, name, value)
         return self
 
@@ -117,7 +118,7 @@ class VAE:
         seed = _seed(self.random_state)
         none = images[:0]
         dataset = data.Dataset("X", images, none, None, None, image_shape, "")
-        settings = train.check_settings(self._settings(seed), dataset)
+        settings = checks.check_settings(self._settings(seed), dataset)
         note = train.grey_note(images, settings.likelihood, 'likelihood="gaussian"')
         if note:
             warnings.warn(note, UserWarning, stacklevel=2)
@@ -127,7 +128,7 @@ class VAE:
                 train.train(dataset, settings, state=state, on_step=bar.show)
         else:
             train.train(dataset, settings, state=state)
-        spec = train.spec_of(settings, images.shape[1])
+        spec = settings.spec(images.shape[1])
         self.model_ = runs.Model(spec, state.flat, image_shape)
         self.history_ = state.history
         self.n_features_in_ = images.shape[1]
@@ -140,7 +141,7 @@ class VAE:
 
     def _settings(self, seed):
         own = self.get_params() | {"latent": self.latent_dim, "seed": seed}
-        return train.Settings(**{name: own[name] for name in train.Settings._fields})
+        return Settings(**{name: own[name] for name in Settings._fields})
 
     # ---- using a fitted model ----------------------------------------------------------------
 
@@ -153,7 +154,7 @@ class VAE:
     def inverse_transform(self, Z):
         """E[x|z], the decoded images: Z (N, L) -> (N, D), values in [0, 1] for a Bernoulli."""
         model = self._model()
-        z = vae.check_latents(Z, model.spec, model.flat.dtype)
+        z = checks.check_latents(Z, model.spec, model.flat.dtype)
         return self._run(vae.mean_image, z)
 
     def reconstruct(self, X):
@@ -247,7 +248,8 @@ class VAE:
 
     def _count(self, value, name, low):
         """How many images to make: few enough to fit into memory."""
-        return train.check_whole(value, name, low, train.MAX_NUMBERS // self._model().spec.data_dim)
+        high = checks.MAX_NUMBERS // self._model().spec.data_dim
+        return checks.check_whole(value, name, low, high)
 
     def _known_images(self, X):
         model = self._model()
@@ -282,4 +284,4 @@ def _seed(random_state):
         return int(random_state.randint(2**32, dtype=np.uint64))
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**32))
-    return train.check_whole(random_state, "random_state", *train.WHOLE["seed"])
+    return checks.check_whole(random_state, "random_state", *checks.INTEGER_RANGES["seed"])

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minivae.checks.values import check_path, printable
 from minivae.errors import MinivaeError
 
 FORMAT_VERSION = 1
@@ -53,33 +54,6 @@ PARSER_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
 )
-
-
-def show(path) -> str:
-    """A path or a name from a file as one printable line, control characters escaped."""
-    text = Path(path).as_posix() if isinstance(path, os.PathLike) else str(path)
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return line if len(line) <= 300 else line[:150] + "..." + line[-147:]
-
-
-def shown(value) -> str:
-    """A wrong value as one short line."""
-    try:
-        return show(repr(value))
-    except ValueError:  # an integer of more digits than Python prints
-        return f"an enormous {type(value).__name__}"
-
-
-def check_path(path, what: str = "the path") -> Path:
-    """A str or PathLike as a Path; anything else (an int would mean an open file) is refused."""
-    try:
-        text = os.fspath(path)
-        os.fsencode(text)
-    except (TypeError, UnicodeEncodeError):  # no name, or half of a surrogate pair in it
-        text = None
-    if not isinstance(text, str) or not text or "\0" in text:
-        raise MinivaeError(f"{what} is {show(repr(path))}; give the name of a file or folder")
-    return Path(text)
 
 
 # --- writing ---------------------------------------------------------------------------------
@@ -130,7 +104,7 @@ def _write_error(path: Path, exc: OSError) -> MinivaeError:
         errno.EISDIR: "choose a name that is not a folder's",
     }.get(exc.errno, "choose a place that you may write to")
     reason = exc.strerror or type(exc).__name__
-    return MinivaeError(f"cannot write {show(path)}: {reason}; {remedy}")
+    return MinivaeError(f"cannot write {printable(path)}: {reason}; {remedy}")
 
 
 def write_archive(path, arrays: dict[str, np.ndarray], meta: dict) -> None:
@@ -165,7 +139,7 @@ def write_archive(path, arrays: dict[str, np.ndarray], meta: dict) -> None:
 
 
 def _not_finite(path, what: str) -> MinivaeError:
-    message = f"{show(path)} is not written: {what} holds NaN or infinity"
+    message = f"{printable(path)} is not written: {what} holds NaN or infinity"
     return MinivaeError(f"{message}; only finite numbers can be saved")
 
 
@@ -206,33 +180,42 @@ def reading(path):
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would wait for ever
             kind = "a folder" if path.is_dir() else "not an ordinary file"
-            raise MinivaeError(f"{show(path)} is {kind}; give the name of a file")
+            raise MinivaeError(f"{printable(path)} is {kind}; give the name of a file")
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_BYTES:
                 limit = f"at most {MAX_BYTES >> 30} GiB can be read"
-                raise MinivaeError(f"{show(path)} is too large ({size >> 30} GiB); {limit}")
+                raise MinivaeError(f"{printable(path)} is too large ({size >> 30} GiB); {limit}")
             yield file, size
     except MinivaeError:
         raise
     except FileNotFoundError:
-        raise MinivaeError(f"{show(path)} does not exist; check the path") from None
+        raise MinivaeError(f"{printable(path)} does not exist; check the path") from None
     except MemoryError:
-        raise MinivaeError(f"{show(path)} does not fit into memory; use a smaller file") from None
+        raise MinivaeError(
+            f"{printable(path)} does not fit into memory; use a smaller "
+            "file"
+        ) from None
     except OSError as exc:
         if exc.errno in (None, errno.EINVAL):  # gzip's own complaints; a leap to before the file
             raise damaged(path, str(exc)) from None
-        raise MinivaeError(f"cannot read {show(path)}: {exc.strerror}; check the file") from None
+        raise MinivaeError(
+            f"cannot read {printable(path)}: {exc.strerror}; check the "
+            "file"
+        ) from None
     except PARSER_ERRORS as exc:
         raise damaged(path, str(exc) or type(exc).__name__) from None
 
 
 def damaged(path, why: str) -> MinivaeError:
-    return MinivaeError(f"{show(path)} is damaged ({show(why)}); use a whole copy of the file")
+    return MinivaeError(
+        f"{printable(path)} is damaged ({printable(why)}); use a whole copy of the "
+        "file"
+    )
 
 
 def unpacks_too_far(path, unpacked: int) -> MinivaeError:
-    what = f"{show(path)} would unpack to {unpacked} bytes, too many for a file of its size"
+    what = f"{printable(path)} would unpack to {unpacked} bytes, too many for a file of its size"
     return MinivaeError(f"{what}; save the images again, uncompressed")
 
 
@@ -271,7 +254,7 @@ def _check_seal(data: bytes, path, kind: str) -> None:
         raise damaged(path, "it is empty")
     if not seal.startswith(SEAL):
         raise MinivaeError(
-            f"{show(path)} is not a minivae {kind}, or only a part of one; "
+            f"{printable(path)} is not a minivae {kind}, or only a part of one; "
             f"give a file that minivae saved, whole"
         )
     if seal != SEAL + hashlib.sha256(body).hexdigest().encode():
@@ -289,14 +272,14 @@ def _read_head(archive, info, path, kind: str) -> dict:
         writer = "a later minivae" if later else "an earlier minivae"
         remedy = "update minivae" if later else "open it with the minivae that wrote it"
         raise MinivaeError(
-            f"{show(path)} was written by {writer}, in format {version}, "
+            f"{printable(path)} was written by {writer}, in format {version}, "
             f"and this one reads format {FORMAT_VERSION}; {remedy}"
         )
     if not isinstance(head.get("arrays"), dict) or not isinstance(head.get("meta"), dict):
         raise damaged(path, "its description is not minivae's")
     if head.get("kind") != kind:
-        found = show(head.get("kind"))
-        raise MinivaeError(f"{show(path)} holds a {found}, not a {kind}; give the {kind} file")
+        found = printable(head.get("kind"))
+        raise MinivaeError(f"{printable(path)} holds a {found}, not a {kind}; give the {kind} file")
     return head
 
 
@@ -323,9 +306,9 @@ def zip_members(archive: zipfile.ZipFile, size: int, path) -> dict[str, zipfile.
         if packed > size or info.file_size > packed * (1 if stored else DEFLATE_RATIO):
             raise damaged(path, "it announces more data than it can hold")
         if info.flag_bits & 1:
-            raise MinivaeError(f"{show(path)} is encrypted; save it without a password")
+            raise MinivaeError(f"{printable(path)} is encrypted; save it without a password")
         if info.filename in members:
-            raise damaged(path, f"it holds {show(info.filename)} twice")
+            raise damaged(path, f"it holds {printable(info.filename)} twice")
         members[info.filename] = info
     unpacked = sum(info.file_size for info in members.values())
     if unpacked > most_unpacked(size):
@@ -364,13 +347,21 @@ def _parse_npy_header(header: str, path) -> tuple[np.dtype, bool, tuple[int, ...
     order = re.search(r"'fortran_order'\s*:\s*(True|False)", header)
     shape = re.search(r"'shape'\s*:\s*\(([\d\s,]*)\)", header, re.ASCII)
     if re.search(r"'descr'\s*:\s*\[", header):
-        raise MinivaeError(f"{show(path)} holds a structured array; save a plain array of numbers")
+        raise MinivaeError(
+            f"{printable(path)} holds a structured array; save a plain array of "
+            "numbers"
+        )
     if not (descr and order and shape):
         raise damaged(path, "its NPY header is not one")
     if not re.fullmatch(r"[<>|=]?(b1|[iu][1248]|f[248])", descr[1]):
         objects = descr[1].endswith("O")
-        what = "Python objects (a pickle, never opened)" if objects else f"dtype {show(descr[1])}"
-        raise MinivaeError(f"{show(path)} holds {what}; save a plain array of numbers with np.save")
+        what = f"dtype {printable(descr[1])}"
+        if objects:
+            what = "Python objects (a pickle, never opened)"
+        raise MinivaeError(
+            f"{printable(path)} holds {what}; save a plain array of numbers with "
+            "np.save"
+        )
     sizes = re.findall(r"\d+", shape[1], re.ASCII)
     if len(sizes) > MAX_DIMS or any(len(n) > 12 for n in sizes):
         raise damaged(path, "its NPY header announces an impossible shape")
@@ -415,7 +406,7 @@ def lock_folder(folder):
         except OSError as exc:
             if exc.errno not in LOCK_TAKEN:
                 raise _write_error(folder, exc) from None
-            message = f"{show(folder)} is being written by another run"
+            message = f"{printable(folder)} is being written by another run"
             raise MinivaeError(f"{message}; wait for it, or choose another folder") from None
         _sweep(folder)
         yield

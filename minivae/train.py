@@ -5,63 +5,21 @@ own, so that evaluating or logging more often does not change what is learned.
 """
 
 import sys
-from typing import NamedTuple
 
 import numpy as np
 
-from minivae import data, evaluate, files, vae
-from minivae.backend import BACKENDS, load_backend
+from minivae import checks, data, evaluate, vae
+from minivae.backend import load_backend
 from minivae.errors import MinivaeError
 
 STREAMS = ("init", "order", "binarize", "noise", "evaluation")
 VARIANCE_RATE = 0.1  # of the learned variance: it follows the last ten batches or so
 DECAY_TO = 0.05  # the last step's learning rate, as a share of the first
 
-WHOLE = {  # the lowest and the highest value of each
-    "latent": (1, 10**9),
-    "epochs": (1, 10**9),
-    "batch_size": (1, 10**9),
-    "samples": (1, 10**9),
-    "seed": (0, 2**64 - 1),
-}
-CHOICES = {
-    "activation": ("tanh", "relu"),
-    "likelihood": vae.LIKELIHOODS,
-    "objective": ("elbo", "iwae"),
-    "schedule": ("decay", "constant"),
-    "backend": BACKENDS,
-}
 ROWS_AT_ONCE = 1000  # images whose float64 copies are held at a time
-MAX_NUMBERS = 1 << 28  # numbers in one layer's output for a whole batch: 1 GiB of float32
 
 COLUMNS = ("epoch", "step", "lr", "beta", "loss", "nll", "kl")
 TEST_COLUMNS = ("test_elbo", "test_nll", "test_kl")
-
-
-class Settings(NamedTuple):
-    """All that decides a run besides its data. Epochs count passes over the training set.
-
-    warmup: epochs over which beta rises from 0. samples: K, for the importance-weighted objective.
-    resampled: S, how many of the K go through the backward pass, drawn by weight; None: all.
-    """
-
-    latent: int = 2
-    hidden: tuple[int, ...] = (200, 200)
-    activation: str = "tanh"
-    likelihood: str = "bernoulli"
-    variance: float | None = None
-    free_bits: float = 0.0
-    epochs: int = 10
-    batch_size: int = 100
-    lr: float = 2e-3
-    schedule: str = "decay"
-    beta: float = 1.0
-    warmup: float = 0.0
-    objective: str = "elbo"
-    samples: int = 1
-    resampled: int | None = None
-    backend: str = "numba"
-    seed: int = 0
 
 
 class Interrupted(Exception):
@@ -101,7 +59,7 @@ def new_state(dataset, settings):
     """The state before the first step."""
     seeds = np.random.SeedSequence(settings.seed).spawn(len(STREAMS))
     streams = {name: np.random.default_rng(s) for name, s in zip(STREAMS, seeds, strict=True)}
-    spec = spec_of(settings, dataset.train.shape[1])
+    spec = settings.spec(dataset.train.shape[1])
     mean = dataset.train.mean(axis=0, dtype=np.float64)
     mean /= 255 if dataset.train.dtype == np.uint8 else 1
     variance = pixel_variance(dataset.train, mean) if spec.learns_variance else None
@@ -121,106 +79,7 @@ def pixel_variance(images, mean):
     return squares / images.size
 
 
-def spec_of(settings, data_dim):
-    """The architecture that `settings` describe."""
-    return vae.Spec(
-        data_dim=data_dim,
-        hidden=settings.hidden,
-        latent_dim=settings.latent,
-        activation=settings.activation,
-        likelihood=settings.likelihood,
-        variance=settings.variance,
-        free_bits=settings.free_bits,
-    )
-
-
 # ---- settings are checked here, whoever wrote them ---------------------------------------------
-
-
-def check_settings(settings, dataset=None):
-    """`settings` in plain Python values -> Settings, as they are saved and compared.
-
-    Raises MinivaeError unless one can train with them (on `dataset`, where it is given).
-    """
-    values = settings._asdict()
-    for name, (low, high) in WHOLE.items():
-        values[name] = check_whole(values[name], name, low, high)
-    for name, known in CHOICES.items():
-        if not isinstance(values[name], str) or values[name] not in known:
-            raise MinivaeError(f"{name} is {files.shown(values[name])}; it must be one of {known}")
-    values["hidden"] = _sizes(values["hidden"])
-    values["lr"] = _number(values["lr"], "lr", above=0)
-    for name in ("beta", "warmup", "free_bits"):
-        values[name] = _number(values[name], name)
-    if values["resampled"] is not None:
-        values["resampled"] = check_whole(values["resampled"], "resampled", *WHOLE["samples"])
-    if values["variance"] is not None:
-        values["variance"] = _number(values["variance"], "variance", above=0)
-    settings = Settings(**values)
-    vae.check_spec(spec_of(settings, 1 if dataset is None else dataset.train.shape[1]))
-    _check_objective(settings)
-    if dataset is not None:
-        _check_batch_size(settings, *dataset.train.shape)
-    return settings
-
-
-def check_whole(value, name, low, high):
-    """`value` as an int from low to high, or MinivaeError."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not (whole and low <= value <= high):
-        raise MinivaeError(
-            f"{name} is {files.shown(value)}; it must be a whole number from {low} to {high}"
-        )
-    return int(value)
-
-
-def _number(value, name, *, above=None):
-    """A finite float of at least 0, or above `above`."""
-    if not vae.is_finite_number(value) or value < 0 or (above is not None and value <= above):
-        words = "of at least 0" if above is None else f"above {above}"
-        raise MinivaeError(f"{name} is {files.shown(value)}; it must be a number {words}")
-    return float(value)
-
-
-def _sizes(hidden):
-    """Layer sizes from (200, 200), a list, an array, or a single number."""
-    try:
-        sizes = tuple(hidden)
-    except TypeError:
-        sizes = (hidden,)
-    return tuple(check_whole(size, "hidden", 1, 10**9) for size in sizes)
-
-
-def _check_objective(settings):
-    if settings.objective == "elbo" and settings.samples != 1:
-        raise MinivaeError(
-            f"samples is {settings.samples}, but the elbo objective takes 1; use objective iwae"
-        )
-    plain = (settings.beta, settings.warmup, settings.free_bits) == (1, 0, 0)
-    if settings.objective == "iwae" and not plain:
-        raise MinivaeError("the iwae objective has no beta, warmup or free_bits; leave them out")
-    if settings.objective == "elbo" and settings.resampled is not None:
-        raise MinivaeError("resampled belongs to the iwae objective; leave it out, or use that")
-    if settings.resampled is not None and settings.resampled > settings.samples:
-        raise MinivaeError(
-            f"resampled is {settings.resampled}, but there are only {settings.samples} samples to "
-            "draw from; choose a smaller one"
-        )
-
-
-def _check_batch_size(settings, n, data_dim):
-    if settings.batch_size > n:
-        raise MinivaeError(
-            f"batch_size is {settings.batch_size}, but there are only {n} training images; "
-            "choose a smaller one"
-        )
-    rows = settings.samples * settings.batch_size
-    if rows * max(data_dim, settings.latent, *settings.hidden) > MAX_NUMBERS:
-        raise MinivaeError(
-            f"one step would take too much memory (batch_size {settings.batch_size} times samples "
-            f"{settings.samples}, {data_dim} pixels an image); choose fewer samples or a smaller "
-            "batch"
-        )
 
 
 # ---- schedules -------------------------------------------------------------------------------
@@ -252,10 +111,10 @@ def train(
     the backend that settings name. Raises MinivaeError when the loss is no longer finite: then
     `state` has the parameters and moments of the step before.
     """
-    settings = check_settings(settings, dataset)
+    settings = checks.check_settings(settings, dataset)
     state = new_state(dataset, settings) if state is None else state
     ops = load_backend(settings.backend) if ops is None else ops
-    spec = spec_of(settings, dataset.train.shape[1])
+    spec = settings.spec(dataset.train.shape[1])
     params = vae.unpack(state.flat, spec)
     test = test_images(dataset.test, settings.likelihood)
     n = len(dataset.train)

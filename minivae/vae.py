@@ -9,44 +9,47 @@ over pixels and latents, averaged over the batch. Noise is an argument, so every
 deterministic. `ops` is the backend, any object with the names of `ops.py`.
 """
 
-from functools import lru_cache
-from itertools import accumulate, pairwise
-from math import isfinite, log, prod
+from math import log
 from typing import NamedTuple
 
 import numpy as np
 
+from minivae import checks
 from minivae import ops as numpy_ops
 from minivae.errors import MinivaeError
-from minivae.files import shown
+from minivae.spec import (
+    OUT_LOGVAR_FLOOR,
+    Spec,
+    clamp_variance,
+    init_params,
+    layout,
+    n_params,
+    unpack,
+)
 
-LIKELIHOODS = ("bernoulli", "gaussian")
-OUT_LOGVAR_FLOOR = -2 * log(255 * 12**0.5)  # the variance of rounding to 8 bits, (1/255)^2 / 12
-MAX_SIZE = 10**9  # of one dimension
-MAX_PARAMS = 1 << 28  # with both moments of Adam, 3 GiB of float32: what a checkpoint may hold
-MAX_INPUT = 1e6  # of x and z: a Gaussian's squares, summed and over sigma^2, fit in a float32
-MEAN_CLIP = 0.001  # 67 pixels of MNIST are always black: a logit of their mean needs a bound
-
-
-class Spec(NamedTuple):
-    """The architecture and the likelihood: all that is saved with a model besides its numbers.
-
-    The encoder goes data_dim -> hidden -> (mu, logvar), the decoder latent_dim -> reversed
-    hidden -> data_dim. `variance` fixes the Gaussian's variance; None learns one scalar for all
-    pixels, `out_logvar`. `free_bits` is in nats per latent.
-    """
-
-    data_dim: int
-    hidden: tuple[int, ...]
-    latent_dim: int
-    activation: str = "tanh"
-    likelihood: str = "bernoulli"
-    variance: float | None = None
-    free_bits: float = 0.0
-
-    @property
-    def learns_variance(self):
-        return self.likelihood == "gaussian" and self.variance is None
+__all__ = [
+    "OUT_LOGVAR_FLOOR",
+    "Spec",
+    "Terms",
+    "TermsAndGrads",
+    "clamp_variance",
+    "decode",
+    "elbo",
+    "elbo_and_grads",
+    "encode",
+    "init_params",
+    "iwae",
+    "iwae_and_grads",
+    "layout",
+    "log_weights",
+    "log_weights_of_q",
+    "mean_image",
+    "n_params",
+    "nll_forward",
+    "resample",
+    "sample",
+    "unpack",
+]
 
 
 class Terms(NamedTuple):
@@ -72,214 +75,7 @@ class TermsAndGrads(NamedTuple):
 # ---- the parameter vector --------------------------------------------------------------------
 
 
-@lru_cache  # every step asks for it
-def layout(spec):
-    """((name, shape), ...) in the order of the flat vector."""
-    sizes = (spec.data_dim, *spec.hidden)
-    blocks = []
-
-    def dense(name, n_in, n_out):
-        blocks.extend([(f"{name}_W", (n_in, n_out)), (f"{name}_b", (n_out,))])
-
-    for i, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
-        dense(f"enc{i}", n_in, n_out)
-    dense("mu", sizes[-1], spec.latent_dim)
-    dense("logvar", sizes[-1], spec.latent_dim)
-    mirrored = (spec.latent_dim, *reversed(spec.hidden))
-    for i, (n_in, n_out) in enumerate(pairwise(mirrored), start=1):
-        dense(f"dec{i}", n_in, n_out)
-    dense("out", mirrored[-1], spec.data_dim)
-    if spec.learns_variance:
-        blocks.append(("out_logvar", (1,)))
-    return tuple(blocks)
-
-
-@lru_cache
-def n_params(spec):
-    return sum(prod(shape) for _, shape in layout(spec))
-
-
-def unpack(flat, spec):
-    """The flat vector (P,) as a dict of named views: write into them, never rebind them."""
-    return {name: flat[place].reshape(shape) for name, shape, place in _places(spec)}
-
-
-@lru_cache
-def _places(spec):
-    """((name, shape, slice of the flat vector), ...)"""
-    stops = list(accumulate(prod(shape) for _, shape in layout(spec)))
-    starts = [0, *stops]
-    blocks = zip(layout(spec), starts, stops, strict=False)
-    return tuple((name, shape, slice(start, stop)) for (name, shape), start, stop in blocks)
-
-
-def init_params(spec, rng, *, data_mean=None, data_variance=None, dtype=np.float32):
-    """Glorot-uniform weights, zero biases; the output starts at the data's mean and variance.
-
-    data_mean: (D,), the training mean in [0, 1] -> flat: (P,). With a Bernoulli likelihood the
-    output bias is logit(mean), the mean clipped to [0.001, 0.999], as in Burda et al. 2016.
-
-    data_variance: one number, the pixels' mean squared distance from data_mean. A learned variance
-    starts there, the most likely value while the decoder says the mean image; without it, at 1,
-    which is far too large for pixels in [0, 1].
-    """
-    check_spec(spec)
-    flat = np.zeros(n_params(spec), dtype)
-    params = unpack(flat, spec)
-    for name, W in params.items():
-        if name.endswith("_W"):
-            bound = (6 / sum(W.shape)) ** 0.5  # Glorot and Bengio 2010, eq. 16
-            W[...] = rng.uniform(-bound, bound, W.shape)
-    if data_mean is not None:
-        mean = np.asarray(data_mean, np.float64)
-        if spec.likelihood == "bernoulli":
-            mean = np.clip(mean, MEAN_CLIP, 1 - MEAN_CLIP)
-            mean = np.log(mean / (1 - mean))
-        params["out_b"][...] = mean
-    if data_variance is not None and spec.learns_variance:
-        with np.errstate(divide="ignore"):  # constant images: the floor is above -infinity
-            params["out_logvar"][...] = np.log(data_variance)
-        clamp_variance(params, spec)
-    return flat
-
-
-def clamp_variance(params, spec):
-    """Keep the learned variance at or above its floor, in place: at the start, after each step.
-
-    Pixels are known to 8 bits: a smaller sigma claims more, and on constant images its density
-    grows without bound.
-    """
-    if spec.learns_variance:
-        np.maximum(params["out_logvar"], OUT_LOGVAR_FLOOR, out=params["out_logvar"])
-
-
 # ---- arguments are checked at these doors ----------------------------------------------------
-
-
-def check_spec(spec):
-    """Raise MinivaeError unless `spec` describes a model that can be built."""
-    for name, value in (("data_dim", spec.data_dim), ("latent_dim", spec.latent_dim)):
-        if not is_positive_int(value):
-            raise MinivaeError(f"{name} is {shown(value)}; it must be a whole number of at least 1")
-    if not (isinstance(spec.hidden, tuple) and all(map(is_positive_int, spec.hidden))):
-        raise MinivaeError(f"hidden is {shown(spec.hidden)}; it must hold sizes of at least 1")
-    if spec.activation not in ("tanh", "relu"):
-        raise MinivaeError(f"activation is {shown(spec.activation)}; it must be 'tanh' or 'relu'")
-    if spec.likelihood not in LIKELIHOODS:
-        given = shown(spec.likelihood)
-        raise MinivaeError(f"likelihood is {given}; it must be one of {LIKELIHOODS}")
-    if not is_finite_number(spec.free_bits) or spec.free_bits < 0:
-        raise MinivaeError(f"free_bits is {shown(spec.free_bits)}; it must be 0 or more nats")
-    if spec.variance is not None:
-        if spec.likelihood != "gaussian":
-            raise MinivaeError("variance belongs to the gaussian likelihood; bernoulli has none")
-        if not is_finite_number(spec.variance) or spec.variance <= 0:
-            raise MinivaeError(f"variance is {shown(spec.variance)}; it must be a number above 0")
-    if n_params(spec) > MAX_PARAMS:
-        raise MinivaeError(
-            f"the model would have {n_params(spec):,} parameters, and at most {MAX_PARAMS:,} are "
-            "possible; choose fewer latents or smaller hidden layers"
-        )
-
-
-def check_batch(x, spec, dtype):
-    """x as a (B, D) array of `dtype`, or MinivaeError: the one door for data into the model."""
-    x = _as_array(x, "x")
-    if x.dtype.kind not in "biuf":
-        raise MinivaeError(f"x has dtype {x.dtype}; it must hold real numbers")
-    if x.ndim != 2 or x.shape[1] != spec.data_dim:
-        raise MinivaeError(f"x has shape {x.shape}; this model takes (B, {spec.data_dim})")
-    if len(x) == 0:
-        raise MinivaeError("x is an empty batch; it must hold at least one example")
-    low, high = float(x.min()), float(x.max())  # a NaN shows in both
-    if not (isfinite(low) and isfinite(high)):
-        raise MinivaeError("x holds NaN or infinite values; every pixel must be a finite number")
-    if spec.likelihood == "bernoulli" and (low < 0 or high > 1):
-        raise MinivaeError(
-            f"x has values from {low:.9g} to {high:.9g}; a bernoulli likelihood takes 0 to 1 "
-            "(divide 8-bit images by 255, and clip what rounding leaves outside)"
-        )
-    if low < -MAX_INPUT or high > MAX_INPUT:
-        raise MinivaeError(
-            f"x has values from {low:g} to {high:g}; rescale it, to [0, 1] or unit variance, say"
-        )
-    return x.astype(dtype, copy=False)
-
-
-def _as_array(value, name):
-    try:
-        return np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise MinivaeError(f"{name} is no array ({reason}); it must hold numbers") from None
-
-
-def check_observed(x, spec, dtype):
-    """`check_batch` for log p(x): a Bernoulli gives probability to zeros and ones alone."""
-    x = check_batch(x, spec, dtype)
-    if spec.likelihood == "bernoulli":
-        grey = np.flatnonzero(((x != 0) & (x != 1)).any(axis=1))
-        if grey.size:
-            raise MinivaeError(
-                f"image {grey[0]} has pixels between 0 and 1, which a bernoulli likelihood gives "
-                "no probability; binarize the images first (data.fixed_binarization)"
-            )
-    return x
-
-
-def check_q(mu, logvar, first=0):
-    """Raise MinivaeError unless N(mu, diag exp(logvar)), (B, L) each, is a density.
-
-    `first`: the number of the first image, for the message.
-    """
-    with np.errstate(over="ignore"):
-        sigma = np.exp(np.asarray(logvar) / 2)
-    good = (np.isfinite(mu) & np.isfinite(sigma) & (sigma > 0)).all(axis=-1)
-    if not good.all():
-        i = int(np.flatnonzero(~good)[0])
-        raise MinivaeError(
-            f"q of image {first + i} has a mean up to {np.abs(mu[i]).max():.3g} and a log variance "
-            f"from {np.min(logvar[i]):.3g} to {np.max(logvar[i]):.3g}; its mean must be finite, "
-            "its variance finite and above 0"
-        )
-
-
-def check_latents(z, spec, dtype):
-    """z as an (N, L) array of `dtype`, or MinivaeError: the one door for latents to decode."""
-    z = _as_array(z, "Z")
-    if z.dtype.kind not in "iuf" or z.ndim != 2 or z.shape[1] != spec.latent_dim or not len(z):
-        shape = f"(N, {spec.latent_dim})"
-        raise MinivaeError(f"Z is {z.dtype} of shape {z.shape}; it must hold numbers, {shape}")
-    if not ((z >= -MAX_INPUT) & (z <= MAX_INPUT)).all():
-        raise MinivaeError(
-            "Z holds NaN, infinite or enormous values; latents lie within a few units of 0"
-        )
-    return np.ascontiguousarray(z, dtype)
-
-
-def check_noise(eps, n, spec, *, samples=False):
-    """eps as an array of shape (B, L), or (K, B, L) with `samples`, or MinivaeError."""
-    eps = _as_array(eps, "eps")
-    right = eps.ndim == 2 + samples and eps.shape[-2:] == (n, spec.latent_dim) and eps.size > 0
-    if not right or eps.dtype.kind not in "fc":
-        shape = f"({'K, ' if samples else ''}{n}, {spec.latent_dim})"
-        raise MinivaeError(f"eps is {eps.dtype} of shape {eps.shape}; it must be float {shape}")
-    return eps
-
-
-def is_positive_int(value):
-    """A whole number from 1 to what a size can be."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    return whole and 1 <= value <= MAX_SIZE
-
-
-def is_finite_number(value):
-    """A real number that a float64 holds; no bool, no NaN, and no integer of 400 digits."""
-    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    try:
-        return real and isfinite(value)
-    except OverflowError:  # the 400 digits
-        return False
 
 
 # ---- the networks ----------------------------------------------------------------------------
@@ -364,8 +160,8 @@ def elbo(params, x, eps, spec, *, beta=1.0, ops=numpy_ops):
 
     The forward pass alone; it accepts complex parameters. Raises MinivaeError on a wrong x or eps.
     """
-    x = check_batch(x, spec, params["mu_b"].real.dtype)
-    eps = check_noise(eps, len(x), spec)
+    x = checks.check_batch(x, spec, params["mu_b"].real.dtype)
+    eps = checks.check_noise(eps, len(x), spec)
     mu, logvar = encode(params, x, spec, ops)
     z, _ = ops.reparam_forward(mu, logvar, eps)
     kl, _ = ops.gaussian_kl_forward(mu, logvar)
@@ -378,8 +174,8 @@ def elbo_and_grads(params, x, eps, spec, *, beta=1.0, ops=numpy_ops):
 
     [notebook 06, eqs. 1 to 9]  Deterministic given eps. Raises MinivaeError on a wrong x or eps.
     """
-    x = check_batch(x, spec, params["mu_b"].dtype)
-    eps = check_noise(eps, len(x), spec)
+    x = checks.check_batch(x, spec, params["mu_b"].dtype)
+    eps = checks.check_noise(eps, len(x), spec)
     flat_grads = np.empty(n_params(spec), x.dtype)
     grads = unpack(flat_grads, spec)
 
@@ -437,8 +233,8 @@ def log_weights(params, x, eps, spec, ops=numpy_ops):
     share one pass of the encoder. As in training, a Bernoulli model takes grey pixels too, by their
     cross-entropy; what claims to be log p(x) (`evaluate`, `exact`) does not.
     """
-    x = check_batch(x, spec, params["mu_b"].real.dtype)
-    eps = check_noise(eps, len(x), spec, samples=True)
+    x = checks.check_batch(x, spec, params["mu_b"].real.dtype)
+    eps = checks.check_noise(eps, len(x), spec, samples=True)
     return log_weights_of_q(params, x, *encode(params, x, spec, ops), eps, spec, ops)
 
 
@@ -456,8 +252,8 @@ def iwae(params, x, eps, spec, *, ops=numpy_ops):
     loss = -mean_B log (1/K sum_k w_k)         [notebook 09, eq. 2; Burda et al. 2016, eq. 8]
     elbo, nll and kl are the plain averages over K (the KL as sampled), so loss <= -elbo.
     """
-    x = check_batch(x, spec, params["mu_b"].real.dtype)
-    eps = check_noise(eps, len(x), spec, samples=True)
+    x = checks.check_batch(x, spec, params["mu_b"].real.dtype)
+    eps = checks.check_noise(eps, len(x), spec, samples=True)
     mu, logvar = encode(params, x, spec, ops)
     return _terms_and_weights(params, x, mu, logvar, eps, spec, ops)[0]
 
@@ -471,8 +267,8 @@ def iwae_and_grads(params, x, eps, spec, *, u=None, ops=numpy_ops):
     by `resample`. The gradient is the same in the mean over u, and costs less [Burda et al. 2016,
     sec. 3]; loss, elbo, nll and kl are still those of all K.
     """
-    x = check_batch(x, spec, params["mu_b"].dtype)
-    eps = check_noise(eps, len(x), spec, samples=True)
+    x = checks.check_batch(x, spec, params["mu_b"].dtype)
+    eps = checks.check_noise(eps, len(x), spec, samples=True)
     flat_grads = np.empty(n_params(spec), x.dtype)
     grads = unpack(flat_grads, spec)
 
@@ -516,7 +312,7 @@ def resample(weights, u):
     Where the weights of an image are NaN, k is 0: there is nothing to draw by.
     Raises MinivaeError unless u has one column for each image.
     """
-    u = _as_array(u, "u")
+    u = checks.as_array(u, "u")
     B = weights.shape[1]
     if u.ndim != 2 or u.shape[1] != B or u.size == 0 or u.dtype.kind != "f":
         raise MinivaeError(f"u is {u.dtype} of shape {u.shape}; it must be float (S, {B})")

@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
+from minivae import checks, vae
 from minivae import ops as reference
-from minivae import vae
 from minivae.backend import load_backend
 from minivae.errors import MinivaeError
 
@@ -255,7 +255,7 @@ def test_other_dtypes_give_an_error_or_the_right_result(ops, dtype):
             ops.dense_forward(x, W, b, "tanh")
 
 
-@pytest.mark.parametrize("likelihood", vae.LIKELIHOODS)
+@pytest.mark.parametrize("likelihood", checks.LIKELIHOODS)
 def test_two_hundred_steps_from_one_seed_give_the_same_losses(likelihood):
     """float32 roundings differ, and two hundred steps later the losses still agree."""
     from minivae import kernels

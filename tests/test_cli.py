@@ -14,9 +14,10 @@ import pytest
 import tiny
 
 import minivae
-from minivae import MinivaeError, __version__, cli, data, runs, train
+from minivae import MinivaeError, __version__, checks, cli, data, runs
 from minivae.cli import commands
 from minivae.data import cats
+from minivae.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -87,10 +88,10 @@ def test_every_command_explains_itself_and_all_its_options(name):
 def test_the_options_of_train_are_the_settings():
     """Each setting can be chosen, and its help states the default that it has."""
     actions = {action.dest: action for action in subcommands()["train"]._actions}
-    for name, default in train.Settings()._asdict().items():
+    for name, default in Settings()._asdict().items():
         action = actions[name]
         if action.choices:
-            assert set(action.choices) == set(train.CHOICES[name])
+            assert set(action.choices) == set(checks.CHOICES[name])
         stated = re.search(r"\(default ([^,)]*)", action.help)
         if isinstance(default, tuple):
             assert stated[1] == " ".join(map(str, default))

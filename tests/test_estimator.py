@@ -9,6 +9,7 @@ import tiny
 
 import minivae
 from minivae import VAE, MinivaeError, data, runs, train
+from minivae.settings import Settings
 
 # Most tests fit a Bernoulli on grey blobs.
 pytestmark = pytest.mark.filterwarnings("ignore:the images are grey:UserWarning")
@@ -48,7 +49,7 @@ def test_parameters_are_those_of_the_command_line():
     """The same names and defaults, but for latent_dim and random_state, which others call so."""
     params = VAE().get_params()
     renamed = {"latent": "latent_dim", "seed": "random_state"}
-    for name, default in train.Settings()._asdict().items():
+    for name, default in Settings()._asdict().items():
         assert params.pop(renamed.get(name, name)) == (None if name == "seed" else default)
     assert params == {"verbose": False}
 
@@ -67,7 +68,7 @@ def test_fit_returns_self_and_what_it_learned(X):
     assert model.n_features_in_ == 36
     assert model.seed_ == 0
     assert [row["epoch"] for row in model.history_] == [1, 2]
-    assert model.model_.spec == train.spec_of(tiny.settings(), 36)
+    assert model.model_.spec == tiny.settings().spec(36)
     assert model.model_.image_shape == (6, 6)
 
 

@@ -68,7 +68,7 @@ def test_the_learned_variance_stops_at_its_floor(backend):
     made = data.Dataset("grey", grey, grey[:0], None, None, (3, 3), "")
     chosen = tiny.settings(likelihood="gaussian", hidden=(), lr=0.1, epochs=20, backend=backend)
     state = train.new_state(made, chosen)
-    params = vae.unpack(state.flat, train.spec_of(chosen, 9))
+    params = vae.unpack(state.flat, chosen.spec(9))
     params["out_W"][:] = 0  # the mean is right, so that only the variance is left to learn
     params["out_logvar"][:] = vae.OUT_LOGVAR_FLOOR + 0.25
     train.train(made, chosen, state=state)
@@ -84,7 +84,7 @@ def test_few_and_many_latents(latent, backend):
     made, chosen = tiny.dataset(), tiny.settings(latent=latent, backend=backend, epochs=3)
     state = train.train(made, chosen)
     assert np.isfinite(state.flat).all()
-    spec, x = train.spec_of(chosen, 36), train.test_images(made.test, chosen.likelihood)
+    spec, x = chosen.spec(36), train.test_images(made.test, chosen.likelihood)
     report = evaluate.evaluate(
         vae.unpack(state.flat, spec), x, spec, samples=20, ops=load_backend(backend)
     )
@@ -145,7 +145,7 @@ def test_a_training_that_starts_saturated_recovers_or_says_so():
     made, chosen = tiny.dataset(), tiny.settings(hidden=(), lr=0.1)
     for name, value in (("out_b", 1e4), ("out_b", -1e4), ("logvar_b", 80), ("logvar_b", -80)):
         state = train.new_state(made, chosen)
-        vae.unpack(state.flat, train.spec_of(chosen, 36))[name][:] = value
+        vae.unpack(state.flat, chosen.spec(36))[name][:] = value
         message = None
         try:
             train.train(made, chosen, state=state)
@@ -165,5 +165,5 @@ def test_the_mean_of_many_large_images_does_not_lose_digits():
     images[:, 0] = 51
     made = data.Dataset("many", images, images[:0], None, None, (1, 2), "")
     state = train.new_state(made, tiny.settings(likelihood="gaussian"))
-    out_b = vae.unpack(state.flat, train.spec_of(tiny.settings(likelihood="gaussian"), 2))["out_b"]
+    out_b = vae.unpack(state.flat, tiny.settings(likelihood="gaussian").spec(2))["out_b"]
     np.testing.assert_allclose(out_b, [0.2, 0], rtol=1e-7)

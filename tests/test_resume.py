@@ -13,6 +13,7 @@ from minivae import MinivaeError, data, files, runs, train
 from minivae.cli import commands
 from minivae.data import cats
 from minivae.runs import checkpoint
+from minivae.settings import Settings
 
 BACKENDS = ("numpy", "numba")
 KINDS = {
@@ -272,7 +273,7 @@ def test_the_same_setting_may_be_repeated(tiny_file, capsys):
     assert status == 0
 
 
-@pytest.mark.parametrize("field", train.Settings._fields)
+@pytest.mark.parametrize("field", Settings._fields)
 def test_a_checkpoint_of_other_settings_is_refused_and_named(tmp_path, field):
     """The checkpoint is compared itself: whatever run.json says, it cannot be continued wrongly."""
     made, chosen = tiny.dataset(), tiny.settings()

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import minivae
-from minivae import MinivaeError, data, ops, runs, train, vae
+from minivae import MinivaeError, checks, data, ops, runs, vae
 from minivae.bridge import torch_distributed as example
 from minivae.runs import checkpoint
+from minivae.settings import Settings
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
@@ -32,10 +33,10 @@ def make_run(tmp_path):
         images = tmp_path / "images.npy"
         np.save(images, (255 * pixels).astype(np.uint8).reshape(-1, 6, 6))
         dataset = data.load(images)
-        settings = train.Settings(**{
+        settings = Settings(**{
             "hidden": (16,), "epochs": 4, "batch_size": 20, "lr": 1e-2, "backend": "numpy",
         } | settings)
-        settings = train.check_settings(settings, dataset)
+        settings = checks.check_settings(settings, dataset)
         fingerprint = data.fingerprint(dataset)
         folder = tmp_path / "run"
         folder.mkdir()

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tiny
 
-from minivae import MinivaeError, data, ops, train, vae
+from minivae import MinivaeError, checks, data, ops, train, vae
+from minivae.settings import Settings
 
 COLUMNS = ["epoch", "step", "lr", "beta", "loss", "nll", "kl", "test_elbo", "test_nll", "test_kl"]
 
@@ -56,7 +57,7 @@ def test_a_learned_variance_starts_at_that_of_the_pixels_about_the_mean_image(dt
     if dtype == np.float32:
         made = made._replace(train=grey.astype(np.float32))
     chosen = tiny.settings(likelihood="gaussian")
-    params = vae.unpack(train.new_state(made, chosen).flat, train.spec_of(chosen, 36))
+    params = vae.unpack(train.new_state(made, chosen).flat, chosen.spec(36))
     about_mean_image = grey.var(axis=0).mean()
     assert about_mean_image < 0.95 * grey.var()
     assert params["out_logvar"].item() == pytest.approx(np.log(about_mean_image), rel=1e-5)
@@ -74,7 +75,7 @@ def test_grey_digits_train_better_than_with_a_variance_from_1_by_adam(monkeypatc
     chosen = tiny.settings(likelihood="gaussian", hidden=(50,), epochs=10)
     new = train.train(made, chosen).history[-1]
     slow = train.new_state(made, chosen)
-    vae.unpack(slow.flat, train.spec_of(chosen, 196))["out_logvar"][:] = 0
+    vae.unpack(slow.flat, chosen.spec(196))["out_logvar"][:] = 0
     monkeypatch.setattr(train, "next_logvar", lambda params, grads: None)
     old = train.train(made, chosen, state=slow).history[-1]
     assert new["test_elbo"] > old["test_elbo"] + 100
@@ -86,7 +87,7 @@ def test_one_step_takes_the_variance_a_tenth_of_the_way_to_the_mean_squared_erro
     """Whatever the learning rate. The importance-weighted bound weighs the samples' errors."""
     made = tiny.dataset()
     chosen = tiny.settings(likelihood="gaussian", lr=1e-9, batch_size=53, epochs=1, **kind)
-    spec = train.spec_of(chosen, 36)
+    spec = chosen.spec(36)
     state = train.new_state(made, chosen)
     params = vae.unpack(state.flat, spec)
     before = float(np.exp(params["out_logvar"][0]))
@@ -110,7 +111,7 @@ def test_one_step_takes_the_variance_a_tenth_of_the_way_to_the_mean_squared_erro
 def test_the_learned_variance_ends_at_the_mean_squared_error():
     made = small_grey_digits()
     chosen = tiny.settings(likelihood="gaussian", hidden=(50,), epochs=10)
-    spec = train.spec_of(chosen, 196)
+    spec = chosen.spec(196)
     params = vae.unpack(train.train(made, chosen).flat, spec)
     x = made.train
     mu, logvar = vae.encode(params, x, spec)
@@ -128,7 +129,7 @@ def test_a_model_that_learns_no_variance_starts_from_the_mean_alone(kind, monkey
     flat = train.new_state(made, chosen).flat
     init = np.random.default_rng(np.random.SeedSequence(0).spawn(len(train.STREAMS))[0])
     mean = made.train.mean(axis=0) / 255
-    spec = train.spec_of(chosen, 36)
+    spec = chosen.spec(36)
     assert flat.tobytes() == vae.init_params(spec, init, data_mean=mean).tobytes()
 
 
@@ -254,13 +255,13 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name", train.Settings._fields)
+@pytest.mark.parametrize("name", Settings._fields)
 def test_a_wrong_setting_is_refused_in_one_line_that_names_it(name):
     likelihood = "gaussian" if name == "variance" else "bernoulli"
     for value in WRONG[name]:
         chosen = tiny.settings(likelihood=likelihood)._replace(**{name: value})
         with pytest.raises(MinivaeError, match=name) as error:
-            train.check_settings(chosen, tiny.dataset())
+            checks.check_settings(chosen, tiny.dataset())
         assert len(str(error.value).splitlines()) == 1
         assert len(str(error.value)) < 500
 
@@ -283,7 +284,7 @@ def test_a_wrong_setting_is_refused_in_one_line_that_names_it(name):
 def test_settings_that_do_not_fit_together_are_refused(changes, message):
     """The last three before any memory is taken: tens of gigabytes would be needed."""
     with pytest.raises(MinivaeError, match=message):
-        train.check_settings(tiny.settings(**changes), tiny.dataset())
+        checks.check_settings(tiny.settings(**changes), tiny.dataset())
 
 
 def test_numbers_of_numpy_become_plain_ones():
@@ -291,12 +292,12 @@ def test_numbers_of_numpy_become_plain_ones():
     chosen = tiny.settings(
         latent=np.int64(2), hidden=np.array([7, 5]), lr=np.float32(0.5), beta=1, seed=np.uint8(3)
     )
-    plain = train.check_settings(chosen)
+    plain = checks.check_settings(chosen)
     assert plain == tiny.settings(lr=0.5, seed=3)
     assert [type(value) for value in (plain.latent, *plain.hidden, plain.seed)] == [int] * 4
     assert [type(value) for value in (plain.lr, plain.beta)] == [float, float]
-    assert train.check_settings(tiny.settings(hidden=7)).hidden == (7,)
-    assert train.check_settings(tiny.settings(hidden=[])).hidden == ()
+    assert checks.check_settings(tiny.settings(hidden=7)).hidden == (7,)
+    assert checks.check_settings(tiny.settings(hidden=[])).hidden == ()
 
 
 # ---- divergence --------------------------------------------------------------------------------

@@ -5,15 +5,14 @@ from math import log
 import numpy as np
 import pytest
 
+from minivae import checks
 from minivae import ops as numpy_ops
 from minivae import vae as true_vae
+from minivae.checks import check_batch, check_noise, check_spec
 from minivae.errors import MinivaeError
 from minivae.vae import (
     OUT_LOGVAR_FLOOR,
     Spec,
-    check_batch,
-    check_noise,
-    check_spec,
     clamp_variance,
     decode,
     elbo,
@@ -373,7 +372,7 @@ def test_a_picture_is_a_probability_or_a_mean():
 # ---- extremes --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("likelihood", true_vae.LIKELIHOODS)
+@pytest.mark.parametrize("likelihood", checks.LIKELIHOODS)
 @pytest.mark.parametrize(("data_dim", "latent_dim", "batch"), [(1, 1, 1), (1, 512, 2), (30, 1, 1)])
 @pytest.mark.parametrize("grey", [0.0, 1.0])
 def test_small_constant_and_wide_models_have_finite_terms(ops, likelihood, data_dim, latent_dim,

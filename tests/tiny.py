@@ -5,8 +5,9 @@ import io
 
 import numpy as np
 
-from minivae import cli, data, files, runs, train
+from minivae import cli, data, files, runs
 from minivae.runs import checkpoint
+from minivae.settings import Settings
 
 TRAIN, TEST = 53, 7  # three batches of 20 an epoch, the last one smaller
 STEPS_PER_EPOCH = 3
@@ -29,7 +30,7 @@ def dataset(**changes):
 
 
 def settings(**changes):
-    small = train.Settings(hidden=(7, 5), epochs=2, batch_size=20, backend="numpy")
+    small = Settings(hidden=(7, 5), epochs=2, batch_size=20, backend="numpy")
     return small._replace(**changes)
 
 

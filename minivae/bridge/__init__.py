@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from minivae import files, runs, vae
+from minivae import checks, files, runs, vae
 from minivae.errors import MinivaeError
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -138,7 +138,7 @@ def load_safetensors(path):
             raise files.damaged(path, str(error)) from None
         if METADATA_KEY not in (metadata or {}):
             raise MinivaeError(
-                f"{files.show(path)} does not say which minivae model it holds; "
+                f"{checks.printable(path)} does not say which minivae model it holds; "
                 "give a file that save_safetensors wrote"
             )
         head = json.loads(metadata[METADATA_KEY])
@@ -146,14 +146,14 @@ def load_safetensors(path):
             raise files.damaged(path, f"its description is not of format {FORMAT_VERSION}")
         spec = runs.spec_from_json(head.get("spec"), path)
         image_shape = runs.image_shape_from_json(head.get("image_shape"), spec, path)
-    return _gather(tensors, spec, image_shape, files.show(path))
+    return _gather(tensors, spec, image_shape, checks.printable(path))
 
 
 def _read_tensors(file, path):
     for name in file.keys():
         dtype = file.get_slice(name).get_dtype()
         if dtype not in ("F32", "F64"):
-            where = f"{files.show(path)}: tensor {files.show(name)}"
+            where = f"{checks.printable(path)}: tensor {checks.printable(name)}"
             raise MinivaeError(f"{where} has dtype {dtype}; a minivae model is F32 or F64")
     return {name: file.get_tensor(name) for name in file.keys()}
 
@@ -165,7 +165,7 @@ def _checked(model):
     """`model`, or MinivaeError unless it is a Model that the other side can hold unchanged."""
     if not isinstance(model, runs.Model):
         raise MinivaeError(f"this is a {type(model).__name__}; it must be a minivae.runs.Model")
-    vae.check_spec(model.spec)
+    checks.check_spec(model.spec)
     _check_flat(model.flat, model.spec, "the model's flat vector")
     _check_numbers(model, "the model")
     return model
@@ -193,11 +193,11 @@ def _check_numbers(model, where):
 
 def _gather(arrays, spec, image_shape, where):
     """The one door for the way back: arrays by name -> a Model in new memory, or MinivaeError."""
-    vae.check_spec(spec)
+    checks.check_spec(spec)
     shapes = dict(vae.layout(spec))
     missing, extra = shapes.keys() - arrays, arrays.keys() - shapes
     if missing or extra:
-        name = files.show(min(missing or extra))
+        name = checks.printable(min(missing or extra))
         raise MinivaeError(
             f"{where} {'lacks' if missing else 'has an extra'} tensor {name}; "
             f"this spec takes {', '.join(shapes)}"

@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae import bridge, data, files, runs, train, vae
+from minivae import bridge, checks, data, files, runs, train, vae
 from minivae.cli import commands
 from minivae.errors import MinivaeError
 from minivae.runs import checkpoint
+from minivae.settings import Settings
 
 COMMAND = "torchrun --standalone --nproc-per-node 2 -m minivae.bridge.torch_distributed"
 SCORED_AT_ONCE = 500
@@ -37,7 +38,7 @@ def main():
         model = go_on(run, args.epochs, rank, world)
         if rank == 0:
             runs.save_model(folder / runs.MODEL_FILE, model)
-            print(f"next: python -m minivae evaluate {files.show(folder)}")
+            print(f"next: python -m minivae evaluate {checks.printable(folder)}")
     except MinivaeError as error:
         if rank == 0:
             print(f"minivae: error: {error}", file=sys.stderr)
@@ -61,7 +62,7 @@ class Run(NamedTuple):
 
     record: dict
     dataset: data.Dataset
-    settings: train.Settings
+    settings: Settings
     spec: vae.Spec
     state: train.State
 
@@ -71,21 +72,24 @@ class Run(NamedTuple):
 
 
 def check_start(args, world):
-    train.check_whole(args.epochs, "--epochs", 1, 10**9)
+    checks.check_whole(args.epochs, "--epochs", 1, 10**9)
     if world < 1:  # torchrun sets it
-        raise MinivaeError(f"start this with torchrun: {COMMAND} {files.show(args.run)}")
+        raise MinivaeError(f"start this with torchrun: {COMMAND} {checks.printable(args.run)}")
 
 
 def load_run(folder):
     record = runs.read_run_file(folder)
     dataset = data.load(record["data"])
     settings = commands.recorded_settings(record, Path(folder) / runs.RUN_FILE)
-    settings = train.check_settings(settings, dataset)
+    settings = checks.check_settings(settings, dataset)
     fingerprint = data.fingerprint(dataset)
     state = checkpoint.load_checkpoint(folder, settings, dataset, fingerprint)
     if state is None or not state.history:
-        raise MinivaeError(f"{files.show(folder)} has no finished epoch to go on from; train first")
-    return Run(record, dataset, settings, train.spec_of(settings, dataset.train.shape[1]), state)
+        raise MinivaeError(
+            f"{checks.printable(folder)} has no finished epoch to go on from; train "
+            "first"
+        )
+    return Run(record, dataset, settings, settings.spec(dataset.train.shape[1]), state)
 
 
 def check_run(run, world):
@@ -102,7 +106,7 @@ def check_run(run, world):
 
 
 def claim_folder(args, run):
-    out = None if args.out is None else files.check_path(args.out, "--out")
+    out = None if args.out is None else checks.check_path(args.out, "--out")
     folder = runs.claim_folder(f"{Path(args.run).resolve().name}-distributed", out)
     command = " ".join([COMMAND, *sys.argv[1:]])
     with files.lock_folder(folder):

@@ -10,14 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae import data, files, runs
+from minivae import checks, data, files, runs
 from minivae import evaluate as scoring
 from minivae import train as training
 from minivae.backend import load_backend
 from minivae.errors import MinivaeError
 from minivae.runs import checkpoint
+from minivae.settings import Settings
 
-OPTIONS = ("data", *training.Settings._fields)
+OPTIONS = ("data", *Settings._fields)
 DEFAULT_DATA = "mnist"
 MAX_COUNT = 10_000  # images in one picture
 
@@ -30,7 +31,7 @@ class Plan(NamedTuple):
 
     folder: Path | None
     data: str
-    settings: training.Settings
+    settings: Settings
     record: dict | None = None  # of the run that is resumed or repeated
 
 
@@ -42,10 +43,10 @@ def train(given, *, out, resume, from_run, checkpoint_seconds, command, say):
     """
     started = time.monotonic()
     _check_seconds(checkpoint_seconds)
-    out = None if out is None else files.check_path(out, "--out")
+    out = None if out is None else checks.check_path(out, "--out")
     plan = _plan(given, out, resume, from_run)
     dataset = data.load(plan.data)
-    settings = training.check_settings(plan.settings, dataset)
+    settings = checks.check_settings(plan.settings, dataset)
     load_backend(settings.backend)  # one that is missing is named before a folder is made
     fingerprint = data.fingerprint(dataset)
     _check_same(plan, fingerprint, say)
@@ -54,7 +55,7 @@ def train(given, *, out, resume, from_run, checkpoint_seconds, command, say):
     with files.lock_folder(folder):
         if not resumed:
             runs.start_run(folder, _new_record(plan, settings, fingerprint, command, from_run))
-        say(f"{_about(dataset, settings)} -> {files.show(folder)}/")
+        say(f"{_about(dataset, settings)} -> {checks.printable(folder)}/")
         note = training.grey_note(dataset.train, settings.likelihood, "--likelihood gaussian")
         if note and not resumed and plan.data not in data.NAMES:
             say(f"minivae: note: {note}")
@@ -95,14 +96,15 @@ def _plan(given, out, resume, from_run):
         if not runs.is_new(out):
             return _recorded(out, given, out, "--resume goes on with it as it was")
     chosen = {option: value for option, value in given.items() if option != "data"}
-    return Plan(out, name, training.check_settings(training.Settings(**chosen)))
+    return Plan(out, name, checks.check_settings(Settings(**chosen)))
 
 
 def _refuse_a_continuation(run):
     before = runs.read_run_file(run).get("continues")
     if before is not None:  # examples/torch_distributed.py wrote it
         raise MinivaeError(
-            f"{files.show(run)} went on from {files.show(before)} in PyTorch, and its settings "
+            f"{checks.printable(run)} went on from {checks.printable(before)} in PyTorch, and "
+            "its settings "
             "alone do not repeat that; repeat the run that it came from"
         )
 
@@ -115,12 +117,12 @@ def _recorded(run, given, out, reason):
     record = runs.read_run_file(run)
     settings = recorded_settings(record, Path(run) / runs.RUN_FILE)
     asked = {option: value for option, value in given.items() if option != "data"}
-    asked = training.check_settings(settings._replace(**asked))
+    asked = checks.check_settings(settings._replace(**asked))
     for name, was, now in zip(settings._fields, settings, asked, strict=True):
         if was != now:
             option = "--" + name.replace("_", "-")
             raise MinivaeError(
-                f"{files.show(run)} was trained with {option} {was}, not {now}; {reason}: "
+                f"{checks.printable(run)} was trained with {option} {was}, not {now}; {reason}: "
                 f"leave {option} out, or start a new run"
             )
     return Plan(out, given.get("data", record["data"]), settings, record)
@@ -129,10 +131,10 @@ def _recorded(run, given, out, reason):
 def recorded_settings(record, path):
     """The Settings of a run's record; what a file says is checked as what a user says is."""
     saved = record["settings"]
-    if set(saved) != set(training.Settings._fields):
+    if set(saved) != set(Settings._fields):
         raise files.damaged(path, "its settings are not those of the train command")
     try:
-        return training.check_settings(training.Settings(**saved))
+        return checks.check_settings(Settings(**saved))
     except MinivaeError as error:
         raise files.damaged(path, str(error)) from None
 
@@ -143,12 +145,12 @@ def _check_same(plan, fingerprint, say):
         return
     if plan.record["fingerprint"] != fingerprint:
         raise MinivaeError(
-            f"the data {files.show(plan.data)} are not those the run was trained on; "
+            f"the data {checks.printable(plan.data)} are not those the run was trained on; "
             "name those with --data, or start a new run"
         )
     then = plan.record["versions"]
     changed = [
-        f"{name} {files.show(then.get(name))} then, {now} now"
+        f"{name} {checks.printable(then.get(name))} then, {now} now"
         for name, now in runs.versions().items()
         if then.get(name) != now
     ]
@@ -184,7 +186,7 @@ def _about(dataset, settings):
 def _interrupted(folder, step, say):
     say(
         f"minivae: stopped after step {step}; everything is saved. Go on with\n"
-        f"  python -m minivae train --resume --out {shlex.quote(files.show(folder))}"
+        f"  python -m minivae train --resume --out {shlex.quote(checks.printable(folder))}"
     )
     return {"run": folder.as_posix(), "interrupted": True, "steps": step}
 
@@ -246,12 +248,12 @@ def describe(report):
 
 def evaluate(run, *, samples, data_name, limit, seed, backend):
     """Score a run on test images -> a report, plain JSON; nats per image."""
-    scoring.check_samples(samples)
+    checks.check_samples(samples)
     _check_count(limit, "--limit", allow_none=True)
     _check_seed(seed)
     model, dataset, name = _run_and_data(run, data_name)
     if not len(dataset.test):
-        raise MinivaeError(f"the data {files.show(name)} have no test images to score")
+        raise MinivaeError(f"the data {checks.printable(name)} have no test images to score")
     x = training.test_images(dataset.test, model.spec.likelihood)[:limit]
     from tqdm import tqdm
 
@@ -272,12 +274,14 @@ def _run_and_data(run, data_name=None):
     dataset = data.load(name)
     if data_name is None and data.fingerprint(dataset) != record["fingerprint"]:
         raise MinivaeError(  # another split may call images a test that the model was trained on
-            f"the data {files.show(name)} are not those {files.show(run)} was trained on; bring "
+            f"the data {checks.printable(name)} are not those {checks.printable(run)} was "
+            "trained on; bring "
             "those back (or have `evaluate` use others, with --data)"
         )
     if dataset.train.shape[1] != model.spec.data_dim:
         raise MinivaeError(
-            f"the images of {files.show(name)} have {dataset.train.shape[1]} pixels; this model "
+            f"the images of {checks.printable(name)} have {dataset.train.shape[1]} pixels; "
+            "this model "
             f"takes {model.spec.data_dim}"
         )
     return model, dataset, name
@@ -335,10 +339,10 @@ def explore(run, *, out):
 def _output(run, name, out):
     """Where a picture or page goes: `name` in the run's folder, or `out`, of the same kind."""
     if out is None:
-        return files.check_path(run, "the run") / name
-    path, ending = files.check_path(out, "--out"), Path(name).suffix
+        return checks.check_path(run, "the run") / name
+    path, ending = checks.check_path(out, "--out"), Path(name).suffix
     if path.suffix.lower() != ending:  # a slip must not overwrite a model, say
-        raise MinivaeError(f"--out is {files.show(out)}; give a name that ends in {ending}")
+        raise MinivaeError(f"--out is {checks.printable(out)}; give a name that ends in {ending}")
     return path
 
 

@@ -31,18 +31,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minivae.checks import check_path, printable
 from minivae.data import cats
 from minivae.errors import MinivaeError
 from minivae.files import (
     MAX_BYTES,
-    check_path,
     damaged,
     most_unpacked,
     read_member,
     read_npy,
     read_numbers,
     reading,
-    show,
     unpacks_too_far,
     zip_members,
 )
@@ -112,7 +111,7 @@ def load(name_or_path) -> Dataset:
     close = difflib.get_close_matches(name.lower(), NAMES, n=1)
     guess = f" (did you mean {close[0]}?)" if close else ""
     raise MinivaeError(
-        f"no data set or file is called {show(name)}{guess}; "
+        f"no data set or file is called {printable(name)}{guess}; "
         f"known names are {' and '.join(NAMES)}, or give {FORMATS}"
     )
 
@@ -142,7 +141,7 @@ def true_factors(name: str) -> dict[str, np.ndarray] | None:
 
 def _dataset(name: str, path: Path, found: _Found) -> Dataset:
     """Check what a reader found, hold out a test set if there is none, and flatten."""
-    where = show(path)
+    where = printable(path)
     stack = as_stack(found.images, where)
     images, shape = check_images(stack, where), image_shape(stack)
     labels = _check_labels(found.labels, len(images), where)
@@ -211,12 +210,12 @@ def as_stack(X, where: str) -> np.ndarray:
     try:
         stack = np.asarray(X)
     except (TypeError, ValueError, RuntimeError) as exc:
-        reason = show(exc)
+        reason = printable(exc)
         raise MinivaeError(f"{where}: not an array of images ({reason}); give (N, D)") from None
     if stack.dtype.kind not in "biuf":
         what = {"O": "Python objects", "c": "complex numbers"}.get(stack.dtype.kind, "no numbers")
         raise MinivaeError(
-            f"{where}: holds {what} (dtype {show(stack.dtype)}); "
+            f"{where}: holds {what} (dtype {printable(stack.dtype)}); "
             f"give uint8 in 0..255, or floats in [0, 1]"
         )
     if stack.ndim == 4 and stack.shape[3] == 1:
@@ -349,11 +348,11 @@ def _read_file(path: Path) -> _Found:
         if start.startswith(b"PK"):
             return _read_npz(file, size, path)
         if not _starts_like_idx(start):
-            raise MinivaeError(f"{show(path)} {_format_advice(start)}")
+            raise MinivaeError(f"{printable(path)} {_format_advice(start)}")
     labels_path = _labels_beside(path)
     if labels_path is None:
         return _Found(read_idx(path))
-    note = f"labels from {show(labels_path.name)}"
+    note = f"labels from {printable(labels_path.name)}"
     return _Found(read_idx(path), read_idx(labels_path), note=note)
 
 
@@ -380,9 +379,9 @@ def _read_npz(file, size: int, path: Path) -> _Found:
 
         images = read(IMAGE_NAMES)
         if images is None:
-            there = show(", ".join(sorted(names)) or "nothing")
+            there = printable(", ".join(sorted(names)) or "nothing")
             raise MinivaeError(
-                f"{show(path)} holds {there}; name the images {' or '.join(IMAGE_NAMES)}"
+                f"{printable(path)} holds {there}; name the images {' or '.join(IMAGE_NAMES)}"
             )
         return _Found(images, read(LABEL_NAMES), read(TEST_NAMES), read(TEST_LABEL_NAMES))
 
@@ -400,7 +399,7 @@ def read_idx(path: Path) -> np.ndarray:
         head = stream.read(4)
         if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_DTYPES:
             what = "something else than IDX, zipped" if zipped else "not IDX"
-            raise MinivaeError(f"{show(path)} is {what}; give {FORMATS}")
+            raise MinivaeError(f"{printable(path)} is {what}; give {FORMATS}")
         if not 1 <= head[3] <= 4:
             raise damaged(path, f"it announces {head[3]} dimensions")
         dtype = np.dtype(IDX_DTYPES[head[2]])
@@ -434,15 +433,16 @@ def _read_png_folder(folder: Path) -> _Found:
     groups = {name: pngs for name, pngs in groups.items() if pngs}
     if paths and groups:
         raise MinivaeError(
-            f"{show(folder)} holds PNG images and subfolders of PNG images; keep one of the two"
+            f"{printable(folder)} holds PNG images and subfolders of PNG images; keep one of "
+            "the two"
         )
     if paths:
         return _Found(_read_pngs(paths), note="PNG images")
     if not groups:
-        raise MinivaeError(f"{show(folder)}, a folder, holds no PNG images; give {FORMATS}")
+        raise MinivaeError(f"{printable(folder)}, a folder, holds no PNG images; give {FORMATS}")
     numbers = _label_numbers(list(groups))
     labels = np.repeat(list(numbers.values()), [len(pngs) for pngs in groups.values()])
-    key = show(", ".join(f"{i} = {name}" for name, i in numbers.items()))
+    key = printable(", ".join(f"{i} = {name}" for name, i in numbers.items()))
     images = _read_pngs([path for pngs in groups.values() for path in pngs])
     return _Found(images, labels, note=f"PNG images, labels {key}")
 
@@ -453,7 +453,7 @@ def _list(folder) -> list[os.DirEntry]:
         with os.scandir(folder) as entries:
             visible = [entry for entry in entries if not entry.name.startswith(".")]
     except OSError as exc:
-        message = f"cannot read the folder {show(folder)}: {exc.strerror}"
+        message = f"cannot read the folder {printable(folder)}: {exc.strerror}"
         raise MinivaeError(f"{message}; check that you may read it") from None
     return sorted(visible, key=lambda entry: entry.name)
 
@@ -474,13 +474,14 @@ def _read_pngs(paths: list[Path]) -> np.ndarray:
     first = _read_png(paths[0])
     if len(paths) * first.size > MAX_BYTES:
         limit = f"at most {MAX_BYTES >> 30} GiB can be read"
-        raise MinivaeError(f"{show(paths[0].parent)} holds too many images; {limit}")
+        raise MinivaeError(f"{printable(paths[0].parent)} holds too many images; {limit}")
     images = np.empty((len(paths), *first.shape), np.uint8)
     for i, path in enumerate(paths):
         image = _read_png(path)
         if image.shape != first.shape:
             raise MinivaeError(
-                f"{show(path)} is {_size(image)} pixels, {show(paths[0].name)} {_size(first)}; "
+                f"{printable(path)} is {_size(image)} pixels, {printable(paths[0].name)} "
+                f"{_size(first)}; "
                 f"make all images one size"
             )
         images[i] = image
@@ -498,7 +499,7 @@ def _read_png(path: Path) -> np.ndarray:
     with reading(path) as (file, size):
         if size > MAX_PNG_BYTES:
             limit = f"at most {MAX_PNG_BYTES >> 20} MiB can be read"
-            raise MinivaeError(f"{show(path)} is too large for one image; {limit}")
+            raise MinivaeError(f"{printable(path)} is too large for one image; {limit}")
         pixels = _pixel_chunks(file.read(), path)
         try:
             with Image.open(io.BytesIO(pixels), formats=["PNG"]) as image:
@@ -510,7 +511,10 @@ def _read_png(path: Path) -> np.ndarray:
 def _pixel_chunks(data: bytes, path: Path) -> bytes:
     """A PNG without its texts, profiles and animations, which could unpack to any size."""
     if not data.startswith(PNG_START):
-        raise MinivaeError(f"{show(path)} is not a PNG image, whatever its name; convert it to PNG")
+        raise MinivaeError(
+            f"{printable(path)} is not a PNG image, whatever its name; convert it to "
+            "PNG"
+        )
     kept, at, kind = [PNG_START], len(PNG_START), b""
     while kind != b"IEND":
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
@@ -533,7 +537,7 @@ def _check_png_size(header: bytes, path: Path) -> None:
     width, height = (int.from_bytes(header[i : i + 4], "big") for i in (0, 4))
     if not (1 <= width <= MAX_PNG_SIDE and 1 <= height <= MAX_PNG_SIDE):
         raise MinivaeError(
-            f"{show(path)} is {width} x {height} pixels; "
+            f"{printable(path)} is {width} x {height} pixels; "
             f"make images at most {MAX_PNG_SIDE} x {MAX_PNG_SIDE}"
         )
 

@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minivae import checks, vae
 from minivae import ops as numpy_ops
-from minivae import vae
 from minivae.errors import MinivaeError
-from minivae.files import shown
 
 ROWS = 192  # decoder rows at a time: enough for a fast product, and their logits fit a cache
 ENCODER_ROWS = 1000
@@ -73,7 +72,7 @@ def evaluate(params, x, spec, *, samples=5000, seed=0, ops=numpy_ops, progress=N
     sample of z for each image. Without scatter to measure (one image, or one sample) the
     standard error concerned is None.
     """
-    x = vae.check_observed(x, spec, params["mu_b"].dtype)
+    x = checks.check_observed(x, spec, params["mu_b"].dtype)
     elbo_rng, iw_rng = np.random.default_rng(seed).spawn(2)
     terms = elbo_terms(params, x, spec, rng=elbo_rng, ops=ops)
     likelihood = log_likelihood(
@@ -102,7 +101,7 @@ def elbo_terms(params, x, spec, *, rng, ops=numpy_ops):
     beta = 1 and no free bits, whatever the training used: `loss` is -elbo.
     """
     plain = spec._replace(free_bits=0.0)
-    x = vae.check_observed(x, spec, params["mu_b"].dtype)
+    x = checks.check_observed(x, spec, params["mu_b"].dtype)
     nll = kl = 0.0
     for rows in _slices(len(x), ENCODER_ROWS):
         batch = x[rows]
@@ -121,7 +120,7 @@ def latent_activity(params, x, spec, *, ops=numpy_ops):
 
     Near 0, the latent's mean does not depend on the image: it says nothing about x.
     """
-    x = vae.check_batch(x, spec, params["mu_b"].dtype)
+    x = checks.check_batch(x, spec, params["mu_b"].dtype)
     total = np.zeros(spec.latent_dim)
     squares = np.zeros(spec.latent_dim)
     for rows in _slices(len(x), ENCODER_ROWS):
@@ -157,8 +156,8 @@ def log_likelihood(params, x, spec, *, samples, rng, q=None, ops=numpy_ops, prog
     Raises MinivaeError for K < 1, images the likelihood does not take, and a q that is not a
     density (its variance 0, infinite or NaN).
     """
-    check_samples(samples)
-    x = vae.check_observed(x, spec, params["mu_b"].dtype)
+    checks.check_samples(samples)
+    x = checks.check_observed(x, spec, params["mu_b"].dtype)
     if q is not None:
         q = _check_pair(*q, len(x), spec)
     noise = _noise_streams(rng)
@@ -167,7 +166,7 @@ def log_likelihood(params, x, spec, *, samples, rng, q=None, ops=numpy_ops, prog
     for rows in _slices(len(x), max(1, ROWS // samples)):
         batch = x[rows]
         mu, logvar = vae.encode(params, batch, spec, ops) if q is None else (q[0][rows], q[1][rows])
-        vae.check_q(mu, logvar, first=rows.start)
+        checks.check_q(mu, logvar, first=rows.start)
         streams = [noise(i) for i in range(rows.start, rows.stop)]
         blocks = _log_weights(params, batch, mu, logvar, samples, streams, spec, ops)
         for array, values in zip(result, _log_mean_exp(blocks, samples), strict=True):
@@ -176,11 +175,6 @@ def log_likelihood(params, x, spec, *, samples, rng, q=None, ops=numpy_ops, prog
             progress(rows.stop, len(x))
     _check_finite(result.log_p, "log p(x)")
     return result
-
-
-def check_samples(count, name="samples"):
-    if not vae.is_positive_int(count):
-        raise MinivaeError(f"{name} is {shown(count)}; it must be a whole number of at least 1")
 
 
 def _noise_streams(rng):
@@ -259,12 +253,12 @@ def gaps(
     not converged lies below the best one, which moves some of the amortization gap into the
     approximation gap.
     """
-    check_samples(score_noise, "score_noise")
-    x = vae.check_observed(x, spec, params["mu_b"].dtype)
+    checks.check_samples(score_noise, "score_noise")
+    x = checks.check_observed(x, spec, params["mu_b"].dtype)
     if log_p is not None:
         log_p = _check_log_p(log_p, len(x))
     q = vae.encode(params, x, spec, ops)
-    vae.check_q(*q)
+    checks.check_q(*q)
     search_rng, score_rng, iw_rng = rng.spawn(3)
     best = best_q(params, x, *q, spec, rng=search_rng, steps=steps, lr=lr, noise=noise, ops=ops)
     elbos, stderr = _paired_elbos(params, x, best, q, spec, score_rng, score_noise, ops)
@@ -288,9 +282,9 @@ def best_q(params, x, mu, logvar, spec, *, rng, steps=1000, lr=0.05, noise=8, op
     mirror images (eps and -eps), so that q* cannot adapt to one draw. The rate falls to 0
     along half a cosine.
     """
-    check_samples(steps, "steps")
-    check_samples(noise, "noise")
-    x = vae.check_observed(x, spec, params["mu_b"].dtype)
+    checks.check_samples(steps, "steps")
+    checks.check_samples(noise, "noise")
+    x = checks.check_observed(x, spec, params["mu_b"].dtype)
     mu, logvar = _check_pair(mu, logvar, len(x), spec)
     B, L = mu.shape
     q = np.stack([mu, logvar])
@@ -302,7 +296,7 @@ def best_q(params, x, mu, logvar, spec, *, rng, steps=1000, lr=0.05, noise=8, op
         grad = np.stack(_q_grads(params, x, *q, eps, spec, ops)).reshape(-1)
         rate = lr * (1 + np.cos(np.pi * step / steps)) / 2
         ops.adam_step(flat, grad, m, v, step, rate)
-    vae.check_q(*q)
+    checks.check_q(*q)
     return q[0], q[1]
 
 
@@ -377,14 +371,14 @@ def importance_bounds(
     [notebook 09, eq. 2; Burda et al. 2016, theorem 1]  In expectation ELBO = IW-ELBO_1 <=
     IW-ELBO_2 <= ... <= log p(x). The `draws` log weights of an image are cut into groups of K.
     """
-    check_samples(draws, "draws")
+    checks.check_samples(draws, "draws")
     for K in samples:
-        check_samples(K)
+        checks.check_samples(K)
         if K > draws // 2:
             raise MinivaeError(f"samples holds {K}; two groups of it need draws={2 * K} or more")
-    x = vae.check_observed(x, spec, params["mu_b"].dtype)
+    x = checks.check_observed(x, spec, params["mu_b"].dtype)
     mu, logvar = vae.encode(params, x, spec, ops)
-    vae.check_q(mu, logvar)
+    checks.check_q(mu, logvar)
     noise = _noise_streams(rng)
     streams = [noise(i) for i in range(len(x))]
     log_w = np.concatenate(list(_log_weights(params, x, mu, logvar, draws, streams, spec, ops)))

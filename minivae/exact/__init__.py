@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minivae import checks, vae
 from minivae import ops as numpy_ops
-from minivae import vae
 from minivae.errors import MinivaeError
 
 LOG_2PI = log(2 * pi)
@@ -391,7 +391,7 @@ def log_normal(gap, covariance):
 
 
 def _check_linear(model):
-    if not (vae.is_finite_number(model.variance) and model.variance > 0):
+    if not (checks.is_finite_number(model.variance) and model.variance > 0):
         raise MinivaeError(f"the model's variance is {model.variance!r}; it must be above 0")
 
 
@@ -440,7 +440,7 @@ def train_linear_vae(x, latent, *, rng, steps=2000, lr=0.1):
     """
     x = np.asarray(x, np.float64)
     spec = vae.Spec(x.shape[1], (), latent, likelihood="gaussian")
-    x = vae.check_batch(x, spec, np.float64)
+    x = checks.check_batch(x, spec, np.float64)
     flat = vae.init_params(spec, rng, data_mean=x.mean(axis=0), dtype=np.float64)
     params = vae.unpack(flat, spec)
     m, v = np.zeros_like(flat), np.zeros_like(flat)
@@ -541,11 +541,11 @@ def quadrature(params, x, spec, *, tolerance=1e-6, ops=numpy_ops):
             f"quadrature sums over a grid of z, and this model has {spec.latent_dim} latents; it "
             "takes 1 or 2 (evaluate.log_likelihood estimates log p(x) for any number)"
         )
-    if not (vae.is_finite_number(tolerance) and tolerance > 0):
+    if not (checks.is_finite_number(tolerance) and tolerance > 0):
         raise MinivaeError(f"tolerance is {tolerance!r}; it must be above 0 nats")
-    model, x = _model(params, spec, ops), vae.check_observed(x, spec, np.float64)
+    model, x = _model(params, spec, ops), checks.check_observed(x, spec, np.float64)
     mu, logvar = vae.encode(model.params, x, spec, ops)
-    vae.check_q(mu, logvar)
+    checks.check_q(mu, logvar)
     rows = _integrate(model, x, mu, tolerance)
     return Quadrature(*(np.array(column) for column in zip(*rows, strict=True)))
 
@@ -720,7 +720,7 @@ def posterior_grid(params, x, spec, result, *, image=0, points=201, widths=5.0, 
 
     x: (N, D) and `result`, its `quadrature` -> PosteriorGrid of image number `image`.
     """
-    x = vae.check_observed(x, spec, np.float64)
+    x = checks.check_observed(x, spec, np.float64)
     low = result.mean[image] - widths * result.sd[image]
     high = result.mean[image] + widths * result.sd[image]
     axes = tuple(np.linspace(a, b, points) for a, b in zip(low, high, strict=True))
@@ -742,9 +742,9 @@ def vae_faces(params, x, spec, result, *, q=None, ops=numpy_ops):
     quadrature's cells, so that a wrong log p(x) would show in the evidence face. Raises
     MinivaeError for a q of zero variance, or one too wide to be summed beside this decoder.
     """
-    model, x = _model(params, spec, ops), vae.check_observed(x, spec, np.float64)
+    model, x = _model(params, spec, ops), checks.check_observed(x, spec, np.float64)
     mu, logvar = vae.encode(model.params, x, spec, ops) if q is None else map(np.float64, q)
-    vae.check_q(mu, logvar)
+    checks.check_q(mu, logvar)
     tolerance = max(1e-9, result.error.max())
     other_boxes = [1.07 * box for box in BOXES]
     normalisers = [row[0] for row in _integrate(model, x, mu, tolerance, other_boxes)]

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae import mistakes, vae
+from minivae import checks, mistakes, vae
 from minivae import ops as numpy_ops
 from minivae.backend import BACKENDS, load_backend
 from minivae.errors import MinivaeError
@@ -77,19 +77,21 @@ class Case(NamedTuple):
 
 
 def _elbo_cases():
-    settings = product(vae.LIKELIHOODS, ("tanh", "relu"), range(4), (0.0, 1.0, 4.0), (0, FREE_BITS))
+    settings = product(
+        checks.LIKELIHOODS, ("tanh", "relu"), range(4), (0.0, 1.0, 4.0), (0, FREE_BITS)
+    )
     for likelihood, activation, depth, beta, free_bits in settings:
         spec = vae.Spec(5, HIDDEN[:depth], 2, activation, likelihood, None, free_bits)
         yield Case(spec, beta)
 
 
 def _iwae_cases():
-    for likelihood, activation, depth in product(vae.LIKELIHOODS, ("tanh", "relu"), range(4)):
+    for likelihood, activation, depth in product(checks.LIKELIHOODS, ("tanh", "relu"), range(4)):
         yield Case(vae.Spec(5, HIDDEN[:depth], 2, activation, likelihood), samples=4)
 
 
 def _wide_cases():
-    for likelihood, activation in product(vae.LIKELIHOODS, ("tanh", "relu")):
+    for likelihood, activation in product(checks.LIKELIHOODS, ("tanh", "relu")):
         yield Case(vae.Spec(784, (200,), 50, activation, likelihood), batch=4, directions=4)
 
 

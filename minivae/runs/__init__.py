@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae import __version__, files, vae
+from minivae import __version__, checks, files, vae
 from minivae.errors import MinivaeError
 
 RUN_FILE, CHECKPOINT_FILE = "run.json", "checkpoint.npz"
@@ -85,7 +85,7 @@ def spec_from_json(value, path):
         raise files.damaged(path, "its hidden layers are not a list")
     spec = vae.Spec(**(value | {"hidden": tuple(value["hidden"])}))
     try:
-        vae.check_spec(spec)
+        checks.check_spec(spec)
     except MinivaeError as error:
         raise files.damaged(path, str(error)) from None
     return spec
@@ -93,7 +93,7 @@ def spec_from_json(value, path):
 
 def image_shape_from_json(value, spec, path):
     sides = value if isinstance(value, list) and len(value) == 2 else (0, 0)
-    if any(type(side) is not int or not 1 <= side <= vae.MAX_SIZE for side in sides):
+    if any(type(side) is not int or not 1 <= side <= checks.MAX_SIZE for side in sides):
         raise files.damaged(path, "it names no image shape")
     if sides[0] * sides[1] != spec.data_dim:
         raise files.damaged(path, f"images of shape {value} do not have {spec.data_dim} pixels")
@@ -149,14 +149,15 @@ def _claim_named(folder):
         raise _taken(folder)
     if not _make_folder(folder) and not is_new(folder):
         raise MinivaeError(
-            f"{files.show(folder)} is not empty and holds no run; choose a new --out"
+            f"{checks.printable(folder)} is not empty and holds no run; choose a new --out"
         )
     return folder
 
 
 def _taken(folder):
     return MinivaeError(
-        f"{files.show(folder)} already holds a run; choose another --out, or add --resume to go "
+        f"{checks.printable(folder)} already holds a run; choose another --out, or add "
+        "--resume to go "
         "on with it"
     )
 
@@ -177,7 +178,7 @@ def _make_folder(folder):
 
 def _folder_error(folder, reason):
     return MinivaeError(
-        f"cannot use {files.show(folder)} as a run folder: {reason}; choose another --out"
+        f"cannot use {checks.printable(folder)} as a run folder: {reason}; choose another --out"
     )
 
 
@@ -194,12 +195,15 @@ def start_run(folder, record):
 
 def read_run_file(folder):
     """The record of a run folder, or MinivaeError. The settings in it are the caller's to check."""
-    folder = files.check_path(folder, "the run")
+    folder = checks.check_path(folder, "the run")
     if not os.path.exists(folder):
-        raise MinivaeError(f"{files.show(folder)} does not exist; give a run folder, as runs/mnist")
+        raise MinivaeError(
+            f"{checks.printable(folder)} does not exist; give a run folder, as "
+            "runs/mnist"
+        )
     if not is_run(folder):
         raise MinivaeError(
-            f"{files.show(folder)} is not a run folder (no {RUN_FILE} in it); "
+            f"{checks.printable(folder)} is not a run folder (no {RUN_FILE} in it); "
             "give a folder that `python -m minivae train` made"
         )
     path = folder / RUN_FILE
@@ -223,8 +227,8 @@ def load_run(folder):
     path = Path(folder) / MODEL_FILE
     if not os.path.lexists(path):
         raise MinivaeError(
-            f"{files.show(folder)} holds no finished model; finish it with "
-            f"`python -m minivae train --resume --out {files.show(folder)}`"
+            f"{checks.printable(folder)} holds no finished model; finish it with "
+            f"`python -m minivae train --resume --out {checks.printable(folder)}`"
         )
     return load_model(path)
 

@@ -8,8 +8,9 @@ import os
 import time
 from pathlib import Path
 
-from minivae import files, runs, train
+from minivae import checks, files, runs, train
 from minivae.errors import MinivaeError
+from minivae.settings import Settings
 
 KIND = "checkpoint"
 SECONDS_BETWEEN = 10.0
@@ -59,7 +60,8 @@ def restore_state(arrays, meta, settings, dataset, fingerprint, path):
     _refuse_other_settings(meta.get("settings"), settings, path)
     if meta.get("fingerprint") != fingerprint:
         raise MinivaeError(
-            f"{files.show(path)} was trained on other data than these; bring those back, or start "
+            f"{checks.printable(path)} was trained on other data than these; bring those back, "
+            "or start "
             "a new run"
         )
     state = train.new_state(dataset, settings)
@@ -72,13 +74,14 @@ def restore_state(arrays, meta, settings, dataset, fingerprint, path):
 
 
 def _refuse_other_settings(saved, settings, path):
-    if not isinstance(saved, dict) or set(saved) != set(train.Settings._fields):
+    if not isinstance(saved, dict) or set(saved) != set(Settings._fields):
         raise files.damaged(path, "its settings are not those of the train command")
     for name, value in settings._asdict().items():
         then = tuple(saved[name]) if isinstance(saved[name], list) else saved[name]
         if then != value:
             raise MinivaeError(
-                f"{files.show(path)} was trained with {name} = {files.shown(then)}, not {value}; "
+                f"{checks.printable(path)} was trained with {name} = {checks.describe(then)}, "
+                f"not {value}; "
                 "resume with the same settings, or start a new run"
             )
 
@@ -177,7 +180,7 @@ def run(folder, dataset, settings, fingerprint, *, should_stop=None, checkpoint_
             save_checkpoint(folder, state, settings, fingerprint)
             raise
     save_checkpoint(folder, state, settings, fingerprint)
-    spec = train.spec_of(settings, dataset.train.shape[1])
+    spec = settings.spec(dataset.train.shape[1])
     model = runs.Model(spec, state.flat, dataset.image_shape)
     runs.save_model(Path(folder) / runs.MODEL_FILE, model)
     runs.write_history(folder, state.history)
@@ -188,6 +191,6 @@ def _refuse_to_replace_a_model(folder):
     """A model without a checkpoint was trained elsewhere: starting again would lose it."""
     if os.path.lexists(Path(folder) / runs.MODEL_FILE):
         raise MinivaeError(
-            f"{files.show(folder)} holds a finished model and no checkpoint to go on from; "
+            f"{checks.printable(folder)} holds a finished model and no checkpoint to go on from; "
             "start a new run"
         )

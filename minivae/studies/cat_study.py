@@ -11,16 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae import data, evaluate, files, train, vae
+from minivae import checks, data, evaluate, files, train, vae
 from minivae.backend import load_backend
 from minivae.data import cats
 from minivae.errors import MinivaeError
 from minivae.evaluate import interpretability as measure
+from minivae.settings import Settings
 
 RESULTS = Path("figures") / "cat_study.json"
 SEEDS = (0, 1, 2, 3, 4)
 BETAS = (1.0, 2.0, 4.0, 8.0, 16.0)
-SETTINGS = train.Settings(
+SETTINGS = Settings(
     latent=10, hidden=(200, 100), epochs=12, warmup=1, backend="numba"
 )
 REFERENCES = 20_000  # renders that samples are compared with
@@ -32,7 +33,10 @@ def run(*, say, path=RESULTS, settings=SETTINGS, seeds=SEEDS, betas=BETAS):
     """Train and measure what the result file lacks -> the results, as in the file."""
     results = read(path) if Path(path).exists() else _fresh(settings)
     if results["settings"] != _plain(settings):
-        raise MinivaeError(f"{files.show(path)} was made with other settings; move it away first")
+        raise MinivaeError(
+            f"{checks.printable(path)} was made with other settings; move it away "
+            "first"
+        )
     missing = [(s, b) for s in seeds for b in betas if (s, b) not in _done(results)]
     if missing:
         ground = _Ground(load_backend(settings.backend), settings.latent)
@@ -90,7 +94,7 @@ class _Ground:
 
 def _one_model(settings, ground):
     state = train.train(ground.dataset, settings, ops=ground.ops)
-    spec = train.spec_of(settings, ground.dataset.train.shape[1])
+    spec = settings.spec(ground.dataset.train.shape[1])
     params = vae.unpack(state.flat, spec)
     rng = np.random.default_rng(settings.seed)
     x = train.test_images(ground.dataset.test, settings.likelihood)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae import data, files, ops, plots, train, vae
+from minivae import checks, data, files, ops, plots, train, vae
 from minivae.data import cats
 from minivae.errors import MinivaeError
 from minivae.estimator import VAE
@@ -45,7 +45,7 @@ def _lacking(name):
     """What a figure waits for, or None."""
     needed = RESULTS.get(name)
     if needed is not None and not needed.exists():
-        return f"{files.show(needed)} yet"
+        return f"{checks.printable(needed)} yet"
     return "Chromium on this machine" if name == SCREENSHOT and BROWSER is None else None
 
 

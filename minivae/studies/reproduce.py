@@ -18,10 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae import data, evaluate, files, runs, train, vae
+from minivae import checks, data, evaluate, files, runs, train, vae
 from minivae.backend import load_backend
 from minivae.errors import MinivaeError
 from minivae.runs import checkpoint
+from minivae.settings import Settings
 
 TABLE = Path(__file__).parents[2] / "figures" / "iwae_table.json"
 KIND = "reproduction"
@@ -84,7 +85,7 @@ def run(rows, *, budget=BUDGET, epochs=None, out="runs/reproduce", seed=0, backe
     results = []
     for name in rows:
         length = f"{budget:g}min" if epochs is None else f"{epochs}epochs"
-        folder = files.check_path(out, "--out") / f"{name}-{length}-seed{seed}"
+        folder = checks.check_path(out, "--out") / f"{name}-{length}-seed{seed}"
         _make_folder(folder)
         with files.lock_folder(folder):
             settings = _settings(folder, name, budget, epochs, seed, backend, dataset, say)
@@ -101,9 +102,9 @@ def check_rows(rows, budget, epochs):
     unknown = [name for name in rows if name not in ROWS]
     if unknown or not rows:
         raise MinivaeError(f"rows are {list(rows)}; choose from {', '.join(ROWS)}")
-    if not (vae.is_finite_number(budget) and budget > 0):
+    if not (checks.is_finite_number(budget) and budget > 0):
         raise MinivaeError(f"budget is {budget!r}; it must be a number of minutes above 0")
-    if epochs is not None and not vae.is_positive_int(epochs):
+    if epochs is not None and not checks.is_positive_int(epochs):
         raise MinivaeError(f"epochs is {epochs!r}; it must be a whole number of at least 1")
 
 
@@ -112,7 +113,8 @@ def _make_folder(folder):
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MinivaeError(
-            f"{files.show(folder)} cannot be made a folder: {error.strerror}; choose another --out"
+            f"{checks.printable(folder)} cannot be made a folder: {error.strerror}; choose "
+            "another --out"
         ) from None
 
 
@@ -122,7 +124,7 @@ def _make_folder(folder):
 def _settings(folder, name, budget, epochs, seed, backend, dataset, say):
     """The Settings of this run: those it was begun with, or the epochs that the budget allows."""
     row = ROWS[name]
-    settings = train.Settings(
+    settings = Settings(
         latent=50, objective=row.objective, samples=row.samples,
         resampled=row.resampled, batch_size=row.batch_size, lr=row.lr, backend=backend, seed=seed,
     )
@@ -138,7 +140,7 @@ def _settings(folder, name, budget, epochs, seed, backend, dataset, say):
         f"{name}: {epochs} epochs of {steps} steps, batch {row.batch_size}, the rate falling "
         f"geometrically from {row.lr:g} to {row.lr * train.DECAY_TO:g}"
     )
-    return train.check_settings(settings._replace(epochs=epochs), dataset)
+    return checks.check_settings(settings._replace(epochs=epochs), dataset)
 
 
 def seconds_per_step(dataset, settings, steps=TIMED_STEPS):
@@ -229,7 +231,7 @@ class Scores(NamedTuple):
 def _score(folder, dataset, settings, done, samples, should_stop, say):
     """log p(x) of every test image, saved every few hundred images -> Scores."""
     ops = load_backend(settings.backend)
-    spec = train.spec_of(settings, dataset.train.shape[1])
+    spec = settings.spec(dataset.train.shape[1])
     params = vae.unpack(done.average, spec)
     x = train.test_images(dataset.test, settings.likelihood)
     model = runs.Model(spec, done.average, dataset.image_shape)

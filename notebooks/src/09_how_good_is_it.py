@@ -30,6 +30,7 @@ from minivae.backend import load_backend
 from minivae.gradcheck.differences import central_differences
 from minivae.estimator import VAE
 from minivae.exercises import check, hint, predict, recall, reveal, solution
+from minivae.settings import Settings
 
 plots.notebook_style()
 rng = np.random.default_rng(9)
@@ -615,7 +616,7 @@ print(f"largest difference below {1e-4:g} nats: {spread < 1e-4}")
 pictures = cats.draw(2024, np.random.default_rng(1), size=16)[0].reshape(-1, 256)
 pictures = (pictures > 0.5).astype(np.float32)
 kittens = data.Dataset("kittens", pictures[:2000], pictures[2000:], None, None, (16, 16), "")
-settings = train.Settings(latent=2, hidden=(64, 64), epochs=40, lr=4e-3, seed=9)
+settings = Settings(latent=2, hidden=(64, 64), epochs=40, lr=4e-3, seed=9)
 steps = np.unique(np.geomspace(1, 800, 22).astype(int))
 snapshots = {0: train.new_state(kittens, settings).flat.copy()}
 
@@ -626,7 +627,7 @@ def keep(state, terms, beta):
 
 
 train.train(kittens, settings, on_step=keep, ops=fast)
-cat_spec = train.spec_of(settings, 256)
+cat_spec = settings.spec(256)
 print(f"{len(snapshots)} snapshots of {vae.n_params(cat_spec):,} parameters, "
       f"the last after step {max(snapshots)}")
 

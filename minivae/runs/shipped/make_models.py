@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from minivae import data, runs, train
+from minivae.settings import Settings
 
 HERE = Path(__file__).parent
 MODELS = {
-    "mnist": ("mnist", train.Settings(latent=2, hidden=(160, 80), epochs=60)),
+    "mnist": ("mnist", Settings(latent=2, hidden=(160, 80), epochs=60)),
     "cats": (
         "cats",
-        train.Settings(latent=8, hidden=(160, 80), epochs=40, warmup=2),
+        Settings(latent=8, hidden=(160, 80), epochs=40, warmup=2),
     ),
 }
 
@@ -30,7 +31,7 @@ def make(name):
         print(name, {key: round(value, 4) for key, value in state.history[-1].items()}, flush=True)
 
     state = train.train(dataset, settings, on_epoch=report)
-    spec = train.spec_of(settings, dataset.train.shape[1])
+    spec = settings.spec(dataset.train.shape[1])
     model = runs.Model(spec, state.flat, dataset.image_shape)
     runs.save_model(HERE / f"{name}.npz", model, dtype=np.float16)
 

@@ -1,0 +1,124 @@
+"""Checks of what goes into a model: its architecture, images, noise, latents and q(z|x)."""
+
+from math import isfinite
+
+import numpy as np
+
+from minivae.checks.values import as_array, describe, is_finite_number, is_positive_int
+from minivae.errors import MinivaeError
+
+LIKELIHOODS = ("bernoulli", "gaussian")
+MAX_PARAMS = 1 << 28  # with both moments of Adam, 3 GiB of float32: what a checkpoint may hold
+MAX_INPUT = 1e6  # of x and z: a Gaussian's squares, summed and over sigma^2, fit in a float32
+
+
+def check_spec(spec):
+    """Raise MinivaeError unless `spec` describes a model that can be built."""
+    for name, value in (("data_dim", spec.data_dim), ("latent_dim", spec.latent_dim)):
+        if not is_positive_int(value):
+            raise MinivaeError(
+                f"{name} is {describe(value)}; it must be a whole number of at least "
+                "1"
+            )
+    if not (isinstance(spec.hidden, tuple) and all(map(is_positive_int, spec.hidden))):
+        raise MinivaeError(f"hidden is {describe(spec.hidden)}; it must hold sizes of at least 1")
+    if spec.activation not in ("tanh", "relu"):
+        raise MinivaeError(
+            f"activation is {describe(spec.activation)}; it must be 'tanh' or "
+            "'relu'"
+        )
+    if spec.likelihood not in LIKELIHOODS:
+        given = describe(spec.likelihood)
+        raise MinivaeError(f"likelihood is {given}; it must be one of {LIKELIHOODS}")
+    if not is_finite_number(spec.free_bits) or spec.free_bits < 0:
+        raise MinivaeError(f"free_bits is {describe(spec.free_bits)}; it must be 0 or more nats")
+    if spec.variance is not None:
+        if spec.likelihood != "gaussian":
+            raise MinivaeError("variance belongs to the gaussian likelihood; bernoulli has none")
+        if not is_finite_number(spec.variance) or spec.variance <= 0:
+            raise MinivaeError(
+                f"variance is {describe(spec.variance)}; it must be a number above "
+                "0"
+            )
+    if spec.n_params > MAX_PARAMS:
+        raise MinivaeError(
+            f"the model would have {spec.n_params:,} parameters, and at most {MAX_PARAMS:,} are "
+            "possible; choose fewer latents or smaller hidden layers"
+        )
+
+
+def check_batch(x, spec, dtype):
+    """x as a (B, D) array of `dtype`, or MinivaeError: the one door for data into the model."""
+    x = as_array(x, "x")
+    if x.dtype.kind not in "biuf":
+        raise MinivaeError(f"x has dtype {x.dtype}; it must hold real numbers")
+    if x.ndim != 2 or x.shape[1] != spec.data_dim:
+        raise MinivaeError(f"x has shape {x.shape}; this model takes (B, {spec.data_dim})")
+    if len(x) == 0:
+        raise MinivaeError("x is an empty batch; it must hold at least one example")
+    low, high = float(x.min()), float(x.max())  # a NaN shows in both
+    if not (isfinite(low) and isfinite(high)):
+        raise MinivaeError("x holds NaN or infinite values; every pixel must be a finite number")
+    if spec.likelihood == "bernoulli" and (low < 0 or high > 1):
+        raise MinivaeError(
+            f"x has values from {low:.9g} to {high:.9g}; a bernoulli likelihood takes 0 to 1 "
+            "(divide 8-bit images by 255, and clip what rounding leaves outside)"
+        )
+    if low < -MAX_INPUT or high > MAX_INPUT:
+        raise MinivaeError(
+            f"x has values from {low:g} to {high:g}; rescale it, to [0, 1] or unit variance, say"
+        )
+    return x.astype(dtype, copy=False)
+
+
+def check_observed(x, spec, dtype):
+    """`check_batch` for log p(x): a Bernoulli gives probability to zeros and ones alone."""
+    x = check_batch(x, spec, dtype)
+    if spec.likelihood == "bernoulli":
+        grey = np.flatnonzero(((x != 0) & (x != 1)).any(axis=1))
+        if grey.size:
+            raise MinivaeError(
+                f"image {grey[0]} has pixels between 0 and 1, which a bernoulli likelihood gives "
+                "no probability; binarize the images first (data.fixed_binarization)"
+            )
+    return x
+
+
+def check_q(mu, logvar, first=0):
+    """Raise MinivaeError unless N(mu, diag exp(logvar)), (B, L) each, is a density.
+
+    `first`: the number of the first image, for the message.
+    """
+    with np.errstate(over="ignore"):
+        sigma = np.exp(np.asarray(logvar) / 2)
+    good = (np.isfinite(mu) & np.isfinite(sigma) & (sigma > 0)).all(axis=-1)
+    if not good.all():
+        i = int(np.flatnonzero(~good)[0])
+        raise MinivaeError(
+            f"q of image {first + i} has a mean up to {np.abs(mu[i]).max():.3g} and a log variance "
+            f"from {np.min(logvar[i]):.3g} to {np.max(logvar[i]):.3g}; its mean must be finite, "
+            "its variance finite and above 0"
+        )
+
+
+def check_latents(z, spec, dtype):
+    """z as an (N, L) array of `dtype`, or MinivaeError: the one door for latents to decode."""
+    z = as_array(z, "Z")
+    if z.dtype.kind not in "iuf" or z.ndim != 2 or z.shape[1] != spec.latent_dim or not len(z):
+        shape = f"(N, {spec.latent_dim})"
+        raise MinivaeError(f"Z is {z.dtype} of shape {z.shape}; it must hold numbers, {shape}")
+    if not ((z >= -MAX_INPUT) & (z <= MAX_INPUT)).all():
+        raise MinivaeError(
+            "Z holds NaN, infinite or enormous values; latents lie within a few units of 0"
+        )
+    return np.ascontiguousarray(z, dtype)
+
+
+def check_noise(eps, n, spec, *, samples=False):
+    """eps as an array of shape (B, L), or (K, B, L) with `samples`, or MinivaeError."""
+    eps = as_array(eps, "eps")
+    right = eps.ndim == 2 + samples and eps.shape[-2:] == (n, spec.latent_dim) and eps.size > 0
+    if not right or eps.dtype.kind not in "fc":
+        shape = f"({'K, ' if samples else ''}{n}, {spec.latent_dim})"
+        raise MinivaeError(f"eps is {eps.dtype} of shape {eps.shape}; it must be float {shape}")
+    return eps

@@ -1,0 +1,91 @@
+"""What the settings of a training may be, and the check that they are."""
+
+from minivae.backend import BACKENDS
+from minivae.checks.model import LIKELIHOODS, check_spec
+from minivae.checks.values import check_number, check_whole, describe
+from minivae.errors import MinivaeError
+
+INTEGER_RANGES = {  # the lowest and the highest value of each
+    "latent": (1, 10**9),
+    "epochs": (1, 10**9),
+    "batch_size": (1, 10**9),
+    "samples": (1, 10**9),
+    "seed": (0, 2**64 - 1),
+}
+CHOICES = {
+    "activation": ("tanh", "relu"),
+    "likelihood": LIKELIHOODS,
+    "objective": ("elbo", "iwae"),
+    "schedule": ("decay", "constant"),
+    "backend": BACKENDS,
+}
+MAX_NUMBERS = 1 << 28  # numbers in one layer's output for a whole batch: 1 GiB of float32
+
+
+def check_settings(settings, dataset=None):
+    """`settings` in plain Python values -> Settings, as they are saved and compared.
+
+    Raises MinivaeError unless one can train with them (on `dataset`, where it is given).
+    """
+    values = settings._asdict()
+    for name, (low, high) in INTEGER_RANGES.items():
+        values[name] = check_whole(values[name], name, low, high)
+    for name, known in CHOICES.items():
+        if not isinstance(values[name], str) or values[name] not in known:
+            raise MinivaeError(f"{name} is {describe(values[name])}; it must be one of {known}")
+    values["hidden"] = _sizes(values["hidden"])
+    values["lr"] = check_number(values["lr"], "lr", above=0)
+    for name in ("beta", "warmup", "free_bits"):
+        values[name] = check_number(values[name], name)
+    if values["resampled"] is not None:
+        low, high = INTEGER_RANGES["samples"]
+        values["resampled"] = check_whole(values["resampled"], "resampled", low, high)
+    if values["variance"] is not None:
+        values["variance"] = check_number(values["variance"], "variance", above=0)
+    settings = settings._replace(**values)
+    check_spec(settings.spec(1 if dataset is None else dataset.train.shape[1]))
+    _check_objective(settings)
+    if dataset is not None:
+        _check_batch_size(settings, *dataset.train.shape)
+    return settings
+
+
+def _sizes(hidden):
+    """Layer sizes from (200, 200), a list, an array, or a single number."""
+    try:
+        sizes = tuple(hidden)
+    except TypeError:
+        sizes = (hidden,)
+    return tuple(check_whole(size, "hidden", 1, 10**9) for size in sizes)
+
+
+def _check_objective(settings):
+    if settings.objective == "elbo" and settings.samples != 1:
+        raise MinivaeError(
+            f"samples is {settings.samples}, but the elbo objective takes 1; use objective iwae"
+        )
+    plain = (settings.beta, settings.warmup, settings.free_bits) == (1, 0, 0)
+    if settings.objective == "iwae" and not plain:
+        raise MinivaeError("the iwae objective has no beta, warmup or free_bits; leave them out")
+    if settings.objective == "elbo" and settings.resampled is not None:
+        raise MinivaeError("resampled belongs to the iwae objective; leave it out, or use that")
+    if settings.resampled is not None and settings.resampled > settings.samples:
+        raise MinivaeError(
+            f"resampled is {settings.resampled}, but there are only {settings.samples} samples to "
+            "draw from; choose a smaller one"
+        )
+
+
+def _check_batch_size(settings, n, data_dim):
+    if settings.batch_size > n:
+        raise MinivaeError(
+            f"batch_size is {settings.batch_size}, but there are only {n} training images; "
+            "choose a smaller one"
+        )
+    rows = settings.samples * settings.batch_size
+    if rows * max(data_dim, settings.latent, *settings.hidden) > MAX_NUMBERS:
+        raise MinivaeError(
+            f"one step would take too much memory (batch_size {settings.batch_size} times samples "
+            f"{settings.samples}, {data_dim} pixels an image); choose fewer samples or a smaller "
+            "batch"
+        )

@@ -1,0 +1,84 @@
+"""Checks of single values, and how a wrong value is written into a message."""
+
+import os
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+
+from minivae.errors import MinivaeError
+
+MAX_SIZE = 10**9  # of one dimension
+
+
+def printable(path) -> str:
+    """A path or a name from a file as one printable line, control characters escaped."""
+    text = Path(path).as_posix() if isinstance(path, os.PathLike) else str(path)
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return line if len(line) <= 300 else line[:150] + "..." + line[-147:]
+
+
+def describe(value) -> str:
+    """A wrong value as one short line."""
+    try:
+        return printable(repr(value))
+    except ValueError:  # an integer of more digits than Python prints
+        return f"an enormous {type(value).__name__}"
+
+
+def check_path(path, what: str = "the path") -> Path:
+    """A str or PathLike as a Path; anything else (an int would mean an open file) is refused."""
+    try:
+        text = os.fspath(path)
+        os.fsencode(text)
+    except (TypeError, UnicodeEncodeError):  # no name, or half of a surrogate pair in it
+        text = None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise MinivaeError(f"{what} is {printable(repr(path))}; give the name of a file or folder")
+    return Path(text)
+
+
+def as_array(value, name):
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise MinivaeError(f"{name} is no array ({reason}); it must hold numbers") from None
+
+
+def is_positive_int(value):
+    """A whole number from 1 to what a size can be."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return whole and 1 <= value <= MAX_SIZE
+
+
+def is_finite_number(value):
+    """A real number that a float64 holds; no bool, no NaN, and no integer of 400 digits."""
+    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    try:
+        return real and isfinite(value)
+    except OverflowError:  # the 400 digits
+        return False
+
+
+def check_whole(value, name, low, high):
+    """`value` as an int from low to high, or MinivaeError."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not (whole and low <= value <= high):
+        raise MinivaeError(
+            f"{name} is {describe(value)}; it must be a whole number from {low} to {high}"
+        )
+    return int(value)
+
+
+def check_number(value, name, *, above=None):
+    """A finite float of at least 0, or above `above`."""
+    if not is_finite_number(value) or value < 0 or (above is not None and value <= above):
+        words = "of at least 0" if above is None else f"above {above}"
+        raise MinivaeError(f"{name} is {describe(value)}; it must be a number {words}")
+    return float(value)
+
+
+def check_samples(count, name="samples"):
+    if not is_positive_int(count):
+        raise MinivaeError(f"{name} is {describe(count)}; it must be a whole number of at least 1")

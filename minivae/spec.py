@@ -1,0 +1,123 @@
+"""The architecture of a VAE, the parameter vector that belongs to it, and its initial values.
+
+All parameters are one flat vector; `unpack` names its parts. Adam, checkpoints and gradient checks
+see the vector, formulas see the names.
+"""
+
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from math import log, prod
+from typing import NamedTuple
+
+import numpy as np
+
+from minivae.checks.model import check_spec
+
+OUT_LOGVAR_FLOOR = -2 * log(255 * 12**0.5)  # the variance of rounding to 8 bits, (1/255)^2 / 12
+MEAN_CLIP = 0.001  # 67 pixels of MNIST are always black: a logit of their mean needs a bound
+
+
+class Spec(NamedTuple):
+    """The architecture and the likelihood: all that is saved with a model besides its numbers.
+
+    The encoder goes data_dim -> hidden -> (mu, logvar), the decoder latent_dim -> reversed
+    hidden -> data_dim. `variance` fixes the Gaussian's variance; None learns one scalar for all
+    pixels, `out_logvar`. `free_bits` is in nats per latent.
+    """
+
+    data_dim: int
+    hidden: tuple[int, ...]
+    latent_dim: int
+    activation: str = "tanh"
+    likelihood: str = "bernoulli"
+    variance: float | None = None
+    free_bits: float = 0.0
+
+    @property
+    def n_params(self):
+        return n_params(self)
+
+    @property
+    def learns_variance(self):
+        return self.likelihood == "gaussian" and self.variance is None
+
+
+@lru_cache  # every step asks for it
+def layout(spec):
+    """((name, shape), ...) in the order of the flat vector."""
+    sizes = (spec.data_dim, *spec.hidden)
+    blocks = []
+
+    def dense(name, n_in, n_out):
+        blocks.extend([(f"{name}_W", (n_in, n_out)), (f"{name}_b", (n_out,))])
+
+    for i, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
+        dense(f"enc{i}", n_in, n_out)
+    dense("mu", sizes[-1], spec.latent_dim)
+    dense("logvar", sizes[-1], spec.latent_dim)
+    mirrored = (spec.latent_dim, *reversed(spec.hidden))
+    for i, (n_in, n_out) in enumerate(pairwise(mirrored), start=1):
+        dense(f"dec{i}", n_in, n_out)
+    dense("out", mirrored[-1], spec.data_dim)
+    if spec.learns_variance:
+        blocks.append(("out_logvar", (1,)))
+    return tuple(blocks)
+
+
+@lru_cache
+def n_params(spec):
+    return sum(prod(shape) for _, shape in layout(spec))
+
+
+def unpack(flat, spec):
+    """The flat vector (P,) as a dict of named views: write into them, never rebind them."""
+    return {name: flat[place].reshape(shape) for name, shape, place in _places(spec)}
+
+
+@lru_cache
+def _places(spec):
+    """((name, shape, slice of the flat vector), ...)"""
+    stops = list(accumulate(prod(shape) for _, shape in layout(spec)))
+    starts = [0, *stops]
+    blocks = zip(layout(spec), starts, stops, strict=False)
+    return tuple((name, shape, slice(start, stop)) for (name, shape), start, stop in blocks)
+
+
+def init_params(spec, rng, *, data_mean=None, data_variance=None, dtype=np.float32):
+    """Glorot-uniform weights, zero biases; the output starts at the data's mean and variance.
+
+    data_mean: (D,), the training mean in [0, 1] -> flat: (P,). With a Bernoulli likelihood the
+    output bias is logit(mean), the mean clipped to [0.001, 0.999], as in Burda et al. 2016.
+
+    data_variance: one number, the pixels' mean squared distance from data_mean. A learned variance
+    starts there, the most likely value while the decoder says the mean image; without it, at 1,
+    which is far too large for pixels in [0, 1].
+    """
+    check_spec(spec)
+    flat = np.zeros(n_params(spec), dtype)
+    params = unpack(flat, spec)
+    for name, W in params.items():
+        if name.endswith("_W"):
+            bound = (6 / sum(W.shape)) ** 0.5  # Glorot and Bengio 2010, eq. 16
+            W[...] = rng.uniform(-bound, bound, W.shape)
+    if data_mean is not None:
+        mean = np.asarray(data_mean, np.float64)
+        if spec.likelihood == "bernoulli":
+            mean = np.clip(mean, MEAN_CLIP, 1 - MEAN_CLIP)
+            mean = np.log(mean / (1 - mean))
+        params["out_b"][...] = mean
+    if data_variance is not None and spec.learns_variance:
+        with np.errstate(divide="ignore"):  # constant images: the floor is above -infinity
+            params["out_logvar"][...] = np.log(data_variance)
+        clamp_variance(params, spec)
+    return flat
+
+
+def clamp_variance(params, spec):
+    """Keep the learned variance at or above its floor, in place: at the start, after each step.
+
+    Pixels are known to 8 bits: a smaller sigma claims more, and on constant images its density
+    grows without bound.
+    """
+    if spec.learns_variance:
+        np.maximum(params["out_logvar"], OUT_LOGVAR_FLOOR, out=params["out_logvar"])
