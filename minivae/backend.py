@@ -1,11 +1,77 @@
-"""Backends by name: an object with the names of `ops.py`."""
+"""What a backend is, and how one is found by its name."""
+
+from typing import Any, Protocol
+
+import numpy as np
 
 from minivae.errors import MinivaeError
 
 BACKENDS = ("numba", "numpy")
 
 
-def load_backend(name):
+class Backend(Protocol):
+    """Any object with these names, such as the module `ops.py`, which says what each computes.
+
+    `minivae.kernels` is the fast one; a reader's own exercise answers can be another. The caches
+    are the backend's own: a backward takes what its forward returned.
+    """
+
+    def dense_forward(
+        self, x: np.ndarray, W: np.ndarray, b: np.ndarray, activation: str
+    ) -> tuple[np.ndarray, Any]: ...
+
+    def dense_backward(
+        self,
+        dy: np.ndarray,
+        cache: Any,
+        *,
+        out: tuple[np.ndarray, np.ndarray] | None = None,
+        need_dx: bool = True,
+    ) -> tuple[Any, np.ndarray, np.ndarray]: ...
+
+    def reparam_forward(
+        self, mu: np.ndarray, logvar: np.ndarray, eps: np.ndarray
+    ) -> tuple[np.ndarray, Any]: ...
+
+    def reparam_backward(self, dz: np.ndarray, cache: Any) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def gaussian_kl_forward(self, mu: np.ndarray, logvar: np.ndarray) -> tuple[np.ndarray, Any]: ...
+
+    def gaussian_kl_backward(
+        self, dkl: np.ndarray, cache: Any
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def sigmoid(self, logits: np.ndarray) -> np.ndarray: ...
+
+    def bernoulli_nll_forward(
+        self, logits: np.ndarray, x: np.ndarray
+    ) -> tuple[np.ndarray, Any]: ...
+
+    def bernoulli_nll_backward(self, dnll: np.ndarray, cache: Any) -> np.ndarray: ...
+
+    def gaussian_nll_forward(
+        self, mean: np.ndarray, logvar: np.ndarray, x: np.ndarray
+    ) -> tuple[np.ndarray, Any]: ...
+
+    def gaussian_nll_backward(
+        self, dnll: np.ndarray, cache: Any
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def adam_step(
+        self,
+        flat: np.ndarray,
+        grad: np.ndarray,
+        m: np.ndarray,
+        v: np.ndarray,
+        step: int,
+        lr: float,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        adam_eps: float = 1e-8,
+    ) -> None: ...
+
+
+def load_backend(name: str) -> Backend:
     """The backend called `name`; numba is imported only when it is asked for."""
     if name == "numpy":
         from minivae import ops

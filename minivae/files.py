@@ -193,15 +193,13 @@ def reading(path):
         raise MinivaeError(f"{printable(path)} does not exist; check the path") from None
     except MemoryError:
         raise MinivaeError(
-            f"{printable(path)} does not fit into memory; use a smaller "
-            "file"
+            f"{printable(path)} does not fit into memory; use a smaller file"
         ) from None
     except OSError as exc:
         if exc.errno in (None, errno.EINVAL):  # gzip's own complaints; a leap to before the file
             raise damaged(path, str(exc)) from None
         raise MinivaeError(
-            f"cannot read {printable(path)}: {exc.strerror}; check the "
-            "file"
+            f"cannot read {printable(path)}: {exc.strerror}; check the file"
         ) from None
     except PARSER_ERRORS as exc:
         raise damaged(path, str(exc) or type(exc).__name__) from None
@@ -209,8 +207,7 @@ def reading(path):
 
 def damaged(path, why: str) -> MinivaeError:
     return MinivaeError(
-        f"{printable(path)} is damaged ({printable(why)}); use a whole copy of the "
-        "file"
+        f"{printable(path)} is damaged ({printable(why)}); use a whole copy of the file"
     )
 
 
@@ -348,8 +345,7 @@ def _parse_npy_header(header: str, path) -> tuple[np.dtype, bool, tuple[int, ...
     shape = re.search(r"'shape'\s*:\s*\(([\d\s,]*)\)", header, re.ASCII)
     if re.search(r"'descr'\s*:\s*\[", header):
         raise MinivaeError(
-            f"{printable(path)} holds a structured array; save a plain array of "
-            "numbers"
+            f"{printable(path)} holds a structured array; save a plain array of numbers"
         )
     if not (descr and order and shape):
         raise damaged(path, "its NPY header is not one")
@@ -359,8 +355,7 @@ def _parse_npy_header(header: str, path) -> tuple[np.dtype, bool, tuple[int, ...
         if objects:
             what = "Python objects (a pickle, never opened)"
         raise MinivaeError(
-            f"{printable(path)} holds {what}; save a plain array of numbers with "
-            "np.save"
+            f"{printable(path)} holds {what}; save a plain array of numbers with np.save"
         )
     sizes = re.findall(r"\d+", shape[1], re.ASCII)
     if len(sizes) > MAX_DIMS or any(len(n) > 12 for n in sizes):

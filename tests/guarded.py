@@ -191,10 +191,33 @@ def edges(lanes, tile_rows, kernels):
     """Sizes around every multiple that the product knows: for m, n and k."""
     panel = kernels.TILE_VECTORS * lanes
     block = kernels.BLOCK_PANELS * panel
-    m = (1, 2, tile_rows - 1, tile_rows, tile_rows + 1, kernels.BLOCK_ROWS - 1,
-         kernels.BLOCK_ROWS, kernels.BLOCK_ROWS + 1, 2 * kernels.BLOCK_ROWS + 3)
-    n = (1, 3, lanes - 1, lanes, lanes + 1, panel - 1, panel, panel + 1, 3 * panel, block - 1,
-         block, block + lanes, 2 * block + 1, 256)
+    m = (
+        1,
+        2,
+        tile_rows - 1,
+        tile_rows,
+        tile_rows + 1,
+        kernels.BLOCK_ROWS - 1,
+        kernels.BLOCK_ROWS,
+        kernels.BLOCK_ROWS + 1,
+        2 * kernels.BLOCK_ROWS + 3,
+    )
+    n = (
+        1,
+        3,
+        lanes - 1,
+        lanes,
+        lanes + 1,
+        panel - 1,
+        panel,
+        panel + 1,
+        3 * panel,
+        block - 1,
+        block,
+        block + lanes,
+        2 * block + 1,
+        256,
+    )
     k = (1, 2, 3, 4, 5, 63, 64, kernels.K_BLOCK_TURNED, kernels.K_BLOCK_TURNED + 1,
          kernels.K_BLOCK, kernels.K_BLOCK + 1, 2 * kernels.K_BLOCK + 2)  # fmt: skip
     return m, n, k

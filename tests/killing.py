@@ -33,10 +33,22 @@ EPOCHS = 5
 def training(folder, backend):
     """A whole `train --resume`, with a checkpoint after every step; only the pictures left out."""
     commands._draw = lambda *args: []
-    given = {"data": "tiny.npy", "hidden": [7, 5], "epochs": EPOCHS, "batch_size": 20,
-             "backend": backend}
-    commands.train(given, out=folder, resume=True, from_run=None, checkpoint_seconds=0,
-                   command="python -m minivae train", say=lambda line: None)
+    given = {
+        "data": "tiny.npy",
+        "hidden": [7, 5],
+        "epochs": EPOCHS,
+        "batch_size": 20,
+        "backend": backend,
+    }
+    commands.train(
+        given,
+        out=folder,
+        resume=True,
+        from_run=None,
+        checkpoint_seconds=0,
+        command="python -m minivae train",
+        say=lambda line: None,
+    )
 
 
 def start(folder, backend):
@@ -98,14 +110,21 @@ def main(home, kills, backend, seed):
         os.waitpid(start("run", backend), 0)
         different += tiny.outputs(Path("run")) != expected
     faults = Path("faults.txt").read_text() if Path("faults.txt").exists() else ""
-    print(json.dumps({
-        "killed": killed, "inside_a_save": inside, "broken": broken, "different": different,
-        "faults": faults,
-    }))
+    print(
+        json.dumps(
+            {
+                "killed": killed,
+                "inside_a_save": inside,
+                "broken": broken,
+                "different": different,
+                "faults": faults,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":
-    # As in .pytest.ini: what this project warns about is an error.
+    # As in pyproject.toml: what this project warns about is an error.
     warnings.filterwarnings("error", module=r"(minivae|tiny|__main__)(\.|$)")
     warnings.filterwarnings("error", category=RuntimeWarning, module=r"numpy(\.|$)")
     main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))

@@ -16,8 +16,15 @@ from minivae.errors import MinivaeError
 
 DTYPES = (np.float32, np.float64)
 # (B, I, O, K): around the tile's edges, several blocks, one of each, nothing
-SIZES = [(1, 1, 1, 1), (5, 7, 17, 2), (33, 50, 9, 3), (130, 401, 70, 2), (2, 1500, 530, 1),
-         (0, 4, 3, 2), (4, 3, 0, 2)]
+SIZES = [
+    (1, 1, 1, 1),
+    (5, 7, 17, 2),
+    (33, 50, 9, 3),
+    (130, 401, 70, 2),
+    (2, 1500, 530, 1),
+    (0, 4, 3, 2),
+    (4, 3, 0, 2),
+]
 
 LAYOUTS = {
     "wider rows": lambda a: np.repeat(a, 2, axis=-1)[..., : a.shape[-1]] * 0 + a,
@@ -193,6 +200,7 @@ def test_a_product_that_leaves_zeros_out_has_the_bits_of_one_that_does_not(ops, 
 
 def test_adam_updates_strided_and_reversed_views_in_place(ops):
     """The views' own memory is updated, not a copy of it; and nothing between their numbers."""
+
     def run(backend, view):
         state = [view(np.arange(12, dtype=np.float32) + i) for i in range(4)]
         backend.adam_step(*state, 1, 0.1)

@@ -258,8 +258,13 @@ def test_what_is_no_model_does_not_leave(torch, safetensors, tmp_path, model, wo
 # ---- NaN and infinity ------------------------------------------------------------------------
 
 CERTAIN = {  # logit, x: nll, d nll / d logit
-    (np.inf, 1): (0, 0), (-np.inf, 0): (0, 0), (np.inf, 0): (np.inf, 1), (-np.inf, 1): (np.inf, -1),
-    (np.inf, 0.5): (np.inf, 0.5), (0, 1): (np.log(2), -0.5), (np.nan, 1): (np.nan, np.nan),
+    (np.inf, 1): (0, 0),
+    (-np.inf, 0): (0, 0),
+    (np.inf, 0): (np.inf, 1),
+    (-np.inf, 1): (np.inf, -1),
+    (np.inf, 0.5): (np.inf, 0.5),
+    (0, 1): (np.log(2), -0.5),
+    (np.nan, 1): (np.nan, np.nan),
 }
 
 
@@ -563,7 +568,9 @@ def rewritten(change_tensors=lambda t: t, change_head=lambda h: h):
     def write(safetensors, path):
         model = random_model(SPECS["bernoulli"])
         head = {
-            "format_version": 1, "spec": model.spec._asdict(), "image_shape": model.image_shape,
+            "format_version": 1,
+            "spec": model.spec._asdict(),
+            "image_shape": model.image_shape,
         }
         metadata = {"minivae": json.dumps(change_head(head))}
         safetensors.save_file(change_tensors(model.params), path, metadata)
@@ -573,7 +580,8 @@ def rewritten(change_tensors=lambda t: t, change_head=lambda h: h):
 
 REFUSED_FILES = {
     "missing tensor": (
-        rewritten(lambda t: {k: a for k, a in t.items() if k != "mu_b"}), "lacks tensor mu_b",
+        rewritten(lambda t: {k: a for k, a in t.items() if k != "mu_b"}),
+        "lacks tensor mu_b",
     ),
     "extra tensor": (rewritten(lambda t: t | {"more": t["mu_b"]}), "has an extra tensor more"),
     "another shape": (
@@ -581,19 +589,23 @@ REFUSED_FILES = {
         r"mu_W of shape \(4, 3\); this spec takes \(4, 2\)",
     ),
     "float16": (
-        rewritten(lambda t: {k: a.astype(np.float16) for k, a in t.items()}), "dtype F16",
+        rewritten(lambda t: {k: a.astype(np.float16) for k, a in t.items()}),
+        "dtype F16",
     ),
     "mixed floats": (
-        rewritten(lambda t: t | {"mu_b": t["mu_b"].astype(float)}), "float32 and float64",
+        rewritten(lambda t: t | {"mu_b": t["mu_b"].astype(float)}),
+        "float32 and float64",
     ),
     "NaN": (rewritten(lambda t: t | {"mu_b": t["mu_b"] * np.nan}), "NaN or infinity"),
     "another version": (rewritten(change_head=lambda h: h | {"format_version": 2}), "of format 1"),
     "no spec": (rewritten(change_head=lambda h: h | {"spec": None}), "describes no model"),
     "impossible spec": (
-        rewritten(change_head=lambda h: h | {"spec": h["spec"] | {"latent_dim": 0}}), "latent_dim",
+        rewritten(change_head=lambda h: h | {"spec": h["spec"] | {"latent_dim": 0}}),
+        "latent_dim",
     ),
     "another image shape": (
-        rewritten(change_head=lambda h: h | {"image_shape": [2, 2]}), "do not have 6 pixels",
+        rewritten(change_head=lambda h: h | {"image_shape": [2, 2]}),
+        "do not have 6 pixels",
     ),
     "a list": (rewritten(change_head=lambda h: []), "of format 1"),
     "foreign": (

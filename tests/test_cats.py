@@ -42,7 +42,12 @@ def test_factors_fill_their_ranges_and_are_independent():
 
 def test_the_table_of_factors_is_complete():
     assert cats.NAMES == (
-        "chonk", "ear height", "tail curl", "head tilt", "eye openness", "position",
+        "chonk",
+        "ear height",
+        "tail curl",
+        "head tilt",
+        "eye openness",
+        "position",
     )
     for factor in cats.FACTORS:
         assert factor.low < factor.high
@@ -137,8 +142,10 @@ def test_the_head_tilts_clockwise():
     left, right = sweep(3, 3)[[0, 2]]
     images = cats.render(np.array([left, right]), 56)
     middle = 22
-    top_of = [[np.argmax(half.max(axis=1) > 0.5) for half in (i[:, :middle], i[:, middle:36])]
-              for i in images]
+    top_of = [
+        [np.argmax(half.max(axis=1) > 0.5) for half in (i[:, :middle], i[:, middle:36])]
+        for i in images
+    ]
     assert top_of[0][0] > top_of[0][1]
     assert top_of[1][0] < top_of[1][1]
 
@@ -206,8 +213,9 @@ def test_the_likelihood_is_the_sum_over_pixels():
     x = cats.sample_pixels(factors, np.random.default_rng(1))
     p = cats.pixel_probabilities(factors).astype(np.float64)
     expected = [
-        math.fsum(math.log(q if bit else 1 - q)
-                  for bit, q in zip(x[i].ravel(), p[i].ravel(), strict=True))
+        math.fsum(
+            math.log(q if bit else 1 - q) for bit, q in zip(x[i].ravel(), p[i].ravel(), strict=True)
+        )
         for i in range(3)
     ]
     np.testing.assert_allclose(cats.log_likelihood(x, factors), expected, rtol=1e-12)
@@ -272,8 +280,10 @@ def test_covering_half_of_the_picture_widens_the_posterior_which_stays_calibrate
     upper[14:] = False
     width, error = {}, {}
     for name, seen in (("whole", None), ("upper half", upper)):
-        found = [moments(cats.chonk_posterior(x, z, "position", seen, cells=(61, 9)))
-                 for x, z in zip(pictures, truths, strict=True)]
+        found = [
+            moments(cats.chonk_posterior(x, z, "position", seen, cells=(61, 9)))
+            for x, z in zip(pictures, truths, strict=True)
+        ]
         width[name] = np.array([sd for _, sd in found])
         error[name] = np.array([mean for mean, _ in found]) - truths[:, 0]
         assert 0.4 < np.mean((error[name] / width[name]) ** 2) < 2.2

@@ -21,8 +21,19 @@ from minivae.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-SMALL = ("--data", "tiny.npy", "--hidden", "7", "5", "--epochs", "2", "--batch-size", "20",
-         "--backend", "numpy")
+SMALL = (
+    "--data",
+    "tiny.npy",
+    "--hidden",
+    "7",
+    "5",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "20",
+    "--backend",
+    "numpy",
+)
 
 
 @pytest.fixture
@@ -63,8 +74,12 @@ def test_help_is_light():
         "print('heavy:', sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True,
-        timeout=30, check=True,
+        [sys.executable, "-c", script],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
     )
     assert done.stdout.splitlines()[-1] == "heavy: []"
     assert "train a VAE" in done.stdout
@@ -349,8 +364,22 @@ def test_a_mistake_in_this_program_is_not_hidden(capsys, monkeypatch):
 def test_a_real_process_stops_at_ctrl_c(tmp_path, ctrl_c):
     """The signal, the status that the shell sees, and what `python -m minivae` prints."""
     np.save(tmp_path / "tiny.npy", tiny.images() > 127)  # no note between the head and the bar
-    argv = [sys.executable, "-m", "minivae", "train", *SMALL[:-4], "--batch-size", "20",
-            "--backend", "numpy", "--epochs", "1000000", "--checkpoint-seconds", "1e9", "--json"]
+    argv = [
+        sys.executable,
+        "-m",
+        "minivae",
+        "train",
+        *SMALL[:-4],
+        "--batch-size",
+        "20",
+        "--backend",
+        "numpy",
+        "--epochs",
+        "1000000",
+        "--checkpoint-seconds",
+        "1e9",
+        "--json",
+    ]
     process = subprocess.Popen(
         argv, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

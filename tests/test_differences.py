@@ -232,11 +232,15 @@ def test_one_direction_does_not_look_along_an_x_of_the_same_seed(method, seed):
 @pytest.mark.parametrize("offset", [1e7, 1e9])
 def test_no_symptom_is_named_from_the_noise_of_rounding(offset):
     """offset + f: the differences of f are off by eps offset / h, whatever the gradient."""
+
     def shifted(x):
         return offset + f(x)
 
-    reports = [check_grad(shifted, df, X), check_grad(shifted, df, X[:1, :1]),
-               check_directions(shifted, df, X)]
+    reports = [
+        check_grad(shifted, df, X),
+        check_grad(shifted, df, X[:1, :1]),
+        check_directions(shifted, df, X),
+    ]
     for report in reports:
         assert not report.ok
         assert report.ratio is None

@@ -51,15 +51,30 @@ PLANTED = [
     ("dense-bias-forgotten", "dense tanh", {"b": "unused"}, "does not depend"),
     ("dense-bias-gradient-averaged", "dense tanh", {"b": "ratio"}, "4 times too small"),
     ("dense-weight-gradient-averaged", "dense tanh", {"W": "ratio"}, "4 times too small"),
-    ("dense-tanh-derivative-lost", "dense tanh",
-     {"x": "activation", "W": "activation", "b": "activation"}, "derivative of tanh is missing"),
-    ("dense-tanh-derivative-of-sigmoid", "dense tanh",
-     {"x": "activation", "W": "activation", "b": "activation"},
-     "derivative of sigmoid stands where that of tanh belongs"),
-    ("dense-tanh-derivative-twice-activated", "dense tanh",
-     {"x": "activation", "W": "activation", "b": "activation"}, "tanh of the activated value"),
-    ("dense-relu-derivative-lost", "dense relu",
-     {"x": "activation", "W": "activation", "b": "activation"}, "derivative of relu is missing"),
+    (
+        "dense-tanh-derivative-lost",
+        "dense tanh",
+        {"x": "activation", "W": "activation", "b": "activation"},
+        "derivative of tanh is missing",
+    ),
+    (
+        "dense-tanh-derivative-of-sigmoid",
+        "dense tanh",
+        {"x": "activation", "W": "activation", "b": "activation"},
+        "derivative of sigmoid stands where that of tanh belongs",
+    ),
+    (
+        "dense-tanh-derivative-twice-activated",
+        "dense tanh",
+        {"x": "activation", "W": "activation", "b": "activation"},
+        "tanh of the activated value",
+    ),
+    (
+        "dense-relu-derivative-lost",
+        "dense relu",
+        {"x": "activation", "W": "activation", "b": "activation"},
+        "derivative of relu is missing",
+    ),
     ("dense-weight-gradient-before-activation", "dense tanh", {"W": "activation"}, "missing"),
     ("dense-input-gradient-before-activation", "dense tanh", {"x": "activation"}, "missing"),
     ("dense-weights-not-transposed", "dense tanh", {None: "raises"}, "ValueError"),
@@ -69,8 +84,12 @@ PLANTED = [
     ("reparam-eps-lost", "reparam", {"logvar": "factor"}, "1 / eps"),
     ("reparam-fresh-noise", "reparam", {"logvar": "noise"}, "another number at each call"),
     ("reparam-dmu-lost", "reparam", {"mu": "lost"}, "lost"),
-    ("reparam-mean-over-samples", "reparam K", {"mu": "ratio", "logvar": "ratio"},
-     "6 times too small"),
+    (
+        "reparam-mean-over-samples",
+        "reparam K",
+        {"mu": "ratio", "logvar": "ratio"},
+        "6 times too small",
+    ),
     ("kl-gradient-half-lost", "kl", {"logvar": "ratio"}, "exactly twice"),
     ("kl-gradient-sigma-as-variance", "kl", {"logvar": "only"}, "I can't tell"),
     ("kl-gradient-one-lost", "kl", {"logvar": "term"}, "0.5 * dy too much"),
@@ -158,8 +177,9 @@ def test_a_wrong_gradient_beside_a_large_constant_is_still_wrong():
     x = np.random.default_rng(0).standard_normal((3, 2))
 
     def diagnosis_of(offset, factor):
-        return only_finding(lambda x: (offset + np.sin(x), x),
-                            lambda dy, x: factor * dy * np.cos(x), (x,))
+        return only_finding(
+            lambda x: (offset + np.sin(x), x), lambda dy, x: factor * dy * np.cos(x), (x,)
+        )
 
     assert diagnosis_of(1e5, 2).kind == "ratio"
     assert "too much to see a pattern" in diagnosis_of(1e9, 3).sentence
@@ -176,6 +196,7 @@ def test_a_gradient_that_is_a_millionth_off_gets_no_symptom():
 
 def test_what_rounding_leaves_of_a_slope_of_zero_is_zero():
     """A bias before a layer norm has no effect; its gradient by numbers is 1e-11, not 0."""
+
     def forward(x, b):
         return layer_norm_forward(x + b)
 
@@ -201,8 +222,9 @@ def linear_forward(x, W, b):
     return x @ W + b, (x, W)
 
 
-def linear(dx=lambda dy, x, W: dy @ W.T, dW=lambda dy, x, W: x.T @ dy,
-           db=lambda dy, x, W: dy.sum(axis=0)):
+def linear(
+    dx=lambda dy, x, W: dy @ W.T, dW=lambda dy, x, W: x.T @ dy, db=lambda dy, x, W: dy.sum(axis=0)
+):
     """The backward of a linear layer, with one of its lines replaced."""
 
     def backward(dy, cache):
@@ -219,20 +241,32 @@ LINEAR = [  # (inputs, backward, {argument: kind}, words)
     (SQUARE_LAYER, linear(dW=lambda dy, x, W: dy.T @ x), {"W": "transposed"}, "transposed"),
     (SQUARE_LAYER, linear(dx=lambda dy, x, W: dy @ W), {"x": "only"}, "all else is right (W, b)"),
     (LAYER, linear(db=lambda dy, x, W: dy), {"b": "not-summed"}, "sum over the leading axes"),
-    (LAYER, linear(db=lambda dy, x, W: dy.sum(axis=0, keepdims=True)), {"b": "shape"},
-     "right numbers in the wrong shape"),
+    (
+        LAYER,
+        linear(db=lambda dy, x, W: dy.sum(axis=0, keepdims=True)),
+        {"b": "shape"},
+        "right numbers in the wrong shape",
+    ),
     (LAYER, linear(db=lambda dy, x, W: dy.sum(axis=1)), {"b": "shape"}, "shape (4,)"),
     (LAYER, linear(db=lambda dy, x, W: dy[0]), {"b": "only"}, "I can't tell"),
-    (LAYER, linear(dW=lambda dy, x, W: x.T @ dy / dy.size), {"W": "ratio"},
-     "12 times too small, and 12 is the number of entries of the result"),
+    (
+        LAYER,
+        linear(dW=lambda dy, x, W: x.T @ dy / dy.size),
+        {"W": "ratio"},
+        "12 times too small, and 12 is the number of entries of the result",
+    ),
     (LAYER, linear(db=lambda dy, x, W: np.ones(3)), {"b": "ignores-dy"}, "another dy"),
     (LAYER, linear(dx=lambda dy, x, W: np.full_like(x, np.nan)), {"x": "not-finite"}, "NaN"),
     (LAYER, linear(dW=lambda dy, x, W: 1.7 * x.T @ dy), {"W": "ratio"}, "1.7 times"),
     (LAYER, linear(dW=lambda dy, x, W: x.T @ np.abs(dy)), {"W": "only"}, "I can't tell"),
     (LAYER, linear(dW=lambda dy, x, W: x.T @ dy * np.sign(W)), {"W": "sign"}, "some entries"),
     (LAYER, linear(dW=lambda dy, x, W: dy.reshape(2, 2, 3)), {"W": "shape"}, "(2, 2, 3)"),
-    (SQUARE_LAYER, lambda dy, c: (c[0].T @ dy, dy @ c[1].T, dy.sum(axis=0)),
-     {"x": "shape", "W": "shape"}, "shape"),
+    (
+        SQUARE_LAYER,
+        lambda dy, c: (c[0].T @ dy, dy @ c[1].T, dy.sum(axis=0)),
+        {"x": "shape", "W": "shape"},
+        "shape",
+    ),
 ]
 
 
@@ -313,9 +347,7 @@ def test_right_at_zero_wrong_elsewhere():
 def test_a_kink_is_not_taken_for_a_mistake():
     a = LOGITS.copy()
     a[1, 2] = 0
-    finding = only_finding(
-        lambda a: (np.maximum(a, 0), a), lambda dy, a: dy * (a > 0), (a,)
-    )
+    finding = only_finding(lambda a: (np.maximum(a, 0), a), lambda dy, a: dy * (a > 0), (a,))
     assert finding.kind == "kink"
     assert "I can't tell" in finding.sentence
     assert "[1, 2]" in finding.sentence
@@ -398,9 +430,11 @@ def test_the_readers_arrays_stay_as_they_are():
 
 def test_one_entry_tells_little():
     """With one number any error is a constant ratio: only a usual one is named."""
+
     def diagnosis_of(factor):
-        return only_finding(lambda x: (x**3, x), lambda dy, x: factor * 3 * x * x * dy,
-                            (np.array([[0.7]]),))
+        return only_finding(
+            lambda x: (x**3, x), lambda dy, x: factor * 3 * x * x * dy, (np.array([[0.7]]),)
+        )
 
     assert diagnosis_of(2).kind == "ratio"
     assert diagnosis_of(1.37).kind == "unknown"

@@ -218,8 +218,13 @@ def test_save_and_load(tmp_path, X, fitted):
 
 def test_parameters_of_numpy_types_can_be_saved(tmp_path, X):
     """As they come out of np.linspace and parameter grids."""
-    model = small(latent_dim=np.int64(3), hidden=np.array([4]), free_bits=np.float32(0.5),
-                  lr=np.float64(0.1), random_state=np.int32(4)).fit(X)
+    model = small(
+        latent_dim=np.int64(3),
+        hidden=np.array([4]),
+        free_bits=np.float32(0.5),
+        lr=np.float64(0.1),
+        random_state=np.int32(4),
+    ).fit(X)
     model.save(tmp_path / "model.npz")
     assert runs.load_model(tmp_path / "model.npz").spec == model.model_.spec
 
@@ -314,9 +319,21 @@ def test_images_of_another_size_are_refused(fitted):
 
 
 def test_wrong_latents_are_refused(fitted):
-    for Z in (np.zeros(2), np.zeros((3, 3)), np.zeros((0, 2)), [[np.nan, 0]], [[np.inf, 0]],
-              [[1e300, 0]], [[10**30, 0]], [["a", "b"]], [[1], [2, 3]], None, 1j * np.ones((1, 2)),
-              np.zeros((1, 2), bool), np.array([[-(2**63), 0]])):
+    for Z in (
+        np.zeros(2),
+        np.zeros((3, 3)),
+        np.zeros((0, 2)),
+        [[np.nan, 0]],
+        [[np.inf, 0]],
+        [[1e300, 0]],
+        [[10**30, 0]],
+        [["a", "b"]],
+        [[1], [2, 3]],
+        None,
+        1j * np.ones((1, 2)),
+        np.zeros((1, 2), bool),
+        np.array([[-(2**63), 0]]),
+    ):
         with pytest.raises(MinivaeError, match="Z") as error:
             fitted.inverse_transform(Z)
         assert len(str(error.value).splitlines()) == 1
@@ -352,8 +369,11 @@ def test_not_fitted_yet_is_said(tmp_path, X):
     for use in (model.transform, model.reconstruct, model.score, model.inverse_transform):
         with pytest.raises(MinivaeError, match="not fitted yet; call fit"):
             use(X)
-    for use in (model.sample, lambda: model.interpolate(X[0], X[1]),
-                lambda: model.save(tmp_path / "m.npz")):
+    for use in (
+        model.sample,
+        lambda: model.interpolate(X[0], X[1]),
+        lambda: model.save(tmp_path / "m.npz"),
+    ):
         with pytest.raises(MinivaeError, match="not fitted yet; call fit"):
             use()
 

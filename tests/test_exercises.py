@@ -507,6 +507,7 @@ def test_blocks_may_also_be_loops_over_their_entries():
 
 def test_an_array_of_the_same_shape_may_be_made_without_reading():
     """np.zeros_like reads no entry, np.sum reads them all."""
+
     def answer(make, logits, x):
         nll, dlogits = np.zeros(len(x)), make(logits)
         for b in range(x.shape[0]):
@@ -525,6 +526,7 @@ def test_an_array_of_the_same_shape_may_be_made_without_reading():
 
 def test_a_kl_that_needs_distributions_may_have_them():
     """The terms - q + p sum to nothing, if both sum to one."""
+
     def answer(q, p):
         seen = q > 0
         return float((q[seen] * np.log(q[seen] / p[seen])).sum() + (p - q).sum())
@@ -720,6 +722,7 @@ def test_a_truth_that_the_notebook_finds():
 
 def test_a_notebook_that_is_run_again_does_not_bring_back_what_was_learnt(clock):
     """Its cells still hold the first answers."""
+
     def run_all():
         api.predict("02.log-of-average", "high")
         api.reveal("02.log-of-average")

@@ -11,7 +11,7 @@ from minivae.errors import MinivaeError
 from minivae.plots import explorer
 from tests.browser import needs_browser, selftest
 
-HOSTILE = '</script><script>alert(1)</script><b>&"\''
+HOSTILE = "</script><script>alert(1)</script><b>&\"'"
 
 
 def make_model(latent=3, likelihood="bernoulli", activation="tanh"):
@@ -94,8 +94,9 @@ def test_one_latent_is_refused():
 def test_an_unwritable_path_is_refused(tmp_path):
     dataset = make_dataset()
     with pytest.raises(MinivaeError, match="cannot write"):
-        explorer.write(tmp_path / "none" / "x.html", make_model(), dataset, dataset.test,
-                       title="x", ops=ops)
+        explorer.write(
+            tmp_path / "none" / "x.html", make_model(), dataset, dataset.test, title="x", ops=ops
+        )
 
 
 @needs_browser

@@ -40,7 +40,9 @@ def python(code, *args):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, args)],
-        env=environment, stdout=subprocess.PIPE, text=True,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 

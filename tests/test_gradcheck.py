@@ -21,8 +21,11 @@ def report():
 
 
 def test_every_block_of_every_default_model_is_within_the_bounds(report):
-    wrong = [b for b in report["blocks"]
-             if not (b["central_diff"] < CENTRAL_BOUND and b["complex_step"] < COMPLEX_BOUND)]
+    wrong = [
+        b
+        for b in report["blocks"]
+        if not (b["central_diff"] < CENTRAL_BOUND and b["complex_step"] < COMPLEX_BOUND)
+    ]
     assert wrong == []
     assert report["ok"] is True
     assert (CENTRAL_BOUND, COMPLEX_BOUND) == (1e-7, 1e-12)
@@ -107,6 +110,7 @@ def test_the_printed_report_fits_a_screen_and_names_every_block(report):
 
 def test_a_readers_own_backend_is_checked_and_its_error_named():
     """A wrong line in somebody's ops: the report says which blocks, and by which factor."""
+
     def kl_backward(dkl, cache):
         dmu, dlogvar = ops.gaussian_kl_backward(dkl, cache)
         return 2 * dmu, dlogvar

@@ -71,7 +71,10 @@ def rooms(tmp_path_factory):
     for name in ("good", "bad-json", "bad-settings", "no-model", "bad-model"):
         (room / name).mkdir()
         record = {
-            "format": 1, "command": "", "data": "tiny.npy", "versions": {},
+            "format": 1,
+            "command": "",
+            "data": "tiny.npy",
+            "versions": {},
             "fingerprint": data.fingerprint(data.load(room / "tiny.npy")),
             "settings": tiny.settings()._asdict(),
         }
@@ -148,7 +151,9 @@ def test_strange_commands(command_line, count):
 
 
 @hypothesis_settings(
-    derandomize=True, max_examples=40, deadline=None,
+    derandomize=True,
+    max_examples=40,
+    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(st.sampled_from(("train", *FLAGS)) | st.text(max_size=12), max_size=6))

@@ -146,9 +146,7 @@ def test_the_faces_of_a_trained_vae_agree_to_the_quadratures_error(trained):
 def test_the_sampled_elbo_is_the_one_by_sums(trained):
     spec, params, x, result = trained
     rng = np.random.default_rng(0)
-    elbos = [
-        vae.elbo(params, x, rng.standard_normal((len(x), 2)), spec).elbo for _ in range(300)
-    ]
+    elbos = [vae.elbo(params, x, rng.standard_normal((len(x), 2)), spec).elbo for _ in range(300)]
     stderr = np.std(elbos) / len(elbos) ** 0.5
     truth = exact.vae_faces(params, x, spec, result).evidence.mean()
     assert abs(np.mean(elbos) - truth) < 4 * stderr

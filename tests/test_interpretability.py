@@ -24,7 +24,7 @@ def uniform(columns, seed=0):
 def test_a_perfect_code_knows_everything_and_its_gap_is_one():
     """Permuted, stretched, bent and reversed: every increasing or decreasing map is the same."""
     v = uniform(3)
-    codes = np.stack([np.exp(5 * v[:, 2]), -v[:, 0] ** 3, 1e6 * v[:, 1]], axis=1)
+    codes = np.stack([np.exp(5 * v[:, 2]), -(v[:, 0] ** 3), 1e6 * v[:, 1]], axis=1)
     gap = interp.mutual_information_gap(v, codes)
     assert gap.best.tolist() == [1, 2, 0]
     np.testing.assert_allclose(gap.entropy, LOG_BINS, rtol=1e-6)
@@ -71,7 +71,8 @@ def test_the_matrix_is_the_sum_over_cells():
         joint[a, b] += 1 / N
     expected = sum(
         p * math.log(p / (joint[a].sum() * joint[:, b].sum()))
-        for (a, b), p in np.ndenumerate(joint) if p > 0
+        for (a, b), p in np.ndenumerate(joint)
+        if p > 0
     )
     found = interp.mutual_information_matrix(v[:, None], c[:, None], bins=4)
     assert found.shape == (1, 1)

@@ -178,8 +178,12 @@ def test_samples_are_drawn_by_their_weights():
         assert np.bincount(k[:, 0], minlength=5).tolist() == [0, 4, 1, 3, 0]
         assert (k[:, 1] == 0).all()
     thirds = np.full((3, 1), 1 / 3)
-    counts = np.array([np.bincount(vae.resample(thirds, u)[:, 0], minlength=3)
-                       for u in rng.random((20_000, 5, 1))])
+    counts = np.array(
+        [
+            np.bincount(vae.resample(thirds, u)[:, 0], minlength=3)
+            for u in rng.random((20_000, 5, 1))
+        ]
+    )
     np.testing.assert_allclose(counts.mean(axis=0), 5 / 3, atol=0.02)  # 4 standard errors
     assert counts.min() >= 1
     assert counts.max() <= 3

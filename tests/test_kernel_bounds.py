@@ -36,8 +36,9 @@ def test_the_guard_catches_a_touch_beside_an_array_and_of_a_freed_one():
     found = guarded("touch")
     assert found.pop("fresh is NaN")
     caught = {place for place, signal in found.items() if signal}
-    assert caught == {f"{touch} {side}" for touch in ("read", "write", "freed")
-                      for side in ("start", "end")}
+    assert caught == {
+        f"{touch} {side}" for touch in ("read", "write", "freed") for side in ("start", "end")
+    }
 
 
 @pytest.mark.slow

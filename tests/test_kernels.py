@@ -97,8 +97,9 @@ def test_a_nan_anywhere_shows_in_every_result_it_belongs_to(dtype):
         np.testing.assert_array_equal(np.isnan(cache.residual), np.isnan(logits))
         for activation in ("tanh", "relu", "none"):
             bias = np.where(np.arange(37) == place, np.nan, 1).astype(dtype)
-            y, _ = kernels.dense_forward(np.ones((3, 2), dtype), np.ones((2, 37), dtype), bias,
-                                         activation)
+            y, _ = kernels.dense_forward(
+                np.ones((3, 2), dtype), np.ones((2, 37), dtype), bias, activation
+            )
             np.testing.assert_array_equal(np.isnan(y), np.repeat(np.isnan(bias)[None], 3, axis=0))
         x, W, dy = np.ones((3, 2), dtype), np.ones((2, 37), dtype), np.ones((3, 37), dtype)
         for activation in ("tanh", "relu"):

@@ -57,8 +57,18 @@ def test_a_hundred_killed_trainings_resume_to_the_bit(tmp_path, backend, kills):
 
 def train_command(*options):
     return [
-        sys.executable, "-m", "minivae", "train", "--data", "tiny.npy", "--hidden", "7", "5",
-        "--batch-size", "20", *options,
+        sys.executable,
+        "-m",
+        "minivae",
+        "train",
+        "--data",
+        "tiny.npy",
+        "--hidden",
+        "7",
+        "5",
+        "--batch-size",
+        "20",
+        *options,
     ]
 
 
@@ -67,8 +77,12 @@ def test_the_command_itself_is_killed_and_resumed(tmp_path):
     """Both backends, a process of its own, pictures and all."""
     np.save(tmp_path / "tiny.npy", tiny.images())
     rng = random.Random(3)
-    where = {"cwd": tmp_path, "env": ENVIRONMENT, "stdout": subprocess.DEVNULL,
-             "stderr": subprocess.DEVNULL}
+    where = {
+        "cwd": tmp_path,
+        "env": ENVIRONMENT,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+    }
     for backend in ("numpy", "numba"):
         argv = train_command("--epochs", "100", "--backend", backend, "--checkpoint-seconds", "0")
         began = time.monotonic()
@@ -100,7 +114,12 @@ def test_a_limit_on_file_size_keeps_the_checkpoint_that_is_there(tmp_path):
     argv = train_command("--epochs", "60", "--backend", "numpy", "--checkpoint-seconds", "0")
     done = subprocess.run(
         [sys.executable, "-c", script, *argv[3:], "--out", "run"],
-        cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=30, check=False,
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
     assert done.returncode == 2
     assert done.stdout == ""

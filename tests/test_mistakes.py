@@ -82,8 +82,9 @@ def right(*parts):
 
 
 def told(words):
-    return lambda found: any(words in verdict for verdicts in found.values()
-                             for verdict in verdicts)
+    return lambda found: any(
+        words in verdict for verdicts in found.values() for verdict in verdicts
+    )
 
 
 def ending(suffix):
@@ -99,8 +100,9 @@ PHRASES = {
     "Every weight matrix is wrong": ending("_W"),
     "hidden layers are wrong": wrong("encoder"),
     "The hidden layers' W are wrong while their b": hidden_weights_only,
-    "Each hidden layer is right itself": lambda found: set(found) == ALL - {
-        "out_W", "out_b", "dec2_W", "dec2_b", "out_logvar"},
+    "Each hidden layer is right itself": lambda found: (
+        set(found) == ALL - {"out_W", "out_b", "dec2_W", "dec2_b", "out_logvar"}
+    ),
     "it raises": told("the backward pass raises"),
     "exactly B times too small": told("3 times too small, and 3 is the batch size B"),
     "exactly B times too large": told("3 times too large, and 3 is the batch size B"),
@@ -158,11 +160,19 @@ def test_every_formula_has_mistakes():
     """A function of ops or a step of the model that nobody breaks is one that nobody checks."""
     assert len(MISTAKES) >= 25
     spoiled = {f"{m.module}.{edit.function}" for m in MISTAKES for edit in m.edits}
-    formulas = {f"ops.{name}" for name, value in vars(ops).items()
-                if inspect.isfunction(value) and value.__module__ == "minivae.ops"}
+    formulas = {
+        f"ops.{name}"
+        for name, value in vars(ops).items()
+        if inspect.isfunction(value) and value.__module__ == "minivae.ops"
+    }
     assert formulas <= spoiled
-    assert {"vae.elbo_and_grads", "vae.iwae_and_grads", "vae._elbo_terms",
-            "vae._iwae_terms", "vae._log_q_over_p"} <= spoiled
+    assert {
+        "vae.elbo_and_grads",
+        "vae.iwae_and_grads",
+        "vae._elbo_terms",
+        "vae._iwae_terms",
+        "vae._log_q_over_p",
+    } <= spoiled
 
 
 def test_names_and_sentences_are_fit_to_be_shown():

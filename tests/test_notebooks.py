@@ -121,7 +121,7 @@ def test_a_notebook_gives_the_same_again(source):
 
 
 def matplotlib_minor(platform):
-    """"3.10" of "..., matplotlib 3.10.9": its minor releases lay out a picture differently."""
+    """ "3.10" of "..., matplotlib 3.10.9": its minor releases lay out a picture differently."""
     return re.search(r"matplotlib (\d+\.\d+)", platform)[1]
 
 

@@ -40,8 +40,14 @@ def test_dull_images_train_and_score(name, kind, backend):
     """All numbers of the training, the model and its scores are finite."""
     X = IMAGES[name]
     model = VAE(
-        2, hidden=(4,), epochs=8, batch_size=min(10, len(X)), lr=0.05, backend=backend,
-        random_state=0, **KINDS[kind],
+        2,
+        hidden=(4,),
+        epochs=8,
+        batch_size=min(10, len(X)),
+        lr=0.05,
+        backend=backend,
+        random_state=0,
+        **KINDS[kind],
     ).fit(X)
     assert np.isfinite(model.model_.flat).all()
     assert all(np.isfinite(list(row.values())).all() for row in model.history_)

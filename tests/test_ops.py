@@ -34,8 +34,9 @@ def test_dense_is_its_sums_written_out(ops, activation, dtype):
         "relu": (lambda a: np.maximum(a, 0), lambda a: (a > 0) * 1.0),
         "none": (lambda a: a, np.ones_like),
     }[activation]
-    a = np.array([[sum(x[n, i] * W[i, o] for i in range(D)) + b[o] for o in range(L)]
-                  for n in range(B)])
+    a = np.array(
+        [[sum(x[n, i] * W[i, o] for i in range(D)) + b[o] for o in range(L)] for n in range(B)]
+    )
     da = dy * slope(a)
     y, cache = ops.dense_forward(*(v.astype(dtype) for v in (x, W, b)), activation)
     dx, dW, db = ops.dense_backward(dy.astype(dtype), cache)
@@ -53,15 +54,29 @@ def test_dense_is_its_sums_written_out(ops, activation, dtype):
 def reference_losses(logits, mu, logvar, x):
     """(nll, kl) per example in 40 digits, from the same numbers: no overflow, no cancelling."""
     with mpmath.workdps(40):
+
         def softplus(l):
             return mpmath.log1p(mpmath.exp(l))
 
-        nll = [sum(softplus(mpmath.mpf(float(l))) - mpmath.mpf(float(v)) * mpmath.mpf(float(l))
-                   for l, v in zip(row, image, strict=True))
-               for row, image in zip(logits, x, strict=True)]
-        kl = [sum((mpmath.mpf(float(m)) ** 2 + mpmath.expm1(mpmath.mpf(float(lv)))
-                   - mpmath.mpf(float(lv))) / 2 for m, lv in zip(ms, lvs, strict=True))
-              for ms, lvs in zip(mu, logvar, strict=True)]
+        nll = [
+            sum(
+                softplus(mpmath.mpf(float(l))) - mpmath.mpf(float(v)) * mpmath.mpf(float(l))
+                for l, v in zip(row, image, strict=True)
+            )
+            for row, image in zip(logits, x, strict=True)
+        ]
+        kl = [
+            sum(
+                (
+                    mpmath.mpf(float(m)) ** 2
+                    + mpmath.expm1(mpmath.mpf(float(lv)))
+                    - mpmath.mpf(float(lv))
+                )
+                / 2
+                for m, lv in zip(ms, lvs, strict=True)
+            )
+            for ms, lvs in zip(mu, logvar, strict=True)
+        ]
         return [float(v) for v in nll], [float(v) for v in kl]
 
 
@@ -89,10 +104,18 @@ def test_float32_gaussian_loss_matches_extended_precision(ops):
         nll, _ = ops.gaussian_nll_forward(mean, np.array([logvar], np.float32), x)
         with mpmath.workdps(40):
             logvar = mpmath.mpf(float(np.float32(logvar)))
-            exact = [float(sum((mpmath.mpf(float(v)) - mpmath.mpf(float(m))) ** 2
-                               / mpmath.exp(logvar) + logvar + mpmath.log(2 * mpmath.pi)
-                               for m, v in zip(ms, vs, strict=True)) / 2)
-                     for ms, vs in zip(mean, x, strict=True)]
+            exact = [
+                float(
+                    sum(
+                        (mpmath.mpf(float(v)) - mpmath.mpf(float(m))) ** 2 / mpmath.exp(logvar)
+                        + logvar
+                        + mpmath.log(2 * mpmath.pi)
+                        for m, v in zip(ms, vs, strict=True)
+                    )
+                    / 2
+                )
+                for ms, vs in zip(mean, x, strict=True)
+            ]
         assert np.all(np.abs(nll - exact) <= 1e-6 * np.maximum(1, np.abs(exact)))
 
 
@@ -269,8 +292,10 @@ def test_nan_is_passed_on(ops, dtype):
     assert np.isnan(ops.reparam_forward(mu, nan_mu, eps)[0][1, 1])
     assert np.isnan(ops.gaussian_kl_forward(nan_mu, logvar)[0][1, 1])
     assert np.isnan(ops.gaussian_kl_forward(mu, nan_mu)[0][1, 1])
-    for forward in (ops.bernoulli_nll_forward,
-                    lambda mean, x: ops.gaussian_nll_forward(mean, np.zeros(1, dtype), x)):
+    for forward in (
+        ops.bernoulli_nll_forward,
+        lambda mean, x: ops.gaussian_nll_forward(mean, np.zeros(1, dtype), x),
+    ):
         for nll, _ in (forward(nan_logits, x), forward(logits, nan_x)):
             assert np.isnan(nll[1])
             assert np.isfinite(nll[[0, 2]]).all()
@@ -326,13 +351,25 @@ def test_the_numpy_forwards_differentiate_through_a_complex_step():
     pairs = [
         (lambda *a: numpy_ops.dense_forward(*a, "tanh"), numpy_ops.dense_backward, (x, W, b), dy),
         (lambda *a: numpy_ops.dense_forward(*a, "relu"), numpy_ops.dense_backward, (x, W, b), dy),
-        (lambda *a: numpy_ops.reparam_forward(*a, eps), numpy_ops.reparam_backward,
-         (mu, logvar), dy),
+        (
+            lambda *a: numpy_ops.reparam_forward(*a, eps),
+            numpy_ops.reparam_backward,
+            (mu, logvar),
+            dy,
+        ),
         (numpy_ops.gaussian_kl_forward, numpy_ops.gaussian_kl_backward, (mu, logvar), dy),
-        (lambda l: numpy_ops.bernoulli_nll_forward(l, x), numpy_ops.bernoulli_nll_backward,
-         (logits,), dnll),
-        (lambda m, v: numpy_ops.gaussian_nll_forward(m, v, x), numpy_ops.gaussian_nll_backward,
-         (logits, np.array([0.4])), dnll),
+        (
+            lambda l: numpy_ops.bernoulli_nll_forward(l, x),
+            numpy_ops.bernoulli_nll_backward,
+            (logits,),
+            dnll,
+        ),
+        (
+            lambda m, v: numpy_ops.gaussian_nll_forward(m, v, x),
+            numpy_ops.gaussian_nll_backward,
+            (logits, np.array([0.4])),
+            dnll,
+        ),
     ]
     for forward, backward, inputs, dy in pairs:
         grads = backward(dy, forward(*inputs)[1])

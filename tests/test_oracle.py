@@ -144,16 +144,25 @@ def test_the_cases_reach_every_kind_of_model():
 
 
 MISTAKES = {
-    "the half of dlogvar in the reparametrization": ("reparam_backward", lambda dz, cache: (
-        (dz, dz * cache.eps * cache.sigma) if dz.ndim == 2
-        else (dz.sum(axis=0), (dz * cache.eps * cache.sigma).sum(axis=0))
-    )),
-    "the sign of the Bernoulli's gradient": ("bernoulli_nll_backward", lambda dnll, cache: (
-        -dnll[..., None] * cache.residual
-    )),
-    "a term of the KL": ("gaussian_kl_forward", lambda mu, logvar: (
-        (mu * mu + np.exp(logvar) - logvar) / 2, ops.GaussianKLCache(mu, logvar)
-    )),
+    "the half of dlogvar in the reparametrization": (
+        "reparam_backward",
+        lambda dz, cache: (
+            (dz, dz * cache.eps * cache.sigma)
+            if dz.ndim == 2
+            else (dz.sum(axis=0), (dz * cache.eps * cache.sigma).sum(axis=0))
+        ),
+    ),
+    "the sign of the Bernoulli's gradient": (
+        "bernoulli_nll_backward",
+        lambda dnll, cache: -dnll[..., None] * cache.residual,
+    ),
+    "a term of the KL": (
+        "gaussian_kl_forward",
+        lambda mu, logvar: (
+            (mu * mu + np.exp(logvar) - logvar) / 2,
+            ops.GaussianKLCache(mu, logvar),
+        ),
+    ),
 }
 
 

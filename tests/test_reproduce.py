@@ -194,8 +194,16 @@ def test_damaged_files_are_named_and_kept(tmp_path, tiny, small_batches):
 
 def test_the_command_passes_its_options_on_and_tells_how_it_ended(monkeypatch, capsys):
     asked = []
-    result = {"row": "iwae-5", "nll": 85.0, "stderr_images": 0.2, "stderr_mc": 0.01, "epochs": 3,
-              "minutes": 2.0, "published": 85.54, "public_rerun": 85.18}
+    result = {
+        "row": "iwae-5",
+        "nll": 85.0,
+        "stderr_images": 0.2,
+        "stderr_mc": 0.01,
+        "epochs": 3,
+        "minutes": 2.0,
+        "published": 85.54,
+        "public_rerun": 85.18,
+    }
 
     def run(rows, **options):
         asked.append((rows, options))
@@ -220,7 +228,8 @@ def test_the_committed_table_holds_real_runs_on_the_whole_test_set():
     rows = reproduce.read_table()
     for name in COMMITTED:
         kept_to_bounds = [
-            row for row in rows
+            row
+            for row in rows
             if row["row"] == name
             and row["minutes"] + row["scoring_minutes"] < 120  # two hours, whatever the machine
             and row["scoring_minutes"] < 10

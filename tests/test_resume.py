@@ -53,8 +53,19 @@ def tiny_file(tmp_path, monkeypatch, silent_pictures):
     return tmp_path
 
 
-SMALL = ("--data", "tiny.npy", "--hidden", "7", "5", "--epochs", "2", "--batch-size", "20",
-         "--backend", "numpy")
+SMALL = (
+    "--data",
+    "tiny.npy",
+    "--hidden",
+    "7",
+    "5",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "20",
+    "--backend",
+    "numpy",
+)
 
 
 def saved_step(folder):
@@ -246,10 +257,22 @@ def finished(tmp_path_factory):
     np.save(home / "tiny.npy", tiny.images())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(commands, "_draw", lambda *args: [])
-        given = {"data": str(home / "tiny.npy"), "hidden": [7, 5], "epochs": 2, "batch_size": 20,
-                 "backend": "numpy"}
-        commands.train(given, out=home / "run", resume=False, from_run=None,
-                       checkpoint_seconds=None, command="python -m minivae train", say=print)
+        given = {
+            "data": str(home / "tiny.npy"),
+            "hidden": [7, 5],
+            "epochs": 2,
+            "batch_size": 20,
+            "backend": "numpy",
+        }
+        commands.train(
+            given,
+            out=home / "run",
+            resume=False,
+            from_run=None,
+            checkpoint_seconds=None,
+            command="python -m minivae train",
+            say=print,
+        )
     return home
 
 
@@ -257,9 +280,7 @@ def finished(tmp_path_factory):
 @pytest.mark.parametrize("option", OTHER)
 def test_another_setting_is_refused_and_named(finished, capsys, how, option):
     before = tiny.contents(finished)
-    status, out, err = tiny.command(
-        capsys, "train", *how, finished / "run", option, OTHER[option]
-    )
+    status, out, err = tiny.command(capsys, "train", *how, finished / "run", option, OTHER[option])
     assert (status, out) == (2, "")
     assert option in err
     assert OTHER[option] in err
@@ -493,8 +514,19 @@ def test_a_run_that_appeared_meanwhile_is_not_overwritten(tiny_file, capsys, mon
 @pytest.mark.parametrize("lr", ["1e6", "1e30"])
 def test_divergence_is_one_line_and_keeps_the_last_good_checkpoint(tiny_file, capsys, lr):
     status, out, err = tiny.command(
-        capsys, "train", *SMALL, "--likelihood", "gaussian", "--activation", "relu", "--lr", lr,
-        "--out", "run", "--checkpoint-seconds", "0",
+        capsys,
+        "train",
+        *SMALL,
+        "--likelihood",
+        "gaussian",
+        "--activation",
+        "relu",
+        "--lr",
+        lr,
+        "--out",
+        "run",
+        "--checkpoint-seconds",
+        "0",
     )
     assert (status, out) == (2, "")
     last = err.splitlines()[-1]

@@ -197,8 +197,12 @@ def test_a_model_of_enormous_numbers_is_used_or_refused(work, capsys, size, acti
     made, chosen = tiny.dataset(), tiny.settings(activation=activation)
     model, _ = tiny.run(work / "run", made, chosen)
     record = {
-        "format": 1, "command": "", "data": "tiny.npy", "settings": chosen._asdict(),
-        "versions": {}, "fingerprint": data.fingerprint(data.load("tiny.npy")),
+        "format": 1,
+        "command": "",
+        "data": "tiny.npy",
+        "settings": chosen._asdict(),
+        "versions": {},
+        "fingerprint": data.fingerprint(data.load("tiny.npy")),
     }
     (work / "run" / runs.RUN_FILE).write_text(json.dumps(record))
     signs = np.random.default_rng(0).choice([-1, 1], model.flat.size)
@@ -263,8 +267,12 @@ def test_a_file_called_runs_is_in_the_way(work):
 
 def good_record():
     return {
-        "format": 1, "command": "python -m minivae train", "data": "mnist", "fingerprint": "00",
-        "settings": tiny.settings()._asdict(), "versions": {"numpy": "2"},
+        "format": 1,
+        "command": "python -m minivae train",
+        "data": "mnist",
+        "fingerprint": "00",
+        "settings": tiny.settings()._asdict(),
+        "versions": {"numpy": "2"},
     }
 
 
@@ -298,10 +306,25 @@ def test_a_run_file_that_makes_no_sense_is_refused(tmp_path, name):
 
 
 BAD_SETTINGS = (
-    {"latent": 0}, {"latent": "2"}, {"latent": 10**4000}, {"latent": 10**9}, {"hidden": 7.5},
-    {"hidden": {"a": 1}}, {"lr": float("nan")}, {"lr": float("inf")}, {"lr": -1}, {"lr": "1"},
-    {"lr": None}, {"epochs": 10**30}, {"seed": -1}, {"backend": "os.system"}, {"momentum": 0.9},
-    {"backend": ["numba"]}, {"variance": 1.0}, {"free_bits": 10**400}, {"activation": "x" * 10**5},
+    {"latent": 0},
+    {"latent": "2"},
+    {"latent": 10**4000},
+    {"latent": 10**9},
+    {"hidden": 7.5},
+    {"hidden": {"a": 1}},
+    {"lr": float("nan")},
+    {"lr": float("inf")},
+    {"lr": -1},
+    {"lr": "1"},
+    {"lr": None},
+    {"epochs": 10**30},
+    {"seed": -1},
+    {"backend": "os.system"},
+    {"momentum": 0.9},
+    {"backend": ["numba"]},
+    {"variance": 1.0},
+    {"free_bits": 10**400},
+    {"activation": "x" * 10**5},
 )
 
 

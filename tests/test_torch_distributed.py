@@ -33,17 +33,31 @@ def make_run(tmp_path):
         images = tmp_path / "images.npy"
         np.save(images, (255 * pixels).astype(np.uint8).reshape(-1, 6, 6))
         dataset = data.load(images)
-        settings = Settings(**{
-            "hidden": (16,), "epochs": 4, "batch_size": 20, "lr": 1e-2, "backend": "numpy",
-        } | settings)
+        settings = Settings(
+            **{
+                "hidden": (16,),
+                "epochs": 4,
+                "batch_size": 20,
+                "lr": 1e-2,
+                "backend": "numpy",
+            }
+            | settings
+        )
         settings = checks.check_settings(settings, dataset)
         fingerprint = data.fingerprint(dataset)
         folder = tmp_path / "run"
         folder.mkdir()
-        runs.start_run(folder, {
-            "format": runs.RUN_FORMAT, "command": "test", "data": str(images),
-            "settings": settings._asdict(), "versions": {}, "fingerprint": fingerprint,
-        })
+        runs.start_run(
+            folder,
+            {
+                "format": runs.RUN_FORMAT,
+                "command": "test",
+                "data": str(images),
+                "settings": settings._asdict(),
+                "versions": {},
+                "fingerprint": fingerprint,
+            },
+        )
         checkpoint.run(folder, dataset, settings, fingerprint)
         return folder
 
@@ -57,7 +71,10 @@ def alone(monkeypatch):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # small tensors gain nothing from a second thread, and wait for it
     for name, value in {
-        "RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0",
+        "RANK": "0",
+        "WORLD_SIZE": "1",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": "0",
     }.items():
         monkeypatch.setenv(name, value)
 
@@ -72,15 +89,25 @@ def alone(monkeypatch):
 def launch(*arguments):
     """The example under torchrun, on the loopback interface and a free port -> standard output."""
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone",
-        "--nproc-per-node", str(PROCESSES), "-m", "minivae.bridge.torch_distributed",
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(PROCESSES),
+        "-m",
+        "minivae.bridge.torch_distributed",
         *map(str, arguments),
     ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": LOOPBACK}
     root = Path(minivae.__file__).parent.parent
     with subprocess.Popen(
-        command, cwd=root, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command,
+        cwd=root,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         try:
             out, err = process.communicate(timeout=TIME_LIMIT)

@@ -197,8 +197,11 @@ def test_history_averages_over_images_not_over_batches(monkeypatch):
 
     monkeypatch.setattr(train, "_one_step", step)
     row = trained(epochs=1).history[0]
-    expected = [(20 * 3 + 20 * 6 + 13 * 53) / 53, (20 * 2 + 20 * 4 + 13 * 50) / 53,
-                (20 + 20 * 2 + 13 * 3) / 53]
+    expected = [
+        (20 * 3 + 20 * 6 + 13 * 53) / 53,
+        (20 * 2 + 20 * 4 + 13 * 50) / 53,
+        (20 + 20 * 2 + 13 * 3) / 53,
+    ]
     np.testing.assert_allclose([row["loss"], row["nll"], row["kl"]], expected, rtol=1e-12)
 
 
@@ -311,9 +314,7 @@ def test_numbers_of_numpy_become_plain_ones():
 )
 def test_a_rate_that_diverges_is_reported_or_the_numbers_are_finite(backend, lr, kind):
     """Never a silent NaN or infinity, and never a warning besides."""
-    chosen = tiny.settings(
-        backend=backend, lr=lr, activation="relu", likelihood="gaussian", **kind
-    )
+    chosen = tiny.settings(backend=backend, lr=lr, activation="relu", likelihood="gaussian", **kind)
     state = train.new_state(tiny.dataset(), chosen)
     message = None
     try:

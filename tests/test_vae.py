@@ -120,8 +120,12 @@ def test_a_learned_variance_starts_at_that_of_the_data():
         return init_params(spec, np.random.default_rng(0), data_variance=variance)
 
     learned = SPEC._replace(likelihood="gaussian")
-    for variance, logvar in [(0.0732, np.log(0.0732)), (None, 0), (1e-12, OUT_LOGVAR_FLOOR),
-                             (0.0, OUT_LOGVAR_FLOOR)]:  # constant images have no variance at all
+    for variance, logvar in [
+        (0.0732, np.log(0.0732)),
+        (None, 0),
+        (1e-12, OUT_LOGVAR_FLOOR),
+        (0.0, OUT_LOGVAR_FLOOR),
+    ]:  # constant images have no variance at all
         flat = start(learned, variance)
         assert unpack(flat, learned)["out_logvar"] == np.float32(logvar)
         assert flat[:-1].tobytes() == start(learned, None)[:-1].tobytes()
@@ -202,8 +206,13 @@ def test_a_batch_that_does_not_fit_is_refused_at_every_door(x, words):
     with pytest.raises(MinivaeError, match=words) as error:
         check_batch(x, SPEC, np.float64)
     assert "\n" not in str(error.value)
-    for door, noise in ((elbo, eps[0]), (elbo_and_grads, eps[0]), (true_vae.iwae, eps),
-                        (iwae_and_grads, eps), (log_weights, eps)):
+    for door, noise in (
+        (elbo, eps[0]),
+        (elbo_and_grads, eps[0]),
+        (true_vae.iwae, eps),
+        (iwae_and_grads, eps),
+        (log_weights, eps),
+    ):
         with pytest.raises(MinivaeError, match=words):
             door(params, x, noise, SPEC)
 
@@ -219,8 +228,15 @@ def test_a_batch_that_fits_is_cast_and_not_copied_without_need():
 
 @pytest.mark.parametrize(
     "eps",
-    [np.zeros((B, 2)), np.zeros((B + 1, 3)), np.zeros(3), np.zeros((2, B, 3)), 0.0,
-     np.zeros((B, 3), int), np.full((B, 3), "0")],
+    [
+        np.zeros((B, 2)),
+        np.zeros((B + 1, 3)),
+        np.zeros(3),
+        np.zeros((2, B, 3)),
+        0.0,
+        np.zeros((B, 3), int),
+        np.full((B, 3), "0"),
+    ],
 )
 def test_noise_of_another_shape_or_type_is_refused(eps):
     with pytest.raises(MinivaeError, match=r"must be float \(4, 3\)") as error:
@@ -240,6 +256,7 @@ def test_noise_with_samples_has_one_axis_more():
 
 def written_out(params, x, eps, spec):
     """(nll per example, KL per latent) in plain NumPy: tanh layers, textbook formulas."""
+
     def hidden(h, side):
         for i in range(1, len(spec.hidden) + 1):
             h = np.tanh(h @ params[f"{side}{i}_W"] + params[f"{side}{i}_b"])
@@ -285,8 +302,10 @@ def test_the_pass_with_gradients_reports_what_the_one_without_does(ops, spec):
 def test_gradients_are_named_views_in_the_dtype_of_the_parameters(ops, spec):
     for dtype in (np.float32, np.float64):
         _, params, x, eps = model(spec, dtype)
-        for result in (elbo_and_grads(params, x, eps[0], spec, ops=ops),
-                       iwae_and_grads(params, x, eps, spec, ops=ops)):
+        for result in (
+            elbo_and_grads(params, x, eps[0], spec, ops=ops),
+            iwae_and_grads(params, x, eps, spec, ops=ops),
+        ):
             assert result.flat_grads.dtype == dtype
             assert result.loss.dtype == dtype
             assert list(result.grads) == [name for name, _ in layout(spec)]
@@ -301,8 +320,10 @@ def test_float32_agrees_with_float64(ops, spec):
     """In single precision only rounding differs: no formula falls apart."""
     _, params, x, eps = model(spec)
     _, params32, x32, eps32 = model(spec, np.float32)
-    for function, noise, noise32 in ((elbo_and_grads, eps[0], eps32[0]),
-                                     (iwae_and_grads, eps, eps32)):
+    for function, noise, noise32 in (
+        (elbo_and_grads, eps[0], eps32[0]),
+        (iwae_and_grads, eps, eps32),
+    ):
         exact = function(params, x, noise, spec)
         single = function(params32, x32, noise32, spec, ops=ops)
         assert single.loss == pytest.approx(exact.loss, rel=1e-5)
@@ -313,10 +334,14 @@ def test_float32_agrees_with_float64(ops, spec):
 def test_the_model_is_deterministic_and_changes_nothing_it_is_given(ops):
     flat, params, x, eps = model()
     before = [a.copy() for a in (flat, x, eps)]
-    first = [elbo_and_grads(params, x, eps[0], SPEC, ops=ops).flat_grads,
-             iwae_and_grads(params, x, eps, SPEC, ops=ops).flat_grads]
-    again = [elbo_and_grads(params, x, eps[0], SPEC, ops=ops).flat_grads,
-             iwae_and_grads(params, x, eps, SPEC, ops=ops).flat_grads]
+    first = [
+        elbo_and_grads(params, x, eps[0], SPEC, ops=ops).flat_grads,
+        iwae_and_grads(params, x, eps, SPEC, ops=ops).flat_grads,
+    ]
+    again = [
+        elbo_and_grads(params, x, eps[0], SPEC, ops=ops).flat_grads,
+        iwae_and_grads(params, x, eps, SPEC, ops=ops).flat_grads,
+    ]
     for a, b in zip(first, again, strict=True):
         assert np.array_equal(a, b)
     for array, copy in zip((flat, x, eps), before, strict=True):
@@ -326,7 +351,7 @@ def test_the_model_is_deterministic_and_changes_nothing_it_is_given(ops):
 def test_the_loss_of_a_batch_is_the_mean_of_its_examples():
     _, params, x, eps = model()
     whole = elbo_and_grads(params, x, eps[0], SPEC)
-    parts = [elbo_and_grads(params, x[i:i + 1], eps[0, i:i + 1], SPEC) for i in range(B)]
+    parts = [elbo_and_grads(params, x[i : i + 1], eps[0, i : i + 1], SPEC) for i in range(B)]
     assert whole.loss == pytest.approx(np.mean([p.loss for p in parts]), rel=1e-12)
     mean = np.mean([p.flat_grads for p in parts], axis=0)
     np.testing.assert_allclose(whole.flat_grads, mean, rtol=0, atol=1e-12)
@@ -375,16 +400,19 @@ def test_a_picture_is_a_probability_or_a_mean():
 @pytest.mark.parametrize("likelihood", checks.LIKELIHOODS)
 @pytest.mark.parametrize(("data_dim", "latent_dim", "batch"), [(1, 1, 1), (1, 512, 2), (30, 1, 1)])
 @pytest.mark.parametrize("grey", [0.0, 1.0])
-def test_small_constant_and_wide_models_have_finite_terms(ops, likelihood, data_dim, latent_dim,
-                                                          batch, grey):
+def test_small_constant_and_wide_models_have_finite_terms(
+    ops, likelihood, data_dim, latent_dim, batch, grey
+):
     """All black, all white, one pixel, one example, one latent, 512 latents."""
     spec = Spec(data_dim, (4,), latent_dim, likelihood=likelihood)
     rng = np.random.default_rng(0)
     x = np.full((batch, data_dim), grey, np.float32)
     params = unpack(init_params(spec, rng, data_mean=x.mean(axis=0)), spec)
     eps = rng.standard_normal((2, batch, latent_dim)).astype(np.float32)
-    for result in (elbo_and_grads(params, x, eps[0], spec, ops=ops),
-                   iwae_and_grads(params, x, eps, spec, ops=ops)):
+    for result in (
+        elbo_and_grads(params, x, eps[0], spec, ops=ops),
+        iwae_and_grads(params, x, eps, spec, ops=ops),
+    ):
         assert np.isfinite(result[:4]).all()
         assert np.isfinite(result.flat_grads).all()
 

@@ -28,7 +28,7 @@ def warn(module, category, filename="<test>"):
 
 @pytest.mark.parametrize("module", [*TESTS, *PRODUCT])
 def test_a_warning_from_any_file_of_this_project_is_an_error(module):
-    """A new file in tests/ that is no test must be named in .pytest.ini."""
+    """A new file in tests/ that is no test must be named in pyproject.toml."""
     for category in KINDS:
         with pytest.raises(category, match="old"):
             warn(module, category)

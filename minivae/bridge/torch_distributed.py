@@ -86,8 +86,7 @@ def load_run(folder):
     state = checkpoint.load_checkpoint(folder, settings, dataset, fingerprint)
     if state is None or not state.history:
         raise MinivaeError(
-            f"{checks.printable(folder)} has no finished epoch to go on from; train "
-            "first"
+            f"{checks.printable(folder)} has no finished epoch to go on from; train first"
         )
     return Run(record, dataset, settings, settings.spec(dataset.train.shape[1]), state)
 

@@ -17,15 +17,13 @@ def check_spec(spec):
     for name, value in (("data_dim", spec.data_dim), ("latent_dim", spec.latent_dim)):
         if not is_positive_int(value):
             raise MinivaeError(
-                f"{name} is {describe(value)}; it must be a whole number of at least "
-                "1"
+                f"{name} is {describe(value)}; it must be a whole number of at least 1"
             )
     if not (isinstance(spec.hidden, tuple) and all(map(is_positive_int, spec.hidden))):
         raise MinivaeError(f"hidden is {describe(spec.hidden)}; it must hold sizes of at least 1")
     if spec.activation not in ("tanh", "relu"):
         raise MinivaeError(
-            f"activation is {describe(spec.activation)}; it must be 'tanh' or "
-            "'relu'"
+            f"activation is {describe(spec.activation)}; it must be 'tanh' or 'relu'"
         )
     if spec.likelihood not in LIKELIHOODS:
         given = describe(spec.likelihood)
@@ -37,8 +35,7 @@ def check_spec(spec):
             raise MinivaeError("variance belongs to the gaussian likelihood; bernoulli has none")
         if not is_finite_number(spec.variance) or spec.variance <= 0:
             raise MinivaeError(
-                f"variance is {describe(spec.variance)}; it must be a number above "
-                "0"
+                f"variance is {describe(spec.variance)}; it must be a number above 0"
             )
     if spec.n_params > MAX_PARAMS:
         raise MinivaeError(

@@ -111,39 +111,75 @@ def _add_train(grammar):
     def option(*names, **kwargs):
         command.add_argument(*names, default=unset, **kwargs)
 
-    option("--data", metavar="NAME|PATH", help="mnist, cats, or a .npy, .npz, IDX file or a folder "
-           "of PNG images (default mnist)")
+    option(
+        "--data",
+        metavar="NAME|PATH",
+        help="mnist, cats, or a .npy, .npz, IDX file or a folder of PNG images (default mnist)",
+    )
     option("--latent", type=int, metavar="L", help="latent dimensions (default 2)")
-    option("--hidden", type=int, nargs="*", metavar="H", help="hidden layers of the encoder; the "
-           "decoder mirrors them (default 200 200)")
+    option(
+        "--hidden",
+        type=int,
+        nargs="*",
+        metavar="H",
+        help="hidden layers of the encoder; the decoder mirrors them (default 200 200)",
+    )
     option("--activation", choices=("tanh", "relu"), help="of the hidden layers (default tanh)")
     option("--epochs", type=int, metavar="N", help="passes over the training set (default 10)")
     option("--batch-size", type=int, metavar="B", help="images per step (default 100)")
     option("--lr", type=float, help="Adam's learning rate at the start (default 2e-3)")
-    option("--schedule", choices=("decay", "constant"), help="decay: the rate falls geometrically "
-           "to 5%% of itself (default)")
+    option(
+        "--schedule",
+        choices=("decay", "constant"),
+        help="decay: the rate falls geometrically to 5%% of itself (default)",
+    )
     option("--beta", type=float, help="weight of the KL in the loss (default 1, the ELBO)")
-    option("--warmup", type=float, metavar="EPOCHS", help="raise beta from 0 over this long "
-           "(default 0)")
-    option("--free-bits", type=float, metavar="NATS", help="KL that each latent has free "
-           "(default 0)")
+    option(
+        "--warmup",
+        type=float,
+        metavar="EPOCHS",
+        help="raise beta from 0 over this long (default 0)",
+    )
+    option(
+        "--free-bits", type=float, metavar="NATS", help="KL that each latent has free (default 0)"
+    )
     option("--objective", choices=("elbo", "iwae"), help="what is maximised (default elbo)")
     option("--samples", type=int, metavar="K", help="importance samples of iwae (default 1)")
-    option("--resampled", type=int, metavar="S", help="let only S of the K samples through the "
-           "backward pass, drawn by their weights: nearly the same gradient, sooner (default all)")
-    option("--likelihood", choices=("bernoulli", "gaussian"), help="p(x|z): binarized pixels, or "
-           "grey with one learned variance (default bernoulli)")
+    option(
+        "--resampled",
+        type=int,
+        metavar="S",
+        help="let only S of the K samples through the "
+        "backward pass, drawn by their weights: nearly the same gradient, sooner (default all)",
+    )
+    option(
+        "--likelihood",
+        choices=("bernoulli", "gaussian"),
+        help="p(x|z): binarized pixels, or grey with one learned variance (default bernoulli)",
+    )
     option("--variance", type=float, help="fix the gaussian's variance instead of learning it")
     option("--backend", choices=("numba", "numpy"), help="fast, or readable (default numba)")
-    option("--seed", type=int, help="decides every draw; the same seed gives the same model "
-           "(default 0)")
-    command.add_argument("--out", metavar="DIR", help="the run folder (default runs/<data>, or the "
-                         "next free name)")
+    option(
+        "--seed",
+        type=int,
+        help="decides every draw; the same seed gives the same model (default 0)",
+    )
+    command.add_argument(
+        "--out", metavar="DIR", help="the run folder (default runs/<data>, or the next free name)"
+    )
     command.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    command.add_argument("--from-run", metavar="DIR", help="repeat the run of another folder, with "
-                         "its data, settings and seed")
-    command.add_argument("--checkpoint-seconds", type=float, metavar="S", default=None,
-                         help="time between checkpoints (default 10)")
+    command.add_argument(
+        "--from-run",
+        metavar="DIR",
+        help="repeat the run of another folder, with its data, settings and seed",
+    )
+    command.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        metavar="S",
+        default=None,
+        help="time between checkpoints (default 10)",
+    )
 
 
 def _add_evaluate(grammar):
@@ -161,13 +197,22 @@ def _add_evaluate(grammar):
         """,
     )
     command.add_argument("run", metavar="RUN", help="a run folder, as runs/mnist")
-    command.add_argument("--samples", type=int, default=5000, metavar="K",
-                         help="importance samples per image (default 5000)")
+    command.add_argument(
+        "--samples",
+        type=int,
+        default=5000,
+        metavar="K",
+        help="importance samples per image (default 5000)",
+    )
     command.add_argument("--data", metavar="NAME|PATH", help="other images than the run's own")
     command.add_argument("--limit", type=int, metavar="N", help="only the first N test images")
     command.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
-    command.add_argument("--backend", choices=("numba", "numpy"), default="numba",
-                         help="fast, or readable (default numba)")
+    command.add_argument(
+        "--backend",
+        choices=("numba", "numpy"),
+        default="numba",
+        help="fast, or readable (default numba)",
+    )
 
 
 def _add_gradcheck(grammar):
@@ -183,8 +228,9 @@ def _add_gradcheck(grammar):
         --plant NAME breaks the model on purpose, and shows what the check says then.
         """,
     )
-    command.add_argument("--plant", metavar="NAME",
-                         help="put a known mistake in (`list`: name them)")
+    command.add_argument(
+        "--plant", metavar="NAME", help="put a known mistake in (`list`: name them)"
+    )
 
 
 def _add_sample(grammar):
@@ -200,8 +246,9 @@ def _add_sample(grammar):
     command.add_argument("run", metavar="RUN", help="a run folder, as runs/mnist")
     command.add_argument("--count", type=int, default=64, metavar="N", help="images (default 64)")
     command.add_argument("--seed", type=int, default=0, help="of the draw (default 0)")
-    command.add_argument("--out", metavar="FILE",
-                         help="the picture (default RUN/samples-<seed>.png)")
+    command.add_argument(
+        "--out", metavar="FILE", help="the picture (default RUN/samples-<seed>.png)"
+    )
 
 
 def _add_explore(grammar):
@@ -270,13 +317,23 @@ def _add_reproduce(grammar):
         command goes on where it was.
         """,
     )
-    command.add_argument("--rows", nargs="+", metavar="ROW",
-                         help="vae-1, iwae-5, iwae-50 (default all)")
-    command.add_argument("--budget", type=float, metavar="MINUTES",
-                         help="training time for each row (default 105), at the "
-                         "speed that a few steps have now; the schedule adapts")
-    command.add_argument("--epochs", type=int, metavar="N", help="passes over the training images, "
-                         "instead of what --budget allows at the machine's present speed")
+    command.add_argument(
+        "--rows", nargs="+", metavar="ROW", help="vae-1, iwae-5, iwae-50 (default all)"
+    )
+    command.add_argument(
+        "--budget",
+        type=float,
+        metavar="MINUTES",
+        help="training time for each row (default 105), at the "
+        "speed that a few steps have now; the schedule adapts",
+    )
+    command.add_argument(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="passes over the training images, "
+        "instead of what --budget allows at the machine's present speed",
+    )
     command.add_argument("--seed", type=int, default=0, help="decides every draw (default 0)")
 
 

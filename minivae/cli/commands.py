@@ -260,7 +260,12 @@ def evaluate(run, *, samples, data_name, limit, seed, backend):
     ops = load_backend(backend)
     with tqdm(total=len(x), unit="image", file=sys.stderr, leave=False, delay=1) as bar:
         report = scoring.evaluate(
-            model.params, x, model.spec, samples=samples, seed=seed, ops=ops,
+            model.params,
+            x,
+            model.spec,
+            samples=samples,
+            seed=seed,
+            ops=ops,
             progress=lambda done, total: bar.update(done - bar.n),
         )
     return {"run": Path(run).as_posix(), "data": name, **report}
@@ -294,16 +299,20 @@ def describe_evaluation(report):
         for name, what in (("stderr_images", "over images"), ("stderr_mc", "Monte Carlo"))
         if report[name] is not None
     )
-    return "\n".join([
-        f"{report['run']} on {report['images']:,} test images of {report['data']}, nats per image",
-        f"  log p(x)  {report['log_likelihood']:9.3f}   from below, by K = {report['samples']} "
-        f"importance samples that do the work of {report['ess']:.0f}",
-        *([f"{'':23}standard error {errors}"] if errors else []),
-        f"  ELBO      {report['elbo']:9.3f}   = -(nll {report['nll']:.3f} + kl {report['kl']:.3f})",
-        f"  gap       {report['log_likelihood'] - report['elbo']:9.3f}   "
-        "log p(x) - ELBO: the mean KL from q to the true posterior is at least this",
-        f"  latents   {report['active_units']:5d} of {report['latent_dim']} in use",
-    ])
+    return "\n".join(
+        [
+            f"{report['run']} on {report['images']:,} test images of {report['data']}, "
+            "nats per image",
+            f"  log p(x)  {report['log_likelihood']:9.3f}   from below, by K = {report['samples']} "
+            f"importance samples that do the work of {report['ess']:.0f}",
+            *([f"{'':23}standard error {errors}"] if errors else []),
+            f"  ELBO      {report['elbo']:9.3f}   = -(nll {report['nll']:.3f} + "
+            f"kl {report['kl']:.3f})",
+            f"  gap       {report['log_likelihood'] - report['elbo']:9.3f}   "
+            "log p(x) - ELBO: the mean KL from q to the true posterior is at least this",
+            f"  latents   {report['active_units']:5d} of {report['latent_dim']} in use",
+        ]
+    )
 
 
 def sample(run, *, count, seed, out):

@@ -512,8 +512,7 @@ def _pixel_chunks(data: bytes, path: Path) -> bytes:
     """A PNG without its texts, profiles and animations, which could unpack to any size."""
     if not data.startswith(PNG_START):
         raise MinivaeError(
-            f"{printable(path)} is not a PNG image, whatever its name; convert it to "
-            "PNG"
+            f"{printable(path)} is not a PNG image, whatever its name; convert it to PNG"
         )
     kept, at, kind = [PNG_START], len(PNG_START), b""
     while kind != b"IEND":

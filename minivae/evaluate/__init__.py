@@ -270,9 +270,7 @@ def gaps(
     approximation, amortization = log_p - elbos[0], elbos[0] - elbos[1]
     total = approximation + amortization
     approximation_stderr = np.hypot(stderr[0], log_p_stderr)
-    return Gaps(
-        approximation, amortization, total, log_p, *elbos, approximation_stderr, stderr[1]
-    )
+    return Gaps(approximation, amortization, total, log_p, *elbos, approximation_stderr, stderr[1])
 
 
 def best_q(params, x, mu, logvar, spec, *, rng, steps=1000, lr=0.05, noise=8, ops=numpy_ops):

@@ -98,8 +98,10 @@ def _wide_cases():
 FIXED_VARIANCE = Case(vae.Spec(5, HIDDEN[:1], 2, "tanh", "gaussian", 0.3))
 ALL_CASES = (*_elbo_cases(), *_iwae_cases(), FIXED_VARIANCE, *_wide_cases())
 DEFAULT_CASES = (  # strides that step through every setting
-    *tuple(_elbo_cases())[::7], *tuple(_iwae_cases())[::5],
-    FIXED_VARIANCE, *tuple(_wide_cases())[::3],
+    *tuple(_elbo_cases())[::7],
+    *tuple(_iwae_cases())[::5],
+    FIXED_VARIANCE,
+    *tuple(_wide_cases())[::3],
 )
 
 
@@ -126,8 +128,11 @@ def run(backends=None, plant=None, cases=DEFAULT_CASES, seed=0):
         backends = {"numpy": forward}
     elif not isinstance(backends, dict):
         backends, absent = _load(backends)
-    blocks = [block for case in cases
-              for block in check_vae(case, backends, model=model, forward=forward, seed=seed)]
+    blocks = [
+        block
+        for case in cases
+        for block in check_vae(case, backends, model=model, forward=forward, seed=seed)
+    ]
     report = {"ok": all("verdict" not in b for b in blocks), "blocks": blocks}
     if absent:
         report["not_checked"] = absent
@@ -162,8 +167,9 @@ def check_vae(case, backends, *, model=vae, forward=numpy_ops, seed=0):
     blocks = tuple(_views(case.spec, np.arange(len(flat))))
     if case.directions:
         directions = [_block_directions(case, len(flat), block) for _, block in blocks]
-        witnesses = {m: [slopes(loss, flat, ds) for ds in directions]
-                     for m, slopes in SLOPES.items()}
+        witnesses = {
+            m: [slopes(loss, flat, ds) for ds in directions] for m, slopes in SLOPES.items()
+        }
     else:
         whole = {m: gradient(loss, flat) for m, gradient in GRADIENTS.items()}
         witnesses = {m: [g[block] for _, block in blocks] for m, g in whole.items()}
@@ -172,14 +178,16 @@ def check_vae(case, backends, *, model=vae, forward=numpy_ops, seed=0):
     for backend, ops in backends.items():
         try:
             gradient = _bound_and_grads(model, case)(
-                vae.unpack(flat, case.spec), x, eps, ops=ops).flat_grads
+                vae.unpack(flat, case.spec), x, eps, ops=ops
+            ).flat_grads
         except ValueError as error:  # a mistake may leave shapes that do not fit
             rows += [_raised(backend, case, name, error) for name, _ in blocks]
             continue
         for i, (name, block) in enumerate(blocks):
             by_hand = directions[i] @ gradient if case.directions else gradient[block]
-            rows.append(_row(backend, case, name, by_hand,
-                             witnesses["central"][i], witnesses["complex"][i]))
+            rows.append(
+                _row(backend, case, name, by_hand, witnesses["central"][i], witnesses["complex"][i])
+            )
     return rows
 
 
@@ -190,8 +198,13 @@ def _row(backend, case, name, by_hand, central, bent):
         sizes["K B, all samples of the batch"] = case.samples * case.batch
     by_difference = compare(name, by_hand, central, CENTRAL_BOUND, sizes)
     by_complex_step = compare(name, by_hand, bent, COMPLEX_BOUND, sizes)
-    row = {"backend": backend, "block": name, "case": case.name,
-           "central_diff": _json(by_difference.error), "complex_step": _json(by_complex_step.error)}
+    row = {
+        "backend": backend,
+        "block": name,
+        "case": case.name,
+        "central_diff": _json(by_difference.error),
+        "complex_step": _json(by_complex_step.error),
+    }
     for report in (by_complex_step, by_difference):
         if not report.ok:
             row["verdict"] = report.sentence
@@ -199,8 +212,14 @@ def _row(backend, case, name, by_hand, central, bent):
 
 
 def _raised(backend, case, name, error):
-    return {"backend": backend, "block": name, "case": case.name, "central_diff": None,
-            "complex_step": None, "verdict": f"the backward pass raises {error}"}
+    return {
+        "backend": backend,
+        "block": name,
+        "case": case.name,
+        "central_diff": None,
+        "complex_step": None,
+        "verdict": f"the backward pass raises {error}",
+    }
 
 
 def _json(number):
@@ -209,6 +228,7 @@ def _json(number):
 
 def _bound(model, case):
     """loss(params, x, eps, ops=...) of that case: forward only."""
+
     def elbo(params, x, eps, ops):
         return model.elbo(params, x, eps, case.spec, beta=case.beta, ops=ops)
 
@@ -349,8 +369,11 @@ def _reading_order(name):
 def _conclusion(report):
     wrong = {b["block"] for b in report["blocks"] if "verdict" in b}
     if "planted" not in report:
-        yield (f"WRONG: {', '.join(sorted(wrong, key=_reading_order))}" if wrong
-               else "Right: every block of every model, by both witnesses.")
+        yield (
+            f"WRONG: {', '.join(sorted(wrong, key=_reading_order))}"
+            if wrong
+            else "Right: every block of every model, by both witnesses."
+        )
         return
     mistake = mistakes.find(report["planted"])
     yield from wrap(f"What to expect: {mistake.symptom}", 94)

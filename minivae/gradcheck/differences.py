@@ -123,8 +123,9 @@ def private_rng(seed):
 def random_directions(shape, n, seed=0):
     """n directions of length 1, each way as likely as any other: (n, *shape)."""
     directions = private_rng(seed).standard_normal((n, *shape))
-    return directions / np.sqrt((directions**2).sum(axis=tuple(range(1, 1 + len(shape))),
-                                                    keepdims=True))
+    return directions / np.sqrt(
+        (directions**2).sum(axis=tuple(range(1, 1 + len(shape))), keepdims=True)
+    )
 
 
 def _step(value):
@@ -189,8 +190,9 @@ def compare(name, analytic, numeric, bound, sizes=None, noise=0.0):
     if analytic.shape != numeric.shape:
         sentence = f"the gradient has shape {analytic.shape}; {name} has {numeric.shape}"
         nowhere = (0,) * numeric.ndim
-        return BlockReport(name, False, float("inf"), nowhere, np.nan, numeric[nowhere], None,
-                           sentence)
+        return BlockReport(
+            name, False, float("inf"), nowhere, np.nan, numeric[nowhere], None, sentence
+        )
     error = block_error(analytic, numeric)
     gap = np.where(np.isfinite(analytic - numeric), np.abs(analytic - numeric), np.inf)
     worst = tuple(int(i) for i in np.unravel_index(gap.argmax(), gap.shape))
@@ -224,11 +226,13 @@ def name_ratio(ratio, sizes):
         meanings.append("of the right size and the wrong sign: a minus was lost")
     for label, size in sizes.items():
         if size > 1 and is_close(ratio, size):
-            meanings.append(f"{size} times too large, and {size} is {label}: "
-                            "a sum where a mean was meant")
+            meanings.append(
+                f"{size} times too large, and {size} is {label}: a sum where a mean was meant"
+            )
         if size > 1 and is_close(ratio, 1 / size):
-            meanings.append(f"{size} times too small, and {size} is {label}: "
-                            "a mean where a sum was meant")
+            meanings.append(
+                f"{size} times too small, and {size} is {label}: a mean where a sum was meant"
+            )
     if not meanings and ratio < 0 and (without_sign := name_ratio(-ratio, sizes)):
         meanings.append(f"of the wrong sign, and {without_sign}")
     return "; or ".join(meanings) or None

@@ -115,15 +115,26 @@ def _admit(forward, backward, inputs, rng):
     y, _ = _run_forward(forward, args)
     again, _ = _run_forward(forward, args)
     if not _same(y, again):
-        raise _Sick(Finding(None, "noise", "forward gives another result at each call: it draws "
-                            "its own noise; draw eps outside and pass it in"))
+        raise _Sick(
+            Finding(
+                None,
+                "noise",
+                "forward gives another result at each call: it draws "
+                "its own noise; draw eps outside and pass it in",
+            )
+        )
     if not np.isfinite(y).all():
         raise _Sick(Finding(None, "not-finite", "forward itself returns NaN or infinity here"))
     dy = np.asarray(rng.standard_normal(y.shape))
     gradients = _run_backward(forward, backward, args, dy)
     if len(gradients) > len(args):
-        raise _Sick(Finding(None, "convention", f"backward returns {len(gradients)} gradients for "
-                            f"{len(args)} inputs"))
+        raise _Sick(
+            Finding(
+                None,
+                "convention",
+                f"backward returns {len(gradients)} gradients for {len(args)} inputs",
+            )
+        )
     _check_repeatable(forward, backward, args, dy, gradients, names)
     floats = [i for i, a in enumerate(args) if _is_float(a)]
     analytic = {i: g for i, g in enumerate(gradients) if g is not None and i in floats}
@@ -174,11 +185,22 @@ def _run_forward(forward, args):
         raise _Sick(Finding(None, "convention", "forward must return a pair: (y, cache)"))
     y = np.array(result[0])
     if y.dtype.kind != "f" or y.size == 0:
-        raise _Sick(Finding(None, "convention", f"forward's y is {y.dtype} of shape {y.shape}; it "
-                            "must be an array of floats"))
+        raise _Sick(
+            Finding(
+                None,
+                "convention",
+                f"forward's y is {y.dtype} of shape {y.shape}; it must be an array of floats",
+            )
+        )
     if y.dtype != np.float64:
-        raise _Sick(Finding(None, "float32", f"forward returns {y.dtype} for float64 inputs: "
-                            "differences drown in rounding; compute in the dtype of the inputs"))
+        raise _Sick(
+            Finding(
+                None,
+                "float32",
+                f"forward returns {y.dtype} for float64 inputs: "
+                "differences drown in rounding; compute in the dtype of the inputs",
+            )
+        )
     if not all(_same(a, g) for a, g in zip(args, given, strict=True) if isinstance(a, np.ndarray)):
         raise _Sick(Finding(None, "mutates", "forward changes its inputs in place"))
     return y, result[1]
@@ -194,8 +216,14 @@ def _run_backward(forward, backward, args, dy, *, times=1):
         except Exception as error:
             raise _Sick(Finding(None, "raises", f"backward raises {_told(error)}")) from error
         if not _same(given, dy):
-            raise _Sick(Finding(None, "mutates", "backward changes dy in place: whoever else "
-                                "uses that gradient gets the changed one"))
+            raise _Sick(
+                Finding(
+                    None,
+                    "mutates",
+                    "backward changes dy in place: whoever else "
+                    "uses that gradient gets the changed one",
+                )
+            )
         if not isinstance(gradients, tuple | list):
             gradients = (gradients,)
         gradients = tuple(None if g is None else np.array(g) for g in gradients)
@@ -210,14 +238,24 @@ def _told(error):
 
 def _check_repeatable(forward, backward, args, dy, gradients, names):
     for times, kind, why in (
-        (1, "noise", "backward gives another number at each call: it draws fresh noise, instead "
-                     "of the eps that forward used (keep it in the cache)"),
-        (2, "mutates", "a second backward from the same cache differs: backward changes the "
-                       "cache in place"),
+        (
+            1,
+            "noise",
+            "backward gives another number at each call: it draws fresh noise, instead "
+            "of the eps that forward used (keep it in the cache)",
+        ),
+        (
+            2,
+            "mutates",
+            "a second backward from the same cache differs: backward changes the cache in place",
+        ),
     ):
         again = _run_backward(forward, backward, args, dy, times=times)
-        changed = [name for name, a, b in zip(names, gradients, again, strict=False)
-                   if a is not None and not _same(a, b)]
+        changed = [
+            name
+            for name, a, b in zip(names, gradients, again, strict=False)
+            if a is not None and not _same(a, b)
+        ]
         if changed:
             raise _Sick(Finding(", ".join(changed), kind, why))
 
@@ -226,7 +264,7 @@ def _numeric(forward, args, dy, i):
     """The slope of sum(dy * y) in every entry of argument i."""
 
     def f(value):
-        return np.vdot(dy, _run_forward(forward, (*args[:i], value, *args[i + 1:]))[0])
+        return np.vdot(dy, _run_forward(forward, (*args[:i], value, *args[i + 1 :]))[0])
 
     return central_differences(f, args[i])
 
@@ -235,8 +273,9 @@ def _examine(patient):
     sizes = _sizes(patient)
     blocks, findings, right = [], [], []
     for i, analytic in patient.analytic.items():
-        block = compare(patient.names[i], analytic, patient.numeric[i], CENTRAL_BOUND, sizes,
-                        patient.noise[i])
+        block = compare(
+            patient.names[i], analytic, patient.numeric[i], CENTRAL_BOUND, sizes, patient.noise[i]
+        )
         blocks.append(block)
         if block.ok:
             right.append(i)
@@ -272,8 +311,21 @@ def _known_pattern(patient, i, sizes):
         return "not-finite", "forward itself is not finite close to these inputs"
     if not np.isfinite(analytic).all():
         return "not-finite", "the gradient by hand holds NaN or infinity; the slope is finite"
-    for pattern in (_rounding, _unused, _nearly, _on_a_kink, _ignores_dy, _ratio, _misplaced,
-                    _activation, _factor, _odd_ratio, _term, _signs, _at_zero):
+    for pattern in (
+        _rounding,
+        _unused,
+        _nearly,
+        _on_a_kink,
+        _ignores_dy,
+        _ratio,
+        _misplaced,
+        _activation,
+        _factor,
+        _odd_ratio,
+        _term,
+        _signs,
+        _at_zero,
+    ):
         found = pattern(patient, i, sizes)
         if found:
             return found
@@ -306,8 +358,10 @@ def _nearly(patient, i, _sizes):
     """Off by less than a pattern is tested to: any factor close enough to 1 would fit."""
     if not _matches(patient.analytic[i], patient.numeric[i]):
         return None
-    return "nearly", ("nearly right: is a part of it computed in float32? Or forward bends within "
-                      "1e-4, too sharply for differences")
+    return "nearly", (
+        "nearly right: is a part of it computed in float32? Or forward bends within "
+        "1e-4, too sharply for differences"
+    )
 
 
 def _unused(patient, i, _sizes):
@@ -328,7 +382,7 @@ def _on_a_kink(patient, i, _sizes):
     def moved(by):
         value = patient.args[i].copy()
         value[worst] += by
-        args = (*patient.args[:i], value, *patient.args[i + 1:])
+        args = (*patient.args[:i], value, *patient.args[i + 1 :])
         return np.vdot(patient.dy, _run_forward(patient.forward, args)[0])
 
     here = moved(0)
@@ -337,17 +391,21 @@ def _on_a_kink(patient, i, _sizes):
     gap, wider = abs(right - left), abs(moved(10 * h) - 2 * here + moved(-10 * h)) / (10 * h)
     # where f is smooth, the two differ by h f'', which grows with h; at a kink it does not
     if gap > max(1e-2 * np.abs(patient.numeric[i]).max(), rounding) and wider < 5 * gap:
-        return "kink", (f"I can't tell: at {[int(k) for k in worst]} the slope to the left, "
-                        f"{left:.4g}, is not the one to the right, {right:.4g}; choose inputs "
-                        "away from the kink or jump")
+        return "kink", (
+            f"I can't tell: at {[int(k) for k in worst]} the slope to the left, "
+            f"{left:.4g}, is not the one to the right, {right:.4g}; choose inputs "
+            "away from the kink or jump"
+        )
     return None
 
 
 def _ignores_dy(patient, i, _sizes):
     other = patient.dy + 1
     if _same(_hypothetical(patient, i, other), patient.analytic[i]) and patient.analytic[i].any():
-        return "ignores-dy", ("it stays the same for another dy: the gradient that arrives from "
-                              "above must be multiplied in")
+        return "ignores-dy", (
+            "it stays the same for another dy: the gradient that arrives from "
+            "above must be multiplied in"
+        )
     return None
 
 
@@ -379,8 +437,10 @@ def _misplaced(patient, i, _sizes):
         return "transposed", "the right numbers, transposed"
     for j, numeric in patient.numeric.items():
         if j != i and numeric.any() and _matches(analytic, numeric):
-            return "order", (f"it is the gradient of {patient.names[j]}: the gradients are "
-                             "returned in another order than forward takes its inputs")
+            return "order", (
+                f"it is the gradient of {patient.names[j]}: the gradients are "
+                "returned in another order than forward takes its inputs"
+            )
     return None
 
 
@@ -422,11 +482,17 @@ def _sources(patient, shape):
             continue
         s = 1 / (1 + np.exp(-v))
         yield from (
-            (name, v), (f"1 / {name}", 1 / v), (f"{name}^2", v * v),
-            (f"exp({name})", np.exp(v)), (f"exp(-{name})", np.exp(-v)),
-            (f"exp({name} / 2)", np.exp(v / 2)), (f"exp(-{name} / 2)", np.exp(-v / 2)),
-            (f"sigmoid({name})", s), (f"(1 - sigmoid({name}))", 1 - s),
-            (f"sigmoid'({name})", s * (1 - s)), (f"tanh'({name})", 1 - np.tanh(v) ** 2),
+            (name, v),
+            (f"1 / {name}", 1 / v),
+            (f"{name}^2", v * v),
+            (f"exp({name})", np.exp(v)),
+            (f"exp(-{name})", np.exp(-v)),
+            (f"exp({name} / 2)", np.exp(v / 2)),
+            (f"exp(-{name} / 2)", np.exp(-v / 2)),
+            (f"sigmoid({name})", s),
+            (f"(1 - sigmoid({name}))", 1 - s),
+            (f"sigmoid'({name})", s * (1 - s)),
+            (f"tanh'({name})", 1 - np.tanh(v) ** 2),
         )
 
 
@@ -461,8 +527,10 @@ def _factor(patient, i, _sizes):
     for text, t in _sources(patient, numeric.shape):
         c = _plain_multiple(analytic, np.broadcast_to(t, numeric.shape) * numeric)
         if c is not None:
-            return "factor", (f"{_times(c, text)} times the right value at every entry: a factor "
-                              "too many, or its inverse too few")
+            return "factor", (
+                f"{_times(c, text)} times the right value at every entry: a factor "
+                "too many, or its inverse too few"
+            )
     return None
 
 
@@ -482,7 +550,7 @@ def _term(patient, i, _sizes):
 
 def _aligned(dy, shape):
     """dy beside an input of that shape: alike, with K samples in front, or summed over the last."""
-    if dy.shape[dy.ndim - len(shape):] == shape and dy.ndim >= len(shape):
+    if dy.shape[dy.ndim - len(shape) :] == shape and dy.ndim >= len(shape):
         yield dy
     elif dy.shape == shape[:-1]:
         yield np.broadcast_to(dy[..., None], shape)
@@ -508,8 +576,10 @@ def _at_zero(patient, i, _sizes):
         if numeric.any() and analytic.shape == numeric.shape:
             if block_error(analytic, numeric) <= CENTRAL_BOUND:
                 which = " and ".join(patient.names[j] for j in zeroed)
-                return "at-zero", (f"right where {which} is zero, wrong elsewhere: something that "
-                                   "is 1 there, or vanishes there, is missing from the formula")
+                return "at-zero", (
+                    f"right where {which} is zero, wrong elsewhere: something that "
+                    "is 1 there, or vanishes there, is missing from the formula"
+                )
     return None
 
 
@@ -519,10 +589,14 @@ def _where_to_look(patient, i, right, wrong):
     unclear = f"I can't tell what is wrong; {BLURRED if blurred else VARIES}"
     well = ", ".join(patient.names[j] for j in right)
     if right and len(wrong) == 1:
-        return "only", (f"{unclear}. But all else is right ({well}): look at this gradient's own "
-                        "line, and at how forward uses this input")
+        return "only", (
+            f"{unclear}. But all else is right ({well}): look at this gradient's own "
+            "line, and at how forward uses this input"
+        )
     if right and max(wrong) < min(right):
-        return "upstream", (f"{unclear}. But what comes later is right ({well}): look at what the "
-                            "gradient passes on its way from there, a path left out, a delta "
-                            "used twice, weights transposed")
+        return "upstream", (
+            f"{unclear}. But what comes later is right ({well}): look at what the "
+            "gradient passes on its way from there, a path left out, a delta "
+            "used twice, weights transposed"
+        )
     return "unknown", unclear

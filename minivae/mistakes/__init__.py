@@ -104,8 +104,11 @@ def _function_sources(module):
     """{function: its source} of the real module."""
     source = _module_source(module)
     lines = source.splitlines(keepends=True)
-    return {node.name: "".join(lines[node.lineno - 1 : node.end_lineno])
-            for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+    return {
+        node.name: "".join(lines[node.lineno - 1 : node.end_lineno])
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef)
+    }
 
 
 def _apply(edit, text, name):
@@ -257,8 +260,11 @@ MISTAKES = (
     _ops(
         "kl-sign-of-logvar",
         ("gaussian_kl_forward", "np.expm1(logvar) - logvar", "np.expm1(logvar) + logvar"),
-        ("gaussian_kl_backward", "dkl * np.expm1(cache.logvar) / 2",
-         "dkl * (np.exp(cache.logvar) + 1) / 2"),
+        (
+            "gaussian_kl_backward",
+            "dkl * np.expm1(cache.logvar) / 2",
+            "dkl * (np.exp(cache.logvar) + 1) / 2",
+        ),
         sentence="The KL adds logvar where it must subtract it (both passes).",
         symptom=BLIND,
         witness=KL_MONTE_CARLO,
@@ -266,8 +272,11 @@ MISTAKES = (
     _ops(
         "kl-half-lost",
         ("gaussian_kl_forward", "- logvar) / 2", "- logvar)"),
-        ("gaussian_kl_backward", "dkl * cache.mu, dkl * np.expm1(cache.logvar) / 2",
-         "2 * dkl * cache.mu, dkl * np.expm1(cache.logvar)"),
+        (
+            "gaussian_kl_backward",
+            "dkl * cache.mu, dkl * np.expm1(cache.logvar) / 2",
+            "2 * dkl * cache.mu, dkl * np.expm1(cache.logvar)",
+        ),
         sentence="The KL lacks its half in both passes: a silent beta of 2.",
         symptom=BLIND,
         witness=KL_MONTE_CARLO,
@@ -393,15 +402,21 @@ MISTAKES = (
     ),
     _ops(
         "bernoulli-gradient-sigmoid-twice",
-        ("bernoulli_nll_forward", "np.where(positive, 1, e) / (1 + e) - x",
-         "(np.where(positive, 1, e) / (1 + e) - x) * e / (1 + e) ** 2"),
+        (
+            "bernoulli_nll_forward",
+            "np.where(positive, 1, e) / (1 + e) - x",
+            "(np.where(positive, 1, e) / (1 + e) - x) * e / (1 + e) ** 2",
+        ),
         sentence="The sigmoid's derivative is multiplied in, though it cancels in the logits.",
         symptom="Decoder and encoder are wrong; the pair's ratio is sigmoid'(logits).",
     ),
     _ops(
         "bernoulli-overflows",
-        ("bernoulli_nll_forward", "nll = np.where(factor == 0, 0, logits) * factor + np.log1p(e)",
-         "nll = np.log(1 + np.exp(logits)) - x * logits"),
+        (
+            "bernoulli_nll_forward",
+            "nll = np.where(factor == 0, 0, logits) * factor + np.log1p(e)",
+            "nll = np.log(1 + np.exp(logits)) - x * logits",
+        ),
         sentence="log(1 + exp(logits)), written as it reads, is infinite at a logit of 1000.",
         symptom=BLIND,
         witness=EXTREMES,
@@ -417,8 +432,11 @@ MISTAKES = (
     # ---- gaussian_nll ----
     _ops(
         "gaussian-normaliser-lost",
-        ("gaussian_nll_forward", "squares * precision + D * (logvar + log(2 * pi))",
-         "squares * precision"),
+        (
+            "gaussian_nll_forward",
+            "squares * precision + D * (logvar + log(2 * pi))",
+            "squares * precision",
+        ),
         sentence="Only the squares are counted: a learned variance would grow without end.",
         symptom="out_logvar is wrong; with a fixed variance it passes.",
     ),
@@ -493,8 +511,11 @@ MISTAKES = (
     ),
     _ops(
         "adam-eps-inside-the-root",
-        ("adam_step", "(np.sqrt(v * v_hat_scale) + adam_eps)",
-         "np.sqrt(v * v_hat_scale + adam_eps)"),
+        (
+            "adam_step",
+            "(np.sqrt(v * v_hat_scale) + adam_eps)",
+            "np.sqrt(v * v_hat_scale + adam_eps)",
+        ),
         sentence="adam_eps is added under the root, where it is 10,000 times as strong.",
         symptom="It passes: the optimiser is not part of the gradient.",
         witness=ADAM,
@@ -531,8 +552,11 @@ MISTAKES = (
     # ---- the whole model ----
     _vae(
         "elbo-likelihood-summed-over-batch",
-        ("elbo_and_grads", "dnll = np.full(len(x), 1 / len(x), x.dtype)",
-         "dnll = np.full(len(x), 1.0, x.dtype)"),
+        (
+            "elbo_and_grads",
+            "dnll = np.full(len(x), 1 / len(x), x.dtype)",
+            "dnll = np.full(len(x), 1.0, x.dtype)",
+        ),
         sentence="The likelihood's gradient is a sum over the batch, the loss and the KL a mean.",
         symptom="The decoder is exactly B times too large; the encoder is wrong too.",
     ),
@@ -550,8 +574,11 @@ MISTAKES = (
     ),
     _vae(
         "elbo-path-through-z-lost",
-        ("elbo_and_grads", "    dmu = dmu + dmu_kl\n    dlogvar = dlogvar + dlogvar_kl\n",
-         "    dmu, dlogvar = dmu_kl, dlogvar_kl\n"),
+        (
+            "elbo_and_grads",
+            "    dmu = dmu + dmu_kl\n    dlogvar = dlogvar + dlogvar_kl\n",
+            "    dmu, dlogvar = dmu_kl, dlogvar_kl\n",
+        ),
         sentence="The encoder learns from the KL alone; nothing comes back through z.",
         symptom="The decoder is right; both heads and the encoder are wrong.",
     ),
@@ -570,8 +597,12 @@ MISTAKES = (
     ),
     _vae(
         "elbo-decoder-delta-reused",
-        ("elbo_and_grads", "    _hidden_backward(\"enc\", dh,", "    dh = _dense_backward(\"out\", "
-         "dout, c_out, grads, ops)\n    _hidden_backward(\"enc\", dh,"),
+        (
+            "elbo_and_grads",
+            '    _hidden_backward("enc", dh,',
+            '    dh = _dense_backward("out", '
+            'dout, c_out, grads, ops)\n    _hidden_backward("enc", dh,',
+        ),
         sentence="The encoder's hidden layers are given the decoder's delta.",
         symptom="Decoder and both heads are right; the encoder's hidden layers are wrong. With "
         "hidden layers of different sizes it raises.",
@@ -628,8 +659,12 @@ MISTAKES = (
     ),
     _vae(
         "free-bits-for-all-latents",
-        ("_elbo_terms", "np.where(above, kl_per_latent, spec.free_bits).sum()",
-         "kl_per_latent.sum()\n    paid = paid if paid.real > spec.free_bits else spec.free_bits"),
+        (
+            "_elbo_terms",
+            "np.where(above, kl_per_latent, spec.free_bits).sum()",
+            "kl_per_latent.sum()\n"
+            "    paid = paid if paid.real > spec.free_bits else spec.free_bits",
+        ),
         sentence="One allowance for the sum of the latents, where each has its own.",
         symptom="Without free bits all is right; with them the heads and the encoder are wrong.",
     ),
@@ -691,16 +726,18 @@ MISTAKES = (
     ),
     _vae(
         "iwae-drawn-and-weighted",
-        ("iwae_and_grads", "np.full_like(nll, 1 / K) +",
-         "_iwae_terms(nll, _log_q_over_p(z, eps, logvar))[1] +"),
+        (
+            "iwae_and_grads",
+            "np.full_like(nll, 1 / K) +",
+            "_iwae_terms(nll, _log_q_over_p(z, eps, logvar))[1] +",
+        ),
         sentence="Samples drawn by their weights are weighted once more.",
         symptom="It passes: the check draws no samples.",
         witness=DRAWN,
     ),
     _vae(
         "iwae-drawn-by-luck",
-        ("resample", "(at[:, None] >= heights).sum(axis=1)",
-         "(len(weights) * at).astype(int)"),
+        ("resample", "(at[:, None] >= heights).sum(axis=1)", "(len(weights) * at).astype(int)"),
         sentence="The samples for the backward pass are drawn without regard to their weights.",
         symptom="It passes: the check draws no samples.",
         witness=DRAWN,
@@ -714,8 +751,11 @@ MISTAKES = (
     ),
     _vae(
         "log-weights-prior-lost",
-        ("log_weights_of_q", "_log_q_over_p(z, eps, logvar)",
-         "(_log_q_over_p(z, eps, logvar) - (z * z / 2).sum(axis=-1))"),
+        (
+            "log_weights_of_q",
+            "_log_q_over_p(z, eps, logvar)",
+            "(_log_q_over_p(z, eps, logvar) - (z * z / 2).sum(axis=-1))",
+        ),
         sentence="log w = log p(x|z) - log q(z|x): the prior is forgotten.",
         symptom="It passes: the evaluation's weights are not part of the loss.",
         witness=EVIDENCE,

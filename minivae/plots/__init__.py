@@ -192,8 +192,11 @@ def notebook_style():
     shell = get_ipython()
     if shell is not None:
         shell.run_line_magic("matplotlib", "inline")
-        shell.run_line_magic("config", "InlineBackend.print_figure_kwargs = "
-                             "{'bbox_inches': 'tight', 'metadata': {'Software': None}}")
+        shell.run_line_magic(
+            "config",
+            "InlineBackend.print_figure_kwargs = "
+            "{'bbox_inches': 'tight', 'metadata': {'Software': None}}",
+        )
 
 
 def reproduced_table(rows):
@@ -208,8 +211,15 @@ def reproduced_table(rows):
         published = next(row["published"] for row in rows if row["row"] == name)
         ax.plot(*zip(*ours, strict=True), marker=marker, color=color, linestyle="-", label=name)
         ax.axhline(published, color=color, linestyle="--", linewidth=1)
-        ax.annotate(f"{name}, published {published:.2f}", (0.99, published), color=color,
-                    xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
+        ax.annotate(
+            f"{name}, published {published:.2f}",
+            (0.99, published),
+            color=color,
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            fontsize=8,
+        )
     values = [row[key] for row in rows for key in ("nll", "published")]
     ax.set(xlabel="minutes of training", ylabel="-log p(x), nats per image")
     ax.set_xlim(0, 1.15 * max(row["minutes"] for row in rows))

@@ -147,7 +147,10 @@ def _coloring(coloring):
         return {"name": coloring.name, "values": values.tolist(), "names": coloring.names}
     rounded = [float(f"{value:.4g}") for value in values]
     return {
-        "name": coloring.name, "values": rounded, "low": min(rounded), "high": max(rounded),
+        "name": coloring.name,
+        "values": rounded,
+        "low": min(rounded),
+        "high": max(rounded),
         "names": None,
     }
 

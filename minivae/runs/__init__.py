@@ -198,8 +198,7 @@ def read_run_file(folder):
     folder = checks.check_path(folder, "the run")
     if not os.path.exists(folder):
         raise MinivaeError(
-            f"{checks.printable(folder)} does not exist; give a run folder, as "
-            "runs/mnist"
+            f"{checks.printable(folder)} does not exist; give a run folder, as runs/mnist"
         )
     if not is_run(folder):
         raise MinivaeError(

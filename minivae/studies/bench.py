@@ -516,8 +516,14 @@ def run(*, quick=False, say=lambda line: None, sizes=None):
 
     def steps(threads, batch, images="digits"):
         say(f"bench: a step at batch {batch}, {images}, threads: {threads}")
-        row = _ask("steps", threads, size={**base, "batch": batch}, contestants=entered,
-                   rounds=rounds, images=images)
+        row = _ask(
+            "steps",
+            threads,
+            size={**base, "batch": batch},
+            contestants=entered,
+            rounds=rounds,
+            images=images,
+        )
         return {"threads": threads, **row}
 
     report["steps"] = [steps(threads, batch) for batch in batches]
@@ -569,8 +575,11 @@ def _machine(threads):
 
     from minivae import kernels
 
-    versions = {"python": platform.python_version(), "numpy": np.__version__,
-                "numba": numba.__version__}
+    versions = {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+    }
     for module in ("torch", "jax"):
         if importlib.util.find_spec(module) is not None:
             versions[module] = importlib.metadata.version(module)

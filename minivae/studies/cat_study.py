@@ -21,9 +21,7 @@ from minivae.settings import Settings
 RESULTS = Path("figures") / "cat_study.json"
 SEEDS = (0, 1, 2, 3, 4)
 BETAS = (1.0, 2.0, 4.0, 8.0, 16.0)
-SETTINGS = Settings(
-    latent=10, hidden=(200, 100), epochs=12, warmup=1, backend="numba"
-)
+SETTINGS = Settings(latent=10, hidden=(200, 100), epochs=12, warmup=1, backend="numba")
 REFERENCES = 20_000  # renders that samples are compared with
 SAMPLES = 5_000
 MAX_BYTES = 1 << 22
@@ -34,8 +32,7 @@ def run(*, say, path=RESULTS, settings=SETTINGS, seeds=SEEDS, betas=BETAS):
     results = read(path) if Path(path).exists() else _fresh(settings)
     if results["settings"] != _plain(settings):
         raise MinivaeError(
-            f"{checks.printable(path)} was made with other settings; move it away "
-            "first"
+            f"{checks.printable(path)} was made with other settings; move it away first"
         )
     missing = [(s, b) for s in seeds for b in betas if (s, b) not in _done(results)]
     if missing:

@@ -150,9 +150,7 @@ FIGURES = {
     "cat_traversals.png": _traversals,
     "cat_study.png": _study,
     "cat_information.png": _information,
-    "iwae_table.png": lambda path: plots.save(
-        plots.reproduced_table(reproduce.read_table()), path
-    ),
+    "iwae_table.png": lambda path: plots.save(plots.reproduced_table(reproduce.read_table()), path),
     "explorer_mnist.html": _explorer("mnist"),
     "explorer_cats.html": _explorer("cats"),
     SCREENSHOT: _screenshot,

@@ -69,9 +69,20 @@ class Run:
         self.state, self.average, self.seconds = state, average, seconds
 
 
-def run(rows, *, budget=BUDGET, epochs=None, out="runs/reproduce", seed=0, backend="numba",
-        table=TABLE, dataset=None, evaluation_samples=EVALUATION_SAMPLES, should_stop=None,
-        say=print):
+def run(
+    rows,
+    *,
+    budget=BUDGET,
+    epochs=None,
+    out="runs/reproduce",
+    seed=0,
+    backend="numba",
+    table=TABLE,
+    dataset=None,
+    evaluation_samples=EVALUATION_SAMPLES,
+    should_stop=None,
+    say=print,
+):
     """Train and score each of `rows` in turn -> the list of results, as in the table.
 
     rows: names of `ROWS`. budget: minutes of training for each, at the speed that a few steps have
@@ -125,8 +136,14 @@ def _settings(folder, name, budget, epochs, seed, backend, dataset, say):
     """The Settings of this run: those it was begun with, or the epochs that the budget allows."""
     row = ROWS[name]
     settings = Settings(
-        latent=50, objective=row.objective, samples=row.samples,
-        resampled=row.resampled, batch_size=row.batch_size, lr=row.lr, backend=backend, seed=seed,
+        latent=50,
+        objective=row.objective,
+        samples=row.samples,
+        resampled=row.resampled,
+        batch_size=row.batch_size,
+        lr=row.lr,
+        backend=backend,
+        seed=seed,
     )
     path = folder / RUN_FILE
     if path.exists():
@@ -317,9 +334,13 @@ def _result(name, settings, done, scores, dataset):
 def differences(settings):
     """What this run does otherwise than the paper, in words."""
     batch = "" if settings.batch_size == PAPER_BATCH else f"batch {settings.batch_size}; "
-    backward = "" if settings.resampled is None else (
-        f"{settings.resampled} of the {settings.samples} samples, drawn by their weights, go "
-        "through the backward pass (section 3 of the paper draws one); "
+    backward = (
+        ""
+        if settings.resampled is None
+        else (
+            f"{settings.resampled} of the {settings.samples} samples, drawn by their weights, go "
+            "through the backward pass (section 3 of the paper draws one); "
+        )
     )
     return (
         f"the paper: {PAPER}; here: {batch}{backward}Adam's epsilon 1e-8; "
