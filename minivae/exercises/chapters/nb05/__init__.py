@@ -3,7 +3,7 @@
 import numpy as np
 
 from minivae import mistakes, ops
-from minivae.exercises.exercise import Exercise, Mistake, generic, planted, planted_module, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, planted_module, stub
 
 # ---- 05.dense ----------------------------------------------------------------------------------
 
@@ -38,27 +38,27 @@ DENSE = Exercise(
     package=_package_dense,
     mistakes=(
         *planted(_package_dense, "dense-bias-forgotten"),
-        Mistake(
+        WrongAnswer(
             "weights-transposed",
             lambda x, W, b: x @ W.T + b,
             "W is (I, O) here: x W needs no transpose (some libraries store W the other way).",
         ),
-        Mistake(
+        WrongAnswer(
             "weights-first",
             lambda x, W, b: W @ x + b,
             "The examples are the rows of x, so x stands on the left: x @ W.",
         ),
-        Mistake(
+        WrongAnswer(
             "bias-subtracted",
             lambda x, W, b: x @ W - b,
             "The bias is added.",
         ),
-        Mistake(
+        WrongAnswer(
             "bias-scaled",
             lambda x, W, b: (x + 1) @ W + b,
             "W multiplies x alone; here a 1 has slipped in with it.",
         ),
-        Mistake(
+        WrongAnswer(
             "with-tanh",
             lambda x, W, b: np.tanh(x @ W + b),
             "The activation is a step of its own; here only x W + b is wanted.",
@@ -116,37 +116,37 @@ DENSE_BACKWARD = Exercise(
             "dense-weight-gradient-averaged",
             "dense-weights-not-transposed",
         ),
-        Mistake(
+        WrongAnswer(
             "everything-averaged",
             lambda da, x, W: (da @ W.T, x.T @ da / len(x), da.mean(axis=0)),
             "dW and db are means over the batch; the 1/B of the loss is in da already.",
         ),
-        Mistake(
+        WrongAnswer(
             "dW-transposed",
             lambda da, x, W: (da @ W.T, da.T @ x, da.sum(axis=0)),
             "dW is transposed: it has the shape of W, (I, O), so x' da.",
         ),
-        Mistake(
+        WrongAnswer(
             "bias-wrong-axis",
             lambda da, x, W: (da @ W.T, x.T @ da, da.sum(axis=1)),
             "db sums over the examples (axis 0): b has one entry for each output.",
         ),
-        Mistake(
+        WrongAnswer(
             "bias-one-number",
             lambda da, x, W: (da @ W.T, x.T @ da, da.sum()),
             "db is summed over the outputs too; each bias has its own gradient.",
         ),
-        Mistake(
+        WrongAnswer(
             "bias-not-summed",
             lambda da, x, W: (da @ W.T, x.T @ da, da.copy()),
             "b is shared by all examples, so its gradient is the sum over them.",
         ),
-        Mistake(
+        WrongAnswer(
             "order",
             lambda da, x, W: (x.T @ da, da @ W.T, da.sum(axis=0)),
             "dx and dW are swapped: the order is dx, dW, db.",
         ),
-        Mistake(
+        WrongAnswer(
             "sign",
             lambda da, x, W: (da @ W.T, -(x.T @ da), -da.sum(axis=0)),
             "The minus belongs to the step downhill, not to the gradient.",
@@ -210,27 +210,27 @@ TANH_BACKWARD = Exercise(
             "dense-tanh-derivative-of-sigmoid",
             "dense-tanh-derivative-twice-activated",
         ),
-        Mistake(
+        WrongAnswer(
             "no-upstream",
             lambda dy, y: 1 - y**2,
             "dy is not used: the chain rule multiplies by what comes from above.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-squared",
             lambda dy, y: dy * (1 - y),
             "y is not squared: tanh' = 1 - tanh^2.",
         ),
-        Mistake(
+        WrongAnswer(
             "plus",
             lambda dy, y: dy * (1 + y**2),
             "1 - y^2, not 1 + y^2: where tanh is flat (y near 1) the slope must vanish.",
         ),
-        Mistake(
+        WrongAnswer(
             "tanh-again",
             lambda dy, y: dy * y,
             "dy is multiplied by tanh itself, not by its slope.",
         ),
-        Mistake(
+        WrongAnswer(
             "divided",
             lambda dy, y: dy / (1 - y**2),
             "dy is divided by the slope; the chain rule multiplies.",
@@ -273,22 +273,22 @@ RELU_BACKWARD = Exercise(
     package=_package_relu,
     mistakes=(
         *planted(_package_relu, "dense-relu-derivative-lost"),
-        Mistake(
+        WrongAnswer(
             "relu-of-dy",
             lambda dy, y: np.maximum(dy, 0),
             "relu is applied to dy; its slope is, at the unit's own output.",
         ),
-        Mistake(
+        WrongAnswer(
             "times-y",
             lambda dy, y: dy * y,
             "dy is multiplied by y; the slope of relu is 1 where y > 0, not y.",
         ),
-        Mistake(
+        WrongAnswer(
             "inverted",
             lambda dy, y: dy * (y <= 0),
             "The gate is turned around: it lets through what was switched off.",
         ),
-        Mistake(
+        WrongAnswer(
             "no-upstream",
             lambda dy, y: (y > 0).astype(float),
             "dy is not used: the chain rule multiplies by what comes from above.",
@@ -330,37 +330,37 @@ SIGMOID = Exercise(
     cases=_sigmoid_cases,
     package=lambda ops: ops.sigmoid,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "sign",
             lambda logits: 1 / (1 + np.exp(logits)),
             "The sign in the exponent: this falls from 1 to 0 as the logit grows.",
         ),
-        Mistake(
+        WrongAnswer(
             "overflows",
             lambda logits: np.exp(logits) / (1 + np.exp(logits)),
             "exp(1000) is infinite, and infinite / infinite is NaN: keep the exponent below 0.",
         ),
-        Mistake(
+        WrongAnswer(
             "clipped",
             lambda logits: 1 / (1 + np.exp(-np.clip(logits, -20, 20))),
             "Clipping changes the value: sigmoid(-30) is 1e-13, not 2e-9.",
         ),
-        Mistake(
+        WrongAnswer(
             "tanh",
             lambda logits: (1 + np.tanh(logits)) / 2,
             "This is the sigmoid of 2 * logits: (1 + tanh(logits / 2)) / 2.",
         ),
-        Mistake(
+        WrongAnswer(
             "tanh-itself",
             np.tanh,
             "tanh runs from -1 to 1; a probability runs from 0 to 1.",
         ),
-        Mistake(
+        WrongAnswer(
             "no-one",
             lambda logits: 1 / np.exp(-logits),
             "The 1 + is missing in the denominator: this is exp(logits), which exceeds 1.",
         ),
-        Mistake(
+        WrongAnswer(
             "softmax",
             lambda logits: np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum(),
             "This is the softmax, which makes all entries compete; each pixel stands alone.",
@@ -417,18 +417,18 @@ BERNOULLI = Exercise(
             "bernoulli-black-pixels-forgotten",
             "bernoulli-overflows",
         ),
-        Mistake(
+        WrongAnswer(
             "sign",
             lambda logits, x: -bernoulli_nll(logits, x),
             "The sign is turned around: this is log p(x), which is never positive.",
         ),
-        Mistake(
+        WrongAnswer(
             "log-of-zero",
             lambda logits, x: _cross_entropy(sigmoid(logits), x),
             "At a logit of 40 the sigmoid rounds to 1 and log(1 - 1) is -inf: stay in logits, "
             "log(1 + exp(l)) - x l.",
         ),
-        Mistake(
+        WrongAnswer(
             "eps-in-the-log",
             lambda logits, x: (
                 -(
@@ -438,52 +438,52 @@ BERNOULLI = Exercise(
             ),
             "The + 1e-8 makes the log finite and wrong: it caps the loss at 18 nats a pixel.",
         ),
-        Mistake(
+        WrongAnswer(
             "clipped",
             lambda logits, x: _cross_entropy(np.clip(sigmoid(logits), 1e-7, 1 - 1e-7), x),
             "Clipping the probabilities caps the loss at 16 nats a pixel, with gradient 0 there.",
         ),
-        Mistake(
+        WrongAnswer(
             "logits-clipped",
             lambda logits, x: bernoulli_nll(np.clip(logits, -20, 20), x),
             "The clipped logits cap the loss: a sure and wrong pixel must cost what it costs.",
         ),
-        Mistake(
+        WrongAnswer(
             "probabilities-for-logits",
             lambda logits, x: _cross_entropy(logits, x),
             "Logits are not probabilities: the sigmoid lies between.",
         ),
-        Mistake(
+        WrongAnswer(
             "sigmoid-twice",
             lambda logits, x: bernoulli_nll(sigmoid(logits), x),
             "The sigmoid is applied, and then the loss applies it again.",
         ),
-        Mistake(
+        WrongAnswer(
             "one-number",
             lambda logits, x: bernoulli_nll(logits, x).sum(),
             "Summed over the batch too: keep one number for each example.",
         ),
-        Mistake(
+        WrongAnswer(
             "batch-mean",
             lambda logits, x: bernoulli_nll(logits, x).mean(),
             "The mean over the batch comes later: keep one number for each example.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-summed",
             lambda logits, x: np.logaddexp(0, logits) - x * logits,
             "One value for each pixel: sum over the pixels, axis 1.",
         ),
-        Mistake(
+        WrongAnswer(
             "swapped",
             lambda logits, x: bernoulli_nll(-logits, x),
             "The roles of 0 and 1 are swapped: a large logit must favour x = 1.",
         ),
-        Mistake(
+        WrongAnswer(
             "bits",
             lambda logits, x: bernoulli_nll(logits, x) / np.log(2),
             "This is in bits; nats use the natural logarithm.",
         ),
-        Mistake(
+        WrongAnswer(
             "squared-error",
             lambda logits, x: ((sigmoid(logits) - x) ** 2).sum(axis=1),
             "The squared error belongs to a Gaussian; a Bernoulli's is the cross-entropy.",
@@ -538,24 +538,24 @@ BERNOULLI_BACKWARD = Exercise(
             "bernoulli-gradient-of-logits",
             "bernoulli-gradient-sigmoid-twice",
         ),
-        Mistake(
+        WrongAnswer(
             "no-upstream",
             lambda dnll, logits, x: sigmoid(logits) - x,
             "dnll is not used: it multiplies each example's row.",
         ),
-        Mistake(
+        WrongAnswer(
             "batch-mean",
             lambda dnll, logits, x: dnll[:, None] * (sigmoid(logits) - x) / len(x),
             "Divided by the batch size: a mean over the batch is in dnll already, if there is one.",
         ),
-        Mistake(
+        WrongAnswer(
             "by-probability",
             lambda dnll, logits, x: (
                 dnll[:, None] * (sigmoid(logits) - x) / (sigmoid(logits) * (1 - sigmoid(logits)))
             ),
             "This is the derivative by the probability; the sigmoid's slope p (1 - p) is missing.",
         ),
-        Mistake(
+        WrongAnswer(
             "squared",
             lambda dnll, logits, x: dnll[:, None] * 2 * (sigmoid(logits) - x),
             "The 2 is the squared error's; the cross-entropy has none.",
@@ -612,34 +612,34 @@ GAUSSIAN = Exercise(
             "gaussian-normaliser-once",
             "gaussian-variance-as-sigma",
         ),
-        Mistake(
+        WrongAnswer(
             "no-half",
             lambda mean, logvar, x: 2 * gaussian_nll(mean, logvar, x),
             "The half is missing.",
         ),
-        Mistake(
+        WrongAnswer(
             "sign",
             lambda mean, logvar, x: -gaussian_nll(mean, logvar, x),
             "The sign is turned around: this is log p(x).",
         ),
-        Mistake(
+        WrongAnswer(
             "logvar-sign",
             lambda mean, logvar, x: gaussian_nll(mean, logvar, x) - x.shape[1] * logvar,
             "logvar has the wrong sign: a wider Gaussian is lower, so its -log p is larger.",
         ),
-        Mistake(
+        WrongAnswer(
             "times-variance",
             lambda mean, logvar, x: (
                 (_squares(mean, x) * np.exp(logvar) + x.shape[1] * (logvar + np.log(2 * np.pi))) / 2
             ),
             "The squares are multiplied by the variance; they are divided by it.",
         ),
-        Mistake(
+        WrongAnswer(
             "mean-squared-error",
             lambda mean, logvar, x: ((x - mean) ** 2).mean(axis=1),
             "The mean squared error is a Gaussian with a variance nobody chose, and no normaliser.",
         ),
-        Mistake(
+        WrongAnswer(
             "half-of-the-squares",
             lambda mean, logvar, x: (
                 _squares(mean, x) / np.exp(logvar) / 2 + x.shape[1] * (logvar + np.log(2 * np.pi))
@@ -708,14 +708,14 @@ GAUSSIAN_BACKWARD = Exercise(
             "gaussian-logvar-gradient-once",
             "gaussian-logvar-gradient-averaged",
         ),
-        Mistake(
+        WrongAnswer(
             "logvar-half-lost",
             lambda dnll, mean, logvar, x: _gaussian_backward_with(
                 dnll, mean, logvar, x, lambda dm, dl, v: (dm, 2 * dl)
             ),
             "dlogvar lost its half.",
         ),
-        Mistake(
+        WrongAnswer(
             "logvar-sign",
             lambda dnll, mean, logvar, x: _gaussian_backward_with(
                 dnll, mean, logvar, x, lambda dm, dl, v: (dm, -dl)
@@ -723,14 +723,14 @@ GAUSSIAN_BACKWARD = Exercise(
             "dlogvar has the wrong sign: with large residuals the variance should grow, "
             "so its gradient is negative.",
         ),
-        Mistake(
+        WrongAnswer(
             "by-variance",
             lambda dnll, mean, logvar, x: _gaussian_backward_with(
                 dnll, mean, logvar, x, lambda dm, dl, v: (dm, dl / v)
             ),
             "This is the derivative by the variance; by its log it is multiplied by the variance.",
         ),
-        Mistake(
+        WrongAnswer(
             "one-for-each-example",
             lambda dnll, mean, logvar, x: (
                 gaussian_nll_backward(dnll, mean, logvar, x)[0],
@@ -738,7 +738,7 @@ GAUSSIAN_BACKWARD = Exercise(
             ),
             "One variance is shared by the whole batch, so dlogvar is a sum over it, shape (1,).",
         ),
-        Mistake(
+        WrongAnswer(
             "no-upstream-in-logvar",
             lambda dnll, mean, logvar, x: (
                 gaussian_nll_backward(dnll, mean, logvar, x)[0],
@@ -746,7 +746,7 @@ GAUSSIAN_BACKWARD = Exercise(
             ),
             "dnll is missing in dlogvar: it weighs each example before the sum.",
         ),
-        Mistake(
+        WrongAnswer(
             "squares-lost",
             lambda dnll, mean, logvar, x: (
                 gaussian_nll_backward(dnll, mean, logvar, x)[0],
@@ -825,47 +825,47 @@ CENTRAL = Exercise(
     reference=central_difference,
     cases=_difference_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "forward",
             _each(lambda f, x, step, h: (f(x + step) - f(x)) / h),
             "This is the one-sided difference: its error falls with h, the central one's with h^2.",
         ),
-        Mistake(
+        WrongAnswer(
             "backward",
             _each(lambda f, x, step, h: (f(x) - f(x - step)) / h),
             "This is the one-sided difference, looking back: step to both sides.",
         ),
-        Mistake(
+        WrongAnswer(
             "over-h",
             _each(lambda f, x, step, h: (f(x + step) - f(x - step)) / h),
             "From x - h to x + h it is 2 h: divide by 2 h.",
         ),
-        Mistake(
+        WrongAnswer(
             "brackets",
             _each(lambda f, x, step, h: (f(x + step) - f(x - step)) / 2 * h),
             "/ 2 * h multiplies by h: write / (2 * h).",
         ),
-        Mistake(
+        WrongAnswer(
             "sign",
             _each(lambda f, x, step, h: (f(x - step) - f(x + step)) / (2 * h)),
             "The two values are swapped: f(x + h) comes first.",
         ),
-        Mistake(
+        WrongAnswer(
             "all-at-once",
             lambda f, x, h: np.full(x.shape, (f(x + h) - f(x - h)) / (2 * h)),
             "All entries are moved at once: this is the sum of the gradient, in every entry.",
         ),
-        Mistake(
+        WrongAnswer(
             "step-not-undone",
             _never_steps_back,
             "An entry that was moved is not moved back, so the later ones are taken elsewhere.",
         ),
-        Mistake(
+        WrongAnswer(
             "flat",
             lambda f, x, h: central_difference(f, x, h).ravel(),
             "The gradient has the shape of x; this one is flattened.",
         ),
-        Mistake(
+        WrongAnswer(
             "second-derivative",
             _each(lambda f, x, step, h: (f(x + step) - 2 * f(x) + f(x - step)) / h**2),
             "This estimates the second derivative.",
@@ -929,33 +929,33 @@ COMPLEX = Exercise(
     reference=complex_step,
     cases=_complex_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "real-part",
             _each_complex(lambda f, x, unit: f(x + 1e-20j * unit).real / 1e-20),
             "The real part is f itself; the slope is in the imaginary part.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-divided",
             _each_complex(lambda f, x, unit: f(x + 1e-20j * unit).imag),
             "This is almost 0: the step must be imaginary, and the imaginary part divided by h.",
         ),
-        Mistake(
+        WrongAnswer(
             "large-step",
             _each_complex(lambda f, x, unit: f(x + 1e-2j * unit).imag / 1e-2),
             "h is too large: the error falls with h^2, and nothing is subtracted, so take 1e-20.",
         ),
-        Mistake(
+        WrongAnswer(
             "central-difference",
             lambda f, x: central_difference(f, x, 1e-5),
             "This is a real difference: f is 1e6 here, and subtracting two such values "
             "leaves few digits. The complex step subtracts nothing.",
         ),
-        Mistake(
+        WrongAnswer(
             "all-at-once",
             lambda f, x: np.full(x.shape, f(x + 1e-20j).imag / 1e-20),
             "All entries are moved at once: this is the sum of the gradient, in every entry.",
         ),
-        Mistake(
+        WrongAnswer(
             "complex-result",
             _each_complex(lambda f, x, unit: abs(f(x + 1e-20j * unit) - f(x)) / 1e-20),
             "The absolute value loses the sign of the slope.",
@@ -1134,54 +1134,54 @@ GRADIENT_CHECK = Exercise(
     reference=gradient_check,
     cases=_check_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "always-true",
             lambda f, df, x: True,
             "It finds every gradient right: a check must fail where it should.",
         ),
-        Mistake(
+        WrongAnswer(
             "first-entry",
             _shaped(lambda a, n: abs(a.flat[0] - n.flat[0]) <= 1e-6 * max(1, abs(n.flat[0]))),
             "Only the first entry is looked at; the mistake may sit in the last.",
         ),
-        Mistake(
+        WrongAnswer(
             "sums",
             _shaped(lambda a, n: abs(a.sum() - n.sum()) <= 1e-6 * max(1, abs(n.sum()))),
             "Only the sums are compared: entries that trade places go unseen.",
         ),
-        Mistake(
+        WrongAnswer(
             "directions",
             _shaped(lambda a, n: (a * n).sum() > 0.999999 * np.linalg.norm(a) * np.linalg.norm(n)),
             "Only the directions are compared: a factor goes unseen.",
         ),
-        Mistake(
+        WrongAnswer(
             "ten-per-cent",
             _shaped(lambda a, n: (np.abs(a - n) <= 0.1 * np.maximum(1, np.abs(n))).all()),
             "A tolerance of ten per cent lets real mistakes through; differences are good to 1e-8.",
         ),
-        Mistake(
+        WrongAnswer(
             "absolute",
             _shaped(lambda a, n: (np.abs(a - n) <= 1e-3).all()),
             "The tolerance is absolute: a faint gradient may be wrong by any factor.",
         ),
-        Mistake(
+        WrongAnswer(
             "too-strict",
             _shaped(lambda a, n: (np.abs(a - n) <= 1e-12 * np.maximum(1, np.abs(n))).all()),
             "Right gradients are turned down: differences in float64 are good to about 1e-8, "
             "relative to the size of the gradient.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-a-number-passes",
             _shaped(lambda a, n: not (np.abs(a - n) > 1e-6 * np.maximum(1, np.abs(n))).any()),
             "NaN > tolerance is False, so NaN passes: ask whether all are within, not whether one "
             "is beyond.",
         ),
-        Mistake(
+        WrongAnswer(
             "broadcast",
             _weak_check(lambda a, n: (np.abs(a - n) <= 1e-6 * np.maximum(1, np.abs(n))).all()),
             "A gradient of the wrong shape is broadcast and passes: compare the shapes first.",
         ),
-        Mistake(
+        WrongAnswer(
             "one-sided",
             _one_sided,
             "The one-sided difference is off by h f'' / 2, which turns right gradients down: "

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 
 from minivae import vae
-from minivae.exercises.exercise import Exercise, Mistake, generic, planted, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, stub
 from minivae.vae import Spec, init_params, unpack
 
 # ---- 06.loss -----------------------------------------------------------------------------------
@@ -42,22 +42,22 @@ LOSS = Exercise(
     cases=_loss_cases,
     returns=("loss", "elbo", "nll", "kl"),
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "mean-over-latents",
             lambda nll, kl, beta: _loss_with(nll.mean(), kl.mean(), beta),
             "The KL is averaged over the latents: sum over them, average over the batch only.",
         ),
-        Mistake(
+        WrongAnswer(
             "sum-over-batch",
             lambda nll, kl, beta: _loss_with(nll.sum(), kl.sum(), beta),
             "Summed over the batch: nats per example are a mean over it.",
         ),
-        Mistake(
+        WrongAnswer(
             "kl-sum-nll-mean",
             lambda nll, kl, beta: _loss_with(nll.mean(), kl.sum(), beta),
             "The KL is summed over the batch and the nll averaged: a silent beta of B.",
         ),
-        Mistake(
+        WrongAnswer(
             "kl-subtracted",
             lambda nll, kl, beta: (
                 nll.mean() - beta * kl.sum(axis=1).mean(),
@@ -65,7 +65,7 @@ LOSS = Exercise(
             ),
             "The KL is subtracted from the loss; it is a cost.",
         ),
-        Mistake(
+        WrongAnswer(
             "beta-in-the-elbo",
             lambda nll, kl, beta: (
                 loss_terms(nll, kl, beta)[0],
@@ -74,7 +74,7 @@ LOSS = Exercise(
             ),
             "elbo = -(nll + kl) always: with beta in it, it is no bound on log p(x).",
         ),
-        Mistake(
+        WrongAnswer(
             "kl-reported-with-beta",
             lambda nll, kl, beta: (
                 *loss_terms(nll, kl, beta)[:3],
@@ -82,7 +82,7 @@ LOSS = Exercise(
             ),
             "kl is reported as it is; beta belongs to the loss alone.",
         ),
-        Mistake(
+        WrongAnswer(
             "beta-on-the-nll",
             lambda nll, kl, beta: (
                 beta * nll.mean() + kl.sum(axis=1).mean(),
@@ -90,7 +90,7 @@ LOSS = Exercise(
             ),
             "beta weighs the KL, not the likelihood.",
         ),
-        Mistake(
+        WrongAnswer(
             "elbo-sign",
             lambda nll, kl, beta: (
                 loss_terms(nll, kl, beta)[0],
@@ -154,42 +154,42 @@ Q_BACKWARD = Exercise(
     cases=_q_cases,
     returns=("dmu", "dlogvar"),
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "kl-forgotten",
             _q_parts(kl=0.0),
             "The KL's share is missing: an autoencoder with noise.",
         ),
-        Mistake(
+        WrongAnswer(
             "z-forgotten",
             _q_parts(z=0.0),
             "What comes back through z is missing: the encoder would learn from the KL alone.",
         ),
-        Mistake(
+        WrongAnswer(
             "kl-not-averaged",
             _q_parts(over_batch=False),
             "The KL's gradient lacks its 1/B: a silent beta of B.",
         ),
-        Mistake(
+        WrongAnswer(
             "kl-sign",
             _q_parts(kl=-1.0),
             "The KL's share is subtracted; both terms of the loss have a plus.",
         ),
-        Mistake(
+        WrongAnswer(
             "beta-forgotten",
             lambda dz, mu, logvar, eps, beta: q_backward(dz, mu, logvar, eps, 1.0),
             "beta weighs the KL in the loss, and so in its gradient.",
         ),
-        Mistake(
+        WrongAnswer(
             "beta-on-both",
             lambda dz, mu, logvar, eps, beta: q_backward(beta * dz, mu, logvar, eps, beta),
             "beta weighs the KL alone, not what comes back through z.",
         ),
-        Mistake(
+        WrongAnswer(
             "z-averaged-again",
             lambda dz, mu, logvar, eps, beta: q_backward(dz / len(mu), mu, logvar, eps, beta),
             "dz is divided by B once more; its 1/B is in it already.",
         ),
-        Mistake(
+        WrongAnswer(
             "kl-to-mu-alone",
             lambda dz, mu, logvar, eps, beta: (
                 q_backward(dz, mu, logvar, eps, beta)[0],
@@ -197,7 +197,7 @@ Q_BACKWARD = Exercise(
             ),
             "The KL feeds logvar too: (sigma^2 - 1) / 2.",
         ),
-        Mistake(
+        WrongAnswer(
             "kl-to-logvar-alone",
             lambda dz, mu, logvar, eps, beta: (
                 dz.copy(),
@@ -205,12 +205,12 @@ Q_BACKWARD = Exercise(
             ),
             "The KL feeds mu too: it pulls it to 0 with mu itself.",
         ),
-        Mistake(
+        WrongAnswer(
             "fresh-noise",
             lambda dz, mu, logvar, eps, beta: q_backward(dz, mu, logvar, 0 * eps, beta),
             "The path through z lost its noise: dlogvar = dz eps sigma / 2 + ...",
         ),
-        Mistake(
+        WrongAnswer(
             "kl-half-lost",
             lambda dz, mu, logvar, eps, beta: (
                 q_backward(dz, mu, logvar, eps, beta)[0],
@@ -252,42 +252,42 @@ HEADS_BACKWARD = Exercise(
     reference=heads_backward,
     cases=_heads_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "logvar-forgotten",
             lambda dmu, dlogvar, mu_W, logvar_W: dmu @ mu_W.T,
             "The share of logvar's head is missing: what flows out twice comes back twice.",
         ),
-        Mistake(
+        WrongAnswer(
             "mu-forgotten",
             lambda dmu, dlogvar, mu_W, logvar_W: dlogvar @ logvar_W.T,
             "The share of mu's head is missing (overwritten by the other?).",
         ),
-        Mistake(
+        WrongAnswer(
             "mean",
             lambda dmu, dlogvar, mu_W, logvar_W: (dmu @ mu_W.T + dlogvar @ logvar_W.T) / 2,
             "The two are averaged; they add up.",
         ),
-        Mistake(
+        WrongAnswer(
             "swapped",
             lambda dmu, dlogvar, mu_W, logvar_W: dmu @ logvar_W.T + dlogvar @ mu_W.T,
             "Each gradient goes back through its own head's weights.",
         ),
-        Mistake(
+        WrongAnswer(
             "gradients-added-first",
             lambda dmu, dlogvar, mu_W, logvar_W: (dmu + dlogvar) @ mu_W.T,
             "The gradients may be added only after each has passed its own weights.",
         ),
-        Mistake(
+        WrongAnswer(
             "both-mixed",
             lambda dmu, dlogvar, mu_W, logvar_W: (dmu + dlogvar) @ (mu_W + logvar_W).T,
             "This has two cross terms too many: dmu logvar_W' and dlogvar mu_W'.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-transposed",
             lambda dmu, dlogvar, mu_W, logvar_W: dmu @ mu_W + dlogvar @ logvar_W,
             "The weights are transposed on the way back.",
         ),
-        Mistake(
+        WrongAnswer(
             "difference",
             lambda dmu, dlogvar, mu_W, logvar_W: dmu @ mu_W.T - dlogvar @ logvar_W.T,
             "The two add up; here one is subtracted.",
@@ -474,27 +474,27 @@ BUG = Exercise(
     cases=_bug_cases,
     returns=("dmu_W", "dlogvar_W", "da"),
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "the-other-head",
             _with_da(lambda a, b, h: a * (1 - h**2)),
             "Now logvar's share is lost in place of mu's: h feeds both.",
         ),
-        Mistake(
+        WrongAnswer(
             "averaged",
             _with_da(lambda a, b, h: (a + b) / 2 * (1 - h**2)),
             "The two shares add up; they are not averaged.",
         ),
-        Mistake(
+        WrongAnswer(
             "slope-lost",
             _with_da(lambda a, b, h: a + b),
             "The shares add up now, but the slope of tanh got lost.",
         ),
-        Mistake(
+        WrongAnswer(
             "slope-on-one",
             _with_da(lambda a, b, h: a + b * (1 - h**2)),
             "The slope of tanh multiplies the whole sum: a bracket is missing.",
         ),
-        Mistake(
+        WrongAnswer(
             "slope-twice",
             _with_da(lambda a, b, h: (a * (1 - h**2) + b) * (1 - h**2)),
             "The slope of tanh is applied twice to mu's share.",
@@ -543,27 +543,27 @@ NAME_THE_BUG = Exercise(
     reference="reparam-fresh-noise",
     judge=_judge_name,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "half",
             "reparam-half-lost",
             "A lost half makes the same blocks wrong, but by the same numbers at every run.",
         ),
-        Mistake(
+        WrongAnswer(
             "head",
             "elbo-one-head-into-h",
             "Then both heads would be right: the sum dh comes after them.",
         ),
-        Mistake(
+        WrongAnswer(
             "kl",
             "elbo-kl-path-to-mu-lost",
             "Then mu's head would be wrong; here it is right.",
         ),
-        Mistake(
+        WrongAnswer(
             "batch",
             "elbo-likelihood-summed-over-batch",
             "Then the decoder would be wrong, by exactly B.",
         ),
-        Mistake(
+        WrongAnswer(
             "tanh",
             "dense-tanh-derivative-lost",
             "Then the decoder's hidden layer would be wrong too.",

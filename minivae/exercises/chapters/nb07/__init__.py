@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, Mistake, generic, planted, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, stub
 from minivae.vae import Spec
 
 # ---- 07.adam -----------------------------------------------------------------------------------
@@ -81,32 +81,32 @@ ADAM = Exercise(
             "adam-climbs",
             "adam-not-in-place",
         ),
-        Mistake(
+        WrongAnswer(
             "root-forgotten",
             _adam_variant(lambda g, m, v, lr, eps, raw: lr * m / (v + eps)),
             "The root of v is missing: v holds squares.",
         ),
-        Mistake(
+        WrongAnswer(
             "eps-forgotten",
             _adam_variant(lambda g, m, v, lr, eps, raw: lr * m / np.sqrt(v)),
             "adam_eps is not used: a parameter whose gradient is always 0 would become NaN.",
         ),
-        Mistake(
+        WrongAnswer(
             "root-before-correction",
             _adam_variant(lambda g, m, v, lr, eps, raw: lr * m / (v / np.sqrt(raw) + eps)),
             "The bias correction belongs under the root: sqrt(v / (1 - beta2^step)).",
         ),
-        Mistake(
+        WrongAnswer(
             "gradient-for-m",
             _adam_variant(lambda g, m, v, lr, eps, raw: lr * g / (np.sqrt(v) + eps)),
             "The raw gradient is stepped along (that is RMSprop); Adam steps along m_hat.",
         ),
-        Mistake(
+        WrongAnswer(
             "plain-momentum",
             _adam_variant(lambda g, m, v, lr, eps, raw: lr * m),
             "v is not used: the step is not divided by the gradient's own size.",
         ),
-        Mistake(
+        WrongAnswer(
             "sign-of-gradient",
             _adam_variant(lambda g, m, v, lr, eps, raw: lr * np.sign(g)),
             "The sign of the gradient alone: that is Adam's very first step only.",
@@ -149,42 +149,42 @@ BINARIZE = Exercise(
     reference=binarize,
     cases=_binarize_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "threshold",
             lambda images, u: (images > 127).astype(np.float32),
             "A threshold makes the same picture each time; each pixel is to be drawn.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-scaled",
             lambda images, u: (u < images).astype(np.float32),
             "Pixels of 0..255 are compared with numbers below 1: divide by 255.",
         ),
-        Mistake(
+        WrongAnswer(
             "inverted",
             lambda images, u: (u >= images / 255).astype(np.float32),
             "Turned around: a bright pixel comes out as 0.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-strict",
             lambda images, u: (u <= images / 255).astype(np.float32),
             "u can be exactly 0, and then a black pixel comes out white: u < p, not u <= p.",
         ),
-        Mistake(
+        WrongAnswer(
             "over-256",
             lambda images, u: (u < images / 256).astype(np.float32),
             "Divided by 256: a pixel of 255 must be white for certain.",
         ),
-        Mistake(
+        WrongAnswer(
             "grey",
             lambda images, u: (images / 255).astype(np.float32),
             "These are the probabilities themselves, grey; draw 0 or 1 with them.",
         ),
-        Mistake(
+        WrongAnswer(
             "truth-values",
             lambda images, u: u < images / 255,
             "True and False, not numbers: .astype(np.float32).",
         ),
-        Mistake(
+        WrongAnswer(
             "one-draw-for-the-row",
             lambda images, u: (u[:, :1] < images / 255).astype(np.float32),
             "One draw for all pixels of an image: that is a random threshold.",
@@ -222,42 +222,42 @@ WARMUP = Exercise(
     reference=warmed_up_beta,
     cases=_warmup_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "no-ceiling",
             lambda step, warmup, beta: beta * step / warmup if warmup else beta,
             "It grows on after the warm-up: min(1, ...).",
         ),
-        Mistake(
+        WrongAnswer(
             "one-is-the-ceiling",
             lambda step, warmup, beta: min(1.0, beta * step / warmup) if warmup else beta,
             "It ends at 1 whatever beta is: the min belongs around step / warmup alone.",
         ),
-        Mistake(
+        WrongAnswer(
             "beta-is-the-ceiling",
             lambda step, warmup, beta: min(beta, step / warmup) if warmup else beta,
             "It rises by 1 / warmup a step and reaches a beta above 1 too late.",
         ),
-        Mistake(
+        WrongAnswer(
             "falls",
             lambda step, warmup, beta: beta * max(0.0, 1 - step / warmup) if warmup else beta,
             "It falls; a warm-up begins with the likelihood alone.",
         ),
-        Mistake(
+        WrongAnswer(
             "switch",
             lambda step, warmup, beta: beta if step >= warmup else 0.0,
             "It switches on at once; it is to rise linearly.",
         ),
-        Mistake(
+        WrongAnswer(
             "divides-by-zero",
             lambda step, warmup, beta: beta * min(1.0, step / warmup),
             "Without a warm-up this divides by 0.",
         ),
-        Mistake(
+        WrongAnswer(
             "one-step-of-warmup",
             lambda step, warmup, beta: beta * min(1.0, step / max(warmup, 1)),
             "Without a warm-up beta is there from step 0 on.",
         ),
-        Mistake(
+        WrongAnswer(
             "no-beta",
             lambda step, warmup, beta: min(1.0, step / warmup) if warmup else 1.0,
             "beta itself is not used.",
@@ -318,21 +318,21 @@ FREE_BITS = Exercise(
             "elbo-kl-subtracted",
             "elbo-kl-summed-over-batch",
         ),
-        Mistake(
+        WrongAnswer(
             "per-example",
             lambda nll, kl, beta, free_bits: (
                 nll.mean() + beta * np.maximum(kl, free_bits).sum(axis=1).mean()
             ),
             "The floor is put under each example's KL; it belongs under the batch mean.",
         ),
-        Mistake(
+        WrongAnswer(
             "minimum",
             lambda nll, kl, beta, free_bits: (
                 nll.mean() + beta * np.minimum(kl.mean(axis=0), free_bits).sum()
             ),
             "The smaller of the two: then more KL would cost nothing.",
         ),
-        Mistake(
+        WrongAnswer(
             "excess",
             lambda nll, kl, beta, free_bits: (
                 nll.mean() + beta * np.maximum(kl.mean(axis=0) - free_bits, 0).sum()
@@ -340,21 +340,21 @@ FREE_BITS = Exercise(
             "Only the excess is counted: the same gradient, but the loss is below -elbo by L "
             "times free_bits, and the curves would not add up.",
         ),
-        Mistake(
+        WrongAnswer(
             "latents-averaged",
             lambda nll, kl, beta, free_bits: (
                 nll.mean() + beta * np.maximum(kl.mean(axis=0), free_bits).mean()
             ),
             "Averaged over the latents; their costs add up.",
         ),
-        Mistake(
+        WrongAnswer(
             "added",
             lambda nll, kl, beta, free_bits: (
                 nll.mean() + beta * (kl.mean(axis=0) + free_bits).sum()
             ),
             "free_bits is added; it is a floor: the larger of the two.",
         ),
-        Mistake(
+        WrongAnswer(
             "beta-inside",
             lambda nll, kl, beta, free_bits: (
                 nll.mean() + np.maximum(beta * kl.mean(axis=0), free_bits).sum()
@@ -407,27 +407,27 @@ FREE_BITS_BACKWARD = Exercise(
             "free-bits-gradient-not-gated",
             "free-bits-gate-inverted",
         ),
-        Mistake(
+        WrongAnswer(
             "batch-forgotten",
             lambda kl, beta, free_bits: beta * (kl.mean(axis=0) > free_bits),
             "The 1/B of the batch mean is missing.",
         ),
-        Mistake(
+        WrongAnswer(
             "gate-per-example",
             lambda kl, beta, free_bits: beta / len(kl) * (kl > free_bits),
             "The gate looks at each example; the floor is under the batch mean, one gate a latent.",
         ),
-        Mistake(
+        WrongAnswer(
             "over-latents",
             lambda kl, beta, free_bits: beta / kl.shape[1] * (kl.mean(axis=0) > free_bits),
             "Divided by L; the mean is over the batch, so 1/B.",
         ),
-        Mistake(
+        WrongAnswer(
             "kl-itself",
             lambda kl, beta, free_bits: beta / len(kl) * np.maximum(kl.mean(axis=0) - free_bits, 0),
             "The slope of max(a, c) is 0 or 1, not a - c.",
         ),
-        Mistake(
+        WrongAnswer(
             "gate-on-the-sum",
             lambda kl, beta, free_bits: np.full(
                 kl.shape[1], beta / len(kl) * (kl.mean(axis=0).sum() > free_bits)
@@ -465,15 +465,15 @@ SILENT_BETA = Exercise(
     reference=784 / 200,
     judge=_judge_beta,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "upside-down",
             200 / 784,
             "nll / 784 + kl / 200 = (nll + beta kl) / 784: multiply both by 784, not by 200.",
         ),
-        Mistake("one", 1, "The two are divided by different numbers, so their balance changes."),
-        Mistake("latents", 1 / 200, "That is the KL's factor; the nll has one too, 1/784."),
-        Mistake("pixels", 784, "That is the nll's factor; the KL has one too, 1/200."),
-        Mistake("product", 784 * 200, "One is divided by the other: 784 / 200."),
+        WrongAnswer("one", 1, "The two are divided by different numbers, so their balance changes."),
+        WrongAnswer("latents", 1 / 200, "That is the KL's factor; the nll has one too, 1/784."),
+        WrongAnswer("pixels", 784, "That is the nll's factor; the KL has one too, 1/200."),
+        WrongAnswer("product", 784 * 200, "One is divided by the other: 784 / 200."),
     ),
     hints=(
         "Write the loss with the sums: nll / 784 + kl / 200.",
@@ -530,27 +530,27 @@ BUG = Exercise(
     given=reported_elbo,
     cases=_bug_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "variance-as-sigma",
             _reported(lambda mu, logvar, eps: mu + np.exp(logvar) * eps),
             "A sample it is now, but with the variance as its standard deviation.",
         ),
-        Mistake(
+        WrongAnswer(
             "prior-sample",
             _reported(lambda mu, logvar, eps: 1.0 * eps),
             "This samples the prior; the ELBO averages over q.",
         ),
-        Mistake(
+        WrongAnswer(
             "kl-dropped",
             _reported(lambda mu, logvar, eps: mu + np.exp(logvar / 2) * eps, 0.0),
             "The KL was right and is needed.",
         ),
-        Mistake(
+        WrongAnswer(
             "kl-sign",
             _reported(lambda mu, logvar, eps: mu + np.exp(logvar / 2) * eps, -1.0),
             "The KL's sign was right: elbo = -(nll + kl).",
         ),
-        Mistake(
+        WrongAnswer(
             "unit-noise",
             _reported(lambda mu, logvar, eps: mu + eps),
             "The noise is not scaled by sigma.",

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, Mistake, generic, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
 REFUSAL = "this exercise is about loops: read the entries one by one or in slices"
 READS_NOTHING = {np.zeros_like, np.empty_like, np.ones_like, np.full_like, np.shape, np.size}
@@ -123,37 +123,37 @@ LOOP_ORDER = Exercise(
     observe=_observe_order,
     returns=("C", "the order in which B is read (flat indices)"),
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "ijk",
             _loops("ijk"),
             "i, j, k walks down the columns of B: each step skips a whole row of memory.",
         ),
-        Mistake(
+        WrongAnswer(
             "jki",
             _loops("jki"),
             "With i innermost both C and A are walked down their columns.",
         ),
-        Mistake(
+        WrongAnswer(
             "kij",
             _loops("kij"),
             "k outermost reads each row of B I times in a row, but passes over all of C K times.",
         ),
-        Mistake(
+        WrongAnswer(
             "jik",
             _loops("jik"),
             "j, i, k walks down the columns of B, as i, j, k does.",
         ),
-        Mistake(
+        WrongAnswer(
             "kji",
             _loops("kji"),
             "With i innermost both C and A are walked down their columns.",
         ),
-        Mistake(
+        WrongAnswer(
             "assigned",
             _loops("ikj", assign=True),
             "C[i, j] = ... forgets the earlier k: add up with +=.",
         ),
-        Mistake(
+        WrongAnswer(
             "a-by-column",
             lambda A, B: _loops("ikj")(A[:, ::-1], B),
             "A[i, k] must meet B[k, j] with the same k.",
@@ -226,39 +226,39 @@ BLOCKED = Exercise(
     observe=_observe_blocks,
     returns=("C", "every piece read is small enough", "few changes from one piece to another"),
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "assigned",
             lambda A, B, block: _blocks(A, B, block, add=False),
             "Each block of C is a sum over the blocks of k: += in place of =.",
         ),
-        Mistake(
+        WrongAnswer(
             "edges-of-c-dropped",
             lambda A, B, block: _blocks(A, B, block, i_stop=A.shape[0] // block * block),
             "The last rows are left out where block does not divide I: range(0, I, block).",
         ),
-        Mistake(
+        WrongAnswer(
             "edges-of-k-dropped",
             lambda A, B, block: _blocks(A, B, block, k_stop=A.shape[1] // block * block),
             "The last part of the sum over k is left out where block does not divide K.",
         ),
-        Mistake(
+        WrongAnswer(
             "first-k-block",
             lambda A, B, block: _blocks(A, B, block, k_stop=min(block, A.shape[1])),
             "Only the first block of k is summed.",
         ),
-        Mistake(
+        WrongAnswer(
             "whole-rows",
             lambda A, B, block: np.vstack(
                 [A[i : i + block, :] @ B[:, :] for i in range(0, A.shape[0], block)]
             ),
             "Whole rows of A and all of B are read at a time: these pieces do not fit the cache.",
         ),
-        Mistake(
+        WrongAnswer(
             "block-unused",
             lambda A, B, block: _loops("ikj")(A, B),
             "The loops run over all of B for each row of A: finish a piece before the next one.",
         ),
-        Mistake(
+        WrongAnswer(
             "diagonal-blocks",
             lambda A, B, block: _diagonal_blocks(A, B, block),
             "i and k move together here: every block of rows meets every block of k.",
@@ -351,42 +351,42 @@ FUSED = Exercise(
     observe=_observe_reads,
     returns=("nll", "dlogits", "how often each logit is read"),
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "read-twice",
             _fused(_value, _slope, reread=True),
             "Each logit is read twice: keep it in a variable, l = logits[b, d].",
         ),
-        Mistake(
+        WrongAnswer(
             "overflows",
             _fused(lambda l, x: np.log(1 + np.exp(l)) - x * l, _slope),
             "exp(1000) overflows: log(1 + exp(l)) = max(l, 0) + log1p(exp(-|l|)).",
         ),
-        Mistake(
+        WrongAnswer(
             "gradient-sign",
             _fused(_value, lambda l, x: -_slope(l, x)),
             "dlogits has the wrong sign: sigmoid(l) - x.",
         ),
-        Mistake(
+        WrongAnswer(
             "no-sigmoid",
             _fused(_value, lambda l, x: l - x),
             "dlogits = l - x: the sigmoid is missing.",
         ),
-        Mistake(
+        WrongAnswer(
             "image-forgotten",
             _fused(_value, lambda l, x: _slope(l, 0.0)),
             "dlogits lacks its - x.",
         ),
-        Mistake(
+        WrongAnswer(
             "mean",
             _fused(_value, _slope, mean=True),
             "nll is averaged over the pixels; it is their sum.",
         ),
-        Mistake(
+        WrongAnswer(
             "last-pixel",
             _fused(_value, _slope, stop=1),
             "The last pixel is left out: range(D) ends before D by itself.",
         ),
-        Mistake(
+        WrongAnswer(
             "sigmoid-of-negative",
             _fused(_value, lambda l, x: np.exp(-abs(l)) / (1 + np.exp(-abs(l))) - x),
             "For l > 0 the sigmoid is 1 / (1 + e) with e = exp(-|l|), not e / (1 + e).",
@@ -436,24 +436,24 @@ FLOPS = Exercise(
     reference=step_flops,
     cases=_flops_cases,
     mistakes=(
-        Mistake("forward-only", _flops(1, 1), "Only the forward products: dW and dx are two more."),
-        Mistake(
+        WrongAnswer("forward-only", _flops(1, 1), "Only the forward products: dW and dx are two more."),
+        WrongAnswer(
             "dx-everywhere",
             _flops(3, 3),
             "The first layer needs no dx: nobody asks for the gradient of an image.",
         ),
-        Mistake("no-dx", _flops(2, 2), "The layers after the first need dx too, to pass it on."),
-        Mistake(
+        WrongAnswer("no-dx", _flops(2, 2), "The layers after the first need dx too, to pass it on."),
+        WrongAnswer(
             "one-for-both",
             _flops(2, 3, factor=1),
             "A multiplication and an addition count as two operations.",
         ),
-        Mistake(
+        WrongAnswer(
             "batch-forgotten",
             _flops(2, 3, with_batch=False),
             "Every example of the batch goes through the products.",
         ),
-        Mistake(
+        WrongAnswer(
             "last-without-dx",
             lambda batch, layers: (
                 _flops(3, 3)(batch, layers) - 2 * batch * layers[-1][0] * layers[-1][1]
@@ -494,33 +494,33 @@ ROOFLINE = Exercise(
     reference=roofline,
     cases=_roofline_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "maximum",
             lambda flops, moved, peak, bandwidth: max(peak, flops / moved * bandwidth),
             "The lower of two roofs holds one back, not the higher.",
         ),
-        Mistake(
+        WrongAnswer(
             "upside-down",
             lambda flops, moved, peak, bandwidth: min(peak, moved / flops * bandwidth),
             "Intensity is flops per byte; here it is bytes per flop.",
         ),
-        Mistake(
+        WrongAnswer(
             "peak",
             lambda flops, moved, peak, bandwidth: peak,
             "The peak alone: data must arrive before they can be worked on.",
         ),
-        Mistake(
+        WrongAnswer(
             "memory",
             lambda flops, moved, peak, bandwidth: flops / moved * bandwidth,
             "The memory's roof alone: no machine exceeds its peak.",
         ),
-        Mistake(
+        WrongAnswer(
             "in-turn",
             lambda flops, moved, peak, bandwidth: flops / (flops / peak + moved / bandwidth),
             "The times are added, as if nothing overlapped; while one piece is worked on, "
             "the next is fetched.",
         ),
-        Mistake(
+        WrongAnswer(
             "bandwidth",
             lambda flops, moved, peak, bandwidth: min(peak, bandwidth),
             "Bandwidth is in bytes per second: times flops per byte it becomes flop/s.",

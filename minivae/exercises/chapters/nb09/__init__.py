@@ -3,7 +3,7 @@
 import numpy as np
 
 from minivae.exercises.chapters.nb01 import log_sum_exp
-from minivae.exercises.exercise import Exercise, Mistake, generic, planted, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, stub
 
 # ---- 09.log-weights ----------------------------------------------------------------------------
 
@@ -56,51 +56,51 @@ LOG_WEIGHTS = Exercise(
     module="vae",
     mistakes=(
         *planted(_package_log_weights, "iwae-posterior-density-logvar-lost"),
-        Mistake(
+        WrongAnswer(
             "ratio-reversed",
             lambda nll, z, mu, logvar: -nll - _ratio(z, mu, logvar),
             "The ratio is upside down: log p(z) - log q(z|x).",
         ),
-        Mistake(
+        WrongAnswer(
             "nll-sign",
             lambda nll, z, mu, logvar: nll + _ratio(z, mu, logvar),
             "nll is -log p(x|z): it enters with a minus.",
         ),
-        Mistake(
+        WrongAnswer(
             "prior-lost",
             lambda nll, z, mu, logvar: (
                 -nll + _ratio(z, mu, logvar, p=0.0) - z.shape[2] * np.log(2 * np.pi) / 2
             ),
             "log p(z) is missing: w is the joint p(x, z) over q.",
         ),
-        Mistake(
+        WrongAnswer(
             "prior-lost-two-pi-too",
             lambda nll, z, mu, logvar: -nll + _ratio(z, mu, logvar, p=0.0),
             "log p(z) is missing: w is the joint p(x, z) over q.",
         ),
-        Mistake(
+        WrongAnswer(
             "q-lost",
             lambda nll, z, mu, logvar: (
                 -nll + _ratio(z, mu, logvar, q=0.0) - z.shape[2] * np.log(2 * np.pi) / 2
             ),
             "log q(z|x) is not subtracted: samples that q draws often would count too often.",
         ),
-        Mistake(
+        WrongAnswer(
             "sigma-for-variance",
             lambda nll, z, mu, logvar: -nll + _ratio(z, mu, logvar, variance=np.exp(logvar / 2)),
             "(z - mu)^2 is divided by sigma; it is divided by sigma^2 = exp(logvar).",
         ),
-        Mistake(
+        WrongAnswer(
             "log-sigma-twice",
             lambda nll, z, mu, logvar: -nll + _ratio(z, mu, logvar, normaliser=2.0),
             "The normaliser of q is log sigma = logvar / 2: the half is missing there.",
         ),
-        Mistake(
+        WrongAnswer(
             "closed-form-kl",
             lambda nll, z, mu, logvar: -nll - (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1) / 2,
             "The closed-form KL is the average over q; each sample has its own log p - log q.",
         ),
-        Mistake(
+        WrongAnswer(
             "mean-over-latents",
             lambda nll, z, mu, logvar: -nll + _ratio(z, mu, logvar) / z.shape[2],
             "Averaged over the latents; log densities of independent latents add.",
@@ -152,37 +152,37 @@ IW_BOUND = Exercise(
     module="vae",
     mistakes=(
         *planted(_package_bound, "iwae-log-k-lost", "iwae-mean-of-logs"),
-        Mistake(
+        WrongAnswer(
             "naive",
             lambda log_w: np.log(np.exp(log_w).mean(axis=0)),
             "exp(-1000) is 0.0: take the largest out before exp.",
         ),
-        Mistake(
+        WrongAnswer(
             "over-images",
             lambda log_w: log_sum_exp(log_w.T) - np.log(log_w.shape[1]),
             "Averaged over the images; the samples lie along axis 0.",
         ),
-        Mistake(
+        WrongAnswer(
             "batch-mean",
             lambda log_w: iw_bound(log_w).mean(),
             "Keep one bound for each image.",
         ),
-        Mistake(
+        WrongAnswer(
             "best-sample",
             lambda log_w: log_w.max(axis=0),
             "The best sample alone is no lower bound: it exceeds log p(x) as K grows.",
         ),
-        Mistake(
+        WrongAnswer(
             "best-over-k",
             lambda log_w: log_w.max(axis=0) - np.log(len(log_w)),
             "A bound, but only of the largest term; the others count too.",
         ),
-        Mistake(
+        WrongAnswer(
             "log-b",
             lambda log_w: log_sum_exp(log_w) - np.log(log_w.shape[1]),
             "log B is subtracted; the mean is over the K samples.",
         ),
-        Mistake(
+        WrongAnswer(
             "sign",
             lambda log_w: -iw_bound(log_w),
             "This is the loss, -bound.",
@@ -227,27 +227,27 @@ IWAE_WEIGHTS = Exercise(
             "iwae-softmax-sign",
             "iwae-weights-not-normalised",
         ),
-        Mistake(
+        WrongAnswer(
             "over-everything",
             lambda log_w: np.exp(log_w - log_w.max()) / np.exp(log_w - log_w.max()).sum(),
             "Normalised over images and samples together; each image's weights sum to one.",
         ),
-        Mistake(
+        WrongAnswer(
             "naive",
             lambda log_w: np.exp(log_w) / np.exp(log_w).sum(axis=0),
             "exp(-1000) is 0.0, and 0 / 0 is NaN: subtract the largest first.",
         ),
-        Mistake(
+        WrongAnswer(
             "logs-normalised",
             lambda log_w: log_w / log_w.sum(axis=0),
             "The logs are normalised; the weights are their exponentials.",
         ),
-        Mistake(
+        WrongAnswer(
             "best-takes-all",
             lambda log_w: (log_w == log_w.max(axis=0)).astype(float),
             "The best sample takes all; a softmax shares.",
         ),
-        Mistake(
+        WrongAnswer(
             "log-softmax",
             lambda log_w: log_w - log_sum_exp(log_w),
             "These are the logs of the weights.",
@@ -291,32 +291,32 @@ IWAE_BACKWARD = Exercise(
             "iwae-softmax-over-batch",
             "iwae-softmax-sign",
         ),
-        Mistake(
+        WrongAnswer(
             "sign",
             lambda log_w: iwae_weights(log_w) / log_w.shape[1],
             "The loss is minus the bound: the gradient is negative.",
         ),
-        Mistake(
+        WrongAnswer(
             "batch-forgotten",
             lambda log_w: -iwae_weights(log_w),
             "The 1/B of the mean over images is missing.",
         ),
-        Mistake(
+        WrongAnswer(
             "over-k",
             lambda log_w: -iwae_weights(log_w) / len(log_w),
             "Divided by K: the 1/K inside the log cancels.",
         ),
-        Mistake(
+        WrongAnswer(
             "over-both",
             lambda log_w: -iwae_weights(log_w) / log_w.size,
             "Divided by K too: the 1/K inside the log cancels.",
         ),
-        Mistake(
+        WrongAnswer(
             "by-w",
             lambda log_w: -1 / np.exp(log_w).sum(axis=0) / log_w.shape[1] + 0 * log_w,
             "This is the derivative by w; by log w it is multiplied by w.",
         ),
-        Mistake(
+        WrongAnswer(
             "centred",
             lambda log_w: -(iwae_weights(log_w) - 1 / len(log_w)) / log_w.shape[1],
             "1/K is subtracted: that is the difference to the ELBO's gradient.",
@@ -350,22 +350,22 @@ EFFECTIVE_SAMPLES = Exercise(
     package=lambda evaluate: lambda log_w: evaluate._log_mean_exp([log_w], len(log_w))[2],
     module="evaluate",
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "naive",
             lambda log_w: np.exp(log_w).sum(axis=0) ** 2 / (np.exp(log_w) ** 2).sum(axis=0),
             "exp(-1000) is 0.0, and 0 / 0 is NaN; a common factor cancels, so take it out.",
         ),
-        Mistake(
+        WrongAnswer(
             "share",
             lambda log_w: effective_samples(log_w) / len(log_w),
             "This is the share of K; the number itself lies between 1 and K.",
         ),
-        Mistake(
+        WrongAnswer(
             "upside-down",
             lambda log_w: 1 / effective_samples(log_w),
             "Upside down: with equal weights it must be K.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-squared",
             lambda log_w: (
                 np.exp(log_w - log_w.max(axis=0)).sum(axis=0)
@@ -373,22 +373,22 @@ EFFECTIVE_SAMPLES = Exercise(
             ),
             "The sum above is not squared.",
         ),
-        Mistake(
+        WrongAnswer(
             "of-the-logs",
             lambda log_w: log_w.sum(axis=0) ** 2 / (log_w**2).sum(axis=0),
             "The logs stand where the weights belong.",
         ),
-        Mistake(
+        WrongAnswer(
             "sum-over-best",
             lambda log_w: np.exp(log_w - log_w.max(axis=0)).sum(axis=0),
             "The sum over the largest is another count, one that looks at the best sample alone.",
         ),
-        Mistake(
+        WrongAnswer(
             "over-images",
             lambda log_w: effective_samples(log_w.T),
             "Summed over the images; the samples lie along axis 0.",
         ),
-        Mistake(
+        WrongAnswer(
             "perplexity",
             lambda log_w: np.exp(-(iwae_weights(log_w) * (log_w - log_sum_exp(log_w))).sum(axis=0)),
             "The exponential of the entropy is another way to count, not this one.",
@@ -432,27 +432,27 @@ GAP = Exercise(
     cases=_gap_cases,
     returns=("approximation", "amortization"),
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "swapped",
             lambda p, best, own: (best - own, p - best),
             "The two are swapped: what no q of the family can reach is the approximation gap.",
         ),
-        Mistake(
+        WrongAnswer(
             "total-first",
             lambda p, best, own: (p - own, best - own),
             "The first is the whole gap: up to the best q only.",
         ),
-        Mistake(
+        WrongAnswer(
             "total-second",
             lambda p, best, own: (p - best, p - own),
             "The second is the whole gap: from the best q on only.",
         ),
-        Mistake(
+        WrongAnswer(
             "signs",
             lambda p, best, own: (best - p, own - best),
             "Both are negative: a gap is the higher minus the lower.",
         ),
-        Mistake(
+        WrongAnswer(
             "means",
             lambda p, best, own: ((p - best).mean(), (best - own).mean()),
             "Averaged over the images; here each image has its own.",

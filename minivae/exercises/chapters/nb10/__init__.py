@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, Mistake, generic, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
 # ---- 10.traversal ------------------------------------------------------------------------------
 
@@ -33,32 +33,32 @@ TRAVERSAL = Exercise(
     reference=traversal,
     cases=_traversal_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "added",
             lambda z, latent, values: z + np.outer(values, np.eye(len(z))[latent]),
             "The values are added to the latent; it takes them.",
         ),
-        Mistake(
+        WrongAnswer(
             "others-at-zero",
             lambda z, latent, values: np.outer(values, np.eye(len(z))[latent]),
             "The other latents are set to 0; they keep this cat's values.",
         ),
-        Mistake(
+        WrongAnswer(
             "all-latents",
             lambda z, latent, values: np.repeat(values[:, None], len(z), axis=1),
             "All latents take the values; only one moves.",
         ),
-        Mistake(
+        WrongAnswer(
             "transposed",
             lambda z, latent, values: traversal(z, latent, values).T,
             "Transposed: one row for each value.",
         ),
-        Mistake(
+        WrongAnswer(
             "one-off",
             lambda z, latent, values: traversal(z, (latent + 1) % len(z), values),
             "Another latent moves: they are counted from 0.",
         ),
-        Mistake(
+        WrongAnswer(
             "shared-row",
             lambda z, latent, values: traversal(z, latent, np.full(len(values), values[-1])),
             "All rows hold the last value: they are one array, changed again and again.",
@@ -114,7 +114,7 @@ MUTUAL_INFORMATION = Exercise(
     reference=mutual_information,
     cases=_counts_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "zero-times-log-zero",
             lambda counts: float(
                 (
@@ -123,39 +123,39 @@ MUTUAL_INFORMATION = Exercise(
             ),
             "Where a pair never met, 0 * log 0 is NaN: leave those pairs out.",
         ),
-        Mistake(
+        WrongAnswer(
             "joint-entropy",
             lambda counts: _entropy(_joint(counts)[0]),
             "This is the entropy of the pair; information is H(a) + H(b) - H(a, b).",
         ),
-        Mistake(
+        WrongAnswer(
             "conditional-entropy",
             lambda counts: _entropy(_joint(counts)[0]) - _entropy(_joint(counts)[1]),
             "H(b | a), what the latent does not tell; information is H(b) - H(b | a).",
         ),
-        Mistake(
+        WrongAnswer(
             "sign",
             lambda counts: -mutual_information(counts),
             "The sign is turned around: information is never negative.",
         ),
-        Mistake(
+        WrongAnswer(
             "counts-not-normalised",
             lambda counts: _information(
                 counts.astype(float), np.outer(counts.sum(axis=1), counts.sum(axis=0)).astype(float)
             ),
             "Counts are not probabilities: divide by their sum.",
         ),
-        Mistake(
+        WrongAnswer(
             "bits",
             lambda counts: mutual_information(counts) / np.log(2),
             "This is in bits; nats use the natural logarithm.",
         ),
-        Mistake(
+        WrongAnswer(
             "uniform",
             lambda counts: _information(_joint(counts)[0], np.full(counts.shape, 1 / counts.size)),
             "Compared with a uniform table; compare with the product of the margins.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-weighted",
             lambda counts: float(
                 np.log(
@@ -164,7 +164,7 @@ MUTUAL_INFORMATION = Exercise(
             ),
             "The log ratios are added without their weights p(a, b).",
         ),
-        Mistake(
+        WrongAnswer(
             "smoothed",
             lambda counts: mutual_information(counts + 1),
             "1 is added to every count, which pulls the information down.",
@@ -211,38 +211,38 @@ INFORMATION_GAP = Exercise(
     reference=information_gap,
     cases=_gap_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "largest-alone",
             lambda information, entropy: float((information.max(axis=0) / entropy).mean()),
             "The second best is not subtracted: two latents that share a factor would score too.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-normalised",
             lambda information, entropy: float(
                 (_ranked(information)[-1] - _ranked(information)[-2]).mean()
             ),
             "Not divided by the factor's entropy: factors with more to tell would weigh more.",
         ),
-        Mistake(
+        WrongAnswer(
             "smallest-subtracted",
             lambda information, entropy: float(
                 ((information.max(axis=0) - information.min(axis=0)) / entropy).mean()
             ),
             "The smallest is subtracted; it is the second largest that matters.",
         ),
-        Mistake(
+        WrongAnswer(
             "ratio-of-means",
             lambda information, entropy: float(
                 (_ranked(information)[-1] - _ranked(information)[-2]).mean() / entropy.mean()
             ),
             "A ratio of means: divide each factor by its own entropy first.",
         ),
-        Mistake(
+        WrongAnswer(
             "sum",
             lambda information, entropy: information_gap(information, entropy) * len(entropy),
             "Summed over the factors; the mean is wanted.",
         ),
-        Mistake(
+        WrongAnswer(
             "per-latent",
             lambda information, entropy: float(
                 (_ranked(information, 1)[:, -1] - _ranked(information, 1)[:, -2]).mean()
@@ -250,7 +250,7 @@ INFORMATION_GAP = Exercise(
             ),
             "Ranked along the factors: for each factor the latents are ranked (axis 0).",
         ),
-        Mistake(
+        WrongAnswer(
             "mean-of-the-others",
             lambda information, entropy: float(
                 (
@@ -295,37 +295,37 @@ EQUAL_MASS_BINS = Exercise(
     reference=equal_mass_bins,
     cases=_bins_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "equal-width",
             lambda v, n: np.minimum(((v - v.min()) / (v.max() - v.min()) * n).astype(int), n - 1),
             "Bins of equal width: most values crowd into a few, and the rest are empty.",
         ),
-        Mistake(
+        WrongAnswer(
             "argsort-once",
             lambda v, n: np.argsort(v) * n // len(v),
             "argsort tells which value comes at each rank; its argsort tells each value's rank.",
         ),
-        Mistake(
+        WrongAnswer(
             "from-one",
             lambda v, n: equal_mass_bins(v, n) + 1,
             "Counted from 1; the first bin is 0.",
         ),
-        Mistake(
+        WrongAnswer(
             "ranks",
             lambda v, n: np.argsort(np.argsort(v)),
             "These are the ranks: n of them share a bin.",
         ),
-        Mistake(
+        WrongAnswer(
             "remainder",
             lambda v, n: np.argsort(np.argsort(v)) % n,
             "The remainder deals the values out like cards; neighbours belong together: //.",
         ),
-        Mistake(
+        WrongAnswer(
             "descending",
             lambda v, n: equal_mass_bins(-v, n),
             "The largest values are in bin 0: turned around.",
         ),
-        Mistake(
+        WrongAnswer(
             "real-numbers",
             lambda v, n: np.argsort(np.argsort(v)) * n / len(v),
             "A bin number is whole: // in place of /.",
@@ -373,17 +373,17 @@ ROTATE = Exercise(
     cases=_rotate_cases,
     returns=("mean", "covariance"),
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "transposed-mean",
             lambda mean, variances, R: (mean @ R, R @ np.diag(variances) @ R.T),
             "Mean @ R rotates the other way: R @ mean.",
         ),
-        Mistake(
+        WrongAnswer(
             "transposed-covariance",
             lambda mean, variances, R: (R @ mean, R.T @ np.diag(variances) @ R),
             "R' S R rotates the other way: R S R'.",
         ),
-        Mistake(
+        WrongAnswer(
             "diagonal-kept",
             lambda mean, variances, R: (
                 R @ mean,
@@ -391,22 +391,22 @@ ROTATE = Exercise(
             ),
             "Only the diagonal is kept; the rotation makes the latents correlated.",
         ),
-        Mistake(
+        WrongAnswer(
             "variances-rotated",
             lambda mean, variances, R: (R @ mean, np.diag(R @ variances)),
             "Variances do not rotate like a vector (one could turn negative): R S R'.",
         ),
-        Mistake(
+        WrongAnswer(
             "one-side",
             lambda mean, variances, R: (R @ mean, R @ np.diag(variances)),
             "Multiplied from one side only: a covariance has R on the left and R' on the right.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-transposed",
             lambda mean, variances, R: (R @ mean, R @ np.diag(variances) @ R),
             "The R on the right is transposed.",
         ),
-        Mistake(
+        WrongAnswer(
             "unchanged",
             lambda mean, variances, R: (R @ mean, np.diag(variances)),
             "The covariance is rotated too, unless all variances are equal.",
