@@ -21,7 +21,7 @@ from minivae import exercises as api
 from minivae.exercises import checker, questions, run, store
 from minivae.exercises.backend import BLOCKS
 from minivae.exercises.cards import CORRECT, NOT_ATTEMPTED, NOT_YET, UNKNOWN
-from minivae.exercises.catalogue import exercises
+from minivae.exercises.catalogue import CHAPTERS, chapter_modules, exercises
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
@@ -753,15 +753,18 @@ def test_every_notebook_from_two_on_has_three_recall_questions():
 
 
 def test_question_ids_and_answers_are_sound():
-    ids = [q.id for q in (*questions.PREDICTIONS, *questions.RECALL)]
+    modules = chapter_modules("questions")
+    ids = [q.id for module in modules for q in (*module.PREDICTIONS, *module.RECALL)]
     assert len(set(ids)) == len(ids)
     assert not set(ids) & set(exercises())
-    assert all(p.truth is None or p.truth in p.options for p in questions.PREDICTIONS)
-    assert {p.id[:2] for p in questions.PREDICTIONS} == {f"{n:02d}" for n in range(1, 11)}
+    for notebook, module in zip(CHAPTERS, modules, strict=True):
+        assert module.PREDICTIONS
+        assert all(p.truth is None or p.truth in p.options for p in module.PREDICTIONS)
+        assert all(q.id[:2] == notebook for q in (*module.PREDICTIONS, *module.RECALL))
 
 
 def test_the_right_recall_answers_are_spread_over_the_letters():
-    right = [q.right for q in questions.RECALL]
+    right = [q.right for q in questions.recall_questions().values()]
     assert all(right.count(letter) >= 3 for letter in questions.LETTERS)
 
 
@@ -1026,7 +1029,7 @@ def test_a_notebooks_questions_exist(path):
     source = path.read_text(encoding="utf-8")
     predicted = re.findall(r'^predict\("([^"]+)"', source, re.MULTILINE)
     revealed = re.findall(r'^reveal\("([^"]+)"', source, re.MULTILINE)
-    known = {p.id for p in questions.PREDICTIONS if p.id.startswith(path.name[:3].rstrip("_"))}
+    known = {id for id in questions.predictions() if id.startswith(path.name[:2])}
     assert set(predicted) <= known
     assert sorted(predicted) == sorted(revealed)
 

@@ -132,6 +132,9 @@ CHANGES = [  # file, right, wrong, the notebooks that can show the difference
     ("minivae/exercises/chapters/nb08/__init__.py", "range(", "reversed(", "08"),
     ("minivae/exercises/chapters/nb09/__init__.py", "np.log(", "np.exp(", "09"),
     ("minivae/exercises/chapters/nb10/__init__.py", "np.log(", "np.exp(", "10"),
+    # the questions of a chapter are asked in its own notebook alone
+    ("minivae/exercises/chapters/nb01/questions.py", "zero", "none", "01"),
+    ("minivae/exercises/chapters/nb05/questions.py", "rises", "grows", "05"),
     ("minivae/exercises/backend.py", "np.tanh", "np.sinh", "07"),
     ("minivae/exercises/checker.py", "a.shape == b.shape", "True", ALL),
     # what only the command line, the figures and other libraries run
@@ -185,10 +188,15 @@ def test_a_notebook_that_lists_all_exercises_reaches_all_chapters(tmp_path):
     script = tmp_path / "01_x.py"
     script.write_text("from minivae.exercises import check, progress\nprogress()\n")
     modules = names(stale.reached_modules(script))
-    assert {f"minivae/exercises/chapters/nb{number}/__init__.py" for number in ALL.split()} <= modules
+    assert every_chapter() <= modules
     script.write_text("from minivae import exercises\nexercises.check('01.evidence')\n")
     modules = names(stale.reached_modules(script))
-    assert {m for m in modules if "/nb" in m} == {"minivae/exercises/chapters/nb01/__init__.py"}
+    own = {m for m in modules if "/nb" in m}
+    assert own == {path for path in every_chapter() if "/nb01/" in path}
+
+
+def every_chapter():
+    return names((ROOT / "minivae" / "exercises" / "chapters").glob("nb*/*.py"))
 
 
 def names(paths, root=ROOT):
@@ -294,6 +302,7 @@ def test_a_chapter_may_be_a_package(tmp_path):
         exercises__chapters__nb01__one="A = '01.a'\n",
         exercises__chapters__nb02__="from . import two\nEXERCISES = two.A\n",
         exercises__chapters__nb02__two="A = '02.a', '03.b'\n",
+        exercises__chapters__nb02__questions="Q = '02.q'\n",
         exercises__chapters__nb03="B = '03.b', '02.other'\n",
         exercises__chapters__nb04="C = '04.c'\n",
     )
@@ -304,6 +313,8 @@ def test_a_chapter_may_be_a_package(tmp_path):
     one = ["nb01/__init__", "nb01/one"]
     assert chapters("") == one
     assert chapters("check('02.a', f)") == [*one, "nb02/__init__", "nb02/two", "nb03"]
+    asked = ["nb02/__init__", "nb02/questions", "nb02/two", "nb03"]
+    assert chapters("predict('02.q')") == [*one, *asked]
     assert chapters("print('2.1', '02.nothing', '04.')") == one
 
 

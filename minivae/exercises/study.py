@@ -8,9 +8,8 @@ from minivae.exercises.catalogue import CHAPTERS, closest, exercises
 from minivae.exercises.compare import show_value
 from minivae.exercises.questions import (
     LETTERS,
-    PREDICTIONS,
     Prediction,
-    prediction,
+    predictions,
     question,
     recall_of,
 )
@@ -56,11 +55,11 @@ def reveal(id, truth=None):
 
 
 def _prediction(id):
-    return prediction(id) if isinstance(id, str) else None
+    return predictions().get(id) if isinstance(id, str) else None
 
 
 def _unknown(id):
-    near = closest(id, [p.id for p in PREDICTIONS])
+    near = closest(id, predictions())
     return show(Card(f"{show_value(id)}: no such prediction", f'did you mean "{near}"?'))
 
 
