@@ -8,8 +8,8 @@ import pytest
 
 from minivae.exercises.cards import CORRECT, NOT_ATTEMPTED, NOT_YET
 from minivae.exercises.catalogue import exercises
-from minivae.exercises.checker import grade, recognise, same_outcome
-from minivae.exercises.run import copy_args, outcome_of
+from minivae.exercises.execution import copy_args, outcome_of
+from minivae.exercises.grading import grade, recognise, same_outcome
 
 ALL = list(exercises().values())
 FUNCTIONS = [e for e in ALL if e.cases]

@@ -18,10 +18,10 @@ import pytest
 
 from minivae import errors, mistakes, ops, vae
 from minivae import exercises as api
-from minivae.exercises import checker, questions, run, store
-from minivae.exercises.backend import BLOCKS
+from minivae.exercises import checker, execution, grading, inspection, questions, store
 from minivae.exercises.cards import CORRECT, NOT_ATTEMPTED, NOT_YET, UNKNOWN
 from minivae.exercises.catalogue import CHAPTERS, chapter_modules, exercises
+from minivae.exercises.own_backend import BLOCKS
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
@@ -32,7 +32,7 @@ def progress_file(tmp_path, monkeypatch):
     path = tmp_path / "progress.json"
     monkeypatch.setenv("MINIVAE_PROGRESS", str(path))
     monkeypatch.setattr(checker, "passed", {})
-    monkeypatch.setattr("minivae.exercises.backend.passed", checker.passed)
+    monkeypatch.setattr("minivae.exercises.own_backend.passed", checker.passed)
     return path
 
 
@@ -161,7 +161,7 @@ def test_what_an_interpreter_makes_of_an_empty_answer_does_not_matter(answer, mo
     place = {"co_name": here.co_name, "co_filename": here.co_filename,
              "co_firstlineno": here.co_firstlineno}  # fmt: skip
     monkeypatch.setattr(answer, "__code__", twice.__code__.replace(**place))
-    assert run.is_empty(answer, "")
+    assert inspection.is_empty(answer, "")
 
 
 def without_source(body):
@@ -302,7 +302,7 @@ def test_an_object_that_breaks_everything_is_survived():
 @pytest.mark.parametrize("id", [e.id for e in exercises().values() if e.cases is None])
 @pytest.mark.parametrize("answer", [None, 3, "x", [], [1, 2], np.ones((2, 2)), {}, right_kl])
 def test_value_exercises_take_any_answer(id, answer):
-    verdict = checker.grade(exercises()[id], answer)
+    verdict = grading.grade(exercises()[id], answer)
     assert verdict.status == NOT_YET
     assert "could not examine" not in verdict.body
 
@@ -314,7 +314,7 @@ def test_no_function_exercise_stumbles_over_odd_results(id):
     names = [f"a{i}" for i in range(n)]
     for result in ("[1]", "()", "{}", "'x'", "1j", "a0", "lambda: 0"):
         answer = eval(f"lambda {', '.join(names)}: {result}")
-        verdict = checker.grade(exercises()[id], answer)
+        verdict = grading.grade(exercises()[id], answer)
         assert verdict.status == NOT_YET, result
         assert "could not examine" not in verdict.body, result
 
@@ -346,7 +346,7 @@ def test_an_error_is_shown_with_the_readers_own_line():
 
 
 def test_an_endless_loop_is_stopped_and_shown(monkeypatch):
-    monkeypatch.setattr(run, "TIME_LIMIT", 0.2)
+    monkeypatch.setattr(execution, "TIME_LIMIT", 0.2)
 
     def answer(mu, logvar):
         while True:
@@ -361,7 +361,7 @@ def test_an_endless_loop_is_stopped_and_shown(monkeypatch):
 
 
 def test_a_loop_that_will_not_stop_is_left_behind(monkeypatch):
-    monkeypatch.setattr(run, "TIME_LIMIT", 0.2)
+    monkeypatch.setattr(execution, "TIME_LIMIT", 0.2)
     release = threading.Event()
 
     def answer(mu, logvar):
@@ -691,13 +691,13 @@ def test_the_default_place_is_hidden_and_ignored_by_git(monkeypatch):
 def test_a_prediction_is_stored_and_shown_beside_the_truth():
     api.predict("02.log-of-average", "high")
     card = api.reveal("02.log-of-average")
-    assert card.title == "02.log-of-average: you predicted high; it is low"
+    assert card.title == "02.log-of-average: you predicted high, but it is low"
     assert "Jensen" in card.body
 
 
 def test_a_right_prediction_says_so():
     api.predict("02.log-of-average", "low")
-    assert "it is so" in api.reveal("02.log-of-average").title
+    assert "and that is right" in api.reveal("02.log-of-average").title
 
 
 def test_an_open_prediction_is_asked_and_the_truth_shown_alone(progress_file):
@@ -775,7 +775,7 @@ def test_recall_marks_each_answer():
     assert "2. " in body
     assert "'d' is not one of a, b, c" in body
     wrong = "a" if right[1] != "a" else "b"
-    assert "rather: " in api.recall("03", right[0], wrong).body
+    assert "the right answer: " in api.recall("03", right[0], wrong).body
 
 
 def test_recall_untouched_leaves_no_trace(progress_file):
