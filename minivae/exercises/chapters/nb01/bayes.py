@@ -39,7 +39,7 @@ EVIDENCE = Exercise(
         WrongAnswer(
             "prior-forgotten",
             lambda prior, likelihood: likelihood.sum(axis=0),
-            "The prior is missing: every z counts as much as its p(z).",
+            "The prior is missing: weight every z by its p(z).",
         ),
         WrongAnswer(
             "plain-mean",
@@ -54,7 +54,7 @@ EVIDENCE = Exercise(
         WrongAnswer(
             "sum-over-x",
             lambda prior, likelihood: (prior[:, None] * likelihood).sum(axis=1),
-            "Summed over x, which gives the prior back: sum over z, axis 0.",
+            "You sum over x, which gives the prior back; sum over z, axis 0.",
         ),
         WrongAnswer(
             "transposed",
@@ -64,16 +64,17 @@ EVIDENCE = Exercise(
         WrongAnswer(
             "best-z",
             lambda prior, likelihood: (prior[:, None] * likelihood).max(axis=0),
-            "The likeliest z alone; the evidence adds up all the ways in which x can come about.",
+            "You take only the most likely z; the evidence is the sum over all the ways to "
+            "produce x.",
         ),
         WrongAnswer(
             "log",
             lambda prior, likelihood: np.log(prior @ likelihood),
-            "This is log p(x); here p(x) itself is wanted.",
+            "This is log p(x); the exercise asks for p(x) itself.",
         ),
     ),
     hints=(
-        "x can come about through every z. How likely is each way?",
+        "Every z can produce x. How likely is each of these ways?",
         "p(x, z) = p(z) p(x|z): sum it over z.",
         "prior @ likelihood.",
     ),
@@ -106,14 +107,15 @@ POSTERIOR = Exercise(
         WrongAnswer(
             "prior-forgotten",
             lambda prior, likelihood: likelihood / likelihood.sum(axis=0),
-            "The prior is missing: a rare disease stays rare, whatever its symptoms.",
+            "The prior is missing: however well a rare disease explains the symptoms, it is still "
+            "rare.",
         ),
         WrongAnswer(
             "wrong-axis",
             lambda prior, likelihood: (
                 (prior[:, None] * likelihood) / (prior[:, None] * likelihood).sum(axis=1)[:, None]
             ),
-            "Normalised over x, which gives p(x|z) back: each column is to sum to one.",
+            "You normalise over x, which gives p(x|z) back; each column must sum to one.",
         ),
         WrongAnswer(
             "likelihood-over-evidence",
@@ -123,7 +125,7 @@ POSTERIOR = Exercise(
         WrongAnswer(
             "transposed",
             lambda prior, likelihood: posterior(prior, likelihood).T,
-            "Transposed: the rows stay the z, the columns the x.",
+            "This is transposed: the rows are the z, the columns the x.",
         ),
     ),
     hints=(

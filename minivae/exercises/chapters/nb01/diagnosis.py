@@ -40,45 +40,48 @@ NOISY_OR = Exercise(
         WrongAnswer(
             "sum-clipped",
             lambda present, cause, leak: np.minimum(present @ cause + leak, 1),
-            "Cut off at 1, the sum is a probability, but not this one: multiply the failures.",
+            "A sum clipped at 1 is a probability, but not the right one: multiply the "
+            "probabilities that each cause fails.",
         ),
         WrongAnswer(
             "absent",
             lambda present, cause, leak: 1 - noisy_or(present, cause, leak),
-            "This is the probability that the symptom is absent: 1 minus it.",
+            "This is the probability that the symptom is absent: subtract it from 1.",
         ),
         WrongAnswer(
             "leak-forgotten",
             lambda present, cause, leak: noisy_or(present, cause, 0 * leak),
-            "The leak is missing: a healthy patient coughs too, now and then.",
+            "The leak is missing: even a healthy patient coughs now and then.",
         ),
         WrongAnswer(
             "all-diseases",
             lambda present, cause, leak: noisy_or(np.ones_like(present), cause, leak),
-            "All diseases count here; only those that are present should.",
+            "You count all diseases; only those that are present can cause the symptom.",
         ),
         WrongAnswer(
             "and",
             lambda present, cause, leak: (
                 1 - (1 - leak) * (1 - np.prod(np.where(present[:, :, None] > 0, cause, 1), axis=1))
             ),
-            "This is an and: every disease present would have to cause it.",
+            "This is a logical and: every disease present would have to cause the symptom.",
         ),
         WrongAnswer(
             "strongest",
             lambda present, cause, leak: np.maximum(
                 (present[:, :, None] * cause).max(axis=1), leak
             ),
-            "The strongest cause alone; the others have their own chance.",
+            "You take only the strongest cause; each of the others can cause the symptom as well.",
         ),
         WrongAnswer(
             "leak-added",
             lambda present, cause, leak: noisy_or(present, cause, 0 * leak) + leak,
-            "The leak is one more possible cause: it multiplies the failures like the others.",
+            "The leak is one more possible cause, so it does not add: multiply the failures by 1 "
+            "- leak.",
         ),
     ),
     hints=(
-        "Ask when the symptom is absent: the leak and every disease present must all have failed.",
+        "When is the symptom absent? Only if the leak and every disease present all fail to cause "
+        "it.",
         "Failures are independent, so their probabilities multiply.",
         "1 - (1 - leak) * np.prod(1 - present[:, :, None] * cause, axis=1).",
     ),

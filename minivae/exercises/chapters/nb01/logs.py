@@ -40,24 +40,24 @@ LOG_SUM_EXP = Exercise(
         WrongAnswer(
             "naive",
             _naive,
-            "exp(-1000) is 0.0 and exp(1000) is infinite: take the largest entry out first, "
-            "and add it again after the log.",
+            "exp(-1000) is 0.0 and exp(1000) is infinite: subtract the largest entry first, and "
+            "add it again after the log.",
         ),
         WrongAnswer(
             "top-not-added",
             lambda a: np.log(np.exp(a - a.max(axis=0)).sum(axis=0)),
-            "The largest entry was taken out and never put back.",
+            "The largest entry was subtracted, but never added again.",
         ),
         WrongAnswer(
             "wrong-axis",
             lambda a: log_sum_exp(a.T),
-            "Summed over the columns; the sum goes over axis 0.",
+            "You sum over the columns (axis 1); sum over axis 0.",
         ),
         WrongAnswer(
             "one-top",
             lambda a: a.max() + np.log(np.exp(a - a.max()).sum(axis=0)),
-            "One largest entry for the whole array: a column that lies 1000 below it vanishes. "
-            "Each column needs its own.",
+            "You subtract one maximum from the whole array: a column that is 1000 smaller "
+            "underflows to 0. Each column needs its own maximum.",
         ),
         WrongAnswer(
             "maximum",
@@ -72,16 +72,17 @@ LOG_SUM_EXP = Exercise(
         WrongAnswer(
             "sum-of-logs",
             lambda a: a.sum(axis=0),
-            "log and exp cancel term by term only outside a sum: this is the sum of the a.",
+            "This is the sum of the a: log and exp do not cancel through a sum.",
         ),
         WrongAnswer(
             "floor-inside",
             lambda a: np.log(np.exp(a).sum(axis=0) + 1e-300),
-            "A small number inside the log makes every underflow -690: finite, and wrong.",
+            "A small number inside the log turns every underflow into -690, which is finite but "
+            "wrong.",
         ),
     ),
     hints=(
-        "exp(-1000) is 0.0 in float64. Which number could you divide out first?",
+        "exp(-1000) is 0.0 in float64. Which number could you take out of the sum first?",
         "log sum exp(a) = m + log sum exp(a - m), for every m.",
         "m = a.max(axis=0); m + np.log(np.exp(a - m).sum(axis=0)).",
     ),

@@ -55,7 +55,7 @@ ANCESTRAL = Exercise(
                 _pick(np.cumsum(prior), u[:, 0]),
                 _pick(np.cumsum(prior @ likelihood), u[:, 1]),
             ),
-            "x is drawn from p(x), as if z had not been drawn: use the row of this z.",
+            "x is drawn from p(x), whatever z is: use the row of the z that you drew.",
         ),
         WrongAnswer(
             "likeliest-z",
@@ -63,7 +63,7 @@ ANCESTRAL = Exercise(
                 np.full(len(u), prior.argmax()),
                 _pick(np.cumsum(likelihood[prior.argmax()]), u[:, 1]),
             ),
-            "z is always the likeliest one: sampling takes each z as often as its p(z) says.",
+            "You always take the most likely z; a sampler takes each z with probability p(z).",
         ),
         WrongAnswer(
             "likeliest-x",
@@ -71,7 +71,7 @@ ANCESTRAL = Exercise(
                 _pick(np.cumsum(prior), u[:, 0]),
                 likelihood[_pick(np.cumsum(prior), u[:, 0])].argmax(axis=1),
             ),
-            "x is always the likeliest one for its z: draw it.",
+            "You always take the most likely x for this z; draw it instead.",
         ),
         WrongAnswer(
             "uniform-z",
@@ -89,14 +89,14 @@ ANCESTRAL = Exercise(
                     axis=1
                 ),
             ),
-            "u is compared with the probabilities; compare it with their running sums.",
+            "You compare u with the probabilities; compare it with their running sums.",
         ),
         WrongAnswer(
             "counted-from-one",
             lambda prior, likelihood, u: tuple(
                 a + 1 for a in ancestral_sample(prior, likelihood, u)
             ),
-            "Counted from 1: the first z and the first x are 0.",
+            "You count from 1; the first z and the first x are number 0.",
         ),
         WrongAnswer(
             "first-row",
@@ -104,12 +104,13 @@ ANCESTRAL = Exercise(
                 _pick(np.cumsum(prior), u[:, 0]),
                 _pick(np.cumsum(likelihood[0]), u[:, 1]),
             ),
-            "x is drawn from the first row whatever z is.",
+            "x is drawn from the first row, whatever z is.",
         ),
     ),
     hints=(
         "A uniform number falls between two running sums of the probabilities: that is the draw.",
-        "np.cumsum(prior), and count how many running sums are not above u.",
-        "z = (u[:, :1] >= np.cumsum(prior)).sum(axis=1); for x the same with the rows [z].",
+        "Take np.cumsum(prior), and count how many of these running sums are not above u.",
+        "z = (u[:, :1] >= np.cumsum(prior)).sum(axis=1); the same for x, with the rows [z] of the "
+        "likelihood.",
     ),
 )

@@ -10,7 +10,7 @@ LINES = {
     "E": "E_q[log(p(x, z) / q(z))]",
     "F": "E_q[log p(x|z) + log p(z) - log q(z)]",
 }
-LICENCES = ("sum rule", "times q over q", "Jensen", "product rule", "linearity", "definition")
+REASONS = ("sum rule", "times q over q", "Jensen", "product rule", "linearity", "definition")
 RIGHT_ORDER = (
     ("B", "sum rule"),
     ("D", "times q over q"),
@@ -27,27 +27,27 @@ def _judge_order(answer):
     for i, (given, right) in enumerate(zip(answer, RIGHT_ORDER, strict=True), start=1):
         if not isinstance(given, list | tuple) or len(given) != 2:
             return f"entry {i} is {given!r}; expected a pair such as ('B', 'sum rule')"
-        letter, licence = given
+        letter, reason = given
         if letter not in LINES:
             return f"entry {i}: {letter!r} is not one of the lines A to F"
-        if licence not in LICENCES:
-            return f"entry {i}: {licence!r} is not one of {', '.join(LICENCES)}"
+        if reason not in REASONS:
+            return f"entry {i}: {reason!r} is not one of {', '.join(REASONS)}"
         if letter != right[0]:
             return f"line {i}: {letter} does not follow from the line before it"
-        if licence != right[1]:
-            return f"line {i}: {letter} stands in the right place, for another reason"
+        if reason != right[1]:
+            return f"line {i}: {letter} is in the right place, but for another reason"
     return None
 
 
 def _swapped(*letters):
-    """The right order with these lines and reasons in other places: letters in their new order."""
+    """The right pairs of line and reason, in the order of these letters."""
     reasons = dict(RIGHT_ORDER)
     return tuple((letter, reasons[letter]) for letter in letters)
 
 
 ORDER = Exercise(
     id="02.order",
-    title="the derivation of the ELBO, in order, each step with its licence",
+    title="the steps that derive the ELBO, in order, each with its reason",
     stub=stub("""
         # log p(x) is:
         #   A   E_q[log p(x|z)] + E_q[log p(z) - log q(z)]
@@ -71,7 +71,7 @@ ORDER = Exercise(
                 ("E", "times q over q"),
                 *RIGHT_ORDER[3:],
             ),
-            "B to D is an equality: q is multiplied in and divided out. The = becomes >= where the "
+            "B to D is an equality: it multiplies and divides by q. The = becomes >= where the "
             "log moves inside the average, from D to E.",
         ),
         WrongAnswer(
@@ -87,18 +87,19 @@ ORDER = Exercise(
         WrongAnswer(
             "licences-swapped",
             (*RIGHT_ORDER[:3], ("F", "linearity"), ("A", "product rule"), RIGHT_ORDER[5]),
-            "p(x, z) = p(x|z) p(z) is the product rule (F), E[a + b] = E[a] + E[b] linearity (A).",
+            "p(x, z) = p(x|z) p(z) is the product rule (F); E[a + b] = E[a] + E[b] is linearity "
+            "(A).",
         ),
         WrongAnswer(
             "backwards",
             tuple(reversed(RIGHT_ORDER)),
-            "This runs from the ELBO up: begin with log p(x) as a sum over z.",
+            "This runs backwards, from the ELBO to log p(x): begin with log p(x) as a sum over z.",
         ),
     ),
     hints=(
-        "Begin with p(x) as a sum over z; end with the form that one computes.",
-        "Only one step loses equality. Which one moves a log through an average?",
-        "B, D, E, F, A, C. Jensen licenses the step to E.",
+        "Begin with p(x) as a sum over z; end with the form that a program computes.",
+        "Only one step is not an equality: the one that moves the log inside an average.",
+        "B, D, E, F, A, C. Jensen's inequality gives E.",
     ),
     solution_text=stub("""
         order = [

@@ -40,7 +40,7 @@ KL_DISCRETE = Exercise(
         WrongAnswer(
             "reversed",
             lambda q, p: kl_discrete(p, q),
-            "This is KL(p || q): the average goes over the first, q.",
+            "This is KL(p || q); KL(q || p) averages over its first argument, q.",
         ),
         WrongAnswer(
             "zero-times-log-zero",
@@ -50,7 +50,7 @@ KL_DISCRETE = Exercise(
         WrongAnswer(
             "sign",
             lambda q, p: -kl_discrete(q, p),
-            "The sign is turned around: a KL is never negative.",
+            "The sign is wrong: a KL is never negative.",
         ),
         WrongAnswer(
             "not-weighted",
@@ -60,7 +60,7 @@ KL_DISCRETE = Exercise(
         WrongAnswer(
             "weighted-by-p",
             lambda q, p: float((p[q > 0] * np.log(q[q > 0] / p[q > 0])).sum()),
-            "Averaged over p; KL(q || p) averages over q.",
+            "You average over p; KL(q || p) averages over q.",
         ),
         WrongAnswer(
             "cross-entropy",
@@ -70,7 +70,7 @@ KL_DISCRETE = Exercise(
         WrongAnswer(
             "mean",
             lambda q, p: kl_discrete(q, p) / len(q),
-            "Divided by the number of z: q sums to one, so the sum is the average already.",
+            "You divide by the number of z; q sums to one, so the sum is already an average.",
         ),
         WrongAnswer(
             "bits",
@@ -117,7 +117,7 @@ def _elbo_cases():
 
 
 def _faces(change):
-    """A wrong answer: the right three, and then one of them changed."""
+    """A wrong answer: the three right values, after `change` has replaced some of them."""
 
     def wrong(q, prior, likelihood):
         right = elbo_three_ways(q, prior, likelihood)
@@ -132,7 +132,7 @@ def _kl(q, p):
 
 ELBO_THREE = Exercise(
     id="02.elbo-three",
-    title="the three faces of the ELBO, which are one number",
+    title="the ELBO in three forms that give the same number",
     stub=stub("""
         def elbo_three_ways(q, prior, likelihood):    # q(z) (Z,), p(z) (Z,), p(x|z) for this x (Z,)
             ...      # -> log p(x) - KL(q || p(z|x)),  E_q log p(x|z) - KL(q || p(z)),
@@ -145,58 +145,61 @@ ELBO_THREE = Exercise(
         WrongAnswer(
             "entropy-sign",
             _faces(lambda a, b, c, q, p, l: (a, b, (q * np.log(p * l * q)).sum())),
-            "H(q) = -E_q log q is added, so log q is subtracted.",
+            "The sign of the entropy is wrong: H(q) = -E_q log q is added, so E_q log q is "
+            "subtracted.",
         ),
         WrongAnswer(
             "kl-to-prior-added",
             _faces(lambda a, b, c, q, p, l: (a, b + 2 * _kl(q, p), c)),
-            "The KL to the prior is subtracted: it is what the code costs.",
+            "The KL to the prior must be subtracted: it is what the code costs.",
         ),
         WrongAnswer(
             "kl-to-posterior-added",
             _faces(lambda a, b, c, q, p, l: (a + 2 * _kl(q, p * l / (p @ l)), b, c)),
-            "The KL to the posterior is subtracted: the ELBO lies below log p(x).",
+            "The KL to the posterior must be subtracted: the ELBO is never above log p(x).",
         ),
         WrongAnswer(
             "kl-reversed",
             _faces(lambda a, b, c, q, p, l: (a, b + _kl(q, p) - _kl(p, q), c)),
-            "KL(p || q) in place of KL(q || p): every average here goes over q.",
+            "This has KL(p || q) in place of KL(q || p); every average here is over q.",
         ),
         WrongAnswer(
             "posterior-not-normalised",
             _faces(lambda a, b, c, q, p, l: (np.log(p @ l) - _kl(q, p * l), b, c)),
-            "The joint stands where the posterior belongs: divide it by p(x).",
+            "You use the joint in place of the posterior: divide it by p(x).",
         ),
         WrongAnswer(
             "likelihood-under-prior",
             _faces(lambda a, b, c, q, p, l: (a, (p * np.log(l)).sum() - _kl(q, p), c)),
-            "log p(x|z) is averaged over the prior; the average goes over q.",
+            "You average log p(x|z) over the prior; average it over q.",
         ),
         WrongAnswer(
             "log-of-average",
             _faces(lambda a, b, c, q, p, l: (a, np.log(q @ l) - _kl(q, p), c)),
-            "The log of an average where the average of the log belongs (Jensen: this is larger).",
+            "You take the log of an average; the ELBO has the average of the log, which is "
+            "smaller (Jensen).",
         ),
         WrongAnswer(
             "negative",
             _faces(lambda a, b, c, q, p, l: (-a, -b, -c)),
-            "The sign is turned around: these are losses, -ELBO.",
+            "The sign is wrong: this is the loss, -ELBO.",
         ),
         WrongAnswer(
             "prior-twice",
             _faces(lambda a, b, c, q, p, l: (a, (q * np.log(p * l)).sum() - _kl(q, p), c)),
-            "E_q log p(x, z) - KL(q || p(z)) counts the prior twice: p(x|z) belongs there.",
+            "E_q log p(x, z) - KL(q || p(z)) counts the prior twice: use log p(x|z) in the first "
+            "term.",
         ),
         WrongAnswer(
             "evidence-alone",
             _faces(lambda a, b, c, q, p, l: (np.log(p @ l), b, c)),
-            "The first is log p(x) alone: KL(q || p(z|x)) is not subtracted.",
+            "The first is log p(x) alone: subtract KL(q || p(z|x)).",
         ),
     ),
     hints=(
-        "First joint = prior * likelihood, its sum p(x), and their quotient, the posterior.",
+        "First compute joint = prior * likelihood, its sum p(x), and their ratio, the posterior.",
         "Every average is a sum weighted by q; a KL is the average of a log ratio over q.",
-        "The last: (q * np.log(joint)).sum() - (q * np.log(q)).sum().",
+        "The last form is (q * np.log(joint)).sum() - (q * np.log(q)).sum().",
     ),
 )
 
@@ -222,7 +225,7 @@ def _bug_cases():
 
 BUG = Exercise(
     id="02.bug",
-    title="find the bug: a bound that does not touch",
+    title="find the bug: a bound that is too low even at the posterior",
     stub=inspect.getsource(repo_elbo).rstrip(),
     reference=mended_elbo,
     given=repo_elbo,
@@ -231,12 +234,13 @@ BUG = Exercise(
         WrongAnswer(
             "all-turned",
             lambda q, log_joint: -(q * log_joint).sum() - (q * np.log(q)).sum(),
-            "The first term was right: the expected log joint enters with a plus.",
+            "The first term was right: the expected log joint is added.",
         ),
         WrongAnswer(
             "entropy-dropped",
             lambda q, log_joint: (q * log_joint).sum(),
-            "Without the entropy q would shrink to the single best z: mend its sign, keep it.",
+            "Keep the entropy and correct its sign: without it, the best q would be the single "
+            "best z.",
         ),
         WrongAnswer(
             "log-of-sum",
@@ -246,12 +250,12 @@ BUG = Exercise(
         WrongAnswer(
             "normalised",
             lambda q, log_joint: (q * log_joint).sum() + (q * np.log(q)).mean(),
-            "The sum over z was right: q sums to one, so it is the average already.",
+            "The sum over z was right: q sums to one, so it is already an average.",
         ),
     ),
     hints=(
-        "The sentence in the comment is right. Does the code say it?",
-        "What is the sign of log q, and so of the entropy?",
+        "The sentence in the comment is right. Does the code do what it says?",
+        "Which sign has E_q log q, and which sign has the entropy?",
         "H(q) = -sum q log q: subtract (q * np.log(q)).sum().",
     ),
 )

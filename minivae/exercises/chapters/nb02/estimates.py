@@ -37,7 +37,7 @@ LOG_EVIDENCE = Exercise(
         WrongAnswer(
             "log-k-forgotten",
             log_sum_exp,
-            "log K is not subtracted: p(x) is estimated by the mean, not by the sum.",
+            "log K is not subtracted: the mean of the samples estimates p(x), not their sum.",
         ),
         WrongAnswer(
             "mean-of-logs",
@@ -48,37 +48,37 @@ LOG_EVIDENCE = Exercise(
         WrongAnswer(
             "naive",
             lambda a: np.log(np.exp(a).mean(axis=0)),
-            "exp(-1000) is 0.0: take the largest term out before exp.",
+            "exp(-1000) is 0.0: subtract the largest term before exp.",
         ),
         WrongAnswer(
             "log-k-added",
             lambda a: log_sum_exp(a) + np.log(len(a)),
-            "log K is added; a mean divides by K.",
+            "You add log K; a mean divides by K, so its log is smaller by log K.",
         ),
         WrongAnswer(
             "divided-by-k",
             lambda a: log_sum_exp(a) / len(a),
-            "The log is divided by K; dividing p by K subtracts log K from its log.",
+            "You divide the log by K; dividing p by K subtracts log K from its log.",
         ),
         WrongAnswer(
             "over-images",
             lambda a: log_sum_exp(a.T) - np.log(a.shape[1]),
-            "Averaged over the images; the samples lie along axis 0.",
+            "You average over the images; the samples are along axis 0.",
         ),
         WrongAnswer(
             "log-b",
             lambda a: log_sum_exp(a) - np.log(a.shape[1]),
-            "log B is subtracted, the number of images; the mean is over the K samples.",
+            "You subtract log B, for the number of images; the mean is over the K samples.",
         ),
         WrongAnswer(
             "best",
             lambda a: a.max(axis=0),
-            "The best sample alone; p(x) is the mean over all.",
+            "You take only the best sample; p(x) is the mean over all of them.",
         ),
     ),
     hints=(
         "p(x) is the mean of p(x|z) over the prior. You have its logs.",
-        "The log of a mean of exponentials: log-sum-exp, and then the 1/K.",
+        "This is the log of a mean of exponentials: log-sum-exp, then the factor 1/K.",
         "log_sum_exp(log_likelihood) - np.log(K).",
     ),
 )
@@ -119,32 +119,33 @@ IMPORTANCE = Exercise(
         WrongAnswer(
             "q-forgotten",
             lambda log_joint, log_q: _log_mean_exp(log_joint),
-            "q is not divided out: samples that q draws often would count too often.",
+            "You do not divide by q: a z that q draws often then counts too often.",
         ),
         WrongAnswer(
             "ratio-reversed",
             lambda log_joint, log_q: _log_mean_exp(log_q - log_joint),
-            "The ratio is upside down: p(x, z) / q(z).",
+            "The ratio is upside down: it is p(x, z) / q(z).",
         ),
         WrongAnswer(
             "q-multiplied",
             lambda log_joint, log_q: _log_mean_exp(log_joint + log_q),
-            "q is multiplied in; it is divided out.",
+            "You multiply by q; divide by it.",
         ),
         WrongAnswer(
             "log-k-forgotten",
             lambda log_joint, log_q: log_sum_exp(log_joint - log_q),
-            "log K is not subtracted: the weights are averaged.",
+            "log K is not subtracted: the estimate is the mean of the weights, not their sum.",
         ),
         WrongAnswer(
             "elbo",
             lambda log_joint, log_q: (log_joint - log_q).mean(axis=0),
-            "The mean of the log weights: that is the ELBO, a bound and not this estimate.",
+            "This is the mean of the log weights, which estimates the ELBO; the exercise asks for "
+            "the log of the mean weight.",
         ),
         WrongAnswer(
             "naive",
             lambda log_joint, log_q: np.log(np.exp(log_joint - log_q).mean(axis=0)),
-            "exp(-970) is 0.0: take the largest weight out before exp.",
+            "exp(-970) is 0.0: subtract the largest log weight before exp.",
         ),
         WrongAnswer(
             "self-normalised",
@@ -154,11 +155,11 @@ IMPORTANCE = Exercise(
         WrongAnswer(
             "over-images",
             lambda log_joint, log_q: _log_mean_exp((log_joint - log_q).T),
-            "Averaged over the images; the samples lie along axis 0.",
+            "You average over the images; the samples are along axis 0.",
         ),
     ),
     hints=(
-        "p(x) = E over q of p(x, z) / q(z). The weights come as logs.",
+        "p(x) is the mean over q of p(x, z) / q(z). You have the logs of these weights' parts.",
         "log w = log_joint - log_q; then the log of their mean.",
         "log_sum_exp(log_joint - log_q) - np.log(K).",
     ),

@@ -31,7 +31,8 @@ JENSEN_GAP = Exercise(
         WrongAnswer(
             "sign",
             lambda w: -jensen_gap(w),
-            "The sign is turned around: the log bends down, so the log of the mean is the larger.",
+            "The sign is wrong: the log is concave, so the log of the mean is the larger of the "
+            "two.",
         ),
         WrongAnswer(
             "log-of-mean",
@@ -41,32 +42,33 @@ JENSEN_GAP = Exercise(
         WrongAnswer(
             "mean-of-log",
             lambda w: np.log(w).mean(axis=0),
-            "This is the mean of the log alone.",
+            "This is the mean of the log alone: subtract it from the log of the mean.",
         ),
         WrongAnswer(
             "sum",
             lambda w: np.log(w.sum(axis=0)) - np.log(w).sum(axis=0),
-            "Sums in place of means: Jensen speaks of averages.",
+            "You take sums; Jensen's inequality is about means.",
         ),
         WrongAnswer(
             "half-sum",
             lambda w: np.log(w.sum(axis=0)) - np.log(w).mean(axis=0),
-            "The first term is the log of a sum: log K too large.",
+            "The first term is the log of a sum, not of a mean: it is too large by log K.",
         ),
         WrongAnswer(
             "without-log",
             lambda w: w.mean(axis=0) - np.exp(np.log(w).mean(axis=0)),
-            "This compares the means themselves (arithmetic and geometric); take the first's log.",
+            "This is the arithmetic mean minus the geometric mean; subtract their logs.",
         ),
         WrongAnswer(
             "half-variance",
             lambda w: w.var(axis=0) / (2 * w.mean(axis=0) ** 2),
-            "This is the second-order approximation of the gap, good for small scatter only.",
+            "This is the second-order approximation of the gap; it is good only where the w "
+            "differ little.",
         ),
         WrongAnswer(
             "one-number",
             lambda w: np.log(w.mean()) - np.log(w).mean(),
-            "Averaged over everything: keep the columns apart.",
+            "You average over everything; each column has its own gap.",
         ),
     ),
     hints=(

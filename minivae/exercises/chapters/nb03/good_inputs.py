@@ -49,18 +49,19 @@ TELL_APART = Exercise(
         WrongAnswer(
             "zeros",
             (0 * _ONE, 0 * _ONE),
-            "At mu = 0, logvar = 0 almost every formula gives 0: a gradient or a formula checked "
-            "there is not checked.",
+            "At mu = 0, logvar = 0 almost every wrong formula gives 0 as well: a check there "
+            "shows nothing.",
         ),
         WrongAnswer(
             "ones-and-zeros",
             (_ONE, 0 * _ONE),
-            "At logvar = 0 every power of sigma is 1, and mu = 1 hides a missing square.",
+            "At logvar = 0 every power of sigma is 1, and at mu = 1 a missing square does not "
+            "show.",
         ),
         WrongAnswer(
             "ones",
             (_ONE, _ONE),
-            "mu = 1 is its own square: a missing square cannot show.",
+            "1 is its own square: at mu = 1 a missing square does not show.",
         ),
         WrongAnswer(
             "one-entry",
@@ -70,7 +71,7 @@ TELL_APART = Exercise(
     ),
     hints=(
         "Special numbers hide mistakes: 0 hides signs, 1 hides squares.",
-        "With one latent, sum and mean agree. So how many at least?",
+        "With one latent, sum and mean are the same. How many latents do you need at least?",
         "Any two arrays of shape (3, 2) with nothing special about them.",
     ),
     solution_text=stub("""

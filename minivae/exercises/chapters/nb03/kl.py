@@ -27,7 +27,7 @@ def _package_kl(ops):
     return lambda mu, logvar: ops.gaussian_kl_forward(mu, logvar)[0].sum(axis=1)
 
 
-# Thirteen wrong KLs that return the right shape: also what 03.tell-apart must tell apart.
+# Thirteen wrong KLs that return the right shape; 03.tell-apart asks for an input that shows each.
 WRONG_KLS = (
     *planted(
         _package_kl,
@@ -40,7 +40,7 @@ WRONG_KLS = (
     WrongAnswer(
         "sign",
         lambda mu, logvar: (1 + logvar - mu**2 - np.exp(logvar)).sum(axis=1) / 2,
-        "The sign is turned around: this is -KL, which enters the ELBO; a KL is never negative.",
+        "The sign is wrong: this is -KL, as it stands in the ELBO; a KL is never negative.",
     ),
     WrongAnswer(
         "no-log",
@@ -50,7 +50,7 @@ WRONG_KLS = (
     WrongAnswer(
         "mu-not-squared",
         lambda mu, logvar: (mu + np.exp(logvar) - 1 - logvar).sum(axis=1) / 2,
-        "mu is not squared: a shift to the left must cost as much as one to the right.",
+        "mu is not squared: a negative mu must cost as much as a positive one.",
     ),
     WrongAnswer(
         "sigma-for-variance",
@@ -60,28 +60,29 @@ WRONG_KLS = (
     WrongAnswer(
         "half-of-the-log",
         lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar / 2).sum(axis=1) / 2,
-        "The half comes twice to the log: log sigma = logvar / 2 is already half of log sigma^2.",
+        "The log is halved twice: logvar / 2 is log sigma, but the bracket holds log sigma^2.",
     ),
     WrongAnswer(
         "half-of-one-term",
         lambda mu, logvar: (mu**2 / 2 + np.exp(logvar) - 1 - logvar).sum(axis=1),
-        "The half belongs to the whole sum; here it reaches mu^2 alone (a missing bracket?).",
+        "The factor 1/2 belongs to the whole sum; here it multiplies mu^2 only (a missing "
+        "bracket?).",
     ),
     WrongAnswer(
         "reversed",
         lambda mu, logvar: ((1 + mu**2) * np.exp(-logvar) - 1 + logvar).sum(axis=1) / 2,
-        "This is KL(p || q), the other direction: the average must be taken over q.",
+        "This is KL(p || q), the other direction: average over q.",
     ),
     WrongAnswer(
         "square-of-sum",
         lambda mu, logvar: (mu.sum(axis=1) ** 2 + (np.exp(logvar) - 1 - logvar).sum(axis=1)) / 2,
-        "mu is summed before it is squared; square each latent's mu, then sum.",
+        "You sum mu before you square it; square each latent's mu, then sum.",
     ),
 )
 
 KL = Exercise(
     id="03.kl",
-    title="the KL of a diagonal Gaussian against N(0, I)",
+    title="the KL of a diagonal Gaussian from N(0, I)",
     stub=stub("""
         def gaussian_kl(mu, logvar):      # (B, L), (B, L) -> (B,) nats
             ...                           # your code
@@ -94,28 +95,29 @@ KL = Exercise(
         WrongAnswer(
             "not-summed",
             lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar) / 2,
-            "One KL for each latent: sum them over the last axis, one number for each example.",
+            "You return one KL for each latent; sum them over the last axis, to get one for each "
+            "example.",
         ),
         WrongAnswer(
             "wrong-axis",
             lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=0) / 2,
-            "Summed over the batch (axis 0); sum over the latents, axis 1.",
+            "You sum over the batch (axis 0); sum over the latents, axis 1.",
         ),
         WrongAnswer(
             "one-number",
             lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar).sum() / 2,
-            "Summed over everything; keep one number for each example: axis=1.",
+            "You sum over everything; keep one number for each example: axis=1.",
         ),
         WrongAnswer(
             "mean-of-all",
             lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar).mean() / 2,
-            "One mean over everything; sum over the latents and keep the examples apart.",
+            "You take one mean over everything; sum over the latents, for each example.",
         ),
     ),
     hints=(
-        "For each latent it is half of a sum of four terms, one of them a constant.",
+        "For each latent, the KL is half of a sum of four terms, one of them a constant.",
         "sigma^2 = exp(logvar), and log sigma^2 is logvar itself: no log is needed.",
-        "Sum (mu^2 + exp(logvar) - 1 - logvar) over axis 1, and take half.",
+        "Sum (mu^2 + exp(logvar) - 1 - logvar) over axis 1, and divide by 2.",
     ),
 )
 
@@ -179,17 +181,18 @@ KL_BACKWARD = Exercise(
                 dkl[:, None] * mu,
                 dkl[:, None] * (np.exp(logvar / 2) - np.exp(-logvar / 2)),
             ),
-            "This is the derivative by sigma; the variable is logvar = log sigma^2.",
+            "This is the derivative with respect to sigma; the variable is logvar = log sigma^2.",
         ),
         WrongAnswer(
             "by-variance",
             lambda dkl, mu, logvar: (dkl[:, None] * mu, dkl[:, None] * (1 - np.exp(-logvar)) / 2),
-            "This is the derivative by sigma^2; by logvar it is multiplied by sigma^2.",
+            "This is the derivative with respect to sigma^2; multiply it by sigma^2 for that with "
+            "respect to logvar.",
         ),
         WrongAnswer(
             "no-upstream",
             lambda dkl, mu, logvar: (mu.copy(), (np.exp(logvar) - 1) / 2),
-            "dkl is not used: by the chain rule it multiplies both gradients.",
+            "dkl is not used: by the chain rule, it multiplies both gradients.",
         ),
         WrongAnswer(
             "batch-mean",
@@ -197,7 +200,8 @@ KL_BACKWARD = Exercise(
                 dkl[:, None] * mu / len(mu),
                 dkl[:, None] * (np.exp(logvar) - 1) / 2 / len(mu),
             ),
-            "Divided by the batch size: a mean over the batch is in dkl already, if there is one.",
+            "You divide by the batch size; if the loss is a mean over the batch, dkl already "
+            "contains that factor.",
         ),
         WrongAnswer(
             "swapped",
@@ -206,7 +210,8 @@ KL_BACKWARD = Exercise(
         ),
     ),
     hints=(
-        "Differentiate the KL of one latent, once by mu and once by logvar.",
+        "Differentiate the KL of one latent, once with respect to mu and once with respect to "
+        "logvar.",
         "d exp(logvar) / d logvar is exp(logvar) again; dkl (B,) needs a new axis: dkl[:, None].",
         "dmu = dkl mu, and dlogvar = dkl (exp(logvar) - 1) / 2.",
     ),
@@ -221,7 +226,7 @@ def repo_kl(mu, logvar):
 
 
 def mended_kl(mu, logvar):
-    # The mean over L latents is a KL of 1/L the size: beta = 1/L, unannounced.
+    # The mean over L latents makes the KL 1/L as large: a silent beta of 1/L.
     return -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar), axis=1)
 
 
@@ -236,7 +241,7 @@ BUG = Exercise(
         WrongAnswer(
             "wrong-axis",
             lambda mu, logvar: -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar), axis=0),
-            "The sum is right, its axis is not: one KL for each example.",
+            "The sum is right, but not its axis: there is one KL for each example.",
         ),
         WrongAnswer(
             "sign",
@@ -246,22 +251,22 @@ BUG = Exercise(
         WrongAnswer(
             "one-number",
             lambda mu, logvar: -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar)),
-            "A sum over everything mixes the examples: axis=1.",
+            "A sum over everything mixes the examples: use axis=1.",
         ),
         WrongAnswer(
             "half-dropped",
             lambda mu, logvar: -np.sum(1 + logvar - mu**2 - np.exp(logvar), axis=1),
-            "The half belongs there: the defect is elsewhere.",
+            "The factor 1/2 was right: the bug is elsewhere.",
         ),
         WrongAnswer(
             "half-of-logvar",
             lambda mu, logvar: -0.5 * np.mean(1 + logvar - mu**2 - np.exp(logvar / 2), axis=1),
-            "exp(logvar) is sigma squared, which was right: the defect is elsewhere.",
+            "exp(logvar) is sigma squared, which was right: the bug is elsewhere.",
         ),
     ),
     hints=(
         "Every term of the formula is right. What happens to the latents?",
         "With 20 latents this KL is 20 times too small.",
-        "Independent latents add their KLs: np.sum in place of np.mean.",
+        "The KLs of independent latents add up: np.sum in place of np.mean.",
     ),
 )

@@ -46,22 +46,22 @@ KL_MONTE_CARLO = Exercise(
         WrongAnswer(
             "sign",
             lambda mu, logvar, eps: -_log_ratio(mu, logvar, eps).sum(axis=2).mean(axis=0),
-            "The sign is turned around: KL(q || p) averages log q - log p.",
+            "The sign is wrong: KL(q || p) averages log q - log p.",
         ),
         WrongAnswer(
             "variance-as-sigma",
             lambda mu, logvar, eps: (
                 _log_ratio(mu, logvar, eps, np.exp(logvar)).sum(axis=2).mean(axis=0)
             ),
-            "z = mu + exp(logvar) eps has the variance as its standard deviation; "
-            "sigma is exp(logvar / 2).",
+            "z = mu + exp(logvar) eps uses the variance as the standard deviation; sigma is "
+            "exp(logvar / 2).",
         ),
         WrongAnswer(
             "no-normaliser",
             lambda mu, logvar, eps: (
                 (_log_ratio(mu, logvar, eps) + logvar / 2).sum(axis=2).mean(axis=0)
             ),
-            "log q(z) lost -logvar / 2: the log 2 pi cancels against p's, this does not.",
+            "log q(z) lacks -logvar / 2: the terms with log 2 pi cancel, but this one does not.",
         ),
         WrongAnswer(
             "not-standardised",
@@ -70,37 +70,38 @@ KL_MONTE_CARLO = Exercise(
                 .sum(axis=2)
                 .mean(axis=0)
             ),
-            "log q(z) divides (z - mu)^2 by sigma^2; here it is not divided.",
+            "In log q(z), (z - mu)^2 is divided by sigma^2; here it is not.",
         ),
         WrongAnswer(
             "sum-over-samples",
             lambda mu, logvar, eps: _log_ratio(mu, logvar, eps).sum(axis=(0, 2)),
-            "Summed over the K samples; an expectation is their mean.",
+            "You sum over the K samples; an expectation is estimated by their mean.",
         ),
         WrongAnswer(
             "mean-over-latents",
             lambda mu, logvar, eps: _log_ratio(mu, logvar, eps).mean(axis=(0, 2)),
-            "The mean over the latents; the logs of independent latents add.",
+            "You average over the latents; they are independent, so their log densities add.",
         ),
         WrongAnswer(
             "log-of-mean",
             _log_of_mean,
-            "The log of a mean: the KL is the mean of the logs, and these differ (Jensen).",
+            "You take the log of a mean; the KL is the mean of the logs, which is not the same "
+            "(Jensen).",
         ),
         WrongAnswer(
             "not-averaged",
             lambda mu, logvar, eps: _log_ratio(mu, logvar, eps).sum(axis=2),
-            "One value for each sample: take the mean over axis 0.",
+            "You return one value for each sample: take the mean over axis 0.",
         ),
         WrongAnswer(
             "closed-form",
             lambda mu, logvar, eps: gaussian_kl(mu, logvar),
-            "This is the closed form, the number that the samples scatter around; "
-            "here the samples are wanted.",
+            "This is the closed form, the expectation of the estimate; compute the estimate from "
+            "the samples.",
         ),
     ),
     hints=(
-        "Make z from eps; then two log densities at this z.",
+        "Compute z from eps, then the two log densities at this z.",
         "(z - mu) / sigma is eps again: log q(z) = -(eps^2 + logvar + log 2 pi) / 2.",
         "Sum log q - log p over the latents (axis 2), then take the mean over the K samples.",
     ),

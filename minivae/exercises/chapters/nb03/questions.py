@@ -5,11 +5,12 @@ from minivae.exercises.questions import Prediction, Recall
 PREDICTIONS = (
     Prediction(
         "03.direction",
-        "The best q for KL(q || p), where p has two hills and q one: does it cover both, or sit "
-        "on one?",
+        "p has two peaks and q only one. Does the q with the smallest KL(q || p) cover both peaks "
+        "of p, or only one?",
         ("both", "one"),
         "one",
-        "Where q draws, p must not be small: q on one hill pays little, over the valley much.",
+        "KL(q || p) is large if q draws samples where p is small, as between the two peaks. A q "
+        "on one peak avoids this.",
     ),
     Prediction(
         "03.zero-check",
@@ -17,7 +18,8 @@ PREDICTIONS = (
         "give the right value there?",
         ("none", "a few", "most"),
         "most",
-        "At 0 nearly every term vanishes, and the mistakes with it. Check at generic numbers.",
+        "At 0 nearly every term vanishes, so the mistakes in it do not show. Check at numbers "
+        "with nothing special about them.",
     ),
 )
 
@@ -36,11 +38,11 @@ RECALL = (
         "Where in the derivation of the ELBO does = become >= ?",
         (
             "where the log moves inside the average",
-            "where q is multiplied in and divided out",
+            "where we multiply and divide by q",
             "where the product rule splits p(x, z)",
         ),
         "a",
-        "That is Jensen's inequality; all else is equality.",
+        "That is Jensen's inequality; all other steps are equalities.",
     ),
     Recall(
         "03.r3",
@@ -48,6 +50,6 @@ RECALL = (
         "The evidence p(x) is",
         ("the largest p(x|z)", "p(z|x) summed over z", "p(x|z) averaged over the prior"),
         "c",
-        "p(x) = E over p(z) of p(x|z); the last sum is 1.",
+        "p(x) is the mean of p(x|z) over p(z); p(z|x) summed over z is 1.",
     ),
 )

@@ -43,12 +43,13 @@ KL_TWO = Exercise(
         WrongAnswer(
             "shift-not-scaled",
             lambda m1, v1, m2, v2: _kl_two((m1 - m2) ** 2, np.exp(v1 - v2), v1 - v2),
-            "(mu1 - mu2)^2 must be divided by sigma2^2: a shift counts in units of sigma2.",
+            "Divide (mu1 - mu2)^2 by sigma2^2: the shift is measured in units of sigma2.",
         ),
         WrongAnswer(
             "shift-by-first",
             lambda m1, v1, m2, v2: _kl_two((m1 - m2) ** 2 / np.exp(v1), np.exp(v1 - v2), v1 - v2),
-            "(mu1 - mu2)^2 is divided by the first variance; it comes from the second's log.",
+            "You divide (mu1 - mu2)^2 by the first variance; it comes from log q2, so divide by "
+            "the second.",
         ),
         WrongAnswer(
             "log-sign",
@@ -58,7 +59,7 @@ KL_TWO = Exercise(
         WrongAnswer(
             "ratio-reversed",
             lambda m1, v1, m2, v2: _kl_two((m1 - m2) ** 2 / np.exp(v2), np.exp(v2 - v1), v1 - v2),
-            "The ratio of the variances is upside down: sigma1^2 / sigma2^2.",
+            "The ratio of the variances is upside down: it is sigma1^2 / sigma2^2.",
         ),
         WrongAnswer(
             "no-half",
@@ -68,17 +69,19 @@ KL_TWO = Exercise(
         WrongAnswer(
             "no-minus-one",
             lambda m1, v1, m2, v2: kl_two_gaussians(m1, v1, m2, v2) + m1.shape[1] / 2,
-            "The -1 of each latent is missing: two equal Gaussians have KL 0.",
+            "The -1 for each latent is missing: the KL of two equal Gaussians must be 0.",
         ),
         WrongAnswer(
             "difference-of-kls",
             lambda m1, v1, m2, v2: gaussian_kl(m1, v1) - gaussian_kl(m2, v2),
-            "A difference of two KLs against N(0, 1) is not a KL: average log q1 - log q2 over q1.",
+            "The difference of two KLs from N(0, 1) is not this KL: average log q1 - log q2 over "
+            "q1.",
         ),
     ),
     hints=(
         "Write log q1(z) - log q2(z) and average it over z ~ q1.",
-        "E over q1 of (z - mu2)^2 is sigma1^2 + (mu1 - mu2)^2, and it is divided by sigma2^2.",
+        "The mean of (z - mu2)^2 over q1 is sigma1^2 + (mu1 - mu2)^2, and it is divided by "
+        "sigma2^2.",
         "((mu1 - mu2)^2 / var2 + var1 / var2 - 1 - log(var1 / var2)) / 2, summed over the latents.",
     ),
 )

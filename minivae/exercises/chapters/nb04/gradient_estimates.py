@@ -52,27 +52,28 @@ SCORE_FUNCTION = Exercise(
                     (f * 2 * b / np.exp(logvar / 2)).mean(),
                 )
             ),
-            "The second is the derivative by sigma; by logvar it is times sigma / 2.",
+            "The second is the derivative with respect to sigma; for logvar, multiply it by sigma "
+            "/ 2.",
         ),
         WrongAnswer(
             "no-minus-one",
             _score_variant(lambda f, a, b, z, mu, logvar: ((f * a).mean(), (f * (b + 0.5)).mean())),
-            "The score of logvar lost its -1, which comes from the normaliser -logvar / 2.",
+            "The score of logvar lacks its -1, which comes from the term -logvar / 2 of log q.",
         ),
         WrongAnswer(
             "no-half",
             _score_variant(lambda f, a, b, z, mu, logvar: ((f * a).mean(), (f * 2 * b).mean())),
-            "The score of logvar lost its half.",
+            "The score of logvar lacks its factor 1/2.",
         ),
         WrongAnswer(
             "sum",
             _score_variant(lambda f, a, b, z, mu, logvar: ((f * a).sum(), (f * b).sum())),
-            "Summed over the samples; an expectation is their mean.",
+            "You sum over the samples; an expectation is estimated by their mean.",
         ),
         WrongAnswer(
             "no-f",
             _score_variant(lambda f, a, b, z, mu, logvar: (a.mean(), b.mean())),
-            "f is missing: without it this estimates E of the score, which is 0.",
+            "f is missing: without it, this estimates the mean of the score, which is 0.",
         ),
         WrongAnswer(
             "means-multiplied",
@@ -89,17 +90,18 @@ SCORE_FUNCTION = Exercise(
                     (f * b).mean(),
                 )
             ),
-            "The score of mu is (z - mu) / sigma^2; here it is divided by sigma once.",
+            "The score of mu is (z - mu) / sigma^2; you divide by sigma only once.",
         ),
         WrongAnswer(
             "sign",
             _score_variant(lambda f, a, b, z, mu, logvar: (-(f * a).mean(), (f * b).mean())),
-            "dmu has the wrong sign: samples above mu with a large f say that mu should grow.",
+            "dmu has the wrong sign: if f is large above mu, a larger mu raises the mean of f.",
         ),
     ),
     hints=(
-        "The gradient of E f is E of f times the gradient of log q(z).",
-        "log q(z) = -((z - mu)^2 / sigma^2 + logvar + log 2 pi) / 2: differentiate it twice.",
+        "The gradient of the mean of f is the mean of f times the gradient of log q(z).",
+        "log q(z) = -((z - mu)^2 / sigma^2 + logvar + log 2 pi) / 2: differentiate it with "
+        "respect to mu, and to logvar.",
         "dmu = mean of f (z - mu) / sigma^2; dlogvar = mean of f ((z - mu)^2 / sigma^2 - 1) / 2.",
     ),
 )
@@ -136,12 +138,13 @@ PATHWISE = Exercise(
         WrongAnswer(
             "no-half",
             lambda df, eps, logvar: (df.mean(), (df * eps).mean() * np.exp(logvar / 2)),
-            "The half of d sigma / d logvar = sigma / 2 is missing.",
+            "The factor 1/2 of d sigma / d logvar = sigma / 2 is missing.",
         ),
         WrongAnswer(
             "by-sigma",
             lambda df, eps, logvar: (df.mean(), (df * eps).mean()),
-            "This is the derivative by sigma; by logvar it is times sigma / 2.",
+            "The second is the derivative with respect to sigma; for logvar, multiply it by sigma "
+            "/ 2.",
         ),
         WrongAnswer(
             "variance",
@@ -151,7 +154,7 @@ PATHWISE = Exercise(
         WrongAnswer(
             "sum",
             lambda df, eps, logvar: (df.sum(), (df * eps).sum() * np.exp(logvar / 2) / 2),
-            "Summed over the samples; an expectation is their mean.",
+            "You sum over the samples; an expectation is estimated by their mean.",
         ),
         WrongAnswer(
             "means-multiplied",
@@ -164,7 +167,7 @@ PATHWISE = Exercise(
         WrongAnswer(
             "no-noise",
             lambda df, eps, logvar: (df.mean(), df.mean() * np.exp(logvar / 2) / 2),
-            "eps is missing: how far sigma moves a sample depends on the noise that made it.",
+            "eps is missing: how far a change of sigma moves a sample depends on its noise.",
         ),
         WrongAnswer(
             "score-of-mu",
@@ -172,7 +175,7 @@ PATHWISE = Exercise(
                 (df * eps).mean() / np.exp(logvar / 2),
                 (df * eps).mean() * np.exp(logvar / 2) / 2,
             ),
-            "dmu is multiplied by a score; along the path dz / dmu is 1.",
+            "You multiply dmu by a score; through the sample, dz / dmu is 1.",
         ),
     ),
     hints=(

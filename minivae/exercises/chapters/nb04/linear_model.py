@@ -27,7 +27,7 @@ def _package_posterior(exact):
 
 
 def _posterior_with(x, W, b, variance, *, M=None, centred=None, scale=None, factor=1.0):
-    """The posterior with one part of the formula exchanged."""
+    """The posterior with one part of the formula replaced."""
     M = W @ W.T + variance * np.eye(len(W)) if M is None else M
     centred = x - b if centred is None else centred
     inverse = np.linalg.inv(M)
@@ -51,7 +51,7 @@ LINEAR_POSTERIOR = Exercise(
         WrongAnswer(
             "not-centred",
             lambda x, W, b, variance: _posterior_with(x, W, b, variance, centred=x),
-            "b is not subtracted: z explains what is left of x after b.",
+            "b is not subtracted: z explains x - b.",
         ),
         WrongAnswer(
             "precision-for-covariance",
@@ -66,33 +66,35 @@ LINEAR_POSTERIOR = Exercise(
             lambda x, W, b, variance: _posterior_with(
                 x, W, b, variance, M=W @ W.T + 1e-12 * np.eye(len(W))
             ),
-            "Without the prior's share, variance * I, this is least squares: no pull towards 0.",
+            "Without the prior's term, variance * I, this is least squares: nothing pulls the "
+            "mean towards 0.",
         ),
         WrongAnswer(
             "identity-not-scaled",
             lambda x, W, b, variance: _posterior_with(
                 x, W, b, variance, M=W @ W.T + np.eye(len(W))
             ),
-            "The identity in M is multiplied by the noise variance.",
+            "The identity in M must be multiplied by the noise variance.",
         ),
         WrongAnswer(
             "covariance-not-scaled",
             lambda x, W, b, variance: _posterior_with(x, W, b, variance, scale=1.0),
-            "The covariance is variance * M^-1: less noise, a sharper posterior.",
+            "The covariance is variance * M^-1: with less noise, the posterior is narrower.",
         ),
         WrongAnswer(
             "mean-scaled",
             lambda x, W, b, variance: _posterior_with(x, W, b, variance, factor=variance),
-            "The mean has no factor variance: it cancels against W (x - b) / variance.",
+            "The mean has no factor variance: it cancels with the 1 / variance of W (x - b) / "
+            "variance.",
         ),
         WrongAnswer(
             "sigma-for-variance",
             lambda x, W, b, variance: _posterior_with(x, W, b, np.sqrt(variance)),
-            "The root of the variance is used; the formulas hold the variance itself.",
+            "You use the square root of the variance; the formulas contain the variance itself.",
         ),
     ),
     hints=(
-        "log p(z) + log p(x|z) is quadratic in z: read off the precision, then the mean.",
+        "log p(z) + log p(x|z) is quadratic in z: read the precision off it, then the mean.",
         "The precision is I + W W' / variance.",
         "M = W W' + variance I;  mean = M^-1 W (x - b);  covariance = variance M^-1.",
     ),
@@ -150,7 +152,7 @@ LINEAR_EVIDENCE = Exercise(
         WrongAnswer(
             "no-half",
             lambda x, W, b, variance: _evidence_from(x, _marginal(W, variance), b, half=1.0),
-            "The half in front of everything is missing.",
+            "The factor 1/2 in front of everything is missing.",
         ),
         WrongAnswer(
             "determinant-forgotten",
@@ -160,7 +162,7 @@ LINEAR_EVIDENCE = Exercise(
         WrongAnswer(
             "determinant-halved",
             lambda x, W, b, variance: _evidence_from(x, _marginal(W, variance), b, det=0.5),
-            "log det is halved twice: the half stands in front of the whole bracket.",
+            "log det is halved twice: the factor 1/2 in front of the bracket already halves it.",
         ),
         WrongAnswer(
             "not-centred",
@@ -170,16 +172,17 @@ LINEAR_EVIDENCE = Exercise(
         WrongAnswer(
             "sign",
             lambda x, W, b, variance: -linear_log_evidence(x, W, b, variance),
-            "The sign is turned around: this is -log p(x).",
+            "The sign is wrong: this is -log p(x).",
         ),
         WrongAnswer(
             "sigma-for-variance",
             lambda x, W, b, variance: _evidence_from(x, _marginal(W, variance**0.5), b),
-            "The root of the variance is on the diagonal; the variance itself belongs there.",
+            "You put the square root of the variance on the diagonal; the variance itself belongs "
+            "there.",
         ),
     ),
     hints=(
-        "A sum of Gaussians is Gaussian: which mean and which covariance has x?",
+        "A sum of independent Gaussians is Gaussian: what are the mean and the covariance of x?",
         "x ~ N(b, W'W + variance I).",
         "-(d' C^-1 d + log det C + D log 2 pi) / 2 with d = x - b: np.linalg.solve and slogdet.",
     ),

@@ -5,19 +5,21 @@ from minivae.exercises.questions import Prediction, Recall
 PREDICTIONS = (
     Prediction(
         "04.variance",
-        "Two unbiased estimates of the same gradient, from the same number of samples. Which "
-        "scatters less?",
+        "There are two unbiased estimates of the same gradient, from the same number of samples. "
+        "Which has the smaller variance?",
         ("score function", "pathwise"),
         "pathwise",
-        "The pathwise estimate knows the slope of f; the score function sees only its values.",
+        "The pathwise estimate uses the derivative of f; the score-function estimate only its "
+        "values.",
     ),
     Prediction(
         "04.blind",
-        "A VAE samples with exp(logvar) as the standard deviation, in both passes. What does a "
-        "gradient check of it say?",
+        "A VAE uses exp(logvar) as the standard deviation of z, in both passes. Its gradient "
+        "check:",
         ("passes", "fails"),
         "passes",
-        "It is the right gradient of the wrong formula. Only statistics of z can show it.",
+        "It passes, because the gradient of the wrong formula is right. Only statistics of z show "
+        "the mistake.",
     ),
 )
 
@@ -25,10 +27,10 @@ RECALL = (
     Recall(
         "04.r1",
         "03",
-        "The derivative of the KL by mu is",
+        "The gradient of the KL with respect to mu is",
         ("2 mu", "mu / 2", "mu"),
         "c",
-        "The KL holds mu^2 / 2.",
+        "The KL contains mu^2 / 2.",
     ),
     Recall(
         "04.r2",
@@ -36,7 +38,7 @@ RECALL = (
         "KL(N(mu, sigma^2) || N(0, 1)) is zero",
         ("never", "where mu = 0 and logvar = 0", "where mu = 0 and logvar = 1"),
         "b",
-        "logvar = 0 is sigma = 1: then the two are the same.",
+        "logvar = 0 means sigma = 1: then the two distributions are the same.",
     ),
     Recall(
         "04.r3",

@@ -28,7 +28,7 @@ def _package(ops):
 
 REPARAMETERIZE = Exercise(
     id="04.reparameterize",
-    title="a sample of q that mu and logvar can be differentiated through",
+    title="a sample of q that can be differentiated with respect to mu and logvar",
     stub=stub("""
         def reparameterize(mu, logvar, eps):    # each (B, L) -> z (B, L)
             ...                                 # eps ~ N(0, I) is drawn for you
@@ -47,23 +47,23 @@ REPARAMETERIZE = Exercise(
         WrongAnswer(
             "half-outside",
             lambda mu, logvar, eps: mu + np.exp(logvar) / 2 * eps,
-            "The half belongs into the exponent: exp(logvar / 2) is the root of the variance, "
-            "exp(logvar) / 2 is half of it.",
+            "The half belongs in the exponent: exp(logvar / 2) is the square root of the "
+            "variance, exp(logvar) / 2 is half of it.",
         ),
         WrongAnswer(
             "precision",
             lambda mu, logvar, eps: mu + np.exp(-logvar / 2) * eps,
-            "The sign in the exponent: this divides by sigma, as one does to standardise z.",
+            "The sign in the exponent is wrong: this divides the noise by sigma.",
         ),
         WrongAnswer(
             "no-mu",
             lambda mu, logvar, eps: np.exp(logvar / 2) * eps,
-            "mu is not added: the sample sits around 0 whatever the encoder says.",
+            "mu is not added: the samples have mean 0, whatever the encoder says.",
         ),
         WrongAnswer(
             "mu-scaled",
             lambda mu, logvar, eps: (mu + eps) * np.exp(logvar / 2),
-            "sigma scales the noise alone, not mu.",
+            "sigma multiplies only the noise, not mu.",
         ),
         WrongAnswer(
             "noise-not-scaled",
@@ -78,7 +78,7 @@ REPARAMETERIZE = Exercise(
         WrongAnswer(
             "base-two",
             lambda mu, logvar, eps: mu + np.sqrt(2**logvar) * eps,
-            "logvar is a natural logarithm: exp, not a power of two.",
+            "logvar is a natural logarithm: use exp, not a power of two.",
         ),
     ),
     hints=(
@@ -121,7 +121,7 @@ def _half_sigma_eps(logvar, eps):
 
 REPARAMETERIZE_BACKWARD = Exercise(
     id="04.reparameterize-backward",
-    title="back through the sample",
+    title="the backward pass of the sample",
     stub=stub("""
         def reparameterize_backward(dz, logvar, eps):    # each (B, L)
             ...                                          # -> dmu (B, L), dlogvar (B, L)
@@ -142,18 +142,20 @@ REPARAMETERIZE_BACKWARD = Exercise(
         WrongAnswer(
             "by-sigma",
             lambda dz, logvar, eps: (dz.copy(), dz * eps),
-            "dz eps is the derivative by sigma; by logvar it is multiplied by "
-            "d sigma / d logvar = sigma / 2.",
+            "dz eps is the gradient with respect to sigma; for logvar, multiply it by d sigma / d "
+            "logvar = sigma / 2.",
         ),
         WrongAnswer(
             "half-and-sigma-lost-dz",
             lambda dz, logvar, eps: (dz.copy(), _half_sigma_eps(logvar, eps)),
-            "dlogvar is not multiplied by dz: the chain rule begins with what comes from above.",
+            "dlogvar is not multiplied by dz: the chain rule starts with the gradient with "
+            "respect to z.",
         ),
         WrongAnswer(
             "dmu-is-one",
             lambda dz, logvar, eps: (np.ones_like(dz), dz * _half_sigma_eps(logvar, eps)),
-            "dz / dmu is 1, but dmu is d loss / d mu: dz times that 1.",
+            "You return the derivative of z with respect to mu, which is 1; dmu is d loss / d mu, "
+            "which is dz times 1.",
         ),
         WrongAnswer(
             "dmu-scaled",
@@ -161,7 +163,7 @@ REPARAMETERIZE_BACKWARD = Exercise(
                 dz * np.exp(logvar / 2),
                 dz * _half_sigma_eps(logvar, eps),
             ),
-            "sigma does not multiply mu in the forward pass, and so not in dmu.",
+            "mu is not multiplied by sigma in the forward pass, so sigma is not in dmu.",
         ),
         WrongAnswer(
             "minus",
@@ -179,11 +181,12 @@ REPARAMETERIZE_BACKWARD = Exercise(
                 dz.sum(axis=0),
                 (dz * _half_sigma_eps(logvar, eps)).sum(axis=0),
             ),
-            "Summed over the batch: each example has its own mu and logvar, so nothing is summed.",
+            "You sum over the batch; each example has its own mu and logvar, so nothing is summed.",
         ),
     ),
     hints=(
-        "z = mu + sigma eps: differentiate by mu, then by sigma, then sigma by logvar.",
+        "z = mu + sigma eps: differentiate it with respect to mu and to sigma, then sigma with "
+        "respect to logvar.",
         "sigma = exp(logvar / 2), so d sigma / d logvar = sigma / 2.",
         "dmu = dz (a copy of it), and dlogvar = dz * eps * sigma / 2.",
     ),
@@ -225,7 +228,8 @@ BUG = Exercise(
                 np.ones_like(mu),
                 np.exp(logvar / 2) * eps,
             ),
-            "z is right now, and dz_dlogvar is not any more: it needs the half of the exponent.",
+            "z is right now, but dz_dlogvar is not: it needs the factor 1/2 that comes from the "
+            "exponent.",
         ),
         WrongAnswer(
             "gradient-changed-alone",
@@ -234,7 +238,7 @@ BUG = Exercise(
                 np.ones_like(mu),
                 np.exp(logvar) * eps / 2,
             ),
-            "The gradient fitted the forward pass before; it is the forward pass that is wrong.",
+            "The gradient was right for the forward pass; it is the forward pass that is wrong.",
         ),
         WrongAnswer(
             "half-outside",
@@ -243,7 +247,7 @@ BUG = Exercise(
                 np.ones_like(mu),
                 np.exp(logvar) / 2 * eps,
             ),
-            "Half of the variance is not its root: the half belongs into the exponent.",
+            "Half of the variance is not its square root: the half belongs in the exponent.",
         ),
         WrongAnswer(
             "root-of-logvar",
@@ -252,12 +256,12 @@ BUG = Exercise(
                 np.ones_like(mu),
                 eps / (2 * np.sqrt(np.abs(logvar))),
             ),
-            "The root is to be taken of the variance, exp(logvar), not of its logarithm.",
+            "Take the square root of the variance, exp(logvar), not of its logarithm.",
         ),
     ),
     hints=(
         "The gradients belong to this forward pass. Is it the right forward pass?",
         "The variance should be exp(2) = 7.4 there, and 55 is its square.",
-        "std = exp(logvar / 2); then dz_dlogvar gets a half as well.",
+        "std = exp(logvar / 2); then dz_dlogvar needs a factor 1/2 as well.",
     ),
 )

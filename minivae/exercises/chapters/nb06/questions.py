@@ -5,18 +5,20 @@ from minivae.exercises.questions import Prediction, Recall
 PREDICTIONS = (
     Prediction(
         "06.kl-forgotten",
-        "The gradient of the KL is forgotten in the backward pass. Which part's gradient is wrong?",
+        "The backward pass leaves out the gradient of the KL. Which part of the network gets a "
+        "wrong gradient?",
         ("encoder", "decoder", "both"),
         "encoder",
-        "The KL hangs on mu and logvar alone, which the decoder's weights do not touch.",
+        "The KL depends only on mu and logvar, and these do not depend on the decoder's weights.",
     ),
     Prediction(
         "06.fresh-noise",
-        "The backward pass draws its own eps. Which gradients are wrong?",
+        "The backward pass draws its own eps, instead of reusing that of the forward pass. Which "
+        "gradients are wrong?",
         ("all", "logvar's head and before", "none"),
         "logvar's head and before",
-        "dlogvar = dz eps sigma / 2 is the one line with noise in it; what comes before it on "
-        "the way back, the decoder and dmu = dz, is right.",
+        "dlogvar = dz eps sigma / 2 is the only line of the backward pass with eps in it. The "
+        "decoder's gradients and dmu = dz do not use eps and are right.",
     ),
 )
 
@@ -24,10 +26,10 @@ RECALL = (
     Recall(
         "06.r1",
         "05",
-        "The gradient of the Bernoulli nll by the logits is",
+        "The gradient of the Bernoulli nll with respect to the logits is",
         ("x - sigmoid(logits)", "sigmoid(logits) - x", "logits - x"),
         "b",
-        "The derivative of log(1 + exp(l)) is the sigmoid, that of -x l is -x.",
+        "The derivative of log(1 + exp(l)) is the sigmoid of l, and that of -x l is -x.",
     ),
     Recall(
         "06.r2",
@@ -47,6 +49,6 @@ RECALL = (
             "because the gradient belongs to the z at which the loss was computed",
         ),
         "c",
-        "With fresh noise the backward pass differentiates at another z.",
+        "With fresh noise, the backward pass would differentiate at another z.",
     ),
 )

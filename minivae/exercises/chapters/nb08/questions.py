@@ -5,19 +5,20 @@ from minivae.exercises.questions import Prediction, Recall
 PREDICTIONS = (
     Prediction(
         "08.fastest-order",
-        "Three nested loops for C = A B, compiled. Which order is the fastest?",
+        "C = A B is computed in three nested loops, compiled. Which order is the fastest?",
         ("ijk", "ikj", "jki"),
         "ikj",
-        "With j innermost, B and C are read along their rows: neighbours in memory, whole vectors.",
+        "With j innermost, B and C are read along their rows: the entries are neighbours in "
+        "memory, so whole vectors are loaded at once.",
     ),
     Prediction(
         "08.blas",
-        "BLAS is older than most of its users. Can a kernel written in Python, compiled by "
-        "numba, keep up with it at the sizes of a VAE?",
+        "BLAS has been tuned for decades. Can a kernel written in Python and compiled by numba "
+        "keep up with it at the sizes of a VAE?",
         ("no", "yes"),
         "yes",
-        "At these sizes BLAS repacks its operands on every call; a register tile that does not "
-        "has a head start. At large sizes BLAS is hard to beat.",
+        "BLAS copies its operands into another layout at every call. At these sizes, a kernel "
+        "that does without this copy has an advantage. At large sizes BLAS is hard to beat.",
     ),
 )
 
@@ -32,7 +33,7 @@ RECALL = (
             "the learning rate falls",
         ),
         "a",
-        "The running means are pulled towards the zeros they start from.",
+        "With a constant gradient g, m is (1 - beta1^step) g.",
     ),
     Recall(
         "08.r2",
@@ -40,14 +41,15 @@ RECALL = (
         "Free bits put a floor under",
         ("each example's KL", "the whole loss", "each latent's KL, averaged over the batch"),
         "c",
-        "A latent that costs less than its floor feels no pull from the KL.",
+        "Where a latent's KL is below the floor, its term of the loss is constant and has no "
+        "gradient.",
     ),
     Recall(
         "08.r3",
         "05",
-        "Back through tanh, with y = tanh(a):",
+        "The backward pass of y = tanh(a) is",
         ("da = dy y (1 - y)", "da = dy (1 - y^2)", "da = dy / (1 - y^2)"),
         "b",
-        "y (1 - y) is the sigmoid's.",
+        "The derivative of tanh is 1 - y^2; y (1 - y) is that of the sigmoid.",
     ),
 )

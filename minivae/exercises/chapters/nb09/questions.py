@@ -5,18 +5,20 @@ from minivae.exercises.questions import Prediction, Recall
 PREDICTIONS = (
     Prediction(
         "09.more-samples",
-        "The importance-weighted bound with more samples K, on average:",
+        "With more samples K, the importance-weighted bound, on average:",
         ("falls", "stays", "rises"),
         "rises",
-        "The average of K weights scatters less, so the log loses less: it rises to log p(x).",
+        "The mean of more weights varies less, so less is lost by taking its log (Jensen): the "
+        "bound rises towards log p(x).",
     ),
     Prediction(
         "09.banana",
-        "The true posterior is a banana, q a diagonal Gaussian. A perfect encoder, trained for "
-        "ever: the gap between ELBO and log p(x)",
+        "The true posterior has the shape of a banana, and q is a diagonal Gaussian. With a "
+        "perfect encoder, the gap between ELBO and log p(x):",
         ("closes", "stays in part"),
         "stays in part",
-        "No Gaussian is a banana: the approximation gap stays, only the amortization gap closes.",
+        "No Gaussian has this shape, so the approximation gap stays; only the amortization gap "
+        "closes.",
     ),
 )
 
@@ -24,10 +26,10 @@ RECALL = (
     Recall(
         "09.r1",
         "02",
-        "The mean of log weights over samples of q estimates",
+        "The mean of the log weights over samples of q estimates",
         ("log p(x)", "the ELBO", "the KL"),
         "b",
-        "E over q of log(p(x, z) / q(z)) is the ELBO.",
+        "The mean of log(p(x, z) / q(z)) over q is the ELBO.",
     ),
     Recall(
         "09.r2",
@@ -35,18 +37,19 @@ RECALL = (
         "A loop that does little arithmetic for each byte it reads is limited by",
         ("memory bandwidth", "the peak rate", "the number of registers"),
         "a",
-        "That is the sloping side of the roofline.",
+        "In a roofline plot, this is the sloping part.",
     ),
     Recall(
         "09.r3",
         "06",
-        "Which mistake can no gradient check see?",
+        "Which mistake does no gradient check find?",
         (
             "a lost half in the KL's gradient",
             "a transposed weight matrix",
             "a right gradient of a wrong formula",
         ),
         "c",
-        "The check compares gradient and loss; if both are wrong together, it passes.",
+        "The check compares the gradient with the loss. If both belong to the same wrong formula, "
+        "it passes.",
     ),
 )

@@ -5,14 +5,15 @@ from minivae.exercises.questions import Prediction, Recall
 PREDICTIONS = (
     Prediction(
         "10.rotation",
-        "All latents are rotated, and the decoder with them. log p(x):",
+        "All latents are rotated, and the decoder is changed so that it undoes the rotation. log "
+        "p(x):",
         ("falls", "stays", "rises"),
         "stays",
-        "N(0, I) looks the same from every side, so the likelihood cannot prefer any axes.",
+        "N(0, I) is the same in all directions, so the likelihood does not prefer any axes.",
     ),
     Prediction(
         "10.chonk",
-        "Is there one latent that tracks chonk, in four of five seeds?",
+        "Is there one latent that follows chonk, in four of five seeds?",
         ("no", "yes"),
         None,
         "",
@@ -23,10 +24,10 @@ RECALL = (
     Recall(
         "10.r1",
         "09",
-        "What does the encoder leave on the table, compared with the best q of its family?",
+        "The encoder's q is not the best q of its family. What is the loss in ELBO called?",
         ("the approximation gap", "the KL to the prior", "the amortization gap"),
         "c",
-        "best ELBO - encoder's ELBO.",
+        "It is the ELBO of the best q minus the ELBO of the encoder's q.",
     ),
     Recall(
         "10.r2",
@@ -34,7 +35,7 @@ RECALL = (
         "The IWAE gradient weighs the samples of an image by",
         ("1/K each", "the softmax of their log weights", "their log weights"),
         "b",
-        "d log mean w / d log w_k is the softmax.",
+        "The derivative of the log of the mean weight with respect to log w_k is the softmax.",
     ),
     Recall(
         "10.r3",
@@ -46,6 +47,6 @@ RECALL = (
             "changes the prior",
         ),
         "a",
-        "Nats of KL cost more, so fewer are spent.",
+        "Each nat of KL costs more, so the model uses fewer.",
     ),
 )
