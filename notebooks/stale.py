@@ -38,7 +38,18 @@ READ = {  # module: the files that it reads by name (patterns), so that no impor
 }
 BY_NAME = ("minivae/exercises/catalogue.py",)  # may import by a computed name: the chapters
 CHAPTERS = "minivae.exercises.chapters"
-LIST_ALL = {"exercises", "progress", "report", "review", "review_session", "summary", "*"}
+LIST_ALL = {  # names that reach every chapter
+    "*",
+    "chapter_modules",
+    "exercises",
+    "predictions",
+    "progress",
+    "recall_questions",
+    "report",
+    "review",
+    "review_session",
+    "summary",
+}
 SHOW_TEXT = {"getsource", "getsourcelines", "getdoc", "help", "solution", "sources"}
 TEXT = {".css", ".csv", ".html", ".js", ".json", ".md", ".txt"}  # line ends may differ here
 

@@ -29,7 +29,7 @@ def test_the_museum_ends_with_the_input():
 
 
 def test_every_exhibit_can_be_shown_and_named():
-    """With the right letter each time, all are named: the right one is always among the choices."""
+    """The right mistake is always among the choices, and only one of them has the symptom."""
     said = []
     by_sentence = {m.sentence: m for m in mistakes.MISTAKES}
 

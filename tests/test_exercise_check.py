@@ -1,4 +1,4 @@
-"""`check` says what is right and what is wrong, `hint` and `solution` help, `use` chooses."""
+"""check, hint, solution and use: what a reader is told about right and wrong answers."""
 
 import sys
 from functools import partial
@@ -16,11 +16,11 @@ from minivae.exercises.catalogue import exercises
 pytestmark = pytest.mark.usefixtures("progress_file")
 
 
-def test_correct():
+def test_a_right_answer_is_correct():
     assert api.check("03.kl", right_kl).status == CORRECT
 
 
-def test_a_wrong_answer_shows_the_smallest_failing_input_and_the_clean_ratio():
+def test_a_wrong_answer_shows_the_smallest_failing_input_and_the_exact_ratio():
     verdict = api.check("03.kl", twice)
     assert verdict.status == NOT_YET
     assert "mu = [[1.]]" in verdict.body
@@ -60,7 +60,7 @@ def test_a_wrong_answer_that_nobody_listed_is_rejected_without_a_name():
     assert "at        " in verdict.body
 
 
-def test_wrong_only_in_the_larger_cases_is_found():
+def test_an_answer_that_is_wrong_only_in_larger_cases_is_rejected():
     def answer(mu, logvar):
         return right_kl(mu, logvar) + (0.1 if len(mu) > 1 else 0)
 
@@ -68,7 +68,7 @@ def test_wrong_only_in_the_larger_cases_is_found():
 
 
 def test_no_broadcasting():
-    """A (1, 2) where (3, 2) is expected is a shape, not a value."""
+    """A result of shape (1, 2) is wrong where (3, 2) is expected, although the two broadcast."""
 
     def answer(mu, logvar, eps):
         return (mu + np.exp(logvar / 2) * eps)[:1]
@@ -106,7 +106,7 @@ def test_a_ufunc_and_a_method_are_functions_too():
         (lambda kl: 0 * kl + np.inf, "yours     [inf]"),
     ],
 )
-def test_clean_clues(shift, said):
+def test_a_simple_pattern_in_the_error_is_named(shift, said):
     assert said in api.check("03.kl", lambda mu, logvar: shift(right_kl(mu, logvar))).body
 
 
@@ -115,8 +115,8 @@ def test_a_factor_that_is_a_size_is_explained():
     assert "3 times too small; 3 is the number of columns of mu" in body
 
 
-def test_blocks_may_also_be_loops_over_their_entries():
-    """As in `matmul_steps.py`: an entry is read often, but while its piece is near."""
+def test_a_blocked_product_may_also_loop_over_single_entries():
+    """As in `kernels/plain_products.py`: an entry is read often, but only within its block."""
 
     def answer(A, B, block):
         I, K, J = A.shape[0], A.shape[1], B.shape[1]
@@ -149,8 +149,8 @@ def test_an_array_of_the_same_shape_may_be_made_without_reading():
     assert "read the entries one by one" in summed.body
 
 
-def test_a_kl_that_needs_distributions_may_have_them():
-    """The terms - q + p sum to nothing, if both sum to one."""
+def test_a_kl_that_is_right_only_for_distributions_is_correct():
+    """The terms p - q sum to zero where p and q both sum to one."""
 
     def answer(q, p):
         seen = q > 0
@@ -159,9 +159,8 @@ def test_a_kl_that_needs_distributions_may_have_them():
     assert api.check("02.kl-discrete", answer).status == CORRECT
 
 
-def test_ten_invented_wrong_answers_are_rejected_with_the_failing_input():
-    """None of these is on a list."""
-    invented = {
+def test_wrong_answers_on_no_list_are_rejected_with_the_failing_input():
+    wrong = {
         "01.log-sum-exp": lambda a: np.log(np.exp(a - 1).sum(axis=0)) + 1.0001,
         "02.kl-discrete": lambda q, p: float(np.abs(q - p).sum()),
         "03.kl-backward": lambda dkl, mu, logvar: (dkl[:, None] * mu, np.tanh(logvar)),
@@ -174,7 +173,7 @@ def test_ten_invented_wrong_answers_are_rejected_with_the_failing_input():
         "09.effective-samples": lambda log_w: np.full(log_w.shape[1], float(len(log_w))),
         "10.rotate": lambda mean, variances, R: (R @ mean, np.outer(variances, variances)),
     }
-    for id, answer in invented.items():
+    for id, answer in wrong.items():
         verdict = api.check(id, answer)
         assert verdict.status == NOT_YET, id
         assert verdict.mistake is None, id
@@ -196,7 +195,7 @@ def test_check_prints_once_where_there_is_no_notebook(capsys):
     assert capsys.readouterr().out == "✓ 03.kl: correct\n"
 
 
-def test_a_terminal_without_unicode_is_survived(monkeypatch):
+def test_check_works_in_a_terminal_without_unicode(monkeypatch):
     class Ascii:
         encoding = "ascii"
         text = ""

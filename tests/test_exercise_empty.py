@@ -19,7 +19,7 @@ def only_pass(mu, logvar):
 
 
 def only_docstring(mu, logvar):
-    """Nothing but words: return something here."""
+    """Only a docstring: return something here."""
 
 
 def blanks(dy, y):
@@ -50,8 +50,8 @@ def test_an_open_blank_is_not_attempted(answer):
 
 
 @pytest.mark.parametrize("answer", [empty, only_pass, only_docstring, blanks, returned_blank])
-def test_what_an_interpreter_makes_of_an_empty_answer_does_not_matter(answer, monkeypatch):
-    """Another Python makes other instructions of the same source: here, those of an answer."""
+def test_an_empty_answer_is_told_by_its_source_not_by_its_instructions(answer, monkeypatch):
+    """Versions of Python differ in the instructions: here they are those of a real answer."""
     here = answer.__code__
     place = {"co_name": here.co_name, "co_filename": here.co_filename,
              "co_firstlineno": here.co_firstlineno}  # fmt: skip
@@ -81,8 +81,8 @@ def test_an_answer_without_source_is_an_attempt(body):
     assert api.check("03.kl", without_source(body)).status == NOT_YET
 
 
-def test_source_that_has_changed_since_is_not_believed(tmp_path):
-    """The file is another one now: no function, or another function, stands in that line.
+def test_source_that_has_changed_since_is_not_used(tmp_path):
+    """The file has changed: in that line there is no function now, or another one.
 
     The answer is checked all the same, and the other function is not kept in its place.
     """
@@ -104,7 +104,7 @@ def test_a_stub_left_above_code_is_an_attempt():
     assert api.check("03.kl", answer).status == NOT_YET
 
 
-def test_ellipsis_as_an_index_is_no_blank():
+def test_ellipsis_as_an_index_is_not_a_blank():
     def answer(dkl, mu, logvar):
         every = dkl[..., None]
         return every * mu, every * (np.exp(logvar) - 1) / 2

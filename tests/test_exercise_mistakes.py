@@ -51,7 +51,7 @@ def test_the_solution_is_correct(exercise):
 
 @pytest.mark.parametrize("exercise", ALL, ids=by_id)
 def test_the_shown_solution_is_what_checks(exercise):
-    """The text of `solution`, run on its own, is a correct answer: it needs nothing unseen."""
+    """The text of `solution`, run on its own, is a correct answer: it needs nothing but NumPy."""
     namespace = {"np": np}
     exec(exercise.source(), namespace)
     name = exercise.reference.__name__ if exercise.cases else exercise.name
@@ -112,7 +112,7 @@ PACKAGED = [e for e in FUNCTIONS if e.package]
 
 @pytest.mark.parametrize("exercise", PACKAGED, ids=by_id)
 def test_the_reference_is_the_packages_own_formula(exercise):
-    """What a reader learns to write is what the package runs: neither can drift alone."""
+    """What a reader learns to write is what the package runs: neither can change alone."""
     own = exercise.package(importlib.import_module(f"minivae.{exercise.module}"))
     verdict = grade(exercise, lambda *args: own(*args))
     assert verdict.status == CORRECT, str(verdict)

@@ -22,7 +22,7 @@ def placed(source):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_a_notebook_holds_the_stubs_of_its_exercises(path):
-    """The stub as the catalogue has it, checked under its name: so that solutions can stand in."""
+    """The stub as in the catalogue, and its check: another test puts the solution there."""
     source = path.read_text(encoding="utf-8")
     checked = {id: name for verb, id, name in placed(source) if verb == "check"}
     own = {e.id: e for e in exercises().values() if e.notebook == path.name[:2]}
@@ -42,7 +42,7 @@ def test_a_notebooks_questions_exist(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_an_untouched_notebook_says_not_attempted(path):
-    """From the committed outputs, which another test holds to be those of the source."""
+    """Read from the committed outputs; another test checks that they belong to the source."""
     built = ROOT / "notebooks" / f"{path.stem}.ipynb"
     notebook = json.loads(built.read_text(encoding="utf-8"))
     cells = [c for c in notebook["cells"] if c["cell_type"] == "code"]
@@ -54,7 +54,7 @@ def test_an_untouched_notebook_says_not_attempted(path):
 
 
 def solved(exercise):
-    """The text that a reader who knows everything would put in place of the stub."""
+    """The text that puts the right answer in place of the stub."""
     text = exercise.source()
     if exercise.cases and exercise.reference.__name__ != exercise.name:
         text += f"\n{exercise.name} = {exercise.reference.__name__}"

@@ -1,4 +1,4 @@
-"""The progress file: what the reader has done is kept; a file that cannot be used stops nothing."""
+"""The progress file: what the reader has done is kept, and a damaged file stops nothing."""
 
 import json
 import os

@@ -74,7 +74,7 @@ def test_every_notebook_from_two_on_has_three_recall_questions():
         assert all(q.right in questions.LETTERS and len(q.options) == 3 for q in asked)
 
 
-def test_question_ids_and_answers_are_sound():
+def test_question_ids_are_unique_and_truths_are_among_the_options():
     modules = chapter_modules("questions")
     ids = [q.id for module in modules for q in (*module.PREDICTIONS, *module.RECALL)]
     assert len(set(ids)) == len(ids)
@@ -87,7 +87,7 @@ def test_question_ids_and_answers_are_sound():
 
 @pytest.mark.parametrize("notebook", CHAPTERS[1:])
 def test_each_letter_is_right_once_in_a_notebook(notebook):
-    """So that always guessing the same letter does not pay."""
+    """So that always choosing the same letter does not help."""
     right = [q.right for q in questions.recall_of(notebook)]
     assert sorted(right) == list(questions.LETTERS)
 
@@ -141,7 +141,7 @@ def test_a_missed_question_comes_back_after_1_3_and_7_days(clock):
     assert len(asked) == 3
 
 
-def test_a_miss_in_the_review_begins_again(clock):
+def test_a_wrong_answer_in_the_review_starts_the_intervals_again(clock):
     api.recall("03", "a")
     clock(1)
     api.review_session(lambda prompt: "b", lambda text: None)

@@ -101,7 +101,7 @@ def test_a_failing_answer_is_not_in_the_backend():
     assert api.my_backend().yours == ()
 
 
-def test_the_poster_claims_no_more_than_is_so(tmp_path):
+def test_the_poster_counts_the_readers_functions(tmp_path):
     spec = SPECS[0]
     images = np.random.default_rng(0).random((9, 4, 4))
     none = api.poster(images, api.my_backend(), spec)
