@@ -47,9 +47,9 @@ def _dict_difference(got, expected, args):
     missing = [k for k in expected if k not in got]
     extra = [str(k) for k in got if k not in expected]
     if missing or extra:
-        said = [f"missing {', '.join(missing)}"] if missing else []
-        said += [f"unexpected {', '.join(extra)}"] if extra else []
-        return f"the keys differ: {'; '.join(said)}"
+        differences = [f"missing {', '.join(missing)}"] if missing else []
+        differences += [f"unexpected {', '.join(extra)}"] if extra else []
+        return f"the keys differ: {'; '.join(differences)}"
     return _parts_difference(got, tuple(expected), tuple(expected.values()), args)
 
 
