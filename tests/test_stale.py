@@ -131,7 +131,7 @@ CHANGES = [  # file, right, wrong, the notebooks that can show the difference
     ("minivae/exercises/chapters/nb07/adam.py", "np.sqrt(", "np.cbrt(", "07"),
     ("minivae/exercises/chapters/nb08/products.py", "range(", "reversed(", "08"),
     ("minivae/exercises/chapters/nb09/iwae.py", "np.log(", "np.exp(", "09"),
-    ("minivae/exercises/chapters/nb10/__init__.py", "np.log(", "np.exp(", "10"),
+    ("minivae/exercises/chapters/nb10/information.py", "np.log(", "np.exp(", "10"),
     ("minivae/exercises/backend.py", "np.tanh", "np.sinh", "07"),
     ("minivae/exercises/checker.py", "a.shape == b.shape", "True", ALL),
     # what only the command line, the figures and other libraries run
