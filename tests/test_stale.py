@@ -185,7 +185,9 @@ def test_a_notebook_that_lists_all_exercises_reaches_all_chapters(tmp_path):
     script = tmp_path / "01_x.py"
     script.write_text("from minivae.exercises import check, progress\nprogress()\n")
     modules = names(stale.reached_modules(script))
-    assert {f"minivae/exercises/chapters/nb{number}/__init__.py" for number in ALL.split()} <= modules
+    assert {
+        f"minivae/exercises/chapters/nb{number}/__init__.py" for number in ALL.split()
+    } <= modules
     script.write_text("from minivae import exercises\nexercises.check('01.evidence')\n")
     modules = names(stale.reached_modules(script))
     assert {m for m in modules if "/nb" in m} == {"minivae/exercises/chapters/nb01/__init__.py"}
