@@ -16,7 +16,7 @@ import pytest
 import tiny
 
 from minivae import MinivaeError, data, kernels, ops, vae
-from minivae.studies import bench
+from minivae.studies.bench import measuring, report, runners, tables
 
 ROOT = Path(__file__).parents[1]
 SIZE = {"batch": 6, "data_dim": 36, "hidden": 7, "latent": 2}
@@ -31,8 +31,8 @@ needs_affinity = pytest.mark.skipif(
 def short(monkeypatch):
     """Contestants in this process, on one thread; turns without a pause; a small yardstick."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr(bench, "PAUSE", 0)
-    monkeypatch.setattr(bench, "YARDSTICK", (3, 4, 5))
+    monkeypatch.setattr(measuring, "PAUSE", 0)
+    monkeypatch.setattr(measuring, "YARDSTICK", (3, 4, 5))
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def nothing_is_timed(short, monkeypatch):
     def refuse(*args):
         raise AssertionError("something was timed")
 
-    monkeypatch.setattr(bench, "_turn", refuse)
-    monkeypatch.setattr(bench, "_turn_of_products", refuse)
+    monkeypatch.setattr(measuring, "time_turn", refuse)
+    monkeypatch.setattr(measuring, "time_products", refuse)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def loaded_once():
 
 
 def plant(monkeypatch, name, contestant):
-    monkeypatch.setattr(bench, "RUNNERS", bench.RUNNERS | {name: contestant})
+    monkeypatch.setattr(runners, "RUNNERS", runners.RUNNERS | {name: contestant})
 
 
 # ---- everyone computes the same ----------------------------------------------------------------
@@ -84,15 +84,15 @@ def test_every_contestant_computes_the_references_losses_and_parameters(
     """As the bench itself finds; and after its two steps, as found with the reference again."""
     if name in ("torch", "jax"):
         request.getfixturevalue(name)
-    runner, made = bench.RUNNERS[name], []
+    runner, made = runners.RUNNERS[name], []
 
     def watched(*setting):
         made.append(runner(*setting))
         return made[-1]
 
     plant(monkeypatch, name, watched)
-    setting = spec, flat, x, eps = bench._setting(SIZE, images)
-    steps, out = bench._enter([name], *setting)
+    setting = spec, flat, x, eps = measuring.make_setting(SIZE, images)
+    steps, out = measuring.enter([name], *setting)
     assert (list(steps), out) == ([name], {})
     step, parameters = made[-1]
 
@@ -153,18 +153,18 @@ def test_who_computes_something_else_is_refused_before_anything_is_timed(
     plant(monkeypatch, "jax", WRONG[mistake])
     message = "^JAX jit computes something else: its .*; nothing was timed$"
     with pytest.raises(MinivaeError, match=message):
-        bench.measure_steps(SIZE, ["numba", "numpy", "jax"], rounds=1)
+        measuring.measure_steps(SIZE, ["numba", "numpy", "jax"], rounds=1)
 
 
 def test_the_planted_contestant_is_accepted_as_long_as_it_is_right(short, monkeypatch):
     plant(monkeypatch, "jax", numpy_step())
-    row = bench.measure_steps(SIZE, ["numba", "jax"], rounds=1)
+    row = measuring.measure_steps(SIZE, ["numba", "jax"], rounds=1)
     assert list(row["milliseconds"]) == ["numba", "jax"]
 
 
 @pytest.mark.parametrize("name", ["numba", "numpy"])
 def test_our_own_backends_are_held_to_it_too(name, nothing_is_timed, monkeypatch):
-    reference = bench.RUNNERS["numpy"]
+    reference = runners.RUNNERS["numpy"]
 
     def right_in_float64(spec, flat, x, eps):
         runner = reference if flat.dtype == np.float64 else numpy_step(lr=2e-3)
@@ -172,15 +172,15 @@ def test_our_own_backends_are_held_to_it_too(name, nothing_is_timed, monkeypatch
 
     plant(monkeypatch, name, right_in_float64)
     with pytest.raises(MinivaeError, match=f"^minivae, {name} computes something else"):
-        bench.measure_steps(SIZE, ["numba", "numpy"], rounds=1)
+        measuring.measure_steps(SIZE, ["numba", "numpy"], rounds=1)
 
 
 def test_the_heads_are_joined_and_parted_without_loss():
     """The opponents' layout: mu and logvar as one layer of 2 L columns, and back."""
-    spec, flat, *_ = bench._setting(SIZE)
-    layers = bench._layers(vae.unpack(flat, spec), spec)
+    spec, flat, *_ = measuring.make_setting(SIZE)
+    layers = runners.join_heads(vae.unpack(flat, spec), spec)
     assert [a.shape for a in layers[4:6]] == [(7, 4), (4,)]
-    np.testing.assert_array_equal(bench._flat(layers, spec), flat)
+    np.testing.assert_array_equal(runners.split_heads(layers, spec), flat)
 
 
 # ---- the images --------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ def test_the_heads_are_joined_and_parted_without_loss():
 @pytest.mark.parametrize("data_dim", [36, 49, 784, 1000])
 def test_digits_of_every_size_have_about_as_many_zeros_as_digits(data_dim):
     """In the upper margin of a digit all pixels are 0: a model of few pixels must not get those."""
-    x = bench._setting({**SIZE, "batch": 200, "data_dim": data_dim})[2]
+    x = measuring.make_setting({**SIZE, "batch": 200, "data_dim": data_dim})[2]
     assert x.shape == (200, data_dim)
     assert x.dtype == np.float32
     assert set(np.unique(x)) == {0, 1}
@@ -197,7 +197,7 @@ def test_digits_of_every_size_have_about_as_many_zeros_as_digits(data_dim):
 
 
 def test_dense_images_hold_no_zeros():
-    x = bench._setting({**SIZE, "batch": 200}, "noise")[2]
+    x = measuring.make_setting({**SIZE, "batch": 200}, "noise")[2]
     assert x.shape == (200, 36)
     assert x.dtype == np.float32
     assert 0.005 < x.min() < 0.1
@@ -221,13 +221,13 @@ def test_who_fails_to_start_is_reported_with_the_reason_and_the_rest_run(
 
     plant(monkeypatch, "torch", broken)
     plant(monkeypatch, "jax", broken_at_the_second_step)
-    row = bench.measure_steps(SIZE, ["numba", "numpy", "torch", "jax"], rounds=2)
+    row = measuring.measure_steps(SIZE, ["numba", "numpy", "torch", "jax"], rounds=2)
     words = " ".join(reason.split())
     assert row["did_not_start"] == {"torch": f"ImportError: {words}", "jax": "StopIteration: "}
     assert list(row["milliseconds"]) == ["numba", "numpy"]
     assert list(row["ratios"]) == ["numpy"]
     assert row["fastest_opponent"] is None
-    lines = list(bench._step_lines("A step", row | {"threads": 1}))
+    lines = list(report.step_lines("A step", row | {"threads": 1}))
     assert f"  PyTorch eager   did not start: ImportError: {words}" in lines
     assert not any("fastest opponent" in line for line in lines)
 
@@ -241,21 +241,21 @@ def test_a_backend_of_ours_that_fails_is_no_absent_opponent(name, nothing_is_tim
 
     plant(monkeypatch, name, broken)
     with pytest.raises(ZeroDivisionError, match="a mistake of ours"):
-        bench.measure_steps(SIZE, ["numba", "numpy"], rounds=1)
+        measuring.measure_steps(SIZE, ["numba", "numpy"], rounds=1)
 
 
 def test_jax_takes_no_part_where_it_cannot_be_held_to_the_threads(jax, short, monkeypatch):
     monkeypatch.delattr(os, "sched_setaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    steps, out = bench._enter(["jax"], *bench._setting(SIZE))
+    steps, out = measuring.enter(["jax"], *measuring.make_setting(SIZE))
     assert (steps, out) == ({}, {"jax": "RuntimeError: no way to hold JAX to 1 of 8 cores here"})
 
 
 def without(monkeypatch, *modules):
     """As if these modules were not installed."""
-    find_spec = bench.importlib.util.find_spec
+    find_spec = tables.importlib.util.find_spec
     monkeypatch.setattr(
-        bench.importlib.util,
+        tables.importlib.util,
         "find_spec",
         lambda name, *rest: None if name in modules else find_spec(name, *rest),
     )
@@ -292,14 +292,14 @@ def asked(monkeypatch):
             "memory": {"megabytes": 100.0},
         }[measure]
 
-    monkeypatch.setattr(bench, "_ask", answer)
+    monkeypatch.setattr(tables, "ask", answer)
     monkeypatch.setattr(kernels, "thread_count", lambda: 2)
     return calls
 
 
 def test_who_is_not_installed_is_named_as_such(asked, monkeypatch):
     without(monkeypatch, "torch")
-    result = json.loads(json.dumps(bench.run(quick=True)))
+    result = json.loads(json.dumps(tables.measure_all(quick=True)))
     reason = "torch is not installed"
     assert result["absent"].items() >= {"PyTorch eager": reason, "torch.compile": reason}.items()
     assert "torch" not in result["machine"]["versions"]
@@ -308,14 +308,14 @@ def test_who_is_not_installed_is_named_as_such(asked, monkeypatch):
             assert not {"torch", "torch.compile"} & {*arguments["contestants"]}
             assert {"numba", "numpy"} <= {*arguments["contestants"]}
     assert not {"torch", "torch.compile"} & {*result["memory"]}
-    text = bench.report(result)
+    text = report.format_report(result)
     for name in ("PyTorch eager", "torch.compile"):
         assert f"{name}: not in the race, torch is not installed" in text.splitlines()
 
 
 def test_with_nothing_but_minivae_all_tables_are_measured(asked, monkeypatch):
     without(monkeypatch, "torch", "jax")
-    result = bench.run()
+    result = tables.measure_all()
     assert list(result["absent"]) == ["PyTorch eager", "torch.compile", "JAX jit"]
     assert set(result["memory"]) == {"numba", "numpy"}
     assert set(result["sweep"]) == {"batch", "hidden", "data_dim", "latent"}
@@ -325,7 +325,7 @@ def test_without_numba_there_is_no_bench_and_one_line_says_why(monkeypatch):
     monkeypatch.setitem(sys.modules, "minivae.kernels", None)
     monkeypatch.delattr("minivae.kernels")
     with pytest.raises(MinivaeError, match=r"^the numba backend is not available "):
-        bench.run(quick=True)
+        tables.measure_all(quick=True)
 
 
 # ---- what is measured --------------------------------------------------------------------------
@@ -341,53 +341,53 @@ def of_steps(asked):
 
 
 def test_quick_measures_each_table_once(asked):
-    result = bench.run(quick=True)
+    result = tables.measure_all(quick=True)
     digits = [(2, batch, "digits") for batch in (20, 100, 500)]
     assert of_steps(asked) == [*digits, (1, 100, "digits"), (2, 100, "noise")]
-    assert {a["rounds"] for m, _, a in asked if m == "steps"} == {bench.QUICK_ROUNDS}
+    assert {a["rounds"] for m, _, a in asked if m == "steps"} == {tables.QUICK_ROUNDS}
     assert "sweep" not in result
     assert [row["images"] for row in result["steps_on_dense_images"]] == ["noise"]
     assert [row["threads"] for row in result["steps_on_one_thread"]] == [1]
 
 
 def test_the_full_run_adds_one_thread_at_every_batch_and_the_sweep(asked):
-    result = bench.run()
+    result = tables.measure_all()
     batches = (20, 100, 500)
     digits = [(threads, batch, "digits") for threads in (2, 1) for batch in batches]
     assert of_steps(asked) == [*digits, (2, 100, "noise")]
     for what, table in result["sweep"].items():
-        assert [row["value"] for row in table["rows"]] == list(bench.SWEEP[what])
+        assert [row["value"] for row in table["rows"]] == list(tables.SWEEP[what])
         for row in table["rows"]:
-            assert {key: row[key] for key in SIZE} == {**bench.BASE, what: row["value"]}
+            assert {key: row[key] for key in SIZE} == {**tables.BASE, what: row["value"]}
 
 
 def test_all_contestants_race_on_dense_images_and_the_sweep_spares_only_the_compiler(
     asked, monkeypatch
 ):
-    monkeypatch.setattr(bench, "absent", lambda name: None)
-    result = bench.run()
-    for key in bench.TABLES:
+    monkeypatch.setattr(runners, "absent", lambda name: None)
+    result = tables.measure_all()
+    for key in report.TABLES:
         for row in result[key]:
-            assert list(row["milliseconds"]) == list(bench.CONTESTANTS)
+            assert list(row["milliseconds"]) == list(runners.CONTESTANTS)
     for table in result["sweep"].values():
-        assert all(list(row["milliseconds"]) == list(bench.SWEPT) for row in table["rows"])
+        assert all(list(row["milliseconds"]) == list(tables.SWEPT) for row in table["rows"])
 
 
 def test_one_thread_needs_no_table_of_its_own_where_there_is_only_one(asked, monkeypatch):
     monkeypatch.setattr(kernels, "thread_count", lambda: 1)
-    assert "steps_on_one_thread" not in bench.run(quick=True)
+    assert "steps_on_one_thread" not in tables.measure_all(quick=True)
     assert {threads for _, threads, _ in asked} == {1}
 
 
 def test_memory_is_not_asked_of_who_did_not_start(asked, monkeypatch):
-    answer = bench._ask
+    answer = tables.ask
 
     def without_numpy(measure, threads, **arguments):
         row = answer(measure, threads, **arguments)
         return row | {"did_not_start": {"numpy": "a reason"}} if measure == "steps" else row
 
-    monkeypatch.setattr(bench, "_ask", without_numpy)
-    assert "numpy" not in bench.run(quick=True)["memory"]
+    monkeypatch.setattr(tables, "ask", without_numpy)
+    assert "numpy" not in tables.measure_all(quick=True)["memory"]
 
 
 def test_everyone_has_a_turn_in_every_round_in_changing_order(monkeypatch):
@@ -397,8 +397,8 @@ def test_everyone_has_a_turn_in_every_round_in_changing_order(monkeypatch):
         turns.append(name)
         return float(len(turns))
 
-    monkeypatch.setattr(bench, "_turn", turn)
-    times = bench._race({name: name for name in "abc"}, rounds=20)
+    monkeypatch.setattr(measuring, "time_turn", turn)
+    times = measuring.race({name: name for name in "abc"}, rounds=20)
     rounds = [tuple(turns[i : i + 3]) for i in range(0, 60, 3)]
     assert all(sorted(names) == ["a", "b", "c"] for names in rounds)
     assert len(set(rounds)) > 3
@@ -408,11 +408,14 @@ def test_everyone_has_a_turn_in_every_round_in_changing_order(monkeypatch):
 
 def test_a_turn_is_a_pause_then_steps_that_do_not_count_then_the_median(monkeypatch):
     events, clock = [], iter([0, 1, 10, 12, 20, 23, 30, 130, 200, 200.5])  # 1, 2, 3, 100, 0.5
-    monkeypatch.setattr(bench, "TIMED_STEPS", 5)
-    monkeypatch.setattr(bench.time, "sleep", lambda seconds: events.append(("sleep", seconds)))
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
-    assert bench._turn(lambda: events.append("step")) == 2
-    assert events == [("sleep", bench.PAUSE), *["step"] * (bench.WARM_STEPS + bench.TIMED_STEPS)]
+    monkeypatch.setattr(measuring, "TIMED_STEPS", 5)
+    monkeypatch.setattr(measuring.time, "sleep", lambda seconds: events.append(("sleep", seconds)))
+    monkeypatch.setattr(measuring.time, "perf_counter", lambda: next(clock))
+    assert measuring.time_turn(lambda: events.append("step")) == 2
+    assert events == [
+        ("sleep", measuring.PAUSE),
+        *["step"] * (measuring.WARM_STEPS + measuring.TIMED_STEPS),
+    ]
 
 
 def test_a_row_holds_what_follows_from_the_times(short, monkeypatch):
@@ -421,9 +424,11 @@ def test_a_row_holds_what_follows_from_the_times(short, monkeypatch):
         "numba": [0.002, 0.004, 0.002], "numpy": [0.004, 0.004, 0.006], "jax": [0.001] * 3,
         "kernel": [1e-6, 2e-6, 1e-6], "BLAS": [2e-6, 1e-6, 2e-6],
     }  # fmt: skip
-    monkeypatch.setattr(bench, "_race", lambda functions, rounds: {n: seconds[n] for n in seconds})
+    monkeypatch.setattr(
+        measuring, "race", lambda functions, rounds: {n: seconds[n] for n in seconds}
+    )
     plant(monkeypatch, "jax", numpy_step())
-    row = bench.measure_steps(SIZE, ["numba", "numpy", "jax"], rounds=3)
+    row = measuring.measure_steps(SIZE, ["numba", "numpy", "jax"], rounds=3)
     assert row["milliseconds"]["numba"] == pytest.approx(spread(2, 2, 3))
     assert row["ratios"]["numpy"] == pytest.approx(spread(2, 1.5, 2.5))  # 2, 1 and 3
     assert row["ratios"]["jax"] == pytest.approx(spread(0.5, 0.375, 0.5))
@@ -444,13 +449,13 @@ def test_the_flops_of_a_step_are_those_counted_by_hand():
     weights = 784 * 200 + 200 * 200 + 2 * 200 * 50 + 50 * 200 + 200 * 200 + 200 * 784
     assert weights == 423_600
     spec = vae.Spec(784, (200, 200), 50)
-    assert bench.step_flops(spec, 100) == 2 * 100 * (3 * 423_600 - 156_800) == 222_800_000
+    assert measuring.step_flops(spec, 100) == 2 * 100 * (3 * 423_600 - 156_800) == 222_800_000
 
 
 def test_the_products_of_a_step_are_those_counted_by_hand(short, monkeypatch):
     """Seven layers, as the heads are two: 7 forward, 7 for dW, 6 for dx. With joined heads: 17."""
-    monkeypatch.setattr(bench, "TIMED_STEPS", 1)
-    rows = bench.measure_products(SIZE, rounds=1)["rows"]
+    monkeypatch.setattr(measuring, "TIMED_STEPS", 1)
+    rows = measuring.measure_products(SIZE, rounds=1)["rows"]
     B, D, H, L = 6, 36, 7, 2
     by_hand = [
         ("enc1: x W", B, D, H), ("enc2: x W", B, H, H), ("mu: x W", B, H, L),
@@ -464,7 +469,7 @@ def test_the_products_of_a_step_are_those_counted_by_hand(short, monkeypatch):
     ]  # fmt: skip
     assert [(row["product"], row["m"], row["k"], row["n"]) for row in rows] == by_hand
     flops = sum(2 * m * k * n for _, m, k, n in by_hand)
-    assert flops == bench.step_flops(vae.Spec(D, (H, H), L), B)
+    assert flops == measuring.step_flops(vae.Spec(D, (H, H), L), B)
 
 
 def wrong_in_the_last_row(a, b, *, turn_a=False, turn_b=False):
@@ -497,7 +502,7 @@ def test_a_wrong_kernel_is_refused_before_any_product_is_timed(
     monkeypatch.setattr(kernels, "matmul", kernel)
     message = f"^the product {re.escape(first)} differs from BLAS; nothing was timed$"
     with pytest.raises(MinivaeError, match=message):
-        bench.measure_products(SIZE, rounds=1)
+        measuring.measure_products(SIZE, rounds=1)
 
 
 # ---- conclusions from made-up times ------------------------------------------------------------
@@ -512,7 +517,7 @@ def test_growth_exponents_of_made_up_times():
         }}
         for value in (200, 400, 1000)
     ]  # fmt: skip
-    assert bench._growth(rows) == pytest.approx({"numba": 2, "numpy": 0, "jax": 0.5})
+    assert tables.growth_exponents(rows) == pytest.approx({"numba": 2, "numpy": 0, "jax": 0.5})
 
 
 def test_who_did_not_start_at_a_size_has_no_exponent():
@@ -520,7 +525,7 @@ def test_who_did_not_start_at_a_size_has_no_exponent():
         {"value": 1, "milliseconds": {"numba": spread(1), "jax": spread(1)}},
         {"value": 2, "milliseconds": {"numba": spread(2), "torch": spread(3)}},
     ]
-    assert bench._growth(rows) == pytest.approx({"numba": 1})
+    assert tables.growth_exponents(rows) == pytest.approx({"numba": 1})
 
 
 def test_the_numba_backend_loses_where_even_the_upper_quartile_is_below_one():
@@ -530,7 +535,7 @@ def test_the_numba_backend_loses_where_even_the_upper_quartile_is_below_one():
         "level": spread(1.0),
         "slower": spread(2.0, 0.5, 2.5),
     }
-    assert bench._loses_to(ratios) == ["faster beyond the spread"]
+    assert measuring.loses_to(ratios) == ["faster beyond the spread"]
 
 
 # ---- the tables as text ------------------------------------------------------------------------
@@ -547,7 +552,7 @@ def made_up():
     def steps(threads, batch, **changes):
         names = ("numba", "numpy", "torch", "jax")
         return {
-            "threads": threads, **bench.BASE, "batch": batch, "images": "digits",
+            "threads": threads, **tables.BASE, "batch": batch, "images": "digits",
             "milliseconds": {name: three() for name in names},
             "ratios": {name: three() for name in names[1:]},
             "fastest_opponent": "jax", "loses_to": ["jax"], "gflop": float(next(numbers)),
@@ -592,7 +597,7 @@ def result():
 
 @pytest.fixture(scope="module")
 def lines(result):
-    return bench.report(result).splitlines()
+    return report.format_report(result).splitlines()
 
 
 def line_with(lines, *parts):
@@ -608,17 +613,17 @@ def test_the_report_names_the_machine_and_who_is_missing(lines):
     assert lines[2] == "PyTorch eager: not in the race, torch is not installed"
 
 
-@pytest.mark.parametrize("key", bench.TABLES)
+@pytest.mark.parametrize("key", report.TABLES)
 def test_the_report_holds_every_number_of_the_steps(key, result, lines):
     for row in result[key]:
-        title = f"{bench.TABLES[key]}, 784-200-200-50, batch {row['batch']}, "
+        title = f"{report.TABLES[key]}, 784-200-200-50, batch {row['batch']}, "
         starts = [i for i, line in enumerate(lines)
                   if line == title + f"threads: {row['threads']}"]  # fmt: skip
         assert len(starts) == 1
         table = lines[starts[0] :]
         table = table[: table.index("")]
         for name, times in row["milliseconds"].items():
-            line = line_with(table, f"  {bench.NAMES[name]} ", ranges(times))
+            line = line_with(table, f"  {runners.NAMES[name]} ", ranges(times))
             assert line.endswith("  1" if name == "numba" else ranges(row["ratios"][name]))
         assert "  torch.compile   did not start: no compiler" in table
         limit = line_with(table, f"{row['gflop']:.3f} GFLOP")
@@ -628,7 +633,7 @@ def test_the_report_holds_every_number_of_the_steps(key, result, lines):
         fastest = row["ratios"]["jax"]["median"]
         assert f"  against the fastest opponent, JAX jit: {fastest:.2f}" in table
         loses = [line for line in table if "loses to" in line]
-        names = " and ".join(bench.NAMES[name] for name in row["loses_to"])
+        names = " and ".join(runners.NAMES[name] for name in row["loses_to"])
         assert loses == ([f"  minivae, numba loses to {names}"] if names else [])
 
 
@@ -649,7 +654,7 @@ def test_the_report_holds_every_number_of_the_sweep(what, result, lines):
     start = next(i for i, line in enumerate(lines) if line.startswith(f"A step, ms, by {what}"))
     heading, *table = lines[start : start + 6]
     names = ["numba", "numpy", "torch", "jax"]
-    assert re.split("  +", heading)[1:] == [bench.NAMES[name] for name in names]
+    assert re.split("  +", heading)[1:] == [runners.NAMES[name] for name in names]
     for row, line in zip(result["sweep"][what]["rows"], table[::2], strict=False):
         value, *medians = line.split("loses")[0].split()
         assert value == str(row["value"])
@@ -663,7 +668,7 @@ def test_the_report_holds_every_number_of_the_sweep(what, result, lines):
 
 def test_who_starts_at_one_size_only_keeps_a_column_in_the_sweep():
     rows = [{"value": 1, **step_row(SIZE)}, {"value": 2, **step_row(SIZE, ["numba", "jax"])}]
-    heading, *table = bench._sweep_lines("batch", {"rows": rows, "growth_exponents": {"numba": 1}})
+    heading, *table = report.sweep_lines("batch", {"rows": rows, "growth_exponents": {"numba": 1}})
     assert re.split("  +", heading)[1:] == ["minivae, numba", "minivae, numpy", "JAX jit"]
     assert table[0].split() == ["1", "1.00", "2.00", "-"]
     assert table[1].split() == ["2", "1.00", "-", "2.00"]
@@ -681,20 +686,20 @@ def started(monkeypatch):
         seen.update(kwargs, cores=len(os.sched_getaffinity(0)))
         return subprocess.CompletedProcess(args, 0, seen.get("answer", '{"megabytes": 3}'), "")
 
-    monkeypatch.setattr(bench.subprocess, "run", start)
+    monkeypatch.setattr(tables.subprocess, "run", start)
     return seen
 
 
 @needs_affinity
 def test_every_library_gets_the_same_number_of_threads_and_as_many_cores(started):
     before = os.sched_getaffinity(0)
-    assert bench._ask("memory", 1, size=SIZE, contestant="numpy") == {"megabytes": 3}
+    assert tables.ask("memory", 1, size=SIZE, contestant="numpy") == {"megabytes": 3}
     for name in ("OMP", "OPENBLAS", "MKL", "MINIVAE", "VECLIB"):
         assert started["env"][f"{name}_NUM_THREADS"] == "1"
     assert started["env"]["JAX_PLATFORMS"] == "cpu"
     assert started["cores"] == 1
     assert os.sched_getaffinity(0) == before
-    bench._ask("memory", 10**6, size=SIZE, contestant="numpy")
+    tables.ask("memory", 10**6, size=SIZE, contestant="numpy")
     assert started["cores"] == len(before)
 
 
@@ -703,14 +708,14 @@ def test_a_refusal_in_the_measuring_process_is_one_here(started):
     before = os.sched_getaffinity(0)
     started["answer"] = '{"refused": "JAX jit computes something else"}'
     with pytest.raises(MinivaeError, match=r"^JAX jit computes something else$"):
-        bench._ask("steps", 1, size=SIZE, contestants=["numba"], rounds=1)
+        tables.ask("steps", 1, size=SIZE, contestants=["numba"], rounds=1)
     assert os.sched_getaffinity(0) == before
 
 
 def test_a_measuring_process_that_dies_gives_one_line_and_its_own_words(capfd):
     message = "^the measurement of memory ended with status 1: KeyError: 'abacus'$"
     with pytest.raises(MinivaeError, match=message):
-        bench._ask("memory", 1, size=SIZE, contestant="abacus")
+        tables.ask("memory", 1, size=SIZE, contestant="abacus")
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("Traceback")
@@ -719,7 +724,7 @@ def test_a_measuring_process_that_dies_gives_one_line_and_its_own_words(capfd):
 def test_a_process_is_not_charged_with_its_parents_memory():
     """On Linux a new process starts with its parent's peak as its own `ru_maxrss`."""
     ballast = np.ones(400 << 17)  # 400 MB
-    megabytes = bench._ask("memory", 1, size=SIZE, contestant="numpy")["megabytes"]
+    megabytes = tables.ask("memory", 1, size=SIZE, contestant="numpy")["megabytes"]
     assert ballast[-1] == 1
     del ballast
     gc.collect()
@@ -730,14 +735,14 @@ def test_what_a_library_prints_is_not_the_result(tmp_path):
     """From Python or past it; and a refusal is an answer, not a traceback."""
     script = (
         "import os\n"
-        "from minivae.studies import bench\n"
+        "from minivae.studies.bench import runners, measuring\n"
         "def noisy(*setting):\n"
         "    print('hello from Python')\n"
         "    os.write(1, b'hello from C\\n')\n"
-        "    step, parameters = bench._minivae('numpy')(*setting)\n"
+        "    step, parameters = runners.minivae_runner('numpy')(*setting)\n"
         "    return lambda: step() + 1, parameters\n"
-        "bench.RUNNERS['torch'] = noisy\n"
-        "bench.main()\n"
+        "runners.RUNNERS['torch'] = noisy\n"
+        "measuring.main()\n"
     )
     job = {"size": SIZE, "contestants": ["torch"], "rounds": 1}
     done = subprocess.run(
@@ -758,10 +763,10 @@ def test_what_a_library_prints_is_not_the_result(tmp_path):
 
 def tiny_bench(monkeypatch, capsys, *argv):
     """The command at a tiny size, its measuring processes included -> result, standard error."""
-    monkeypatch.setattr(bench, "BASE", SIZE)
-    monkeypatch.setattr(bench, "BATCHES", (SIZE["batch"],))
+    monkeypatch.setattr(tables, "BASE", SIZE)
+    monkeypatch.setattr(tables, "BATCHES", (SIZE["batch"],))
     for rounds in ("ROUNDS", "QUICK_ROUNDS", "SWEEP_ROUNDS"):
-        monkeypatch.setattr(bench, rounds, 1)
+        monkeypatch.setattr(tables, rounds, 1)
     monkeypatch.setattr(kernels, "thread_count", lambda: 2)
     status, out, err = tiny.command(capsys, "bench", "--json", *argv)
     assert status == 0, err
@@ -770,7 +775,7 @@ def tiny_bench(monkeypatch, capsys, *argv):
 
 
 def check_steps(result, contestants):
-    for key in bench.TABLES:
+    for key in report.TABLES:
         for row in result[key]:
             assert row["did_not_start"] == {}
             assert list(row["milliseconds"]) == contestants
@@ -782,22 +787,22 @@ def check_steps(result, contestants):
 def test_the_quick_command_prints_one_json_object_with_all_tables(monkeypatch, capsys):
     """One process for each kind of measurement; the next of the kind gets the same answer."""
     without(monkeypatch, "torch", "jax")
-    ask, answers = bench._ask, {}
+    ask, answers = tables.ask, {}
 
     def ask_once(measure, *args, **arguments):
         if measure not in answers:
             answers[measure] = ask(measure, *args, **arguments)
         return answers[measure]
 
-    monkeypatch.setattr(bench, "_ask", ask_once)
+    monkeypatch.setattr(tables, "ask", ask_once)
     result, err = tiny_bench(monkeypatch, capsys, "--quick")
     assert all(line.startswith("bench: ") for line in err.splitlines())
-    assert list(result) == ["machine", "absent", *bench.TABLES, "products", "memory"]
+    assert list(result) == ["machine", "absent", *report.TABLES, "products", "memory"]
     check_steps(result, ["numba", "numpy"])
     assert result["steps_on_one_thread"][0]["threads"] == 1
     assert len(result["products"]["rows"]) == 20
     assert set(result["memory"]) == {"numba", "numpy"}
-    assert bench.report(result)
+    assert report.format_report(result)
 
 
 @pytest.mark.slow
@@ -808,15 +813,15 @@ def test_the_quick_command_prints_one_json_object_with_all_tables(monkeypatch, c
 def test_the_full_command_with_every_opponent_installed(monkeypatch, capsys):
     pytest.importorskip("torch", reason="PyTorch is not installed")
     pytest.importorskip("jax", reason="JAX is not installed")
-    monkeypatch.setattr(bench, "SWEEP", {"batch": (3, 6)})
+    monkeypatch.setattr(tables, "SWEEP", {"batch": (3, 6)})
     result, _ = tiny_bench(monkeypatch, capsys)
-    assert list(result) == ["machine", "absent", *bench.TABLES, "products", "memory", "sweep"]
+    assert list(result) == ["machine", "absent", *report.TABLES, "products", "memory", "sweep"]
     assert result["absent"] == {}
-    check_steps(result, list(bench.CONTESTANTS))
+    check_steps(result, list(runners.CONTESTANTS))
     assert result["steps"][0]["images"] == "digits"
     assert result["steps_on_dense_images"][0]["images"] == "noise"
-    assert list(result["memory"]) == list(bench.CONTESTANTS)
+    assert list(result["memory"]) == list(runners.CONTESTANTS)
     for what, table in result["sweep"].items():
-        assert [row["value"] for row in table["rows"]] == list(bench.SWEEP[what])
-        assert set(table["growth_exponents"]) == set(bench.SWEPT)
-    assert bench.report(result)
+        assert [row["value"] for row in table["rows"]] == list(tables.SWEEP[what])
+        assert set(table["growth_exponents"]) == set(tables.SWEPT)
+    assert report.format_report(result)

@@ -18,5 +18,5 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> None:
     from minivae.studies import bench as races
 
-    report = races.run(quick=args.quick, say=say)
-    print_report(args, report, races.report)
+    report = races.measure_all(quick=args.quick, say=say)
+    print_report(args, report, races.format_report)
