@@ -12,7 +12,6 @@ from minivae import MinivaeError, data, kernels, ops, vae
 from minivae.studies.bench import measuring, report, runners
 
 
-
 @pytest.fixture
 def short(monkeypatch):
     """Contestants in this process, on one thread; turns without a pause; a small yardstick."""

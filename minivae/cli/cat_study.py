@@ -13,5 +13,5 @@ about the true factors, and write figures/cat_study.json. It goes on where it wa
 def execute(args: argparse.Namespace) -> None:
     from minivae.studies import cat_study as study
 
-    report = study.run(say=say)
+    report = study.run_study(say=say)
     print_report(args, report, lambda report: f"{len(report['models'])} models in {study.RESULTS}")

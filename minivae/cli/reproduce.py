@@ -60,7 +60,7 @@ def reproduce_rows(
     budget = table.BUDGET if budget is None else budget
     with StopSignals() as stop:
         try:
-            results = table.run(
+            results = table.train_rows(
                 rows, budget=budget, epochs=epochs, seed=seed, should_stop=stop, say=say
             )
         except train.Interrupted:

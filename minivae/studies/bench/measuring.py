@@ -7,7 +7,9 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +18,16 @@ from minivae.backend import BACKENDS
 from minivae.errors import MinivaeError
 from minivae.studies.bench import runners
 
+Size = dict[str, int]  # batch, data_dim, hidden, latent
+
 PAUSE = 0.1  # seconds: OpenBLAS spins for 2^26 cycles, clang's and Intel's OpenMP as told here
 WARM_STEPS, TIMED_STEPS = 10, 20  # after a pause the first steps are slow; training goes on
 YARDSTICK = (512, 784, 512)  # m, k, n of the product that measures what the machine can do
 
 
-def make_setting(size, images="digits"):
+def make_setting(
+    size: Size, images: str = "digits"
+) -> tuple[vae.Spec, np.ndarray, np.ndarray, np.ndarray]:
     """The model, its parameters, a batch of `images` ("digits" or "noise"), and noise for z."""
     rng = np.random.default_rng(0)
     spec = vae.Spec(size["data_dim"], (size["hidden"],) * 2, size["latent"])
@@ -44,8 +50,10 @@ def _grey_noise(batch, data_dim, rng):
     return rng.uniform(0.01, 0.99, (batch, data_dim)).astype(np.float32)
 
 
-def enter(names, spec, flat, x, eps):
-    """The contestants that can start and are right, warmed up; and why the others do not."""
+def enter(
+    names: Sequence[str], spec: vae.Spec, flat: np.ndarray, x: np.ndarray, eps: np.ndarray
+) -> tuple[dict[str, Callable[[], float]], dict[str, str]]:
+    """{name: step} of those that start and compute the right numbers; {name: why} of the others."""
     reference, right = runners.RUNNERS["numpy"](
         spec, *(a.astype(np.float64) for a in (flat, x, eps))
     )
@@ -80,12 +88,12 @@ def _difference(losses, right_losses, flat, right, start):
     return f"its steps are off by {off:.1%}" if not off < 0.005 else None
 
 
-def time_turn(function):
+def time_turn(function: Callable[[], object]) -> float:
     """The median time of one call, in seconds."""
     time.sleep(PAUSE)
     for _ in range(WARM_STEPS):
         function()
-    times = []
+    times: list[float] = []
     for _ in range(TIMED_STEPS):
         start = time.perf_counter()
         function()
@@ -93,9 +101,10 @@ def time_turn(function):
     return float(np.median(times))
 
 
-def race(functions, rounds):
-    """{name: [seconds in each round]}: everyone has a turn in every round."""
-    names, times = list(functions), {name: [] for name in functions}
+def race(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """{name: [seconds in each round]}: each has a turn in every round, in random order."""
+    names = list(functions)
+    times: dict[str, list[float]] = {name: [] for name in names}
     rng = np.random.default_rng(0)
     for _ in range(rounds):
         for name in rng.permutation(names):
@@ -103,7 +112,9 @@ def race(functions, rounds):
     return times
 
 
-def measure_steps(size, contestants, rounds, images="digits"):
+def measure_steps(
+    size: Size, contestants: Sequence[str], rounds: int, images: str = "digits"
+) -> dict[str, Any]:
     """One row of the table of steps: milliseconds, ratios, and the limit set by the products."""
     from minivae import kernels
 
@@ -119,7 +130,7 @@ def measure_steps(size, contestants, rounds, images="digits"):
     ours = np.array(times["numba"])
     ratios = {name: quartiles(np.array(t) / ours) for name, t in times.items() if name != "numba"}
     opponents = {n: r["median"] for n, r in ratios.items() if n != "numpy"}
-    fastest = min(opponents, key=opponents.get) if opponents else None
+    fastest = min(opponents, key=lambda name: opponents[name]) if opponents else None
     return {
         **size,
         "images": images,
@@ -135,13 +146,13 @@ def measure_steps(size, contestants, rounds, images="digits"):
     }
 
 
-def loses_to(ratios):
+def loses_to(ratios: dict[str, dict[str, float]]) -> list[str]:
     """Those who were faster than the numba backend by more than the spread: the upper quartile of
     their ratio is below 1, so that they were in about three rounds of four."""
     return [name for name, ratio in ratios.items() if ratio["high"] < 1]
 
 
-def step_flops(spec, batch):
+def step_flops(spec: vae.Spec, batch: int) -> int:
     """Two for each multiply-add of a step's products: x W, x' da, and da W' but for the first.
 
     A pixel that is 0 counts like any other.
@@ -151,7 +162,7 @@ def step_flops(spec, batch):
     return 2 * batch * products
 
 
-def measure_products(size, rounds):
+def measure_products(size: Size, rounds: int) -> dict[str, Any]:
     """Each product of a step, in the order of the step, by the kernel and by NumPy's BLAS."""
     from minivae import kernels
 
@@ -165,11 +176,12 @@ def measure_products(size, rounds):
     for name, *operands in products:
         if not np.allclose(by_kernel(*operands), by_blas(*operands), atol=1e-3):
             raise MinivaeError(f"the product {name} differs from BLAS; nothing was timed")
-    times = {by_kernel: [], by_blas: []}
+    multiply = {"kernel": by_kernel, "BLAS": by_blas}
+    times: dict[str, list[np.ndarray]] = {name: [] for name in multiply}
     rng = np.random.default_rng(0)
     for _ in range(rounds):
-        for multiply in rng.permutation(list(times)):
-            times[multiply].append(time_products(multiply, products))
+        for name in rng.permutation(list(multiply)):
+            times[name].append(time_products(multiply[name], products))
     kernel, blas = (np.array(t) for t in times.values())
     rows = []
     for j, (name, a, b, turn_a, turn_b) in enumerate(products):
@@ -202,10 +214,10 @@ def _products(size):
     return products
 
 
-def time_products(multiply, products):
+def time_products(multiply: Callable[..., np.ndarray], products: list[tuple]) -> np.ndarray:
     """The median times of each product, in seconds, all of them done one after the other."""
     time.sleep(PAUSE)
-    times = []
+    times: list[list[float]] = []
     for _ in range(WARM_STEPS + TIMED_STEPS):
         times.append([])
         for _, *operands in products:
@@ -215,7 +227,7 @@ def time_products(multiply, products):
     return np.median(times[WARM_STEPS:], axis=0)
 
 
-def measure_memory(size, contestant):
+def measure_memory(size: Size, contestant: str) -> dict[str, float | None]:
     """The most memory that a process which trains with this contestant alone ever held, in MB."""
     spec, flat, x, eps = make_setting(size)
     step, _ = runners.RUNNERS[contestant](spec, flat, x, eps)
@@ -239,15 +251,19 @@ def _peak_memory():
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def quartiles(values):
+def quartiles(values: np.ndarray | list[float]) -> dict[str, float]:
     low, median, high = np.quantile(values, (0.25, 0.5, 0.75))
     return {"median": float(median), "low": float(low), "high": float(high)}
 
 
-MEASUREMENTS = {"steps": measure_steps, "products": measure_products, "memory": measure_memory}
+MEASUREMENTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "steps": measure_steps,
+    "products": measure_products,
+    "memory": measure_memory,
+}
 
 
-def main():
+def main() -> None:
     """The measuring process: one job, as JSON, from standard input; its result to output."""
     job = json.load(sys.stdin)
     with os.fdopen(os.dup(1), "w") as output:

@@ -1,5 +1,8 @@
 """The tables of the bench as text."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from minivae.studies.bench.runners import NAMES
 from minivae.studies.bench.tables import SWEPT
 
@@ -10,7 +13,7 @@ TABLES = {  # of steps, by their key in the report
 }
 
 
-def format_report(result):
+def format_report(result: dict[str, Any]) -> str:
     """The tables as text."""
     machine = result["machine"]
     lines = [
@@ -28,7 +31,8 @@ def format_report(result):
     return "\n".join(lines)
 
 
-def step_lines(title, row):
+def step_lines(title: str, row: dict[str, Any]) -> Iterator[str]:
+    """One table of steps, line by line."""
     size = f"{row['data_dim']}-{row['hidden']}-{row['hidden']}-{row['latent']}"
     yield f"{title}, {size}, batch {row['batch']}, threads: {row['threads']}"
     yield f"  {'':16}{'ms, median (quartiles)':>28}{'ratio to minivae, numba':>30}"
@@ -75,7 +79,8 @@ def _memory_lines(memory):
         yield f"  {NAMES[name]:16}" + (f"{megabytes:>8.0f}" if megabytes else " not counted here")
 
 
-def sweep_lines(what, table):
+def sweep_lines(what: str, table: dict[str, Any]) -> Iterator[str]:
+    """The sweep over one size, line by line."""
     names = [name for name in SWEPT if any(name in row["milliseconds"] for row in table["rows"])]
     yield f"A step, ms, by {what:10}" + "".join(f"{NAMES[name]:>18}" for name in names)
     for row in table["rows"]:

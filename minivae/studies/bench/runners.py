@@ -9,11 +9,18 @@ whole update compiled and its buffers donated.
 
 import importlib.util
 import os
+from collections.abc import Callable
 
 import numpy as np
 
 from minivae import vae
 from minivae.backend import load_backend
+from minivae.spec import Spec
+
+Runner = Callable[
+    [Spec, np.ndarray, np.ndarray, np.ndarray],
+    tuple[Callable[[], float], Callable[[], np.ndarray]],
+]
 
 CONTESTANTS = ("numba", "numpy", "torch", "torch.compile", "jax")
 NAMES = {
@@ -26,7 +33,7 @@ NAMES = {
 LEARNING_RATE = 1e-3
 
 
-def minivae_runner(backend):
+def minivae_runner(backend: str) -> Runner:
     def contestant(spec, flat, x, eps):
         ops = load_backend(backend)
         flat = flat.copy()
@@ -45,7 +52,7 @@ def minivae_runner(backend):
     return contestant
 
 
-def torch_runner(compiled):
+def torch_runner(compiled: bool) -> Runner:
     def contestant(spec, flat, x, eps):
         import torch
         from torch.nn import functional as F
@@ -89,12 +96,14 @@ def torch_runner(compiled):
     return contestant
 
 
-def jax_runner(spec, flat, x, eps):
+def jax_runner(
+    spec: Spec, flat: np.ndarray, x: np.ndarray, eps: np.ndarray
+) -> tuple[Callable[[], float], Callable[[], np.ndarray]]:
     import jax
     import jax.numpy as jnp
 
     threads = int(os.environ["OMP_NUM_THREADS"])
-    if not hasattr(os, "sched_setaffinity") and threads < os.cpu_count():
+    if not hasattr(os, "sched_setaffinity") and threads < (os.cpu_count() or 1):
         raise RuntimeError(f"no way to hold JAX to {threads} of {os.cpu_count()} cores here")
     depth = len(spec.hidden)
 
@@ -130,11 +139,11 @@ def jax_runner(spec, flat, x, eps):
     update = jax.jit(update, donate_argnums=0)
     layers = [jnp.array(a) for a in join_heads(vae.unpack(flat, spec), spec)]
     state = (layers, *([jnp.zeros_like(a) for a in layers] for _ in range(2)), jnp.float32(0))
-    x, eps = jnp.array(x), jnp.array(eps)
+    batch = jnp.array(x), jnp.array(eps)
 
     def step():
         nonlocal state
-        state, loss = update(state, x, eps)
+        state, loss = update(state, *batch)
         jax.block_until_ready(state)
         return float(loss)
 
@@ -150,7 +159,7 @@ RUNNERS = {
 }
 
 
-def join_heads(params, spec):
+def join_heads(params: dict[str, np.ndarray], spec: Spec) -> list[np.ndarray]:
     """[W, b, W, b, ...] with the two heads side by side as one layer."""
     blocks = [params[name] for name, _ in vae.layout(spec)]
     head = 2 * len(spec.hidden)
@@ -159,14 +168,15 @@ def join_heads(params, spec):
     return [*blocks[:head], *joined, *blocks[head + 4 :]]
 
 
-def split_heads(layers, spec):
+def split_heads(layers: list[np.ndarray], spec: Spec) -> np.ndarray:
+    """The flat vector of parameters, from layers as `join_heads` gives them."""
     head = 2 * len(spec.hidden)
     (mu_W, logvar_W), (mu_b, logvar_b) = (np.split(a, 2, axis=-1) for a in layers[head : head + 2])
     blocks = [*layers[:head], mu_W, mu_b, logvar_W, logvar_b, *layers[head + 2 :]]
     return np.concatenate([block.ravel() for block in blocks])
 
 
-def absent(contestant):
+def absent(contestant: str) -> str | None:
     """Why an opponent cannot take part, or None."""
     module = {"torch": "torch", "torch.compile": "torch", "jax": "jax"}.get(contestant)
     if module and importlib.util.find_spec(module) is None:

@@ -7,9 +7,11 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import log
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,12 +32,19 @@ ROUNDS, QUICK_ROUNDS, SWEEP_ROUNDS = 25, 7, 8
 OPENMP_SPINS = 50  # milliseconds instead of their 200; between the steps of a turn none sleeps
 
 
-def measure_all(*, quick=False, say=lambda line: None, sizes=None):
+def measure_all(
+    *,
+    quick: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+    sizes: dict[str, int] | None = None,
+) -> dict[str, Any]:
     """All tables, as plain data for JSON. `sizes` replaces BASE, for a smaller model.
 
     quick: fewer rounds, one batch size on one thread, no sweep.
     """
-    kernels = load_backend("numba")
+    load_backend("numba")  # raises MinivaeError where it is missing
+    from minivae import kernels
+
     base, rounds = {**BASE, **(sizes or {})}, QUICK_ROUNDS if quick else ROUNDS
     threads = kernels.thread_count()
     missing = {name: reason for name in runners.CONTESTANTS if (reason := runners.absent(name))}
@@ -91,7 +100,7 @@ def _sweep(base, threads, contestants, say):
     return tables
 
 
-def growth_exponents(rows):
+def growth_exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
     """p in time ~ size^p, between the two largest sizes, for each contestant."""
     last, largest = rows[-2:]
     step = log(largest["value"] / last["value"])
@@ -102,7 +111,7 @@ def growth_exponents(rows):
     }
 
 
-def ask(measure, threads, **arguments):
+def ask(measure: str, threads: int, **arguments: Any) -> dict[str, Any]:
     """Runs one measurement in a process of its own, all libraries set to `threads` threads."""
     names = ("OMP", "OPENBLAS", "MKL", "MINIVAE", "VECLIB")
     environment = os.environ | {f"{name}_NUM_THREADS": str(threads) for name in names}
@@ -130,7 +139,7 @@ def ask(measure, threads, **arguments):
 
 
 @contextmanager
-def on_cores(n):
+def on_cores(n: int) -> Iterator[None]:
     """What is started meanwhile sees n cores, where the system lets us choose."""
     if not hasattr(os, "sched_setaffinity"):
         yield
