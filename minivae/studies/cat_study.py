@@ -1,9 +1,9 @@
-"""Are the latents interpretable? The experiment behind notebook 10 and figures/cat_study.*
+"""Are the latents interpretable? The experiment behind notebook 10.
 
 One VAE for each of five seeds and five betas, all else equal, trained on cats whose true factors
 are known; for each, how much its latents know about each factor, how well it models the test cats,
-and how good its samples are. `python -m minivae cat-study` runs what is missing from the
-result file, in the order of the seeds, and writes the file after each model.
+and how good its samples are. `python -m minivae cat-study` trains the models that are missing from
+figures/cat_study.json, in the order of the seeds, and writes that file after each model.
 """
 
 import json
