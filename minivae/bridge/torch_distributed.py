@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae import bridge, checks, data, files, runs, train, vae
-from minivae.cli import commands
+from minivae.cli.train import recorded_settings
 from minivae.errors import MinivaeError
 from minivae.runs import checkpoint
 from minivae.settings import Settings
@@ -80,7 +80,7 @@ def check_start(args, world):
 def load_run(folder):
     record = runs.read_run_file(folder)
     dataset = data.load(record["data"])
-    settings = commands.recorded_settings(record, Path(folder) / runs.RUN_FILE)
+    settings = recorded_settings(record, Path(folder) / runs.RUN_FILE)
     settings = checks.check_settings(settings, dataset)
     fingerprint = data.fingerprint(dataset)
     state = checkpoint.load_checkpoint(folder, settings, dataset, fingerprint)
