@@ -26,6 +26,7 @@ from PIL import Image
 
 from minivae import data, files
 from minivae.errors import MinivaeError
+from minivae.files import archives
 
 SEED = 20261123
 FAST, FULL = 50, 3500  # files for each of the six doors: 21,000 in the full run
@@ -231,10 +232,10 @@ def hostile_archive(rng):
     if rng.random() < 0.7:
         name = pick(rng, tuple(members))
         members[name] = mutate(rng, members[name])
-    content = files._zip_bytes(members)
+    content = archives.zip_bytes(members)
     if rng.random() < 0.5:
-        content = mutate(rng, content[: -files.SEAL_BYTES]) + bytes(files.SEAL_BYTES)
-    return files._seal(content)
+        content = mutate(rng, content[: -archives.SEAL_BYTES]) + bytes(archives.SEAL_BYTES)
+    return archives.seal(content)
 
 
 # --- the one promise ---------------------------------------------------------------------------
@@ -391,7 +392,10 @@ def bombs():
     honest = zip_bytes([("x.npy", header + bytes(900))], zipfile.ZIP_DEFLATED)
     size = (len(header) + 900).to_bytes(4, "little")
     yield "directory.npz", honest.replace(size, (2**32 - 2).to_bytes(4, "little"))
-    yield "model", files._seal(files._zip_bytes({"meta.json": b"{}", "a.npy": lying + bytes(900)}))
+    yield (
+        "model",
+        archives.seal(archives.zip_bytes({"meta.json": b"{}", "a.npy": lying + bytes(900)})),
+    )
 
     zeros = bytes(60_000_000)
     array = npy_bytes(np.frombuffer(zeros, np.uint8).reshape(60_000, 1000))
