@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from minivae.data import cats
+from minivae.data.cats import posterior, renderer
 from minivae.errors import MinivaeError
 
 MIDDLE = (cats.LOW + cats.HIGH) / 2
@@ -78,7 +79,7 @@ def test_the_same_seed_draws_the_same_cats():
 def test_a_cat_does_not_depend_on_its_company(monkeypatch):
     factors = some(7)
     together = cats.render(factors)
-    monkeypatch.setattr(cats, "CHUNK_PIXELS", 2 * 784)
+    monkeypatch.setattr(renderer, "CHUNK_PIXELS", 2 * 784)
     np.testing.assert_allclose(cats.render(factors), together, atol=1e-5)
     np.testing.assert_allclose(cats.render(factors[4:5])[0], together[4], atol=1e-5)
 
@@ -86,8 +87,8 @@ def test_a_cat_does_not_depend_on_its_company(monkeypatch):
 def test_windows_only_save_time(monkeypatch):
     """No window cuts a shape off, at any corner of the factors."""
     inside = cats.render(CORNERS)
-    window = cats._window
-    monkeypatch.setattr(cats, "_window", lambda images, *_: window(images, 0, 0, 28, 28))
+    window = renderer._window
+    monkeypatch.setattr(renderer, "_window", lambda images, *_: window(images, 0, 0, 28, 28))
     np.testing.assert_allclose(cats.render(CORNERS), inside, atol=1e-5)
 
 
@@ -229,7 +230,7 @@ def test_what_is_seen_and_what_is_covered_add_up(monkeypatch):
     seen = np.random.default_rng(2).random((28, 28)) < 0.5
     parts = cats.log_likelihood(x, factors, seen) + cats.log_likelihood(x, factors, ~seen)
     np.testing.assert_allclose(parts, whole, rtol=1e-12)
-    monkeypatch.setattr(cats, "PIECE_PIXELS", 2 * 784)
+    monkeypatch.setattr(posterior, "PIECE_PIXELS", 2 * 784)
     np.testing.assert_allclose(cats.log_likelihood(x, factors), whole, rtol=1e-6)
 
 
