@@ -16,6 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from minivae import VAE, MinivaeError, cli, data, evaluate, runs, train, vae
+from minivae.data import loading
 from minivae.runs import checkpoint
 
 # The advice for those who fit a Bernoulli on grey images is meant to come.
@@ -110,7 +111,7 @@ def command_line(rooms, monkeypatch, capsys):
     monkeypatch.chdir(rooms)
     monkeypatch.setattr(checkpoint, "run", no_training)
     monkeypatch.setattr(os, "fsync", lambda handle: None)
-    monkeypatch.setattr(data, "MNIST", rooms / "tiny.npy")  # the default, read many times
+    monkeypatch.setattr(loading, "MNIST", rooms / "tiny.npy")  # the default, read many times
     before = tiny.contents(rooms)
 
     def run(argv):

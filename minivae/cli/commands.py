@@ -56,7 +56,7 @@ def train(given, *, out, resume, from_run, checkpoint_seconds, command, say):
         if not resumed:
             runs.start_run(folder, _new_record(plan, settings, fingerprint, command, from_run))
         say(f"{_about(dataset, settings)} -> {checks.printable(folder)}/")
-        note = training.grey_note(dataset.train, settings.likelihood, "--likelihood gaussian")
+        note = data.grey_note(dataset.train, settings.likelihood, "--likelihood gaussian")
         if note and not resumed and plan.data not in data.NAMES:
             say(f"minivae: note: {note}")
         with StopSignals() as stop:
@@ -194,7 +194,7 @@ def _interrupted(folder, step, say):
 def _draw(folder, model, history, dataset, settings):
     from minivae import plots
 
-    test = training.test_images(dataset.test, settings.likelihood)
+    test = data.test_images(dataset.test, settings.likelihood)
     ops = load_backend(settings.backend)
     return plots.run_figures(folder, model, history, test, dataset.test_labels, ops)
 
@@ -254,7 +254,7 @@ def evaluate(run, *, samples, data_name, limit, seed, backend):
     model, dataset, name = _run_and_data(run, data_name)
     if not len(dataset.test):
         raise MinivaeError(f"the data {checks.printable(name)} have no test images to score")
-    x = training.test_images(dataset.test, model.spec.likelihood)[:limit]
+    x = data.test_images(dataset.test, model.spec.likelihood)[:limit]
     from tqdm import tqdm
 
     ops = load_backend(backend)
@@ -337,7 +337,7 @@ def explore(run, *, out):
 
     path = _output(run, "explorer.html", out)
     model, dataset, name = _run_and_data(run)
-    x = training.test_images(dataset.test, model.spec.likelihood)
+    x = data.test_images(dataset.test, model.spec.likelihood)
     title = f"{Path(run).name}: a latent space to walk in"
     with np.errstate(all="ignore"):  # terms that are not finite are refused
         factors = data.true_factors(name)
