@@ -1,4 +1,4 @@
-"""minivae's own archives: they come back as they were, and no file can do more than be refused."""
+"""minivae's own archives come back as they were written; damaged or crafted ones are refused."""
 
 import io
 import json
@@ -64,7 +64,7 @@ def test_numpy_reads_an_archive_without_pickle(saved):
 
 
 def test_equal_content_gives_equal_bytes(saved, tmp_path):
-    """Neither the order of the dict nor the layout in memory nor the clock shows in the file."""
+    """The file does not depend on the order of the dict, the memory layout or the time."""
     other = {name: np.asfortranarray(MODEL[name]) for name in reversed(MODEL)}
     other["step"] = other["step"].reshape(())
     other["table"] = other["table"].astype(">i8")
@@ -95,7 +95,7 @@ def test_the_wrong_kind_is_refused(saved):
 
 
 def reseal(path, data):
-    """Write bytes with a correct seal: what a stranger who knows the format can do."""
+    """Write bytes with a correct seal, as anybody can who knows the format."""
     path.write_bytes(archives.seal(data))
 
 
@@ -237,7 +237,7 @@ def zip_of(members, method):
 
 
 def test_a_sealed_zip_bomb_is_refused(tmp_path):
-    """Compressed members, and a stored one that lies about its size in both of its headers."""
+    """Compressed members, and a stored one with a wrong size in both of its headers."""
     path = tmp_path / "model.npz"
     array = npy("|u1", (10**6,), bytes(10**6))
     members = {"meta.json": head({"a": ["uint8", [10**6]]}), "a.npy": array}

@@ -9,7 +9,7 @@ from minivae.errors import MinivaeError
 
 
 def check_probability(images, pixel):
-    """Mean of many draws within chance of the pixel: each level, and all of them together."""
+    """The mean of many draws agrees with the pixel: each level alone, and all levels together."""
     rng = np.random.default_rng(1)
     rounds = 400
     ones = sum(data.binarize(images, rng) for _ in range(rounds)).sum(axis=0, dtype=np.float64)
@@ -24,7 +24,7 @@ def check_probability(images, pixel):
 
 
 def test_binarization_of_uint8_has_probability_pixel_over_255():
-    """p / 256, the tempting error of comparing with a random byte, fails the sum of squares."""
+    """p / 256, the likely mistake of comparing with a random byte, would fail the same test."""
     levels = np.arange(256)
     images = np.tile(levels.astype(np.uint8), (500, 1))
     z = check_probability(images, levels / 255)

@@ -88,7 +88,7 @@ print(peak() - before)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
 def test_bombs_are_refused_and_take_no_memory(tmp_path):
-    """Resident memory, so that what Pillow takes counts too; the meter is seen to work."""
+    """The peak of resident memory, which includes Pillow's; a known allocation must show in it."""
     for name, content in bombs():
         assert len(content) < 1_000_000
         (tmp_path / name).mkdir()
@@ -102,7 +102,7 @@ def test_bombs_are_refused_and_take_no_memory(tmp_path):
         check=True,
     )
     *accepted, added, with_ballast = done.stdout.splitlines()
-    # Two are honest 28 x 28 images: their bombs lie where nothing is unpacked.
+    # Two are valid 28 x 28 images, with the bomb in a part that is never unpacked.
     assert accepted == ["accepted pixels.png", "accepted text.png"]
     assert int(added) < 50e6
     assert int(with_ballast) > 50e6
@@ -110,7 +110,7 @@ def test_bombs_are_refused_and_take_no_memory(tmp_path):
 
 
 def test_a_large_honest_file_is_read_within_its_size(tmp_path):
-    """The reader holds the array and one copy for the split, not several."""
+    """The reader holds the array and one copy for the split."""
     np.save(tmp_path / "a.npy", np.zeros((40_000, 500), np.uint8))
     tracemalloc.start()
     try:

@@ -47,7 +47,7 @@ def test_the_licence_of_mnist_lies_beside_it():
         assert text in readme
 
 
-# ---- names -------------------------------------------------------------------------------------
+# ---- names ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_cats_are_a_data_set_like_any_other(monkeypatch):
     assert "30 generated cats to train on and 20 others" in loaded.note
 
 
-# ---- splits and fingerprints -------------------------------------------------------------------
+# ---- splits and fingerprints ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n", [2, 9, 10, 11, 100])

@@ -1,4 +1,4 @@
-"""Writing whole or not at all, and locking a folder."""
+"""Files are written whole or not at all, and a folder is locked for one process."""
 
 import errno
 import os
@@ -122,7 +122,7 @@ def test_a_process_killed_100_times_while_it_writes_leaves_a_whole_file(tmp_path
     kill_while_writing(tmp_path, 100)
 
 
-# --- locks -------------------------------------------------------------------------------------
+# ---- locks ---------------------------------------------------------------------------------------
 
 
 def test_the_second_taker_of_a_folder_is_refused(tmp_path):

@@ -1,7 +1,7 @@
-"""Hostile files: whatever the bytes, the project's own error or a valid data set; nothing else.
+"""Malformed files: each reader returns a valid data set or raises MinivaeError, and nothing else.
 
-Each door gets files that are valid but for a few mutations, and files built from the format's own
-parts with absurd values. The seed is committed: a door gets the same files each time.
+Each reader gets valid files with a few mutations, and files that are built from the parts of the
+format with absurd values. The seed is fixed, so that the files are the same each time.
 """
 
 import gzip
@@ -28,7 +28,7 @@ from minivae.errors import MinivaeError
 from minivae.files import archives
 
 SEED = 20261123
-FAST, FULL = 50, 3500  # files for each of the six doors: 21,000 in the full run
+FAST, FULL = 50, 3500  # files for each of the six readers: 21,000 in the full run
 ROOT = Path(__file__).parent.parent
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -51,7 +51,7 @@ SHAPES = (
 CHUNKS = (b"zTXt", b"iCCP", b"acTL", b"fcTL", b"fdAT", b"tRNS", b"PLTE", b"IHDR", b"gAMA", bytes(4))
 
 
-# --- valid files -------------------------------------------------------------------------------
+# ---- valid files ---------------------------------------------------------------------------------
 
 
 def valid_pngs():
@@ -71,7 +71,7 @@ NPYS = tuple(npy_bytes(array, (1 + i % 3, 0)) for i, array in enumerate(ARRAYS))
 IDXS = (idx_bytes(GREY), idx_bytes(GREY[0]), idx_bytes((GREY / 255).astype(">f4"), 0x0D))
 
 
-# --- mutations ---------------------------------------------------------------------------------
+# ---- mutations -----------------------------------------------------------------------------------
 
 
 def pick(rng, options):
@@ -79,26 +79,26 @@ def pick(rng, options):
 
 
 def mutate(rng, content):
-    """One to three random injuries."""
+    """One to three random changes."""
     content = bytearray(content)
     for _ in range(pick(rng, (1, 1, 1, 2, 3))):
         at, end = sorted(rng.integers(0, len(content) + 1, 2))
-        if rng.random() < 0.5:  # most of what a reader decides lies at the beginning
+        if rng.random() < 0.5:  # readers decide most things by the beginning of a file
             at = min(at, int(rng.integers(0, 100)))
-        injury = rng.integers(8)
-        if injury == 0 and content:
+        change = rng.integers(8)
+        if change == 0 and content:
             content[min(at, len(content) - 1)] ^= 1 << rng.integers(8)
-        elif injury == 1:
+        elif change == 1:
             content[at : at + 1] = rng.bytes(1)
-        elif injury == 2:
+        elif change == 2:
             del content[at:]
-        elif injury == 3:
+        elif change == 3:
             del content[at:end]
-        elif injury == 4:
+        elif change == 4:
             content[at:at] = content[at:end]
-        elif injury == 5:
+        elif change == 5:
             content[at:at] = rng.bytes(rng.integers(1, 20))
-        elif injury == 6:
+        elif change == 6:
             order = pick(rng, ("little", "big"))
             value = pick(rng, EXTREMES).to_bytes(8, order)
             width = pick(rng, (2, 4, 8))
@@ -164,15 +164,15 @@ def hostile_png(rng):
     for _ in range(rng.integers(1, 4)):
         at = rng.integers(len(chunks))
         kind, content = chunks[at]
-        injury = rng.integers(5)
-        if injury == 0:
+        change = rng.integers(5)
+        if change == 0:
             chunks[at] = (kind, mutate(rng, content))
-        elif injury == 1 and kind == b"IHDR":
+        elif change == 1 and kind == b"IHDR":
             sides = [pick(rng, (6, 8, *EXTREMES[:-1])) for _ in range(2)]
             chunks[at] = (kind, struct.pack(">II", *sides) + content[8:])
-        elif injury == 2:
+        elif change == 2:
             chunks.insert(at, (pick(rng, CHUNKS), rng.bytes(pick(rng, (0, 1, 3, 13, 26)))))
-        elif injury == 3:
+        elif change == 3:
             chunks.append(chunks.pop(at))
         else:
             pixels = pick(rng, (b"", bytes(10), bytes(10**6), rng.bytes(200)))
@@ -181,7 +181,7 @@ def hostile_png(rng):
 
 
 def hostile_archive(rng):
-    """A model file with a correct seal around a wounded body: what no checksum can catch."""
+    """A model file with damaged content and a correct seal, which the checksum cannot detect."""
     head = (
         b'{"format": "minivae", "format_version": 1, "kind": "model", "meta": {}, '
         b'"arrays": {"a": ["float32", [2]], "b": ["uint8", [6, 2, 3]]}}'
@@ -197,7 +197,7 @@ def hostile_archive(rng):
     return archives.seal(content)
 
 
-# --- the one promise ---------------------------------------------------------------------------
+# ---- a valid result or one line ------------------------------------------------------------------
 
 
 def check_dataset(dataset):
@@ -248,7 +248,7 @@ DOORS = {
 
 
 def check_door(door, count, folder):
-    """Both answers must come up: a generator whose files are all refused early tests little."""
+    """Some files must be accepted and some refused, or the generator tests little."""
     rng = np.random.default_rng([SEED, *door.encode()])
     refused = 0
     for i in range(count):
@@ -337,7 +337,7 @@ def test_objects_of_any_kind_at_the_door_of_the_estimator(thing):
     survives(checks.check_images, thing)
 
 
-# --- found cases -------------------------------------------------------------------------------
+# ---- found cases ---------------------------------------------------------------------------------
 
 
 def corpus():
@@ -346,7 +346,7 @@ def corpus():
 
 @pytest.mark.parametrize("name", corpus())
 def test_found_cases_stay_solved(name, tmp_path):
-    """Files that once broke a reader, kept as they were found."""
+    """Files that once made a reader fail, kept as they were found."""
     content = (CORPUS / name).read_bytes()
     (tmp_path / "000.png").write_bytes(content)
     load_survives(tmp_path)

@@ -164,7 +164,7 @@ def test_a_file_called_mnist_is_reached_by_its_path(tmp_path, monkeypatch):
     assert_split(data.load("./mnist"), GREY)
 
 
-# ---- what is refused ---------------------------------------------------------------------------
+# ---- what is refused -----------------------------------------------------------------------------
 
 
 REFUSED_FILES = {
