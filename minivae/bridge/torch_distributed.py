@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae import bridge, checks, data, files, runs, train, vae
-from minivae.cli import commands
+from minivae.cli.train import recorded_settings
 from minivae.errors import MinivaeError
 from minivae.runs import checkpoint
 from minivae.settings import Settings
@@ -80,7 +80,7 @@ def check_start(args, world):
 def load_run(folder):
     record = runs.read_run_file(folder)
     dataset = data.load(record["data"])
-    settings = commands.recorded_settings(record, Path(folder) / runs.RUN_FILE)
+    settings = recorded_settings(record, Path(folder) / runs.RUN_FILE)
     settings = checks.check_settings(settings, dataset)
     fingerprint = data.fingerprint(dataset)
     state = checkpoint.load_checkpoint(folder, settings, dataset, fingerprint)
@@ -162,7 +162,7 @@ def batches(images, batch_size, run, rng):
     order = rng.permutation(len(images))
     samples = (run.settings.samples,) if run.settings.objective == "iwae" else ()
     for start in range(0, len(images), batch_size):
-        x = train.draw_batch(images, order[start : start + batch_size], run.spec, rng)
+        x = data.draw_batch(images, order[start : start + batch_size], run.spec.likelihood, rng)
         eps = rng.standard_normal((*samples, len(x), run.spec.latent_dim), dtype=np.float32)
         yield torch.from_numpy(x), torch.from_numpy(eps)
 

@@ -7,11 +7,12 @@ files (figures/*.json) that are drawn here.
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from minivae import checks, data, files, ops, plots, train, vae
+from minivae import checks, data, files, ops, plots, vae
 from minivae.data import cats
 from minivae.errors import MinivaeError
 from minivae.estimator import VAE
@@ -24,7 +25,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 SCREEN = "1180,762"  # pixels: the explorer's plane and its picture, whole
 
 
-def draw_all(*, say):
+def draw_all(*, say: Callable[[str], None]) -> dict[str, list[str]]:
     """Draw every figure into figures/ of the current folder -> {"files": [...]}."""
     if not FOLDER.is_dir():
         raise MinivaeError("there is no folder figures/ here; run this from the project's root")
@@ -49,7 +50,7 @@ def _lacking(name):
     return "Chromium on this machine" if name == SCREENSHOT and BROWSER is None else None
 
 
-def hero(path):
+def hero(path: Path) -> None:
     """The README's picture: the digits' latent plane decoded, and cats that the model drew."""
     digits, cats = VAE.pretrained("mnist"), VAE.pretrained("cats")
     fig, (left, right) = plots.figure(9.2, 4.7, 1, 2)
@@ -70,7 +71,7 @@ def _explorer(name):
     def draw(path):
         model = VAE.pretrained(name).model_
         dataset = data.load(name)
-        x = train.test_images(dataset.test, model.spec.likelihood)
+        x = data.test_images(dataset.test, model.spec.likelihood)
         title = f"minivae: the latent space of {'MNIST' if name == 'mnist' else 'chonky cats'}"
         factors = data.true_factors(name)
         explorer.write(path, model, dataset, x, title=title, ops=ops, factors=factors)
@@ -127,7 +128,7 @@ def _traversals(path):
     model = VAE.pretrained("cats").model_
     made = cats.dataset(1, interpretability.MIN_EXAMPLES)
     images = made.test.reshape(len(made.test), -1)
-    x = train.test_images(images, model.spec.likelihood)
+    x = data.test_images(images, model.spec.likelihood)
     mu, logvar = vae.encode(model.params, x, model.spec, ops)
     eps = np.random.default_rng(10).standard_normal(mu.shape, dtype=mu.dtype)
     codes = ops.reparam_forward(mu, logvar, eps)[0]
