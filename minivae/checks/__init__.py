@@ -2,6 +2,7 @@
 wrong and what would be right. Public functions check once and then call unchecked code."""
 
 from minivae.checks.model import (
+    ACTIVATIONS,
     LIKELIHOODS,
     MAX_INPUT,
     MAX_PARAMS,
@@ -11,6 +12,7 @@ from minivae.checks.model import (
     check_observed,
     check_q,
     check_spec,
+    check_uniform,
 )
 from minivae.checks.settings import CHOICES, INTEGER_RANGES, MAX_NUMBERS, check_settings
 from minivae.checks.values import (
@@ -27,6 +29,7 @@ from minivae.checks.values import (
 )
 
 __all__ = [
+    "ACTIVATIONS",
     "CHOICES",
     "INTEGER_RANGES",
     "LIKELIHOODS",
@@ -45,6 +48,7 @@ __all__ = [
     "check_samples",
     "check_settings",
     "check_spec",
+    "check_uniform",
     "check_whole",
     "describe",
     "is_finite_number",

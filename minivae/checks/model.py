@@ -4,9 +4,11 @@ from math import isfinite
 
 import numpy as np
 
+from minivae import ops
 from minivae.checks.values import as_array, describe, is_finite_number, is_positive_int
 from minivae.errors import MinivaeError
 
+ACTIVATIONS = tuple(name for name in ops.ACTIVATIONS if name != "none")  # of hidden layers
 LIKELIHOODS = ("bernoulli", "gaussian")
 MAX_PARAMS = 1 << 28  # with both moments of Adam, 3 GiB of float32: what a checkpoint may hold
 MAX_INPUT = 1e6  # of x and z: a Gaussian's squares, summed and over sigma^2, fit in a float32
@@ -21,10 +23,9 @@ def check_spec(spec):
             )
     if not (isinstance(spec.hidden, tuple) and all(map(is_positive_int, spec.hidden))):
         raise MinivaeError(f"hidden is {describe(spec.hidden)}; it must hold sizes of at least 1")
-    if spec.activation not in ("tanh", "relu"):
-        raise MinivaeError(
-            f"activation is {describe(spec.activation)}; it must be 'tanh' or 'relu'"
-        )
+    if spec.activation not in ACTIVATIONS:
+        given = describe(spec.activation)
+        raise MinivaeError(f"activation is {given}; it must be one of {ACTIVATIONS}")
     if spec.likelihood not in LIKELIHOODS:
         given = describe(spec.likelihood)
         raise MinivaeError(f"likelihood is {given}; it must be one of {LIKELIHOODS}")
@@ -119,3 +120,13 @@ def check_noise(eps, n, spec, *, samples=False):
         shape = f"({'K, ' if samples else ''}{n}, {spec.latent_dim})"
         raise MinivaeError(f"eps is {eps.dtype} of shape {eps.shape}; it must be float {shape}")
     return eps
+
+
+def check_uniform(u, n):
+    """u as an array of shape (S, n) of numbers in [0, 1), or MinivaeError."""
+    u = as_array(u, "u")
+    if u.ndim != 2 or u.shape[1] != n or u.size == 0 or u.dtype.kind != "f":
+        raise MinivaeError(f"u is {u.dtype} of shape {u.shape}; it must be float (S, {n})")
+    if not ((u >= 0) & (u < 1)).all():
+        raise MinivaeError("u holds numbers outside [0, 1)")
+    return u

@@ -124,7 +124,11 @@ def _add_train(grammar):
         metavar="H",
         help="hidden layers of the encoder; the decoder mirrors them (default 200 200)",
     )
-    option("--activation", choices=("tanh", "relu"), help="of the hidden layers (default tanh)")
+    option(
+        "--activation",
+        choices=("tanh", "relu", "softplus"),
+        help="of the hidden layers (default tanh)",
+    )
     option("--epochs", type=int, metavar="N", help="passes over the training set (default 10)")
     option("--batch-size", type=int, metavar="B", help="images per step (default 100)")
     option("--lr", type=float, help="Adam's learning rate at the start (default 2e-3)")
