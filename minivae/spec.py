@@ -14,6 +14,7 @@ import numpy as np
 from minivae.checks.model import check_spec
 
 OUT_LOGVAR_FLOOR = -2 * log(255 * 12**0.5)  # the variance of rounding to 8 bits, (1/255)^2 / 12
+Params = dict[str, np.ndarray]  # parameters, or their gradients, by name
 MEAN_CLIP = 0.001  # 67 pixels of MNIST are always black: a logit of their mean needs a bound
 
 

@@ -30,7 +30,7 @@ def _weights_cases():
 
 def _package_log_weights(vae):
     def own(nll, z, mu, logvar):
-        return -nll - vae._log_q_over_p(z, (z - mu) / np.exp(logvar / 2), logvar)
+        return -nll - vae.log_q_over_p(z, (z - mu) / np.exp(logvar / 2), logvar)
 
     return own
 
@@ -134,7 +134,7 @@ def _log_w_cases():
 def _package_bound(vae):
     def own(log_w):
         each = [log_w[:, [b]] for b in range(log_w.shape[1])]
-        return np.array([-vae._iwae_terms(-w, np.zeros_like(w))[0].loss for w in each])
+        return np.array([-vae.iwae_loss(-w, np.zeros_like(w))[0].loss for w in each])
 
     return own
 
@@ -205,7 +205,7 @@ def iwae_weights(log_w):
 
 
 def _package_weights(vae):
-    return lambda log_w: vae._iwae_terms(-log_w, np.zeros_like(log_w))[1]
+    return lambda log_w: vae.iwae_loss(-log_w, np.zeros_like(log_w))[1]
 
 
 IWAE_WEIGHTS = Exercise(
