@@ -3,27 +3,30 @@
     z ~ N(0, I),   x ~ p(x|z)                  the decoder: how the model generates data
     q(z|x) = N(mu(x), diag exp(logvar(x)))     the encoder: an approximation of the posterior p(z|x)
 
-The parameters are one vector; `unpack` names its parts. Adam, checkpoints and gradient
-checks see the vector, the formulas below see the names. Values are nats per example: summed
-over pixels and latents, averaged over the batch. Noise is an argument, so everything is
+The parameters are one vector, whose parts have names (spec.py). Values are nats per example:
+summed over pixels and latents, averaged over the batch. Noise is an argument, so everything is
 deterministic. `ops` is the backend, any object with the names of `ops.py`.
 
 Shapes: B batch, D data, L latent, K importance samples, N any number of rows.
 """
 
+from __future__ import annotations
+
 from math import log
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from minivae import checks
 from minivae import ops as numpy_ops
-from minivae.backend import Backend
 from minivae.spec import OUT_LOGVAR_FLOOR as OUT_LOGVAR_FLOOR  # passed on, as are other names
 from minivae.spec import Params, Spec, n_params, unpack
 from minivae.spec import clamp_variance as clamp_variance
 from minivae.spec import init_params as init_params
 from minivae.spec import layout as layout
+
+if TYPE_CHECKING:
+    from minivae.backend import Backend
 
 Array = np.ndarray
 
@@ -247,8 +250,7 @@ def elbo_and_grads(
 def elbo_loss(nll_each: Array, kl_each: Array, beta: float, spec: Spec) -> tuple[Terms, Array]:
     """loss = mean_B nll + beta * sum_j max(free_bits, mean_B kl_j)   [notebook 07, eq. 6]
 
-    nll_each (B,), kl_each (B, L) -> Terms, dkl (L,): beta / B, but 0 for a latent below its free
-    bits.
+    nll_each (B,), kl_each (B, L) -> Terms, dkl (L,): beta / B, or 0 for a latent in its free bits.
     """
     B = len(kl_each)
     nll, kl_per_latent = nll_each.sum() / B, kl_each.sum(axis=0) / B
@@ -377,9 +379,8 @@ def resample(weights: Array, u: Array) -> Array:
     """Draw S of K samples by their weights: weights (K, B), u (S, B) in [0, 1) -> k (S, B).
 
     Stratified: row s of u chooses within the s-th of S equal parts of the total weight. So a sample
-    of weight w is drawn S w times in the mean over u, and never 2 or more away from that.
-    Where the weights of an image are NaN, there is nothing to draw by, and k is 0.
-    Raises MinivaeError unless u has one column for each image.
+    of weight w is drawn S w times in the mean over u, and never 2 or more away from that. Where the
+    weights of an image are NaN, k is 0. Raises MinivaeError unless u has a column for each image.
     """
     u = checks.check_uniform(u, weights.shape[1])
     heights = np.cumsum(weights, axis=0, dtype=np.float64)

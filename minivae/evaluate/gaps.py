@@ -1,14 +1,18 @@
 """The gap between log p(x) and the ELBO, split in two, and the best q for each image."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from minivae import checks, vae
 from minivae import ops as numpy_ops
-from minivae.backend import Backend
 from minivae.evaluate.likelihood import log_likelihood_of_q, log_weight_blocks, noise_streams
 from minivae.vae import Params, Spec
+
+if TYPE_CHECKING:
+    from minivae.backend import Backend
 
 Array = np.ndarray
 

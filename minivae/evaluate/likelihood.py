@@ -5,19 +5,23 @@ images N nor on the number of samples K. Every image has its own stream of noise
 do not depend on how the work was cut into pieces. Values are nats.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from minivae import checks, vae
 from minivae import ops as numpy_ops
-from minivae.backend import Backend
 from minivae.vae import Params, Spec
 
 ROWS = 192  # decoder rows at a time: enough for a fast product, and their logits fit a cache
 ENCODER_ROWS = 1000
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, section 5.2
+
+if TYPE_CHECKING:
+    from minivae.backend import Backend
 
 Array = np.ndarray
 Noise = Callable[[int], np.random.Generator]

@@ -1,16 +1,20 @@
 """Quadrature: log p(x) of any VAE with one or two latents, as a sum over z.   [notebook 09]"""
 
+from __future__ import annotations
+
 from math import log
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from minivae import checks, vae
 from minivae import ops as numpy_ops
-from minivae.backend import Backend
 from minivae.errors import MinivaeError
 from minivae.exact.faces import LOG_2PI, Faces, log_sum_exp
 from minivae.vae import Params, Spec
+
+if TYPE_CHECKING:
+    from minivae.backend import Backend
 
 Array = np.ndarray
 FIRST_STEP = {1: 1 / 64, 2: 1 / 16}  # by L
