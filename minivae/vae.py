@@ -71,8 +71,7 @@ class DecoderCache(NamedTuple):
 
 def encode(params: Params, x: Array, spec: Spec, ops: Backend = numpy_ops) -> tuple[Array, Array]:
     """The parameters of q(z|x): x (B, D) -> mu, logvar (B, L)."""
-    mu, logvar, _ = encoder_forward(params, x, spec, ops)
-    return mu, logvar
+    return encoder_forward(params, x, spec, ops)[:2]
 
 
 def decode(params: Params, z: Array, spec: Spec, ops: Backend = numpy_ops) -> Array:

@@ -9,6 +9,7 @@ from minivae.errors import MinivaeError
 SPECS = (
     vae.Spec(6, (5, 4), 3),
     vae.Spec(6, (5,), 2, activation="relu"),
+    vae.Spec(6, (5,), 2, activation="softplus"),
     vae.Spec(6, (5,), 2, likelihood="gaussian"),
     vae.Spec(6, (), 2, likelihood="gaussian", variance=0.3),
 )
