@@ -1,4 +1,4 @@
-"""Estimates of log p(x) against exact values, and the numbers a test set is summed up in."""
+"""Estimates of log p(x) against exact values, and the summary of a test set."""
 
 import importlib
 import json
@@ -33,7 +33,7 @@ def likelihood(params, x, spec, *, samples, seed=0, **options):
 
 
 def test_it_agrees_with_quadrature_image_by_image(trained):
-    """Within three Monte Carlo standard errors plus the 1/K bias; the errors are true to size."""
+    """Within three Monte Carlo standard errors plus the 1/K bias; the errors are right."""
     spec, params, x, truth = trained
     estimate = likelihood(params, x, spec, samples=2000)
     bias = estimate.mc_stderr**2 / 2
@@ -84,7 +84,7 @@ def test_weights_far_below_the_smallest_float_are_summed_in_logs():
     np.testing.assert_allclose(far[1:], near[1:], rtol=1e-9)
 
 
-def test_an_images_estimate_does_not_depend_on_its_company(trained, monkeypatch):
+def test_an_images_estimate_does_not_depend_on_the_other_images(trained, monkeypatch):
     """Not on the number of images, nor on the size of the pieces."""
     spec, params, x, _ = trained
     whole = likelihood(params, x[:20], spec, samples=30)
@@ -290,7 +290,7 @@ def test_the_gradient_for_q_is_that_of_the_elbo(spec):
 
 
 @pytest.mark.parametrize("samples", [0, -1, 2.5, True, "many", None])
-def test_a_number_of_samples_that_is_none_is_refused(trained, samples):
+def test_a_number_of_samples_that_is_not_a_count_is_refused(trained, samples):
     spec, params, x, _ = trained
     with pytest.raises(MinivaeError, match="samples is"):
         likelihood(params, x, spec, samples=samples)
@@ -343,14 +343,14 @@ def test_log_p_given_for_the_gaps_must_be_one_for_each_image(trained, log_p):
 
 
 @pytest.mark.parametrize("name", ["steps", "noise", "score_noise", "samples"])
-def test_a_count_of_none_is_called_by_its_name(trained, name):
+def test_a_count_of_0_is_refused_by_its_name(trained, name):
     spec, params, x, _ = trained
     options = {"steps": 1, "noise": 1, "score_noise": 2, "samples": 2} | {name: 0}
     with pytest.raises(MinivaeError, match=f"^{name} is 0"):
         evaluate.gaps(params, x[:3], spec, rng=np.random.default_rng(0), **options)
 
 
-def test_every_door_to_a_bound_refuses_grey_pixels_and_a_q_of_another_size(trained):
+def test_every_function_that_gives_a_bound_refuses_grey_pixels_and_a_q_of_another_size(trained):
     spec, params, x, _ = trained
     rng = np.random.default_rng(0)
     q = np.zeros((2, 60, 2))

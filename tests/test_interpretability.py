@@ -23,7 +23,7 @@ def uniform(columns, seed=0):
 
 
 def test_a_perfect_code_knows_everything_and_its_gap_is_one():
-    """Permuted, stretched, bent and reversed: every increasing or decreasing map is the same."""
+    """Permuted, stretched, curved and reversed: any increasing or decreasing map gives the same."""
     v = uniform(3)
     codes = np.stack([np.exp(5 * v[:, 2]), -(v[:, 0] ** 3), 1e6 * v[:, 1]], axis=1)
     gap = interp.mutual_information_gap(v, codes)
@@ -35,7 +35,7 @@ def test_a_perfect_code_knows_everything_and_its_gap_is_one():
 
 
 def test_a_rotated_code_knows_as_much_but_has_no_gap():
-    """Turned by 45 degrees, both latents know half of each: that is what the gap is there to see.
+    """Rotated by 45 degrees, both latents know half of each factor: the gap must be small.
 
     Gaussian factors, so that the truth is known: correlation 1/sqrt(2), I = log(2) / 2 nats.
     """
@@ -229,7 +229,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("call", "message"), WRONG)
-def test_mistakes_are_answered_in_one_line(call, message):
+def test_wrong_arguments_are_refused_in_one_line(call, message):
     with pytest.raises(MinivaeError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)

@@ -120,7 +120,7 @@ def test_float32_gaussian_loss_matches_extended_precision(ops):
 
 
 def test_a_kl_near_the_prior_does_not_cancel(ops):
-    """exp(v) - 1 - v is v^2 / 2 here: written as it reads it would lose all of its digits."""
+    """exp(v) - 1 - v is v^2 / 2 here: computed as written it would lose all of its digits."""
     logvar = np.full((1, 1), 1e-6)
     kl, cache = ops.gaussian_kl_forward(np.zeros((1, 1)), logvar)
     assert kl.item() == pytest.approx(2.5e-13, rel=1e-3)
@@ -171,7 +171,7 @@ def test_extreme_inputs_stay_finite(ops):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_softplus_and_its_slope_are_right_far_from_zero(dtype):
-    """log(1 + e^a), written as it reads, overflows at 1000 and is 0 below -40."""
+    """log(1 + e^a), computed as written, overflows at 1000 and is 0 below -40."""
     a = np.array([[-np.inf, -1e4, -80, -20, -1e-4, 0, 1e-4, 20, 80, 1e4, np.inf]], dtype)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         zero = np.zeros((1, 1), dtype)  # a is the bias: infinity * 0 would be NaN
@@ -185,8 +185,8 @@ def test_softplus_and_its_slope_are_right_far_from_zero(dtype):
     np.testing.assert_allclose(slope, [0, *slopes, 1], rtol=tolerance)
 
 
-def test_no_confident_right_pixel_costs_anything_and_none_costs_less(ops):
-    """The loss is a sum of terms that are never negative: clipping would have shown here."""
+def test_a_confident_right_pixel_costs_nothing_and_never_less_than_nothing(ops):
+    """The loss is a sum of terms that are never negative; clipped logits would fail here."""
     for dtype in DTYPES:
         logits = np.array([[40.0, -40.0, 1e4, -1e4]], dtype)
         right, _ = ops.bernoulli_nll_forward(logits, np.array([[1, 0, 1, 0]], dtype))
@@ -197,7 +197,7 @@ def test_no_confident_right_pixel_costs_anything_and_none_costs_less(ops):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_nan_is_passed_on(ops, dtype):
-    """Whoever watches the loss must see it: no maximum, comparison or clip may swallow a NaN."""
+    """A NaN must reach the loss: no maximum, comparison or clip may replace it by a number."""
     x, logits = pixels(B, D, dtype=dtype), draw(B, D, dtype=dtype)
     W, b = draw(D, L, dtype=dtype), draw(L, dtype=dtype)
     mu, logvar, eps = (draw(B, L, seed=s, dtype=dtype) for s in range(3))
@@ -232,7 +232,7 @@ def test_a_backward_passes_nan_on(ops, activation, dtype):
     assert np.isnan(dW[:, 1]).all()
     assert np.isnan(db[1])
     if activation == "none":
-        return  # its slope does not look at y
+        return  # its slope does not depend on y
     nan_b = b.copy()
     nan_b[1] = np.nan
     _, cache = ops.dense_forward(x, W, nan_b, activation)

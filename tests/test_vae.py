@@ -113,7 +113,7 @@ def test_gradients_are_named_views_in_the_dtype_of_the_parameters(ops, spec):
 
 @pytest.mark.parametrize("spec", SPECS, ids=by_name)
 def test_float32_agrees_with_float64(ops, spec):
-    """In single precision only rounding differs: no formula falls apart."""
+    """The difference is rounding alone: no formula loses its digits in single precision."""
     _, params, x, eps = model(spec)
     _, params32, x32, eps32 = model(spec, np.float32)
     for function, noise, noise32 in (
@@ -153,7 +153,7 @@ def test_the_loss_of_a_batch_is_the_mean_of_its_examples():
     np.testing.assert_allclose(whole.flat_grads, mean, rtol=0, atol=1e-12)
 
 
-def test_below_its_free_bits_a_latent_does_not_feel_the_kl():
+def test_a_latent_below_its_free_bits_gets_no_gradient_from_the_kl():
     _, params, x, eps = model()
     free = elbo_and_grads(params, x, eps[0], SPEC._replace(free_bits=1e3)).flat_grads
     unweighted = elbo_and_grads(params, x, eps[0], SPEC, beta=0.0).flat_grads
@@ -213,8 +213,8 @@ def test_small_constant_and_wide_models_have_finite_terms(
         assert np.isfinite(result.flat_grads).all()
 
 
-def test_a_model_that_has_diverged_says_so_in_its_loss(ops):
-    """A NaN among the parameters reaches the loss, and is not lost in a maximum."""
+def test_the_loss_of_a_model_that_has_diverged_is_nan(ops):
+    """A NaN among the parameters reaches the loss; no maximum replaces it by a number."""
     for name in ("enc1_W", "mu_b", "logvar_b", "out_b"):
         for spec in (SPEC, SPEC._replace(free_bits=0.5)):
             _, params, x, eps = model(spec)
@@ -234,7 +234,7 @@ def test_free_bits_do_not_stand_in_for_a_kl_that_is_nan(ops, value):
             terms = compute(params, x, eps[0], spec, ops=ops)
             assert np.isnan(terms.kl)
             assert np.isnan(terms.loss)
-            if value == np.inf:  # z is infinite, tanh(z) is 1: the likelihood shows nothing
+            if value == np.inf:  # z is infinite, but tanh(z) is 1, so the likelihood is finite
                 assert np.isfinite(terms.nll)
     paid = true_vae.elbo_loss(np.ones(2), np.array([[np.nan, 0.1], [1.0, 0.1]]), 1.0, spec)[0]
     assert np.isnan(paid.loss)

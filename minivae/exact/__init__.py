@@ -1,4 +1,4 @@
-"""Models whose evidence is known: the exact answer beside every bound.
+"""Models whose evidence is known, so that every bound can be compared with the exact answer.
 
 diagnosis     discrete and small: log p(x) and p(z|x) by enumeration        [notebooks 01, 02]
 linear        linear Gaussian, probabilistic PCA: all in closed form        [notebooks 02, 04]

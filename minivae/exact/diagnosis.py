@@ -17,7 +17,8 @@ class DiseaseModel(NamedTuple):
     """Noisy-or: each disease that is present causes each symptom with some probability.
 
     prior: (diseases,) p(z_i = 1); cause: (diseases, symptoms) the probability that disease i
-    alone brings on symptom j; leak: (symptoms,) that none of them was needed.
+    alone brings on symptom j; leak: (symptoms,) the probability of a symptom
+    without any disease.
     Source of the form: Pearl 1988, section 4.3. The numbers are made up.
     """
 
@@ -55,7 +56,7 @@ def patients(model: DiseaseModel) -> np.ndarray:
 def log_prior(model: DiseaseModel) -> np.ndarray:
     """log p(z) = sum_i z_i log p_i + (1 - z_i) log(1 - p_i): (2^n,)
 
-    Raises MinivaeError, as all functions here, for numbers that are no probabilities.
+    Raises MinivaeError, as all functions here, for numbers that are not probabilities.
     """
     return _log_prior(checks.check_disease_model(model))
 
@@ -77,7 +78,7 @@ def log_symptoms(model: DiseaseModel) -> tuple[np.ndarray, np.ndarray]:
 
 def _log_symptoms(model):
     absent = _log_absent(model, patients(model))
-    with np.errstate(divide="ignore"):  # a symptom that never, or always, comes
+    with np.errstate(divide="ignore"):  # a symptom with probability 0 or 1
         return absent, np.log(-np.expm1(absent))
 
 

@@ -31,7 +31,7 @@ class Quadrature(NamedTuple):
     """log p(x) of N images, and the mean and standard deviation of each posterior.
 
     log_p, error, step, box: (N,); mean, sd: (N, L). `error` is the change of log_p on halving the
-    step plus the change on enlarging the box, nats: it is for truncation and step, and leaves out
+    step plus the change on enlarging the box, nats: it covers the truncation and the step, but not
     rounding, which is near 1e-16 |log_p| D.
     """
 
@@ -55,12 +55,12 @@ def quadrature(
 
     [notebook 09, eq. 8]  A common grid over the box [-6, 6]^L first. Where halving the step
     changes an image's sum by more than `tolerance` nats, or the step exceeds the posterior's
-    standard deviation, the cells that carry its mass are divided again, and again. Where a
-    narrower box changes it, the box grows. (The prior's tail bounds nothing: p(x) may itself be
-    e^-100.)
+    standard deviation, the cells that carry its mass are divided, as often as needed. Where a
+    narrower box changes it, the box grows. (The prior's mass outside the box is no bound on the
+    error, because p(x) may itself be e^-100.)
 
     Raises MinivaeError for L > 2, images the likelihood does not take, and a posterior that
-    cannot be resolved.
+    is too narrow or too far out.
     """
     checks.check_quadrature(spec, tolerance)
     model, x = _model(params, spec, ops), checks.check_observed(x, spec, np.float64)
@@ -135,7 +135,7 @@ class _Cells(NamedTuple):
         return log_sum_exp(self.log_joint[chosen]) + self.places.shape[1] * width
 
     def frame(self):
-        """The change of the integral's log on narrowing the box."""
+        """How much the log of the integral changes if the box is narrowed."""
         inside = (np.abs(self.z) < self.box - FRAME).all(axis=1)
         return abs(self.log_sum() - self.log_sum(inside))
 
@@ -153,8 +153,8 @@ def _integrate(model, x, mu, tolerance, boxes=BOXES):
                 break
         else:
             raise MinivaeError(
-                f"the posterior of image {left[0]} reaches beyond |z| = {boxes[-1]:g}; "
-                "quadrature does not follow it there"
+                f"the posterior of image {left[0]} reaches beyond |z| = {boxes[-1]:g}, the "
+                "largest box that quadrature tries; use evaluate.log_likelihood"
             )
     return rows
 
@@ -176,9 +176,9 @@ def _grid(n, latent):
 
 
 def _refine(model, x, mu, cells, tolerance):
-    """Divide the cells that matter until the sum stands still -> a Quadrature row, or None.
+    """Divide the cells that carry the mass until the sum no longer changes -> a Quadrature row.
 
-    None: the box is too small.
+    None if the box is too small.
     """
     if cells.frame() > tolerance:
         return None
@@ -186,7 +186,7 @@ def _refine(model, x, mu, cells, tolerance):
     log_p = cells.log_sum()
     change = abs(log_p - cells.log_sum(every_second, spacing=2))
     mean, sd = _moments(cells)
-    extra = np.floor((mu + cells.box) / cells.step).astype(int)[None]  # the encoder's own guess
+    extra = np.floor((mu + cells.box) / cells.step).astype(int)[None]  # where the encoder puts it
     while change > tolerance or cells.step > sd.min():
         cells = _divide(model, x, cells, extra, MARGIN - log(tolerance))
         extra = extra[:0]
@@ -200,8 +200,10 @@ def _refine(model, x, mu, cells, tolerance):
 
 
 def _divide(model, x, cells, extra, depth):
-    """Cells of half the width, within `depth` nats of the highest or beside one that is; the
-    others are dropped."""
+    """Cells of half the width, from those within `depth` nats of the highest and their neighbours.
+
+    extra: indices of further cells (n, L) that are divided, too.
+    """
     latent = cells.places.shape[1]
     high = cells.log_joint > cells.log_joint.max() - depth
     core = np.concatenate([cells.places[high], extra])
@@ -278,7 +280,7 @@ def vae_faces(
     x (N, D) with its `quadrature`; q: mu, logvar (N, L), the encoder's by default -> Faces of (N,).
     [notebook 09, eq. 9]  The posterior is normalised on a grid of its own, apart from the
     quadrature's cells, so that a wrong log p(x) would show in the evidence face. Raises
-    MinivaeError for a q of zero variance, or one too wide to be summed beside this decoder.
+    MinivaeError for a q of zero variance, or one too wide for a grid as fine as the decoder needs.
     """
     model, x = _model(params, spec, ops), checks.check_observed(x, spec, np.float64)
     mu, logvar = vae.encode(model.params, x, spec, ops) if q is None else map(np.float64, q)
@@ -301,13 +303,16 @@ def vae_faces(
 def _means_under_q(model, x, mu, logvar):
     """E_q of log q(z), log p(z) and log p(x, z) for one image: sums over mu +- 9 sigma.
 
-    The step is halved until the last one, which follows the decoder, stands still.
+    The step is halved until the last of them, the only one that depends on the decoder, no longer
+    changes.
     """
     sigma, step, before = np.exp(logvar / 2), 1.0, np.inf
     while True:
         eps = _mesh([np.arange(-9, 9 + step / 2, step)] * len(mu))
         if len(eps) > MOST_CELLS:
-            raise MinivaeError("q is too wide for sums over it to follow this decoder")
+            raise MinivaeError(
+                "q is too wide: a grid fine enough for this decoder would need too many points"
+            )
         log_eps = _log_prior(eps)  # q in units of its own sigma
         z = mu + sigma * eps
         log_joint = model.log_joint(z, x)
