@@ -584,14 +584,13 @@ MISTAKES = (
     ),
     _vae(
         "elbo-one-head-into-h",
-        ("elbo_and_grads", "    dh = dh + _dense_backward(", "    _dense_backward("),
+        ("encoder_backward", "    dh = dh + _dense_backward(", "    _dense_backward("),
         sentence="Both heads lead into one h, and logvar's share is forgotten.",
         symptom="Decoder and both heads are right; the encoder's hidden layers are wrong.",
     ),
     _vae(
         "elbo-heads-swapped",
-        ("elbo_and_grads", '("mu", dmu,', '("mu", dlogvar,'),
-        ("elbo_and_grads", '("logvar", dlogvar,', '("logvar", dmu,'),
+        ("elbo_and_grads", "encoder_backward(dmu, dlogvar,", "encoder_backward(dlogvar, dmu,"),
         sentence="mu's head receives logvar's gradient, and the other way round.",
         symptom="The decoder is right; both heads and the encoder are wrong.",
     ),
@@ -599,9 +598,10 @@ MISTAKES = (
         "elbo-decoder-delta-reused",
         (
             "elbo_and_grads",
-            '    _hidden_backward("enc", dh,',
-            '    dh = _dense_backward("out", '
-            'dout, c_out, grads, ops)\n    _hidden_backward("enc", dh,',
+            "    encoder_backward(dmu, dlogvar, c_encoder, grads, ops)\n",
+            "    encoder_backward(dmu, dlogvar, c_encoder, grads, ops)\n"
+            '    dh = _dense_backward("out", dout, c_decoder.out, grads, ops)\n'
+            '    _hidden_backward("enc", dh, c_encoder.hidden, grads, ops, need_dx=False)\n',
         ),
         sentence="The encoder's hidden layers are given the decoder's delta.",
         symptom="Decoder and both heads are right; the encoder's hidden layers are wrong. With "
@@ -609,58 +609,62 @@ MISTAKES = (
     ),
     _vae(
         "elbo-noise-forgotten",
-        ("elbo", "reparam_forward(mu, logvar, eps)", "reparam_forward(mu, logvar, 0 * eps)"),
+        (
+            "elbo_forward",
+            "reparam_forward(mu, logvar, eps)",
+            "reparam_forward(mu, logvar, 0 * eps)",
+        ),
         sentence="The bound is evaluated at the posterior's mean, not at a sample.",
         symptom="Every block is wrong, with no constant ratio.",
     ),
     _vae(
         "elbo-kl-subtracted",
-        ("_elbo_terms", "nll + beta * paid", "nll - beta * paid"),
+        ("elbo_loss", "nll + beta * paid", "nll - beta * paid"),
         sentence="The loss subtracts the KL: minimised, it drives the posterior from the prior.",
         symptom="The decoder is right; both heads and the encoder are wrong.",
     ),
     _vae(
         "elbo-sign-of-the-report",
-        ("_elbo_terms", "-(nll + kl)", "-nll + kl"),
+        ("elbo_loss", "-(nll + kl)", "-nll + kl"),
         sentence="The reported elbo adds the KL, and exceeds what any bound may.",
         symptom="It passes: the loss is right, the report is not.",
         witness=TERMS,
     ),
     _vae(
         "elbo-beta-forgotten-in-gradient",
-        ("_elbo_terms", "type(beta / B)", "type(1 / B)"),
+        ("elbo_loss", "type(beta / B)", "type(1 / B)"),
         sentence="The loss is weighted by beta, its gradient is not.",
         symptom="At beta = 1 all is right; at 4 the heads and the encoder are wrong.",
     ),
     _vae(
         "elbo-beta-on-the-report",
-        ("_elbo_terms", "-(nll + kl), nll, kl)", "-(nll + beta * kl), nll, kl)"),
+        ("elbo_loss", "-(nll + kl), nll, kl)", "-(nll + beta * kl), nll, kl)"),
         sentence="beta also weights the reported elbo, which is then no bound.",
         symptom="It passes: the loss is right, the report is not.",
         witness=TERMS,
     ),
     _vae(
         "elbo-kl-summed-over-batch",
-        ("_elbo_terms", "kl.sum(axis=0) / B", "kl.sum(axis=0)"),
+        ("elbo_loss", "kl_each.sum(axis=0) / B", "kl_each.sum(axis=0)"),
         sentence="The KL is a sum over the batch, the likelihood a mean: a silent beta of B.",
         symptom="The decoder is right; both heads and the encoder are wrong.",
     ),
     _vae(
         "free-bits-gradient-not-gated",
-        ("_elbo_terms", "dkl = above *", "dkl = np.ones_like(above) *"),
+        ("elbo_loss", "dkl = above *", "dkl = np.ones_like(above) *"),
         sentence="Latents below their free bits still feel the KL.",
         symptom="Without free bits all is right; with them the heads and the encoder are wrong.",
     ),
     _vae(
         "free-bits-gate-inverted",
-        ("_elbo_terms", "dkl = above *", "dkl = ~above *"),
+        ("elbo_loss", "dkl = above *", "dkl = ~above *"),
         sentence="The latents that pay for their KL are the ones let off.",
         symptom="Both heads and the encoder are wrong.",
     ),
     _vae(
         "free-bits-for-all-latents",
         (
-            "_elbo_terms",
+            "elbo_loss",
             "np.where(above, kl_per_latent, spec.free_bits).sum()",
             "kl_per_latent.sum()\n"
             "    paid = paid if paid.real > spec.free_bits else spec.free_bits",
@@ -671,38 +675,38 @@ MISTAKES = (
     # ---- the importance-weighted bound ----
     _vae(
         "iwae-log-k-lost",
-        ("_iwae_terms", " - log(len(log_w))", ""),
+        ("iwae_loss", " - log(len(log_w))", ""),
         sentence="The weights are summed, not averaged: the bound is log K too high.",
         symptom=BLIND,
         witness=IWAE_COPIES,
     ),
     _vae(
         "iwae-mean-of-logs",
-        ("_iwae_terms", "(np.log(total) + top - log(len(log_w))).mean()", "log_w.mean()"),
+        ("iwae_loss", "(np.log(total) + top - log(len(log_w))).mean()", "log_w.mean()"),
         sentence="The mean of the logs, not the log of the mean: that is the ELBO again.",
         symptom="Every block of the IWAE bound is wrong.",
     ),
     _vae(
         "iwae-plain-average-of-gradients",
-        ("_iwae_terms", "w / total", "np.full_like(w, 1 / len(w))"),
+        ("iwae_loss", "w / total", "np.full_like(w, 1 / len(w))"),
         sentence="Every sample has the weight 1/K: the ELBO's gradient under the IWAE's loss.",
         symptom="Every block of the IWAE bound is wrong.",
     ),
     _vae(
         "iwae-softmax-over-batch",
-        ("_iwae_terms", "w / total", "w / w.sum(axis=1, keepdims=True)"),
+        ("iwae_loss", "w / total", "w / w.sum(axis=1, keepdims=True)"),
         sentence="The weights are normalised over the images, not over an image's samples.",
         symptom="Every block of the IWAE bound is wrong.",
     ),
     _vae(
         "iwae-softmax-sign",
-        ("_iwae_terms", "w / total", "(1 / w) / (1 / w).sum(axis=0)"),
+        ("iwae_loss", "w / total", "(1 / w) / (1 / w).sum(axis=0)"),
         sentence="The softmax has the wrong sign: the worst sample counts most.",
         symptom="Every block of the IWAE bound is wrong.",
     ),
     _vae(
         "iwae-weights-not-normalised",
-        ("_iwae_terms", "w / total", "w"),
+        ("iwae_loss", "w / total", "w"),
         sentence="The weights of an image do not sum to one.",
         symptom="Every block of the IWAE bound is wrong.",
     ),
@@ -720,7 +724,7 @@ MISTAKES = (
     ),
     _vae(
         "iwae-posterior-density-logvar-lost",
-        ("_log_q_over_p", "z * z - eps * eps - logvar", "z * z - eps * eps"),
+        ("log_q_over_p", "z * z - eps * eps - logvar", "z * z - eps * eps"),
         sentence="log q(z|x) lacks its normaliser, -logvar / 2.",
         symptom="logvar's head and the encoder of the IWAE bound are wrong.",
     ),
@@ -729,7 +733,7 @@ MISTAKES = (
         (
             "iwae_and_grads",
             "np.full_like(nll, 1 / K) +",
-            "_iwae_terms(nll, _log_q_over_p(z, eps, logvar))[1] +",
+            "iwae_loss(nll, log_q_over_p(z, eps, logvar))[1] +",
         ),
         sentence="Samples drawn by their weights are weighted once more.",
         symptom="It passes: the check draws no samples.",
@@ -744,7 +748,7 @@ MISTAKES = (
     ),
     _vae(
         "log-weights-density-sign",
-        ("log_weights_of_q", "-nll - _log_q_over_p", "-nll + _log_q_over_p"),
+        ("log_weights_of_q", "-nll - log_q_over_p", "-nll + log_q_over_p"),
         sentence="log w = log p(x|z) + log q - log p(z): the ratio is upside down.",
         symptom="It passes: the evaluation's weights are not part of the loss.",
         witness=EVIDENCE,
@@ -753,8 +757,8 @@ MISTAKES = (
         "log-weights-prior-lost",
         (
             "log_weights_of_q",
-            "_log_q_over_p(z, eps, logvar)",
-            "(_log_q_over_p(z, eps, logvar) - (z * z / 2).sum(axis=-1))",
+            "log_q_over_p(z, eps, logvar)",
+            "(log_q_over_p(z, eps, logvar) - (z * z / 2).sum(axis=-1))",
         ),
         sentence="log w = log p(x|z) - log q(z|x): the prior is forgotten.",
         symptom="It passes: the evaluation's weights are not part of the loss.",
