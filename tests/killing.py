@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from minivae import MinivaeError, files, runs
 from minivae.cli import commands
-from minivae.runs import checkpoint
+from minivae.runs import checkpoints
 
 EPOCHS = 5
 
@@ -86,7 +86,7 @@ def whole(folder):
     """True where there is no checkpoint yet, or a whole one."""
     path = Path(folder, runs.CHECKPOINT_FILE)
     try:
-        return not path.exists() or bool(files.read_archive(path, kind=checkpoint.KIND))
+        return not path.exists() or bool(files.read_archive(path, kind=checkpoints.KIND))
     except MinivaeError:
         return False
 

@@ -46,9 +46,9 @@ def test_the_constructor_only_stores():
 
 
 def test_parameters_are_those_of_the_command_line():
-    """The same names and defaults, but for latent_dim and random_state, which others call so."""
+    """The same names and defaults, except that scikit-learn calls the seed random_state."""
     params = VAE().get_params()
-    renamed = {"latent": "latent_dim", "seed": "random_state"}
+    renamed = {"seed": "random_state"}
     for name, default in Settings()._asdict().items():
         assert params.pop(renamed.get(name, name)) == (None if name == "seed" else default)
     assert params == {"verbose": False}
@@ -254,8 +254,8 @@ def test_the_class_is_imported_when_it_is_used():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"latent_dim": 0}, "latent is 0"),
-        ({"latent_dim": None}, "latent is None"),
+        ({"latent_dim": 0}, "latent_dim is 0"),
+        ({"latent_dim": None}, "latent_dim is None"),
         ({"hidden": "77"}, "hidden is '7'"),
         ({"hidden": None}, "hidden is None"),
         ({"hidden": [[7]]}, r"hidden is \[7\]"),

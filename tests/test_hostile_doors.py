@@ -16,7 +16,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from minivae import VAE, MinivaeError, cli, data, evaluate, runs, train, vae
-from minivae.runs import checkpoint
 
 # The advice for those who fit a Bernoulli on grey images is meant to come.
 pytestmark = pytest.mark.filterwarnings("ignore:the images are grey:UserWarning")
@@ -79,7 +78,7 @@ def rooms(tmp_path_factory):
             "settings": tiny.settings()._asdict(),
         }
         if name == "bad-settings":
-            record["settings"]["latent"] = -1
+            record["settings"]["latent_dim"] = -1
         text = "{" if name == "bad-json" else json.dumps(record)
         (room / name / runs.RUN_FILE).write_text(text)
         (room / name / runs.MODEL_FILE).write_bytes(b"no model")
@@ -108,7 +107,7 @@ def command_line(rooms, monkeypatch, capsys):
         raise train.Interrupted(0)
 
     monkeypatch.chdir(rooms)
-    monkeypatch.setattr(checkpoint, "run", no_training)
+    monkeypatch.setattr(runs, "train_run", no_training)
     monkeypatch.setattr(os, "fsync", lambda handle: None)
     monkeypatch.setattr(data, "MNIST", rooms / "tiny.npy")  # the default, read many times
     before = tiny.contents(rooms)

@@ -12,7 +12,7 @@ import tiny
 from minivae import MinivaeError, data, files, runs, train
 from minivae.cli import commands
 from minivae.data import cats
-from minivae.runs import checkpoint
+from minivae.runs import checkpoints
 from minivae.settings import Settings
 
 BACKENDS = ("numpy", "numba")
@@ -70,7 +70,7 @@ SMALL = (
 
 def saved_step(folder):
     """How far the checkpoint in a run folder is."""
-    _, meta = files.read_archive(folder / runs.CHECKPOINT_FILE, kind=checkpoint.KIND)
+    _, meta = files.read_archive(folder / runs.CHECKPOINT_FILE, kind=checkpoints.KIND)
     return meta["step"]
 
 
@@ -126,7 +126,7 @@ def test_a_restored_state_may_be_stopped_and_go_on_in_memory(tmp_path):
     with pytest.raises(train.Interrupted):
         tiny.run(tmp_path / "run", made, chosen, should_stop=tiny.stop_after(4))
     mark = data.fingerprint(made)
-    state = checkpoint.load_checkpoint(tmp_path / "run", chosen, made, mark)
+    state = checkpoints.load_checkpoint(tmp_path / "run", chosen, made, mark)
     train.train(made, chosen, state=state)
     assert state.flat.tobytes() == whole.flat.tobytes()
 
@@ -300,7 +300,7 @@ def test_a_checkpoint_of_other_settings_is_refused_and_named(tmp_path, field):
     made, chosen = tiny.dataset(), tiny.settings()
     tiny.run(tmp_path / "run", made, chosen)
     path = tmp_path / "run" / runs.CHECKPOINT_FILE
-    arrays, meta = files.read_archive(path, kind=checkpoint.KIND)
+    arrays, meta = files.read_archive(path, kind=checkpoints.KIND)
     meta["settings"][field] = "something else"
     files.write_archive(path, arrays, meta)
     with pytest.raises(MinivaeError, match=f"{field} = 'something else'"):
@@ -534,7 +534,7 @@ def test_divergence_is_one_line_and_keeps_the_last_good_checkpoint(tiny_file, ca
     assert "step " in last
     assert "try a smaller lr" in last
     assert "Warning" not in err
-    arrays, _ = files.read_archive(tiny_file / "run" / runs.CHECKPOINT_FILE, kind=checkpoint.KIND)
+    arrays, _ = files.read_archive(tiny_file / "run" / runs.CHECKPOINT_FILE, kind=checkpoints.KIND)
     assert all(np.isfinite(array).all() for array in arrays.values())
     assert not (tiny_file / "run" / runs.MODEL_FILE).exists()
 
@@ -595,7 +595,7 @@ def sealed(tmp_path_factory):
     """A finished run of `tiny`, its arrays and meta."""
     folder = tmp_path_factory.mktemp("sealed") / "run"
     tiny.run(folder, tiny.dataset(), tiny.settings())
-    return files.read_archive(folder / runs.CHECKPOINT_FILE, kind=checkpoint.KIND)
+    return files.read_archive(folder / runs.CHECKPOINT_FILE, kind=checkpoints.KIND)
 
 
 def refuse(tmp_path, arrays, meta):
@@ -668,6 +668,6 @@ def test_every_value_of_a_checkpoint_replaced_by_junk(tmp_path, sealed):
 def restored_or_refused(arrays, meta, fingerprint):
     made, chosen = tiny.dataset(), tiny.settings()
     try:
-        return checkpoint.restore_state(arrays, meta, chosen, made, fingerprint, "it"), None
+        return checkpoints.restore_state(arrays, meta, chosen, made, fingerprint, "it"), None
     except MinivaeError as error:
         return None, str(error)

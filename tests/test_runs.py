@@ -306,10 +306,10 @@ def test_a_run_file_that_makes_no_sense_is_refused(tmp_path, name):
 
 
 BAD_SETTINGS = (
-    {"latent": 0},
-    {"latent": "2"},
-    {"latent": 10**4000},
-    {"latent": 10**9},
+    {"latent_dim": 0},
+    {"latent_dim": "2"},
+    {"latent_dim": 10**4000},
+    {"latent_dim": 10**9},
     {"hidden": 7.5},
     {"hidden": {"a": 1}},
     {"lr": float("nan")},

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tiny
 
-from minivae import MinivaeError, checks, data, ops, train, vae
+from minivae import MinivaeError, checks, data, ops, runs, train, vae
 from minivae.settings import Settings
 
 COLUMNS = ["epoch", "step", "lr", "beta", "loss", "nll", "kl", "test_elbo", "test_nll", "test_kl"]
@@ -238,7 +238,7 @@ def test_beta_rises_from_zero_over_the_warmup():
 
 
 WRONG = {
-    "latent": (0, -1, 2.0, "2", None, True, 10**12, 10**5000, [2]),
+    "latent_dim": (0, -1, 2.0, "2", None, True, 10**12, 10**5000, [2]),
     "hidden": (0, (8, 0), (8.5,), "88", None, ((8,),), 10**12, (True,)),
     "activation": ("sigmoid", None, 1, [], np.array(["tanh", "relu"])),
     "likelihood": ("poisson", None, ["bernoulli"]),
@@ -279,7 +279,7 @@ def test_a_wrong_setting_is_refused_in_one_line_that_names_it(name):
         ({"samples": 5}, "use objective iwae"),
         ({"resampled": 1}, "resampled belongs to the iwae objective"),
         ({"objective": "iwae", "samples": 3, "resampled": 4}, "there are only 3 samples"),
-        ({"latent": 10**6, "hidden": (1000,)}, "parameters, and at most"),
+        ({"latent_dim": 10**6, "hidden": (1000,)}, "parameters, and at most"),
         ({"hidden": (10**5, 10**5)}, "parameters, and at most"),
         ({"objective": "iwae", "samples": 10**6}, "too much memory"),
     ],
@@ -293,11 +293,15 @@ def test_settings_that_do_not_fit_together_are_refused(changes, message):
 def test_numbers_of_numpy_become_plain_ones():
     """So that a checkpoint, which is JSON, can hold and compare them."""
     chosen = tiny.settings(
-        latent=np.int64(2), hidden=np.array([7, 5]), lr=np.float32(0.5), beta=1, seed=np.uint8(3)
+        latent_dim=np.int64(2),
+        hidden=np.array([7, 5]),
+        lr=np.float32(0.5),
+        beta=1,
+        seed=np.uint8(3),
     )
     plain = checks.check_settings(chosen)
     assert plain == tiny.settings(lr=0.5, seed=3)
-    assert [type(value) for value in (plain.latent, *plain.hidden, plain.seed)] == [int] * 4
+    assert [type(value) for value in (plain.latent_dim, *plain.hidden, plain.seed)] == [int] * 4
     assert [type(value) for value in (plain.lr, plain.beta)] == [float, float]
     assert checks.check_settings(tiny.settings(hidden=7)).hidden == (7,)
     assert checks.check_settings(tiny.settings(hidden=[])).hidden == ()
@@ -372,9 +376,9 @@ def shown(chosen):
     out.isatty = lambda: True
     with contextlib.redirect_stderr(out):
         state = train.new_state(tiny.dataset(), chosen)
-        with train.ProgressBar(state, chosen, tiny.TRAIN) as bar:
+        with runs.ProgressBar(state, chosen, tiny.TRAIN) as bar:
             bar.STEPS_BETWEEN_TEXTS = 1
-            train.train(tiny.dataset(), chosen, state=state, on_step=bar.show)
+            train.train(tiny.dataset(), chosen, state=state, on_step=bar.update)
             bar.bar.refresh()
     return out.getvalue()
 

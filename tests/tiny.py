@@ -6,7 +6,6 @@ import io
 import numpy as np
 
 from minivae import cli, data, files, runs
-from minivae.runs import checkpoint
 from minivae.settings import Settings
 
 TRAIN, TEST = 53, 7  # three batches of 20 an epoch, the last one smaller
@@ -38,7 +37,7 @@ def run(folder, made, chosen, **kwargs):
     """`checkpoint.run` in a folder that may be new, as the command line does it, but silent."""
     folder.mkdir(exist_ok=True)
     with files.lock_folder(folder), contextlib.redirect_stderr(io.StringIO()):
-        return checkpoint.run(folder, made, chosen, data.fingerprint(made), **kwargs)
+        return runs.train_run(folder, made, chosen, data.fingerprint(made), **kwargs)
 
 
 def outputs(folder):

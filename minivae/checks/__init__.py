@@ -1,6 +1,13 @@
 """Every check of what a user passes in: each raises MinivaeError with one line that says what is
 wrong and what would be right. Public functions check once and then call unchecked code."""
 
+from minivae.checks.estimator import (
+    check_fitted,
+    check_parameter_names,
+    check_pixel_count,
+    check_pretrained_name,
+    seed_from,
+)
 from minivae.checks.model import (
     LIKELIHOODS,
     MAX_INPUT,
@@ -12,7 +19,13 @@ from minivae.checks.model import (
     check_q,
     check_spec,
 )
-from minivae.checks.settings import CHOICES, INTEGER_RANGES, MAX_NUMBERS, check_settings
+from minivae.checks.settings import (
+    CHOICES,
+    INTEGER_RANGES,
+    MAX_NUMBERS,
+    check_fit,
+    check_settings,
+)
 from minivae.checks.values import (
     MAX_SIZE,
     as_array,
@@ -36,11 +49,16 @@ __all__ = [
     "MAX_SIZE",
     "as_array",
     "check_batch",
+    "check_fit",
+    "check_fitted",
     "check_latents",
     "check_noise",
     "check_number",
     "check_observed",
+    "check_parameter_names",
     "check_path",
+    "check_pixel_count",
+    "check_pretrained_name",
     "check_q",
     "check_samples",
     "check_settings",
@@ -50,4 +68,5 @@ __all__ = [
     "is_finite_number",
     "is_positive_int",
     "printable",
+    "seed_from",
 ]

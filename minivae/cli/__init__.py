@@ -116,7 +116,9 @@ def _add_train(grammar):
         metavar="NAME|PATH",
         help="mnist, cats, or a .npy, .npz, IDX file or a folder of PNG images (default mnist)",
     )
-    option("--latent", type=int, metavar="L", help="latent dimensions (default 2)")
+    option(
+        "--latent", dest="latent_dim", type=int, metavar="L", help="latent dimensions (default 2)"
+    )
     option(
         "--hidden",
         type=int,
