@@ -20,11 +20,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tiny
 from tqdm import tqdm
 
 from minivae import MinivaeError, files, runs
-from minivae.cli import commands
 from minivae.runs import checkpoints
 
 EPOCHS = 5
@@ -32,23 +32,8 @@ EPOCHS = 5
 
 def training(folder, backend):
     """A whole `train --resume`, with a checkpoint after every step; only the pictures left out."""
-    commands._draw = lambda *args: []
-    given = {
-        "data": "tiny.npy",
-        "hidden": [7, 5],
-        "epochs": EPOCHS,
-        "batch_size": 20,
-        "backend": backend,
-    }
-    commands.train(
-        given,
-        out=folder,
-        resume=True,
-        from_run=None,
-        checkpoint_seconds=0,
-        command="python -m minivae train",
-        say=lambda line: None,
-    )
+    tiny.draw_no_pictures(pytest.MonkeyPatch())
+    tiny.train_as_typed(folder, epochs=EPOCHS, backend=backend)
 
 
 def start(folder, backend):
