@@ -45,7 +45,7 @@ def test_another_setting_is_refused_and_named(finished, capsys, how, option):
     before = tiny.contents(finished)
     status, out, err = tiny.command(capsys, "train", *how, finished / "run", option, OTHER[option])
     assert (status, out) == (2, "")
-    assert option in err
+    assert f"was trained with {option} " in err
     assert OTHER[option] in err
     assert len(err.splitlines()) == 1
     assert tiny.contents(finished) == before
