@@ -6,7 +6,7 @@ import io
 import numpy as np
 
 from minivae import VAE, cli, data, files, runs
-from minivae.cli import commands
+from minivae.cli import train as train_command
 from minivae.runs import checkpoints
 from minivae.settings import Settings
 
@@ -48,7 +48,7 @@ def run(folder, made, chosen, **kwargs):
 def train_as_typed(out, *, data="tiny.npy", **changes):
     """The command `train` as a function, with the settings of `settings`."""
     small = {"hidden": [7, 5], "epochs": 2, "batch_size": 20, "backend": "numpy"}
-    commands.train(
+    train_command.train_in_folder(
         {"data": str(data), **small, **changes},
         out=out,
         resume=True,
@@ -61,7 +61,7 @@ def train_as_typed(out, *, data="tiny.npy", **changes):
 
 def draw_no_pictures(monkeypatch):
     """Leave the pictures of `train` out: they take longer than the training."""
-    monkeypatch.setattr(commands, "_draw", lambda *args: [])
+    monkeypatch.setattr(train_command, "_draw", lambda *args: [])
 
 
 def estimator(**changes):
