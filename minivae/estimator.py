@@ -179,11 +179,11 @@ class VAE:
             If the likelihood is Bernoulli, which binarizes X, and more than a fifth of the pixels
             are grey.
         """
-        images, image_shape = _images(X)
+        images, image_shape = checks.check_images_and_shape(X, "X")
         seed = checks.seed_from(self.random_state)
         dataset = data.Dataset("X", images, images[:0], None, None, image_shape, "")
         settings = checks.check_settings(self._settings(seed), dataset)
-        note = train.grey_note(images, settings.likelihood, 'likelihood="gaussian"')
+        note = data.grey_note(images, settings.likelihood, 'likelihood="gaussian"')
         if note:
             warnings.warn(note, UserWarning, stacklevel=2)
         state = train.new_state(dataset, settings)
@@ -302,8 +302,8 @@ class VAE:
         log_p : ndarray of shape (N,)
         """
         model = self._model()
-        x = train.test_images(self._known_images(X), model.spec.likelihood)
-        rng = np.random.default_rng(data.EVALUATION_SEED)
+        x = data.test_images(self._known_images(X), model.spec.likelihood)
+        rng = np.random.default_rng(data.BINARIZATION_SEED)
         return evaluate.log_likelihood(
             model.params, x, model.spec, samples=n_samples, rng=rng, ops=self._ops()
         ).log_p
@@ -374,7 +374,7 @@ class VAE:
     def _known_images(self, X: ArrayLike) -> np.ndarray:
         """X checked: images (N, D) of the size that the model was fitted on."""
         model = self._model()
-        images, _ = _images(X)
+        images, _ = checks.check_images_and_shape(X, "X")
         checks.check_pixel_count(images, model.spec.data_dim)
         return images
 
@@ -385,9 +385,3 @@ def _parameters():
 
 def _parameter_names():
     return [parameter.name for parameter in _parameters()]
-
-
-def _images(X):
-    """X checked -> (N, D) uint8 or float32, and the shape of one image."""
-    stack = data.as_stack(X, "X")
-    return data.check_images(stack, "X"), tuple(data.image_shape(stack))

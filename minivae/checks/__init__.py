@@ -8,6 +8,7 @@ from minivae.checks.estimator import (
     check_pretrained_name,
     seed_from,
 )
+from minivae.checks.images import check_images, check_images_and_shape, check_labels
 from minivae.checks.model import (
     LIKELIHOODS,
     MAX_INPUT,
@@ -51,6 +52,9 @@ __all__ = [
     "check_batch",
     "check_fit",
     "check_fitted",
+    "check_images",
+    "check_images_and_shape",
+    "check_labels",
     "check_latents",
     "check_noise",
     "check_number",
