@@ -1,5 +1,6 @@
 """Fixtures that test modules share."""
 
+import datetime
 import os
 import signal
 import warnings
@@ -57,3 +58,32 @@ def fitted(X):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "the images are grey")
         return tiny.estimator().fit(X)
+
+
+# ---- exercises -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def progress_file(tmp_path, monkeypatch):
+    """The exercises' progress file in an empty folder, and no answer has passed in this session."""
+    from minivae.exercises import checker
+
+    path = tmp_path / "progress.json"
+    monkeypatch.setenv("MINIVAE_PROGRESS", str(path))
+    monkeypatch.setattr(checker, "passed", {})
+    monkeypatch.setattr("minivae.exercises.own_backend.passed", checker.passed)
+    return path
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The exercises' calendar, which the test sets: clock(3) moves it three days forward."""
+    from minivae.exercises import store
+
+    day = [datetime.date(2026, 1, 1)]
+    monkeypatch.setattr(store, "today", lambda: day[0])
+
+    def later(days):
+        day[0] += datetime.timedelta(days=days)
+
+    return later
