@@ -1,63 +1,113 @@
-"""`minivae.VAE`: the familiar face. scikit-learn's conventions, without scikit-learn.
+"""`minivae.VAE`: the model with the conventions of scikit-learn, without needing scikit-learn.
 
-The constructor only stores; `fit` returns self; what fitting learns ends in an underscore.
+The constructor only stores its arguments; `fit` checks them, trains, and returns self; attributes
+that are learned end in an underscore.
 """
 
 import inspect
+import os
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minivae import checks, data, evaluate, runs, train, vae
-from minivae.backend import load_backend
+from minivae.backend import Backend, load_backend
 from minivae.errors import MinivaeError
 from minivae.settings import Settings
 
 MODELS = Path(__file__).parent / "runs" / "shipped"
 PRETRAINED = ("mnist", "cats")
 
+RandomState = int | np.random.Generator | np.random.RandomState | None
+
 
 class VAE:
     """A variational autoencoder for images, fitted like any scikit-learn estimator.
 
+    Parameters
+    ----------
+    latent_dim : int
+        Number of latents, L.
+    hidden : sequence of int
+        Sizes of the encoder's hidden layers; the decoder has them in reverse order.
+    activation : {"tanh", "relu"}
+        Activation of the hidden layers.
+    likelihood : {"bernoulli", "gaussian"}
+        p(x|z). With "bernoulli", grey pixels are binarized afresh for each batch,
+        x ~ Bernoulli(pixel); "gaussian" keeps them grey.
+    variance : float or None
+        The Gaussian's variance; None learns one for all pixels.
+    free_bits : float
+        KL in nats that each latent has free.
+    epochs : int
+        Passes over the training images.
+    batch_size : int
+        Images per step.
+    lr : float
+        Adam's learning rate, at the start.
+    schedule : {"decay", "constant"}
+        With "decay" the learning rate falls geometrically to 5 per cent.
+    beta : float
+        Weight of the KL in the loss; 1 is the ELBO.
+    warmup : float
+        Epochs over which beta rises from 0.
+    objective : {"elbo", "iwae"}
+        What is maximised.
+    samples : int
+        Importance samples of "iwae", K.
+    resampled : int or None
+        How many of the K samples go through the backward pass, drawn by weight; None for all.
+    backend : {"numba", "numpy"}
+        The fast one or the readable one.
+    random_state : int, numpy.random.Generator, numpy.random.RandomState or None
+        Seed of every draw; None gives another result each time.
+    verbose : bool
+        Show a progress bar on standard error.
+
+    Attributes
+    ----------
+    model_ : runs.Model
+        Spec, parameters and image shape.
+    history_ : list of dict
+        One dict per epoch, nats per image.
+    n_features_in_ : int
+        Pixels of an image, D.
+    seed_ : int
+        The seed that was used.
+
+    Examples
+    --------
     >>> model = VAE(latent_dim=2).fit(X)       # X: (N, D) or (N, h, w), uint8 or 0..1
     >>> Z = model.transform(X)                 # (N, 2) posterior means
     >>> images = model.sample(16)              # (16, D), values in [0, 1]
-
-    Parameters: `hidden` layer sizes of the encoder, mirrored by the decoder; `likelihood`
-    "bernoulli" (grey pixels are binarized afresh for each batch, x ~ Bernoulli(pixel)) or
-    "gaussian" (one learned variance, or a fixed `variance`); `warmup` epochs over which beta
-    rises from 0; `free_bits` nats per latent; `objective` "elbo" or "iwae" with `samples`
-    importance samples; `random_state` None (another result each time), an integer, or a
-    generator of NumPy's. The rest as in `python -m minivae train --help`.
-
-    Fitted: `model_` (spec and parameters), `history_` (a dict per epoch, nats per image),
-    `n_features_in_`, `seed_` (the seed that was used).
     """
 
     def __init__(
         self,
-        latent_dim=2,
+        latent_dim: int = 2,
         *,
-        hidden=(200, 200),
-        activation="tanh",
-        likelihood="bernoulli",
-        variance=None,
-        free_bits=0.0,
-        epochs=10,
-        batch_size=100,
-        lr=2e-3,
-        schedule="decay",
-        beta=1.0,
-        warmup=0.0,
-        objective="elbo",
-        samples=1,
-        resampled=None,
-        backend="numba",
-        random_state=None,
-        verbose=False,
-    ):
+        hidden: Sequence[int] = (200, 200),
+        activation: str = "tanh",
+        likelihood: str = "bernoulli",
+        variance: float | None = None,
+        free_bits: float = 0.0,
+        epochs: int = 10,
+        batch_size: int = 100,
+        lr: float = 2e-3,
+        schedule: str = "decay",
+        beta: float = 1.0,
+        warmup: float = 0.0,
+        objective: str = "elbo",
+        samples: int = 1,
+        resampled: int | None = None,
+        backend: str = "numba",
+        random_state: RandomState = None,
+        verbose: bool = False,
+    ) -> None:
         self.latent_dim = latent_dim
         self.hidden = hidden
         self.activation = activation
@@ -79,55 +129,69 @@ class VAE:
 
     # ---- scikit-learn's protocol -------------------------------------------------------------
 
-    def get_params(self, deep=True):
-        """The constructor's arguments as a dict; `deep` changes nothing, nothing is nested."""
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's arguments. As none is an estimator, `deep` changes nothing."""
         return {name: getattr(self, name) for name in _parameter_names()}
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> "VAE":
         """Change constructor arguments -> self. Raises MinivaeError for a name that is not one."""
+        checks.check_parameter_names(params, _parameter_names())
         for name, value in params.items():
-            if name not in _parameter_names():
-                known = ", ".join(_parameter_names())
-                raise MinivaeError(f"VAE has no parameter {checks.printable(name)}; it has {known}")
             setattr(self, name, value)
         return self
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         default = {p.name: p.default for p in _parameters()}
         changed = [f"{k}={v!r}" for k, v in self.get_params().items() if v is not default[k]]
         return f"VAE({', '.join(changed)})"
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
 
-    def __sklearn_tags__(self):
-        """What scikit-learn wants to know; only scikit-learn calls this."""
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn wants to know about an estimator; only scikit-learn calls this."""
         from sklearn.utils import Tags, TargetTags, TransformerTags
 
         return Tags(None, TargetTags(required=False), TransformerTags())
 
     # ---- fitting -----------------------------------------------------------------------------
 
-    def fit(self, X, y=None):
-        """Train on images X, (N, D) or (N, h, w), uint8 or 0..1 -> self. `y` is ignored.
+    def fit(self, X: ArrayLike, y: Any = None) -> "VAE":
+        """Train on images. `y` is ignored.
 
-        Warns (UserWarning) that a Bernoulli likelihood binarizes X, where more than a fifth of its
-        pixels are grey.
+        Parameters
+        ----------
+        X : array of shape (N, D) or (N, h, w)
+            Images, uint8 or floats in [0, 1].
+
+        Returns
+        -------
+        self : VAE
+
+        Raises
+        ------
+        MinivaeError
+            If an argument or X is not valid, or if training diverges; an earlier fit stays.
+
+        Warns
+        -----
+        UserWarning
+            If the likelihood is Bernoulli, which binarizes X, and more than a fifth of the pixels
+            are grey.
         """
-        images, image_shape = _images(X)
-        seed = _seed(self.random_state)
-        none = images[:0]
-        dataset = data.Dataset("X", images, none, None, None, image_shape, "")
+        images, image_shape = checks.check_images_and_shape(X, "X")
+        seed = checks.seed_from(self.random_state)
+        dataset = data.Dataset("X", images, images[:0], None, None, image_shape, "")
         settings = checks.check_settings(self._settings(seed), dataset)
         note = data.grey_note(images, settings.likelihood, 'likelihood="gaussian"')
         if note:
             warnings.warn(note, UserWarning, stacklevel=2)
         state = train.new_state(dataset, settings)
         if self.verbose:
-            with train.ProgressBar(state, settings, len(images)) as bar:
-                train.train(dataset, settings, state=state, on_step=bar.show)
+            with runs.ProgressBar(state, settings, len(images)) as bar:
+                train.run_loop(dataset, settings, state, on_step=bar.update)
         else:
-            train.train(dataset, settings, state=state)
+            train.run_loop(dataset, settings, state)
         spec = settings.spec(images.shape[1])
         self.model_ = runs.Model(spec, state.flat, image_shape)
         self.history_ = state.history
@@ -135,50 +199,107 @@ class VAE:
         self.seed_ = seed
         return self
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """`fit(X)`, then `transform(X)`."""
         return self.fit(X).transform(X)
 
     def _settings(self, seed):
-        own = self.get_params() | {"latent": self.latent_dim, "seed": seed}
+        own = self.get_params() | {"seed": seed}
         return Settings(**{name: own[name] for name in Settings._fields})
 
     # ---- using a fitted model ----------------------------------------------------------------
 
-    def transform(self, X):
-        """Posterior means E_q[z|x]: X (N, D) or (N, h, w) -> (N, L). Grey pixels enter as grey."""
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Posterior means E_q[z|x].
+
+        Parameters
+        ----------
+        X : array of shape (N, D) or (N, h, w)
+            Images as for `fit`. Grey pixels are not binarized.
+
+        Returns
+        -------
+        Z : ndarray of shape (N, L)
+        """
         x = data.scale(self._known_images(X))
         mu, _ = self._run(vae.encode, x)
         return mu
 
-    def inverse_transform(self, Z):
-        """E[x|z], the decoded images: Z (N, L) -> (N, D), values in [0, 1] for a Bernoulli."""
+    def inverse_transform(self, Z: ArrayLike) -> np.ndarray:
+        """Decoded images E[x|z].
+
+        Parameters
+        ----------
+        Z : array of shape (N, L)
+            Latents.
+
+        Returns
+        -------
+        images : ndarray of shape (N, D)
+            With a Bernoulli likelihood the values are in [0, 1].
+        """
         model = self._model()
         z = checks.check_latents(Z, model.spec, model.flat.dtype)
         return self._run(vae.mean_image, z)
 
-    def reconstruct(self, X):
-        """Images through the posterior mean and back: X -> (N, D)."""
+    def reconstruct(self, X: ArrayLike) -> np.ndarray:
+        """Images encoded to their posterior means and decoded again: X as for `fit` -> (N, D)."""
         return self.inverse_transform(self.transform(X))
 
-    def interpolate(self, a, b, steps=10):
-        """A straight walk in latent space from image a to image b -> (steps, D), ends included."""
+    def interpolate(self, a: np.ndarray, b: np.ndarray, steps: int = 10) -> np.ndarray:
+        """Images on the straight line between two images in latent space.
+
+        Parameters
+        ----------
+        a, b : array of shape (D,) or (h, w)
+            The two images.
+        steps : int
+            How many images, the reconstructions of a and b included; at least 2.
+
+        Returns
+        -------
+        images : ndarray of shape (steps, D)
+        """
         steps = self._count(steps, "steps", 2)
         ends = np.concatenate([self.transform([image]) for image in (a, b)])
         t = np.linspace(0, 1, steps)[:, None]
         return self.inverse_transform((1 - t) * ends[:1] + t * ends[1:])
 
-    def sample(self, n_samples=1, random_state=None):
-        """z ~ N(0, I), decoded: -> (n_samples, D) means. `random_state` as in the constructor."""
+    def sample(self, n_samples: int = 1, random_state: RandomState = None) -> np.ndarray:
+        """Means of p(x|z) for z drawn from the prior N(0, I).
+
+        Parameters
+        ----------
+        n_samples : int
+            How many images.
+        random_state : int, numpy.random.Generator, numpy.random.RandomState or None
+            As in the constructor.
+
+        Returns
+        -------
+        images : ndarray of shape (n_samples, D)
+        """
         n_samples = self._count(n_samples, "n_samples", 1)
-        return self._run(vae.sample, n_samples, np.random.default_rng(_seed(random_state)))
+        rng = np.random.default_rng(checks.seed_from(random_state))
+        return self._run(vae.sample, n_samples, rng)
 
-    def score_samples(self, X, n_samples=500):
-        """Importance-weighted log p(x) of each image, nats: X -> (N,).
+    def score_samples(self, X: ArrayLike, n_samples: int = 500) -> np.ndarray:
+        """Importance-weighted estimate of log p(x) for each image, in nats.
 
-        An estimate from below that rises with n_samples. The same X gives the same numbers: an
-        image's noise, and for a Bernoulli model the binarization of its grey pixels, are drawn
-        from a fixed seed by its place in X.
+        On average it is below log p(x), and rises towards it with `n_samples`. The same X gives the
+        same numbers: an image's noise, and for a Bernoulli model the binarization of its grey
+        pixels, are drawn from a fixed seed by the image's place in X.
+
+        Parameters
+        ----------
+        X : array of shape (N, D) or (N, h, w)
+            Images as for `fit`.
+        n_samples : int
+            Importance samples per image.
+
+        Returns
+        -------
+        log_p : ndarray of shape (N,)
         """
         model = self._model()
         x = data.test_images(self._known_images(X), model.spec.likelihood)
@@ -187,21 +308,22 @@ class VAE:
             model.params, x, model.spec, samples=n_samples, rng=rng, ops=self._ops()
         ).log_p
 
-    def score(self, X, y=None):
-        """Mean importance-weighted log p(x), nats per image: higher is better."""
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Mean of `score_samples(X)`, nats per image: higher is better. `y` is ignored."""
         return float(self.score_samples(X).mean())
 
     # ---- files -------------------------------------------------------------------------------
 
-    def save(self, path):
-        """Write the fitted model to a file (.npz; no pickle), whole or not at all."""
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted model to a file, whole or not at all: .npz, without pickle."""
         runs.save_model(path, self._model())
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | os.PathLike[str]) -> "VAE":
         """Read a model file, such as runs/mnist/model.npz -> a fitted VAE.
 
-        A file holds the model, not its training: `history_` and `seed_` come from `fit` alone.
+        A file holds the model and not its training: the result has no `history_` and `seed_`, and
+        the arguments that only concern training have their defaults.
         """
         model = runs.load_model(path)
         spec = model.spec
@@ -218,21 +340,20 @@ class VAE:
         return self
 
     @classmethod
-    def pretrained(cls, name):
-        """A small fitted model that is shipped: "mnist" (two latents) or "cats" (eight)."""
-        if name not in PRETRAINED:
-            raise MinivaeError(f"no shipped model is called {name!r}; there are {PRETRAINED}")
+    def pretrained(cls, name: str) -> "VAE":
+        """A small fitted model from the package: "mnist" (two latents) or "cats" (eight)."""
+        checks.check_pretrained_name(name, PRETRAINED)
         return cls.load(MODELS / f"{name}.npz")
 
     # ---- helpers -----------------------------------------------------------------------------
 
-    def _ops(self):
+    def _ops(self) -> Backend:
         return load_backend(self.backend)
 
-    def _run(self, function, *args):
-        """A function of `vae` with the fitted parameters; its results are finite."""
+    def _run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function of `vae` with the fitted parameters -> its result, finite."""
         model = self._model()
-        with np.errstate(all="ignore"):  # reported below, once
+        with np.errstate(all="ignore"):  # instead of warnings: the error below
             result = function(model.params, *args, model.spec, self._ops())
         if not np.isfinite(result).all():
             raise MinivaeError(
@@ -241,24 +362,20 @@ class VAE:
             )
         return result
 
-    def _model(self):
-        if not hasattr(self, "model_"):
-            raise MinivaeError("this VAE is not fitted yet; call fit(X) first")
+    def _model(self) -> runs.Model:
+        checks.check_fitted(self)
         return self.model_
 
-    def _count(self, value, name, low):
-        """How many images to make: few enough to fit into memory."""
+    def _count(self, value: Any, name: str, low: int) -> int:
+        """How many images to make, checked: all of them must fit into memory."""
         high = checks.MAX_NUMBERS // self._model().spec.data_dim
         return checks.check_whole(value, name, low, high)
 
-    def _known_images(self, X):
+    def _known_images(self, X: ArrayLike) -> np.ndarray:
+        """X checked: images (N, D) of the size that the model was fitted on."""
         model = self._model()
-        images, _ = _images(X)
-        if images.shape[1] != model.spec.data_dim:
-            raise MinivaeError(
-                f"X has {images.shape[1]} pixels an image; this model was fitted on "
-                f"{model.spec.data_dim}"
-            )
+        images, _ = checks.check_images_and_shape(X, "X")
+        checks.check_pixel_count(images, model.spec.data_dim)
         return images
 
 
@@ -268,19 +385,3 @@ def _parameters():
 
 def _parameter_names():
     return [parameter.name for parameter in _parameters()]
-
-
-def _images(X):
-    """X checked -> (N, D) uint8 or float32, and the shape of one image."""
-    return checks.check_images_and_shape(X, "X")
-
-
-def _seed(random_state):
-    """An integer seed from None, an integer, or a generator of either of NumPy's kinds."""
-    if random_state is None:
-        random_state = np.random.default_rng()
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**32, dtype=np.uint64))
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**32))
-    return checks.check_whole(random_state, "random_state", *checks.INTEGER_RANGES["seed"])

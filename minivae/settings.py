@@ -6,13 +6,14 @@ from minivae.spec import Spec
 
 
 class Settings(NamedTuple):
-    """All that decides a run besides its data. Epochs count passes over the training set.
+    """All that decides a run besides its data: architecture, objective, optimisation, seed.
 
-    warmup: epochs over which beta rises from 0. samples: K, for the importance-weighted objective.
-    resampled: S, how many of the K go through the backward pass, drawn by weight; None: all.
+    epochs: passes over the training set. warmup: epochs over which beta rises from 0. samples: K,
+    for the importance-weighted objective. resampled: S, how many of the K go through the backward
+    pass, drawn by weight; None for all. `checks.check_settings` checks all of them.
     """
 
-    latent: int = 2
+    latent_dim: int = 2
     hidden: tuple[int, ...] = (200, 200)
     activation: str = "tanh"
     likelihood: str = "bernoulli"
@@ -30,12 +31,12 @@ class Settings(NamedTuple):
     backend: str = "numba"
     seed: int = 0
 
-    def spec(self, data_dim):
-        """The architecture that these settings describe."""
+    def spec(self, data_dim: int) -> Spec:
+        """The architecture that these settings describe, for images of `data_dim` pixels."""
         return Spec(
             data_dim=data_dim,
             hidden=self.hidden,
-            latent_dim=self.latent,
+            latent_dim=self.latent_dim,
             activation=self.activation,
             likelihood=self.likelihood,
             variance=self.variance,

@@ -1,53 +1,57 @@
 """The training loop: minibatches, the hand-derived gradient, Adam.
 
-A run is a function of its data and its `Settings`. Each kind of randomness has a stream of its
-own, so that evaluating or logging more often does not change what is learned.
+The same data and `Settings` give the same run. Each kind of randomness has a stream of its own, so
+that evaluating or logging more often does not change what is learned.
 """
 
-import sys
+from collections.abc import Callable
 
 import numpy as np
 
 from minivae import checks, data, evaluate, vae
-from minivae.backend import load_backend
+from minivae.backend import Backend, load_backend
 from minivae.errors import MinivaeError
+from minivae.settings import Settings
 
 STREAMS = ("init", "order", "binarize", "noise", "evaluation")
-VARIANCE_RATE = 0.1  # of the learned variance: it follows the last ten batches or so
+VARIANCE_RATE = 0.1  # a step's share of the way to the best variance: about ten batches count
 DECAY_TO = 0.05  # the last step's learning rate, as a share of the first
-
 ROWS_AT_ONCE = 1000  # images whose float64 copies are held at a time
 
 COLUMNS = ("epoch", "step", "lr", "beta", "loss", "nll", "kl")
 TEST_COLUMNS = ("test_elbo", "test_nll", "test_kl")
 
+StepTerms = tuple[float, float, float]  # loss, nll, kl of a batch; nats per image
+
 
 class Interrupted(Exception):
-    """Training was asked to stop, and did after `step`."""
+    """Training was asked to stop, and did after step number `step`."""
 
-    def __init__(self, step):
+    def __init__(self, step: int) -> None:
         super().__init__(f"stopped after step {step}")
         self.step = step
 
 
 class State:
-    """A training in mid-flight: what a checkpoint holds.
+    """A training that can go on: all that a checkpoint holds.
 
-    `flat` (P,) are the parameters; `m`, `v` (P,) Adam's moments; `position` counts the images of
-    this epoch that are done, and `sums` their loss, nll and kl in nats.
+    flat: (P,), the parameters. m, v: (P,), Adam's moments. step, epoch: how many are done.
+    position: how many images of the current epoch are done. sums: (3,), loss, nll and kl summed
+    over these images, in nats. history: a row per epoch, as in history.csv. streams: a generator
+    for each of STREAMS. order_state: that of the stream "order" before it drew this epoch's order.
     """
 
-    def __init__(self, flat, streams):
+    def __init__(self, flat: np.ndarray, streams: dict[str, np.random.Generator]) -> None:
         self.flat = flat
         self.m, self.v = np.zeros_like(flat), np.zeros_like(flat)
         self.step = self.epoch = self.position = 0
         self.sums = np.zeros(3)
-        self.history = []
+        self.history: list[dict[str, float]] = []
         self.streams = streams
         self.order_state = streams["order"].bit_generator.state
 
-    def draw_order(self, n):
-        """The order of this epoch's images, (n,): the same again in an epoch that was begun."""
+    def draw_order(self, n: int) -> np.ndarray:
+        """The order of this epoch's n images, (n,): in an epoch that was begun, the same again."""
         order = self.streams["order"]
         if self.position:
             order.bit_generator.state = self.order_state
@@ -55,7 +59,11 @@ class State:
         return order.permutation(n)
 
 
-def new_state(dataset, settings):
+OnStep = Callable[[State, StepTerms, float], object]  # called with the state, terms, beta
+OnEpoch = Callable[[State], object]
+
+
+def new_state(dataset: data.Dataset, settings: Settings) -> State:
     """The state before the first step."""
     seeds = np.random.SeedSequence(settings.seed).spawn(len(STREAMS))
     streams = {name: np.random.default_rng(s) for name, s in zip(STREAMS, seeds, strict=True)}
@@ -67,10 +75,10 @@ def new_state(dataset, settings):
     return State(flat, streams)
 
 
-def pixel_variance(images, mean):
+def pixel_variance(images: np.ndarray, mean: np.ndarray) -> float:
     """The pixels' variance about the mean image, averaged over the pixels.
 
-    images: (N, D) uint8 or float32, mean: (D,) float64 in [0, 1] -> float, of pixels in [0, 1].
+    images: (N, D) uint8 or float32, mean: (D,) float64 in [0, 1] -> variance of pixels in [0, 1].
     """
     squares = 0.0
     for first in range(0, len(images), ROWS_AT_ONCE):  # all of MNIST in float64 is 376 MB
@@ -79,20 +87,17 @@ def pixel_variance(images, mean):
     return squares / images.size
 
 
-# ---- settings are checked here, whoever wrote them ---------------------------------------------
-
-
 # ---- schedules -------------------------------------------------------------------------------
 
 
-def learning_rate(settings, step, total_steps):
+def learning_rate(settings: Settings, step: int, total_steps: int) -> float:
     """lr, or lr falling geometrically to 5 per cent of itself at the last of `total_steps`."""
     if settings.schedule == "constant":
         return settings.lr
     return settings.lr * DECAY_TO ** (step / max(1, total_steps - 1))
 
 
-def kl_weight(settings, step, steps_per_epoch):
+def kl_weight(settings: Settings, step: int, steps_per_epoch: int) -> float:
     """beta, rising linearly from 0 over the warm-up                [notebook 07, eq. 5]"""
     warmup_steps = settings.warmup * steps_per_epoch
     return settings.beta * min(1.0, step / warmup_steps) if warmup_steps > 0 else settings.beta
@@ -102,17 +107,47 @@ def kl_weight(settings, step, steps_per_epoch):
 
 
 def train(
-    dataset, settings, *, state=None, on_step=None, on_epoch=None, should_stop=None, ops=None
-):
-    """Train to the end, from `state` or from the start -> State.
+    dataset: data.Dataset,
+    settings: Settings,
+    *,
+    state: State | None = None,
+    on_step: OnStep | None = None,
+    on_epoch: OnEpoch | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    ops: Backend | None = None,
+) -> State:
+    """Train to the end, from `state` (changed in place) or from the start -> State.
 
-    on_step(state, terms, beta) is called after each step, on_epoch(state) after each epoch.
-    should_stop() true ends training after the step in hand, with `Interrupted`. `ops` overrides
-    the backend that settings name. Raises MinivaeError when the loss is no longer finite: then
-    `state` has the parameters and moments of the step before.
+    on_step(state, terms, beta) is called after each step with the batch's loss, nll and kl;
+    on_epoch(state) after each epoch. If should_stop() is true after a step, training ends with
+    `Interrupted`. ops: a backend to use instead of the one that the settings name.
+
+    Raises MinivaeError if the settings are wrong or do not suit the data, or when the loss is no
+    longer finite: then `state` has the parameters and moments of the step before.
     """
     settings = checks.check_settings(settings, dataset)
-    state = new_state(dataset, settings) if state is None else state
+    return run_loop(
+        dataset,
+        settings,
+        new_state(dataset, settings) if state is None else state,
+        on_step=on_step,
+        on_epoch=on_epoch,
+        should_stop=should_stop,
+        ops=ops,
+    )
+
+
+def run_loop(
+    dataset: data.Dataset,
+    settings: Settings,
+    state: State,
+    *,
+    on_step: OnStep | None = None,
+    on_epoch: OnEpoch | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    ops: Backend | None = None,
+) -> State:
+    """`train` with settings that have been checked already."""
     ops = load_backend(settings.backend) if ops is None else ops
     spec = settings.spec(dataset.train.shape[1])
     params = vae.unpack(state.flat, spec)
@@ -147,7 +182,7 @@ def _one_step(state, params, x, spec, settings, lr, beta, ops):
     """One gradient and one step of Adam, in place -> (loss, nll, kl)."""
     noise = state.streams["noise"]
     shape = (len(x), spec.latent_dim)
-    with np.errstate(all="ignore"):  # a loss that is not finite is reported below, once
+    with np.errstate(all="ignore"):  # instead of warnings: the error below
         if settings.objective == "iwae":
             eps = noise.standard_normal((settings.samples, *shape), dtype=np.float32)
             S = settings.resampled
@@ -168,15 +203,16 @@ def _one_step(state, params, x, spec, settings, lr, beta, ops):
     return result.loss, result.nll, result.kl
 
 
-def next_logvar(params, grads):
-    """The learned variance takes a step of its own, a tenth of the way to its best value.
+def next_logvar(params: dict[str, np.ndarray], grads: dict[str, np.ndarray]) -> np.ndarray:
+    """One step of the learned variance: a tenth of the way to its best value.
 
     Given the decoder's means, the best s^2 is the mean squared error, as in Rybkin et al. 2021
     (sigma-VAE). The gradient knows it: g = (D - errors / s^2) / 2 [notebook 05, eq. 11], so that
     errors / D = s^2 (1 - 2 g / D), and s^2 + r (errors / D - s^2) = s^2 (1 - 2 r g / D).
-    Adam moves log s^2 by no more than about lr a step, far too little where images are few.
+    Adam would move log s^2 by no more than about lr a step, far too little where images are few.
 
-    out_logvar (1,), its gradient (1,) -> (1,), before Adam's step.
+    params["out_logvar"], grads["out_logvar"]: (1,) -> the new out_logvar, (1,). Call it before
+    Adam's step, which changes `params`.
     """
     D = len(params["out_b"])
     return params["out_logvar"] + np.log1p(-2 * VARIANCE_RATE / D * grads["out_logvar"])
@@ -203,60 +239,20 @@ def _end_epoch(state, params, test, spec, settings, ops, n):
 
 
 def _test_terms(state, params, test, spec, settings, ops):
-    # The same noise after each epoch, so that the curve shows the model and not the draw.
+    # The same noise after each epoch: the curve shows changes of the model, not of the noise.
     rng = np.random.default_rng(state.streams["evaluation"].bit_generator.seed_seq)
     try:
-        with np.errstate(all="ignore"):  # a result that is not finite is refused, once
+        with np.errstate(all="ignore"):  # instead of warnings: the error of elbo_terms
             terms = evaluate.elbo_terms(params, test, spec, rng=rng, ops=ops)
     except MinivaeError as error:
         raise MinivaeError(f"after step {state.step} (lr {settings.lr:g}), {error}") from None
     return dict(zip(TEST_COLUMNS, (terms.elbo, terms.nll, terms.kl), strict=True))
 
 
-def check_finite(state, settings):
-    """Raise MinivaeError if a number overflowed that the loss has not shown yet."""
+def check_finite(state: State, settings: Settings) -> None:
+    """Raise MinivaeError if a number of the state overflowed, which the loss may not show yet."""
     if not all(np.isfinite(array).all() for array in (state.flat, state.m, state.v, state.sums)):
         raise MinivaeError(
             f"the parameters or their gradients stopped being finite by step {state.step} "
             f"(lr {settings.lr:g}); try a smaller lr"
         )
-
-
-# ---- what one sees ---------------------------------------------------------------------------
-
-
-class ProgressBar:
-    """One bar over all steps, on standard error: loss = nll + kl, and the time left."""
-
-    STEPS_BETWEEN_TEXTS = 25
-
-    def __init__(self, state, settings, n):
-        from tqdm import tqdm
-
-        self.plain = (settings.beta, settings.warmup, settings.free_bits) == (1, 0, 0)
-        self.plain = self.plain and settings.objective == "elbo"
-        total = settings.epochs * -(-n // settings.batch_size)
-        self.bar = tqdm(
-            total=total,
-            initial=state.step,
-            unit="step",
-            file=sys.stderr,
-            mininterval=0.1 if sys.stderr.isatty() else 10,  # a log file needs few lines
-            bar_format="{desc}{percentage:3.0f}%|{bar:20}| {elapsed}<{remaining}{postfix}",
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.bar.close()
-
-    def show(self, state, terms, beta):
-        if state.step % self.STEPS_BETWEEN_TEXTS == 0 and state.position:
-            loss, nll, kl = state.sums / state.position
-            text = f"loss {loss:.2f} = nll {nll:.2f} + kl {kl:.2f}"
-            if not self.plain:
-                text = f"loss {loss:.2f} (nll {nll:.2f}, kl {kl:.2f}, beta {beta:.2g})"
-            self.bar.set_description_str(f"epoch {state.epoch + 1} ", refresh=False)
-            self.bar.set_postfix_str(f"{text} nats", refresh=False)
-        self.bar.update()

@@ -1,9 +1,13 @@
 """Fixtures that test modules share."""
 
 import datetime
+import os
 import signal
+import warnings
 
+import numpy as np
 import pytest
+import tiny
 
 from minivae.backend import BACKENDS, load_backend
 
@@ -22,6 +26,41 @@ def ctrl_c(request):
     before = signal.signal(signal.SIGINT, handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+# ---- small runs --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_waiting_for_the_disk(monkeypatch):
+    """No machine loses its power in these tests, and waiting for fsync is most of their time."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+@pytest.fixture
+def tiny_file(tmp_path, monkeypatch):
+    """An empty folder to work in, with tiny.npy and no pictures to draw."""
+    monkeypatch.chdir(tmp_path)
+    tiny.draw_no_pictures(monkeypatch)
+    np.save("tiny.npy", tiny.images())
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def X():
+    """Images for the estimator; tests must not write into them."""
+    return tiny.images()
+
+
+@pytest.fixture(scope="session")
+def fitted(X):
+    """`tiny.estimator()`, fitted once; tests must not fit it again."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the images are grey")
+        return tiny.estimator().fit(X)
+
+
+# ---- exercises -----------------------------------------------------------------------------------
 
 
 @pytest.fixture

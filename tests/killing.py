@@ -20,35 +20,20 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tiny
 from tqdm import tqdm
 
 from minivae import MinivaeError, files, runs
-from minivae.cli import train as train_command
-from minivae.runs import checkpoint
+from minivae.runs import checkpoints
 
 EPOCHS = 5
 
 
 def training(folder, backend):
     """A whole `train --resume`, with a checkpoint after every step; only the pictures left out."""
-    train_command._draw = lambda *args: []
-    given = {
-        "data": "tiny.npy",
-        "hidden": [7, 5],
-        "epochs": EPOCHS,
-        "batch_size": 20,
-        "backend": backend,
-    }
-    train_command.train_in_folder(
-        given,
-        out=folder,
-        resume=True,
-        from_run=None,
-        checkpoint_seconds=0,
-        command="python -m minivae train",
-        say=lambda line: None,
-    )
+    tiny.draw_no_pictures(pytest.MonkeyPatch())
+    tiny.train_as_typed(folder, epochs=EPOCHS, backend=backend)
 
 
 def start(folder, backend):
@@ -86,7 +71,7 @@ def whole(folder):
     """True where there is no checkpoint yet, or a whole one."""
     path = Path(folder, runs.CHECKPOINT_FILE)
     try:
-        return not path.exists() or bool(files.read_archive(path, kind=checkpoint.KIND))
+        return not path.exists() or bool(files.read_archive(path, kind=checkpoints.KIND))
     except MinivaeError:
         return False
 

@@ -189,8 +189,8 @@ def test_a_run_that_exists_is_never_overwritten(work, capsys):
 def test_numbers_out_of_range(work, capsys):
     train = ("train", "--data", "tiny.npy")
     for option, value, said in (
-        ("--latent", "0", "latent is 0; it must be a whole number from 1"),
-        ("--latent", "99999999999", "latent is 99999999999"),
+        ("--latent", "0", "latent_dim is 0; it must be a whole number from 1"),
+        ("--latent", "99999999999", "latent_dim is 99999999999"),
         ("--hidden", "0", "hidden is 0"),
         ("--epochs", "-1", "epochs is -1; it must be a whole number from 1"),
         ("--batch-size", "0", "batch_size is 0"),

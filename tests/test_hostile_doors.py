@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from minivae import VAE, MinivaeError, cli, data, evaluate, runs, train, vae
 from minivae.data import loading
-from minivae.runs import checkpoint
 
 # The warning that a Bernoulli likelihood binarizes grey images is intended.
 pytestmark = pytest.mark.filterwarnings("ignore:the images are grey:UserWarning")
@@ -80,7 +79,7 @@ def rooms(tmp_path_factory):
             "settings": tiny.settings()._asdict(),
         }
         if name == "bad-settings":
-            record["settings"]["latent"] = -1
+            record["settings"]["latent_dim"] = -1
         text = "{" if name == "bad-json" else json.dumps(record)
         (room / name / runs.RUN_FILE).write_text(text)
         (room / name / runs.MODEL_FILE).write_bytes(b"no model")
@@ -109,7 +108,7 @@ def command_line(rooms, monkeypatch, capsys):
         raise train.Interrupted(0)
 
     monkeypatch.chdir(rooms)
-    monkeypatch.setattr(checkpoint, "run", no_training)
+    monkeypatch.setattr(runs, "train_run", no_training)
     monkeypatch.setattr(os, "fsync", lambda handle: None)
     monkeypatch.setattr(loading, "MNIST", rooms / "tiny.npy")  # the default data, read many times
     before = tiny.contents(rooms)

@@ -14,7 +14,7 @@ import pytest
 import tiny
 
 from minivae import files, runs
-from minivae.runs import checkpoint
+from minivae.runs import checkpoints
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = Path(__file__).with_name("killing.py")
@@ -127,7 +127,7 @@ def test_a_limit_on_file_size_keeps_the_checkpoint_that_is_there(tmp_path):
     assert last.startswith("minivae: error: cannot write run")
     assert "Traceback" not in done.stderr
     path = tmp_path / "run" / runs.CHECKPOINT_FILE
-    assert files.read_archive(path, kind=checkpoint.KIND)[1]["step"] > 0
+    assert files.read_archive(path, kind=checkpoints.KIND)[1]["step"] > 0
     assert not list(path.parent.glob("*.partial"))
 
 

@@ -84,10 +84,10 @@ def test_the_learned_variance_stops_at_its_floor(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("latent", [1, 512])
-def test_few_and_many_latents(latent, backend):
+@pytest.mark.parametrize("latent_dim", [1, 512])
+def test_few_and_many_latents(latent_dim, backend):
     """512 latents have a KL of many nats at first, and most of them collapse to the prior."""
-    made, chosen = tiny.dataset(), tiny.settings(latent=latent, backend=backend, epochs=3)
+    made, chosen = tiny.dataset(), tiny.settings(latent_dim=latent_dim, backend=backend, epochs=3)
     state = train.train(made, chosen)
     assert np.isfinite(state.flat).all()
     spec, x = chosen.spec(36), data.test_images(made.test, chosen.likelihood)
@@ -95,7 +95,7 @@ def test_few_and_many_latents(latent, backend):
         vae.unpack(state.flat, spec), x, spec, samples=20, ops=load_backend(backend)
     )
     assert np.isfinite([report["elbo"], report["log_likelihood"], report["stderr_mc"]]).all()
-    assert report["latent_dim"] == latent
+    assert report["latent_dim"] == latent_dim
 
 
 # ---- saturated networks --------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def test_a_run_reports_what_it_did(tmp_path, tiny, small_batches):
 
 
 def test_what_differs_from_the_paper_is_named():
-    differs = reproduce.differences(Settings(latent=50, batch_size=100, epochs=7))
+    differs = reproduce.differences(Settings(latent_dim=50, batch_size=100, epochs=7))
     assert "here: batch 100; Adam's epsilon 1e-8; 7 epochs" in differs
     drawn = Settings(batch_size=20, objective="iwae", samples=50, resampled=5)
     assert "here: 5 of the 50 samples, drawn by their weights" in reproduce.differences(drawn)
@@ -147,7 +147,7 @@ def test_the_budget_decides_the_epochs(tmp_path, tiny, small_batches, monkeypatc
 
 
 def test_the_time_of_a_step_is_measured_on_a_state_of_its_own(tiny):
-    settings = Settings(latent=2, hidden=(5,), batch_size=5, backend="numpy")
+    settings = Settings(latent_dim=2, hidden=(5,), batch_size=5, backend="numpy")
     assert 1e-6 < reproduce.seconds_per_step(tiny, settings) < 1
     few = tiny._replace(train=tiny.train[:100])
     with pytest.raises(MinivaeError, match="fewer than 80 batches"):

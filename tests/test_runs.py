@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import tiny
+from refusals import refusal
 
 from minivae import MinivaeError, data, files, ops, runs, vae
 
@@ -152,10 +153,7 @@ def test_a_sealed_model_that_makes_no_sense_is_refused(tmp_path, sealed, name):
     NONSENSE[name](meta)
     path = tmp_path / "model.npz"
     files.write_archive(path, arrays, meta)
-    with pytest.raises(MinivaeError, match=r"model\.npz is damaged") as error:
-        runs.load_model(path)
-    assert len(str(error.value).splitlines()) == 1
-    assert len(str(error.value)) < 700
+    assert "model.npz is damaged" in refusal(runs.load_model, path)
 
 
 def test_arrays_that_are_not_the_models_are_refused(tmp_path, sealed):
@@ -300,16 +298,14 @@ BAD_RUN_FILES = {
 @pytest.mark.parametrize("name", BAD_RUN_FILES)
 def test_a_run_file_that_makes_no_sense_is_refused(tmp_path, name):
     (tmp_path / runs.RUN_FILE).write_bytes(BAD_RUN_FILES[name])
-    with pytest.raises(MinivaeError, match=r"run\.json is damaged") as error:
-        runs.read_run_file(tmp_path)
-    assert len(str(error.value).splitlines()) == 1
+    assert "run.json is damaged" in refusal(runs.read_run_file, tmp_path)
 
 
 BAD_SETTINGS = (
-    {"latent": 0},
-    {"latent": "2"},
-    {"latent": 10**4000},
-    {"latent": 10**9},
+    {"latent_dim": 0},
+    {"latent_dim": "2"},
+    {"latent_dim": 10**4000},
+    {"latent_dim": 10**9},
     {"hidden": 7.5},
     {"hidden": {"a": 1}},
     {"lr": float("nan")},
@@ -341,7 +337,6 @@ def test_settings_that_make_no_sense_are_refused(work, capsys, how):
         assert (status, out) == (2, ""), bad
         assert err.startswith("minivae: error: run")
         assert len(err.splitlines()) == 1
-        assert len(err) < 700
         assert tiny.contents(work) == before
 
 

@@ -12,7 +12,6 @@ import pytest
 import minivae
 from minivae import MinivaeError, checks, data, ops, runs, vae
 from minivae.bridge import torch_distributed as example
-from minivae.runs import checkpoint
 from minivae.settings import Settings
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -58,7 +57,7 @@ def make_run(tmp_path):
                 "fingerprint": fingerprint,
             },
         )
-        checkpoint.run(folder, dataset, settings, fingerprint)
+        runs.train_run(folder, dataset, settings, fingerprint)
         return folder
 
     return make
@@ -214,14 +213,14 @@ def test_the_model_that_came_back_is_not_trained_over(make_run, alone, tmp_path)
     assert alone(folder, "--out", new) == 0
     run, before = example.load_run(folder), (new / runs.MODEL_FILE).read_bytes()
     with pytest.raises(MinivaeError, match="no checkpoint to go on from"):
-        checkpoint.run(new, run.dataset, run.settings, run.record["fingerprint"])
+        runs.train_run(new, run.dataset, run.settings, run.record["fingerprint"])
     assert (new / runs.MODEL_FILE).read_bytes() == before
 
 
 def test_a_record_with_a_setting_that_nobody_knows_is_refused(make_run):
     folder = make_run()
     path = folder / runs.RUN_FILE
-    path.write_text(path.read_text().replace('"latent"', '"latents"'))
+    path.write_text(path.read_text().replace('"latent_dim"', '"latents"'))
     with pytest.raises(MinivaeError, match="not those of the train command"):
         example.load_run(folder)
 

@@ -1,15 +1,10 @@
-"""The training loop: settings, schedules, the order of images, what is logged, and divergence."""
-
-import contextlib
-import io
-import re
+"""The training loop: schedules, the order of images, what is logged, and divergence."""
 
 import numpy as np
 import pytest
 import tiny
 
-from minivae import MinivaeError, checks, data, ops, train, vae
-from minivae.settings import Settings
+from minivae import MinivaeError, data, ops, train, vae
 
 COLUMNS = ["epoch", "step", "lr", "beta", "loss", "nll", "kl", "test_elbo", "test_nll", "test_kl"]
 
@@ -234,75 +229,6 @@ def test_beta_rises_from_zero_over_the_warmup():
     assert train.kl_weight(tiny.settings(beta=4.0), 0, 3) == 4
 
 
-# ---- settings ----------------------------------------------------------------------------------
-
-
-WRONG = {
-    "latent": (0, -1, 2.0, "2", None, True, 10**12, 10**5000, [2]),
-    "hidden": (0, (8, 0), (8.5,), "88", None, ((8,),), 10**12, (True,)),
-    "activation": ("sigmoid", None, 1, [], np.array(["tanh", "relu"])),
-    "likelihood": ("poisson", None, ["bernoulli"]),
-    "variance": (0, -1.0, np.nan, np.inf, "1", True, 10**400, 1j, np.ones(2)),
-    "free_bits": (-0.1, np.nan, np.inf, None, "0", [0], 10**400),
-    "epochs": (0, -1, 1.5, None, True, 10**30),
-    "batch_size": (0, -5, 54, 1e2, None, np.nan),
-    "lr": (0, -1e-3, np.nan, np.inf, None, "fast", True, 10**400, np.ones(3)),
-    "schedule": ("cosine", None, 0),
-    "beta": (-1, np.nan, np.inf, None, "1"),
-    "warmup": (-1, np.nan, np.inf, None),
-    "objective": ("evidence", None),
-    "samples": (0, 2, -1, 1.0, None),
-    "resampled": (0, 1, -1, 1.0, "all"),
-    "backend": ("torch", None, ops),
-    "seed": (-1, 0.5, None, 2**64, True, "0"),
-}
-
-
-@pytest.mark.parametrize("name", Settings._fields)
-def test_a_wrong_setting_is_refused_in_one_line_that_names_it(name):
-    likelihood = "gaussian" if name == "variance" else "bernoulli"
-    for value in WRONG[name]:
-        chosen = tiny.settings(likelihood=likelihood)._replace(**{name: value})
-        with pytest.raises(MinivaeError, match=name) as error:
-            checks.check_settings(chosen, tiny.dataset())
-        assert len(str(error.value).splitlines()) == 1
-        assert len(str(error.value)) < 500
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"variance": 1.0}, "variance belongs to the gaussian"),
-        ({"objective": "iwae", "beta": 2.0}, "iwae objective has no beta"),
-        ({"objective": "iwae", "warmup": 1.0}, "iwae objective has no beta"),
-        ({"objective": "iwae", "free_bits": 1.0}, "iwae objective has no beta"),
-        ({"samples": 5}, "use objective iwae"),
-        ({"resampled": 1}, "resampled belongs to the iwae objective"),
-        ({"objective": "iwae", "samples": 3, "resampled": 4}, "there are only 3 samples"),
-        ({"latent": 10**6, "hidden": (1000,)}, "parameters, and at most"),
-        ({"hidden": (10**5, 10**5)}, "parameters, and at most"),
-        ({"objective": "iwae", "samples": 10**6}, "too much memory"),
-    ],
-)
-def test_settings_that_do_not_fit_together_are_refused(changes, message):
-    """The last three before any memory is taken: tens of gigabytes would be needed."""
-    with pytest.raises(MinivaeError, match=message):
-        checks.check_settings(tiny.settings(**changes), tiny.dataset())
-
-
-def test_numbers_of_numpy_become_plain_ones():
-    """So that a checkpoint, which is JSON, can hold and compare them."""
-    chosen = tiny.settings(
-        latent=np.int64(2), hidden=np.array([7, 5]), lr=np.float32(0.5), beta=1, seed=np.uint8(3)
-    )
-    plain = checks.check_settings(chosen)
-    assert plain == tiny.settings(lr=0.5, seed=3)
-    assert [type(value) for value in (plain.latent, *plain.hidden, plain.seed)] == [int] * 4
-    assert [type(value) for value in (plain.lr, plain.beta)] == [float, float]
-    assert checks.check_settings(tiny.settings(hidden=7)).hidden == (7,)
-    assert checks.check_settings(tiny.settings(hidden=[])).hidden == ()
-
-
 # ---- divergence --------------------------------------------------------------------------------
 
 
@@ -362,31 +288,3 @@ def test_a_moment_of_adam_that_overflows_is_reported(tmp_path):
     state.v[3] = np.inf
     with pytest.raises(MinivaeError, match=r"stopped being finite by step 3 .*try a smaller lr"):
         train.train(tiny.dataset(), tiny.settings(), state=state)
-
-
-# ---- the bar -----------------------------------------------------------------------------------
-
-
-def shown(chosen):
-    out = io.StringIO()
-    out.isatty = lambda: True
-    with contextlib.redirect_stderr(out):
-        state = train.new_state(tiny.dataset(), chosen)
-        with train.ProgressBar(state, chosen, tiny.TRAIN) as bar:
-            bar.STEPS_BETWEEN_TEXTS = 1
-            train.train(tiny.dataset(), chosen, state=state, on_step=bar.show)
-            bar.bar.refresh()
-    return out.getvalue()
-
-
-def test_the_bar_shows_loss_as_nll_plus_kl_and_the_time_left():
-    text = shown(tiny.settings())
-    last = text.split("\r")[-2 if text.endswith("\n") else -1]
-    assert "epoch 2" in last
-    assert "100%" in last
-    loss, nll, kl = (float(word) for word in re.findall(r"(?:loss|nll|kl) ([0-9.]+)", last))
-    assert loss == pytest.approx(nll + kl, abs=0.011)
-
-
-def test_the_bar_does_not_claim_a_sum_where_beta_is_not_one():
-    assert "beta 4" in shown(tiny.settings(beta=4.0))

@@ -1,16 +1,20 @@
-"""A data set, settings and runs so small that a training takes milliseconds."""
+"""A data set, settings and runs so small that a training takes milliseconds; running commands."""
 
 import contextlib
 import io
 
 import numpy as np
 
-from minivae import cli, data, files, runs
-from minivae.runs import checkpoint
+from minivae import VAE, cli, data, files, runs
+from minivae.cli import train as train_command
+from minivae.runs import checkpoints
 from minivae.settings import Settings
 
 TRAIN, TEST = 53, 7  # three batches of 20 an epoch, the last one smaller
 STEPS_PER_EPOCH = 3
+OPTIONS = tuple(  # of `train`, for a run like those of `settings`
+    "--data tiny.npy --hidden 7 5 --epochs 2 --batch-size 20 --backend numpy".split()
+)
 OUTPUTS = (runs.MODEL_FILE, runs.HISTORY_FILE, runs.CHECKPOINT_FILE)
 
 
@@ -35,10 +39,41 @@ def settings(**changes):
 
 
 def run(folder, made, chosen, **kwargs):
-    """`checkpoint.run` in a folder that may be new, as the command line does it, but silent."""
+    """`runs.train_run` in a folder that may be new, as the command line does it, but silent."""
     folder.mkdir(exist_ok=True)
     with files.lock_folder(folder), contextlib.redirect_stderr(io.StringIO()):
-        return checkpoint.run(folder, made, chosen, data.fingerprint(made), **kwargs)
+        return runs.train_run(folder, made, chosen, data.fingerprint(made), **kwargs)
+
+
+def train_as_typed(out, *, data="tiny.npy", **changes):
+    """The command `train` as a function, with the settings of `settings`."""
+    small = {"hidden": [7, 5], "epochs": 2, "batch_size": 20, "backend": "numpy"}
+    train_command.train_in_folder(
+        {"data": str(data), **small, **changes},
+        out=out,
+        resume=True,
+        from_run=None,
+        checkpoint_seconds=0,
+        command="python -m minivae train",
+        say=lambda line: None,
+    )
+
+
+def draw_no_pictures(monkeypatch):
+    """Leave the pictures of `train` out: they take longer than the training."""
+    monkeypatch.setattr(train_command, "_draw", lambda *args: [])
+
+
+def estimator(**changes):
+    """An estimator with the settings of `settings`."""
+    small = {"hidden": (7, 5), "epochs": 2, "batch_size": 20, "backend": "numpy"}
+    return VAE(**(small | {"random_state": 0} | changes))
+
+
+def saved_step(folder):
+    """The number of steps that the checkpoint in a run folder has done."""
+    _, meta = files.read_archive(folder / runs.CHECKPOINT_FILE, kind=checkpoints.KIND)
+    return meta["step"]
 
 
 def outputs(folder):

@@ -18,9 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae import bridge, checks, data, files, runs, train, vae
-from minivae.cli.train import recorded_settings
 from minivae.errors import MinivaeError
-from minivae.runs import checkpoint
+from minivae.runs import checkpoints
 from minivae.settings import Settings
 
 COMMAND = "torchrun --standalone --nproc-per-node 2 -m minivae.bridge.torch_distributed"
@@ -80,10 +79,10 @@ def check_start(args, world):
 def load_run(folder):
     record = runs.read_run_file(folder)
     dataset = data.load(record["data"])
-    settings = recorded_settings(record, Path(folder) / runs.RUN_FILE)
-    settings = checks.check_settings(settings, dataset)
+    settings = runs.recorded_settings(record, Path(folder) / runs.RUN_FILE)
+    checks.check_fit(settings, dataset)
     fingerprint = data.fingerprint(dataset)
-    state = checkpoint.load_checkpoint(folder, settings, dataset, fingerprint)
+    state = checkpoints.load_checkpoint(folder, settings, dataset, fingerprint)
     if state is None or not state.history:
         raise MinivaeError(
             f"{checks.printable(folder)} has no finished epoch to go on from; train first"

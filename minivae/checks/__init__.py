@@ -9,6 +9,13 @@ from minivae.checks.codes import (
     check_pictures,
     check_radii,
 )
+from minivae.checks.estimator import (
+    check_fitted,
+    check_parameter_names,
+    check_pixel_count,
+    check_pretrained_name,
+    seed_from,
+)
 from minivae.checks.evaluation import (
     check_finite_result,
     check_finite_results,
@@ -40,7 +47,13 @@ from minivae.checks.model import (
     check_spec,
     check_uniform,
 )
-from minivae.checks.settings import CHOICES, INTEGER_RANGES, MAX_NUMBERS, check_settings
+from minivae.checks.settings import (
+    CHOICES,
+    INTEGER_RANGES,
+    MAX_NUMBERS,
+    check_fit,
+    check_settings,
+)
 from minivae.checks.values import (
     MAX_SIZE,
     as_array,
@@ -73,6 +86,8 @@ __all__ = [
     "check_findings",
     "check_finite_result",
     "check_finite_results",
+    "check_fit",
+    "check_fitted",
     "check_generator",
     "check_group_sizes",
     "check_images",
@@ -86,9 +101,12 @@ __all__ = [
     "check_normalised_information",
     "check_number",
     "check_observed",
+    "check_parameter_names",
     "check_path",
     "check_patient_distribution",
     "check_pictures",
+    "check_pixel_count",
+    "check_pretrained_name",
     "check_q",
     "check_q_shape",
     "check_quadrature",
@@ -102,4 +120,5 @@ __all__ = [
     "is_finite_number",
     "is_positive_int",
     "printable",
+    "seed_from",
 ]

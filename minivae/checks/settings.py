@@ -1,4 +1,6 @@
-"""What the settings of a training may be, and the check that they are."""
+"""What the settings of a training may be, and the checks of a `Settings`."""
+
+from typing import Any, TypeVar
 
 from minivae.backend import BACKENDS
 from minivae.checks.model import ACTIVATIONS, LIKELIHOODS, check_spec
@@ -6,7 +8,7 @@ from minivae.checks.values import check_number, check_whole, describe
 from minivae.errors import MinivaeError
 
 INTEGER_RANGES = {  # the lowest and the highest value of each
-    "latent": (1, 10**9),
+    "latent_dim": (1, 10**9),
     "epochs": (1, 10**9),
     "batch_size": (1, 10**9),
     "samples": (1, 10**9),
@@ -22,10 +24,14 @@ CHOICES = {
 MAX_NUMBERS = 1 << 28  # numbers in one layer's output for a whole batch: 1 GiB of float32
 
 
-def check_settings(settings, dataset=None):
-    """`settings` in plain Python values -> Settings, as they are saved and compared.
+SettingsT = TypeVar("SettingsT", bound=Any)  # a Settings: that module imports this package
 
-    Raises MinivaeError unless one can train with them (on `dataset`, where it is given).
+
+def check_settings(settings: SettingsT, dataset: Any = None) -> SettingsT:
+    """The settings with plain Python values, as they are saved and compared.
+
+    dataset: a `data.Dataset`, to check as well that one can train on it. Raises MinivaeError unless
+    one can train with these settings.
     """
     values = settings._asdict()
     for name, (low, high) in INTEGER_RANGES.items():
@@ -43,11 +49,33 @@ def check_settings(settings, dataset=None):
     if values["variance"] is not None:
         values["variance"] = check_number(values["variance"], "variance", above=0)
     settings = settings._replace(**values)
-    check_spec(settings.spec(1 if dataset is None else dataset.train.shape[1]))
+    check_spec(settings.spec(1))
     _check_objective(settings)
     if dataset is not None:
-        _check_batch_size(settings, *dataset.train.shape)
+        check_fit(settings, dataset)
     return settings
+
+
+def check_fit(settings: Any, dataset: Any) -> None:
+    """Raise MinivaeError unless these settings, checked already, suit the data.
+
+    The model must not have too many parameters, a batch not more images than there are, and a step
+    must fit into memory.
+    """
+    n, data_dim = dataset.train.shape
+    check_spec(settings.spec(data_dim))
+    if settings.batch_size > n:
+        raise MinivaeError(
+            f"batch_size is {settings.batch_size}, but there are only {n} training images; "
+            "choose a smaller one"
+        )
+    rows = settings.samples * settings.batch_size
+    if rows * max(data_dim, settings.latent_dim, *settings.hidden) > MAX_NUMBERS:
+        raise MinivaeError(
+            f"one step would take too much memory (batch_size {settings.batch_size} times samples "
+            f"{settings.samples}, {data_dim} pixels an image); choose fewer samples or a smaller "
+            "batch"
+        )
 
 
 def _sizes(hidden):
@@ -73,19 +101,4 @@ def _check_objective(settings):
         raise MinivaeError(
             f"resampled is {settings.resampled}, but there are only {settings.samples} samples to "
             "draw from; choose a smaller one"
-        )
-
-
-def _check_batch_size(settings, n, data_dim):
-    if settings.batch_size > n:
-        raise MinivaeError(
-            f"batch_size is {settings.batch_size}, but there are only {n} training images; "
-            "choose a smaller one"
-        )
-    rows = settings.samples * settings.batch_size
-    if rows * max(data_dim, settings.latent, *settings.hidden) > MAX_NUMBERS:
-        raise MinivaeError(
-            f"one step would take too much memory (batch_size {settings.batch_size} times samples "
-            f"{settings.samples}, {data_dim} pixels an image); choose fewer samples or a smaller "
-            "batch"
         )

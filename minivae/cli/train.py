@@ -12,10 +12,10 @@ from minivae.backend import load_backend
 from minivae.cli.parser import print_report, say
 from minivae.cli.signals import INTERRUPTED, StopSignals
 from minivae.errors import MinivaeError
-from minivae.runs import checkpoint
 from minivae.settings import Settings
 
 OPTIONS = ("data", *Settings._fields)
+OPTION_NAMES = {"latent_dim": "--latent"}  # where the option is not called like the setting
 DEFAULT_DATA = "mnist"
 
 
@@ -39,7 +39,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="NAME|PATH",
         help="mnist, cats, or a .npy, .npz, IDX file or a folder of PNG images (default mnist)",
     )
-    option("--latent", type=int, metavar="L", help="latent dimensions (default 2)")
+    option(
+        "--latent",
+        dest="latent_dim",
+        type=int,
+        metavar="L",
+        help="latent dimensions (default 2)",
+    )
     option(
         "--hidden",
         type=int,
@@ -155,7 +161,8 @@ def train_in_folder(
     out = None if out is None else checks.check_path(out, "--out")
     plan = _plan(given, out, resume, from_run)
     dataset = data.load(plan.data)
-    settings = checks.check_settings(plan.settings, dataset)
+    settings = plan.settings
+    checks.check_fit(settings, dataset)
     load_backend(settings.backend)  # a missing one is an error before a folder is made
     fingerprint = data.fingerprint(dataset)
     _check_same(plan, fingerprint, say)
@@ -170,7 +177,7 @@ def train_in_folder(
             say(f"minivae: note: {note}")
         with StopSignals() as stop:
             try:
-                model, history = checkpoint.run(
+                model, history = runs.train_run(
                     folder,
                     dataset,
                     settings,
@@ -223,28 +230,18 @@ def _recorded(run, given, out, reason):
     Only --data may differ: files move. Their fingerprint may not.
     """
     record = runs.read_run_file(run)
-    settings = recorded_settings(record, Path(run) / runs.RUN_FILE)
-    asked = {option: value for option, value in given.items() if option != "data"}
-    asked = checks.check_settings(settings._replace(**asked))
-    for name, was, now in zip(settings._fields, settings, asked, strict=True):
+    settings = runs.recorded_settings(record, Path(run) / runs.RUN_FILE)
+    for name, now in given.items():
+        if name == "data":
+            continue
+        was, now = getattr(settings, name), tuple(now) if name == "hidden" else now
         if was != now:
-            option = "--" + name.replace("_", "-")
+            option = OPTION_NAMES.get(name, "--" + name.replace("_", "-"))
             raise MinivaeError(
                 f"{checks.printable(run)} was trained with {option} {was}, not {now}; {reason}: "
                 f"leave {option} out, or start a new run"
             )
     return Plan(out, given.get("data", record["data"]), settings, record)
-
-
-def recorded_settings(record: dict[str, Any], path: Path) -> Settings:
-    """The Settings of a run's record, checked like those that a user types."""
-    saved = record["settings"]
-    if set(saved) != set(Settings._fields):
-        raise files.damaged(path, "its settings are not those of the train command")
-    try:
-        return checks.check_settings(Settings(**saved))
-    except MinivaeError as error:
-        raise files.damaged(path, str(error)) from None
 
 
 def _check_same(plan, fingerprint, say):
@@ -284,7 +281,7 @@ def _check_seconds(seconds):
 
 
 def _about(dataset, settings):
-    sizes = [dataset.train.shape[1], *settings.hidden, settings.latent]
+    sizes = [dataset.train.shape[1], *settings.hidden, settings.latent_dim]
     return (
         f"{dataset.name}: {len(dataset.train):,} training images, "
         f"{'-'.join(map(str, sizes))} and back, {settings.epochs} epochs, {settings.backend}"

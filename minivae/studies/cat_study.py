@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minivae import checks, data, evaluate, files, train, vae
+from minivae import checks, data, evaluate, files, runs, train, vae
 from minivae.backend import load_backend
 from minivae.data import cats
 from minivae.errors import MinivaeError
@@ -24,7 +24,7 @@ from minivae.settings import Settings
 RESULTS = Path("figures") / "cat_study.json"
 SEEDS = (0, 1, 2, 3, 4)
 BETAS = (1.0, 2.0, 4.0, 8.0, 16.0)
-SETTINGS = Settings(latent=10, hidden=(200, 100), epochs=12, warmup=1, backend="numba")
+SETTINGS = Settings(latent_dim=10, hidden=(200, 100), epochs=12, warmup=1, backend="numba")
 REFERENCES = 20_000  # renders that samples are compared with
 SAMPLES = 5_000
 MAX_BYTES = 1 << 22
@@ -40,13 +40,13 @@ def run_study(
 ) -> dict[str, Any]:
     """Train and measure what the result file lacks -> the results, as in the file."""
     results = read(path) if Path(path).exists() else _fresh(settings)
-    if results["settings"] != _plain(settings):
+    if runs.with_current_names(results["settings"]) != _plain(settings):
         raise MinivaeError(
             f"{checks.printable(path)} was made with other settings; move it away first"
         )
     missing = [(s, b) for s in seeds for b in betas if (s, b) not in _done(results)]
     if missing:
-        ground = _Ground(load_backend(settings.backend), settings.latent)
+        ground = _Ground(load_backend(settings.backend), settings.latent_dim)
         results["baseline_mig"] = ground.baseline
         results["held_out_distance"] = ground.held_out_distance
     for seed, beta in missing:
@@ -63,7 +63,8 @@ def read(path: Path = RESULTS) -> dict[str, Any]:
         if size > MAX_BYTES:
             raise files.damaged(path, "it is far too large")
         results = json.loads(file.read().decode())
-    if not (isinstance(results, dict) and {"settings", "factors", "models"} <= set(results)):
+    whole = isinstance(results, dict) and {"settings", "factors", "models"} <= set(results)
+    if not (whole and isinstance(results["settings"], dict)):
         raise files.damaged(path, "it does not hold the results of the study")
     return results
 

@@ -22,7 +22,7 @@ import numpy as np
 from minivae import checks, data, evaluate, files, runs, train, vae
 from minivae.backend import load_backend
 from minivae.errors import MinivaeError
-from minivae.runs import checkpoint
+from minivae.runs import checkpoints
 from minivae.settings import Settings
 
 TABLE = Path(__file__).parents[2] / "figures" / "iwae_table.json"
@@ -138,7 +138,7 @@ def _settings(folder, name, budget, epochs, seed, backend, dataset, say):
     """The Settings of this run: those it was begun with, or the epochs that the budget allows."""
     row = ROWS[name]
     settings = Settings(
-        latent=50,
+        latent_dim=50,
         objective=row.objective,
         samples=row.samples,
         resampled=row.resampled,
@@ -192,33 +192,31 @@ def _train(folder, dataset, settings, fingerprint, should_stop, say):
     total_steps = settings.epochs * -(-len(dataset.train) // settings.batch_size)
     # The mean age of what an exponential average holds is 1 / weight of its updates.
     weight = min(1.0, AVERAGE_EVERY / (AVERAGE_SPAN * total_steps))
-    saved = clock = time.monotonic()
+    clock = time.monotonic()
 
     def on_step(state, terms, beta):
-        nonlocal saved, clock
-        bar.show(state, terms, beta)
+        nonlocal clock
         if state.step % AVERAGE_EVERY == 0:
             current.average += weight * (state.flat - current.average)
         now = time.monotonic()
         current.seconds += now - clock
         clock = now
-        if now - saved >= SECONDS_BETWEEN_SAVES:
-            _save(path, current, settings, fingerprint)
-            saved = now
 
     curve = dataset._replace(test=dataset.test[:CURVE_IMAGES])
-    with train.ProgressBar(state, settings, len(dataset.train)) as bar:
-        try:
-            train.train(curve, settings, state=state, on_step=on_step, should_stop=should_stop)
-        except train.Interrupted:
-            _save(path, current, settings, fingerprint)
-            raise
-    _save(path, current, settings, fingerprint)
+    runs.train_with_saves(
+        curve,
+        settings,
+        state,
+        lambda: _save(path, current, settings, fingerprint),
+        seconds=SECONDS_BETWEEN_SAVES,
+        on_step=on_step,
+        should_stop=should_stop,
+    )
     return current
 
 
 def _save(path, current, settings, fingerprint):
-    arrays, meta = checkpoint.describe_state(current.state, settings, fingerprint)
+    arrays, meta = checkpoints.describe_state(current.state, settings, fingerprint)
     meta |= {"kind": KIND, "seconds": current.seconds}
     files.write_archive(path, arrays | {"average": current.average}, meta)
 
@@ -228,7 +226,7 @@ def _load(path, settings, dataset, fingerprint):
         return None
     arrays, meta = files.read_archive(path, kind=KIND)
     average, seconds = arrays.pop("average", None), meta.get("seconds")
-    state = checkpoint.restore_state(arrays, meta, settings, dataset, fingerprint, path)
+    state = checkpoints.restore_state(arrays, meta, settings, dataset, fingerprint, path)
     if average is None or average.shape != state.flat.shape or type(seconds) is not float:
         raise files.damaged(path, "it holds no average of the weights")
     return RowState(state, average, seconds)

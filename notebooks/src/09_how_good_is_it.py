@@ -616,7 +616,7 @@ print(f"largest difference below {1e-4:g} nats: {spread < 1e-4}")
 pictures = cats.draw(2024, np.random.default_rng(1), size=16)[0].reshape(-1, 256)
 pictures = (pictures > 0.5).astype(np.float32)
 kittens = data.Dataset("kittens", pictures[:2000], pictures[2000:], None, None, (16, 16), "")
-settings = Settings(latent=2, hidden=(64, 64), epochs=40, lr=4e-3, seed=9)
+settings = Settings(latent_dim=2, hidden=(64, 64), epochs=40, lr=4e-3, seed=9)
 steps = np.unique(np.geomspace(1, 800, 22).astype(int))
 snapshots = {0: train.new_state(kittens, settings).flat.copy()}
 

@@ -1,7 +1,7 @@
 """Trains the shipped models: `python -m minivae.runs.shipped.make_models [NAME ...]`.
 
 The notebooks open with them, figures/ shows them, `VAE.pretrained(name)` loads them. Parameters are
-kept in 16 bits: half the size, and no picture changes.
+stored in 16 bits, which halves the files and changes no picture.
 """
 
 import sys
@@ -14,15 +14,12 @@ from minivae.settings import Settings
 
 HERE = Path(__file__).parent
 MODELS = {
-    "mnist": ("mnist", Settings(latent=2, hidden=(160, 80), epochs=60)),
-    "cats": (
-        "cats",
-        Settings(latent=8, hidden=(160, 80), epochs=40, warmup=2),
-    ),
+    "mnist": ("mnist", Settings(latent_dim=2, hidden=(160, 80), epochs=60)),
+    "cats": ("cats", Settings(latent_dim=8, hidden=(160, 80), epochs=40, warmup=2)),
 }
 
 
-def make(name):
+def make(name: str) -> None:
     """Train one model and save it in 16 bits."""
     source, settings = MODELS[name]
     dataset = data.load(source)

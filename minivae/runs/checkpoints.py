@@ -1,29 +1,41 @@
-"""Checkpoints: a run that stops anywhere goes on later, and ends with the same bits.
+"""Checkpoints: a run can be stopped after any step and resumed, and ends with the same bits.
 
 A checkpoint holds the parameters, Adam's moments, all counts, the history and every random stream.
-It is written whole or not at all, and nothing that it says is believed before it is checked.
+It is written whole or not at all. As a file may be damaged or come from anywhere, everything in it
+is checked before it is used.
 """
 
 import os
-import time
 from pathlib import Path
+from typing import Any
 
-from minivae import checks, files, runs, train
+import numpy as np
+
+from minivae import checks, files, train
+from minivae.data import Dataset
 from minivae.errors import MinivaeError
+from minivae.runs import folders
 from minivae.settings import Settings
 
 KIND = "checkpoint"
-SECONDS_BETWEEN = 10.0
 
 
-def save_checkpoint(folder, state, settings, fingerprint):
-    """Write everything that going on needs, atomically; never numbers that are not finite."""
+def save_checkpoint(
+    folder: str | os.PathLike[str], state: train.State, settings: Settings, fingerprint: str
+) -> None:
+    """Write the checkpoint of a run folder, whole or not at all.
+
+    fingerprint: that of the dataset. Raises MinivaeError if a number is not finite, or if the file
+    cannot be written; the previous checkpoint stays.
+    """
     train.check_finite(state, settings)
     arrays, meta = describe_state(state, settings, fingerprint)
-    files.write_archive(Path(folder) / runs.CHECKPOINT_FILE, arrays, meta)
+    files.write_archive(Path(folder) / folders.CHECKPOINT_FILE, arrays, meta)
 
 
-def describe_state(state, settings, fingerprint):
+def describe_state(
+    state: train.State, settings: Settings, fingerprint: str
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """What a checkpoint holds: arrays, and a description in plain JSON."""
     streams = {name: rng.bit_generator.state for name, rng in state.streams.items()}
     if state.position:  # inside an epoch, whose order is drawn again
@@ -32,7 +44,7 @@ def describe_state(state, settings, fingerprint):
         "kind": KIND,
         "settings": settings._asdict(),
         "fingerprint": fingerprint,
-        "versions": runs.versions(),
+        "versions": folders.versions(),
         "step": state.step,
         "epoch": state.epoch,
         "position": state.position,
@@ -43,26 +55,37 @@ def describe_state(state, settings, fingerprint):
     return {"params": state.flat, "m": state.m, "v": state.v}, meta
 
 
-def load_checkpoint(folder, settings, dataset, fingerprint):
-    """The State in a run folder, or None where there is none yet.
+def load_checkpoint(
+    folder: str | os.PathLike[str], settings: Settings, dataset: Dataset, fingerprint: str
+) -> train.State | None:
+    """The State saved in a run folder, or None if there is none yet.
 
     Raises MinivaeError if it is damaged, or belongs to other settings or other data.
     """
-    path = Path(folder) / runs.CHECKPOINT_FILE
+    path = Path(folder) / folders.CHECKPOINT_FILE
     if not os.path.lexists(path):
         return None
     arrays, meta = files.read_archive(path, kind=KIND)
     return restore_state(arrays, meta, settings, dataset, fingerprint, path)
 
 
-def restore_state(arrays, meta, settings, dataset, fingerprint, path):
-    """The State that `describe_state` described; `path` is for the error messages."""
+def restore_state(
+    arrays: dict[str, np.ndarray],
+    meta: dict[str, Any],
+    settings: Settings,
+    dataset: Dataset,
+    fingerprint: str,
+    path: str | os.PathLike[str],
+) -> train.State:
+    """The State that `describe_state` described.
+
+    Raises MinivaeError, naming `path`, if it makes no sense or belongs to other settings or data.
+    """
     _refuse_other_settings(meta.get("settings"), settings, path)
     if meta.get("fingerprint") != fingerprint:
         raise MinivaeError(
             f"{checks.printable(path)} was trained on other data than these; bring those back, "
-            "or start "
-            "a new run"
+            "or start a new run"
         )
     state = train.new_state(dataset, settings)
     _restore_arrays(state, arrays, path)
@@ -74,15 +97,15 @@ def restore_state(arrays, meta, settings, dataset, fingerprint, path):
 
 
 def _refuse_other_settings(saved, settings, path):
-    if not isinstance(saved, dict) or set(saved) != set(Settings._fields):
+    saved = folders.with_current_names(saved) if isinstance(saved, dict) else {}
+    if set(saved) != set(Settings._fields):
         raise files.damaged(path, "its settings are not those of the train command")
     for name, value in settings._asdict().items():
         then = tuple(saved[name]) if isinstance(saved[name], list) else saved[name]
         if then != value:
             raise MinivaeError(
                 f"{checks.printable(path)} was trained with {name} = {checks.describe(then)}, "
-                f"not {value}; "
-                "resume with the same settings, or start a new run"
+                f"not {value}; resume with the same settings, or start a new run"
             )
 
 
@@ -99,7 +122,10 @@ def _restore_arrays(state, arrays, path):
 
 
 def _restore_progress(state, meta, settings, n, has_test):
-    """Set the counts, sums, history and streams, or raise what the wrong types and values raise."""
+    """Set the counts, sums, history and streams of `state`.
+
+    Wrong types and values raise one of the errors that `restore_state` catches.
+    """
     step, epoch, position = (meta[name] for name in ("step", "epoch", "position"))
     if not all(type(count) is int for count in (step, epoch, position)):
         raise ValueError("a count is not a whole number")
@@ -127,7 +153,7 @@ def _restore_progress(state, meta, settings, n, has_test):
 
 
 def _row(row, names, epoch, step):
-    """One row of the history, its columns in their order again."""
+    """One row of the history, with its columns in the usual order again."""
     if set(row) != set(names) or (row["epoch"], row["step"]) != (epoch, step):
         raise ValueError(f"epoch {epoch} of its history is not one")
     if not all(type(row[name]) is float for name in names[2:]):
@@ -140,57 +166,3 @@ def _restore_streams(streams, saved):
         rng.bit_generator.state = saved[name]
         if rng.bit_generator.state != saved[name]:  # NumPy takes some values that it cannot hold
             raise ValueError(f"its random stream {name} is not a state of PCG64")
-
-
-# ---- a run in a folder -----------------------------------------------------------------------
-
-
-def run(folder, dataset, settings, fingerprint, *, should_stop=None, checkpoint_seconds=None):
-    """Train in a locked run folder, from its checkpoint if there is one -> (Model, history).
-
-    A checkpoint is written before the first step, every few seconds, on a stop and at the end;
-    `fingerprint` is that of the dataset.
-    """
-    every = SECONDS_BETWEEN if checkpoint_seconds is None else checkpoint_seconds
-    state = load_checkpoint(folder, settings, dataset, fingerprint)
-    if state is None:
-        _refuse_to_replace_a_model(folder)
-        state = train.new_state(dataset, settings)
-        save_checkpoint(folder, state, settings, fingerprint)
-    last = time.monotonic()
-
-    def on_step(state, terms, beta):
-        nonlocal last
-        bar.show(state, terms, beta)
-        if time.monotonic() - last >= every:
-            save_checkpoint(folder, state, settings, fingerprint)
-            last = time.monotonic()
-
-    with train.ProgressBar(state, settings, len(dataset.train)) as bar:
-        try:
-            train.train(
-                dataset,
-                settings,
-                state=state,
-                on_step=on_step,
-                on_epoch=lambda state: runs.write_history(folder, state.history),
-                should_stop=should_stop,
-            )
-        except train.Interrupted:
-            save_checkpoint(folder, state, settings, fingerprint)
-            raise
-    save_checkpoint(folder, state, settings, fingerprint)
-    spec = settings.spec(dataset.train.shape[1])
-    model = runs.Model(spec, state.flat, dataset.image_shape)
-    runs.save_model(Path(folder) / runs.MODEL_FILE, model)
-    runs.write_history(folder, state.history)
-    return model, state.history
-
-
-def _refuse_to_replace_a_model(folder):
-    """A model without a checkpoint was trained elsewhere: starting again would lose it."""
-    if os.path.lexists(Path(folder) / runs.MODEL_FILE):
-        raise MinivaeError(
-            f"{checks.printable(folder)} holds a finished model and no checkpoint to go on from; "
-            "start a new run"
-        )

@@ -1,0 +1,52 @@
+"""Checks of what a user passes to `minivae.VAE`, besides the settings of its training."""
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from minivae.checks.settings import INTEGER_RANGES
+from minivae.checks.values import check_whole, describe, printable
+from minivae.errors import MinivaeError
+
+
+def check_parameter_names(names: Collection[str], known: Collection[str]) -> None:
+    """Raise MinivaeError unless all names are those of constructor arguments."""
+    for name in names:
+        if name not in known:
+            raise MinivaeError(f"VAE has no parameter {printable(name)}; it has {', '.join(known)}")
+
+
+def check_pretrained_name(name: Any, known: Collection[str]) -> None:
+    """Raise MinivaeError unless a model of this name is shipped."""
+    if not isinstance(name, str) or name not in known:
+        raise MinivaeError(f"no shipped model is called {describe(name)}; there are {known}")
+
+
+def check_fitted(estimator: Any) -> None:
+    """Raise MinivaeError if `fit` has not been called."""
+    if not hasattr(estimator, "model_"):
+        raise MinivaeError("this VAE is not fitted yet; call fit(X) first")
+
+
+def check_pixel_count(images: np.ndarray, data_dim: int) -> None:
+    """Raise MinivaeError unless the images (N, D) have as many pixels as those of `fit`."""
+    if images.shape[1] != data_dim:
+        raise MinivaeError(
+            f"X has {images.shape[1]} pixels an image; this model was fitted on {data_dim}"
+        )
+
+
+def seed_from(random_state: Any) -> int:
+    """An integer seed from None, an integer, or a random generator of NumPy's, old or new.
+
+    None gives another seed each time; a generator is drawn from. Raises MinivaeError for anything
+    else.
+    """
+    if random_state is None:
+        random_state = np.random.default_rng()
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**32, dtype=np.uint64))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**32))
+    return check_whole(random_state, "random_state", *INTEGER_RANGES["seed"])

@@ -1,0 +1,216 @@
+"""Run folders: everything about one training, in one place.
+
+runs/<name>/run.json         the command, settings, versions and the data's fingerprint
+           /checkpoint.npz   everything needed to continue training, bit for bit
+           /model.npz        the trained model alone
+           /history.csv      one row per epoch, nats per example
+           /*.png            the pictures
+"""
+
+import contextlib
+import csv
+import functools
+import importlib.metadata
+import io
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minivae import __version__, checks, files
+from minivae.errors import MinivaeError
+from minivae.runs.model_files import Model, load_model
+from minivae.settings import Settings
+
+RUN_FILE, CHECKPOINT_FILE = "run.json", "checkpoint.npz"
+MODEL_FILE, HISTORY_FILE = "model.npz", "history.csv"
+RUN_FORMAT = 1
+RECORD = {  # the fields of run.json
+    "format": int,
+    "command": str,
+    "data": str,
+    "settings": dict,
+    "versions": dict,
+    "fingerprint": str,
+}
+MAX_RUN_FILE = 1 << 20  # bytes
+RENAMED_SETTINGS = {"latent": "latent_dim"}  # the name in files of earlier versions: the name now
+
+
+# ---- finding and claiming a folder -----------------------------------------------------------
+
+
+def is_run(folder: str | os.PathLike[str]) -> bool:
+    """True if the folder holds the record of a run."""
+    return os.path.isfile(Path(folder) / RUN_FILE)
+
+
+def is_new(folder: str | os.PathLike[str]) -> bool:
+    """True if the folder does not exist or is empty.
+
+    The lock file and partial files of a run that was killed right at its start do not count.
+    Raises MinivaeError if the folder cannot be read.
+    """
+    try:
+        return all(_is_leftover(entry.name) for entry in Path(folder).iterdir())
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise _folder_error(folder, error.strerror) from None
+
+
+def _is_leftover(name):
+    return name == ".lock" or name.startswith(".minivae-")
+
+
+def claim_folder(name: str, out: Path | None = None) -> Path:
+    """Make the folder for a new run: `out`, or the first free of runs/<name>, runs/<name>-2, ...
+
+    Raises MinivaeError if `out` holds a run or other files, or cannot be made.
+    """
+    if out is not None:
+        return _claim_named(out)
+    for number in range(1, 10_000):
+        folder = Path("runs", name if number == 1 else f"{name}-{number}")
+        if _make_folder(folder):
+            return folder
+    raise MinivaeError("runs/ holds 9,999 runs of that name; choose a folder with --out")
+
+
+def _claim_named(folder):
+    if is_run(folder):
+        raise _taken(folder)
+    if not _make_folder(folder) and not is_new(folder):
+        raise MinivaeError(
+            f"{checks.printable(folder)} is not empty and holds no run; choose a new --out"
+        )
+    return folder
+
+
+def _taken(folder):
+    return MinivaeError(
+        f"{checks.printable(folder)} already holds a run; choose another --out, or add --resume "
+        "to go on with it"
+    )
+
+
+def _make_folder(folder):
+    """Make the folder -> True if it is new. As mkdir decides, two runs never claim the same one."""
+    try:
+        os.makedirs(folder.parent, exist_ok=True)
+        os.mkdir(folder)
+    except FileExistsError:
+        if os.path.isdir(folder.parent):
+            return False
+        raise _folder_error(folder, "its parent is not a folder") from None
+    except OSError as error:
+        raise _folder_error(folder, error.strerror) from None
+    return True
+
+
+def _folder_error(folder, reason):
+    return MinivaeError(
+        f"cannot use {checks.printable(folder)} as a run folder: {reason}; choose another --out"
+    )
+
+
+# ---- the record of a run ---------------------------------------------------------------------
+
+
+def start_run(folder: str | os.PathLike[str], record: dict[str, Any]) -> None:
+    """Write run.json: what is needed to repeat the run.
+
+    record: plain JSON with the fields of RECORD. The caller holds the folder's lock. Raises
+    MinivaeError if another process has started a run here in the meantime.
+    """
+    if is_run(folder):
+        raise _taken(folder)
+    text = json.dumps(record, indent=2, allow_nan=False) + "\n"
+    files.atomic_write(Path(folder) / RUN_FILE, text.encode())
+
+
+def read_run_file(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """The record of a run, with the fields of RECORD. Raises MinivaeError if there is none.
+
+    The values are of the right types, and not checked further: see `recorded_settings`.
+    """
+    folder = checks.check_path(folder, "the run")
+    if not os.path.exists(folder):
+        raise MinivaeError(
+            f"{checks.printable(folder)} does not exist; give a run folder, as runs/mnist"
+        )
+    if not is_run(folder):
+        raise MinivaeError(
+            f"{checks.printable(folder)} is not a run folder (no {RUN_FILE} in it); "
+            "give a folder that `python -m minivae train` made"
+        )
+    path = folder / RUN_FILE
+    with files.reading(path) as (file, size):
+        if size > MAX_RUN_FILE:
+            raise files.damaged(path, "it is far too large")
+        record = json.loads(file.read().decode())
+    if not isinstance(record, dict):
+        raise files.damaged(path, "it is not a JSON object")
+    for name, kind in RECORD.items():
+        if not isinstance(record.get(name), kind):
+            raise files.damaged(path, f"its {name} is missing or of the wrong kind")
+    if record["format"] != RUN_FORMAT:
+        raise files.damaged(path, f"its format is {record['format']}, not {RUN_FORMAT}")
+    return record
+
+
+def recorded_settings(record: dict[str, Any], path: str | os.PathLike[str]) -> Settings:
+    """The Settings in a run's record, checked. Raises MinivaeError, naming `path`."""
+    saved = with_current_names(record["settings"])
+    if set(saved) != set(Settings._fields):
+        raise files.damaged(path, "its settings are not those of the train command")
+    try:
+        return checks.check_settings(Settings(**saved))
+    except MinivaeError as error:
+        raise files.damaged(path, str(error)) from None
+
+
+def with_current_names(saved: dict[str, Any]) -> dict[str, Any]:
+    """Settings from a file, where an earlier version may have called some of them otherwise."""
+    current = dict(saved)
+    for old, new in RENAMED_SETTINGS.items():
+        if old in current and new not in current:
+            current[new] = current.pop(old)
+    return current
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """The versions and the machine, on which the last bits of a run's numbers depend."""
+    found = {"minivae": __version__, "python": platform.python_version(), "numpy": np.__version__}
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        found["numba"] = importlib.metadata.version("numba")
+    return found | {"machine": platform.machine()}
+
+
+# ---- results ---------------------------------------------------------------------------------
+
+
+def load_run(folder: str | os.PathLike[str]) -> Model:
+    """The trained model of a run folder. Raises MinivaeError if there is none yet."""
+    read_run_file(folder)
+    path = Path(folder) / MODEL_FILE
+    if not os.path.lexists(path):
+        raise MinivaeError(
+            f"{checks.printable(folder)} holds no finished model; finish it with "
+            f"`python -m minivae train --resume --out {checks.printable(folder)}`"
+        )
+    return load_model(path)
+
+
+def write_history(folder: str | os.PathLike[str], rows: list[dict[str, float]]) -> None:
+    """Write history.csv: one row per epoch, all values in full precision."""
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    files.atomic_write(Path(folder) / HISTORY_FILE, text.getvalue().encode())

@@ -1,0 +1,98 @@
+"""Model files: an .npz archive of arrays under their parameter names, which `np.load` opens too.
+
+Everything that a file says is checked before it is used, as a file may come from anywhere.
+"""
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minivae import __version__, checks, files, vae
+from minivae.errors import MinivaeError
+
+MODEL_KIND = "model"
+
+
+class Model(NamedTuple):
+    """A trained VAE: the spec, the flat parameters (P,), and the shape (h, w) of an image."""
+
+    spec: vae.Spec
+    flat: np.ndarray
+    image_shape: tuple[int, int]
+
+    @property
+    def params(self) -> dict[str, np.ndarray]:
+        """The parameters by name: views of `flat`."""
+        return vae.unpack(self.flat, self.spec)
+
+
+def save_model(
+    path: str | os.PathLike[str], model: Model, *, dtype: type[np.floating] | None = None
+) -> None:
+    """Write a model file, whole or not at all.
+
+    dtype: the type of the numbers in the file, by default the model's own. np.float16 halves the
+    size, which is precise enough for a model that only draws pictures. Raises MinivaeError if the
+    file cannot be written.
+    """
+    arrays = model.params
+    if dtype is not None:
+        arrays = {name: array.astype(dtype) for name, array in arrays.items()}
+    meta = {
+        "kind": MODEL_KIND,
+        "minivae": __version__,
+        "spec": model.spec._asdict(),
+        "image_shape": list(model.image_shape),
+    }
+    files.write_archive(path, arrays, meta)
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Read a model file -> Model, in float32 or float64.
+
+    Raises MinivaeError, naming the file, if it is missing or damaged, or describes no valid model.
+    """
+    arrays, meta = files.read_archive(path, kind=MODEL_KIND)
+    spec = spec_from_json(meta.get("spec"), path)
+    shape = image_shape_from_json(meta.get("image_shape"), spec, path)
+    return Model(spec, _flatten(arrays, spec, path), shape)
+
+
+def spec_from_json(value: Any, path: str | os.PathLike[str]) -> vae.Spec:
+    """The Spec that a file describes. Raises MinivaeError, naming the file, if it is not valid."""
+    if not isinstance(value, dict) or set(value) != set(vae.Spec._fields):
+        raise files.damaged(path, "it describes no model")
+    if not isinstance(value["hidden"], list):
+        raise files.damaged(path, "its hidden layers are not a list")
+    spec = vae.Spec(**(value | {"hidden": tuple(value["hidden"])}))
+    try:
+        checks.check_spec(spec)
+    except MinivaeError as error:
+        raise files.damaged(path, str(error)) from None
+    return spec
+
+
+def image_shape_from_json(
+    value: Any, spec: vae.Spec, path: str | os.PathLike[str]
+) -> tuple[int, int]:
+    """The image shape (h, w) that a file gives. Raises MinivaeError unless it fits the spec."""
+    sides = value if isinstance(value, list) and len(value) == 2 else (0, 0)
+    if any(type(side) is not int or not 1 <= side <= checks.MAX_SIZE for side in sides):
+        raise files.damaged(path, "it names no image shape")
+    height, width = sides
+    if height * width != spec.data_dim:
+        raise files.damaged(path, f"images of shape {value} do not have {spec.data_dim} pixels")
+    return height, width
+
+
+def _flatten(arrays, spec, path):
+    """The arrays of a file as one flat vector (P,), after checking that they are the model's."""
+    shapes = dict(vae.layout(spec))
+    if {name: a.shape for name, a in arrays.items()} != shapes:
+        raise files.damaged(path, "its arrays are not those of the model that it describes")
+    dtypes = {a.dtype for a in arrays.values()}
+    if len(dtypes) != 1 or not dtypes <= {np.dtype(t) for t in ("f2", "f4", "f8")}:
+        raise files.damaged(path, "its arrays are not of one floating-point type")
+    dtype = np.promote_types(dtypes.pop(), np.float32)
+    return np.concatenate([arrays[name].ravel() for name in shapes]).astype(dtype)

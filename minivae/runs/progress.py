@@ -1,0 +1,50 @@
+"""The progress bar of a training."""
+
+import sys
+
+from minivae.settings import Settings
+from minivae.train import State, StepTerms
+
+
+class ProgressBar:
+    """One bar over all steps, on standard error: loss = nll + kl, and the time left.
+
+    A context manager; `update` has the signature of `train.train`'s `on_step`.
+    """
+
+    STEPS_BETWEEN_TEXTS = 25
+
+    def __init__(self, state: State, settings: Settings, n: int) -> None:
+        """state: where training starts. n: the number of training images."""
+        from tqdm import tqdm
+
+        # Only then is the loss the sum of nll and kl.
+        self.is_sum = settings.objective == "elbo" and (
+            (settings.beta, settings.warmup, settings.free_bits) == (1, 0, 0)
+        )
+        total = settings.epochs * -(-n // settings.batch_size)
+        self.bar = tqdm(
+            total=total,
+            initial=state.step,
+            unit="step",
+            file=sys.stderr,
+            mininterval=0.1 if sys.stderr.isatty() else 10,  # a log file needs few lines
+            bar_format="{desc}{percentage:3.0f}%|{bar:20}| {elapsed}<{remaining}{postfix}",
+        )
+
+    def __enter__(self) -> "ProgressBar":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.bar.close()
+
+    def update(self, state: State, terms: StepTerms, beta: float) -> None:
+        """Move on by one step; every few steps, show the means of this epoch so far."""
+        if state.step % self.STEPS_BETWEEN_TEXTS == 0 and state.position:
+            loss, nll, kl = state.sums / state.position
+            text = f"loss {loss:.2f} = nll {nll:.2f} + kl {kl:.2f}"
+            if not self.is_sum:
+                text = f"loss {loss:.2f} (nll {nll:.2f}, kl {kl:.2f}, beta {beta:.2g})"
+            self.bar.set_description_str(f"epoch {state.epoch + 1} ", refresh=False)
+            self.bar.set_postfix_str(f"{text} nats", refresh=False)
+        self.bar.update()

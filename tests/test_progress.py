@@ -1,0 +1,35 @@
+"""The progress bar of a training."""
+
+import contextlib
+import io
+import re
+
+import pytest
+import tiny
+
+from minivae import runs, train
+
+
+def shown(chosen):
+    out = io.StringIO()
+    out.isatty = lambda: True
+    with contextlib.redirect_stderr(out):
+        state = train.new_state(tiny.dataset(), chosen)
+        with runs.ProgressBar(state, chosen, tiny.TRAIN) as bar:
+            bar.STEPS_BETWEEN_TEXTS = 1
+            train.train(tiny.dataset(), chosen, state=state, on_step=bar.update)
+            bar.bar.refresh()
+    return out.getvalue()
+
+
+def test_the_bar_shows_loss_as_nll_plus_kl_and_the_time_left():
+    text = shown(tiny.settings())
+    last = text.split("\r")[-2 if text.endswith("\n") else -1]
+    assert "epoch 2" in last
+    assert "100%" in last
+    loss, nll, kl = (float(word) for word in re.findall(r"(?:loss|nll|kl) ([0-9.]+)", last))
+    assert loss == pytest.approx(nll + kl, abs=0.011)
+
+
+def test_the_bar_does_not_claim_a_sum_where_beta_is_not_one():
+    assert "beta 4" in shown(tiny.settings(beta=4.0))
