@@ -402,7 +402,7 @@ def evaluate(args):
 def gradcheck(args):
     from minivae import gradcheck as checks
 
-    report = checks.run(plant=args.plant)
+    report = checks.check_backends(plant=args.plant)
     _print(args, report, checks.format_report)
     return 0 if report["ok"] else 1
 
