@@ -1,4 +1,4 @@
-"""Every planted mistake is caught, by the gradient check of the whole VAE or by a test of this suite.
+"""Every planted mistake is caught, by the gradient check of the whole VAE or by a test.
 
 Such a test is called here with the mistake planted, and must fail.
 """
