@@ -25,6 +25,12 @@ from minivae.checks.values import (
     is_positive_int,
     printable,
 )
+from minivae.checks.weights import (
+    check_finite_parameters,
+    check_flat,
+    check_named_arrays,
+    check_out_logvar,
+)
 
 __all__ = [
     "CHOICES",
@@ -36,10 +42,14 @@ __all__ = [
     "MAX_SIZE",
     "as_array",
     "check_batch",
+    "check_finite_parameters",
+    "check_flat",
     "check_latents",
+    "check_named_arrays",
     "check_noise",
     "check_number",
     "check_observed",
+    "check_out_logvar",
     "check_path",
     "check_q",
     "check_samples",
