@@ -24,7 +24,7 @@ import tiny
 from tqdm import tqdm
 
 from minivae import MinivaeError, files, runs
-from minivae.cli import commands
+from minivae.cli import train as train_command
 from minivae.runs import checkpoint
 
 EPOCHS = 5
@@ -32,7 +32,7 @@ EPOCHS = 5
 
 def training(folder, backend):
     """A whole `train --resume`, with a checkpoint after every step; only the pictures left out."""
-    commands._draw = lambda *args: []
+    train_command._draw = lambda *args: []
     given = {
         "data": "tiny.npy",
         "hidden": [7, 5],
@@ -40,7 +40,7 @@ def training(folder, backend):
         "batch_size": 20,
         "backend": backend,
     }
-    commands.train(
+    train_command.train_in_folder(
         given,
         out=folder,
         resume=True,

@@ -33,7 +33,7 @@ def small_batches(monkeypatch):
 
 def run(rows, tmp_path, tiny, **options):
     options = {"budget": 0.1, "backend": "numpy", "evaluation_samples": 20} | options
-    return reproduce.run(
+    return reproduce.train_rows(
         rows,
         out=tmp_path / "runs",
         table=tmp_path / "table.json",
@@ -211,7 +211,7 @@ def test_the_command_passes_its_options_on_and_tells_how_it_ended(monkeypatch, c
             raise train.Interrupted(5)
         return [result]
 
-    monkeypatch.setattr(reproduce, "run", run)
+    monkeypatch.setattr(reproduce, "train_rows", run)
     assert cli.main(["reproduce", "--rows", "iwae-5", "--budget", "10", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == [result]
     stopped = ["reproduce", "--rows", "vae-1", "iwae-50", "--epochs", "3", "--seed", "1"]

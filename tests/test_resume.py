@@ -10,7 +10,7 @@ import pytest
 import tiny
 
 from minivae import MinivaeError, data, files, runs, train
-from minivae.cli import commands
+from minivae.cli import train as train_command
 from minivae.data import cats
 from minivae.runs import checkpoint
 from minivae.settings import Settings
@@ -42,7 +42,7 @@ def no_waiting_for_the_disk(monkeypatch):
 
 @pytest.fixture
 def silent_pictures(monkeypatch):
-    monkeypatch.setattr(commands, "_draw", lambda *args: [])
+    monkeypatch.setattr(train_command, "_draw", lambda *args: [])
 
 
 @pytest.fixture
@@ -256,7 +256,7 @@ def finished(tmp_path_factory):
     home = tmp_path_factory.mktemp("finished")
     np.save(home / "tiny.npy", tiny.images())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(commands, "_draw", lambda *args: [])
+        patch.setattr(train_command, "_draw", lambda *args: [])
         given = {
             "data": str(home / "tiny.npy"),
             "hidden": [7, 5],
@@ -264,7 +264,7 @@ def finished(tmp_path_factory):
             "batch_size": 20,
             "backend": "numpy",
         }
-        commands.train(
+        train_command.train_in_folder(
             given,
             out=home / "run",
             resume=False,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minivae import bridge, checks, data, files, runs, train
-from minivae.cli import commands
+from minivae.cli.train import recorded_settings
 from minivae.errors import MinivaeError
 from minivae.runs import checkpoint
 from minivae.settings import Settings
@@ -89,7 +89,7 @@ def load_run(folder: str | Path) -> StartedRun:
     """The run in a folder. Raises MinivaeError if there is none, or no finished epoch in it."""
     record = runs.read_run_file(folder)
     dataset = data.load(record["data"])
-    settings = commands.recorded_settings(record, Path(folder) / runs.RUN_FILE)
+    settings = recorded_settings(record, Path(folder) / runs.RUN_FILE)
     settings = checks.check_settings(settings, dataset)
     fingerprint = data.fingerprint(dataset)
     state = checkpoint.load_checkpoint(folder, settings, dataset, fingerprint)

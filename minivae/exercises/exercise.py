@@ -12,7 +12,7 @@ import numpy as np
 from minivae import mistakes
 
 
-class Mistake(NamedTuple):
+class WrongAnswer(NamedTuple):
     """A plausible wrong answer: `wrong` stands where the reader's answer would stand."""
 
     name: str
@@ -43,7 +43,7 @@ class Exercise(NamedTuple):
     stub: str
     reference: object
     hints: tuple[str, str, str]
-    mistakes: tuple[Mistake, ...]
+    mistakes: tuple[WrongAnswer, ...]
     cases: Callable | None = None
     observe: Callable = call
     judge: Callable | None = None
@@ -91,7 +91,7 @@ def planted(package, *names):
     def wrong(name):
         return lambda *args: package(planted_module(name))(*args)  # compiled when first called
 
-    return tuple(Mistake(name, wrong(name), mistakes.find(name).sentence) for name in names)
+    return tuple(WrongAnswer(name, wrong(name), mistakes.find(name).sentence) for name in names)
 
 
 def generic(rng, *shape):

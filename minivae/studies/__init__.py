@@ -1,1 +1,7 @@
-"""Long computations whose results are committed under figures/, and the benchmark."""
+"""Long computations, run by commands of their own, whose results are committed under figures/.
+
+reproduce   Burda et al. 2016, Table 1, trained again
+cat_study   what the latents of cat models know of the true factors
+bench       a training step beside PyTorch and JAX
+figures     the pictures under figures/
+"""

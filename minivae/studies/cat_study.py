@@ -1,13 +1,15 @@
-"""Are the latents interpretable? The experiment behind notebook 10 and figures/cat_study.*
+"""Are the latents interpretable? The experiment behind notebook 10.
 
 One VAE for each of five seeds and five betas, all else equal, trained on cats whose true factors
 are known; for each, how much its latents know about each factor, how well it models the test cats,
-and how good its samples are. `python -m minivae cat-study` runs what is missing from the
-result file, in the order of the seeds, and writes the file after each model.
+and how good its samples are. `python -m minivae cat-study` trains the models that are missing from
+figures/cat_study.json, in the order of the seeds, and writes that file after each model.
 """
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +29,14 @@ SAMPLES = 5_000
 MAX_BYTES = 1 << 22
 
 
-def run(*, say, path=RESULTS, settings=SETTINGS, seeds=SEEDS, betas=BETAS):
+def run_study(
+    *,
+    say: Callable[[str], None],
+    path: Path = RESULTS,
+    settings: Settings = SETTINGS,
+    seeds: Sequence[int] = SEEDS,
+    betas: Sequence[float] = BETAS,
+) -> dict[str, Any]:
     """Train and measure what the result file lacks -> the results, as in the file."""
     results = read(path) if Path(path).exists() else _fresh(settings)
     if results["settings"] != _plain(settings):
@@ -47,7 +56,7 @@ def run(*, say, path=RESULTS, settings=SETTINGS, seeds=SEEDS, betas=BETAS):
     return results
 
 
-def read(path=RESULTS):
+def read(path: Path = RESULTS) -> dict[str, Any]:
     """The results of the study, or MinivaeError."""
     with files.reading(path) as (file, size):
         if size > MAX_BYTES:

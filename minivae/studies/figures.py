@@ -7,6 +7,7 @@ files (figures/*.json) that are drawn here.
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 SCREEN = "1180,762"  # pixels: the explorer's plane and its picture, whole
 
 
-def draw_all(*, say):
+def draw_all(*, say: Callable[[str], None]) -> dict[str, list[str]]:
     """Draw every figure into figures/ of the current folder -> {"files": [...]}."""
     if not FOLDER.is_dir():
         raise MinivaeError("there is no folder figures/ here; run this from the project's root")
@@ -49,7 +50,7 @@ def _lacking(name):
     return "Chromium on this machine" if name == SCREENSHOT and BROWSER is None else None
 
 
-def hero(path):
+def hero(path: Path) -> None:
     """The README's picture: the digits' latent plane decoded, and cats that the model drew."""
     digits, cats = VAE.pretrained("mnist"), VAE.pretrained("cats")
     fig, (left, right) = plots.figure(9.2, 4.7, 1, 2)

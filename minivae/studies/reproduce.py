@@ -13,8 +13,9 @@ the clipped training mean, Adam, images binarized afresh for each batch, K = 500
 import hashlib
 import json
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,7 +30,7 @@ KIND = "reproduction"
 RUN_FILE, SCORES_FILE = "training.npz", "scores.npz"
 BUDGET = 105.0  # minutes of training; scoring comes on top, some ten minutes on two cores
 EVALUATION_SAMPLES = 5000
-EVALUATION_SEED = 2016
+SCORING_SEED = 2016
 IMAGES_AT_A_TIME = 250  # between two savings of the scores
 CURVE_IMAGES = 1000  # test images for the curve along the way; the result uses all of them
 TIMED_STEPS = 40
@@ -62,27 +63,27 @@ PAPER = (
 )
 
 
-class Run:
+class RowState:
     """A row in mid-flight: a training's `State`, and the running average of its weights."""
 
-    def __init__(self, state, average, seconds):
+    def __init__(self, state: train.State, average: np.ndarray, seconds: float) -> None:
         self.state, self.average, self.seconds = state, average, seconds
 
 
-def run(
-    rows,
+def train_rows(
+    rows: Sequence[str],
     *,
-    budget=BUDGET,
-    epochs=None,
-    out="runs/reproduce",
-    seed=0,
-    backend="numba",
-    table=TABLE,
-    dataset=None,
-    evaluation_samples=EVALUATION_SAMPLES,
-    should_stop=None,
-    say=print,
-):
+    budget: float = BUDGET,
+    epochs: int | None = None,
+    out: str | Path = "runs/reproduce",
+    seed: int = 0,
+    backend: str = "numba",
+    table: Path = TABLE,
+    dataset: data.Dataset | None = None,
+    evaluation_samples: int = EVALUATION_SAMPLES,
+    should_stop: Callable[[], bool] | None = None,
+    say: Callable[[str], None] = print,
+) -> list[dict[str, Any]]:
     """Train and score each of `rows` in turn -> the list of results, as in the table.
 
     rows: names of `ROWS`. budget: minutes of training for each, at the speed that a few steps have
@@ -109,7 +110,8 @@ def run(
     return results
 
 
-def check_rows(rows, budget, epochs):
+def check_rows(rows: Sequence[str], budget: float, epochs: int | None) -> None:
+    """Raise MinivaeError unless these rows can be trained for that long."""
     unknown = [name for name in rows if name not in ROWS]
     if unknown or not rows:
         raise MinivaeError(f"rows are {list(rows)}; choose from {', '.join(ROWS)}")
@@ -160,7 +162,7 @@ def _settings(folder, name, budget, epochs, seed, backend, dataset, say):
     return checks.check_settings(settings._replace(epochs=epochs), dataset)
 
 
-def seconds_per_step(dataset, settings, steps=TIMED_STEPS):
+def seconds_per_step(dataset: data.Dataset, settings: Settings, steps: int = TIMED_STEPS) -> float:
     """The mean time of a training step, on a state that is thrown away afterwards."""
     ticks = []
     try:
@@ -179,12 +181,12 @@ def seconds_per_step(dataset, settings, steps=TIMED_STEPS):
 
 
 def _train(folder, dataset, settings, fingerprint, should_stop, say):
-    """Train to the end, from the last save if there is one -> Run."""
+    """Train to the end, from the last save if there is one -> RowState."""
     path = folder / RUN_FILE
     current = _load(path, settings, dataset, fingerprint)
     if current is None:
         state = train.new_state(dataset, settings)
-        current = Run(state, state.flat.copy(), 0.0)
+        current = RowState(state, state.flat.copy(), 0.0)
         _save(path, current, settings, fingerprint)
     state = current.state
     total_steps = settings.epochs * -(-len(dataset.train) // settings.batch_size)
@@ -229,7 +231,7 @@ def _load(path, settings, dataset, fingerprint):
     state = checkpoint.restore_state(arrays, meta, settings, dataset, fingerprint, path)
     if average is None or average.shape != state.flat.shape or type(seconds) is not float:
         raise files.damaged(path, "it holds no average of the weights")
-    return Run(state, average, seconds)
+    return RowState(state, average, seconds)
 
 
 # ---- scoring -----------------------------------------------------------------------------------
@@ -253,7 +255,7 @@ def _score(folder, dataset, settings, done, samples, should_stop, say):
     x = train.test_images(dataset.test, settings.likelihood)
     model = runs.Model(spec, done.average, dataset.image_shape)
     runs.save_model(folder / runs.MODEL_FILE, model)
-    rng = np.random.default_rng(EVALUATION_SEED)
+    rng = np.random.default_rng(SCORING_SEED)
     terms = evaluate.elbo_terms(params, x, spec, rng=rng, ops=ops)
     active = evaluate.active_units(params, x, spec, ops=ops)
 
@@ -266,7 +268,7 @@ def _score(folder, dataset, settings, done, samples, should_stop, say):
             x[first : first + IMAGES_AT_A_TIME],
             spec,
             samples=samples,
-            rng=np.random.default_rng([EVALUATION_SEED, first]),
+            rng=np.random.default_rng([SCORING_SEED, first]),
             ops=ops,
             progress=lambda *_: _stop_if_asked(should_stop, done.state.step),
         )
@@ -331,7 +333,7 @@ def _result(name, settings, done, scores, dataset):
     }
 
 
-def differences(settings):
+def differences(settings: Settings) -> str:
     """What this run does otherwise than the paper, in words."""
     batch = "" if settings.batch_size == PAPER_BATCH else f"batch {settings.batch_size}; "
     backward = (
@@ -350,7 +352,7 @@ def differences(settings):
     )
 
 
-def read_table(path=TABLE):
+def read_table(path: str | Path = TABLE) -> list[dict[str, Any]]:
     """The results so far, a list of objects; empty where there is no table yet."""
     path = Path(path)
     if not path.exists():
@@ -362,7 +364,7 @@ def read_table(path=TABLE):
     return rows
 
 
-def write_table(path, results):
+def write_table(path: Path, results: list[dict[str, Any]]) -> None:
     """Add results to the table; one takes the place of an earlier one of the same plan."""
 
     def plan(row):
@@ -378,14 +380,14 @@ def write_table(path, results):
     files.atomic_write(path, (json.dumps(table, indent=1, allow_nan=False) + "\n").encode())
 
 
-def draw_table(path=TABLE):
+def draw_table(path: Path = TABLE) -> None:
     """The table's picture, beside it: a PNG of the same name."""
     from minivae import plots
 
     plots.save(plots.reproduced_table(read_table(path)), Path(path).with_suffix(".png"))
 
 
-def describe(result):
+def describe(result: dict[str, Any]) -> str:
     """A result for a person, one line."""
     return (
         f"{result['row']}: {result['nll']:.2f} nats (standard error {result['stderr_images']:.2f} "

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, Mistake, generic, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
 # ---- 01.log-sum-exp ----------------------------------------------------------------------------
 
@@ -39,44 +39,44 @@ LOG_SUM_EXP = Exercise(
     package=lambda exact: lambda a: exact.log_sum_exp(a, axis=0),
     module="exact",
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "naive",
             _naive,
             "exp(-1000) is 0.0 and exp(1000) is infinite: take the largest entry out first, "
             "and add it again after the log.",
         ),
-        Mistake(
+        WrongAnswer(
             "top-not-added",
             lambda a: np.log(np.exp(a - a.max(axis=0)).sum(axis=0)),
             "The largest entry was taken out and never put back.",
         ),
-        Mistake(
+        WrongAnswer(
             "wrong-axis",
             lambda a: log_sum_exp(a.T),
             "Summed over the columns; the sum goes over axis 0.",
         ),
-        Mistake(
+        WrongAnswer(
             "one-top",
             lambda a: a.max() + np.log(np.exp(a - a.max()).sum(axis=0)),
             "One largest entry for the whole array: a column that lies 1000 below it vanishes. "
             "Each column needs its own.",
         ),
-        Mistake(
+        WrongAnswer(
             "maximum",
             lambda a: a.max(axis=0),
             "This is the maximum alone; the other terms count too.",
         ),
-        Mistake(
+        WrongAnswer(
             "mean",
             lambda a: log_sum_exp(a) - np.log(len(a)),
             "This is the log of the mean: log K is subtracted.",
         ),
-        Mistake(
+        WrongAnswer(
             "sum-of-logs",
             lambda a: a.sum(axis=0),
             "log and exp cancel term by term only outside a sum: this is the sum of the a.",
         ),
-        Mistake(
+        WrongAnswer(
             "floor-inside",
             lambda a: np.log(np.exp(a).sum(axis=0) + 1e-300),
             "A small number inside the log makes every underflow -690: finite, and wrong.",
@@ -121,37 +121,37 @@ EVIDENCE = Exercise(
     reference=evidence,
     cases=_table_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "prior-forgotten",
             lambda prior, likelihood: likelihood.sum(axis=0),
             "The prior is missing: every z counts as much as its p(z).",
         ),
-        Mistake(
+        WrongAnswer(
             "plain-mean",
             lambda prior, likelihood: likelihood.mean(axis=0),
             "A plain mean is right only where all z are equally likely.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-summed",
             lambda prior, likelihood: prior[:, None] * likelihood,
             "This is the joint p(x, z): sum over z.",
         ),
-        Mistake(
+        WrongAnswer(
             "sum-over-x",
             lambda prior, likelihood: (prior[:, None] * likelihood).sum(axis=1),
             "Summed over x, which gives the prior back: sum over z, axis 0.",
         ),
-        Mistake(
+        WrongAnswer(
             "transposed",
             lambda prior, likelihood: likelihood @ prior,
             "Likelihood @ prior sums over x: the rows of `likelihood` are the z.",
         ),
-        Mistake(
+        WrongAnswer(
             "best-z",
             lambda prior, likelihood: (prior[:, None] * likelihood).max(axis=0),
             "The likeliest z alone; the evidence adds up all the ways in which x can come about.",
         ),
-        Mistake(
+        WrongAnswer(
             "log",
             lambda prior, likelihood: np.log(prior @ likelihood),
             "This is log p(x); here p(x) itself is wanted.",
@@ -183,29 +183,29 @@ POSTERIOR = Exercise(
     reference=posterior,
     cases=_table_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "not-normalised",
             lambda prior, likelihood: prior[:, None] * likelihood,
             "This is the joint p(x, z): divide by p(x), so that each column sums to one.",
         ),
-        Mistake(
+        WrongAnswer(
             "prior-forgotten",
             lambda prior, likelihood: likelihood / likelihood.sum(axis=0),
             "The prior is missing: a rare disease stays rare, whatever its symptoms.",
         ),
-        Mistake(
+        WrongAnswer(
             "wrong-axis",
             lambda prior, likelihood: (
                 (prior[:, None] * likelihood) / (prior[:, None] * likelihood).sum(axis=1)[:, None]
             ),
             "Normalised over x, which gives p(x|z) back: each column is to sum to one.",
         ),
-        Mistake(
+        WrongAnswer(
             "likelihood-over-evidence",
             lambda prior, likelihood: likelihood / (prior @ likelihood),
             "p(x|z) / p(x) lacks the factor p(z).",
         ),
-        Mistake(
+        WrongAnswer(
             "transposed",
             lambda prior, likelihood: posterior(prior, likelihood).T,
             "Transposed: the rows stay the z, the columns the x.",
@@ -248,46 +248,46 @@ NOISY_OR = Exercise(
     reference=noisy_or,
     cases=_noisy_or_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "sum",
             lambda present, cause, leak: present @ cause + leak,
             "Probabilities of causes do not add: with two strong ones this exceeds 1.",
         ),
-        Mistake(
+        WrongAnswer(
             "sum-clipped",
             lambda present, cause, leak: np.minimum(present @ cause + leak, 1),
             "Cut off at 1, the sum is a probability, but not this one: multiply the failures.",
         ),
-        Mistake(
+        WrongAnswer(
             "absent",
             lambda present, cause, leak: 1 - noisy_or(present, cause, leak),
             "This is the probability that the symptom is absent: 1 minus it.",
         ),
-        Mistake(
+        WrongAnswer(
             "leak-forgotten",
             lambda present, cause, leak: noisy_or(present, cause, 0 * leak),
             "The leak is missing: a healthy patient coughs too, now and then.",
         ),
-        Mistake(
+        WrongAnswer(
             "all-diseases",
             lambda present, cause, leak: noisy_or(np.ones_like(present), cause, leak),
             "All diseases count here; only those that are present should.",
         ),
-        Mistake(
+        WrongAnswer(
             "and",
             lambda present, cause, leak: (
                 1 - (1 - leak) * (1 - np.prod(np.where(present[:, :, None] > 0, cause, 1), axis=1))
             ),
             "This is an and: every disease present would have to cause it.",
         ),
-        Mistake(
+        WrongAnswer(
             "strongest",
             lambda present, cause, leak: np.maximum(
                 (present[:, :, None] * cause).max(axis=1), leak
             ),
             "The strongest cause alone; the others have their own chance.",
         ),
-        Mistake(
+        WrongAnswer(
             "leak-added",
             lambda present, cause, leak: noisy_or(present, cause, 0 * leak) + leak,
             "The leak is one more possible cause: it multiplies the failures like the others.",
@@ -342,12 +342,12 @@ ANCESTRAL = Exercise(
     cases=_ancestral_cases,
     returns=("z", "x"),
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "same-noise",
             lambda prior, likelihood, u: ancestral_sample(prior, likelihood, u[:, [0, 0]]),
             "z and x use the same uniform number: each draw needs its own.",
         ),
-        Mistake(
+        WrongAnswer(
             "x-from-evidence",
             lambda prior, likelihood, u: (
                 _pick(np.cumsum(prior), u[:, 0]),
@@ -355,7 +355,7 @@ ANCESTRAL = Exercise(
             ),
             "x is drawn from p(x), as if z had not been drawn: use the row of this z.",
         ),
-        Mistake(
+        WrongAnswer(
             "likeliest-z",
             lambda prior, likelihood, u: (
                 np.full(len(u), prior.argmax()),
@@ -363,7 +363,7 @@ ANCESTRAL = Exercise(
             ),
             "z is always the likeliest one: sampling takes each z as often as its p(z) says.",
         ),
-        Mistake(
+        WrongAnswer(
             "likeliest-x",
             lambda prior, likelihood, u: (
                 _pick(np.cumsum(prior), u[:, 0]),
@@ -371,7 +371,7 @@ ANCESTRAL = Exercise(
             ),
             "x is always the likeliest one for its z: draw it.",
         ),
-        Mistake(
+        WrongAnswer(
             "uniform-z",
             lambda prior, likelihood, u: (
                 (u[:, 0] * len(prior)).astype(int),
@@ -379,7 +379,7 @@ ANCESTRAL = Exercise(
             ),
             "All z are drawn equally often: p(z) is not used.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-cumulative",
             lambda prior, likelihood, u: (
                 _pick(prior, u[:, 0]),
@@ -389,14 +389,14 @@ ANCESTRAL = Exercise(
             ),
             "u is compared with the probabilities; compare it with their running sums.",
         ),
-        Mistake(
+        WrongAnswer(
             "counted-from-one",
             lambda prior, likelihood, u: tuple(
                 a + 1 for a in ancestral_sample(prior, likelihood, u)
             ),
             "Counted from 1: the first z and the first x are 0.",
         ),
-        Mistake(
+        WrongAnswer(
             "first-row",
             lambda prior, likelihood, u: (
                 _pick(np.cumsum(prior), u[:, 0]),

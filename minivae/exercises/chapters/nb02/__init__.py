@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 
 from minivae.exercises.chapters.nb01 import log_sum_exp
-from minivae.exercises.exercise import Exercise, Mistake, generic, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
 # ---- 02.log-evidence ---------------------------------------------------------------------------
 
@@ -36,43 +36,43 @@ LOG_EVIDENCE = Exercise(
     reference=log_evidence_estimate,
     cases=_log_likelihood_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "log-k-forgotten",
             log_sum_exp,
             "log K is not subtracted: p(x) is estimated by the mean, not by the sum.",
         ),
-        Mistake(
+        WrongAnswer(
             "mean-of-logs",
             lambda a: a.mean(axis=0),
             "The mean of the logs is not the log of the mean: this estimates E log p(x|z), "
             "which is lower (Jensen).",
         ),
-        Mistake(
+        WrongAnswer(
             "naive",
             lambda a: np.log(np.exp(a).mean(axis=0)),
             "exp(-1000) is 0.0: take the largest term out before exp.",
         ),
-        Mistake(
+        WrongAnswer(
             "log-k-added",
             lambda a: log_sum_exp(a) + np.log(len(a)),
             "log K is added; a mean divides by K.",
         ),
-        Mistake(
+        WrongAnswer(
             "divided-by-k",
             lambda a: log_sum_exp(a) / len(a),
             "The log is divided by K; dividing p by K subtracts log K from its log.",
         ),
-        Mistake(
+        WrongAnswer(
             "over-images",
             lambda a: log_sum_exp(a.T) - np.log(a.shape[1]),
             "Averaged over the images; the samples lie along axis 0.",
         ),
-        Mistake(
+        WrongAnswer(
             "log-b",
             lambda a: log_sum_exp(a) - np.log(a.shape[1]),
             "log B is subtracted, the number of images; the mean is over the K samples.",
         ),
-        Mistake(
+        WrongAnswer(
             "best",
             lambda a: a.max(axis=0),
             "The best sample alone; p(x) is the mean over all.",
@@ -111,42 +111,42 @@ JENSEN_GAP = Exercise(
     reference=jensen_gap,
     cases=_positive_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "sign",
             lambda w: -jensen_gap(w),
             "The sign is turned around: the log bends down, so the log of the mean is the larger.",
         ),
-        Mistake(
+        WrongAnswer(
             "log-of-mean",
             lambda w: np.log(w.mean(axis=0)),
             "This is the log of the mean alone: subtract the mean of the log.",
         ),
-        Mistake(
+        WrongAnswer(
             "mean-of-log",
             lambda w: np.log(w).mean(axis=0),
             "This is the mean of the log alone.",
         ),
-        Mistake(
+        WrongAnswer(
             "sum",
             lambda w: np.log(w.sum(axis=0)) - np.log(w).sum(axis=0),
             "Sums in place of means: Jensen speaks of averages.",
         ),
-        Mistake(
+        WrongAnswer(
             "half-sum",
             lambda w: np.log(w.sum(axis=0)) - np.log(w).mean(axis=0),
             "The first term is the log of a sum: log K too large.",
         ),
-        Mistake(
+        WrongAnswer(
             "without-log",
             lambda w: w.mean(axis=0) - np.exp(np.log(w).mean(axis=0)),
             "This compares the means themselves (arithmetic and geometric); take the first's log.",
         ),
-        Mistake(
+        WrongAnswer(
             "half-variance",
             lambda w: w.var(axis=0) / (2 * w.mean(axis=0) ** 2),
             "This is the second-order approximation of the gap, good for small scatter only.",
         ),
-        Mistake(
+        WrongAnswer(
             "one-number",
             lambda w: np.log(w.mean()) - np.log(w).mean(),
             "Averaged over everything: keep the columns apart.",
@@ -192,42 +192,42 @@ IMPORTANCE = Exercise(
     reference=importance_estimate,
     cases=_importance_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "q-forgotten",
             lambda log_joint, log_q: _log_mean_exp(log_joint),
             "q is not divided out: samples that q draws often would count too often.",
         ),
-        Mistake(
+        WrongAnswer(
             "ratio-reversed",
             lambda log_joint, log_q: _log_mean_exp(log_q - log_joint),
             "The ratio is upside down: p(x, z) / q(z).",
         ),
-        Mistake(
+        WrongAnswer(
             "q-multiplied",
             lambda log_joint, log_q: _log_mean_exp(log_joint + log_q),
             "q is multiplied in; it is divided out.",
         ),
-        Mistake(
+        WrongAnswer(
             "log-k-forgotten",
             lambda log_joint, log_q: log_sum_exp(log_joint - log_q),
             "log K is not subtracted: the weights are averaged.",
         ),
-        Mistake(
+        WrongAnswer(
             "elbo",
             lambda log_joint, log_q: (log_joint - log_q).mean(axis=0),
             "The mean of the log weights: that is the ELBO, a bound and not this estimate.",
         ),
-        Mistake(
+        WrongAnswer(
             "naive",
             lambda log_joint, log_q: np.log(np.exp(log_joint - log_q).mean(axis=0)),
             "exp(-970) is 0.0: take the largest weight out before exp.",
         ),
-        Mistake(
+        WrongAnswer(
             "self-normalised",
             lambda log_joint, log_q: log_sum_exp(log_joint) - log_sum_exp(log_q),
             "A ratio of sums is not the mean of the ratios: divide each sample by its own q.",
         ),
-        Mistake(
+        WrongAnswer(
             "over-images",
             lambda log_joint, log_q: _log_mean_exp((log_joint - log_q).T),
             "Averaged over the images; the samples lie along axis 0.",
@@ -271,47 +271,47 @@ KL_DISCRETE = Exercise(
     reference=kl_discrete,
     cases=_kl_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "reversed",
             lambda q, p: kl_discrete(p, q),
             "This is KL(p || q): the average goes over the first, q.",
         ),
-        Mistake(
+        WrongAnswer(
             "zero-times-log-zero",
             _kl_sum,
             "Where q is 0, 0 * log 0 is NaN in floating point: leave those z out.",
         ),
-        Mistake(
+        WrongAnswer(
             "sign",
             lambda q, p: -kl_discrete(q, p),
             "The sign is turned around: a KL is never negative.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-weighted",
             lambda q, p: float(np.log(q[q > 0] / p[q > 0]).sum()),
             "The log ratios are added without their weights q(z).",
         ),
-        Mistake(
+        WrongAnswer(
             "weighted-by-p",
             lambda q, p: float((p[q > 0] * np.log(q[q > 0] / p[q > 0])).sum()),
             "Averaged over p; KL(q || p) averages over q.",
         ),
-        Mistake(
+        WrongAnswer(
             "cross-entropy",
             lambda q, p: float(-(q * np.log(p)).sum()),
             "This is the cross-entropy -E_q log p: the entropy of q is not subtracted.",
         ),
-        Mistake(
+        WrongAnswer(
             "mean",
             lambda q, p: kl_discrete(q, p) / len(q),
             "Divided by the number of z: q sums to one, so the sum is the average already.",
         ),
-        Mistake(
+        WrongAnswer(
             "bits",
             lambda q, p: kl_discrete(q, p) / np.log(2),
             "This is in bits (log2); nats use the natural logarithm.",
         ),
-        Mistake(
+        WrongAnswer(
             "eps-in-the-log",
             lambda q, p: float((q * np.log((q + 1e-3) / (p + 1e-3))).sum()),
             "A small number inside the log changes every term; leave out the z with q = 0 instead.",
@@ -376,52 +376,52 @@ ELBO_THREE = Exercise(
     cases=_elbo_cases,
     returns=("evidence face", "reconstruction face", "energy face"),
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "entropy-sign",
             _faces(lambda a, b, c, q, p, l: (a, b, (q * np.log(p * l * q)).sum())),
             "H(q) = -E_q log q is added, so log q is subtracted.",
         ),
-        Mistake(
+        WrongAnswer(
             "kl-to-prior-added",
             _faces(lambda a, b, c, q, p, l: (a, b + 2 * _kl(q, p), c)),
             "The KL to the prior is subtracted: it is what the code costs.",
         ),
-        Mistake(
+        WrongAnswer(
             "kl-to-posterior-added",
             _faces(lambda a, b, c, q, p, l: (a + 2 * _kl(q, p * l / (p @ l)), b, c)),
             "The KL to the posterior is subtracted: the ELBO lies below log p(x).",
         ),
-        Mistake(
+        WrongAnswer(
             "kl-reversed",
             _faces(lambda a, b, c, q, p, l: (a, b + _kl(q, p) - _kl(p, q), c)),
             "KL(p || q) in place of KL(q || p): every average here goes over q.",
         ),
-        Mistake(
+        WrongAnswer(
             "posterior-not-normalised",
             _faces(lambda a, b, c, q, p, l: (np.log(p @ l) - _kl(q, p * l), b, c)),
             "The joint stands where the posterior belongs: divide it by p(x).",
         ),
-        Mistake(
+        WrongAnswer(
             "likelihood-under-prior",
             _faces(lambda a, b, c, q, p, l: (a, (p * np.log(l)).sum() - _kl(q, p), c)),
             "log p(x|z) is averaged over the prior; the average goes over q.",
         ),
-        Mistake(
+        WrongAnswer(
             "log-of-average",
             _faces(lambda a, b, c, q, p, l: (a, np.log(q @ l) - _kl(q, p), c)),
             "The log of an average where the average of the log belongs (Jensen: this is larger).",
         ),
-        Mistake(
+        WrongAnswer(
             "negative",
             _faces(lambda a, b, c, q, p, l: (-a, -b, -c)),
             "The sign is turned around: these are losses, -ELBO.",
         ),
-        Mistake(
+        WrongAnswer(
             "prior-twice",
             _faces(lambda a, b, c, q, p, l: (a, (q * np.log(p * l)).sum() - _kl(q, p), c)),
             "E_q log p(x, z) - KL(q || p(z)) counts the prior twice: p(x|z) belongs there.",
         ),
-        Mistake(
+        WrongAnswer(
             "evidence-alone",
             _faces(lambda a, b, c, q, p, l: (np.log(p @ l), b, c)),
             "The first is log p(x) alone: KL(q || p(z|x)) is not subtracted.",
@@ -497,7 +497,7 @@ ORDER = Exercise(
     reference=RIGHT_ORDER,
     judge=_judge_order,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "jensen-too-early",
             (
                 ("B", "sum rule"),
@@ -508,22 +508,22 @@ ORDER = Exercise(
             "B to D is an equality: q is multiplied in and divided out. The = becomes >= where the "
             "log moves inside the average, from D to E.",
         ),
-        Mistake(
+        WrongAnswer(
             "log-inside-first",
             _swapped("B", "E", "D", "F", "A", "C"),
             "The log can move inside an average only once there is one: D comes before E.",
         ),
-        Mistake(
+        WrongAnswer(
             "linearity-first",
             _swapped("B", "D", "E", "A", "F", "C"),
             "First the product rule splits log p(x, z) (F), then linearity splits the average (A).",
         ),
-        Mistake(
+        WrongAnswer(
             "licences-swapped",
             (*RIGHT_ORDER[:3], ("F", "linearity"), ("A", "product rule"), RIGHT_ORDER[5]),
             "p(x, z) = p(x|z) p(z) is the product rule (F), E[a + b] = E[a] + E[b] linearity (A).",
         ),
-        Mistake(
+        WrongAnswer(
             "backwards",
             tuple(reversed(RIGHT_ORDER)),
             "This runs from the ELBO up: begin with log p(x) as a sum over z.",
@@ -574,22 +574,22 @@ BUG = Exercise(
     given=repo_elbo,
     cases=_bug_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "all-turned",
             lambda q, log_joint: -(q * log_joint).sum() - (q * np.log(q)).sum(),
             "The first term was right: the expected log joint enters with a plus.",
         ),
-        Mistake(
+        WrongAnswer(
             "entropy-dropped",
             lambda q, log_joint: (q * log_joint).sum(),
             "Without the entropy q would shrink to the single best z: mend its sign, keep it.",
         ),
-        Mistake(
+        WrongAnswer(
             "log-of-sum",
             lambda q, log_joint: np.log((q * np.exp(log_joint)).sum()) - (q * np.log(q)).sum(),
             "The average of the log was right; this is the log of an average.",
         ),
-        Mistake(
+        WrongAnswer(
             "normalised",
             lambda q, log_joint: (q * log_joint).sum() + (q * np.log(q)).mean(),
             "The sum over z was right: q sums to one, so it is the average already.",

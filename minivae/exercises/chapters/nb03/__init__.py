@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, Mistake, generic, planted, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, stub
 
 # ---- 03.kl -----------------------------------------------------------------------------------
 
@@ -37,42 +37,42 @@ WRONG_KLS = (
         "kl-logvar-as-log-sigma",
         "kl-mean-over-latents",
     ),
-    Mistake(
+    WrongAnswer(
         "sign",
         lambda mu, logvar: (1 + logvar - mu**2 - np.exp(logvar)).sum(axis=1) / 2,
         "The sign is turned around: this is -KL, which enters the ELBO; a KL is never negative.",
     ),
-    Mistake(
+    WrongAnswer(
         "no-log",
         lambda mu, logvar: (mu**2 + np.exp(logvar) - 1).sum(axis=1) / 2,
         "-log sigma^2 is missing: without it nothing stops sigma from shrinking to 0.",
     ),
-    Mistake(
+    WrongAnswer(
         "mu-not-squared",
         lambda mu, logvar: (mu + np.exp(logvar) - 1 - logvar).sum(axis=1) / 2,
         "mu is not squared: a shift to the left must cost as much as one to the right.",
     ),
-    Mistake(
+    WrongAnswer(
         "sigma-for-variance",
         lambda mu, logvar: (mu**2 + np.exp(logvar / 2) - 1 - logvar).sum(axis=1) / 2,
         "exp(logvar / 2) is sigma; the formula has sigma squared, which is exp(logvar).",
     ),
-    Mistake(
+    WrongAnswer(
         "half-of-the-log",
         lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar / 2).sum(axis=1) / 2,
         "The half comes twice to the log: log sigma = logvar / 2 is already half of log sigma^2.",
     ),
-    Mistake(
+    WrongAnswer(
         "half-of-one-term",
         lambda mu, logvar: (mu**2 / 2 + np.exp(logvar) - 1 - logvar).sum(axis=1),
         "The half belongs to the whole sum; here it reaches mu^2 alone (a missing bracket?).",
     ),
-    Mistake(
+    WrongAnswer(
         "reversed",
         lambda mu, logvar: ((1 + mu**2) * np.exp(-logvar) - 1 + logvar).sum(axis=1) / 2,
         "This is KL(p || q), the other direction: the average must be taken over q.",
     ),
-    Mistake(
+    WrongAnswer(
         "square-of-sum",
         lambda mu, logvar: (mu.sum(axis=1) ** 2 + (np.exp(logvar) - 1 - logvar).sum(axis=1)) / 2,
         "mu is summed before it is squared; square each latent's mu, then sum.",
@@ -91,22 +91,22 @@ KL = Exercise(
     package=_package_kl,
     mistakes=(
         *WRONG_KLS,
-        Mistake(
+        WrongAnswer(
             "not-summed",
             lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar) / 2,
             "One KL for each latent: sum them over the last axis, one number for each example.",
         ),
-        Mistake(
+        WrongAnswer(
             "wrong-axis",
             lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=0) / 2,
             "Summed over the batch (axis 0); sum over the latents, axis 1.",
         ),
-        Mistake(
+        WrongAnswer(
             "one-number",
             lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar).sum() / 2,
             "Summed over everything; keep one number for each example: axis=1.",
         ),
-        Mistake(
+        WrongAnswer(
             "mean-of-all",
             lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar).mean() / 2,
             "One mean over everything; sum over the latents and keep the examples apart.",
@@ -173,7 +173,7 @@ KL_BACKWARD = Exercise(
             "kl-gradient-lost",
             "kl-gradient-sign",
         ),
-        Mistake(
+        WrongAnswer(
             "by-sigma",
             lambda dkl, mu, logvar: (
                 dkl[:, None] * mu,
@@ -181,17 +181,17 @@ KL_BACKWARD = Exercise(
             ),
             "This is the derivative by sigma; the variable is logvar = log sigma^2.",
         ),
-        Mistake(
+        WrongAnswer(
             "by-variance",
             lambda dkl, mu, logvar: (dkl[:, None] * mu, dkl[:, None] * (1 - np.exp(-logvar)) / 2),
             "This is the derivative by sigma^2; by logvar it is multiplied by sigma^2.",
         ),
-        Mistake(
+        WrongAnswer(
             "no-upstream",
             lambda dkl, mu, logvar: (mu.copy(), (np.exp(logvar) - 1) / 2),
             "dkl is not used: by the chain rule it multiplies both gradients.",
         ),
-        Mistake(
+        WrongAnswer(
             "batch-mean",
             lambda dkl, mu, logvar: (
                 dkl[:, None] * mu / len(mu),
@@ -199,7 +199,7 @@ KL_BACKWARD = Exercise(
             ),
             "Divided by the batch size: a mean over the batch is in dkl already, if there is one.",
         ),
-        Mistake(
+        WrongAnswer(
             "swapped",
             lambda dkl, mu, logvar: (dkl[:, None] * (np.exp(logvar) - 1) / 2, dkl[:, None] * mu),
             "The two results are swapped: first dmu, then dlogvar.",
@@ -252,12 +252,12 @@ KL_MONTE_CARLO = Exercise(
     reference=kl_monte_carlo,
     cases=_kl_mc_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "sign",
             lambda mu, logvar, eps: -_log_ratio(mu, logvar, eps).sum(axis=2).mean(axis=0),
             "The sign is turned around: KL(q || p) averages log q - log p.",
         ),
-        Mistake(
+        WrongAnswer(
             "variance-as-sigma",
             lambda mu, logvar, eps: (
                 _log_ratio(mu, logvar, eps, np.exp(logvar)).sum(axis=2).mean(axis=0)
@@ -265,14 +265,14 @@ KL_MONTE_CARLO = Exercise(
             "z = mu + exp(logvar) eps has the variance as its standard deviation; "
             "sigma is exp(logvar / 2).",
         ),
-        Mistake(
+        WrongAnswer(
             "no-normaliser",
             lambda mu, logvar, eps: (
                 (_log_ratio(mu, logvar, eps) + logvar / 2).sum(axis=2).mean(axis=0)
             ),
             "log q(z) lost -logvar / 2: the log 2 pi cancels against p's, this does not.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-standardised",
             lambda mu, logvar, eps: (
                 (_log_ratio(mu, logvar, eps) + eps**2 * (1 - np.exp(logvar)) / 2)
@@ -281,27 +281,27 @@ KL_MONTE_CARLO = Exercise(
             ),
             "log q(z) divides (z - mu)^2 by sigma^2; here it is not divided.",
         ),
-        Mistake(
+        WrongAnswer(
             "sum-over-samples",
             lambda mu, logvar, eps: _log_ratio(mu, logvar, eps).sum(axis=(0, 2)),
             "Summed over the K samples; an expectation is their mean.",
         ),
-        Mistake(
+        WrongAnswer(
             "mean-over-latents",
             lambda mu, logvar, eps: _log_ratio(mu, logvar, eps).mean(axis=(0, 2)),
             "The mean over the latents; the logs of independent latents add.",
         ),
-        Mistake(
+        WrongAnswer(
             "log-of-mean",
             _log_of_mean,
             "The log of a mean: the KL is the mean of the logs, and these differ (Jensen).",
         ),
-        Mistake(
+        WrongAnswer(
             "not-averaged",
             lambda mu, logvar, eps: _log_ratio(mu, logvar, eps).sum(axis=2),
             "One value for each sample: take the mean over axis 0.",
         ),
-        Mistake(
+        WrongAnswer(
             "closed-form",
             lambda mu, logvar, eps: gaussian_kl(mu, logvar),
             "This is the closed form, the number that the samples scatter around; "
@@ -347,42 +347,42 @@ KL_TWO = Exercise(
     reference=kl_two_gaussians,
     cases=_kl_two_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "reversed",
             lambda m1, v1, m2, v2: kl_two_gaussians(m2, v2, m1, v1),
             "This is KL(second || first): the KL is not symmetric.",
         ),
-        Mistake(
+        WrongAnswer(
             "shift-not-scaled",
             lambda m1, v1, m2, v2: _kl_two((m1 - m2) ** 2, np.exp(v1 - v2), v1 - v2),
             "(mu1 - mu2)^2 must be divided by sigma2^2: a shift counts in units of sigma2.",
         ),
-        Mistake(
+        WrongAnswer(
             "shift-by-first",
             lambda m1, v1, m2, v2: _kl_two((m1 - m2) ** 2 / np.exp(v1), np.exp(v1 - v2), v1 - v2),
             "(mu1 - mu2)^2 is divided by the first variance; it comes from the second's log.",
         ),
-        Mistake(
+        WrongAnswer(
             "log-sign",
             lambda m1, v1, m2, v2: _kl_two((m1 - m2) ** 2 / np.exp(v2), np.exp(v1 - v2), v2 - v1),
             "The log of the ratio has the wrong sign: it is -(logvar1 - logvar2).",
         ),
-        Mistake(
+        WrongAnswer(
             "ratio-reversed",
             lambda m1, v1, m2, v2: _kl_two((m1 - m2) ** 2 / np.exp(v2), np.exp(v2 - v1), v1 - v2),
             "The ratio of the variances is upside down: sigma1^2 / sigma2^2.",
         ),
-        Mistake(
+        WrongAnswer(
             "no-half",
             lambda m1, v1, m2, v2: 2 * kl_two_gaussians(m1, v1, m2, v2),
             "The half is missing.",
         ),
-        Mistake(
+        WrongAnswer(
             "no-minus-one",
             lambda m1, v1, m2, v2: kl_two_gaussians(m1, v1, m2, v2) + m1.shape[1] / 2,
             "The -1 of each latent is missing: two equal Gaussians have KL 0.",
         ),
-        Mistake(
+        WrongAnswer(
             "difference-of-kls",
             lambda m1, v1, m2, v2: gaussian_kl(m1, v1) - gaussian_kl(m2, v2),
             "A difference of two KLs against N(0, 1) is not a KL: average log q1 - log q2 over q1.",
@@ -416,27 +416,27 @@ BUG = Exercise(
     given=repo_kl,
     cases=_kl_cases,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "wrong-axis",
             lambda mu, logvar: -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar), axis=0),
             "The sum is right, its axis is not: one KL for each example.",
         ),
-        Mistake(
+        WrongAnswer(
             "sign",
             lambda mu, logvar: 0.5 * np.mean(1 + logvar - mu**2 - np.exp(logvar), axis=1),
             "The sign was right before: the bracket is negative, so -0.5 makes the KL positive.",
         ),
-        Mistake(
+        WrongAnswer(
             "one-number",
             lambda mu, logvar: -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar)),
             "A sum over everything mixes the examples: axis=1.",
         ),
-        Mistake(
+        WrongAnswer(
             "half-dropped",
             lambda mu, logvar: -np.sum(1 + logvar - mu**2 - np.exp(logvar), axis=1),
             "The half belongs there: the defect is elsewhere.",
         ),
-        Mistake(
+        WrongAnswer(
             "half-of-logvar",
             lambda mu, logvar: -0.5 * np.mean(1 + logvar - mu**2 - np.exp(logvar / 2), axis=1),
             "exp(logvar) is sigma squared, which was right: the defect is elsewhere.",
@@ -492,23 +492,23 @@ TELL_APART = Exercise(
     ),
     judge=_judge_inputs,
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "zeros",
             (0 * _ONE, 0 * _ONE),
             "At mu = 0, logvar = 0 almost every formula gives 0: a gradient or a formula checked "
             "there is not checked.",
         ),
-        Mistake(
+        WrongAnswer(
             "ones-and-zeros",
             (_ONE, 0 * _ONE),
             "At logvar = 0 every power of sigma is 1, and mu = 1 hides a missing square.",
         ),
-        Mistake(
+        WrongAnswer(
             "ones",
             (_ONE, _ONE),
             "mu = 1 is its own square: a missing square cannot show.",
         ),
-        Mistake(
+        WrongAnswer(
             "one-entry",
             (np.array([[0.7]]), np.array([[0.3]])),
             "With a single latent, sum and mean are the same: take at least two.",

@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, Mistake, generic, planted, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, stub
 
 # ---- 04.reparameterize -------------------------------------------------------------------------
 
@@ -38,44 +38,44 @@ REPARAMETERIZE = Exercise(
     package=_package,
     mistakes=(
         *planted(_package, "reparam-variance-as-sigma", "reparam-noise-shared"),
-        Mistake(
+        WrongAnswer(
             "logvar-as-sigma",
             lambda mu, logvar, eps: mu + logvar * eps,
             "logvar itself is used as the standard deviation; it can be negative. "
             "sigma = exp(logvar / 2).",
         ),
-        Mistake(
+        WrongAnswer(
             "half-outside",
             lambda mu, logvar, eps: mu + np.exp(logvar) / 2 * eps,
             "The half belongs into the exponent: exp(logvar / 2) is the root of the variance, "
             "exp(logvar) / 2 is half of it.",
         ),
-        Mistake(
+        WrongAnswer(
             "precision",
             lambda mu, logvar, eps: mu + np.exp(-logvar / 2) * eps,
             "The sign in the exponent: this divides by sigma, as one does to standardise z.",
         ),
-        Mistake(
+        WrongAnswer(
             "no-mu",
             lambda mu, logvar, eps: np.exp(logvar / 2) * eps,
             "mu is not added: the sample sits around 0 whatever the encoder says.",
         ),
-        Mistake(
+        WrongAnswer(
             "mu-scaled",
             lambda mu, logvar, eps: (mu + eps) * np.exp(logvar / 2),
             "sigma scales the noise alone, not mu.",
         ),
-        Mistake(
+        WrongAnswer(
             "noise-not-scaled",
             lambda mu, logvar, eps: mu + eps,
             "The noise is not scaled: every q has variance 1.",
         ),
-        Mistake(
+        WrongAnswer(
             "sigma-added",
             lambda mu, logvar, eps: mu + np.exp(logvar / 2) + eps,
             "sigma multiplies the noise; it is not added.",
         ),
-        Mistake(
+        WrongAnswer(
             "base-two",
             lambda mu, logvar, eps: mu + np.sqrt(2**logvar) * eps,
             "logvar is a natural logarithm: exp, not a power of two.",
@@ -139,23 +139,23 @@ REPARAMETERIZE_BACKWARD = Exercise(
             "reparam-eps-lost",
             "reparam-dmu-lost",
         ),
-        Mistake(
+        WrongAnswer(
             "by-sigma",
             lambda dz, logvar, eps: (dz.copy(), dz * eps),
             "dz eps is the derivative by sigma; by logvar it is multiplied by "
             "d sigma / d logvar = sigma / 2.",
         ),
-        Mistake(
+        WrongAnswer(
             "half-and-sigma-lost-dz",
             lambda dz, logvar, eps: (dz.copy(), _half_sigma_eps(logvar, eps)),
             "dlogvar is not multiplied by dz: the chain rule begins with what comes from above.",
         ),
-        Mistake(
+        WrongAnswer(
             "dmu-is-one",
             lambda dz, logvar, eps: (np.ones_like(dz), dz * _half_sigma_eps(logvar, eps)),
             "dz / dmu is 1, but dmu is d loss / d mu: dz times that 1.",
         ),
-        Mistake(
+        WrongAnswer(
             "dmu-scaled",
             lambda dz, logvar, eps: (
                 dz * np.exp(logvar / 2),
@@ -163,17 +163,17 @@ REPARAMETERIZE_BACKWARD = Exercise(
             ),
             "sigma does not multiply mu in the forward pass, and so not in dmu.",
         ),
-        Mistake(
+        WrongAnswer(
             "minus",
             lambda dz, logvar, eps: (dz.copy(), -dz * _half_sigma_eps(logvar, eps)),
             "dlogvar has the wrong sign: a larger sigma moves z in the direction of eps.",
         ),
-        Mistake(
+        WrongAnswer(
             "swapped",
             lambda dz, logvar, eps: (dz * _half_sigma_eps(logvar, eps), dz.copy()),
             "The two results are swapped: first dmu, then dlogvar.",
         ),
-        Mistake(
+        WrongAnswer(
             "summed-over-batch",
             lambda dz, logvar, eps: (
                 dz.sum(axis=0),
@@ -229,7 +229,7 @@ SCORE_FUNCTION = Exercise(
     cases=_score_cases,
     returns=("dmu", "dlogvar"),
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "by-sigma",
             _score_variant(
                 lambda f, a, b, z, mu, logvar: (
@@ -239,34 +239,34 @@ SCORE_FUNCTION = Exercise(
             ),
             "The second is the derivative by sigma; by logvar it is times sigma / 2.",
         ),
-        Mistake(
+        WrongAnswer(
             "no-minus-one",
             _score_variant(lambda f, a, b, z, mu, logvar: ((f * a).mean(), (f * (b + 0.5)).mean())),
             "The score of logvar lost its -1, which comes from the normaliser -logvar / 2.",
         ),
-        Mistake(
+        WrongAnswer(
             "no-half",
             _score_variant(lambda f, a, b, z, mu, logvar: ((f * a).mean(), (f * 2 * b).mean())),
             "The score of logvar lost its half.",
         ),
-        Mistake(
+        WrongAnswer(
             "sum",
             _score_variant(lambda f, a, b, z, mu, logvar: ((f * a).sum(), (f * b).sum())),
             "Summed over the samples; an expectation is their mean.",
         ),
-        Mistake(
+        WrongAnswer(
             "no-f",
             _score_variant(lambda f, a, b, z, mu, logvar: (a.mean(), b.mean())),
             "f is missing: without it this estimates E of the score, which is 0.",
         ),
-        Mistake(
+        WrongAnswer(
             "means-multiplied",
             _score_variant(
                 lambda f, a, b, z, mu, logvar: (f.mean() * a.mean(), f.mean() * b.mean())
             ),
             "The mean of a product is not the product of the means: multiply first.",
         ),
-        Mistake(
+        WrongAnswer(
             "sigma-for-variance",
             _score_variant(
                 lambda f, a, b, z, mu, logvar: (
@@ -276,7 +276,7 @@ SCORE_FUNCTION = Exercise(
             ),
             "The score of mu is (z - mu) / sigma^2; here it is divided by sigma once.",
         ),
-        Mistake(
+        WrongAnswer(
             "sign",
             _score_variant(lambda f, a, b, z, mu, logvar: (-(f * a).mean(), (f * b).mean())),
             "dmu has the wrong sign: samples above mu with a large f say that mu should grow.",
@@ -318,27 +318,27 @@ PATHWISE = Exercise(
     cases=_pathwise_cases,
     returns=("dmu", "dlogvar"),
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "no-half",
             lambda df, eps, logvar: (df.mean(), (df * eps).mean() * np.exp(logvar / 2)),
             "The half of d sigma / d logvar = sigma / 2 is missing.",
         ),
-        Mistake(
+        WrongAnswer(
             "by-sigma",
             lambda df, eps, logvar: (df.mean(), (df * eps).mean()),
             "This is the derivative by sigma; by logvar it is times sigma / 2.",
         ),
-        Mistake(
+        WrongAnswer(
             "variance",
             lambda df, eps, logvar: (df.mean(), (df * eps).mean() * np.exp(logvar) / 2),
             "exp(logvar) is the variance; sigma is exp(logvar / 2).",
         ),
-        Mistake(
+        WrongAnswer(
             "sum",
             lambda df, eps, logvar: (df.sum(), (df * eps).sum() * np.exp(logvar / 2) / 2),
             "Summed over the samples; an expectation is their mean.",
         ),
-        Mistake(
+        WrongAnswer(
             "means-multiplied",
             lambda df, eps, logvar: (
                 df.mean(),
@@ -346,12 +346,12 @@ PATHWISE = Exercise(
             ),
             "The mean of a product is not the product of the means: multiply first.",
         ),
-        Mistake(
+        WrongAnswer(
             "no-noise",
             lambda df, eps, logvar: (df.mean(), df.mean() * np.exp(logvar / 2) / 2),
             "eps is missing: how far sigma moves a sample depends on the noise that made it.",
         ),
-        Mistake(
+        WrongAnswer(
             "score-of-mu",
             lambda df, eps, logvar: (
                 (df * eps).mean() / np.exp(logvar / 2),
@@ -411,12 +411,12 @@ LINEAR_POSTERIOR = Exercise(
     package=_package_posterior,
     module="exact",
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "not-centred",
             lambda x, W, b, variance: _posterior_with(x, W, b, variance, centred=x),
             "b is not subtracted: z explains what is left of x after b.",
         ),
-        Mistake(
+        WrongAnswer(
             "precision-for-covariance",
             lambda x, W, b, variance: (
                 linear_posterior(x, W, b, variance)[0],
@@ -424,31 +424,31 @@ LINEAR_POSTERIOR = Exercise(
             ),
             "This is the precision of the posterior; its inverse is the covariance.",
         ),
-        Mistake(
+        WrongAnswer(
             "prior-forgotten",
             lambda x, W, b, variance: _posterior_with(
                 x, W, b, variance, M=W @ W.T + 1e-12 * np.eye(len(W))
             ),
             "Without the prior's share, variance * I, this is least squares: no pull towards 0.",
         ),
-        Mistake(
+        WrongAnswer(
             "identity-not-scaled",
             lambda x, W, b, variance: _posterior_with(
                 x, W, b, variance, M=W @ W.T + np.eye(len(W))
             ),
             "The identity in M is multiplied by the noise variance.",
         ),
-        Mistake(
+        WrongAnswer(
             "covariance-not-scaled",
             lambda x, W, b, variance: _posterior_with(x, W, b, variance, scale=1.0),
             "The covariance is variance * M^-1: less noise, a sharper posterior.",
         ),
-        Mistake(
+        WrongAnswer(
             "mean-scaled",
             lambda x, W, b, variance: _posterior_with(x, W, b, variance, factor=variance),
             "The mean has no factor variance: it cancels against W (x - b) / variance.",
         ),
-        Mistake(
+        WrongAnswer(
             "sigma-for-variance",
             lambda x, W, b, variance: _posterior_with(x, W, b, np.sqrt(variance)),
             "The root of the variance is used; the formulas hold the variance itself.",
@@ -500,42 +500,42 @@ LINEAR_EVIDENCE = Exercise(
     package=_package_evidence,
     module="exact",
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "noise-forgotten",
             lambda x, W, b, variance: _evidence_from(x, W.T @ W + 1e-9 * np.eye(W.shape[1]), b),
             "The covariance of x is W'W + variance I: without the noise it is singular.",
         ),
-        Mistake(
+        WrongAnswer(
             "no-constant",
             lambda x, W, b, variance: _evidence_from(x, _marginal(W, variance), b, D_log=False),
             "D log 2 pi is missing: the density does not integrate to one.",
         ),
-        Mistake(
+        WrongAnswer(
             "no-half",
             lambda x, W, b, variance: _evidence_from(x, _marginal(W, variance), b, half=1.0),
             "The half in front of everything is missing.",
         ),
-        Mistake(
+        WrongAnswer(
             "determinant-forgotten",
             lambda x, W, b, variance: _evidence_from(x, _marginal(W, variance), b, det=0.0),
             "log det of the covariance is missing.",
         ),
-        Mistake(
+        WrongAnswer(
             "determinant-halved",
             lambda x, W, b, variance: _evidence_from(x, _marginal(W, variance), b, det=0.5),
             "log det is halved twice: the half stands in front of the whole bracket.",
         ),
-        Mistake(
+        WrongAnswer(
             "not-centred",
             lambda x, W, b, variance: _evidence_from(x, _marginal(W, variance), 0 * b),
             "b is not subtracted: it is the mean of x.",
         ),
-        Mistake(
+        WrongAnswer(
             "sign",
             lambda x, W, b, variance: -linear_log_evidence(x, W, b, variance),
             "The sign is turned around: this is -log p(x).",
         ),
-        Mistake(
+        WrongAnswer(
             "sigma-for-variance",
             lambda x, W, b, variance: _evidence_from(x, _marginal(W, variance**0.5), b),
             "The root of the variance is on the diagonal; the variance itself belongs there.",
@@ -577,7 +577,7 @@ BUG = Exercise(
     cases=_cases,
     returns=("z", "dz_dmu", "dz_dlogvar"),
     mistakes=(
-        Mistake(
+        WrongAnswer(
             "gradient-not-mended",
             lambda mu, logvar, eps: (
                 mu + np.exp(logvar / 2) * eps,
@@ -586,7 +586,7 @@ BUG = Exercise(
             ),
             "z is right now, and dz_dlogvar is not any more: it needs the half of the exponent.",
         ),
-        Mistake(
+        WrongAnswer(
             "gradient-changed-alone",
             lambda mu, logvar, eps: (
                 mu + np.exp(logvar) * eps,
@@ -595,7 +595,7 @@ BUG = Exercise(
             ),
             "The gradient fitted the forward pass before; it is the forward pass that is wrong.",
         ),
-        Mistake(
+        WrongAnswer(
             "half-outside",
             lambda mu, logvar, eps: (
                 mu + np.exp(logvar) / 2 * eps,
@@ -604,7 +604,7 @@ BUG = Exercise(
             ),
             "Half of the variance is not its root: the half belongs into the exponent.",
         ),
-        Mistake(
+        WrongAnswer(
             "root-of-logvar",
             lambda mu, logvar, eps: (
                 mu + np.sqrt(np.abs(logvar)) * eps,

@@ -1,0 +1,103 @@
+"""`evaluate`: score a run on test images."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from minivae import checks, evaluate, train
+from minivae.backend import load_backend
+from minivae.cli.parser import print_report
+from minivae.cli.run_data import run_and_data
+from minivae.errors import MinivaeError
+
+DESCRIPTION = """\
+Score a trained run on its test images, always binarized in the same way.
+
+Prints the ELBO with its two parts, the latents in use, and log p(x) estimated with K
+importance samples per image, with two standard errors: of the mean over images, and of
+the Monte Carlo estimate itself. All in nats per image.
+"""
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", metavar="RUN", help="a run folder, as runs/mnist")
+    command.add_argument(
+        "--samples",
+        type=int,
+        default=5000,
+        metavar="K",
+        help="importance samples per image (default 5000)",
+    )
+    command.add_argument("--data", metavar="NAME|PATH", help="other images than the run's own")
+    command.add_argument("--limit", type=int, metavar="N", help="only the first N test images")
+    command.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
+    command.add_argument(
+        "--backend",
+        choices=checks.CHOICES["backend"],
+        default="numba",
+        help="fast, or readable (default numba)",
+    )
+
+
+def execute(args: argparse.Namespace) -> None:
+    report = evaluate_run(
+        args.run,
+        samples=args.samples,
+        data_name=args.data,
+        limit=args.limit,
+        seed=args.seed,
+        backend=args.backend,
+    )
+    print_report(args, report, describe)
+
+
+def evaluate_run(
+    run: str, *, samples: int, data_name: str | None, limit: int | None, seed: int, backend: str
+) -> dict[str, Any]:
+    """Score a run on test images -> a report, plain JSON; nats per image."""
+    checks.check_samples(samples)
+    if limit is not None:
+        checks.check_whole(limit, "--limit", 1, checks.MAX_SIZE)
+    checks.check_whole(seed, "--seed", *checks.INTEGER_RANGES["seed"])
+    model, dataset, name = run_and_data(run, data_name)
+    if not len(dataset.test):
+        raise MinivaeError(f"the data {checks.printable(name)} have no test images to score")
+    x = train.test_images(dataset.test, model.spec.likelihood)[:limit]
+    from tqdm import tqdm
+
+    ops = load_backend(backend)
+    with tqdm(total=len(x), unit="image", file=sys.stderr, leave=False, delay=1) as bar:
+        report = evaluate.evaluate(
+            model.params,
+            x,
+            model.spec,
+            samples=samples,
+            seed=seed,
+            ops=ops,
+            progress=lambda done, total: bar.update(done - bar.n),
+        )
+    return {"run": Path(run).as_posix(), "data": name, **report}
+
+
+def describe(report: dict[str, Any]) -> str:
+    """The report of `evaluate` for a person."""
+    errors = ", ".join(
+        f"{report[name]:.2g} {what}"
+        for name, what in (("stderr_images", "over images"), ("stderr_mc", "Monte Carlo"))
+        if report[name] is not None
+    )
+    return "\n".join(
+        [
+            f"{report['run']} on {report['images']:,} test images of {report['data']}, "
+            "nats per image",
+            f"  log p(x)  {report['log_likelihood']:9.3f}   from below, by K = {report['samples']} "
+            f"importance samples that do the work of {report['ess']:.0f}",
+            *([f"{'':23}standard error {errors}"] if errors else []),
+            f"  ELBO      {report['elbo']:9.3f}   = -(nll {report['nll']:.3f} + "
+            f"kl {report['kl']:.3f})",
+            f"  gap       {report['log_likelihood'] - report['elbo']:9.3f}   "
+            "log p(x) - ELBO: the mean KL from q to the true posterior is at least this",
+            f"  latents   {report['active_units']:5d} of {report['latent_dim']} in use",
+        ]
+    )

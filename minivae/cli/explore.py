@@ -1,0 +1,41 @@
+"""`explore`: write the latent explorer of a run."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minivae import data, train
+from minivae.cli.parser import print_report
+from minivae.cli.run_data import output_path, run_and_data
+
+DESCRIPTION = """\
+Write one self-contained HTML page: drag a point in the latent plane, and the decoder's
+picture follows. It opens from disk in any browser and asks nothing of the network.
+"""
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", metavar="RUN", help="a run folder, as runs/mnist")
+    command.add_argument("--out", metavar="FILE", help="the page (default RUN/explorer.html)")
+
+
+def execute(args: argparse.Namespace) -> None:
+    report = explore_run(args.run, out=args.out)
+    print_report(args, report, lambda report: f"open it in a browser: {report['file']}")
+
+
+def explore_run(run: str, *, out: str | None) -> dict[str, Any]:
+    """Write the explorer page of a run -> a report, plain JSON."""
+    from minivae import ops
+    from minivae.plots import explorer
+
+    path = output_path(run, "explorer.html", out)
+    model, dataset, name = run_and_data(run)
+    x = train.test_images(dataset.test, model.spec.likelihood)
+    title = f"{Path(run).name}: a latent space to walk in"
+    with np.errstate(all="ignore"):  # terms that are not finite are refused
+        factors = data.true_factors(name)
+        explorer.write(path, model, dataset, x, title=title, ops=ops, factors=factors)
+    return {"file": path.as_posix(), "bytes": path.stat().st_size}

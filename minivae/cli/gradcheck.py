@@ -1,0 +1,26 @@
+"""`gradcheck`: check every gradient of the whole VAE."""
+
+import argparse
+
+from minivae.cli.parser import print_report
+
+DESCRIPTION = """\
+Compare the hand-derived gradient of the whole VAE, parameter block by parameter block,
+with central differences and with the complex step. Exit status 1 if any is off.
+
+--plant NAME breaks the model on purpose, and shows what the check says then.
+"""
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--plant", metavar="NAME", help="put a known mistake in (`list`: name them)"
+    )
+
+
+def execute(args: argparse.Namespace) -> int:
+    from minivae import gradcheck as checks
+
+    report = checks.check_backends(plant=args.plant)
+    print_report(args, report, checks.format_report)
+    return 0 if report["ok"] else 1

@@ -1,0 +1,33 @@
+"""Ctrl-C and SIGTERM as a question that a long computation can ask."""
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+INTERRUPTED = 130  # the shell's status for a command that Ctrl-C ended
+
+
+class StopSignals:
+    """In a `with` block: call it to learn whether Ctrl-C or SIGTERM came since the block began."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.previous: dict[int, Any] = {}
+
+    def __call__(self) -> bool:
+        return self.asked
+
+    def __enter__(self) -> "StopSignals":
+        # Python lets only the main thread set a handler.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.previous[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True

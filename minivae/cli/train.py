@@ -1,0 +1,327 @@
+"""`train`: train a VAE in a run folder, and draw its pictures."""
+
+import argparse
+import shlex
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from minivae import checks, data, files, runs, train
+from minivae.backend import load_backend
+from minivae.cli.parser import print_report, say
+from minivae.cli.signals import INTERRUPTED, StopSignals
+from minivae.errors import MinivaeError
+from minivae.runs import checkpoint
+from minivae.settings import Settings
+
+OPTIONS = ("data", *Settings._fields)
+DEFAULT_DATA = "mnist"
+
+
+DESCRIPTION = """\
+Train a VAE and keep everything in a run folder: the model, the history, the pictures.
+
+With no arguments: MNIST, a 2-D latent, under a minute on two cores. While it trains, the
+bar shows loss = nll + kl in nats per image: how badly the decoder predicts the pixels,
+and how much information the latent carries. Ctrl-C saves; --resume goes on.
+"""
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    unset = argparse.SUPPRESS  # so that --resume can tell a given option from a default
+
+    def option(*names, **kwargs):
+        command.add_argument(*names, default=unset, **kwargs)
+
+    option(
+        "--data",
+        metavar="NAME|PATH",
+        help="mnist, cats, or a .npy, .npz, IDX file or a folder of PNG images (default mnist)",
+    )
+    option("--latent", type=int, metavar="L", help="latent dimensions (default 2)")
+    option(
+        "--hidden",
+        type=int,
+        nargs="*",
+        metavar="H",
+        help="hidden layers of the encoder; the decoder mirrors them (default 200 200)",
+    )
+    option(
+        "--activation",
+        choices=checks.CHOICES["activation"],
+        help="of the hidden layers (default tanh)",
+    )
+    option("--epochs", type=int, metavar="N", help="passes over the training set (default 10)")
+    option("--batch-size", type=int, metavar="B", help="images per step (default 100)")
+    option("--lr", type=float, help="Adam's learning rate at the start (default 2e-3)")
+    option(
+        "--schedule",
+        choices=checks.CHOICES["schedule"],
+        help="decay: the rate falls geometrically to 5%% of itself (default)",
+    )
+    option("--beta", type=float, help="weight of the KL in the loss (default 1, the ELBO)")
+    option(
+        "--warmup",
+        type=float,
+        metavar="EPOCHS",
+        help="raise beta from 0 over this long (default 0)",
+    )
+    option(
+        "--free-bits", type=float, metavar="NATS", help="KL that each latent has free (default 0)"
+    )
+    option(
+        "--objective", choices=checks.CHOICES["objective"], help="what is maximised (default elbo)"
+    )
+    option("--samples", type=int, metavar="K", help="importance samples of iwae (default 1)")
+    option(
+        "--resampled",
+        type=int,
+        metavar="S",
+        help="let only S of the K samples through the "
+        "backward pass, drawn by their weights: nearly the same gradient, sooner (default all)",
+    )
+    option(
+        "--likelihood",
+        choices=checks.CHOICES["likelihood"],
+        help="p(x|z): binarized pixels, or grey with one learned variance (default bernoulli)",
+    )
+    option("--variance", type=float, help="fix the gaussian's variance instead of learning it")
+    option("--backend", choices=checks.CHOICES["backend"], help="fast, or readable (default numba)")
+    option(
+        "--seed",
+        type=int,
+        help="decides every draw; the same seed gives the same model (default 0)",
+    )
+    command.add_argument(
+        "--out", metavar="DIR", help="the run folder (default runs/<data>, or the next free name)"
+    )
+    command.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    command.add_argument(
+        "--from-run",
+        metavar="DIR",
+        help="repeat the run of another folder, with its data, settings and seed",
+    )
+    command.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        metavar="S",
+        default=None,
+        help="time between checkpoints (default 10)",
+    )
+
+
+def execute(args: argparse.Namespace) -> int:
+    given = {name: value for name, value in vars(args).items() if name in OPTIONS}
+    report = train_in_folder(
+        given,
+        out=args.out,
+        resume=args.resume,
+        from_run=args.from_run,
+        checkpoint_seconds=args.checkpoint_seconds,
+        command=shlex.join(["python", "-m", "minivae", *args.argv]),
+        say=say,
+    )
+    print_report(args, report, describe)
+    return INTERRUPTED if report["interrupted"] else 0
+
+
+class Plan(NamedTuple):
+    """What `train` was asked for: the folder (None: the next free one), and what to do there."""
+
+    folder: Path | None
+    data: str
+    settings: Settings
+    record: dict | None = None  # of the run that is resumed or repeated
+
+
+def train_in_folder(
+    given: dict[str, Any],
+    *,
+    out: str | Path | None,
+    resume: bool,
+    from_run: str | None,
+    checkpoint_seconds: float | None,
+    command: str,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Train in a run folder, then draw its pictures -> a report, plain JSON.
+
+    `given`: the options that the user set, by name; the rest come from the run that is resumed or
+    repeated, or are the defaults. `command`: the line that the user typed, for the record.
+    """
+    started = time.monotonic()
+    _check_seconds(checkpoint_seconds)
+    out = None if out is None else checks.check_path(out, "--out")
+    plan = _plan(given, out, resume, from_run)
+    dataset = data.load(plan.data)
+    settings = checks.check_settings(plan.settings, dataset)
+    load_backend(settings.backend)  # a missing one is an error before a folder is made
+    fingerprint = data.fingerprint(dataset)
+    _check_same(plan, fingerprint, say)
+    resumed = resume and plan.record is not None
+    folder = plan.folder if resumed else runs.claim_folder(dataset.name, plan.folder)
+    with files.lock_folder(folder):
+        if not resumed:
+            runs.start_run(folder, _new_record(plan, settings, fingerprint, command, from_run))
+        say(f"{_about(dataset, settings)} -> {checks.printable(folder)}/")
+        note = train.grey_note(dataset.train, settings.likelihood, "--likelihood gaussian")
+        if note and not resumed and plan.data not in data.NAMES:
+            say(f"minivae: note: {note}")
+        with StopSignals() as stop:
+            try:
+                model, history = checkpoint.run(
+                    folder,
+                    dataset,
+                    settings,
+                    fingerprint,
+                    should_stop=stop,
+                    checkpoint_seconds=checkpoint_seconds,
+                )
+            except train.Interrupted as interrupt:
+                return _interrupted(folder, interrupt.step, say)
+        pictures = _draw(folder, model, history, dataset, settings)
+    seconds = round(time.monotonic() - started, 1)
+    return {
+        "run": folder.as_posix(),
+        "interrupted": False,
+        "resumed": resumed,
+        "steps": history[-1]["step"],
+        "seconds": seconds,
+        "figures": [path.as_posix() for path in pictures],
+        **{name: value for name, value in history[-1].items() if name != "step"},
+    }
+
+
+def _plan(given, out, resume, from_run):
+    if resume and from_run is not None:
+        raise MinivaeError("--resume goes on with a run, --from-run repeats one; give one of them")
+    if from_run is not None:
+        _refuse_a_continuation(from_run)
+        return _recorded(from_run, given, out, "--from-run repeats it as it was")
+    name = given.get("data", DEFAULT_DATA)
+    if resume:
+        out = Path("runs", data.plain_name(Path(name))) if out is None else out
+        if not runs.is_new(out):
+            return _recorded(out, given, out, "--resume goes on with it as it was")
+    chosen = {option: value for option, value in given.items() if option != "data"}
+    return Plan(out, name, checks.check_settings(Settings(**chosen)))
+
+
+def _refuse_a_continuation(run):
+    before = runs.read_run_file(run).get("continues")
+    if before is not None:  # bridge/torch_distributed.py wrote it
+        raise MinivaeError(
+            f"{checks.printable(run)} went on from {checks.printable(before)} in PyTorch, and "
+            "its settings alone do not repeat that; repeat the run that it came from"
+        )
+
+
+def _recorded(run, given, out, reason):
+    """The plan to go on with a run or to repeat it, unless `given` contradicts its record.
+
+    Only --data may differ: files move. Their fingerprint may not.
+    """
+    record = runs.read_run_file(run)
+    settings = recorded_settings(record, Path(run) / runs.RUN_FILE)
+    asked = {option: value for option, value in given.items() if option != "data"}
+    asked = checks.check_settings(settings._replace(**asked))
+    for name, was, now in zip(settings._fields, settings, asked, strict=True):
+        if was != now:
+            option = "--" + name.replace("_", "-")
+            raise MinivaeError(
+                f"{checks.printable(run)} was trained with {option} {was}, not {now}; {reason}: "
+                f"leave {option} out, or start a new run"
+            )
+    return Plan(out, given.get("data", record["data"]), settings, record)
+
+
+def recorded_settings(record: dict[str, Any], path: Path) -> Settings:
+    """The Settings of a run's record, checked like those that a user types."""
+    saved = record["settings"]
+    if set(saved) != set(Settings._fields):
+        raise files.damaged(path, "its settings are not those of the train command")
+    try:
+        return checks.check_settings(Settings(**saved))
+    except MinivaeError as error:
+        raise files.damaged(path, str(error)) from None
+
+
+def _check_same(plan, fingerprint, say):
+    """Refuse other data than the recorded run's; warn if the versions of the packages differ."""
+    if plan.record is None:
+        return
+    if plan.record["fingerprint"] != fingerprint:
+        raise MinivaeError(
+            f"the data {checks.printable(plan.data)} are not those the run was trained on; "
+            "name those with --data, or start a new run"
+        )
+    then = plan.record["versions"]
+    changed = [
+        f"{name} {checks.printable(then.get(name))} then, {now} now"
+        for name, now in runs.versions().items()
+        if then.get(name) != now
+    ]
+    if changed:
+        say(f"minivae: note: {'; '.join(changed)}: the last bits of the numbers may differ")
+
+
+def _new_record(plan, settings, fingerprint, command, from_run):
+    record = {
+        "format": runs.RUN_FORMAT,
+        "command": command,
+        "data": plan.data,
+        "settings": settings._asdict(),
+        "versions": runs.versions(),
+        "fingerprint": fingerprint,
+    }
+    return record if from_run is None else record | {"repeats": from_run}
+
+
+def _check_seconds(seconds):
+    if seconds is not None and not 0 <= seconds < float("inf"):
+        raise MinivaeError(f"--checkpoint-seconds is {seconds}; it must be 0 or more")
+
+
+def _about(dataset, settings):
+    sizes = [dataset.train.shape[1], *settings.hidden, settings.latent]
+    return (
+        f"{dataset.name}: {len(dataset.train):,} training images, "
+        f"{'-'.join(map(str, sizes))} and back, {settings.epochs} epochs, {settings.backend}"
+    )
+
+
+def _interrupted(folder, step, say):
+    say(
+        f"minivae: stopped after step {step}; everything is saved. Go on with\n"
+        f"  python -m minivae train --resume --out {shlex.quote(checks.printable(folder))}"
+    )
+    return {"run": folder.as_posix(), "interrupted": True, "steps": step}
+
+
+def _draw(folder, model, history, dataset, settings):
+    from minivae import plots
+
+    test = train.test_images(dataset.test, settings.likelihood)
+    ops = load_backend(settings.backend)
+    return plots.run_figures(folder, model, history, test, dataset.test_labels, ops)
+
+
+def describe(report: dict[str, Any]) -> str:
+    """The report of `train` for a person."""
+    if report["interrupted"]:
+        return ""
+    done = "went on to step {:,}" if report["resumed"] else "trained {:,} steps"
+    lines = [
+        f"{done.format(report['steps'])} in {report['seconds']:.0f} s: "
+        f"loss {report['loss']:.2f} (nll {report['nll']:.2f}, kl {report['kl']:.2f}) nats per image"
+    ]
+    if "test_elbo" in report:
+        lines.append(
+            f"test ELBO {report['test_elbo']:.2f} = -(nll {report['test_nll']:.2f} "
+            f"+ kl {report['test_kl']:.2f})"
+        )
+    names = ", ".join(Path(path).name for path in report["figures"])
+    lines.append(f"look at {report['run']}/: {names}")
+    lines.append(f"next: python -m minivae evaluate {report['run']}")
+    return "\n".join(lines)

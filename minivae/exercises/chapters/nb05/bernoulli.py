@@ -1,0 +1,203 @@
+"""The Bernoulli likelihood, from logits, and its gradient."""
+
+import numpy as np
+
+from minivae.exercises.chapters.nb05.activations import sigmoid
+from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, stub
+
+# ---- 05.bernoulli-nll: alone ---------------------------------------------------------------------
+
+
+def bernoulli_nll(logits, x):
+    """-log p(x) = sum_d log(1 + exp(l_d)) - x_d l_d                [notebook 05, eq. 7]"""
+    softplus = np.maximum(logits, 0) + np.log1p(np.exp(-np.abs(logits)))
+    return (softplus - x * logits).sum(axis=1)
+
+
+def _bernoulli_cases():
+    rng = np.random.default_rng(55)
+    return [
+        (np.array([[0.5]]), np.array([[1.0]])),
+        (np.array([[0.5, -1.2]]), np.array([[0.0, 1.0]])),
+        (generic(rng, 2, 4), np.round(rng.random((2, 4)), 2)),
+        (np.array([[-1000.0, 1000.0], [1000.0, 30.0]]), np.array([[0.0, 1.0], [0.0, 0.0]])),
+    ]
+
+
+def _cross_entropy(p, x):
+    return -(x * np.log(p) + (1 - x) * np.log(1 - p)).sum(axis=1)
+
+
+def _package_bernoulli(ops):
+    return lambda logits, x: ops.bernoulli_nll_forward(logits, x)[0]
+
+
+BERNOULLI = Exercise(
+    id="05.bernoulli-nll",
+    title="the Bernoulli likelihood, from logits",
+    stub=stub("""
+        def bernoulli_nll(logits, x):    # (B, D), (B, D) -> (B,) nats
+            ...                          # logits of +-1000 must work
+    """),
+    reference=bernoulli_nll,
+    cases=_bernoulli_cases,
+    package=_package_bernoulli,
+    mistakes=(
+        *planted(
+            _package_bernoulli,
+            "bernoulli-mean-over-pixels",
+            "bernoulli-black-pixels-forgotten",
+            "bernoulli-overflows",
+        ),
+        WrongAnswer(
+            "sign",
+            lambda logits, x: -bernoulli_nll(logits, x),
+            "The sign is wrong: this is log p(x), which is never positive.",
+        ),
+        WrongAnswer(
+            "log-of-zero",
+            lambda logits, x: _cross_entropy(sigmoid(logits), x),
+            "At a logit of 40 the sigmoid rounds to 1 and log(1 - 1) is -inf: stay in logits, "
+            "log(1 + exp(l)) - x l.",
+        ),
+        WrongAnswer(
+            "eps-in-the-log",
+            lambda logits, x: (
+                -(
+                    x * np.log(sigmoid(logits) + 1e-8)
+                    + (1 - x) * np.log(1 - sigmoid(logits) + 1e-8)
+                ).sum(axis=1)
+            ),
+            "The + 1e-8 makes the log finite but wrong: it caps the loss at 18 nats per pixel.",
+        ),
+        WrongAnswer(
+            "clipped",
+            lambda logits, x: _cross_entropy(np.clip(sigmoid(logits), 1e-7, 1 - 1e-7), x),
+            "Clipping the probabilities caps the loss at 16 nats per pixel, with gradient 0 there.",
+        ),
+        WrongAnswer(
+            "logits-clipped",
+            lambda logits, x: bernoulli_nll(np.clip(logits, -20, 20), x),
+            "Clipping the logits caps the loss: a pixel that is confidently wrong must cost more.",
+        ),
+        WrongAnswer(
+            "probabilities-for-logits",
+            lambda logits, x: _cross_entropy(logits, x),
+            "Logits are not probabilities; the sigmoid turns a logit into one.",
+        ),
+        WrongAnswer(
+            "sigmoid-twice",
+            lambda logits, x: bernoulli_nll(sigmoid(logits), x),
+            "The sigmoid is applied, and then the loss applies it again.",
+        ),
+        WrongAnswer(
+            "one-number",
+            lambda logits, x: bernoulli_nll(logits, x).sum(),
+            "Summed over the batch too: keep one number for each example.",
+        ),
+        WrongAnswer(
+            "batch-mean",
+            lambda logits, x: bernoulli_nll(logits, x).mean(),
+            "The mean over the batch comes later: keep one number for each example.",
+        ),
+        WrongAnswer(
+            "not-summed",
+            lambda logits, x: np.logaddexp(0, logits) - x * logits,
+            "This gives one value for each pixel: sum over the pixels, axis 1.",
+        ),
+        WrongAnswer(
+            "swapped",
+            lambda logits, x: bernoulli_nll(-logits, x),
+            "The roles of 0 and 1 are swapped: a large logit must favour x = 1.",
+        ),
+        WrongAnswer(
+            "bits",
+            lambda logits, x: bernoulli_nll(logits, x) / np.log(2),
+            "This is in bits; nats use the natural logarithm.",
+        ),
+        WrongAnswer(
+            "squared-error",
+            lambda logits, x: ((sigmoid(logits) - x) ** 2).sum(axis=1),
+            "The squared error belongs to a Gaussian; a Bernoulli has the cross-entropy.",
+        ),
+    ),
+    hints=(
+        "-log of sigmoid(l) is log(1 + exp(-l)); -log of 1 - sigmoid(l) is log(1 + exp(l)).",
+        "Both cases of x in one: log(1 + exp(l)) - x l. Its exp overflows at l = 1000.",
+        "log(1 + exp(l)) = max(l, 0) + log1p(exp(-|l|)), or np.logaddexp(0, l); sum over axis 1.",
+    ),
+)
+
+# ---- 05.bernoulli-nll-backward -------------------------------------------------------------------
+
+
+def bernoulli_nll_backward(dnll, logits, x):
+    """dlogits = dnll (sigmoid(logits) - x)                         [notebook 05, eq. 8]"""
+    return dnll[:, None] * (1 / (1 + np.exp(-logits)) - x)
+
+
+def _bernoulli_backward_cases():
+    rng = np.random.default_rng(56)
+    return [
+        (np.array([1.0]), np.array([[0.5]]), np.array([[1.0]])),
+        (generic(rng, 3), generic(rng, 3, 4), np.round(rng.random((3, 4)), 2)),
+    ]
+
+
+def _package_bernoulli_backward(ops):
+    def backward(dnll, logits, x):
+        return ops.bernoulli_nll_backward(dnll, ops.bernoulli_nll_forward(logits, x)[1])
+
+    return backward
+
+
+BERNOULLI_BACKWARD = Exercise(
+    id="05.bernoulli-nll-backward",
+    title="the gradient of the Bernoulli likelihood, which is surprisingly short",
+    stub=stub("""
+        def bernoulli_nll_backward(dnll, logits, x):    # (B,), (B, D), (B, D) -> dlogits (B, D)
+            ...
+    """),
+    reference=bernoulli_nll_backward,
+    cases=_bernoulli_backward_cases,
+    package=_package_bernoulli_backward,
+    mistakes=(
+        *planted(
+            _package_bernoulli_backward,
+            "bernoulli-gradient-mean-over-pixels",
+            "bernoulli-gradient-sign",
+            "bernoulli-gradient-image-lost",
+            "bernoulli-gradient-of-logits",
+            "bernoulli-gradient-sigmoid-twice",
+        ),
+        WrongAnswer(
+            "no-upstream",
+            lambda dnll, logits, x: sigmoid(logits) - x,
+            "dnll is not used: it multiplies each example's row.",
+        ),
+        WrongAnswer(
+            "batch-mean",
+            lambda dnll, logits, x: dnll[:, None] * (sigmoid(logits) - x) / len(x),
+            "This divides by the batch size; if the loss is a mean over the batch, dnll contains "
+            "that 1/B already.",
+        ),
+        WrongAnswer(
+            "by-probability",
+            lambda dnll, logits, x: (
+                dnll[:, None] * (sigmoid(logits) - x) / (sigmoid(logits) * (1 - sigmoid(logits)))
+            ),
+            "This is the derivative with respect to the probability; the sigmoid's slope p (1 - p) "
+            "is missing.",
+        ),
+        WrongAnswer(
+            "squared",
+            lambda dnll, logits, x: dnll[:, None] * 2 * (sigmoid(logits) - x),
+            "The factor 2 belongs to the squared error; the cross-entropy has none.",
+        ),
+    ),
+    hints=(
+        "Differentiate log(1 + exp(l)) - x l with respect to l.",
+        "exp(l) / (1 + exp(l)) is the sigmoid.",
+        "dnll[:, None] * (sigmoid(logits) - x).",
+    ),
+)

@@ -1,0 +1,3 @@
+from minivae.studies.bench.measuring import main
+
+main()

@@ -1,0 +1,275 @@
+"""The measuring process: one job of the bench, measured with a fixed number of threads.
+
+`python -m minivae.studies.bench` reads a job as JSON from standard input and writes its result.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minivae import data, vae
+from minivae.backend import BACKENDS
+from minivae.errors import MinivaeError
+from minivae.studies.bench import runners
+
+Size = dict[str, int]  # batch, data_dim, hidden, latent
+
+PAUSE = 0.1  # seconds: OpenBLAS spins for 2^26 cycles, clang's and Intel's OpenMP as told here
+WARM_STEPS, TIMED_STEPS = 10, 20  # after a pause the first steps are slow; training goes on
+YARDSTICK = (512, 784, 512)  # m, k, n of the product that measures what the machine can do
+
+
+def make_setting(
+    size: Size, images: str = "digits"
+) -> tuple[vae.Spec, np.ndarray, np.ndarray, np.ndarray]:
+    """The model, its parameters, a batch of `images` ("digits" or "noise"), and noise for z."""
+    rng = np.random.default_rng(0)
+    spec = vae.Spec(size["data_dim"], (size["hidden"],) * 2, size["latent"])
+    draw = {"digits": _digits, "noise": _grey_noise}[images]
+    x = draw(size["batch"], spec.data_dim, rng)
+    eps = rng.standard_normal((len(x), spec.latent_dim)).astype(np.float32)
+    return spec, vae.init_params(spec, rng), x, eps
+
+
+def _digits(batch, data_dim, rng):
+    """Zeros and ones, (batch, data_dim): some pixels of each digit, or all of them repeatedly."""
+    digits = data.binarize(data.load("mnist").train[:batch], rng)
+    n = digits.shape[1]
+    # Spread over the whole digit: in its upper margin every pixel is 0.
+    pixels = np.arange(data_dim) * max(1, n // data_dim) % n
+    return np.ascontiguousarray(digits[:, pixels])
+
+
+def _grey_noise(batch, data_dim, rng):
+    return rng.uniform(0.01, 0.99, (batch, data_dim)).astype(np.float32)
+
+
+def enter(
+    names: Sequence[str], spec: vae.Spec, flat: np.ndarray, x: np.ndarray, eps: np.ndarray
+) -> tuple[dict[str, Callable[[], float]], dict[str, str]]:
+    """{name: step} of those that start and compute the right numbers; {name: why} of the others."""
+    reference, right = runners.RUNNERS["numpy"](
+        spec, *(a.astype(np.float64) for a in (flat, x, eps))
+    )
+    losses = [reference(), reference()]
+    steps, out = {}, {}
+    for name in names:
+        try:
+            step, parameters = runners.RUNNERS[name](spec, flat, x, eps)
+            wrong = _difference([step(), step()], losses, parameters(), right(), flat)
+        except Exception as error:  # an opponent's installation may be broken in any way
+            if name in BACKENDS:
+                raise
+            out[name] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            continue
+        if wrong:
+            raise MinivaeError(
+                f"{runners.NAMES[name]} computes something else: {wrong}; nothing was timed"
+            )
+        steps[name] = step
+    return steps, out
+
+
+def _difference(losses, right_losses, flat, right, start):
+    """What is off after two steps from `start`, or None. Adam divides gradients by their size, so
+    tiny ones move a parameter as far as large ones: hence the distance of the whole vectors.
+
+    Seen in float32: losses off by 3e-7, steps by 2e-4.
+    """
+    if not np.allclose(losses, right_losses, rtol=1e-5):
+        return f"its losses are {losses}, and should be {right_losses}"
+    off = np.linalg.norm(flat - right) / np.linalg.norm(right - start)
+    return f"its steps are off by {off:.1%}" if not off < 0.005 else None
+
+
+def time_turn(function: Callable[[], object]) -> float:
+    """The median time of one call, in seconds."""
+    time.sleep(PAUSE)
+    for _ in range(WARM_STEPS):
+        function()
+    times: list[float] = []
+    for _ in range(TIMED_STEPS):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def race(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """{name: [seconds in each round]}: each has a turn in every round, in random order."""
+    names = list(functions)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    rng = np.random.default_rng(0)
+    for _ in range(rounds):
+        for name in rng.permutation(names):
+            times[name].append(time_turn(functions[name]))
+    return times
+
+
+def measure_steps(
+    size: Size, contestants: Sequence[str], rounds: int, images: str = "digits"
+) -> dict[str, Any]:
+    """One row of the table of steps: milliseconds, ratios, and the limit set by the products."""
+    from minivae import kernels
+
+    spec, flat, x, eps = make_setting(size, images)
+    steps, out = enter(contestants, spec, flat, x, eps)
+    m, k, n = YARDSTICK
+    a, b, c = (np.ones(shape, np.float32) for shape in ((m, k), (k, n), (m, n)))
+    yardsticks = {"kernel": lambda: kernels.matmul(a, b), "BLAS": lambda: np.matmul(a, b, out=c)}
+    times = race(steps | yardsticks, rounds)
+    flops = step_flops(spec, len(x))
+    rates = {name: 2e-9 * m * k * n / np.array(times.pop(name)) for name in yardsticks}
+    best_rate = np.maximum(*rates.values())  # in each round, whoever was faster
+    ours = np.array(times["numba"])
+    ratios = {name: quartiles(np.array(t) / ours) for name, t in times.items() if name != "numba"}
+    opponents = {n: r["median"] for n, r in ratios.items() if n != "numpy"}
+    fastest = min(opponents, key=lambda name: opponents[name]) if opponents else None
+    return {
+        **size,
+        "images": images,
+        "milliseconds": {name: quartiles(1e3 * np.array(t)) for name, t in times.items()},
+        "ratios": ratios,
+        "fastest_opponent": fastest,
+        "loses_to": loses_to(ratios),
+        "gflop": flops / 1e9,
+        "best_gflop_per_second": quartiles(best_rate),
+        "limit_milliseconds": quartiles(flops / best_rate / 1e6),
+        "fraction_of_limit": quartiles(flops / 1e9 / best_rate / ours),
+        "did_not_start": out,
+    }
+
+
+def loses_to(ratios: dict[str, dict[str, float]]) -> list[str]:
+    """Those who were faster than the numba backend by more than the spread: the upper quartile of
+    their ratio is below 1, so that they were in about three rounds of four."""
+    return [name for name, ratio in ratios.items() if ratio["high"] < 1]
+
+
+def step_flops(spec: vae.Spec, batch: int) -> int:
+    """Two for each multiply-add of a step's products: x W, x' da, and da W' but for the first.
+
+    A pixel that is 0 counts like any other.
+    """
+    shapes = [shape for name, shape in vae.layout(spec) if name.endswith("_W")]
+    products = 3 * sum(i * o for i, o in shapes) - spec.data_dim * spec.hidden[0]
+    return 2 * batch * products
+
+
+def measure_products(size: Size, rounds: int) -> dict[str, Any]:
+    """Each product of a step, in the order of the step, by the kernel and by NumPy's BLAS."""
+    from minivae import kernels
+
+    def by_kernel(a, b, turn_a, turn_b):
+        return kernels.matmul(a, b, turn_a=turn_a, turn_b=turn_b)
+
+    def by_blas(a, b, turn_a, turn_b):
+        return np.matmul(a.T if turn_a else a, b.T if turn_b else b)
+
+    products = _products(size)
+    for name, *operands in products:
+        if not np.allclose(by_kernel(*operands), by_blas(*operands), atol=1e-3):
+            raise MinivaeError(f"the product {name} differs from BLAS; nothing was timed")
+    multiply = {"kernel": by_kernel, "BLAS": by_blas}
+    times: dict[str, list[np.ndarray]] = {name: [] for name in multiply}
+    rng = np.random.default_rng(0)
+    for _ in range(rounds):
+        for name in rng.permutation(list(multiply)):
+            times[name].append(time_products(multiply[name], products))
+    kernel, blas = (np.array(t) for t in times.values())
+    rows = []
+    for j, (name, a, b, turn_a, turn_b) in enumerate(products):
+        (m, k), n = a.shape[:: -1 if turn_a else 1], b.shape[not turn_b]
+        rows.append({
+            "product": name, "m": m, "k": k, "n": n,
+            "kernel_microseconds": quartiles(1e6 * kernel[:, j]),
+            "blas_microseconds": quartiles(1e6 * blas[:, j]),
+            "ratio": quartiles(blas[:, j] / kernel[:, j]),
+        })  # fmt: skip
+    return {"rows": rows, "sum_ratio": quartiles(blas.sum(axis=1) / kernel.sum(axis=1))}
+
+
+def _products(size):
+    """[(name, a, b, turn_a, turn_b)] in the order of a step, each head a layer of its own."""
+    spec, _, x, _ = make_setting(size)
+    rng = np.random.default_rng(1)
+
+    def draw(*shape):
+        return rng.standard_normal(shape).astype(np.float32)
+
+    layers = [(name[:-2], shape) for name, shape in vae.layout(spec) if name.endswith("_W")]
+    inputs = {name: x if name == "enc1" else np.tanh(draw(len(x), i)) for name, (i, _) in layers}
+    products = [(f"{name}: x W", inputs[name], draw(i, o), False, False) for name, (i, o) in layers]
+    for name, (i, o) in reversed(layers):
+        da = draw(len(x), o)
+        products.append((f"{name}: x' da", inputs[name], da, True, False))
+        if name != "enc1":
+            products.append((f"{name}: da W'", da, draw(i, o), False, True))
+    return products
+
+
+def time_products(multiply: Callable[..., np.ndarray], products: list[tuple]) -> np.ndarray:
+    """The median times of each product, in seconds, all of them done one after the other."""
+    time.sleep(PAUSE)
+    times: list[list[float]] = []
+    for _ in range(WARM_STEPS + TIMED_STEPS):
+        times.append([])
+        for _, *operands in products:
+            start = time.perf_counter()
+            multiply(*operands)
+            times[-1].append(time.perf_counter() - start)
+    return np.median(times[WARM_STEPS:], axis=0)
+
+
+def measure_memory(size: Size, contestant: str) -> dict[str, float | None]:
+    """The most memory that a process which trains with this contestant alone ever held, in MB."""
+    spec, flat, x, eps = make_setting(size)
+    step, _ = runners.RUNNERS[contestant](spec, flat, x, eps)
+    for _ in range(10):
+        step()
+    return {"megabytes": _peak_memory()}
+
+
+def _peak_memory():
+    """In MB, or None where nobody counts it."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux, where a process inherits its parent's `ru_maxrss`
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 2**10
+    try:
+        import resource
+    except ImportError:  # Windows has no such count
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def quartiles(values: np.ndarray | list[float]) -> dict[str, float]:
+    low, median, high = np.quantile(values, (0.25, 0.5, 0.75))
+    return {"median": float(median), "low": float(low), "high": float(high)}
+
+
+MEASUREMENTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "steps": measure_steps,
+    "products": measure_products,
+    "memory": measure_memory,
+}
+
+
+def main() -> None:
+    """The measuring process: one job, as JSON, from standard input; its result to output."""
+    job = json.load(sys.stdin)
+    with os.fdopen(os.dup(1), "w") as output:
+        os.dup2(2, 1)  # whatever a library prints, be it from C, is not the result
+        try:
+            result = MEASUREMENTS[job["measure"]](**job["arguments"])
+        except MinivaeError as error:
+            result = {"refused": str(error)}
+        json.dump(result, output)
