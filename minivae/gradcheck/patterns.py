@@ -303,7 +303,7 @@ def _signs(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
 
 
 def _at_zero(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
-    """Is it right where inputs are zero, one by one and then all? (Two zeros do not count.)"""
+    """Is it right where inputs are zero, one by one and then all? (A gradient of 0 does not count.)"""
     choices = [(j,) for j in pair.numeric] + [tuple(pair.numeric)]
     for zeroed in choices:
         args = tuple(np.zeros_like(a) if j in zeroed else a for j, a in enumerate(pair.args))
@@ -338,7 +338,7 @@ def where_to_look(pair: Pair, i: int, right: list[int], wrong: list[int]) -> Pat
     if right and max(wrong) < min(right):
         return "upstream", (
             f"{unclear}. But what comes later is right ({well}): look at what the "
-            "gradient passes on its way from there, a path left out, a delta "
-            "used twice, weights transposed"
+            "gradient passes through on its way from there, for a path left out, a "
+            "delta used twice, weights transposed"
         )
     return "unknown", unclear
