@@ -182,7 +182,7 @@ def test_another_kind_of_file_is_refused(tmp_path):
 
 
 def test_an_image_in_one_long_row_is_read_back(tmp_path):
-    """160 x 160 x 3 numbers, flat: no square, so one row, as `data.image_shape` has it."""
+    """160 x 160 x 3 numbers, flat: no square, so one row, (1, D)."""
     spec = vae.Spec(76_800, (1,), 1)
     flat = np.zeros(vae.n_params(spec), np.float32)
     runs.save_model(tmp_path / "m.npz", runs.Model(spec, flat, (1, 76_800)))

@@ -111,8 +111,8 @@ CHANGES = [  # file, right, wrong, the notebooks that can show the difference
     ("minivae/plots/studies.py", 'cmap="Greys"', 'cmap="Blues"', "09 10"),
     ("minivae/plots/explorer.py", "DOTS = 1500", "DOTS = 1501", ""),
     # 01 and 10 draw cats; data sets (06, 07, 09) may be cats
-    ("minivae/data/cats.py", "np.rint(255 * render", "np.rint(254 * render", "01 06 07 09 10"),
-    ("minivae/data/__init__.py", '"mnist.npz"', '"other.npz"', "01 06 07 09 10"),
+    ("minivae/data/cats/sampling.py", "np.rint(255 *", "np.rint(254 *", "01 06 07 09 10"),
+    ("minivae/data/loading.py", '"mnist.npz"', '"other.npz"', "01 06 07 09 10"),
     # 01, 06, 09 and 10 take a shipped model from the estimator, 07 and 08 the kernels themselves
     ("minivae/estimator.py", '"shipped"', '"other"', "01 06 09 10"),
     ("minivae/kernels/__init__.py", "p * (r * r) + r", "p * (r * r) - r", "01 06 07 08 09 10"),

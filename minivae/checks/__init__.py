@@ -1,6 +1,7 @@
 """Every check of what a user passes in: each raises MinivaeError with one line that says what is
 wrong and what would be right. Public functions check once and then call unchecked code."""
 
+from minivae.checks.images import check_images, check_images_and_shape, check_labels
 from minivae.checks.model import (
     LIKELIHOODS,
     MAX_INPUT,
@@ -44,6 +45,9 @@ __all__ = [
     "check_batch",
     "check_finite_parameters",
     "check_flat",
+    "check_images",
+    "check_images_and_shape",
+    "check_labels",
     "check_latents",
     "check_named_arrays",
     "check_noise",

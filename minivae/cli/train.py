@@ -165,7 +165,7 @@ def train_in_folder(
         if not resumed:
             runs.start_run(folder, _new_record(plan, settings, fingerprint, command, from_run))
         say(f"{_about(dataset, settings)} -> {checks.printable(folder)}/")
-        note = train.grey_note(dataset.train, settings.likelihood, "--likelihood gaussian")
+        note = data.grey_note(dataset.train, settings.likelihood, "--likelihood gaussian")
         if note and not resumed and plan.data not in data.NAMES:
             say(f"minivae: note: {note}")
         with StopSignals() as stop:
@@ -302,7 +302,7 @@ def _interrupted(folder, step, say):
 def _draw(folder, model, history, dataset, settings):
     from minivae import plots
 
-    test = train.test_images(dataset.test, settings.likelihood)
+    test = data.test_images(dataset.test, settings.likelihood)
     ops = load_backend(settings.backend)
     return plots.run_figures(folder, model, history, test, dataset.test_labels, ops)
 

@@ -303,7 +303,7 @@ def _signs(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
 
 
 def _at_zero(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
-    """Is it right where inputs are zero, one by one and then all? (A gradient of 0 does not count.)"""
+    """Is it right where inputs are zero, one by one and then all? (Zero gradients do not count.)"""
     choices = [(j,) for j in pair.numeric] + [tuple(pair.numeric)]
     for zeroed in choices:
         args = tuple(np.zeros_like(a) if j in zeroed else a for j, a in enumerate(pair.args))
