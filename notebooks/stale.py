@@ -12,9 +12,9 @@ functions. Four things need a rule of their own:
   itself is followed only for who asks for that name: `from minivae import VAE` reaches the
   estimator, `from minivae import ops` does not. (So a submodule must not be imported there only
   for what it does when imported.)
-- The chapters of exercises are imported by a computed name. A notebook reaches its own chapter,
-  those whose exercises are named by their id ("05.dense") in a reached file, and all of them if it
-  lists all exercises.
+- The chapters of exercises and their questions are imported by a computed name. A notebook reaches
+  its own, those that a reached file names by id ("05.dense"), and all of them if it lists all
+  exercises.
 - Some modules read files; READ names them.
 - A notebook that shows source text depends on the text, comments included.
 """
@@ -38,7 +38,18 @@ READ = {  # module: the files that it reads by name (patterns), so that no impor
 }
 BY_NAME = ("minivae/exercises/catalogue.py",)  # may import by a computed name: the chapters
 CHAPTERS = "minivae.exercises.chapters"
-LIST_ALL = {"exercises", "progress", "report", "review", "review_session", "summary", "*"}
+LIST_ALL = {  # names that reach every chapter
+    "*",
+    "chapter_modules",
+    "exercises",
+    "predictions",
+    "progress",
+    "recall_questions",
+    "report",
+    "review",
+    "review_session",
+    "summary",
+}
 SHOW_TEXT = {"getsource", "getsourcelines", "getdoc", "help", "solution", "sources"}
 TEXT = {".css", ".csv", ".html", ".js", ".json", ".md", ".txt"}  # line ends may differ here
 
@@ -194,21 +205,21 @@ class _Reach:
         self.root, self.read_by = root, _read_by(root, read)
         self.asked, self.modules = set(), {}  # modules: {dotted name: its file}
         self.find = cache(partial(_find, root=root))
-        chapters = self.ids_by_chapter()
+        chapters = self.ids_by_module()
         script = _parsed(_text(source))
         asks = list(_asks(script, "", False, self.find))
         for ask in asks:
             self.ask(*ask)
-        wanted = _chapters_named(script, chapters)
-        wanted |= {number for number in chapters if source.name.startswith(number)}
+        wanted = _named_by_id(script, chapters)
+        wanted |= {module for module in chapters if _number(module) == source.name[:2]}
         if any(m.startswith("minivae.exercises") and name in LIST_ALL for m, name in asks):
             wanted = set(chapters)
         while wanted:
-            for number in sorted(wanted):
-                self.ask(f"{CHAPTERS}.nb{number}", WHOLE)
+            for module in sorted(wanted):
+                self.ask(module, WHOLE)
             trees = [_parsed(_text(path)) for path in self.files()]
-            named = set().union(*(_chapters_named(tree, chapters) for tree in trees))
-            wanted = {n for n in named if f"{CHAPTERS}.nb{n}" not in self.modules}
+            named = set().union(*(_named_by_id(tree, chapters) for tree in trees))
+            wanted = named - set(self.modules)
 
     def files(self):
         return sorted(set(self.modules.values()))
@@ -247,17 +258,22 @@ class _Reach:
             if file.suffix == ".py":
                 self.ask(".".join(file.relative_to(self.root).with_suffix("").parts), WHOLE)
 
-    def ids_by_chapter(self):
-        """{"05": the strings in that chapter that look like ids of its own, as "05.dense"}."""
+    def ids_by_module(self):
+        """{a chapter, or its questions: the strings in it that look like its ids, as "05.dense"}.
+
+        Both are given by their dotted name.
+        """
         folder = self.root.joinpath(*CHAPTERS.split("."))
         found = {}
         for path in folder.glob("nb[0-9][0-9]*"):
-            if self.find(f"{CHAPTERS}.{path.stem}") is None:
+            chapter = f"{CHAPTERS}.{path.stem}"
+            if self.find(chapter) is None:
                 continue  # a folder that is left over, without its __init__.py
-            files = path.rglob("*.py") if path.is_dir() else [path]
-            texts = set().union(*(_strings(_parsed(_text(file))) for file in files))
-            number = path.stem[2:]
-            found[number] = {text for text in texts if text.startswith(f"{number}.")}
+            for file in path.rglob("*.py") if path.is_dir() else [path]:
+                asked = file.parent == path and file.name == "questions.py"
+                ids = found.setdefault(f"{chapter}.questions" if asked else chapter, set())
+                texts = _strings(_parsed(_text(file)))
+                ids.update(text for text in texts if text.startswith(f"{_number(chapter)}."))
         return found
 
 
@@ -279,10 +295,15 @@ def _strings(tree):
     }
 
 
-def _chapters_named(tree, chapters):
-    """The numbers of the chapters of which this file names an id."""
+def _named_by_id(tree, chapters):
+    """The chapters, and questions of chapters, of which this file names an id."""
     strings = _strings(tree)
-    return {number for number, ids in chapters.items() if not ids.isdisjoint(strings)}
+    return {module for module, ids in chapters.items() if not ids.isdisjoint(strings)}
+
+
+def _number(module):
+    """ "05", for chapter 05 or its questions."""
+    return module.removeprefix(f"{CHAPTERS}.nb")[:2]
 
 
 @cache

@@ -1,5 +1,6 @@
-"""What test modules share: the backends, one after the other."""
+"""Fixtures that test modules share."""
 
+import datetime
 import signal
 
 import pytest
@@ -48,3 +49,29 @@ def jax_float64(jax):
 @pytest.fixture
 def safetensors():
     return pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")
+
+
+@pytest.fixture
+def progress_file(tmp_path, monkeypatch):
+    """The exercises' progress file in an empty folder, and no answer has passed in this session."""
+    from minivae.exercises import checker
+
+    path = tmp_path / "progress.json"
+    monkeypatch.setenv("MINIVAE_PROGRESS", str(path))
+    monkeypatch.setattr(checker, "passed", {})
+    monkeypatch.setattr("minivae.exercises.own_backend.passed", checker.passed)
+    return path
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The exercises' calendar, which the test sets: clock(3) moves it three days forward."""
+    from minivae.exercises import store
+
+    day = [datetime.date(2026, 1, 1)]
+    monkeypatch.setattr(store, "today", lambda: day[0])
+
+    def later(days):
+        day[0] += datetime.timedelta(days=days)
+
+    return later

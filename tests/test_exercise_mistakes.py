@@ -1,4 +1,4 @@
-"""Every exercise: its solution passes, its stub is no attempt, each planted mistake is named."""
+"""Every exercise: its solution passes, its stub is no attempt, each wrong answer is recognised."""
 
 import importlib
 import itertools
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from minivae.exercises.cards import CORRECT, NOT_ATTEMPTED, NOT_YET
-from minivae.exercises.catalogue import exercises
-from minivae.exercises.checker import grade, recognise, same_outcome
-from minivae.exercises.run import copy_args, outcome_of
+from minivae.exercises.catalogue import CHAPTERS, chapter_modules, exercises
+from minivae.exercises.execution import copy_args, outcome_of
+from minivae.exercises.grading import grade, recognise, same_outcome
 
 ALL = list(exercises().values())
 FUNCTIONS = [e for e in ALL if e.cases]
@@ -25,11 +25,12 @@ def stub_of(exercise):
     return namespace[exercise.name]
 
 
-def test_there_are_enough():
-    assert len(ALL) >= 32
-    for notebook in range(1, 11):
-        assert sum(e.notebook == f"{notebook:02d}" for e in ALL) >= 3
-    assert sum(len(e.mistakes) for e in ALL) >= 128
+def test_each_chapter_holds_its_own_exercises_once():
+    """The catalogue is a dict, in which two exercises with one id would be one."""
+    for notebook, module in zip(CHAPTERS, chapter_modules(), strict=True):
+        ids = [exercise.id for exercise in module.EXERCISES]
+        assert len(set(ids)) == len(ids)
+        assert ids == [exercise.id for exercise in ALL if exercise.notebook == notebook]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -50,7 +51,7 @@ def test_the_solution_is_correct(exercise):
 
 @pytest.mark.parametrize("exercise", ALL, ids=by_id)
 def test_the_shown_solution_is_what_checks(exercise):
-    """The text of `solution`, run on its own, is a correct answer: it needs nothing unseen."""
+    """The text of `solution`, run on its own, is a correct answer: it needs nothing but NumPy."""
     namespace = {"np": np}
     exec(exercise.source(), namespace)
     name = exercise.reference.__name__ if exercise.cases else exercise.name
@@ -111,7 +112,7 @@ PACKAGED = [e for e in FUNCTIONS if e.package]
 
 @pytest.mark.parametrize("exercise", PACKAGED, ids=by_id)
 def test_the_reference_is_the_packages_own_formula(exercise):
-    """What a reader learns to write is what the package runs: neither can drift alone."""
+    """What a reader learns to write is what the package runs: neither can change alone."""
     own = exercise.package(importlib.import_module(f"minivae.{exercise.module}"))
     verdict = grade(exercise, lambda *args: own(*args))
     assert verdict.status == CORRECT, str(verdict)

@@ -1,41 +1,25 @@
-"""A reader's function as text, with what it needs, so that another notebook can run it."""
+"""A reader's function as text, with all that it needs, so that another notebook can run it."""
 
 import ast
-import inspect
 import linecache
-import textwrap
-import tokenize
 import types
+from collections.abc import Callable
+
+from minivae.exercises.inspection import definition
 
 
-def source_of(function):
+def source_of(function: object) -> str | None:
     """Self-contained source: the function, its helpers from the same notebook, its imports.
 
-    None where there is no source, or where it is no plain `def`.
+    Returns None where there is no source, or where it is not a plain `def`.
     """
     function = getattr(function, "py_func", function)
     if not isinstance(function, types.FunctionType) or function.__closure__:
         return None
-    lines = {}
+    lines: dict[str, str] = {}
     if not _collect(function, lines):
         return None
     return "\n".join([*lines.values(), ""])
-
-
-def definition(function, name):
-    """(source, syntax tree) of the `def` of that name, or None without one.
-
-    function: a function, or its code object.
-    """
-    try:
-        text = textwrap.dedent(inspect.getsource(function))
-        body = ast.parse(text).body
-    except (OSError, TypeError, SyntaxError, tokenize.TokenError):
-        return None
-    for node in body[:1]:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
-            return text, node
-    return None  # a lambda; or the file has changed since
 
 
 def _collect(function, lines):
@@ -45,7 +29,7 @@ def _collect(function, lines):
         return False
     text, tree = found
     name = tree.name
-    lines[name] = ""  # in work: a recursive function needs itself
+    lines[name] = ""  # marks it as begun: a recursive function needs itself
     used = sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
     for other in used:
         if other in function.__globals__ and other not in lines:
@@ -67,11 +51,16 @@ def _collect_value(name, namespace, lines):
         lines[name] = f"from {value.__module__} import {value.__qualname__} as {name}"
 
 
-def function_from(source, id):
-    """Run the source of a kept answer and return its last function."""
+def function_from(source: str, id: str) -> Callable:
+    """Run the source of a kept answer and return the function that it defines last.
+
+    Raises whatever the source raises.
+    """
     filename = f"<your {id}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    namespace = {"__name__": "your_answer"}
+    namespace: dict = {"__name__": "your_answer"}
     exec(compile(source, filename, "exec"), namespace)
     last = ast.parse(source).body[-1]
+    if not isinstance(last, ast.FunctionDef):
+        raise ValueError("a kept answer ends with its function")
     return namespace[last.name]

@@ -2,6 +2,7 @@
 
 import html
 import sys
+from typing import TypeVar
 
 NOT_ATTEMPTED = "not attempted"
 NOT_YET = "not yet"
@@ -15,41 +16,43 @@ MARKS = {CORRECT: "✓", NOT_YET: "✗", UNKNOWN: "?", NOT_ATTEMPTED: "○"}
 class Card:
     """A title line and a body. `str()` is the plain text, `html` the rich one."""
 
-    def __init__(self, title, body="", *, status=None):
+    def __init__(self, title: str, body: str = "", *, status: str | None = None) -> None:
         self.title, self.body, self.status = title, body.rstrip(), status
 
-    def __str__(self):
-        mark = f"{MARKS[self.status]} " if self.status in MARKS else ""
+    @property
+    def _mark(self):
+        return f"{MARKS[self.status]} " if self.status in MARKS else ""
+
+    def __str__(self) -> str:
         body = "".join(f"\n  {line}" if line else "\n" for line in self.body.splitlines())
-        return f"{mark}{self.title}{body}"
+        return f"{self._mark}{self.title}{body}"
 
     @property
-    def html(self):
-        mark = f"{MARKS[self.status]} " if self.status in MARKS else ""
-        colour = COLOURS.get(self.status, "#888888")
+    def html(self) -> str:
+        colour = COLOURS.get(self.status or "", "#888888")
         body = f"<pre>{html.escape(self.body)}</pre>" if self.body else ""
         return (
             f'<div style="border-left:4px solid {colour};padding-left:0.8em">'
-            f"<b>{mark}{html.escape(self.title)}</b>{body}</div>"
+            f"<b>{self._mark}{html.escape(self.title)}</b>{body}</div>"
         )
 
-    def _ipython_display_(self):
-        """Nothing: `show` has displayed this card, and a cell's last line must not repeat it."""
+    def _ipython_display_(self) -> None:
+        """Shows nothing: `display` has shown the card, and a cell's last line would repeat it."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<{self.title}>"
 
 
 class Verdict(Card):
-    """The answer to `check`: `id`, `status`, and `mistake`, the name of the one recognised."""
+    """The answer to `check`: `id`, `status`, and `mistake`, the name of the recognised mistake."""
 
-    def __init__(self, id, status, body="", *, mistake=None):
+    def __init__(self, id: str, status: str, body: str = "", *, mistake: str | None = None) -> None:
         super().__init__(f"{id}: {status}", body, status=status)
         self.id, self.mistake = id, mistake
 
 
-class _Rich:
-    """The same card, as IPython's display wants it."""
+class _RichCard:
+    """The same card, in the form that IPython displays."""
 
     def __init__(self, card):
         self.card = card
@@ -61,12 +64,15 @@ class _Rich:
         return self.card.html
 
 
-def show(card):
-    """Display in a notebook, print elsewhere; returns the card."""
-    if _in_notebook():
-        from IPython.display import display
+AnyCard = TypeVar("AnyCard", bound=Card)
 
-        display(_Rich(card))
+
+def display(card: AnyCard) -> AnyCard:
+    """Display a card in a notebook, print it elsewhere; returns the card."""
+    if _in_notebook():
+        import IPython.display
+
+        IPython.display.display(_RichCard(card))
     else:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         print(str(card).encode(encoding, "replace").decode(encoding))
@@ -74,6 +80,6 @@ def show(card):
 
 
 def _in_notebook():
-    ipython = sys.modules.get("IPython")  # not imported: then this is no notebook
+    ipython = sys.modules.get("IPython")  # if nothing has imported it, this is not a notebook
     shell = ipython.get_ipython() if ipython else None
     return getattr(shell, "kernel", None) is not None

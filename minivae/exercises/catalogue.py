@@ -3,21 +3,30 @@
 import difflib
 import functools
 import importlib
+from collections.abc import Iterable
+from types import ModuleType
+
+from minivae.exercises.exercise import Exercise
 
 CHAPTERS = tuple(f"{n:02d}" for n in range(1, 11))
 
 
+def chapter_modules(name: str = "") -> list[ModuleType]:
+    """The package of each chapter, or the module of that name in each ("questions")."""
+    suffix = f".{name}" if name else ""
+    return [
+        importlib.import_module(f"minivae.exercises.chapters.nb{chapter}{suffix}")
+        for chapter in CHAPTERS
+    ]
+
+
 @functools.cache
-def exercises():
-    """{id: Exercise}; the chapters are imported when they are first asked for."""
-    found = {}
-    for chapter in CHAPTERS:
-        module = importlib.import_module(f"minivae.exercises.chapters.nb{chapter}")
-        found.update({exercise.id: exercise for exercise in module.EXERCISES})
-    return found
+def exercises() -> dict[str, Exercise]:
+    """{id: Exercise}; the chapters are imported at the first call."""
+    return {exercise.id: exercise for module in chapter_modules() for exercise in module.EXERCISES}
 
 
-def closest(id, known):
-    """Of the known ids, the one most like this one, for "did you mean"."""
+def closest(id: object, known: Iterable[str]) -> str:
+    """The known id that is most like this one, for "did you mean"."""
     text = id[:100] if isinstance(id, str) else ""
     return difflib.get_close_matches(text, known, n=1, cutoff=0.0)[0]

@@ -1,19 +1,28 @@
-"""Yours beside expected: type and shape before values, never by broadcasting; and a clue."""
+"""Compares a reader's result with the expected one, and says in words how the two differ.
+
+Types and shapes are compared before values, and nothing is broadcast.
+"""
 
 import inspect
 import textwrap
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 RTOL, ATOL = 1e-7, 1e-10
 MOST_SHOWN = 12  # entries of an array that are printed whole
-CLEAN = 1e-9  # a ratio or difference is called exact to this
+EXACT = 1e-9  # relative error up to which a ratio or difference is called exact
+
+NamedArgs = Sequence[tuple[str, Any]]  # the arguments of a call: (name, value) pairs
 
 
-def difference(got, expected, names=(), args=()):
-    """None if `got` is right, else lines that say how it is not.
+def difference(
+    got: Any, expected: Any, names: Sequence[str] = (), args: NamedArgs = ()
+) -> str | None:
+    """None if `got` is right, else lines that say what is wrong with it.
 
-    names: of the parts of a tuple; args: (name, value) pairs, whose sizes may explain a factor.
+    names: of the parts of a tuple. args: the arguments, whose sizes may explain a factor.
     """
     if isinstance(expected, dict):
         return _dict_difference(got, expected, args)
@@ -38,14 +47,14 @@ def _dict_difference(got, expected, args):
     missing = [k for k in expected if k not in got]
     extra = [str(k) for k in got if k not in expected]
     if missing or extra:
-        said = [f"missing {', '.join(missing)}"] if missing else []
-        said += [f"unexpected {', '.join(extra)}"] if extra else []
-        return f"the keys differ: {'; '.join(said)}"
+        differences = [f"missing {', '.join(missing)}"] if missing else []
+        differences += [f"unexpected {', '.join(extra)}"] if extra else []
+        return f"the keys differ: {'; '.join(differences)}"
     return _parts_difference(got, tuple(expected), tuple(expected.values()), args)
 
 
 def _parts_difference(got, names, expected, args):
-    """The first wrong part in full; of the others, which are right and which wrong."""
+    """Describes the first wrong part in full; lists which of the others are right or wrong."""
     wrong = {}
     for name, value in zip(names, expected, strict=True):
         text = difference(got[name], value, args=args)
@@ -58,7 +67,7 @@ def _parts_difference(got, names, expected, args):
     lines = [f"{', '.join(right)}: right"] if right else []
     lines += [f"{first}:", text]
     if others := list(wrong)[1:]:
-        lines.append(f"{', '.join(others)}: wrong too")
+        lines.append(f"{', '.join(others)}: also wrong")
     return "\n".join(lines)
 
 
@@ -82,10 +91,10 @@ def _type_difference(got, expected):
         if not isinstance(got, np.ndarray | np.generic | int | float | complex):
             return f"yours is {kind_of(got)}; expected a single number"
     elif not isinstance(got, np.ndarray):
-        remedy = ": np.array(...) makes one of it" if isinstance(got, list | tuple) else ""
+        remedy = ": np.array(...) converts it" if isinstance(got, list | tuple) else ""
         return f"yours is {kind_of(got)}; expected {kind_of(expected)}{remedy}"
     elif isinstance(got, np.matrix):
-        return f"yours is an np.matrix, whose * is another one; expected {kind_of(expected)}"
+        return f"yours is an np.matrix, whose * is a matrix product; expected {kind_of(expected)}"
     got, expected = np.asarray(got), np.asarray(expected)
     if got.shape != expected.shape:
         clue = _shape_clue(got, expected)
@@ -97,7 +106,7 @@ def _shape_clue(got, expected):
     if got.shape == expected.shape[::-1]:
         return ": is it transposed?"
     if expected.ndim and got.ndim == 0:
-        return ": a sum or mean has gone over too many axes"
+        return ": does a sum or mean go over too many axes?"
     return ""
 
 
@@ -113,12 +122,12 @@ def _dtype_difference(got, expected):
     if a != b and expected.ndim:
         return f"yours holds {got.dtype} values; expected {expected.dtype}"
     if a == b == "real" and got.dtype.itemsize < expected.dtype.itemsize:
-        return f"yours is {got.dtype}; expected {expected.dtype}: digits are lost on the way"
+        return f"yours is {got.dtype}; expected {expected.dtype}: digits are lost"
     return None
 
 
-def same(a, b):
-    """Whether two results are alike to within rounding: structure, shape, dtype and values."""
+def same(a: Any, b: Any) -> bool:
+    """Whether two results are equal up to rounding: structure, shape, dtype and values."""
     if isinstance(a, tuple | list):
         return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, dict):
@@ -131,7 +140,8 @@ def same(a, b):
     return alike and a.dtype.kind in "biufc" and bool(close(a, b).all())
 
 
-def close(got, expected):
+def close(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Entry by entry, whether two arrays of one shape are equal up to rounding."""
     with np.errstate(all="ignore"):
         return np.isclose(got, expected, rtol=RTOL, atol=ATOL, equal_nan=True)
 
@@ -141,32 +151,35 @@ def _value_difference(got, expected, args):
     if right.all():
         return None
     text = ""
-    shown = got, expected
+    pair = got, expected
     if expected.size > MOST_SHOWN:
         at = tuple(int(i) for i in np.argwhere(~right)[0])
         text = f"{(~right).sum()} of {right.size} entries differ; the first at {list(at)}:\n"
-        shown = got[at], expected[at]
-    text += _beside(*shown)
+        pair = got[at], expected[at]
+    text += _both_values(*pair)
     found = clue(*map(np.atleast_1d, (got, expected, right)), args)
     return f"{text}\nwhich is  {found}" if found else text
 
 
-def _beside(got, expected):
+def _both_values(got, expected):
     """Both values, with as many digits as it takes to tell them apart."""
     for digits in (5, 9, 17):
-        yours, right = show_value(got, digits), show_value(expected, digits)
+        yours, right = format_value(got, digits), format_value(expected, digits)
         if yours != right:
             break
-    return f"{beside('yours     ', yours)}\n{beside('expected  ', right)}"
+    return f"{labelled('yours     ', yours)}\n{labelled('expected  ', right)}"
 
 
-def beside(label, text):
+def labelled(label: str, text: str) -> str:
     """A block of lines to the right of its label."""
     return label + text.replace("\n", "\n" + " " * len(label))
 
 
-def clue(got, expected, right, args):
-    """The clean pattern in a wrong result, in words, or None."""
+def clue(got: np.ndarray, expected: np.ndarray, right: np.ndarray, args: NamedArgs) -> str | None:
+    """A simple pattern in a wrong result, in words, or None.
+
+    right: entry by entry, whether it is right.
+    """
     if np.isnan(got).any():
         return f"not a number, in {int(np.isnan(got).sum())} of {got.size} entries"
     if not (np.isfinite(got).all() and np.isfinite(expected).all()):
@@ -187,7 +200,7 @@ def _ratio_clue(got, expected, sizes):
         return None
     ratios = got[nonzero] / expected[nonzero]
     ratio = ratios.flat[0]
-    if not np.allclose(ratios, ratio, rtol=CLEAN, atol=0):
+    if not np.allclose(ratios, ratio, rtol=EXACT, atol=0):
         return None
     words = {
         -1: "the right size with the wrong sign",
@@ -207,7 +220,7 @@ def _ratio_clue(got, expected, sizes):
 def _difference_clue(got, expected, sizes):
     differences = got - expected
     shift = differences.flat[0]
-    if not np.allclose(differences, shift, rtol=CLEAN, atol=CLEAN * np.abs(expected).max()):
+    if not np.allclose(differences, shift, rtol=EXACT, atol=EXACT * np.abs(expected).max()):
         return None
     log_2pi = np.log(2 * np.pi)
     amounts = {0.5: "1/2", 1: "1", log_2pi / 2: "log(2 pi)/2", log_2pi: "log(2 pi)"}
@@ -220,23 +233,23 @@ def _difference_clue(got, expected, sizes):
 def _place_clue(got, expected, right):
     if got.size < 3:
         return None
-    if np.allclose(np.sort(got, axis=None), np.sort(expected, axis=None), rtol=CLEAN):
-        return "the right numbers in other places"
+    if np.allclose(np.sort(got, axis=None), np.sort(expected, axis=None), rtol=EXACT):
+        return "the right numbers, but in other places"
     if right.any():
         return f"right in {int(right.sum())} of {right.size} entries"
     return None
 
 
 def _named(value, words):
-    for clean, text in words.items():
-        if clean not in (0, 1) and abs(value - clean) <= CLEAN * abs(clean):
+    for exact, text in words.items():
+        if exact not in (0, 1) and abs(value - exact) <= EXACT * abs(exact):
             return text
     return None
 
 
-def sizes_of(args):
-    """{n: what has n of them} for the axes of the arrays among the arguments."""
-    sizes = {}
+def sizes_of(args: NamedArgs) -> dict[int, str]:
+    """{n: what there are n of} for the axes of the arrays among the arguments: {3: "rows of x"}."""
+    sizes: dict[int, str] = {}
     for name, value in args:
         if not isinstance(value, np.ndarray):
             continue
@@ -251,8 +264,8 @@ def sizes_of(args):
     return sizes
 
 
-def kind_of(value):
-    """A value's kind, in words."""
+def kind_of(value: object) -> str:
+    """What a value is, in words: "an array of shape (3, 2)"."""
     if value is None:
         return "None"
     if value is Ellipsis:
@@ -273,8 +286,8 @@ def kind_of(value):
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
-def show_value(value, digits=5):
-    """One value, short enough for a line or a small block."""
+def format_value(value: Any, digits: int = 5) -> str:
+    """One value as text, short enough for a line or a small block."""
     if inspect.isroutine(value):
         return value.__name__
     if isinstance(value, dict):

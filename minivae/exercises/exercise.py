@@ -1,26 +1,34 @@
-"""What an exercise is: one tuple, and the wrong answers that it knows."""
+"""What an exercise is: one tuple, and the wrong answers that it recognises."""
 
 import functools
 import inspect
 import re
 import textwrap
 from collections.abc import Callable
-from typing import NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minivae import mistakes
 
+Answer = Callable[..., Any]  # a reader's function, or one that stands in its place
+
 
 class WrongAnswer(NamedTuple):
-    """A plausible wrong answer: `wrong` stands where the reader's answer would stand."""
+    """A wrong answer that learners are likely to give.
+
+    name: what the progress file and the tests call it.
+    wrong: the answer itself, a function or a value like the reader's.
+    says: what the reader is told.
+    """
 
     name: str
-    wrong: object
+    wrong: Any
     says: str
 
 
-def call(answer, *args):
+def call(answer: Answer, *args: Any) -> Any:
     """How most answers are observed: by what they return."""
     return answer(*args)
 
@@ -28,72 +36,69 @@ def call(answer, *args):
 class Exercise(NamedTuple):
     """One exercise. With `cases` the answer is a function; without, a value that is judged.
 
-    cases() gives the argument tuples, smallest first and generic: the first that fails is shown.
-    observe(answer, *args) is what is compared: another one than `call` lets an exercise look at
-    arguments changed in place, or at the order in which an array is read.
-    judge(value) returns None for a right value, or one sentence that says what is off.
-    package(minivae.<module>) is the same function made from the package's own: the tests hold it
-    equal to the reference, and with a mistake planted in that module it becomes a wrong answer.
-    returns: the names of what comes back, for the message.
-    given: find the bug: the code handed out; an answer that does what it does is no attempt.
+    cases() gives the argument tuples, the smallest first, with nothing special about their numbers:
+    the first case that fails is shown.
+    observe(answer, *args) gives what is compared. Another function than `call` lets an exercise
+    look at arguments that the answer changes in place, or at the order in which it reads an array.
+    judge(value) returns None for a right value, else one sentence that says what is wrong.
+    package(minivae.<module>) makes the same function from the package's own code. The tests check
+    that it equals the reference; with a mistake planted in that module it becomes a wrong answer.
+    returns: the names of the results, for the message.
+    given: in a find-the-bug exercise, the code handed out; an answer that does the same as this
+    code counts as not attempted.
     """
 
     id: str
     title: str
     stub: str
-    reference: object
+    reference: Any
     hints: tuple[str, str, str]
     mistakes: tuple[WrongAnswer, ...]
-    cases: Callable | None = None
-    observe: Callable = call
-    judge: Callable | None = None
+    cases: Callable[[], list[tuple]] | None = None
+    observe: Callable[..., Any] = call
+    judge: Callable[[Any], str | None] | None = None
     returns: tuple[str, ...] = ()
-    package: Callable | None = None
+    package: Callable[[Any], Answer] | None = None
     module: str = "ops"
-    given: Callable | None = None
-    solution_text: str = ""  # value exercises: the answer and why
+    given: Answer | None = None
+    solution_text: str = ""  # exercises that ask for a value: the answer and why
 
     @property
-    def notebook(self):
+    def notebook(self) -> str:
         return self.id[:2]
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name that the stub binds."""
-        return re.search(r"^(?:def )?(\w+)", self.stub, re.MULTILINE)[1]
+        return re.findall(r"^(?:def )?(\w+)", self.stub, re.MULTILINE)[0]
 
-    @property
-    def cell(self):
-        """The whole cell of the notebook."""
-        return f'{self.stub}\ncheck("{self.id}", {self.name})'
-
-    def source(self):
-        """The reference, as text: what is shown is the code that checks."""
+    def source(self) -> str:
+        """The reference as text: the reader sees the code that `check` runs."""
         if self.cases is None:
             return self.solution_text
         return textwrap.dedent(inspect.getsource(self.reference)).rstrip()
 
 
-def stub(text):
+def stub(text: str) -> str:
     """A stub written as an indented triple-quoted string."""
     return textwrap.dedent(text).strip("\n")
 
 
 @functools.cache
-def planted_module(name):
+def planted_module(name: str) -> ModuleType:
     """`ops` or `vae` with the mistake of that name in it."""
     return mistakes.plant(mistakes.find(name))
 
 
-def planted(package, *names):
-    """Wrong answers from the shared list: `package` of the module with that mistake in it."""
+def planted(package: Callable[[Any], Answer], *names: str) -> tuple[WrongAnswer, ...]:
+    """Wrong answers from the shared list: `package` of the module with each mistake in it."""
 
-    def wrong(name):
+    def wrong(name: str) -> Answer:
         return lambda *args: package(planted_module(name))(*args)  # compiled when first called
 
     return tuple(WrongAnswer(name, wrong(name), mistakes.find(name).sentence) for name in names)
 
 
-def generic(rng, *shape):
+def generic(rng: np.random.Generator, *shape: int) -> np.ndarray:
     """Numbers with nothing special about them, short enough to be shown in full and retyped."""
     return np.round(rng.normal(size=shape), 2)

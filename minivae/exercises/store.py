@@ -1,4 +1,4 @@
-"""What the reader has done: one small JSON file that git ignores.
+"""The progress file: one small JSON file, ignored by git, with what the reader has done.
 
 It lies beside the package, so that the notebooks and the command line share it wherever they are
 started; the environment variable MINIVAE_PROGRESS names another place. Like a notebook, it holds
@@ -8,7 +8,9 @@ the reader's own code (the answers that passed), which `my_backend` runs again.
 import datetime
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from minivae.errors import MinivaeError
 from minivae.files import atomic_write
@@ -21,20 +23,23 @@ FIELDS = {
 }
 REVIEW_DAYS = (1, 3, 7)
 
-_unsaved = {}  # path -> text, for this process, where the file cannot be written
+State = dict[str, dict[str, Any]]  # {section: {id: what is kept about it}}
+
+# Where the file cannot be written, its text is kept for this process: {path: text}.
+_unsaved: dict[Path, str] = {}
 
 
-def today():
+def today() -> datetime.date:
     return datetime.date.today()
 
 
-def path():
+def path() -> Path:
     named = os.environ.get("MINIVAE_PROGRESS")
     return Path(named) if named else Path(__file__).parents[2] / ".minivae_progress.json"
 
 
-def load():
-    """{section: {id: ...}}, and a sentence if a damaged file had to be set aside."""
+def load() -> tuple[State, str | None]:
+    """The state, and a sentence for the reader if a damaged file had to be set aside."""
     place = path()
     try:
         text = _unsaved.get(place) or place.read_text(encoding="utf-8")
@@ -48,12 +53,12 @@ def load():
         return _set_aside(place, error)
 
 
-def update(change):
-    """Read, change(state), write whole. Returns a sentence for the reader, or None.
+def update(change: Callable[[State], Any]) -> str | None:
+    """Read the file, call change(state), write it. Returns a sentence for the reader, or None.
 
-    Read anew each time, as another notebook may have written meanwhile.
+    The file is read anew each time, as another notebook may have written to it meanwhile.
     """
-    state, said = load()
+    state, message = load()
     change(state)
     text = json.dumps({"version": VERSION, **state}, indent=1, sort_keys=True)
     place = path()
@@ -61,9 +66,10 @@ def update(change):
         atomic_write(place, text.encode())
         _unsaved.pop(place, None)
     except MinivaeError as error:
-        said = None if place in _unsaved else f"progress is kept for this session only: {error}"
+        first = place not in _unsaved  # said once
+        message = f"progress is kept for this session only: {error}" if first else None
         _unsaved[place] = text
-    return said
+    return message
 
 
 def _empty():
@@ -75,8 +81,9 @@ def _set_aside(place, error):
     try:
         os.replace(place, spare)
     except OSError:
-        return _empty(), f"{place.name} cannot be read ({type(error).__name__}); starting anew"
-    return _empty(), f"{place.name} was damaged; it is set aside as {spare.name}, a new one begun"
+        reason = type(error).__name__
+        return _empty(), f"{place.name} cannot be read ({reason}); progress starts from nothing"
+    return _empty(), f"{place.name} was damaged; it is kept as {spare.name} and a new one is begun"
 
 
 def _checked(state):
@@ -107,16 +114,16 @@ def _fits(entry, fields):
     )
 
 
-# ---- what is missed comes back after 1, 3 and 7 days -------------------------------------------
+# ---- review: what was wrong is asked again after 1, 3 and 7 days -----------------------------
 
 
-def missed(state, id):
-    """A miss: back in a day, from the first box."""
+def missed(state: State, id: str) -> None:
+    """A wrong answer: it is asked again in a day, from the first box."""
     _schedule(state, id, 0)
 
 
-def remembered(state, id):
-    """Right again. When it was due, it moves on: 1, then 3, then 7 days, then it is learnt."""
+def remembered(state: State, id: str) -> None:
+    """A right answer. If it was due, it moves on: after 1, then 3, then 7 days it is learnt."""
     entry = state["review"].get(id)
     if entry is None or entry["due"] > today().isoformat():
         return
@@ -131,8 +138,8 @@ def _schedule(state, id, box):
     state["review"][id] = {"box": box, "due": due.isoformat()}
 
 
-def due(state):
-    """Ids to bring back today, the longest overdue first."""
+def due(state: State) -> list[str]:
+    """The ids to ask again today, the longest overdue first."""
     now = today().isoformat()
     dates = sorted((entry["due"], id) for id, entry in state["review"].items())
     return [id for date, id in dates if date <= now]

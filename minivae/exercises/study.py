@@ -1,27 +1,22 @@
-"""Learning, not only checking: predict and reveal, recall, review, progress."""
+"""Questions, progress and review: predict and reveal, recall, progress, review."""
 
 import textwrap
+from collections.abc import Callable
+from typing import Any
 
 from minivae.exercises import store
-from minivae.exercises.cards import CORRECT, MARKS, NOT_ATTEMPTED, NOT_YET, Card, show
+from minivae.exercises.cards import CORRECT, MARKS, NOT_ATTEMPTED, NOT_YET, Card, display
 from minivae.exercises.catalogue import CHAPTERS, closest, exercises
-from minivae.exercises.compare import show_value
-from minivae.exercises.questions import (
-    LETTERS,
-    PREDICTIONS,
-    Prediction,
-    prediction,
-    question,
-    recall_of,
-)
+from minivae.exercises.compare import format_value
+from minivae.exercises.questions import LETTERS, Prediction, predictions, question, recall_of
 
 WIDTH = 96
 
 
-# ---- before the cell that shows it -----------------------------------------------------------
+# ---- predictions: asked before the cell that shows the answer ----------------------------------
 
 
-def predict(id, answer=...):
+def predict(id: str, answer: Any = ...) -> Card:
     """Commit to an answer before seeing it; `reveal(id)` shows it beside the truth."""
     asked = _prediction(id)
     if asked is None:
@@ -29,73 +24,75 @@ def predict(id, answer=...):
     options = " or ".join(f'"{option}"' for option in asked.options)
     body = f"{_fill(asked.question)}\n{options}"
     if answer is ...:
-        return show(Card(f"{id}: your prediction?", body))
+        return display(Card(f"{id}: your prediction?", body))
     if answer not in asked.options:
-        return show(Card(f"{id}: {show_value(answer)} is not one of the answers", body))
-    said = store.update(lambda state: state["answers"].update({id: answer}))
-    return show(Card(f"{id}: you predict {answer}", said or ""))
+        return display(Card(f"{id}: {format_value(answer)} is not one of the answers", body))
+    message = store.update(lambda state: state["answers"].update({id: answer}))
+    return display(Card(f"{id}: you predict {answer}", message or ""))
 
 
-def reveal(id, truth=None):
+def reveal(id: str, truth: str | None = None) -> Card:
     """What was predicted, what is true, and why. `truth`: where only the notebook knows it."""
     asked = _prediction(id)
     if asked is None:
         return _unknown(id)
     truth = asked.truth or truth
     if truth not in asked.options:
-        return show(Card(f"{id}: the truth is missing", f"one of {', '.join(asked.options)}"))
+        return display(Card(f"{id}: the truth is missing", f"one of {', '.join(asked.options)}"))
     state, _ = store.load()
     predicted = state["answers"].get(id)
     if predicted not in asked.options:
-        return show(Card(f"{id}: {truth}", _fill(asked.why)))
+        return display(Card(f"{id}: {truth}", _fill(asked.why)))
     right = predicted == truth
-    if asked.truth:  # or a review could not mark the answer
-        store.update(lambda state: _judge(state, id, predicted, right))
-    title = f"{id}: you predicted {predicted}; it is {'so' if right else truth}"
-    return show(Card(title, _fill(asked.why), status=CORRECT if right else NOT_YET))
+    if asked.truth:  # else a review could not mark the answer
+        store.update(lambda state: _mark_once(state, id, predicted, right))
+    result = "and that is right" if right else f"but it is {truth}"
+    title = f"{id}: you predicted {predicted}, {result}"
+    return display(Card(title, _fill(asked.why), status=CORRECT if right else NOT_YET))
 
 
 def _prediction(id):
-    return prediction(id) if isinstance(id, str) else None
+    return predictions().get(id) if isinstance(id, str) else None
 
 
 def _unknown(id):
-    near = closest(id, [p.id for p in PREDICTIONS])
-    return show(Card(f"{show_value(id)}: no such prediction", f'did you mean "{near}"?'))
+    near = closest(id, predictions())
+    return display(Card(f"{format_value(id)}: no such prediction", f'did you mean "{near}"?'))
 
 
-# ---- three questions from earlier notebooks ----------------------------------------------------
+# ---- recall: three questions about earlier notebooks -------------------------------------------
 
 
-def recall(notebook, *answers):
+def recall(notebook: str, *answers: Any) -> Card:
     """Ask the three questions that open a notebook, and mark the answers "a", "b" or "c"."""
     asked = recall_of(notebook) if isinstance(notebook, str) else []
     if not asked:
-        return show(Card(f"{show_value(notebook)}: no questions", 'choose "02" to "10"'))
-    answers = [*answers, *[...] * len(asked)][: len(asked)]
-    marked = [_mark(q, answer) for q, answer in zip(asked, answers, strict=True)]
+        return display(Card(f"{format_value(notebook)}: no questions", 'choose "02" to "10"'))
+    answers = (*answers, *[...] * len(asked))[: len(asked)]
+    marked = [_marked(q, answer) for q, answer in zip(asked, answers, strict=True)]
     if any(right is not None for _, right in marked):
         store.update(lambda state: _keep(state, asked, answers, marked))
-    title = f"{notebook}: three questions from earlier notebooks"
-    return show(Card(title, "\n\n".join(text for text, _ in marked)))
+    title = f"{notebook}: three questions about earlier notebooks"
+    return display(Card(title, "\n\n".join(text for text, _ in marked)))
 
 
-def _mark(asked, answer):
-    """(text, True, False, or None where there is no answer)."""
+def _marked(asked, answer):
+    """(text, whether the answer is right, or None where there is no answer)."""
     number = asked.id[-1]
     if answer is ...:
-        return f"{number}. {_ask(asked)}", None
+        return f"{number}. {_with_options(asked)}", None
     if not isinstance(answer, str) or answer not in LETTERS:
-        return f"{number}. {show_value(answer)} is not one of a, b, c\n{_ask(asked)}", None
+        text = f"{number}. {format_value(answer)} is not one of a, b, c\n{_with_options(asked)}"
+        return text, None
     right = answer == asked.right
     mark = MARKS[CORRECT if right else NOT_YET]
     text = f"{mark} {number}. {asked.question}\n   {_option(asked, answer)}"
     if not right:
-        text += f"\n   rather: {_option(asked, asked.right)}"
+        text += f"\n   the right answer: {_option(asked, asked.right)}"
     return f"{text}\n   {_fill(asked.why, 3)} (notebook {asked.source})", right
 
 
-def _ask(asked):
+def _with_options(asked):
     options = "\n".join(f"   {_option(asked, letter)}" for letter in LETTERS)
     return f"{_fill(asked.question, 3)}\n{options}"
 
@@ -108,14 +105,14 @@ def _keep(state, asked, answers, marked):
     for q, answer, (_, right) in zip(asked, answers, marked, strict=True):
         if right is not None:
             state["answers"][q.id] = answer
-            _judge(state, q.id, answer, right)
+            _mark_once(state, q.id, answer, right)
 
 
-def _judge(state, id, answer, right):
-    """Count an answer as a miss or a success once: a notebook that is run again repeats it."""
-    judged = f"judged {id}"
-    if state["answers"].get(judged) != answer:
-        state["answers"][judged] = answer
+def _mark_once(state, id, answer, right):
+    """Schedule the review after an answer; not again when a notebook that is rerun repeats it."""
+    key = f"judged {id}"
+    if state["answers"].get(key) != answer:
+        state["answers"][key] = answer
         (store.remembered if right else store.missed)(state, id)
 
 
@@ -123,10 +120,10 @@ def _fill(text, indent=0):
     return textwrap.fill(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
-# ---- where one stands --------------------------------------------------------------------------
+# ---- progress ----------------------------------------------------------------------------------
 
 
-def summary():
+def summary() -> dict[str, Any]:
     """Progress as plain data, for `exercises --json`."""
     state, _ = store.load()
     rows = []
@@ -158,7 +155,7 @@ def _status(entry):
     return NOT_YET if entry.get("fails") else NOT_ATTEMPTED
 
 
-def report():
+def report() -> str:
     """Progress as text: each exercise by notebook, what comes next, what is due for review."""
     data = summary()
     lines = [f"{data['done']} of {data['total']} exercises done"]
@@ -174,29 +171,29 @@ def report():
     return "\n".join(lines)
 
 
-def progress():
+def progress() -> Card:
     """Show what is done, what comes next and what is due for review."""
-    return show(Card("progress", report()))
+    return display(Card("progress", report()))
 
 
-# ---- what was missed comes back ------------------------------------------------------------------
+# ---- review: what was wrong is asked again -----------------------------------------------------
 
 
-def review():
+def review() -> Card:
     """Show what is due for review today."""
     state, _ = store.load()
-    lines = [f"{id}: {_what(id)}" for id in store.due(state)]
-    return show(Card("review", "\n".join(lines) or "nothing is due today"))
+    lines = [f"{id}: {_task(id)}" for id in store.due(state)]
+    return display(Card("review", "\n".join(lines) or "nothing is due today"))
 
 
-def _what(id):
+def _task(id):
     if id in exercises():
         return f"{exercises()[id].title}: write it again in notebook {id[:2]}, from the empty stub"
     asked = question(id)
-    return asked.question if asked else "a question of an earlier version"
+    return asked.question if asked else "a question that no longer exists"
 
 
-def review_session(ask=input, say=print):
+def review_session(ask: Callable[[str], str] = input, say: Callable[[str], Any] = print) -> None:
     """Ask what is due, one by one: `python -m minivae exercises --review`. Ends with the input."""
     state, _ = store.load()
     ids = store.due(state)
@@ -210,10 +207,10 @@ def review_session(ask=input, say=print):
 
 
 def _review_one(id, ask, say):
-    """False when the input has ended."""
+    """Ask one question, or name one exercise; False when the input has ended."""
     asked = question(id)
     if asked is None or id in exercises():
-        say(f"\n{id}  {_what(id)}")
+        say(f"\n{id}  {_task(id)}")
         if id not in exercises():
             store.update(lambda state: state["review"].pop(id, None))
         return True

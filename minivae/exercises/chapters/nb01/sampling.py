@@ -1,0 +1,116 @@
+"""Ancestral sampling: first the cause, then the effect."""
+
+import numpy as np
+
+from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+
+
+def ancestral_sample(prior, likelihood, u):
+    """z ~ p(z), then x ~ p(x|z): causes before effects, each by its cumulative probabilities"""
+    z = (u[:, :1] >= np.cumsum(prior)).sum(axis=1)
+    x = (u[:, 1:] >= np.cumsum(likelihood, axis=1)[z]).sum(axis=1)
+    return z, x
+
+
+def _ancestral_cases():
+    rng = np.random.default_rng(13)
+    prior, likelihood = (
+        np.array([0.2, 0.5, 0.3]),
+        np.array([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.4, 0.1]]),
+    )
+    return [
+        (np.array([0.3, 0.7]), np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([[0.5, 0.6]])),
+        (prior, likelihood, np.round(rng.uniform(0.01, 0.99, (12, 2)), 3)),
+    ]
+
+
+def _pick(cumulative, u):
+    return (u[:, None] >= cumulative).sum(axis=1)
+
+
+def _pick_rows(likelihood, z, u):
+    return (u[:, None] >= np.cumsum(likelihood, axis=1)[z]).sum(axis=1)
+
+
+ANCESTRAL = Exercise(
+    id="01.ancestral",
+    title="ancestral sampling",
+    stub=stub("""
+        def ancestral_sample(prior, likelihood, u):    # (Z,), (Z, X), uniforms in [0, 1) (N, 2)
+            ...                                        # -> z (N,), x (N,), whole numbers:
+                                                       # z from u[:, 0], then x from u[:, 1]
+    """),
+    reference=ancestral_sample,
+    cases=_ancestral_cases,
+    returns=("z", "x"),
+    mistakes=(
+        WrongAnswer(
+            "same-noise",
+            lambda prior, likelihood, u: ancestral_sample(prior, likelihood, u[:, [0, 0]]),
+            "z and x use the same uniform number: each draw needs its own.",
+        ),
+        WrongAnswer(
+            "x-from-evidence",
+            lambda prior, likelihood, u: (
+                _pick(np.cumsum(prior), u[:, 0]),
+                _pick(np.cumsum(prior @ likelihood), u[:, 1]),
+            ),
+            "x is drawn from p(x), whatever z is: use the row of the z that you drew.",
+        ),
+        WrongAnswer(
+            "likeliest-z",
+            lambda prior, likelihood, u: (
+                np.full(len(u), prior.argmax()),
+                _pick(np.cumsum(likelihood[prior.argmax()]), u[:, 1]),
+            ),
+            "You always take the most likely z; a sampler takes each z with probability p(z).",
+        ),
+        WrongAnswer(
+            "likeliest-x",
+            lambda prior, likelihood, u: (
+                _pick(np.cumsum(prior), u[:, 0]),
+                likelihood[_pick(np.cumsum(prior), u[:, 0])].argmax(axis=1),
+            ),
+            "You always take the most likely x for this z; draw it instead.",
+        ),
+        WrongAnswer(
+            "uniform-z",
+            lambda prior, likelihood, u: (
+                (u[:, 0] * len(prior)).astype(int),
+                _pick_rows(likelihood, (u[:, 0] * len(prior)).astype(int), u[:, 1]),
+            ),
+            "All z are drawn equally often: p(z) is not used.",
+        ),
+        WrongAnswer(
+            "not-cumulative",
+            lambda prior, likelihood, u: (
+                _pick(prior, u[:, 0]),
+                (u[:, 1:] >= likelihood[_pick(prior, u[:, 0]).clip(max=len(prior) - 1)]).sum(
+                    axis=1
+                ),
+            ),
+            "You compare u with the probabilities; compare it with their running sums.",
+        ),
+        WrongAnswer(
+            "counted-from-one",
+            lambda prior, likelihood, u: tuple(
+                a + 1 for a in ancestral_sample(prior, likelihood, u)
+            ),
+            "You count from 1; the first z and the first x are number 0.",
+        ),
+        WrongAnswer(
+            "first-row",
+            lambda prior, likelihood, u: (
+                _pick(np.cumsum(prior), u[:, 0]),
+                _pick(np.cumsum(likelihood[0]), u[:, 1]),
+            ),
+            "x is drawn from the first row, whatever z is.",
+        ),
+    ),
+    hints=(
+        "A uniform number falls between two running sums of the probabilities: that is the draw.",
+        "Take np.cumsum(prior), and count how many of these running sums are not above u.",
+        "z = (u[:, :1] >= np.cumsum(prior)).sum(axis=1); the same for x, with the rows [z] of the "
+        "likelihood.",
+    ),
+)

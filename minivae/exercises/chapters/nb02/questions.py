@@ -1,0 +1,62 @@
+"""The predictions of notebook 02, and the recall questions that open it."""
+
+from minivae.exercises.questions import Prediction, Recall
+
+PREDICTIONS = (
+    Prediction(
+        "02.log-of-average",
+        "Take the log of a K-sample average of p(x|z), and average that over many repetitions. "
+        "Compared with log p(x), the result is:",
+        ("low", "right", "high"),
+        "low",
+        "The average itself is unbiased, but the log is concave, so the log of a noisy average is "
+        "too low on average. That is Jensen's inequality.",
+    ),
+    Prediction(
+        "02.dimensions",
+        "With the same number K of samples from the prior, but more latent dimensions, the naive "
+        "estimate of log p(x) gets:",
+        ("better", "the same", "worse"),
+        "worse",
+        "The z that explain x fill a tiny part of the prior, and almost no sample falls there.",
+    ),
+    Prediction(
+        "02.elbo-up",
+        "A training step raises the ELBO. Has log p(x) risen too?",
+        ("always", "not always"),
+        "not always",
+        "ELBO = log p(x) - KL(q || p(z|x)): the step may have made the KL smaller while log p(x) "
+        "fell.",
+    ),
+)
+
+RECALL = (
+    Recall(
+        "02.r1",
+        "01",
+        "p(z|x) is",
+        ("p(x|z) p(z) / p(x)", "p(x|z) / p(x)", "p(x|z) p(z)"),
+        "a",
+        "Bayes' rule: the joint divided by the evidence.",
+    ),
+    Recall(
+        "02.r2",
+        "01",
+        "Why can a classifier p(y|x) not draw a cat?",
+        (
+            "it has too few parameters",
+            "its outputs are not normalised",
+            "it models y given x, and has no distribution over x",
+        ),
+        "c",
+        "To sample x, one needs p(x) or p(x|z); the classifier takes x as given.",
+    ),
+    Recall(
+        "02.r3",
+        "01",
+        "log(exp(-1000) + exp(-1001)) is computed as",
+        ("log of the sum, in float64", "-1000 + log(1 + exp(-1))", "-1000 - 1001"),
+        "b",
+        "Take the largest term out first; exp(-1000) itself is 0.0 in floating point.",
+    ),
+)

@@ -1,0 +1,55 @@
+"""The predictions of notebook 03, and the recall questions that open it."""
+
+from minivae.exercises.questions import Prediction, Recall
+
+PREDICTIONS = (
+    Prediction(
+        "03.direction",
+        "p has two peaks and q only one. Does the q with the smallest KL(q || p) cover both peaks "
+        "of p, or only one?",
+        ("both", "one"),
+        "one",
+        "KL(q || p) is large if q draws samples where p is small, as between the two peaks. A q "
+        "on one peak avoids this.",
+    ),
+    Prediction(
+        "03.zero-check",
+        "Thirteen wrong KLs are compared with the right one at mu = 0, logvar = 0. How many "
+        "give the right value there?",
+        ("none", "a few", "most"),
+        "most",
+        "At 0 nearly every term vanishes, so the mistakes in it do not show. Check at numbers "
+        "with nothing special about them.",
+    ),
+)
+
+RECALL = (
+    Recall(
+        "03.r1",
+        "02",
+        "log p(x) - ELBO is",
+        ("KL(p(z) || q)", "KL(q || p(z|x))", "the entropy of q"),
+        "b",
+        "The gap is the KL from q to the true posterior, which is never negative.",
+    ),
+    Recall(
+        "03.r2",
+        "02",
+        "Where in the derivation of the ELBO does = become >= ?",
+        (
+            "where the log moves inside the average",
+            "where we multiply and divide by q",
+            "where the product rule splits p(x, z)",
+        ),
+        "a",
+        "That is Jensen's inequality; all other steps are equalities.",
+    ),
+    Recall(
+        "03.r3",
+        "01",
+        "The evidence p(x) is",
+        ("the largest p(x|z)", "p(z|x) summed over z", "p(x|z) averaged over the prior"),
+        "c",
+        "p(x) is the mean of p(x|z) over p(z); p(z|x) summed over z is 1.",
+    ),
+)

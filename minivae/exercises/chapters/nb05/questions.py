@@ -1,0 +1,49 @@
+"""The predictions of notebook 05, and the recall questions that open it."""
+
+from minivae.exercises.questions import Prediction, Recall
+
+PREDICTIONS = (
+    Prediction(
+        "05.smaller-h",
+        "In central differences in float64, h goes from 1e-5 down to 1e-10. The error:",
+        ("falls", "stays", "rises"),
+        "rises",
+        "Below 1e-5, the subtraction loses more digits than the smaller h gains. So the curve of "
+        "the error is a V.",
+    ),
+    Prediction(
+        "05.float32",
+        "A right gradient is checked by central differences in float32 with h = 1e-5. The "
+        "relative error is about:",
+        ("1e-7", "1e-4", "1e-2 or more"),
+        "1e-2 or more",
+        "float32 has seven digits, and few of them are left in f(x + h) - f(x - h).",
+    ),
+)
+
+RECALL = (
+    Recall(
+        "05.r1",
+        "04",
+        "sigma is",
+        ("exp(logvar / 2)", "exp(logvar)", "exp(logvar) / 2"),
+        "a",
+        "logvar is log sigma squared, so sigma is the exponential of its half.",
+    ),
+    Recall(
+        "05.r2",
+        "04",
+        "The part of dlogvar that comes through z is",
+        ("dz eps", "dz eps sigma", "dz eps sigma / 2"),
+        "c",
+        "d sigma / d logvar = sigma / 2.",
+    ),
+    Recall(
+        "05.r3",
+        "03",
+        "A KL averaged over L latents instead of summed is the summed KL with the weight",
+        ("L", "1/L", "1"),
+        "b",
+        "The mean is 1/L of the sum, so the KL counts 1/L as much against the likelihood.",
+    ),
+)

@@ -1,0 +1,54 @@
+"""The predictions of notebook 06, and the recall questions that open it."""
+
+from minivae.exercises.questions import Prediction, Recall
+
+PREDICTIONS = (
+    Prediction(
+        "06.kl-forgotten",
+        "The backward pass leaves out the gradient of the KL. Which part of the network gets a "
+        "wrong gradient?",
+        ("encoder", "decoder", "both"),
+        "encoder",
+        "The KL depends only on mu and logvar, and these do not depend on the decoder's weights.",
+    ),
+    Prediction(
+        "06.fresh-noise",
+        "The backward pass draws its own eps, instead of reusing that of the forward pass. Which "
+        "gradients are wrong?",
+        ("all", "logvar's head and before", "none"),
+        "logvar's head and before",
+        "dlogvar = dz eps sigma / 2 is the only line of the backward pass with eps in it. The "
+        "decoder's gradients and dmu = dz do not use eps and are right.",
+    ),
+)
+
+RECALL = (
+    Recall(
+        "06.r1",
+        "05",
+        "The gradient of the Bernoulli nll with respect to the logits is",
+        ("x - sigmoid(logits)", "sigmoid(logits) - x", "logits - x"),
+        "b",
+        "The derivative of log(1 + exp(l)) is the sigmoid of l, and that of -x l is -x.",
+    ),
+    Recall(
+        "06.r2",
+        "05",
+        "For a = x W + b, dW is",
+        ("x' da", "da x'", "da W'"),
+        "a",
+        "Only x' da has the shape (I, O) of W.",
+    ),
+    Recall(
+        "06.r3",
+        "04",
+        "Why does the noise stay the same in forward and backward pass?",
+        (
+            "to save time",
+            "because fresh noise would have another variance",
+            "because the gradient belongs to the z at which the loss was computed",
+        ),
+        "c",
+        "With fresh noise, the backward pass would differentiate at another z.",
+    ),
+)

@@ -1,0 +1,83 @@
+"""The notebooks hold the exercises and questions of the catalogue."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from minivae.exercises import questions
+from minivae.exercises.cards import CORRECT, NOT_ATTEMPTED
+from minivae.exercises.catalogue import exercises
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
+pytestmark = pytest.mark.usefixtures("progress_file")
+
+
+def placed(source):
+    return re.findall(r'^(?:\w+ = )?(check|use)\("([^"]+)", (\w+)\)', source, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_a_notebook_holds_the_stubs_of_its_exercises(path):
+    """The stub as in the catalogue, and its check: another test puts the solution there."""
+    source = path.read_text(encoding="utf-8")
+    checked = {id: name for verb, id, name in placed(source) if verb == "check"}
+    own = {e.id: e for e in exercises().values() if e.notebook == path.name[:2]}
+    assert checked == {id: e.name for id, e in own.items()}
+    assert [id for id, e in own.items() if e.stub not in source] == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_a_notebooks_questions_exist(path):
+    source = path.read_text(encoding="utf-8")
+    predicted = re.findall(r'^predict\("([^"]+)"', source, re.MULTILINE)
+    revealed = re.findall(r'^reveal\("([^"]+)"', source, re.MULTILINE)
+    known = {id for id in questions.predictions() if id.startswith(path.name[:2])}
+    assert set(predicted) <= known
+    assert sorted(predicted) == sorted(revealed)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_an_untouched_notebook_says_not_attempted(path):
+    """Read from the committed outputs; another test checks that they belong to the source."""
+    built = ROOT / "notebooks" / f"{path.stem}.ipynb"
+    notebook = json.loads(built.read_text(encoding="utf-8"))
+    cells = [c for c in notebook["cells"] if c["cell_type"] == "code"]
+    for cell in cells:
+        text = "".join(cell["source"])
+        for verb, id, _ in placed(text):
+            if verb == "check":
+                assert f"{id}: {NOT_ATTEMPTED}" in json.dumps(cell["outputs"], ensure_ascii=False)
+
+
+def solved(exercise):
+    """The text that puts the right answer in place of the stub."""
+    text = exercise.source()
+    if exercise.cases and exercise.reference.__name__ != exercise.name:
+        text += f"\n{exercise.name} = {exercise.reference.__name__}"
+    return text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_a_solved_notebook_is_correct_throughout(path):
+    pytest.importorskip("jupytext", reason="executing notebooks needs jupytext and nbclient")
+    pytest.importorskip("nbclient", reason="executing notebooks needs jupytext and nbclient")
+    spec = importlib.util.spec_from_file_location("build", ROOT / "notebooks" / "build.py")
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+
+    def solve(notebook):
+        for cell in notebook.cells:
+            for exercise in exercises().values():
+                cell.source = cell.source.replace(exercise.stub, solved(exercise))
+        return notebook
+
+    executed = build.execute(path, solve)
+    text = json.dumps([c.get("outputs", []) for c in executed.cells], ensure_ascii=False)
+    for exercise in exercises().values():
+        if exercise.notebook == path.name[:2]:
+            assert f"{exercise.id}: {CORRECT}" in text
