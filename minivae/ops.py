@@ -2,13 +2,13 @@
 
 Every forward returns its result and a cache; the backward takes the gradient of the loss
 with respect to that result, and the cache, and returns the gradients of the inputs.
-Any object with these names is a *backend*: `kernels.py` is the fast one, and a reader's
+Any object with these names is a *backend*: `kernels` is the fast one, and a reader's
 exercise answers can be another.
 
 Shapes: B batch, D data, L latent, K importance samples; I, O a layer's inputs and outputs.
-Values are nats. The forwards also accept complex input, so that the complex step
-differentiates through them: hence comparisons look at the real part, and nothing
-takes an absolute value or a conjugate.
+Values are nats. The forwards also accept complex input, because gradient checks differentiate
+them by the complex step: so comparisons use the real part, and no formula takes an absolute
+value or a conjugate.
 """
 
 from math import log, pi
@@ -16,38 +16,40 @@ from typing import NamedTuple
 
 import numpy as np
 
-ACTIVATIONS = ("tanh", "relu", "none")
+Array = np.ndarray
+ACTIVATIONS = ("tanh", "relu", "softplus", "none")  # "none": the heads and the output
 
 
 class DenseCache(NamedTuple):
-    x: np.ndarray
-    W: np.ndarray
-    y: np.ndarray
+    x: Array
+    W: Array
+    y: Array
     activation: str
 
 
 class ReparamCache(NamedTuple):
-    sigma: np.ndarray
-    eps: np.ndarray
+    sigma: Array
+    eps: Array
 
 
 class GaussianKLCache(NamedTuple):
-    mu: np.ndarray
-    logvar: np.ndarray
+    mu: Array
+    logvar: Array
 
 
 class BernoulliCache(NamedTuple):
-    residual: np.ndarray  # sigmoid(logits) - x: all that the backward needs
+    residual: Array  # sigmoid(logits) - x: all that the backward needs
 
 
 class GaussianCache(NamedTuple):
-    residual: np.ndarray  # mean - x
-    precision: np.ndarray  # 1 / sigma^2, shape (1,)
+    residual: Array  # mean - x
+    precision: Array  # 1 / sigma^2, shape (1,)
 
 
-def dense_forward(x, W, b, activation):
-    """y = f(x W + b),  f = tanh, relu or nothing               [notebook 05, eq. 1]
+def dense_forward(x: Array, W: Array, b: Array, activation: str) -> tuple[Array, DenseCache]:
+    """y = f(a),  a = x W + b,  f = tanh, relu, softplus or nothing     [notebook 05, eq. 1]
 
+    relu(a) = max(a, 0),  softplus(a) = log(1 + exp(a)) = max(a, 0) + log(1 + exp(-|a|))
     x: (N, I), W: (I, O), b: (O,) -> y: (N, O), cache.
     """
     y = x @ W
@@ -56,12 +58,18 @@ def dense_forward(x, W, b, activation):
         np.tanh(y, out=y)
     elif activation == "relu":
         y = np.where(y.real <= 0, 0, y)  # so a NaN stays a NaN
+    elif activation == "softplus":
+        positive = y.real > 0
+        e = np.exp(np.where(positive, -y, y))  # exp(-|a|) cannot overflow
+        y = np.where(positive, y, 0) + np.log1p(e)
     elif activation != "none":
         raise ValueError(f"activation is {activation!r}; it must be one of {ACTIVATIONS}")
     return y, DenseCache(x, W, y, activation)
 
 
-def dense_backward(dy, cache, *, out=None, need_dx=True):
+def dense_backward(
+    dy: Array, cache: DenseCache, *, out: tuple[Array, Array] | None = None, need_dx: bool = True
+) -> tuple[Array | None, Array, Array]:
     """da = dy f'(a),  dW = x' da,  db = sum_n da,  dx = da W'   [notebook 05, eqs. 2 to 5]
 
     dy: (N, O) -> dx: (N, I) (None unless need_dx), dW: (I, O), db: (O,).
@@ -72,6 +80,8 @@ def dense_backward(dy, cache, *, out=None, need_dx=True):
         da = dy * (1 - y * y)  # tanh' = 1 - tanh^2
     elif activation == "relu":
         da = dy * np.where(y > 0, 1, y)  # relu' = 1 or 0; and where y is NaN, NaN
+    elif activation == "softplus":
+        da = dy * -np.expm1(-y)  # softplus' = sigmoid(a) = 1 - exp(-y)
     else:
         da = dy
     dW, db = (np.empty_like(W), np.empty_like(W[0])) if out is None else out
@@ -80,7 +90,7 @@ def dense_backward(dy, cache, *, out=None, need_dx=True):
     return (da @ W.T if need_dx else None), dW, db
 
 
-def reparam_forward(mu, logvar, eps):
+def reparam_forward(mu: Array, logvar: Array, eps: Array) -> tuple[Array, ReparamCache]:
     """z = mu + sigma * eps,  sigma = exp(logvar / 2)            [notebook 04, eq. 3]
 
     mu, logvar: (B, L); eps: (B, L) or (K, B, L) -> z: like eps, cache.
@@ -90,7 +100,7 @@ def reparam_forward(mu, logvar, eps):
     return mu + sigma * eps, ReparamCache(sigma, eps)
 
 
-def reparam_backward(dz, cache):
+def reparam_backward(dz: Array, cache: ReparamCache) -> tuple[Array, Array]:
     """dmu = dz,  dlogvar = dz * eps * sigma / 2                 [notebook 04, eqs. 4 and 5]
 
     dz: (B, L) or (K, B, L) -> dmu, dlogvar: (B, L), summed over the K samples that share them.
@@ -101,7 +111,7 @@ def reparam_backward(dz, cache):
     return dmu, dlogvar
 
 
-def gaussian_kl_forward(mu, logvar):
+def gaussian_kl_forward(mu: Array, logvar: Array) -> tuple[Array, GaussianKLCache]:
     """KL(N(mu, sigma^2) || N(0, 1)) = (mu^2 + sigma^2 - 1 - log sigma^2) / 2   [notebook 03, eq. 2]
 
     mu, logvar: (B, L) -> kl: (B, L), nats for each example and latent, cache.
@@ -110,7 +120,7 @@ def gaussian_kl_forward(mu, logvar):
     return kl, GaussianKLCache(mu, logvar)
 
 
-def gaussian_kl_backward(dkl, cache):
+def gaussian_kl_backward(dkl: Array, cache: GaussianKLCache) -> tuple[Array, Array]:
     """dmu = dkl * mu,  dlogvar = dkl * (sigma^2 - 1) / 2        [notebook 03, eqs. 3 and 4]
 
     dkl: (L,) or (B, L) -> dmu, dlogvar: (B, L).
@@ -118,14 +128,14 @@ def gaussian_kl_backward(dkl, cache):
     return dkl * cache.mu, dkl * np.expm1(cache.logvar) / 2
 
 
-def sigmoid(logits):
+def sigmoid(logits: Array) -> Array:
     """1 / (1 + exp(-logits)), any shape, without overflow       [notebook 05, eq. 6]"""
     positive = logits.real > 0
     e = np.exp(np.where(positive, -logits, logits))  # exp of a number <= 0
     return np.where(positive, 1, e) / (1 + e)
 
 
-def bernoulli_nll_forward(logits, x):
+def bernoulli_nll_forward(logits: Array, x: Array) -> tuple[Array, BernoulliCache]:
     """-log p(x|z) = sum_d log(1 + exp(l_d)) - x_d l_d           [notebook 05, eq. 7]
 
     logits: (B, D) or (K, B, D), x: (B, D) in [0, 1] -> nll: (B,) or (K, B), nats, cache.
@@ -139,7 +149,7 @@ def bernoulli_nll_forward(logits, x):
     return nll.sum(axis=-1), BernoulliCache(residual)
 
 
-def bernoulli_nll_backward(dnll, cache):
+def bernoulli_nll_backward(dnll: Array, cache: BernoulliCache) -> Array:
     """dlogits = dnll * (sigmoid(logits) - x)                    [notebook 05, eq. 8]
 
     dnll: (B,) or (K, B) -> dlogits: (B, D) or (K, B, D).
@@ -147,7 +157,7 @@ def bernoulli_nll_backward(dnll, cache):
     return dnll[..., None] * cache.residual
 
 
-def gaussian_nll_forward(mean, logvar, x):
+def gaussian_nll_forward(mean: Array, logvar: Array, x: Array) -> tuple[Array, GaussianCache]:
     """-log p(x|z) = sum_d ((x_d - mean_d)^2 / sigma^2 + logvar + log 2 pi) / 2
 
     mean: (B, D) or (K, B, D), x: (B, D), logvar: (1,), shared by all pixels
@@ -161,7 +171,7 @@ def gaussian_nll_forward(mean, logvar, x):
     return nll, GaussianCache(residual, precision)
 
 
-def gaussian_nll_backward(dnll, cache):
+def gaussian_nll_backward(dnll: Array, cache: GaussianCache) -> tuple[Array, Array]:
     """dmean = dnll (mean - x) / sigma^2,  dlogvar = sum dnll (D - |mean - x|^2 / sigma^2) / 2
 
     dnll: (B,) or (K, B) -> dmean: (B, D) or (K, B, D), dlogvar: (1,).   [notebook 05, eqs. 10, 11]
@@ -173,7 +183,17 @@ def gaussian_nll_backward(dnll, cache):
     return dmean, np.atleast_1d(dlogvar)
 
 
-def adam_step(flat, grad, m, v, step, lr, beta1=0.9, beta2=0.999, adam_eps=1e-8):
+def adam_step(
+    flat: Array,
+    grad: Array,
+    m: Array,
+    v: Array,
+    step: int,
+    lr: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    adam_eps: float = 1e-8,
+) -> None:
     """One step of Adam, in place: flat -= lr * m_hat / (sqrt(v_hat) + adam_eps)
 
     flat, grad, m, v: (P,); m and v start at 0, `step` at 1.   [notebook 07, eqs. 2 to 4]
@@ -183,6 +203,6 @@ def adam_step(flat, grad, m, v, step, lr, beta1=0.9, beta2=0.999, adam_eps=1e-8)
     m += (1 - beta1) * grad
     v *= beta2
     v += (1 - beta2) * grad * grad
-    m_hat_scale = 1 / (1 - beta1**step)  # undoes the pull towards the zeros of the start
+    m_hat_scale = 1 / (1 - beta1**step)  # corrects the bias: m and v start at 0
     v_hat_scale = 1 / (1 - beta2**step)
     flat -= (lr * m_hat_scale) * m / (np.sqrt(v * v_hat_scale) + adam_eps)

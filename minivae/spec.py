@@ -1,7 +1,7 @@
 """The architecture of a VAE, the parameter vector that belongs to it, and its initial values.
 
 All parameters are one flat vector; `unpack` names its parts. Adam, checkpoints and gradient checks
-see the vector, formulas see the names.
+use the vector, formulas use the names.
 """
 
 from functools import lru_cache
@@ -10,11 +10,13 @@ from math import log, prod
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minivae.checks.model import check_spec
 
 OUT_LOGVAR_FLOOR = -2 * log(255 * 12**0.5)  # the variance of rounding to 8 bits, (1/255)^2 / 12
-MEAN_CLIP = 0.001  # 67 pixels of MNIST are always black: a logit of their mean needs a bound
+Params = dict[str, np.ndarray]  # parameters, or their gradients, by name
+MEAN_CLIP = 0.001  # 67 pixels of MNIST are always black: the logit of 0 would be infinite
 
 
 class Spec(NamedTuple):
@@ -34,19 +36,19 @@ class Spec(NamedTuple):
     free_bits: float = 0.0
 
     @property
-    def n_params(self):
+    def n_params(self) -> int:
         return n_params(self)
 
     @property
-    def learns_variance(self):
+    def learns_variance(self) -> bool:
         return self.likelihood == "gaussian" and self.variance is None
 
 
-@lru_cache  # every step asks for it
-def layout(spec):
+@lru_cache  # needed in every step
+def layout(spec: Spec) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """((name, shape), ...) in the order of the flat vector."""
     sizes = (spec.data_dim, *spec.hidden)
-    blocks = []
+    blocks: list[tuple[str, tuple[int, ...]]] = []
 
     def dense(name, n_in, n_out):
         blocks.extend([(f"{name}_W", (n_in, n_out)), (f"{name}_b", (n_out,))])
@@ -65,11 +67,12 @@ def layout(spec):
 
 
 @lru_cache
-def n_params(spec):
+def n_params(spec: Spec) -> int:
+    """The length P of the flat vector."""
     return sum(prod(shape) for _, shape in layout(spec))
 
 
-def unpack(flat, spec):
+def unpack(flat: np.ndarray, spec: Spec) -> Params:
     """The flat vector (P,) as a dict of named views: write into them, never rebind them."""
     return {name: flat[place].reshape(shape) for name, shape, place in _places(spec)}
 
@@ -83,15 +86,24 @@ def _places(spec):
     return tuple((name, shape, slice(start, stop)) for (name, shape), start, stop in blocks)
 
 
-def init_params(spec, rng, *, data_mean=None, data_variance=None, dtype=np.float32):
+def init_params(
+    spec: Spec,
+    rng: np.random.Generator,
+    *,
+    data_mean: np.ndarray | None = None,
+    data_variance: float | None = None,
+    dtype: DTypeLike = np.float32,
+) -> np.ndarray:
     """Glorot-uniform weights, zero biases; the output starts at the data's mean and variance.
 
     data_mean: (D,), the training mean in [0, 1] -> flat: (P,). With a Bernoulli likelihood the
     output bias is logit(mean), the mean clipped to [0.001, 0.999], as in Burda et al. 2016.
 
     data_variance: one number, the pixels' mean squared distance from data_mean. A learned variance
-    starts there, the most likely value while the decoder says the mean image; without it, at 1,
-    which is far too large for pixels in [0, 1].
+    starts there, the most likely value as long as the decoder's output is the mean image. Without
+    it a learned variance starts at 1, which is far too large for pixels in [0, 1].
+
+    Raises MinivaeError for a Spec that describes no model.
     """
     check_spec(spec)
     flat = np.zeros(n_params(spec), dtype)
@@ -107,17 +119,17 @@ def init_params(spec, rng, *, data_mean=None, data_variance=None, dtype=np.float
             mean = np.log(mean / (1 - mean))
         params["out_b"][...] = mean
     if data_variance is not None and spec.learns_variance:
-        with np.errstate(divide="ignore"):  # constant images: the floor is above -infinity
+        with np.errstate(divide="ignore"):  # log 0 of constant images is raised to the floor below
             params["out_logvar"][...] = np.log(data_variance)
         clamp_variance(params, spec)
     return flat
 
 
-def clamp_variance(params, spec):
+def clamp_variance(params: Params, spec: Spec) -> None:
     """Keep the learned variance at or above its floor, in place: at the start, after each step.
 
-    Pixels are known to 8 bits: a smaller sigma claims more, and on constant images its density
-    grows without bound.
+    Pixels have 8 bits, so no smaller sigma is justified; on constant images the density would grow
+    without bound.
     """
     if spec.learns_variance:
         np.maximum(params["out_logvar"], OUT_LOGVAR_FLOOR, out=params["out_logvar"])

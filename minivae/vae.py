@@ -1,55 +1,34 @@
 """The VAE as pure functions of one flat parameter vector.
 
-    z ~ N(0, I),   x ~ p(x|z)                  the decoder's story of how data come about
-    q(z|x) = N(mu(x), diag exp(logvar(x)))     the encoder's guess at which z it was
+    z ~ N(0, I),   x ~ p(x|z)                  the decoder: how the model generates data
+    q(z|x) = N(mu(x), diag exp(logvar(x)))     the encoder: an approximation of the posterior p(z|x)
 
-The parameters are one vector; `unpack` names its parts. Adam, checkpoints and gradient
-checks see the vector, the formulas below see the names. Values are nats per example: summed
-over pixels and latents, averaged over the batch. Noise is an argument, so everything is
+The parameters are one vector, whose parts have names (spec.py). Values are nats per example:
+summed over pixels and latents, averaged over the batch. Noise is an argument, so everything is
 deterministic. `ops` is the backend, any object with the names of `ops.py`.
+
+Shapes: B batch, D data, L latent, K importance samples, N any number of rows.
 """
 
+from __future__ import annotations
+
 from math import log
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from minivae import checks
 from minivae import ops as numpy_ops
-from minivae.errors import MinivaeError
-from minivae.spec import (
-    OUT_LOGVAR_FLOOR,
-    Spec,
-    clamp_variance,
-    init_params,
-    layout,
-    n_params,
-    unpack,
-)
+from minivae.spec import OUT_LOGVAR_FLOOR as OUT_LOGVAR_FLOOR  # passed on, as are other names
+from minivae.spec import Params, Spec, n_params, unpack
+from minivae.spec import clamp_variance as clamp_variance
+from minivae.spec import init_params as init_params
+from minivae.spec import layout as layout
 
-__all__ = [
-    "OUT_LOGVAR_FLOOR",
-    "Spec",
-    "Terms",
-    "TermsAndGrads",
-    "clamp_variance",
-    "decode",
-    "elbo",
-    "elbo_and_grads",
-    "encode",
-    "init_params",
-    "iwae",
-    "iwae_and_grads",
-    "layout",
-    "log_weights",
-    "log_weights_of_q",
-    "mean_image",
-    "n_params",
-    "nll_forward",
-    "resample",
-    "sample",
-    "unpack",
-]
+if TYPE_CHECKING:
+    from minivae.backend import Backend
+
+Array = np.ndarray
 
 
 class Terms(NamedTuple):
@@ -68,44 +47,93 @@ class TermsAndGrads(NamedTuple):
     elbo: float
     nll: float
     kl: float
-    grads: dict[str, np.ndarray]
-    flat_grads: np.ndarray
+    grads: Params
+    flat_grads: Array
 
 
-# ---- the parameter vector --------------------------------------------------------------------
+class EncoderCache(NamedTuple):
+    """What `encoder_backward` needs: the cache of each dense layer."""
+
+    hidden: list[Any]
+    mu: Any
+    logvar: Any
 
 
-# ---- arguments are checked at these doors ----------------------------------------------------
+class DecoderCache(NamedTuple):
+    """What `decoder_backward` needs: the cache of each dense layer."""
+
+    hidden: list[Any]
+    out: Any
 
 
-# ---- the networks ----------------------------------------------------------------------------
+# ---- the networks, forward and backward --------------------------------------------------------
 
 
-def encode(params, x, spec, ops=numpy_ops):
+def encode(params: Params, x: Array, spec: Spec, ops: Backend = numpy_ops) -> tuple[Array, Array]:
     """The parameters of q(z|x): x (B, D) -> mu, logvar (B, L)."""
-    h, _ = _hidden_forward("enc", params, x, spec, ops)
-    mu, _ = ops.dense_forward(h, params["mu_W"], params["mu_b"], "none")
-    logvar, _ = ops.dense_forward(h, params["logvar_W"], params["logvar_b"], "none")
-    return mu, logvar
+    return encoder_forward(params, x, spec, ops)[:2]
 
 
-def decode(params, z, spec, ops=numpy_ops):
+def decode(params: Params, z: Array, spec: Spec, ops: Backend = numpy_ops) -> Array:
     """The parameters of p(x|z): z (N, L) -> Bernoulli logits, or Gaussian means, (N, D)."""
-    h, _ = _hidden_forward("dec", params, z, spec, ops)
-    logits, _ = ops.dense_forward(h, params["out_W"], params["out_b"], "none")
-    return logits
+    return decoder_forward(params, z, spec, ops)[0]
 
 
-def mean_image(params, z, spec, ops=numpy_ops):
-    """E[x|z], what one draws as "the" picture of z: z (N, L) -> (N, D)."""
+def mean_image(params: Params, z: Array, spec: Spec, ops: Backend = numpy_ops) -> Array:
+    """E[x|z], the picture that is shown for z: z (N, L) -> (N, D)."""
     out = decode(params, z, spec, ops)
     return ops.sigmoid(out) if spec.likelihood == "bernoulli" else out
 
 
-def sample(params, n, rng, spec, ops=numpy_ops):
+def sample(
+    params: Params, n: int, rng: np.random.Generator, spec: Spec, ops: Backend = numpy_ops
+) -> Array:
     """n draws from the prior, decoded: (n, D) means (probabilities, for a Bernoulli)."""
     z = rng.standard_normal((n, spec.latent_dim)).astype(params["mu_b"].dtype)
     return mean_image(params, z, spec, ops)
+
+
+def encoder_forward(
+    params: Params, x: Array, spec: Spec, ops: Backend
+) -> tuple[Array, Array, EncoderCache]:
+    """x -> h -> mu and logvar: two heads on the last hidden layer.     [notebook 06, eq. 1]
+
+    x (B, D) -> mu (B, L), logvar (B, L), cache.
+    """
+    h, hidden = _hidden_forward("enc", params, x, spec, ops)
+    mu, c_mu = ops.dense_forward(h, params["mu_W"], params["mu_b"], "none")
+    logvar, c_logvar = ops.dense_forward(h, params["logvar_W"], params["logvar_b"], "none")
+    return mu, logvar, EncoderCache(hidden, c_mu, c_logvar)
+
+
+def encoder_backward(
+    dmu: Array, dlogvar: Array, cache: EncoderCache, grads: Params, ops: Backend
+) -> None:
+    """dh = dmu mu_W' + dlogvar logvar_W', and on through the hidden layers  [notebook 06, eq. 9]
+
+    dmu, dlogvar (B, L). Writes the encoder's gradients into `grads`.
+    """
+    dh = _dense_backward("mu", dmu, cache.mu, grads, ops)
+    dh = dh + _dense_backward("logvar", dlogvar, cache.logvar, grads, ops)
+    _hidden_backward("enc", dh, cache.hidden, grads, ops, need_dx=False)
+
+
+def decoder_forward(
+    params: Params, z: Array, spec: Spec, ops: Backend
+) -> tuple[Array, DecoderCache]:
+    """z -> h -> Bernoulli logits, or Gaussian means: z (N, L) -> out (N, D), cache."""
+    h, hidden = _hidden_forward("dec", params, z, spec, ops)
+    out, c_out = ops.dense_forward(h, params["out_W"], params["out_b"], "none")
+    return out, DecoderCache(hidden, c_out)
+
+
+def decoder_backward(dout: Array, cache: DecoderCache, grads: Params, ops: Backend) -> Array:
+    """dout (N, D) -> dz (N, L): layer by layer, the last one first.     [notebook 06, eq. 6]
+
+    Writes the decoder's gradients into `grads`.
+    """
+    dh = _dense_backward("out", dout, cache.out, grads, ops)
+    return _hidden_backward("dec", dh, cache.hidden, grads, ops, need_dx=True)
 
 
 def _hidden_forward(side, params, h, spec, ops):
@@ -130,14 +158,24 @@ def _dense_backward(name, dy, cache, grads, ops, *, need_dx=True):
     return ops.dense_backward(dy, cache, out=out, need_dx=need_dx)[0]
 
 
-def nll_forward(params, out, x, spec, ops=numpy_ops):
+# ---- the likelihood ----------------------------------------------------------------------------
+
+
+def nll_forward(
+    params: Params, out: Array, x: Array, spec: Spec, ops: Backend = numpy_ops
+) -> tuple[Array, Any]:
     """-log p(x|z) from the decoder's output: out (B, D) or (K, B, D) -> (B,) or (K, B), cache."""
     if spec.likelihood == "bernoulli":
         return ops.bernoulli_nll_forward(out, x)
-    return ops.gaussian_nll_forward(out, _out_logvar(params, spec, out.real.dtype), x)
+    if spec.variance is None:
+        logvar = params["out_logvar"]
+    else:
+        logvar = np.full(1, log(spec.variance), out.real.dtype)
+    return ops.gaussian_nll_forward(out, logvar, x)
 
 
-def _nll_backward(dnll, cache, grads, spec, ops):
+def nll_backward(dnll: Array, cache: Any, grads: Params, spec: Spec, ops: Backend) -> Array:
+    """dnll (B,) or (K, B) -> dout like out; a learned variance gets its gradient in `grads`."""
     if spec.likelihood == "bernoulli":
         return ops.bernoulli_nll_backward(dnll, cache)
     dmean, dlogvar = ops.gaussian_nll_backward(dnll, cache)
@@ -146,30 +184,35 @@ def _nll_backward(dnll, cache, grads, spec, ops):
     return dmean
 
 
-def _out_logvar(params, spec, dtype):
-    if spec.learns_variance:
-        return params["out_logvar"]
-    return np.full(1, log(spec.variance), dtype)
+# ---- the evidence lower bound ------------------------------------------------------------------
 
 
-# ---- the evidence lower bound ----------------------------------------------------------------
-
-
-def elbo(params, x, eps, spec, *, beta=1.0, ops=numpy_ops):
+def elbo(
+    params: Params, x: Array, eps: Array, spec: Spec, *, beta: float = 1.0, ops: Backend = numpy_ops
+) -> Terms:
     """The ELBO with one sample of z: x (B, D), eps (B, L) -> Terms.   [notebook 06, eqs. 1 to 3]
 
     The forward pass alone; it accepts complex parameters. Raises MinivaeError on a wrong x or eps.
     """
     x = checks.check_batch(x, spec, params["mu_b"].real.dtype)
     eps = checks.check_noise(eps, len(x), spec)
+    return elbo_forward(params, x, eps, spec, beta, ops)
+
+
+def elbo_forward(
+    params: Params, x: Array, eps: Array, spec: Spec, beta: float, ops: Backend
+) -> Terms:
+    """`elbo` without its checks."""
     mu, logvar = encode(params, x, spec, ops)
     z, _ = ops.reparam_forward(mu, logvar, eps)
     kl, _ = ops.gaussian_kl_forward(mu, logvar)
     nll, _ = nll_forward(params, decode(params, z, spec, ops), x, spec, ops)
-    return _elbo_terms(nll, kl, beta, spec)[0]
+    return elbo_loss(nll, kl, beta, spec)[0]
 
 
-def elbo_and_grads(params, x, eps, spec, *, beta=1.0, ops=numpy_ops):
+def elbo_and_grads(
+    params: Params, x: Array, eps: Array, spec: Spec, *, beta: float = 1.0, ops: Backend = numpy_ops
+) -> TermsAndGrads:
     """The ELBO and its gradient, derived by hand: x (B, D), eps (B, L) -> TermsAndGrads.
 
     [notebook 06, eqs. 1 to 9]  Deterministic given eps. Raises MinivaeError on a wrong x or eps.
@@ -180,21 +223,17 @@ def elbo_and_grads(params, x, eps, spec, *, beta=1.0, ops=numpy_ops):
     grads = unpack(flat_grads, spec)
 
     # Forward: x -> q(z|x) -> z -> p(x|z)
-    h, enc = _hidden_forward("enc", params, x, spec, ops)
-    mu, c_mu = ops.dense_forward(h, params["mu_W"], params["mu_b"], "none")
-    logvar, c_logvar = ops.dense_forward(h, params["logvar_W"], params["logvar_b"], "none")
+    mu, logvar, c_encoder = encoder_forward(params, x, spec, ops)
     z, c_z = ops.reparam_forward(mu, logvar, eps)
     kl, c_kl = ops.gaussian_kl_forward(mu, logvar)
-    h, dec = _hidden_forward("dec", params, z, spec, ops)
-    out, c_out = ops.dense_forward(h, params["out_W"], params["out_b"], "none")
+    out, c_decoder = decoder_forward(params, z, spec, ops)
     nll, c_nll = nll_forward(params, out, x, spec, ops)
-    terms, dkl = _elbo_terms(nll, kl, beta, spec)
+    terms, dkl = elbo_loss(nll, kl, beta, spec)
 
     # Backward, the decoder: loss = mean_B nll + ..., so dnll = 1/B
     dnll = np.full(len(x), 1 / len(x), x.dtype)
-    dout = _nll_backward(dnll, c_nll, grads, spec, ops)
-    dh = _dense_backward("out", dout, c_out, grads, ops)
-    dz = _hidden_backward("dec", dh, dec, grads, ops, need_dx=True)
+    dout = nll_backward(dnll, c_nll, grads, spec, ops)
+    dz = decoder_backward(dout, c_decoder, grads, ops)
 
     # Backward, q: mu and logvar are fed from two sides, through z and through the KL
     dmu, dlogvar = ops.reparam_backward(dz, c_z)
@@ -203,30 +242,30 @@ def elbo_and_grads(params, x, eps, spec, *, beta=1.0, ops=numpy_ops):
     dlogvar = dlogvar + dlogvar_kl
 
     # Backward, the encoder: both heads lead into one h
-    dh = _dense_backward("mu", dmu, c_mu, grads, ops)
-    dh = dh + _dense_backward("logvar", dlogvar, c_logvar, grads, ops)
-    _hidden_backward("enc", dh, enc, grads, ops, need_dx=False)
+    encoder_backward(dmu, dlogvar, c_encoder, grads, ops)
     return TermsAndGrads(*terms, grads, flat_grads)
 
 
-def _elbo_terms(nll, kl, beta, spec):
+def elbo_loss(nll_each: Array, kl_each: Array, beta: float, spec: Spec) -> tuple[Terms, Array]:
     """loss = mean_B nll + beta * sum_j max(free_bits, mean_B kl_j)   [notebook 07, eq. 6]
 
-    nll: (B,), kl: (B, L) -> Terms, dkl (L,): beta / B, but 0 for a latent below its free bits.
+    nll_each (B,), kl_each (B, L) -> Terms, dkl (L,): beta / B, or 0 for a latent in its free bits.
     """
-    B = len(kl)
-    nll, kl_per_latent = nll.sum() / B, kl.sum(axis=0) / B
-    above = ~(kl_per_latent.real <= spec.free_bits)  # a NaN is not below: it shows in the loss
+    B = len(kl_each)
+    nll, kl_per_latent = nll_each.sum() / B, kl_each.sum(axis=0) / B
+    above = ~(kl_per_latent.real <= spec.free_bits)  # a NaN counts as above: it shows in the loss
     paid = np.where(above, kl_per_latent, spec.free_bits).sum()
-    dkl = above * kl.dtype.type(beta / B)
+    dkl = above * kl_each.dtype.type(beta / B)
     kl = kl_per_latent.sum()
     return Terms(nll + beta * paid, -(nll + kl), nll, kl), dkl
 
 
-# ---- the importance-weighted bound -----------------------------------------------------------
+# ---- the importance-weighted bound -------------------------------------------------------------
 
 
-def log_weights(params, x, eps, spec, ops=numpy_ops):
+def log_weights(
+    params: Params, x: Array, eps: Array, spec: Spec, ops: Backend = numpy_ops
+) -> Array:
     """log w = log p(x|z) + log p(z) - log q(z|x), nats: x (B, D), eps (K, B, L) -> (K, B).
 
     [notebook 09, eq. 1]  Their log-mean-exp over K estimates log p(x) from below. All K samples
@@ -238,15 +277,16 @@ def log_weights(params, x, eps, spec, ops=numpy_ops):
     return log_weights_of_q(params, x, *encode(params, x, spec, ops), eps, spec, ops)
 
 
-def log_weights_of_q(params, x, mu, logvar, eps, spec, ops=numpy_ops):
-    """`log_weights` for any q = N(mu, diag exp(logvar)), mu, logvar (B, L), arguments unchecked."""
+def log_weights_of_q(
+    params: Params, x: Array, mu: Array, logvar: Array, eps: Array, spec: Spec, ops: Backend
+) -> Array:
+    """`log_weights` for any q = N(mu, diag exp(logvar)), mu, logvar (B, L), without checks."""
     z, _ = ops.reparam_forward(mu, logvar, eps)
-    out = decode(params, _rows(z), spec, ops).reshape(*z.shape[:2], -1)
-    nll, _ = nll_forward(params, out, x, spec, ops)
-    return -nll - _log_q_over_p(z, eps, logvar)
+    nll = _nll_of_samples(params, x, z, spec, ops)
+    return -nll - log_q_over_p(z, eps, logvar)
 
 
-def iwae(params, x, eps, spec, *, ops=numpy_ops):
+def iwae(params: Params, x: Array, eps: Array, spec: Spec, *, ops: Backend = numpy_ops) -> Terms:
     """The importance-weighted bound with K samples: x (B, D), eps (K, B, L) -> Terms.
 
     loss = -mean_B log (1/K sum_k w_k)         [notebook 09, eq. 2; Burda et al. 2016, eq. 8]
@@ -255,10 +295,27 @@ def iwae(params, x, eps, spec, *, ops=numpy_ops):
     x = checks.check_batch(x, spec, params["mu_b"].real.dtype)
     eps = checks.check_noise(eps, len(x), spec, samples=True)
     mu, logvar = encode(params, x, spec, ops)
-    return _terms_and_weights(params, x, mu, logvar, eps, spec, ops)[0]
+    return iwae_forward(params, x, mu, logvar, eps, spec, ops)[0]
 
 
-def iwae_and_grads(params, x, eps, spec, *, u=None, ops=numpy_ops):
+def iwae_forward(
+    params: Params, x: Array, mu: Array, logvar: Array, eps: Array, spec: Spec, ops: Backend
+) -> tuple[Terms, Array]:
+    """From mu, logvar (B, L) and eps (K, B, L): Terms, normalised weights (K, B). No checks."""
+    z, _ = ops.reparam_forward(mu, logvar, eps)
+    nll = _nll_of_samples(params, x, z, spec, ops)
+    return iwae_loss(nll, log_q_over_p(z, eps, logvar))
+
+
+def iwae_and_grads(
+    params: Params,
+    x: Array,
+    eps: Array,
+    spec: Spec,
+    *,
+    u: Array | None = None,
+    ops: Backend = numpy_ops,
+) -> TermsAndGrads:
     """The importance-weighted bound and its gradient by hand: -> TermsAndGrads.
 
     d loss / d log w_kb = -softmax_k(log w)_kb / B   [notebook 09, eqs. 3 to 6; Burda et al., 14]
@@ -273,51 +330,58 @@ def iwae_and_grads(params, x, eps, spec, *, u=None, ops=numpy_ops):
     grads = unpack(flat_grads, spec)
 
     # Forward: one pass of the encoder, K * B rows through the decoder
-    h, enc = _hidden_forward("enc", params, x, spec, ops)
-    mu, c_mu = ops.dense_forward(h, params["mu_W"], params["mu_b"], "none")
-    logvar, c_logvar = ops.dense_forward(h, params["logvar_W"], params["logvar_b"], "none")
+    mu, logvar, c_encoder = encoder_forward(params, x, spec, ops)
     if u is not None:
-        terms, weights = _terms_and_weights(params, x, mu, logvar, eps, spec, ops)
+        terms, weights = iwae_forward(params, x, mu, logvar, eps, spec, ops)
         eps = np.take_along_axis(eps, resample(weights, u)[..., None], axis=0)
     K, B, L = eps.shape
     z, c_z = ops.reparam_forward(mu, logvar, eps)
-    h, dec = _hidden_forward("dec", params, _rows(z), spec, ops)
-    out, c_out = ops.dense_forward(h, params["out_W"], params["out_b"], "none")
+    out, c_decoder = decoder_forward(params, _rows(z), spec, ops)
     nll, c_nll = nll_forward(params, out.reshape(K, B, -1), x, spec, ops)
     if u is None:
-        terms, weights = _iwae_terms(nll, _log_q_over_p(z, eps, logvar))
+        terms, weights = iwae_loss(nll, log_q_over_p(z, eps, logvar))
     else:
-        # drawn by their weights, they count alike (and where those were NaN, so are these)
+        # drawn by their weights, all count the same; the sum is 1, or NaN where a weight was NaN
         weights = np.full_like(nll, 1 / K) + 0 * weights.sum(axis=0)
 
     # Backward: log w = -nll + (eps^2 - z^2 + logvar) / 2, and the weights of an image sum to one
     dnll = weights / B
-    dout = _nll_backward(dnll, c_nll, grads, spec, ops)
-    dh = _dense_backward("out", _rows(dout), c_out, grads, ops)
-    dz = _hidden_backward("dec", dh, dec, grads, ops, need_dx=True).reshape(K, B, L)
+    dout = nll_backward(dnll, c_nll, grads, spec, ops)
+    dz = decoder_backward(_rows(dout), c_decoder, grads, ops).reshape(K, B, L)
     dz = dz + dnll[..., None] * z  # the prior's share
     dmu, dlogvar = ops.reparam_backward(dz, c_z)
     dlogvar = dlogvar - np.asarray(1 / (2 * B), x.dtype)  # q's share: sum_k of -weights / (2 B)
-    dh = _dense_backward("mu", dmu, c_mu, grads, ops)
-    dh = dh + _dense_backward("logvar", dlogvar, c_logvar, grads, ops)
-    _hidden_backward("enc", dh, enc, grads, ops, need_dx=False)
+    encoder_backward(dmu, dlogvar, c_encoder, grads, ops)
     return TermsAndGrads(*terms, grads, flat_grads)
 
 
-def resample(weights, u):
+def iwae_loss(nll_each: Array, log_ratio: Array) -> tuple[Terms, Array]:
+    """loss = -mean_B log (1/K sum_k w_k),  log w = -nll - log_ratio   [notebook 09, eq. 2]
+
+    nll_each (K, B), log_ratio (K, B) from `log_q_over_p` -> Terms, normalised weights (K, B).
+    """
+    log_w = -nll_each - log_ratio
+    top = log_w.real.max(axis=0)  # in logs, because exp(log_w) itself may be 0 or infinite
+    w = np.exp(log_w - top)
+    total = w.sum(axis=0)
+    bound = (np.log(total) + top - log(len(log_w))).mean()
+    nll, kl = nll_each.mean(), log_ratio.mean()
+    return Terms(-bound, -(nll + kl), nll, kl), w / total
+
+
+def log_q_over_p(z: Array, eps: Array, logvar: Array) -> Array:
+    """log q(z|x) - log p(z): z, eps (K, B, L), logvar (B, L) -> (K, B). Both log 2 pi cancel."""
+    return ((z * z - eps * eps - logvar) / 2).sum(axis=-1)
+
+
+def resample(weights: Array, u: Array) -> Array:
     """Draw S of K samples by their weights: weights (K, B), u (S, B) in [0, 1) -> k (S, B).
 
-    Stratified: row s of u chooses within the s-th of S equal parts of the weight, so that a sample
-    of weight w is drawn S w times in the mean over u, and a weight of 1 / S or more hardly by luck.
-    Where the weights of an image are NaN, k is 0: there is nothing to draw by.
-    Raises MinivaeError unless u has one column for each image.
+    Stratified: row s of u chooses within the s-th of S equal parts of the total weight. So a sample
+    of weight w is drawn S w times in the mean over u, and never 2 or more away from that. Where the
+    weights of an image are NaN, k is 0. Raises MinivaeError unless u has a column for each image.
     """
-    u = checks.as_array(u, "u")
-    B = weights.shape[1]
-    if u.ndim != 2 or u.shape[1] != B or u.size == 0 or u.dtype.kind != "f":
-        raise MinivaeError(f"u is {u.dtype} of shape {u.shape}; it must be float (S, {B})")
-    if not ((u >= 0) & (u < 1)).all():
-        raise MinivaeError("u holds numbers outside [0, 1)")
+    u = checks.check_uniform(u, weights.shape[1])
     heights = np.cumsum(weights, axis=0, dtype=np.float64)
     heights /= heights[-1]
     at = (np.arange(len(u))[:, None] + u) / len(u)
@@ -325,30 +389,12 @@ def resample(weights, u):
     return (at[:, None] >= heights).sum(axis=1)
 
 
-def _terms_and_weights(params, x, mu, logvar, eps, spec, ops):
-    """The forward pass of all K samples: eps (K, B, L) -> Terms, normalised weights (K, B)."""
-    z, _ = ops.reparam_forward(mu, logvar, eps)
+def _nll_of_samples(params, x, z, spec, ops):
+    """-log p(x|z), all K samples in one pass of the decoder: z (K, B, L) -> (K, B)."""
     out = decode(params, _rows(z), spec, ops).reshape(*z.shape[:2], -1)
-    nll, _ = nll_forward(params, out, x, spec, ops)
-    return _iwae_terms(nll, _log_q_over_p(z, eps, logvar))
+    return nll_forward(params, out, x, spec, ops)[0]
 
 
 def _rows(a):
     """(K, B, N) -> (K * B, N): the samples of all images, as one batch."""
     return a.reshape(-1, a.shape[-1])
-
-
-def _log_q_over_p(z, eps, logvar):
-    """log q(z|x) - log p(z) at z = mu + sigma eps: (K, B). The (log 2 pi) / 2 of both cancel."""
-    return ((z * z - eps * eps - logvar) / 2).sum(axis=-1)
-
-
-def _iwae_terms(nll, log_q_over_p):
-    """nll, log_q_over_p: (K, B) -> Terms, normalised weights (K, B)."""
-    log_w = -nll - log_q_over_p
-    top = log_w.real.max(axis=0)  # one works in logs: exp(log_w) itself is 0 or infinite
-    w = np.exp(log_w - top)
-    total = w.sum(axis=0)
-    bound = (np.log(total) + top - log(len(log_w))).mean()
-    nll, kl = nll.mean(), log_q_over_p.mean()
-    return Terms(-bound, -(nll + kl), nll, kl), w / total

@@ -6,7 +6,8 @@ syntax tree, so comments, docstrings and layout make nothing stale, and it is th
 version of Python. Standard library only.
 
 Which modules are reached is read off the imports, module by module, including those inside
-functions. Four things need a rule of their own:
+functions, but not those under `if TYPE_CHECKING:`, which never run. Four things need a rule of
+their own:
 
 - A package's `__init__.py` mostly passes names on. An import there that the file does not use
   itself is followed only for who asks for that name: `from minivae import VAE` reaches the
@@ -338,7 +339,15 @@ def _imports(tree, module, is_package, find):
 
 @cache
 def _import_nodes(tree):
-    return [node for node in _nodes(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    for_types = {
+        node
+        for block in _nodes(tree)
+        if isinstance(block, ast.If) and getattr(block.test, "id", "") == "TYPE_CHECKING"
+        for statement in block.body
+        for node in ast.walk(statement)
+    }
+    imports = [node for node in _nodes(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return [node for node in imports if node not in for_types]
 
 
 @cache

@@ -1,11 +1,15 @@
 """The models with a known answer are checked against brute force and against each other."""
 
+import importlib
+
 import numpy as np
 import pytest
 from trained import small_vae
 
-from minivae import exact, vae
+from minivae import exact, ops, vae
 from minivae.errors import MinivaeError
+
+QUADRATURE = importlib.import_module("minivae.exact.quadrature")  # not the function of that name
 
 
 @pytest.fixture
@@ -56,7 +60,7 @@ def test_flu_explains_pneumonia_away():
 
 
 @pytest.mark.parametrize("findings", [{"coughing": 1}, {"cough": 2}, {"cough": None}])
-def test_a_finding_the_model_cannot_read_is_refused(findings):
+def test_a_finding_that_is_not_in_the_model_or_not_0_or_1_is_refused(findings):
     with pytest.raises(MinivaeError, match=r"cough.*;"):
         exact.log_joint(exact.diagnosis(), findings)
 
@@ -83,7 +87,7 @@ def test_what_is_certain_in_a_diagnosis_gives_no_nan():
 
 
 @pytest.mark.parametrize("prior", [[0.1] * 4, [0.1, 0.1, 1.1, 0.1, 0.1], [0.1, np.nan, 0, 0, 0]])
-def test_a_diagnosis_takes_probabilities_alone(prior):
+def test_numbers_that_are_not_probabilities_are_refused(prior):
     with pytest.raises(MinivaeError, match="prior must hold probabilities"):
         exact.log_prior(exact.diagnosis()._replace(prior=np.array(prior)))
 
@@ -167,7 +171,7 @@ def test_a_q_with_zero_variance_is_refused(linear, covariance):
 @pytest.mark.parametrize("latent", [1, 2])
 @pytest.mark.parametrize("variance", [1.0, 0.05, 1e-4])
 def test_quadrature_finds_the_closed_form(latent, variance):
-    """Down to posteriors far narrower than the first grid's step."""
+    """Also for posteriors far narrower than the first grid's step."""
     spec = vae.Spec(6, (), latent, likelihood="gaussian", variance=variance)
     rng = np.random.default_rng(latent)
     params = vae.unpack(vae.init_params(spec, rng, dtype=np.float64), spec)
@@ -192,16 +196,16 @@ def test_the_claimed_error_covers_a_box_too_small_and_a_step_too_wide():
     off = abs(result.log_p - exact.linear_log_evidence(exact.as_linear(params, spec), x))
     assert result.box[0] == 6
     assert 0.01 < off[0] < result.error[0] < 5
-    model = exact._model(params, spec, exact.numpy_ops)
-    cells = exact._first_cells(model, np.array([[0.3]]), 6.0)[0]
-    keep = cells.index[:, 0] % 64 == 0  # cells of width 1, three standard deviations
-    coarse = cells._replace(index=cells.index[keep] // 64, step=1.0)
+    model = QUADRATURE._model(params, spec, ops)
+    cells = QUADRATURE._first_cells(model, np.array([[0.3]]), 6.0)[0]
+    keep = cells.places[:, 0] % 64 == 0  # cells of width 1, three standard deviations
+    coarse = cells._replace(places=cells.places[keep] // 64, step=1.0)
     coarse = coarse._replace(log_joint=model.log_joint(coarse.z, np.array([0.3])))
-    assert abs(coarse.frame()) < 1e-9, "here the box is no matter"
-    log_p, error, *_ = exact._refine(model, np.array([0.3]), np.zeros(1), coarse, 0.5)
+    assert abs(coarse.frame()) < 1e-9, "the box is wide enough here"
+    log_p, error, *_ = QUADRATURE._refine(model, np.array([0.3]), np.zeros(1), coarse, 0.5)
     truth = exact.linear_log_evidence(exact.as_linear(params, spec), np.array([[0.3]]))[0]
     assert abs(log_p - truth) < error
-    assert 1e-4 < error, "from a step of 1/2, still too wide, to 1/4 the sum moved by so much"
+    assert 1e-4 < error, "what the sum changed by from a step of 1/2 to 1/4"
 
 
 def test_the_box_grows_to_where_the_posterior_is():
@@ -238,7 +242,7 @@ def test_the_pictured_posterior_is_a_density():
     assert np.exp(grid.log_density).sum() * cell == pytest.approx(1, abs=1e-3)
 
 
-def test_quadrature_says_what_it_cannot_do():
+def test_quadrature_refuses_what_it_cannot_do():
     rng = np.random.default_rng(0)
     spec = vae.Spec(4, (3,), 3)
     params = vae.unpack(vae.init_params(spec, rng), spec)
@@ -257,12 +261,14 @@ def test_quadrature_says_what_it_cannot_do():
         exact.quadrature(params, np.ones((1, 4)), spec)
 
 
-def test_underflow_is_what_the_notebook_says():
-    seen = exact.underflow()
-    assert seen["float32"] == 0.0
-    assert seen["float64"] == pytest.approx(9.8e-237, rel=0.01)
-    assert seen["two images, float64"] == 0.0
-    assert seen["log of two"] == pytest.approx(-2 * 784 * np.log(2))
+def test_images_whose_probability_underflows_are_summed_in_logs():
+    """784 pixels at 1/2: 9.8e-237, of which the square is 0.0 in float64; its log is -1086.9."""
+    one = np.prod(np.full(784, 0.5))
+    assert one == pytest.approx(9.8e-237, rel=0.01)
+    assert one * one == 0.0
+    log_two_images = 2 * 784 * np.log(0.5)
+    total = exact.log_sum_exp([log_two_images, log_two_images])
+    assert total == pytest.approx(np.log(2) - 2 * 784 * np.log(2))
 
 
 def test_log_sum_exp_takes_any_size():

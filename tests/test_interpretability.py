@@ -8,6 +8,7 @@ import pytest
 from minivae.data import cats
 from minivae.errors import MinivaeError
 from minivae.evaluate import interpretability as interp
+from minivae.evaluate import sample_quality as quality
 
 N = 20_000
 LOG_BINS = math.log(20)
@@ -18,11 +19,11 @@ def uniform(columns, seed=0):
     return np.random.default_rng(seed).uniform(size=(N, columns))
 
 
-# Information ---------------------------------------------------------------------------------
+# ---- information ---------------------------------------------------------------------------------
 
 
 def test_a_perfect_code_knows_everything_and_its_gap_is_one():
-    """Permuted, stretched, bent and reversed: every increasing or decreasing map is the same."""
+    """Permuted, stretched, curved and reversed: any increasing or decreasing map gives the same."""
     v = uniform(3)
     codes = np.stack([np.exp(5 * v[:, 2]), -(v[:, 0] ** 3), 1e6 * v[:, 1]], axis=1)
     gap = interp.mutual_information_gap(v, codes)
@@ -34,7 +35,7 @@ def test_a_perfect_code_knows_everything_and_its_gap_is_one():
 
 
 def test_a_rotated_code_knows_as_much_but_has_no_gap():
-    """Turned by 45 degrees, both latents know half of each: that is what the gap is there to see.
+    """Rotated by 45 degrees, both latents know half of each factor: the gap must be small.
 
     Gaussian factors, so that the truth is known: correlation 1/sqrt(2), I = log(2) / 2 nats.
     """
@@ -127,7 +128,7 @@ def test_tracking_needs_half_of_the_entropy_in_four_of_five_seeds():
     assert interp.tracks(normalised)[0]
 
 
-# The quality of samples ----------------------------------------------------------------------
+# ---- the quality of samples ----------------------------------------------------------------------
 
 
 def test_nearest_is_the_smallest_of_all_distances(monkeypatch):
@@ -135,15 +136,15 @@ def test_nearest_is_the_smallest_of_all_distances(monkeypatch):
     pictures, references = rng.random((23, 30)), rng.random((17, 30))
     table = np.sqrt(((pictures[:, None] - references) ** 2).sum(axis=-1))
     for chunk in (1 << 22, 40):
-        monkeypatch.setattr(interp, "CHUNK_DISTANCES", chunk)
-        distances, index = interp.nearest(pictures, references)
+        monkeypatch.setattr(quality, "CHUNK_DISTANCES", chunk)
+        distances, index = quality.nearest(pictures, references)
         np.testing.assert_array_equal(index, table.argmin(axis=1))
         np.testing.assert_allclose(distances, table.min(axis=1), rtol=1e-6)
 
 
 def test_the_nearest_of_a_reference_is_itself_at_exactly_zero():
     references = cats.draw(50, np.random.default_rng(1))[0].reshape(50, -1)
-    distances, index = interp.nearest(references, references)
+    distances, index = quality.nearest(references, references)
     assert (distances == 0).all()
     assert index.tolist() == list(range(50))
 
@@ -151,22 +152,28 @@ def test_the_nearest_of_a_reference_is_itself_at_exactly_zero():
 def test_the_radius_is_the_distance_to_the_kth_other(monkeypatch):
     line = np.array([0.0, 1.0, 3.0, 7.0])[:, None]
     for chunk in (1 << 22, 5):
-        monkeypatch.setattr(interp, "CHUNK_DISTANCES", chunk)
-        np.testing.assert_allclose(interp.neighbour_radii(line, k=1), [1, 1, 2, 4])
-        np.testing.assert_allclose(interp.neighbour_radii(line, k=2), [3, 2, 3, 6])
+        monkeypatch.setattr(quality, "CHUNK_DISTANCES", chunk)
+        np.testing.assert_allclose(quality.neighbour_radii(line, k=1), [1, 1, 2, 4])
+        np.testing.assert_allclose(quality.neighbour_radii(line, k=2), [3, 2, 3, 6])
 
 
 def test_coverage_of_the_same_distribution_is_the_one_of_exchangeable_points():
     """Nothing covers a point if its k nearest are all real: one in about 2^k times."""
     rng = np.random.default_rng(8)
     references, samples = rng.random((2, 3000, 4))
-    radii = interp.neighbour_radii(references, k=3)
+    radii = quality.neighbour_radii(references, k=3)
     uncovered = np.prod([(2999 - i) / (5999 - i) for i in range(3)])  # 1/8, nearly
-    assert interp.coverage(samples, references, radii) == pytest.approx(1 - uncovered, abs=0.025)
-    assert interp.coverage(references, references, radii) == 1
-    assert interp.coverage(samples + 10, references, radii) == 0
+    assert quality.coverage(samples, references, radii) == pytest.approx(1 - uncovered, abs=0.025)
+    assert quality.coverage(references, references, radii) == 1
+    assert quality.coverage(samples + 10, references, radii) == 0
     half = samples[samples[:, 0] < 0.5]
-    assert 0.4 < interp.coverage(half, references, radii) < 0.6
+    assert 0.4 < quality.coverage(half, references, radii) < 0.6
+
+
+def measured(samples, references, held_out, radii):
+    """Distance of the samples, distance of real pictures not among the references, coverage."""
+    distances = (quality.nearest(p, references)[0].mean() for p in (samples, held_out))
+    return *distances, quality.coverage(samples, references, radii)
 
 
 def test_quality_tells_good_cats_from_blurred_and_from_monotonous_ones():
@@ -176,19 +183,18 @@ def test_quality_tells_good_cats_from_blurred_and_from_monotonous_ones():
     )
     blurred = 0.6 * fresh + 0.4 * references.mean(axis=0)
     same = np.repeat(references[:1], 300, axis=0)
-    radii = interp.neighbour_radii(references)
+    radii = quality.neighbour_radii(references)
     good, dull, stuck = (
-        interp.sample_quality(samples, references, held_out, radii)
-        for samples in (fresh, blurred, same)
+        measured(samples, references, held_out, radii) for samples in (fresh, blurred, same)
     )
-    assert good.distance == pytest.approx(good.held_out_distance, rel=0.1)
-    assert dull.distance > 1.2 * good.distance
-    assert stuck.distance == 0
-    assert stuck.coverage < 0.02 < good.coverage
-    assert interp.sample_quality(fresh, references, held_out) == good
+    distance, held_out_distance, coverage = good
+    assert distance == pytest.approx(held_out_distance, rel=0.1)
+    assert dull[0] > 1.2 * distance
+    assert stuck[0] == 0
+    assert stuck[2] < 0.02 < coverage
 
 
-# Bad input -----------------------------------------------------------------------------------
+# ---- bad input -----------------------------------------------------------------------------------
 
 V = np.random.default_rng(0).random((interp.MIN_EXAMPLES, 2))
 HOLED = np.where(np.arange(len(V))[:, None] == 7, math.nan, V)
@@ -207,20 +213,23 @@ WRONG = [
     (lambda: interp.mutual_information_gap(V, V[:, :1]), "it needs two"),
     (lambda: interp.mutual_information_gap(np.ones_like(V), V), "factor 0 never changes"),
     (lambda: interp.permutation_baseline(V, V, 3), "rng is 3"),
-    (lambda: interp.permutation_baseline(V, V, RNG, permutations=1), "at least 2"),
+    (
+        lambda: interp.permutation_baseline(V, V, RNG, permutations=1),
+        "permutations is 1; .* from 2 up",
+    ),
     (lambda: interp.tracks([0.5, 0.6]), r"\(S, F, L\)"),
     (lambda: interp.tracks("chonk"), r"\(S, F, L\)"),
     (lambda: interp.tracks([[math.nan]]), "without NaN"),
-    (lambda: interp.nearest(P, P[:, 1:]), "9 pixels and references of 8"),
-    (lambda: interp.nearest(P[:0], P), "shape"),
-    (lambda: interp.neighbour_radii(P, k=4), "from 1 to 3"),
-    (lambda: interp.neighbour_radii(P, k=0), "from 1 to 3"),
-    (lambda: interp.coverage(P, P, np.ones(3)), "one for each of the 4"),
+    (lambda: quality.nearest(P, P[:, 1:]), "9 pixels and references of 8"),
+    (lambda: quality.nearest(P[:0], P), "shape"),
+    (lambda: quality.neighbour_radii(P, k=4), "from 1 to 3"),
+    (lambda: quality.neighbour_radii(P, k=0), "from 1 to 3"),
+    (lambda: quality.coverage(P, P, np.ones(3)), "one for each of the 4"),
 ]
 
 
 @pytest.mark.parametrize(("call", "message"), WRONG)
-def test_mistakes_are_answered_in_one_line(call, message):
+def test_wrong_arguments_are_refused_in_one_line(call, message):
     with pytest.raises(MinivaeError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Numbers that stay numbers, from end to end: the smallest, the dullest and the largest inputs.
+"""Finite results for extreme inputs: the smallest images, constant ones, saturated networks.
 
 Warnings are errors here, so a silent overflow anywhere on the way fails too.
 """
@@ -10,7 +10,7 @@ import tiny
 from minivae import VAE, MinivaeError, data, evaluate, train, vae
 from minivae.backend import load_backend
 
-# But not the advice for those who fit a Bernoulli on grey images, as these tests do.
+# Except the warning about a Bernoulli on grey images, which these tests fit on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:the images are grey:UserWarning")
 
 BACKENDS = ("numpy", "numba")
@@ -69,7 +69,7 @@ def test_constant_images_are_learned_and_cost_nothing():
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_learned_variance_stops_at_its_floor(backend):
-    """Constant grey images could be told with any precision: the density must not run away."""
+    """On constant grey images the density would otherwise grow without bound."""
     grey = np.full((20, 9), 0.3, np.float32)
     made = data.Dataset("grey", grey, grey[:0], None, None, (3, 3), "")
     chosen = tiny.settings(likelihood="gaussian", hidden=(), lr=0.1, epochs=20, backend=backend)
@@ -86,7 +86,7 @@ def test_the_learned_variance_stops_at_its_floor(backend):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("latent", [1, 512])
 def test_few_and_many_latents(latent, backend):
-    """512 latents have a KL of many nats at first, and unused ones fall silent."""
+    """512 latents have a KL of many nats at first, and most of them collapse to the prior."""
     made, chosen = tiny.dataset(), tiny.settings(latent=latent, backend=backend, epochs=3)
     state = train.train(made, chosen)
     assert np.isfinite(state.flat).all()
@@ -133,7 +133,7 @@ def test_saturated_logits_and_variances(backend, dtype, logvar, logit):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("logit", [-1e4, 1e4])
 def test_saturated_importance_weights(backend, logit):
-    """log p(x) of images with probability e^-40000 or so: logs all the way, no underflow."""
+    """log p(x) of images with probability e^-40000 or so, which underflows outside of logs."""
     ops = load_backend(backend)
     spec, params = saturated(logit, 0)
     x = np.array([[0, 0, 1, 1], [1, 1, 1, 0]], np.float32)

@@ -115,7 +115,12 @@ CHANGES = [  # file, right, wrong, the notebooks that can show the difference
     # 01, 06, 09 and 10 take a shipped model from the estimator, 07 and 08 the kernels themselves
     ("minivae/estimator.py", '"shipped"', '"other"', "01 06 09 10"),
     ("minivae/kernels/__init__.py", "p * (r * r) + r", "p * (r * r) - r", "01 06 07 08 09 10"),
-    ("minivae/exact/__init__.py", "/ 2\n", "/ 3\n", "01 02 04 09 10"),
+    ("minivae/exact/diagnosis.py", "np.log(q)", "np.exp(q)", "01 02"),
+    ("minivae/exact/faces.py", "np.exp(a - safe)", "np.exp(a + safe)", "01 02 04 09 10"),
+    ("minivae/exact/linear.py", "/ 2\n", "/ 3\n", "02 04"),
+    ("minivae/exact/quadrature.py", "/ 2\n", "/ 3\n", "09"),
+    ("minivae/evaluate/likelihood.py", "total / samples", "total", "01 06 07 09 10"),
+    ("minivae/evaluate/gaps.py", "half, -half", "half, half", "09"),
     ("minivae/gradcheck/differences.py", "/ (2 * h)", "/ h", "04 05 06 09"),
     ("minivae/gradcheck/doctor.py", "private_rng(seed)", "private_rng(seed + 1)", "06"),
     ("minivae/gradcheck/model.py", "mistakes.MISTAKES", "mistakes.MISTAKES[1:]", ""),
@@ -123,6 +128,7 @@ CHANGES = [  # file, right, wrong, the notebooks that can show the difference
     ("minivae/kernels/plain_products.py", "_multiply(_naive", "_multiply(_blocked", "08"),
     ("minivae/studies/reproduce.py", '"iwae_table.json"', '"other.json"', "09"),
     ("minivae/evaluate/interpretability.py", "gaps.mean()", "gaps.sum()", "10"),
+    ("minivae/evaluate/sample_quality.py", "*= -2", "*= 2", "10"),
     ("minivae/studies/cat_study.py", '"cat_study.json"', '"other.json"', "10"),
     # 02 and 09 take the log-sum-exp of 01; 07 trains with the references of 03, 04, 05
     ("minivae/exercises/chapters/nb01/logs.py", "np.log(", "np.exp(", "01 02 09"),
@@ -290,6 +296,8 @@ def test_names_are_followed_through_packages(tmp_path, script, expected):
         ("from minivae import user", True),
         ("from minivae import __version__, low", False),
         ("import minivae\nprint(minivae.__version__)", False),
+        ("if TYPE_CHECKING:\n    from minivae import VAE", False),
+        ("if a:\n    from minivae import VAE", True),
     ],
 )
 def test_the_estimator_is_reached_only_where_it_is_named(tmp_path, script, reaches):

@@ -1,8 +1,34 @@
 """Every check of what a user passes in: each raises MinivaeError with one line that says what is
 wrong and what would be right. Public functions check once and then call unchecked code."""
 
+from minivae.checks.codes import (
+    MIN_EXAMPLES,
+    check_codes,
+    check_generator,
+    check_normalised_information,
+    check_pictures,
+    check_radii,
+)
+from minivae.checks.evaluation import (
+    check_finite_result,
+    check_finite_results,
+    check_group_sizes,
+    check_log_p,
+    check_q_shape,
+)
+from minivae.checks.exact import (
+    check_covariance,
+    check_data,
+    check_disease_model,
+    check_findings,
+    check_linear,
+    check_linear_spec,
+    check_patient_distribution,
+    check_quadrature,
+)
 from minivae.checks.images import check_images, check_images_and_shape, check_labels
 from minivae.checks.model import (
+    ACTIVATIONS,
     LIKELIHOODS,
     MAX_INPUT,
     MAX_PARAMS,
@@ -12,6 +38,7 @@ from minivae.checks.model import (
     check_observed,
     check_q,
     check_spec,
+    check_uniform,
 )
 from minivae.checks.settings import CHOICES, INTEGER_RANGES, MAX_NUMBERS, check_settings
 from minivae.checks.values import (
@@ -34,6 +61,7 @@ from minivae.checks.weights import (
 )
 
 __all__ = [
+    "ACTIVATIONS",
     "CHOICES",
     "INTEGER_RANGES",
     "LIKELIHOODS",
@@ -41,24 +69,44 @@ __all__ = [
     "MAX_NUMBERS",
     "MAX_PARAMS",
     "MAX_SIZE",
+    "MIN_EXAMPLES",
     "as_array",
     "check_batch",
+    "check_codes",
+    "check_covariance",
+    "check_data",
+    "check_disease_model",
+    "check_findings",
     "check_finite_parameters",
+    "check_finite_result",
+    "check_finite_results",
     "check_flat",
+    "check_generator",
+    "check_group_sizes",
     "check_images",
     "check_images_and_shape",
     "check_labels",
     "check_latents",
+    "check_linear",
+    "check_linear_spec",
+    "check_log_p",
     "check_named_arrays",
     "check_noise",
+    "check_normalised_information",
     "check_number",
     "check_observed",
     "check_out_logvar",
     "check_path",
+    "check_patient_distribution",
+    "check_pictures",
     "check_q",
+    "check_q_shape",
+    "check_quadrature",
+    "check_radii",
     "check_samples",
     "check_settings",
     "check_spec",
+    "check_uniform",
     "check_whole",
     "describe",
     "is_finite_number",

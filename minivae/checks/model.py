@@ -1,30 +1,39 @@
-"""Checks of what goes into a model: its architecture, images, noise, latents and q(z|x)."""
+"""Checks of what goes into a model: its architecture, images, noise, latents and q(z|x).
+
+`spec` is a `Spec` wherever it is an argument; it is typed Any, as its module imports this one.
+"""
 
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
-from minivae.checks.values import as_array, describe, is_finite_number, is_positive_int
+from minivae import ops
+from minivae.checks.values import (
+    MAX_SIZE,
+    as_array,
+    check_whole,
+    describe,
+    is_finite_number,
+    is_positive_int,
+)
 from minivae.errors import MinivaeError
 
+ACTIVATIONS = tuple(name for name in ops.ACTIVATIONS if name != "none")  # of hidden layers
 LIKELIHOODS = ("bernoulli", "gaussian")
 MAX_PARAMS = 1 << 28  # with both moments of Adam, 3 GiB of float32: what a checkpoint may hold
 MAX_INPUT = 1e6  # of x and z: a Gaussian's squares, summed and over sigma^2, fit in a float32
 
 
-def check_spec(spec):
+def check_spec(spec: Any) -> None:
     """Raise MinivaeError unless `spec` describes a model that can be built."""
     for name, value in (("data_dim", spec.data_dim), ("latent_dim", spec.latent_dim)):
-        if not is_positive_int(value):
-            raise MinivaeError(
-                f"{name} is {describe(value)}; it must be a whole number of at least 1"
-            )
+        check_whole(value, name, 1, MAX_SIZE)
     if not (isinstance(spec.hidden, tuple) and all(map(is_positive_int, spec.hidden))):
         raise MinivaeError(f"hidden is {describe(spec.hidden)}; it must hold sizes of at least 1")
-    if spec.activation not in ("tanh", "relu"):
-        raise MinivaeError(
-            f"activation is {describe(spec.activation)}; it must be 'tanh' or 'relu'"
-        )
+    if spec.activation not in ACTIVATIONS:
+        given = describe(spec.activation)
+        raise MinivaeError(f"activation is {given}; it must be one of {ACTIVATIONS}")
     if spec.likelihood not in LIKELIHOODS:
         given = describe(spec.likelihood)
         raise MinivaeError(f"likelihood is {given}; it must be one of {LIKELIHOODS}")
@@ -44,8 +53,8 @@ def check_spec(spec):
         )
 
 
-def check_batch(x, spec, dtype):
-    """x as a (B, D) array of `dtype`, or MinivaeError: the one door for data into the model."""
+def check_batch(x: Any, spec: Any, dtype: Any) -> np.ndarray:
+    """x as a (B, D) array of `dtype` whose values the likelihood takes, or MinivaeError."""
     x = as_array(x, "x")
     if x.dtype.kind not in "biuf":
         raise MinivaeError(f"x has dtype {x.dtype}; it must hold real numbers")
@@ -68,8 +77,8 @@ def check_batch(x, spec, dtype):
     return x.astype(dtype, copy=False)
 
 
-def check_observed(x, spec, dtype):
-    """`check_batch` for log p(x): a Bernoulli gives probability to zeros and ones alone."""
+def check_observed(x: Any, spec: Any, dtype: Any) -> np.ndarray:
+    """`check_batch` for log p(x): a Bernoulli likelihood takes only zeros and ones there."""
     x = check_batch(x, spec, dtype)
     if spec.likelihood == "bernoulli":
         grey = np.flatnonzero(((x != 0) & (x != 1)).any(axis=1))
@@ -81,7 +90,7 @@ def check_observed(x, spec, dtype):
     return x
 
 
-def check_q(mu, logvar, first=0):
+def check_q(mu: np.ndarray, logvar: np.ndarray, first: int = 0) -> None:
     """Raise MinivaeError unless N(mu, diag exp(logvar)), (B, L) each, is a density.
 
     `first`: the number of the first image, for the message.
@@ -98,8 +107,8 @@ def check_q(mu, logvar, first=0):
         )
 
 
-def check_latents(z, spec, dtype):
-    """z as an (N, L) array of `dtype`, or MinivaeError: the one door for latents to decode."""
+def check_latents(z: Any, spec: Any, dtype: Any) -> np.ndarray:
+    """z as an (N, L) array of `dtype` that can be decoded, or MinivaeError."""
     z = as_array(z, "Z")
     if z.dtype.kind not in "iuf" or z.ndim != 2 or z.shape[1] != spec.latent_dim or not len(z):
         shape = f"(N, {spec.latent_dim})"
@@ -111,7 +120,7 @@ def check_latents(z, spec, dtype):
     return np.ascontiguousarray(z, dtype)
 
 
-def check_noise(eps, n, spec, *, samples=False):
+def check_noise(eps: Any, n: int, spec: Any, *, samples: bool = False) -> np.ndarray:
     """eps as an array of shape (B, L), or (K, B, L) with `samples`, or MinivaeError."""
     eps = as_array(eps, "eps")
     right = eps.ndim == 2 + samples and eps.shape[-2:] == (n, spec.latent_dim) and eps.size > 0
@@ -119,3 +128,13 @@ def check_noise(eps, n, spec, *, samples=False):
         shape = f"({'K, ' if samples else ''}{n}, {spec.latent_dim})"
         raise MinivaeError(f"eps is {eps.dtype} of shape {eps.shape}; it must be float {shape}")
     return eps
+
+
+def check_uniform(u: Any, n: int) -> np.ndarray:
+    """u as an array of shape (S, n) of numbers in [0, 1), or MinivaeError."""
+    u = as_array(u, "u")
+    if u.ndim != 2 or u.shape[1] != n or u.size == 0 or u.dtype.kind != "f":
+        raise MinivaeError(f"u is {u.dtype} of shape {u.shape}; it must be float (S, {n})")
+    if not ((u >= 0) & (u < 1)).all():
+        raise MinivaeError("u holds numbers outside [0, 1)")
+    return u

@@ -1,7 +1,7 @@
 """What the settings of a training may be, and the check that they are."""
 
 from minivae.backend import BACKENDS
-from minivae.checks.model import LIKELIHOODS, check_spec
+from minivae.checks.model import ACTIVATIONS, LIKELIHOODS, check_spec
 from minivae.checks.values import check_number, check_whole, describe
 from minivae.errors import MinivaeError
 
@@ -13,7 +13,7 @@ INTEGER_RANGES = {  # the lowest and the highest value of each
     "seed": (0, 2**64 - 1),
 }
 CHOICES = {
-    "activation": ("tanh", "relu"),
+    "activation": ACTIVATIONS,
     "likelihood": LIKELIHOODS,
     "objective": ("elbo", "iwae"),
     "schedule": ("decay", "constant"),

@@ -12,14 +12,14 @@ from minivae.errors import MinivaeError
 MAX_SIZE = 10**9  # of one dimension
 
 
-def printable(path) -> str:
+def printable(path: Any) -> str:
     """A path or a name from a file as one printable line, control characters escaped."""
     text = Path(path).as_posix() if isinstance(path, os.PathLike) else str(path)
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
     return line if len(line) <= 300 else line[:150] + "..." + line[-147:]
 
 
-def describe(value) -> str:
+def describe(value: Any) -> str:
     """A wrong value as one short line."""
     try:
         return printable(repr(value))
@@ -27,7 +27,7 @@ def describe(value) -> str:
         return f"an enormous {type(value).__name__}"
 
 
-def check_path(path, what: str = "the path") -> Path:
+def check_path(path: Any, what: str = "the path") -> Path:
     """A str or PathLike as a Path; anything else (an int would mean an open file) is refused."""
     try:
         text = os.fspath(path)
@@ -39,7 +39,8 @@ def check_path(path, what: str = "the path") -> Path:
     return Path(text)
 
 
-def as_array(value, name):
+def as_array(value: Any, name: str) -> np.ndarray:
+    """`value` as an array, or MinivaeError where NumPy makes none of it."""
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -47,13 +48,13 @@ def as_array(value, name):
         raise MinivaeError(f"{name} is no array ({reason}); it must hold numbers") from None
 
 
-def is_positive_int(value):
+def is_positive_int(value: Any) -> bool:
     """A whole number from 1 to what a size can be."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     return whole and 1 <= value <= MAX_SIZE
 
 
-def is_finite_number(value):
+def is_finite_number(value: Any) -> bool:
     """A real number that a float64 holds; no bool, no NaN, and no integer of 400 digits."""
     real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     try:
@@ -73,14 +74,14 @@ def check_whole(value: Any, name: str, low: int, high: int | None = None) -> int
     return int(value)
 
 
-def check_number(value, name, *, above=None):
-    """A finite float of at least 0, or above `above`."""
+def check_number(value: Any, name: str, *, above: float | None = None) -> float:
+    """`value` as a finite float of at least 0, or above `above`; or MinivaeError."""
     if not is_finite_number(value) or value < 0 or (above is not None and value <= above):
         words = "of at least 0" if above is None else f"above {above}"
         raise MinivaeError(f"{name} is {describe(value)}; it must be a number {words}")
     return float(value)
 
 
-def check_samples(count, name="samples"):
-    if not is_positive_int(count):
-        raise MinivaeError(f"{name} is {describe(count)}; it must be a whole number of at least 1")
+def check_samples(count: Any, name: str = "samples") -> int:
+    """A number of samples, steps or draws: an int of at least 1, or MinivaeError."""
+    return check_whole(count, name, 1, MAX_SIZE)

@@ -6,38 +6,38 @@ from minivae.mistakes.witnesses import DRAWN, EVIDENCE, IWAE_COPIES
 IWAE_MISTAKES = (
     in_vae(
         "iwae-log-k-lost",
-        ("_iwae_terms", " - log(len(log_w))", ""),
+        ("iwae_loss", " - log(len(log_w))", ""),
         sentence="The weights are summed, not averaged: the bound is log K too high.",
         symptom=BLIND,
         witness=IWAE_COPIES,
     ),
     in_vae(
         "iwae-mean-of-logs",
-        ("_iwae_terms", "(np.log(total) + top - log(len(log_w))).mean()", "log_w.mean()"),
+        ("iwae_loss", "(np.log(total) + top - log(len(log_w))).mean()", "log_w.mean()"),
         sentence="The mean of the logs, not the log of the mean: that is the ELBO again.",
         symptom="Every block of the IWAE bound is wrong.",
     ),
     in_vae(
         "iwae-plain-average-of-gradients",
-        ("_iwae_terms", "w / total", "np.full_like(w, 1 / len(w))"),
+        ("iwae_loss", "w / total", "np.full_like(w, 1 / len(w))"),
         sentence="Every sample has the weight 1/K: the ELBO's gradient under the IWAE's loss.",
         symptom="Every block of the IWAE bound is wrong.",
     ),
     in_vae(
         "iwae-softmax-over-batch",
-        ("_iwae_terms", "w / total", "w / w.sum(axis=1, keepdims=True)"),
+        ("iwae_loss", "w / total", "w / w.sum(axis=1, keepdims=True)"),
         sentence="The weights are normalised over the images, not over an image's samples.",
         symptom="Every block of the IWAE bound is wrong.",
     ),
     in_vae(
         "iwae-softmax-sign",
-        ("_iwae_terms", "w / total", "(1 / w) / (1 / w).sum(axis=0)"),
+        ("iwae_loss", "w / total", "(1 / w) / (1 / w).sum(axis=0)"),
         sentence="The softmax has the wrong sign: the worst sample counts most.",
         symptom="Every block of the IWAE bound is wrong.",
     ),
     in_vae(
         "iwae-weights-not-normalised",
-        ("_iwae_terms", "w / total", "w"),
+        ("iwae_loss", "w / total", "w"),
         sentence="The weights of an image do not sum to one.",
         symptom="Every block of the IWAE bound is wrong.",
     ),
@@ -55,7 +55,7 @@ IWAE_MISTAKES = (
     ),
     in_vae(
         "iwae-posterior-density-logvar-lost",
-        ("_log_q_over_p", "z * z - eps * eps - logvar", "z * z - eps * eps"),
+        ("log_q_over_p", "z * z - eps * eps - logvar", "z * z - eps * eps"),
         sentence="log q(z|x) lacks its normaliser, -logvar / 2.",
         symptom="logvar's head and the encoder of the IWAE bound are wrong.",
     ),
@@ -64,7 +64,7 @@ IWAE_MISTAKES = (
         (
             "iwae_and_grads",
             "np.full_like(nll, 1 / K) +",
-            "_iwae_terms(nll, _log_q_over_p(z, eps, logvar))[1] +",
+            "iwae_loss(nll, log_q_over_p(z, eps, logvar))[1] +",
         ),
         sentence="Samples drawn by their weights are weighted once more.",
         symptom="It passes: the check draws no samples.",
@@ -79,7 +79,7 @@ IWAE_MISTAKES = (
     ),
     in_vae(
         "log-weights-density-sign",
-        ("log_weights_of_q", "-nll - _log_q_over_p", "-nll + _log_q_over_p"),
+        ("log_weights_of_q", "-nll - log_q_over_p", "-nll + log_q_over_p"),
         sentence="log w = log p(x|z) + log q - log p(z): the ratio is upside down.",
         symptom="It passes: the evaluation's weights are not part of the loss.",
         witness=EVIDENCE,
@@ -88,8 +88,8 @@ IWAE_MISTAKES = (
         "log-weights-prior-lost",
         (
             "log_weights_of_q",
-            "_log_q_over_p(z, eps, logvar)",
-            "(_log_q_over_p(z, eps, logvar) - (z * z / 2).sum(axis=-1))",
+            "log_q_over_p(z, eps, logvar)",
+            "(log_q_over_p(z, eps, logvar) - (z * z / 2).sum(axis=-1))",
         ),
         sentence="log w = log p(x|z) - log q(z|x): the prior is forgotten.",
         symptom="It passes: the evaluation's weights are not part of the loss.",

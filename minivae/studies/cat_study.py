@@ -18,6 +18,7 @@ from minivae.backend import load_backend
 from minivae.data import cats
 from minivae.errors import MinivaeError
 from minivae.evaluate import interpretability as measure
+from minivae.evaluate import sample_quality as quality
 from minivae.settings import Settings
 
 RESULTS = Path("figures") / "cat_study.json"
@@ -91,8 +92,8 @@ class _Ground:
         rng = np.random.default_rng(20)
         self.references = cats.draw(REFERENCES, rng)[0].reshape(REFERENCES, -1)
         self.held_out = cats.draw(SAMPLES, rng)[0].reshape(SAMPLES, -1)
-        self.radii = measure.neighbour_radii(self.references)
-        self.held_out_distance = float(measure.nearest(self.held_out, self.references)[0].mean())
+        self.radii = quality.neighbour_radii(self.references)
+        self.held_out_distance = float(quality.nearest(self.held_out, self.references)[0].mean())
         nothing = rng.standard_normal((len(self.made.test_factors), latent_dim))
         chance = measure.permutation_baseline(self.made.test_factors, nothing, rng)
         self.baseline = float(chance.migs.mean())
@@ -119,8 +120,8 @@ def _one_model(settings, ground):
         "nll": terms.nll,
         "kl": terms.kl,
         "active_units": evaluate.active_units(params, x, spec, ops=ground.ops),
-        "sample_distance": float(measure.nearest(samples, ground.references)[0].mean()),
-        "coverage": measure.coverage(samples, ground.references, ground.radii),
+        "sample_distance": float(quality.nearest(samples, ground.references)[0].mean()),
+        "coverage": quality.coverage(samples, ground.references, ground.radii),
     }
 
 

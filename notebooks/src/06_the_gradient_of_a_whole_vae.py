@@ -303,8 +303,8 @@ def package(part):
 package("# Forward")
 
 # %% [markdown]
-# `_hidden_forward` is a loop of `dense_forward` over the hidden layers; `out` are the logits; `nll_forward` is the
-# Bernoulli or the Gaussian nll of notebook 05, as `spec` asks; `_elbo_terms` is eq. (2), and,
+# `encoder_forward` and `decoder_forward` call `dense_forward` for one layer after another; `out` are the logits; `nll_forward` is the
+# Bernoulli or the Gaussian nll of notebook 05, as `spec` asks; `elbo_loss` is eq. (2), and,
 # for the backward pass, the slope `dkl` of the loss along the KL of each latent.
 #
 # ## 6.5  What does the graph look like?
@@ -379,6 +379,7 @@ grads["dec1_W"], grads["dec1_b"] = z.T @ da, da.sum(axis=0)
 dz = da @ p["dec1_W"].T                                             # (B, L)    eq. (6)
 
 package("# Backward, the decoder")
+print(inspect.getsource(vae.decoder_backward))
 
 # %% [markdown]
 # Step for step the same (`len(x)` is $B$): `_dense_backward` writes a layer's `dW` and `db` into `grads` and returns the
@@ -464,6 +465,7 @@ da = dh * (1 - h**2)
 grads["enc1_W"], grads["enc1_b"] = x.T @ da, da.sum(axis=0)
 
 package("# Backward, the encoder")
+print(inspect.getsource(vae.encoder_backward))
 
 # %% [markdown]
 # That is the whole gradient: every name of `params` has its entry in `grads`. (`need_dx=False` spares the product

@@ -30,7 +30,7 @@ def _spec(kl, free_bits):
 
 def _package_free_bits(vae):
     def own(nll, kl, beta, free_bits):
-        return vae._elbo_terms(nll, kl, beta, _spec(kl, free_bits))[0].loss
+        return vae.elbo_loss(nll, kl, beta, _spec(kl, free_bits))[0].loss
 
     return own
 
@@ -119,7 +119,7 @@ def _free_bits_backward_cases():
 
 def _package_free_bits_backward(vae):
     def own(kl, beta, free_bits):
-        return vae._elbo_terms(np.zeros(len(kl)), kl, beta, _spec(kl, free_bits))[1]
+        return vae.elbo_loss(np.zeros(len(kl)), kl, beta, _spec(kl, free_bits))[1]
 
     return own
 

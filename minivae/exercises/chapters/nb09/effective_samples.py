@@ -22,7 +22,7 @@ EFFECTIVE_SAMPLES = Exercise(
     """),
     reference=effective_samples,
     cases=log_weight_cases,
-    package=lambda evaluate: lambda log_w: evaluate._log_mean_exp([log_w], len(log_w))[2],
+    package=lambda evaluate: lambda log_w: evaluate.summarise_weights([log_w], len(log_w))[2],
     module="evaluate",
     mistakes=(
         WrongAnswer(

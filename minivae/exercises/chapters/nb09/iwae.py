@@ -27,7 +27,7 @@ def log_weight_cases() -> list[tuple[np.ndarray]]:
 def _package_bound(vae):
     def own(log_w):
         each = [log_w[:, [b]] for b in range(log_w.shape[1])]
-        return np.array([-vae._iwae_terms(-w, np.zeros_like(w))[0].loss for w in each])
+        return np.array([-vae.iwae_loss(-w, np.zeros_like(w))[0].loss for w in each])
 
     return own
 
@@ -98,7 +98,7 @@ def iwae_weights(log_w):
 
 
 def _package_weights(vae):
-    return lambda log_w: vae._iwae_terms(-log_w, np.zeros_like(log_w))[1]
+    return lambda log_w: vae.iwae_loss(-log_w, np.zeros_like(log_w))[1]
 
 
 IWAE_WEIGHTS = Exercise(

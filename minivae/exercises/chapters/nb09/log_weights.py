@@ -27,7 +27,7 @@ def _weights_cases():
 
 def _package_log_weights(vae):
     def own(nll, z, mu, logvar):
-        return -nll - vae._log_q_over_p(z, (z - mu) / np.exp(logvar / 2), logvar)
+        return -nll - vae.log_q_over_p(z, (z - mu) / np.exp(logvar / 2), logvar)
 
     return own
 

@@ -1,0 +1,52 @@
+"""Checks for the evaluation of a model: what is passed in besides images, and that results are
+finite."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minivae.checks.values import check_samples
+from minivae.errors import MinivaeError
+
+
+def check_q_shape(mu: Any, logvar: Any, n: int, spec: Any) -> tuple[np.ndarray, np.ndarray]:
+    """mu and logvar as arrays of shape (n, L), or MinivaeError. spec: a Spec."""
+    mu, logvar = np.asarray(mu), np.asarray(logvar)
+    shape = n, spec.latent_dim
+    if mu.shape != shape or logvar.shape != shape:
+        raise MinivaeError(f"q has shapes {mu.shape} and {logvar.shape}; both must be {shape}")
+    return mu, logvar
+
+
+def check_log_p(log_p: Any, n: int) -> np.ndarray:
+    """log_p as a float64 array of n finite numbers, or MinivaeError."""
+    log_p = np.asarray(log_p, np.float64)
+    if log_p.shape != (n,) or not np.isfinite(log_p).all():
+        raise MinivaeError(f"log_p, {log_p.shape}, must hold {n} finite numbers, one per image")
+    return log_p
+
+
+def check_group_sizes(samples: Sequence[int], draws: int) -> None:
+    """Raise MinivaeError unless `draws` log weights make two groups or more of every K in it."""
+    check_samples(draws, "draws")
+    for K in samples:
+        check_samples(K)
+        if K > draws // 2:
+            raise MinivaeError(f"samples holds {K}; two groups of it need draws={2 * K} or more")
+
+
+def check_finite_result(values: Any, what: str) -> None:
+    """Raise MinivaeError if a number that was computed from the model is not finite."""
+    if not np.isfinite(values).all():
+        raise MinivaeError(
+            f"{what} is not a finite number; the model's parameters hold NaN, infinite or enormous "
+            "values: train it again with a lower learning rate"
+        )
+
+
+def check_finite_results(values: np.ndarray, what: str) -> None:
+    """The same for one number an image, (N,): the message names the first one that is not."""
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        check_finite_result(values[bad[0]], f"{what} of image {bad[0]}")

@@ -1,0 +1,90 @@
+"""Checks of the models whose evidence is known (`minivae.exact`)."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from minivae.checks.values import is_finite_number
+from minivae.errors import MinivaeError
+
+Model = TypeVar("Model", bound=Any)  # a DiseaseModel: that module imports this one
+
+
+def check_disease_model(model: Model) -> Model:
+    """The model with its probabilities as float64 arrays, or MinivaeError."""
+    n, symptoms = len(model.diseases), len(model.symptoms)
+    return model._replace(
+        prior=_probabilities(model.prior, "prior", (n,)),
+        cause=_probabilities(model.cause, "cause", (n, symptoms)),
+        leak=_probabilities(model.leak, "leak", (symptoms,)),
+    )
+
+
+def _probabilities(p, name, shape):
+    p = np.asarray(p, np.float64)
+    if p.shape != shape or not ((p >= 0) & (p <= 1)).all():
+        raise MinivaeError(f"{name} must hold probabilities from 0 to 1, in the shape {shape}")
+    return p
+
+
+def check_findings(findings: Mapping[str, Any], model: Any) -> None:
+    """Raise MinivaeError unless the findings are 0 or 1, of the model's symptoms and diseases."""
+    for name, value in findings.items():
+        if value not in (0, 1):
+            raise MinivaeError(f"finding {name!r} is {value!r}; it must be 0 or 1")
+        if name not in model.symptoms and name not in model.diseases:
+            known = ", ".join(model.symptoms + model.diseases)
+            raise MinivaeError(f"finding {name!r} is not in this model; it knows {known}")
+
+
+def check_patient_distribution(q: Any, model: Any) -> np.ndarray:
+    """q as a float64 array (2^n,) of probabilities that sum to 1, or MinivaeError."""
+    q = np.asarray(q, np.float64)
+    if q.shape != (2 ** len(model.diseases),) or (q < 0).any() or not np.isclose(q.sum(), 1):
+        raise MinivaeError("q must hold one probability for each patient, summing to 1")
+    return q
+
+
+def check_linear(model: Any) -> None:
+    """Raise MinivaeError unless the variance of a `Linear` model is a number above 0."""
+    if not (is_finite_number(model.variance) and model.variance > 0):
+        raise MinivaeError(f"the model's variance is {model.variance!r}; it must be above 0")
+
+
+def check_linear_spec(spec: Any) -> None:
+    """Raise MinivaeError unless a VAE of this Spec is a linear Gaussian model."""
+    if spec.hidden or spec.likelihood != "gaussian":
+        raise MinivaeError("only a gaussian model with hidden = () is linear; this one is not")
+
+
+def check_covariance(covariance: Any) -> None:
+    """Raise MinivaeError unless covariance, (L, L) or (N, L, L), is that of a density."""
+    covariance = np.asarray(covariance)
+    square = covariance.ndim >= 2 and covariance.shape[-1] == covariance.shape[-2]
+    if not (square and np.isfinite(covariance).all()):
+        raise MinivaeError("q's covariance must be finite and of shape (L, L)")
+    if np.linalg.eigvalsh(covariance).min() <= 0:
+        raise MinivaeError("q's covariance has a variance of 0 or less; every one must be above 0")
+
+
+def check_data(x: Any, latent: int) -> np.ndarray:
+    """x as a float64 array (N, D) of finite numbers with D above `latent`, or MinivaeError."""
+    x = np.asarray(x, np.float64)
+    if x.ndim != 2 or not (len(x) and np.isfinite(x).all()):
+        raise MinivaeError(f"x has shape {x.shape}; it must hold finite numbers, (N, D)")
+    D = x.shape[1]
+    if not 1 <= latent < D:
+        raise MinivaeError(f"latent is {latent}; it must be from 1 to {D - 1}, below the data's D")
+    return x
+
+
+def check_quadrature(spec: Any, tolerance: Any) -> None:
+    """Raise MinivaeError unless the Spec has 1 or 2 latents and tolerance is above 0 nats."""
+    if spec.latent_dim > 2:
+        raise MinivaeError(
+            f"quadrature sums over a grid of z, and this model has {spec.latent_dim} latents; it "
+            "takes 1 or 2 (evaluate.log_likelihood estimates log p(x) for any number)"
+        )
+    if not (is_finite_number(tolerance) and tolerance > 0):
+        raise MinivaeError(f"tolerance is {tolerance!r}; it must be above 0 nats")
