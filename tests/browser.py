@@ -1,4 +1,4 @@
-"""A real browser without a window, for the tests of the two HTML pages."""
+"""A headless browser, for the tests of the two HTML pages."""
 
 import json
 import re
@@ -16,7 +16,7 @@ SWITCHES = [
 
 
 def selftest(page, tmp_path):
-    """Open a page's #selftest on a screen the size of a phone -> the report that it wrote."""
+    """Open a page's #selftest on a screen the size of a phone -> its report."""
     command = [
         CHROMIUM, *SWITCHES, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=390,844",
         "--virtual-time-budget=5000", "--dump-dom", f"{page.as_uri()}#selftest",

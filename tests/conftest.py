@@ -61,6 +61,31 @@ def fitted(X):
 
 
 # ---- exercises -----------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def torch():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small tensors gain nothing from a second thread, and wait for it
+    yield torch
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def jax():
+    return pytest.importorskip("jax", reason="JAX is not installed")
+
+
+@pytest.fixture
+def jax_float64(jax):
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
+@pytest.fixture
+def safetensors():
+    return pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The numerical gradients are accurate, and a wrong gradient by hand is told apart and named."""
+"""The numerical gradients are accurate, and what is wrong with a gradient by hand is named."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_complex_step_is_exact_to_rounding():
 
 @pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
 def test_the_step_grows_with_the_entry_and_with_the_value(scale):
-    """A fixed h would vanish beside a large x, or drown in the rounding of a large f."""
+    """A fixed h would be lost in the rounding of a large x, or of a large f."""
     x = scale * X
 
     def cubic(x):
@@ -64,7 +64,7 @@ def test_check_grad_takes_whole_numbers_and_single_ones():
 
 
 def test_check_grad_calls_with_copies():
-    """A function that writes into its argument spoils neither the check nor the caller's x."""
+    """A function that writes into its argument changes neither the check nor the caller's x."""
     x = X.copy()
 
     def careless(x):
@@ -144,10 +144,10 @@ def test_compare_holds_a_bound():
     assert not compare("a", np.array([1.0]), np.array([1 + 1e-7]), 1e-8).ok
 
 
-def test_two_meanings_of_one_ratio_are_both_told():
-    told = name_ratio(2.0, {"the batch size B": 2})
-    assert "a half was lost" in told
-    assert "2 is the batch size B" in told
+def test_two_meanings_of_one_ratio_are_both_named():
+    sentence = name_ratio(2.0, {"the batch size B": 2})
+    assert "a half was lost" in sentence
+    assert "2 is the batch size B" in sentence
     assert name_ratio(3.0, {"the batch size B": 2}) is None
 
 
@@ -219,7 +219,7 @@ def test_directions_name_a_ratio_and_a_shape():
 @pytest.mark.parametrize("method", ["central", "complex"])
 @pytest.mark.parametrize("seed", [0, 3])
 def test_one_direction_does_not_look_along_an_x_of_the_same_seed(method, seed):
-    """x drawn by the reader, then a gradient that is wrong everywhere but along x."""
+    """x is drawn with the same seed, and the gradient is wrong everywhere but along x."""
     x = np.random.default_rng(seed).standard_normal((5, 3))
     away = np.random.default_rng(9).standard_normal(x.shape)
     away -= np.vdot(away, x) / np.vdot(x, x) * x
@@ -231,7 +231,7 @@ def test_one_direction_does_not_look_along_an_x_of_the_same_seed(method, seed):
 
 @pytest.mark.parametrize("offset", [1e7, 1e9])
 def test_no_symptom_is_named_from_the_noise_of_rounding(offset):
-    """offset + f: the differences of f are off by eps offset / h, whatever the gradient."""
+    """The differences of offset + f are off by eps offset / h, whatever the gradient."""
 
     def shifted(x):
         return offset + f(x)
@@ -256,7 +256,7 @@ def test_noise_hides_neither_a_clear_ratio_nor_a_mistake():
 
 
 def test_central_noise_bounds_what_rounding_does():
-    """Measured on right gradients: 300 random functions, none off by more than is said."""
+    """On 300 random functions, no difference is off by more than the bound."""
     rng = np.random.default_rng(4)
     for _ in range(300):
         offset, x = 10 ** rng.uniform(5, 12), rng.standard_normal(4)

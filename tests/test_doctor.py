@@ -1,43 +1,31 @@
-"""The gradient doctor names planted mistakes rightly, and says so where it cannot tell."""
+"""The gradient doctor names the mistake in a wrong forward/backward pair."""
 
 import numpy as np
 import pytest
+from pairs import (
+    BIAS,
+    LAYER,
+    LOGITS,
+    LOGVAR,
+    MU,
+    PAIRS,
+    SQUARE_LAYER,
+    L,
+    W,
+    X,
+    examine,
+    kinds,
+    linear,
+    linear_forward,
+    only_finding,
+)
 
 from minivae import mistakes, ops
-from minivae.gradcheck.doctor import diagnose
-
-rng = np.random.default_rng(7)
-B, D, L, K = 4, 5, 3, 6
-MU, LOGVAR, EPS = rng.normal(size=(3, B, L))
-EPS_K = rng.normal(size=(K, B, L))
-X, LOGITS = rng.random((B, D)), rng.normal(size=(B, D))
-W, BIAS = rng.normal(size=(D, L)), rng.normal(size=L)
-OUT_LOGVAR = np.array([0.3])
-SQUARE = rng.normal(size=(D, D))
-
-PAIRS = {  # name: (forward, backward, inputs)
-    "dense tanh": ("dense_forward", "dense_backward", (X, W, BIAS, "tanh")),
-    "dense relu": ("dense_forward", "dense_backward", (X - 0.5, W, BIAS, "relu")),
-    "dense none": ("dense_forward", "dense_backward", (X, W, BIAS, "none")),
-    "reparam": ("reparam_forward", "reparam_backward", (MU, LOGVAR, EPS)),
-    "reparam K": ("reparam_forward", "reparam_backward", (MU, LOGVAR, EPS_K)),
-    "kl": ("gaussian_kl_forward", "gaussian_kl_backward", (MU, LOGVAR)),
-    "bernoulli": ("bernoulli_nll_forward", "bernoulli_nll_backward", (LOGITS, X)),
-    "gaussian": ("gaussian_nll_forward", "gaussian_nll_backward", (LOGITS, OUT_LOGVAR, X)),
-}
-
-
-def examine(backend, pair):
-    forward, backward, inputs = PAIRS[pair]
-    return diagnose(getattr(backend, forward), getattr(backend, backward), inputs)
-
-
-def kinds(diagnosis):
-    return {f.argument: f.kind for f in diagnosis.findings}
+from minivae.gradcheck import diagnose
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_the_right_pairs_are_well(pair):
+def test_right_pairs_are_found_right(pair):
     diagnosis = examine(ops, pair)
     assert diagnosis.ok, str(diagnosis)
     assert diagnosis.findings == ()
@@ -45,9 +33,9 @@ def test_the_right_pairs_are_well(pair):
     assert str(diagnosis).startswith("right: ")
 
 
-# ---- the model's own mistakes: (mistake, pair, {argument: kind}, words of the sentence) ------
+# ---- planted mistakes ------------------------------------------------------------------------
 
-PLANTED = [
+PLANTED = [  # (mistake, pair, {argument: kind}, words of the sentence)
     ("dense-bias-forgotten", "dense tanh", {"b": "unused"}, "does not depend"),
     ("dense-bias-gradient-averaged", "dense tanh", {"b": "ratio"}, "4 times too small"),
     ("dense-weight-gradient-averaged", "dense tanh", {"W": "ratio"}, "4 times too small"),
@@ -123,118 +111,12 @@ def test_mistakes_of_the_model_are_named(name, pair, expected, words):
     assert words in str(diagnosis)
 
 
-def test_a_wrong_formula_with_its_right_gradient_is_beyond_any_gradient_check():
+def test_a_wrong_formula_with_its_right_gradient_passes():
     backend = mistakes.plant(mistakes.find("reparam-variance-as-sigma"))
     assert examine(backend, "reparam").ok
 
 
-# ---- what is drawn for the check is no input of it ---------------------------------------------
-
-
-def layer_norm_forward(x):
-    centred = x - x.mean(axis=1, keepdims=True)
-    scale = np.sqrt((centred**2).mean(axis=1, keepdims=True))
-    return centred / scale, (centred / scale, scale)
-
-
-def layer_norm_backward(dy, cache):
-    y, scale = cache
-    dy_mean, slope = dy.mean(axis=1, keepdims=True), (dy * y).mean(axis=1, keepdims=True)
-    return (dy - dy_mean - y * slope) / scale
-
-
-@pytest.mark.parametrize("seed", [0, 1, 7])
-def test_dy_is_not_the_x_that_a_reader_draws_from_the_same_seed(seed):
-    """With dy = x a backward that forgets dy looks right; a layer norm's gradient is 0."""
-    x = np.random.default_rng(seed).standard_normal((3, 4))
-
-    def forgets_dy(dy, x):
-        return x * np.cos(x)
-
-    diagnosis = diagnose(lambda x: (np.sin(x), x), forgets_dy, {"x": x}, seed=seed)
-    assert kinds(diagnosis) == {"x": "ignores-dy"}
-    diagnosis = diagnose(layer_norm_forward, layer_norm_backward, {"x": x}, seed=seed)
-    assert diagnosis.ok, str(diagnosis)
-
-
-# ---- nothing is claimed from the noise of rounding ----------------------------------------------
-
-
-OFFSETS = (1e6, -1e6, 1e9, 1e12)
-
-
-@pytest.mark.parametrize("offset", OFFSETS)
-@pytest.mark.parametrize("shape", [(3, 2), (1, 1)])
-def test_a_right_gradient_beside_a_large_constant_gets_no_symptom(offset, shape):
-    """1e6 + sin x: y (1 - y) and 1 - y^2 are so alike there that any f' seems to explain it."""
-    x = np.random.default_rng(0).standard_normal(shape)
-    finding = only_finding(lambda x: (offset + np.sin(x), x), lambda dy, x: dy * np.cos(x), (x,))
-    assert finding.kind == "rounding"
-    assert "I can't tell" in finding.sentence
-
-
-def test_a_wrong_gradient_beside_a_large_constant_is_still_wrong():
-    x = np.random.default_rng(0).standard_normal((3, 2))
-
-    def diagnosis_of(offset, factor):
-        return only_finding(
-            lambda x: (offset + np.sin(x), x), lambda dy, x: factor * dy * np.cos(x), (x,)
-        )
-
-    assert diagnosis_of(1e5, 2).kind == "ratio"
-    assert "too much to see a pattern" in diagnosis_of(1e9, 3).sentence
-
-
-def test_a_gradient_that_is_a_millionth_off_gets_no_symptom():
-    """As float32 leaves it: a factor of 1.000001 is no pattern, nor is the sign wrong."""
-    finding = only_finding(
-        lambda x: (np.sin(x), x), lambda dy, x: dy * (np.cos(x) + 1e-6), (LOGITS,)
-    )
-    assert finding.kind == "nearly"
-    assert "float32" in finding.sentence
-
-
-def test_what_rounding_leaves_of_a_slope_of_zero_is_zero():
-    """A bias before a layer norm has no effect; its gradient by numbers is 1e-11, not 0."""
-
-    def forward(x, b):
-        return layer_norm_forward(x + b)
-
-    def backward(dy, cache):
-        dx = layer_norm_backward(dy, cache)
-        return dx, np.array(0.5)
-
-    diagnosis = diagnose(forward, backward, {"x": LOGITS, "b": 0.3})
-    assert kinds(diagnosis) == {"b": "unused"}
-
-
-def test_a_bend_near_a_flat_place_is_not_taken_for_a_kink():
-    """x^2 at 1e-9: the slopes left and right differ by more than their size, as x^2 bends."""
-    x = 1e-9 * LOGITS
-    finding = only_finding(lambda x: (x * x, x), lambda dy, x: 3 * dy * x, (x,))
-    assert finding.kind == "ratio"
-
-
-# ---- what other pairs can have ---------------------------------------------------------------
-
-
-def linear_forward(x, W, b):
-    return x @ W + b, (x, W)
-
-
-def linear(
-    dx=lambda dy, x, W: dy @ W.T, dW=lambda dy, x, W: x.T @ dy, db=lambda dy, x, W: dy.sum(axis=0)
-):
-    """The backward of a linear layer, with one of its lines replaced."""
-
-    def backward(dy, cache):
-        return dx(dy, *cache), dW(dy, *cache), db(dy, *cache)
-
-    return backward
-
-
-LAYER = (X, W, BIAS)
-SQUARE_LAYER = (X, SQUARE, rng.normal(size=D))
+# ---- a linear layer --------------------------------------------------------------------------
 
 LINEAR = [  # (inputs, backward, {argument: kind}, words)
     (LAYER, linear(dW=lambda dy, x, W: dy.T @ x), {"W": "transposed"}, "transposed"),
@@ -277,11 +159,7 @@ def test_mistakes_in_a_linear_layer(inputs, backward, expected, words):
     assert words in str(diagnosis)
 
 
-def only_finding(forward, backward, inputs):
-    diagnosis = diagnose(forward, backward, inputs)
-    assert not diagnosis.ok
-    (finding,) = diagnosis.findings
-    return finding
+# ---- other pairs -----------------------------------------------------------------------------
 
 
 def test_gradients_returned_in_another_order():
@@ -295,7 +173,7 @@ def test_gradients_returned_in_another_order():
 
 
 def test_the_first_input_may_be_the_data():
-    """x stands before the logits, whose gradient is the only one: it lands in x's place."""
+    """x is the first input, and backward returns the gradient of the logits only."""
     finding = only_finding(
         lambda x, logits: ops.bernoulli_nll_forward(logits, x),
         ops.bernoulli_nll_backward,
@@ -306,6 +184,7 @@ def test_the_first_input_may_be_the_data():
 
 
 def test_a_mean_where_a_sum_is_meant_over_784_pixels():
+    rng = np.random.default_rng(8)
     wide = rng.normal(size=(1, 784))
     finding = only_finding(
         lambda y, x: (((y - x) ** 2).mean(axis=-1), (y, x)),
@@ -344,15 +223,6 @@ def test_right_at_zero_wrong_elsewhere():
     assert "right where a is zero" in finding.sentence
 
 
-def test_a_kink_is_not_taken_for_a_mistake():
-    a = LOGITS.copy()
-    a[1, 2] = 0
-    finding = only_finding(lambda a: (np.maximum(a, 0), a), lambda dy, a: dy * (a > 0), (a,))
-    assert finding.kind == "kink"
-    assert "I can't tell" in finding.sentence
-    assert "[1, 2]" in finding.sentence
-
-
 def test_a_derivative_too_many():
     finding = only_finding(
         lambda a: (np.tanh(a), np.tanh(a)), lambda dy, y: dy * (1 - y * y) ** 2, (LOGITS,)
@@ -373,71 +243,11 @@ def test_right_near_the_end_and_wrong_upstream():
         da = dy @ W2.T  # the first layer's tanh' is missing
         return None, x.T @ da, da.sum(axis=0), h.T @ dy, dy.sum(axis=0)
 
+    rng = np.random.default_rng(9)
     inputs = (X, W, BIAS, rng.normal(size=(L, 2)), rng.normal(size=2))
     diagnosis = diagnose(forward, backward, inputs)
     assert kinds(diagnosis) == {"W1": "upstream", "b1": "upstream"}
     assert "what comes later is right (W2, b2)" in str(diagnosis)
-
-
-@pytest.mark.parametrize(
-    ("forward", "backward", "kind", "words"),
-    [
-        (lambda x: (x.astype(np.float32), x), lambda dy, x: dy, "float32", "drown"),
-        (lambda x: (np.log(-abs(x)), x), lambda dy, x: dy, "not-finite", "NaN"),
-        (lambda x: x, lambda dy, x: dy, "convention", "(y, cache)"),
-        (lambda x: (x > 0, x), lambda dy, x: dy, "convention", "floats"),
-        (lambda x: (x, x), lambda dy, x: (dy, dy), "convention", "2 gradients for 1 inputs"),
-        (lambda x: (x, x), lambda dy, x: None, "convention", "no gradient"),
-        (lambda x: (x, x), lambda dy, x: "dy", "convention", "arrays of numbers"),
-        (lambda x: 1 / 0, lambda dy, x: dy, "raises", "forward raises ZeroDivisionError"),
-        (lambda x: (x, x), lambda dy, x: dy[9], "raises", "backward raises IndexError"),
-        (lambda x, y: (x, x), lambda dy, x: dy, "raises", "forward raises TypeError"),
-    ],
-)
-def test_what_cannot_be_examined_is_said(forward, backward, kind, words):
-    finding = only_finding(forward, backward, (MU,))
-    assert finding.argument is None
-    assert finding.kind == kind
-    assert words in finding.sentence
-
-
-def test_changes_in_place_are_found():
-    def forward_in_place(x):
-        x *= 2
-        return x.copy(), None
-
-    def changes_dy(dy, x):
-        dy *= 2 * x
-        return dy
-
-    def changes_cache(dy, x):
-        x *= dy
-        return 2 * x
-
-    def square(x):
-        return x * x, x.copy()
-
-    assert only_finding(forward_in_place, lambda dy, c: 2 * dy, (MU,)).kind == "mutates"
-    assert "dy" in only_finding(square, changes_dy, (MU,)).sentence
-    assert "cache" in only_finding(square, changes_cache, (MU,)).sentence
-
-
-def test_the_readers_arrays_stay_as_they_are():
-    before = X.copy()
-    diagnose(linear_forward, linear(), LAYER)
-    assert np.array_equal(X, before)
-
-
-def test_one_entry_tells_little():
-    """With one number any error is a constant ratio: only a usual one is named."""
-
-    def diagnosis_of(factor):
-        return only_finding(
-            lambda x: (x**3, x), lambda dy, x: factor * 3 * x * x * dy, (np.array([[0.7]]),)
-        )
-
-    assert diagnosis_of(2).kind == "ratio"
-    assert diagnosis_of(1.37).kind == "unknown"
 
 
 def test_float32_inputs_are_examined_in_float64():
@@ -452,20 +262,3 @@ def test_numbers_and_names_from_a_dict():
         {"gain": 1.5, "picture": X},
     )
     assert kinds(diagnosis) == {"gain": "ratio"}
-
-
-UNTOLD = [  # wrong in ways that leave no usual mark: (backward of y = x sin(x))
-    lambda dy, x: dy * np.sin(x),
-    lambda dy, x: dy * (np.sin(x) + x * np.sin(x)),
-    lambda dy, x: dy * (np.sin(x) + x * np.cos(2 * x)),
-    lambda dy, x: dy**2 * (np.sin(x) + x * np.cos(x)),
-    lambda dy, x: (dy * (np.sin(x) + x * np.cos(x)))[::-1],
-    lambda dy, x: dy * np.log1p(x * x),
-]
-
-
-@pytest.mark.parametrize("backward", UNTOLD)
-def test_it_rather_says_that_it_cannot_tell(backward):
-    finding = only_finding(lambda x: (x * np.sin(x), x), backward, (LOGITS,))
-    assert finding.kind == "unknown"
-    assert "I can't tell" in finding.sentence

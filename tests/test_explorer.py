@@ -1,15 +1,15 @@
-"""The explorer's page: it decodes as NumPy does, in a real browser, and asks for nothing."""
+"""The explorer's page decodes as NumPy does, in a real browser, and requests nothing."""
 
 import json
 import re
 
 import numpy as np
 import pytest
+from browser import needs_browser, selftest
 
 from minivae import data, ops, runs, vae
 from minivae.errors import MinivaeError
 from minivae.plots import explorer
-from tests.browser import needs_browser, selftest
 
 HOSTILE = "</script><script>alert(1)</script><b>&\"'"
 
@@ -69,7 +69,7 @@ def test_the_page_of_a_large_default_model_stays_below_a_megabyte():
 
 
 def test_a_slider_is_named_for_the_factor_that_its_latent_tracks():
-    """An encoder that copies two pixels: its latents track the factors that are those pixels."""
+    """An encoder that copies two pixels tracks the factors that are these pixels."""
     rng = np.random.default_rng(3)
     x = rng.random((12_000, 48), dtype=np.float32)
     spec = vae.Spec(48, (), 2, likelihood="gaussian")
@@ -118,3 +118,29 @@ def test_a_browser_decodes_as_numpy_does(tmp_path, likelihood, activation, laten
     assert report["slider"]
     np.testing.assert_allclose(report["draggedTo"], [2.4, 1.8], atol=0.02)
     assert report["unlabelled"] == 0
+
+
+@needs_browser
+def test_a_browser_decodes_softplus_as_its_formula(tmp_path):
+    """log(1 + e^a), also where e^a overflows: the weights are made large for that."""
+    model = make_model()
+    for name in ("dec1_W", "dec2_W"):
+        model.params[name][...] *= 100
+    model.params["out_W"][...] /= 1000
+    text = make_page(model)
+    assert text.count('"activation":"tanh"') == 1
+    file = tmp_path / "explorer.html"
+    file.write_text(
+        text.replace('"activation":"tanh"', '"activation":"softplus"'), encoding="utf-8"
+    )
+    report = selftest(file, tmp_path)
+    h = np.array(payload_of(text)["tests"])
+    params = {name: array.astype(np.float64) for name, array in model.params.items()}
+    for name in ("dec1", "dec2"):
+        a = h @ params[f"{name}_W"] + params[f"{name}_b"]
+        assert a.max() > 100
+        assert a.min() < -100
+        h = np.logaddexp(0, a)
+    expected = ops.sigmoid(h @ params["out_W"] + params["out_b"])
+    assert expected.std() > 0.1
+    assert np.abs(np.array(report["decoded"]) - expected).max() < 0.01

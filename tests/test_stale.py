@@ -104,9 +104,11 @@ def test_the_line_ends_of_windows_make_nothing_stale(copy):
 
 
 CHANGES = [  # file, right, wrong, the notebooks that can show the difference
-    # all notebooks draw with `plots`, which knows models, which are made of `ops`
+    # all notebooks have exercises, some of whose wrong answers are planted in `ops`; all draw
     ("minivae/ops.py", "sigma = np.exp(logvar / 2)", "sigma = np.exp(logvar)", ALL),
-    ("minivae/plots/__init__.py", '"font.size": 10', '"font.size": 11', ALL),
+    ("minivae/plots/style.py", '"font.size": 10', '"font.size": 11', ALL),
+    ("minivae/plots/studies.py", 'cmap="Greys"', 'cmap="Blues"', "09 10"),
+    ("minivae/plots/explorer.py", "DOTS = 1500", "DOTS = 1501", ""),
     # 01 and 10 draw cats; data sets (06, 07, 09) may be cats
     ("minivae/data/cats/sampling.py", "np.rint(255 *", "np.rint(254 *", "01 06 07 09 10"),
     ("minivae/data/loading.py", '"mnist.npz"', '"other.npz"', "01 06 07 09 10"),
@@ -120,7 +122,9 @@ CHANGES = [  # file, right, wrong, the notebooks that can show the difference
     ("minivae/evaluate/likelihood.py", "total / samples", "total", "01 06 07 09 10"),
     ("minivae/evaluate/gaps.py", "half, -half", "half, half", "09"),
     ("minivae/gradcheck/differences.py", "/ (2 * h)", "/ h", "04 05 06 09"),
-    ("minivae/gradcheck/__init__.py", "mistakes.MISTAKES", "mistakes.MISTAKES[1:]", "06"),
+    ("minivae/gradcheck/doctor.py", "private_rng(seed)", "private_rng(seed + 1)", "06"),
+    ("minivae/gradcheck/model.py", "mistakes.MISTAKES", "mistakes.MISTAKES[1:]", ""),
+    ("minivae/mistakes/adam.py", "adam-climbs", "adam-ascends", ALL),
     ("minivae/kernels/plain_products.py", "_multiply(_naive", "_multiply(_blocked", "08"),
     ("minivae/studies/reproduce.py", '"iwae_table.json"', '"other.json"', "09"),
     ("minivae/evaluate/interpretability.py", "gaps.mean()", "gaps.sum()", "10"),

@@ -1,4 +1,4 @@
-"""A minivae run goes on in PyTorch's distributed training, from its loss, as one training."""
+"""The distributed example continues a minivae run from its loss, as one training would."""
 
 import os
 import re

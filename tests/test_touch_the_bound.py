@@ -1,11 +1,10 @@
-"""The page "touch the bound" computes what Python computes, and moves when it is dragged."""
+"""The page "touch the bound" computes what Python computes, and follows the pointer."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-from tests.browser import needs_browser, selftest
+from browser import needs_browser, selftest
 
 PAGE = Path(__file__).resolve().parent.parent / "notebooks" / "touch_the_bound.html"
 DECODERS = {"line": lambda z: z, "curve": lambda z: z * z / 2 + z, "fold": lambda z: z * z}

@@ -1,4 +1,4 @@
-"""The way out: the same model in PyTorch and in JAX, and weights as a .safetensors file.
+"""The same model in PyTorch and in JAX, and as a .safetensors file.
 
     module = to_torch(model)                an ordinary nn.Module; from_torch(module) comes back
     params, functions = to_jax(model)       arrays and pure functions; from_jax(params, model)
@@ -10,30 +10,50 @@ optional, and imported when they are used.
 """
 
 import importlib
-import json
+from collections.abc import Mapping
 from functools import partial
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minivae import checks, files, runs, vae
+from minivae import checks
+from minivae.bridge.safetensors import load_safetensors, save_safetensors
+from minivae.bridge.transfer import checked, gather, import_library
 from minivae.errors import MinivaeError
+from minivae.runs import Model
+from minivae.spec import Spec, unpack
 
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-METADATA_KEY = "minivae"  # one key: the library writes several in no fixed order
-FORMAT_VERSION = 1
+if TYPE_CHECKING:  # optional libraries
+    import jax
+    import torch
+
+    from minivae.bridge.torch_vae import TorchVAE
+
+__all__ = [
+    "from_jax",
+    "from_torch",
+    "load_safetensors",
+    "save_safetensors",
+    "to_jax",
+    "to_torch",
+    "to_torch_adam",
+]
 
 
 # ---- PyTorch ---------------------------------------------------------------------------------
 
 
-def to_torch(model):
-    """A `torch_vae.TorchVAE`, an nn.Module with encode, decode, elbo and iwae, on the CPU."""
+def to_torch(model: Model) -> "TorchVAE":
+    """A `torch_vae.TorchVAE`, an nn.Module with encode, decode, elbo and iwae, on the CPU.
+
+    Raises MinivaeError if `model` is no Model, or holds NaN or infinity.
+    """
     torch_vae = _import_torch_vae()
-    return torch_vae.TorchVAE(_checked(model))
+    return torch_vae.TorchVAE(checked(model))
 
 
-def from_torch(module):
+def from_torch(module: Any) -> Model:
     """The Model of a module that `to_torch` made, copied from whatever device it is on.
 
     Raises MinivaeError if layers or tensors were exchanged, added or removed, are not all float32
@@ -48,34 +68,40 @@ def from_torch(module):
             raise MinivaeError(
                 f"the module's {name} is {found}; it must hold float32 or float64 numbers"
             )
-    return _gather(torch_vae.arrays(state), module.spec, module.image_shape, "the module")
+    return gather(torch_vae.arrays(state), module.spec, module.image_shape, "the module")
 
 
-def to_torch_adam(module, *, m, v, step, lr):
-    """torch.optim.Adam over the module, going on after `step` steps of minivae's Adam.
+def to_torch_adam(
+    module: "TorchVAE", *, m: np.ndarray, v: np.ndarray, step: int, lr: float
+) -> "torch.optim.Adam":
+    """torch.optim.Adam over the module, which continues after `step` steps of minivae's Adam.
 
     m, v: (P,), the moments in a checkpoint, copied. Raises MinivaeError if they do not fit.
     """
     torch_vae = _import_torch_vae()
-    torch = _import("torch")
+    torch = import_library("torch")
     for name, flat in (("m", m), ("v", v)):
-        _check_flat(flat, module.spec, f"Adam's {name}")
-    m, v = (torch_vae.tensors(vae.unpack(flat, module.spec)) for flat in (m, v))
+        checks.check_flat(flat, module.spec.n_params, f"Adam's {name}")
+    first, second = (torch_vae.tensors(unpack(flat, module.spec)) for flat in (m, v))
     optimizer = torch.optim.Adam(module.parameters(), lr=lr)
     for name, parameter in module.named_parameters():
         count = torch.tensor(float(step))
-        optimizer.state[parameter] = {"step": count, "exp_avg": m[name], "exp_avg_sq": v[name]}
+        optimizer.state[parameter] = {
+            "step": count,
+            "exp_avg": first[name],
+            "exp_avg_sq": second[name],
+        }
     return optimizer
 
 
-def _check_module(module, torch_vae):
+def _check_module(module: Any, torch_vae: Any) -> None:
     if type(module) is not torch_vae.TorchVAE:
         raise MinivaeError(
             f"this is a {type(module).__name__}, and only a module made by to_torch comes back; "
             "of a wrapper such as DistributedDataParallel, give its .module"
         )
-    if not isinstance(module.spec, vae.Spec):
-        raise MinivaeError(f"the module's spec is {module.spec!r}; it must be a vae.Spec")
+    if not isinstance(module.spec, Spec):
+        raise MinivaeError(f"the module's spec is {module.spec!r}; it must be a minivae.vae.Spec")
     for name, layer in module.named_modules():
         if name and type(layer) is not torch_vae.nn.Linear:
             found = type(layer).__name__
@@ -85,15 +111,16 @@ def _check_module(module, torch_vae):
 # ---- JAX -------------------------------------------------------------------------------------
 
 
-def to_jax(model):
-    """(params, functions): a dict of JAX arrays under minivae's names, and what computes with it.
+def to_jax(model: Model) -> tuple[dict[str, "jax.Array"], SimpleNamespace]:
+    """(params, functions): a dict of JAX arrays by minivae's names, and functions that take it.
 
     functions.encode(params, x), .decode(params, z), .elbo(params, x, eps, beta=1.0),
-    .iwae(params, x, eps) and .clamp_variance(params) are pure: jit, grad and vmap apply.
+    .iwae(params, x, eps) and .clamp_variance(params) are pure: jit, grad and vmap apply. Raises
+    MinivaeError as `to_torch`, and for a float64 model unless JAX is set to keep float64.
     """
-    jax = _import("jax")
+    jax = import_library("jax")
     jax_vae = importlib.import_module("minivae.bridge.jax_vae")
-    model = _checked(model)
+    model = checked(model)
     if jax.dtypes.canonicalize_dtype(model.flat.dtype) != model.flat.dtype:
         raise MinivaeError(
             "the model is float64, which JAX would round to float32; "
@@ -105,130 +132,12 @@ def to_jax(model):
     return params, SimpleNamespace(**functions)
 
 
-def from_jax(params, model):
+def from_jax(params: Mapping[str, Any], model: Model) -> Model:
     """The Model with `model`'s spec and these parameters, copied; refused as by `from_torch`."""
     arrays = {name: np.asarray(array) for name, array in params.items()}
-    return _gather(arrays, model.spec, model.image_shape, "params")
+    return gather(arrays, model.spec, model.image_shape, "params")
 
 
-# ---- safetensors -----------------------------------------------------------------------------
-
-
-def save_safetensors(path, model):
-    """Write the parameters under their names, and the spec as JSON in the file's metadata."""
-    safetensors = _import("safetensors.numpy")
-    model = _checked(model)
-    head = {
-        "format_version": FORMAT_VERSION,
-        "spec": model.spec._asdict(),
-        "image_shape": model.image_shape,
-    }
-    metadata = {METADATA_KEY: json.dumps(head, sort_keys=True, default=np.generic.item)}
-    files.atomic_write(path, safetensors.save(model.params, metadata))
-
-
-def load_safetensors(path):
-    """The Model in a file that `save_safetensors` wrote. Raises MinivaeError, naming the file."""
-    safetensors = _import("safetensors")
-    with files.reading(path):
-        try:
-            with safetensors.safe_open(path, framework="np") as file:
-                metadata, tensors = file.metadata(), _read_tensors(file, path)
-        except safetensors.SafetensorError as error:
-            raise files.damaged(path, str(error)) from None
-        if METADATA_KEY not in (metadata or {}):
-            raise MinivaeError(
-                f"{checks.printable(path)} does not say which minivae model it holds; "
-                "give a file that save_safetensors wrote"
-            )
-        head = json.loads(metadata[METADATA_KEY])
-        if not isinstance(head, dict) or head.get("format_version") != FORMAT_VERSION:
-            raise files.damaged(path, f"its description is not of format {FORMAT_VERSION}")
-        spec = runs.spec_from_json(head.get("spec"), path)
-        image_shape = runs.image_shape_from_json(head.get("image_shape"), spec, path)
-    return _gather(tensors, spec, image_shape, checks.printable(path))
-
-
-def _read_tensors(file, path):
-    for name in file.keys():
-        dtype = file.get_slice(name).get_dtype()
-        if dtype not in ("F32", "F64"):
-            where = f"{checks.printable(path)}: tensor {checks.printable(name)}"
-            raise MinivaeError(f"{where} has dtype {dtype}; a minivae model is F32 or F64")
-    return {name: file.get_tensor(name) for name in file.keys()}
-
-
-# ---- what is carried over --------------------------------------------------------------------
-
-
-def _checked(model):
-    """`model`, or MinivaeError unless it is a Model that the other side can hold unchanged."""
-    if not isinstance(model, runs.Model):
-        raise MinivaeError(f"this is a {type(model).__name__}; it must be a minivae.runs.Model")
-    checks.check_spec(model.spec)
-    _check_flat(model.flat, model.spec, "the model's flat vector")
-    _check_numbers(model, "the model")
-    return model
-
-
-def _check_flat(flat, spec, what):
-    n = vae.n_params(spec)
-    shape, dtype = np.shape(flat), getattr(flat, "dtype", type(flat).__name__)
-    if shape != (n,) or dtype not in FLOATS:
-        raise MinivaeError(f"{what} is {dtype} {shape}; this spec takes float32 or float64 ({n},)")
-
-
-def _check_numbers(model, where):
-    if not np.isfinite(model.flat).all():
-        raise MinivaeError(f"{where} holds NaN or infinity; carry over an earlier, finite state")
-    if model.spec.learns_variance:
-        found = model.params["out_logvar"][0]
-        floor = model.flat.dtype.type(vae.OUT_LOGVAR_FLOOR)
-        if found < floor:
-            raise MinivaeError(
-                f"{where} has out_logvar {found:.4g}, below minivae's floor of {floor:.4g}; "
-                "call clamp_variance after every step of the optimizer"
-            )
-
-
-def _gather(arrays, spec, image_shape, where):
-    """The one door for the way back: arrays by name -> a Model in new memory, or MinivaeError."""
-    checks.check_spec(spec)
-    shapes = dict(vae.layout(spec))
-    missing, extra = shapes.keys() - arrays, arrays.keys() - shapes
-    if missing or extra:
-        name = checks.printable(min(missing or extra))
-        raise MinivaeError(
-            f"{where} {'lacks' if missing else 'has an extra'} tensor {name}; "
-            f"this spec takes {', '.join(shapes)}"
-        )
-    for name, shape in shapes.items():
-        if arrays[name].shape != shape:
-            found = arrays[name].shape
-            raise MinivaeError(f"{where} has {name} of shape {found}; this spec takes {shape}")
-    dtypes = {array.dtype for array in arrays.values()}
-    if len(dtypes) != 1 or not dtypes <= set(FLOATS):
-        found = " and ".join(sorted(map(str, dtypes)))
-        raise MinivaeError(f"{where} holds {found}; it must be all float32 or all float64")
-    flat = np.concatenate([arrays[name].ravel() for name in shapes])
-    model = runs.Model(spec, flat, image_shape)
-    _check_numbers(model, where)
-    return model
-
-
-# ---- optional libraries ----------------------------------------------------------------------
-
-
-def _import(name):
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        package = name.partition(".")[0]
-        raise MinivaeError(
-            f"{package} cannot be imported ({error}); `python -m pip install {package}` installs it"
-        ) from None
-
-
-def _import_torch_vae():
-    _import("torch")
+def _import_torch_vae() -> Any:
+    import_library("torch")
     return importlib.import_module("minivae.bridge.torch_vae")

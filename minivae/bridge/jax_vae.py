@@ -1,35 +1,44 @@
-"""The same VAE as pure JAX functions of a dict of arrays: what `bridge.to_jax` gives.
+"""The same VAE as pure JAX functions of a dict of arrays: what `bridge.to_jax` returns.
 
-The signatures are those of `vae.py`, the parameters have its names and shapes; there is no
-gradient here, for `jax.grad` makes it. Shapes: B batch, D data, L latent, K importance samples.
-Values are nats per example. Results are traced, so inputs are checked by shape alone; the pixels
-of a Bernoulli lie in 0 to 1.
+The signatures are those of `vae.py`, and the parameters have its names and shapes; `jax.grad` makes
+the gradients. Shapes: B batch, D data, L latent, K importance samples. Values are nats per example.
+JAX traces the functions, so only the shapes of the inputs are checked; the pixels of a Bernoulli
+must lie in 0 to 1.
 """
 
+from collections.abc import Callable
 from math import log, pi
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
 from minivae.errors import MinivaeError
-from minivae.vae import OUT_LOGVAR_FLOOR, Terms
+from minivae.spec import OUT_LOGVAR_FLOOR, Spec
+from minivae.vae import Terms
 
-ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+Array = jax.Array
+Params = dict[str, jax.Array]
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "tanh": jnp.tanh,
+    "relu": jax.nn.relu,
+    "softplus": jax.nn.softplus,
+}
 
 
-def encode(params, x, spec):
+def encode(params: Params, x: Array, spec: Spec) -> tuple[Array, Array]:
     """The parameters of q(z|x): x (B, D) -> mu, logvar (B, L)."""
     h = _hidden("enc", params, x, spec)
     return _dense("mu", params, h), _dense("logvar", params, h)
 
 
-def decode(params, z, spec):
+def decode(params: Params, z: Array, spec: Spec) -> Array:
     """The parameters of p(x|z): z (..., L) -> Bernoulli logits, or Gaussian means, (..., D)."""
     return _dense("out", params, _hidden("dec", params, z, spec))
 
 
-def elbo(params, x, eps, spec, *, beta=1.0):
+def elbo(params: Params, x: Array, eps: Array, spec: Spec, *, beta: float = 1.0) -> Terms:
     """The terms of `vae.elbo`: x (B, D), eps (B, L) -> Terms. Differentiate its `loss`.
 
     Raises MinivaeError if x or eps has another shape.
@@ -38,24 +47,28 @@ def elbo(params, x, eps, spec, *, beta=1.0):
     mu, logvar = encode(params, x, spec)
     sigma = jnp.exp(logvar / 2)  # logvar = log sigma^2
     nll = _nll(params, decode(params, mu + sigma * eps, spec), x, spec).mean()
-    kl = ((mu**2 + sigma**2 - logvar - 1) / 2).mean(axis=0)  # (L,), KL(N(mu, sigma^2) || N(0, 1))
+    kl_each = (mu**2 + sigma**2 - logvar - 1) / 2  # KL(N(mu, sigma^2) || N(0, 1))
+    kl: Any = kl_each.mean(axis=0)  # (L,)
     paid = jnp.where(kl <= spec.free_bits, spec.free_bits, kl)  # so a NaN stays a NaN
     return Terms(nll + beta * paid.sum(), -(nll + kl.sum()), nll, kl.sum())
 
 
-def iwae(params, x, eps, spec):
-    """The terms of `vae.iwae`: x (B, D), eps (K, B, L) -> Terms. Differentiate its `loss`."""
+def iwae(params: Params, x: Array, eps: Array, spec: Spec) -> Terms:
+    """The terms of `vae.iwae`: x (B, D), eps (K, B, L) -> Terms. Differentiate its `loss`.
+
+    Raises MinivaeError if x or eps has another shape.
+    """
     _check_shapes(x, eps, (len(eps), len(x), spec.latent_dim), spec)
     mu, logvar = encode(params, x, spec)
     z = mu + jnp.exp(logvar / 2) * eps
     nll = _nll(params, decode(params, z, spec), x, spec)  # (K, B)
     kl = _log_normal(z, mu, logvar) - _log_normal(z, 0.0, 0.0)  # (K, B), sampled: log q - log p
-    bound = (logsumexp(-nll - kl, axis=0) - log(len(eps))).mean()
+    bound: Any = (logsumexp(-nll - kl, axis=0) - log(len(eps))).mean()
     nll, kl = nll.mean(), kl.mean()
     return Terms(-bound, -(nll + kl), nll, kl)
 
 
-def clamp_variance(params, spec):
+def clamp_variance(params: Params, spec: Spec) -> Params:
     """params with the learned variance at or above its floor: after every optimiser step."""
     if not spec.learns_variance:
         return params
@@ -84,7 +97,7 @@ def _bernoulli_nll(logits, x):
     """-log p of each pixel; an infinite logit costs nothing where it agrees with x."""
     infinite = jnp.isinf(logits)
     finite = jnp.where(infinite, 0, logits)
-    factor = (logits > 0) - x  # the slope at infinity
+    factor = (logits > 0) - x  # d nll / d logit at infinity
     at_infinity = jnp.where(infinite & (factor != 0), logits, 0) * factor
     return jnp.where(infinite, at_infinity, jax.nn.softplus(finite) - x * finite)
 

@@ -1,32 +1,37 @@
-"""When one machine is no longer enough: a minivae run goes on in PyTorch's distributed training.
+"""An example: a minivae run is trained further by several processes, with PyTorch.
 
     torchrun --standalone --nproc-per-node 2 -m minivae.bridge.torch_distributed runs/mnist
 
-Weights, Adam's moments, learning rate and beta are those the run ended with. Every process takes
-its own shard of the training images, and DistributedDataParallel averages the gradients: with
-equal shards that is the gradient of all processes' batches as one. The weights come back into a
-new run folder, for `python -m minivae evaluate`. On several machines torchrun wants --nnodes and
---rdzv-endpoint instead of --standalone; on GPUs, say "nccl" and move the module there first.
+Weights, Adam's moments, learning rate and beta are those at the end of the run. Every process has
+its own shard of the training images, and DistributedDataParallel averages the gradients: with equal
+shards that is the gradient of the union of the processes' batches. The weights are saved in a new
+run folder, for `python -m minivae evaluate`. On several machines, give torchrun --nnodes and
+--rdzv-endpoint instead of --standalone; on GPUs, use "nccl" and move the module there first.
 """
 
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from minivae import bridge, checks, data, files, runs, train, vae
+from minivae import bridge, checks, data, files, runs, train
 from minivae.errors import MinivaeError
 from minivae.runs import checkpoints
 from minivae.settings import Settings
+from minivae.spec import Spec
+
+if TYPE_CHECKING:  # an optional library
+    import torch
 
 COMMAND = "torchrun --standalone --nproc-per-node 2 -m minivae.bridge.torch_distributed"
 SCORED_AT_ONCE = 500
 
 
-def main():
+def main() -> int:
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 0))
     args = parse_arguments()
     try:
@@ -34,8 +39,8 @@ def main():
         run = load_run(args.run)
         check_run(run, world)
         folder = claim_folder(args, run) if rank == 0 else None
-        model = go_on(run, args.epochs, rank, world)
-        if rank == 0:
+        model = train_further(run, args.epochs, rank, world)
+        if folder is not None:
             runs.save_model(folder / runs.MODEL_FILE, model)
             print(f"next: python -m minivae evaluate {checks.printable(folder)}")
     except MinivaeError as error:
@@ -45,7 +50,8 @@ def main():
     return 0
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
+    """The arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("run", help="a run folder that `python -m minivae train` made")
     parser.add_argument("--epochs", type=int, default=1, help="passes over the data (default 1)")
@@ -56,27 +62,30 @@ def parse_arguments():
 # ---- the run ---------------------------------------------------------------------------------
 
 
-class Run(NamedTuple):
-    """What a run folder holds, and its data: every process reads them for itself."""
+class StartedRun(NamedTuple):
+    """A run that was trained in minivae, and its data; every process reads them itself."""
 
     record: dict
     dataset: data.Dataset
     settings: Settings
-    spec: vae.Spec
+    spec: Spec
     state: train.State
 
     @property
-    def last(self):
+    def last(self) -> dict[str, Any]:
+        """The last row of the history."""
         return self.state.history[-1]
 
 
-def check_start(args, world):
+def check_start(args: argparse.Namespace, world: int) -> None:
+    """Raise MinivaeError unless torchrun started this, for one epoch or more."""
     checks.check_whole(args.epochs, "--epochs", 1, 10**9)
     if world < 1:  # torchrun sets it
         raise MinivaeError(f"start this with torchrun: {COMMAND} {checks.printable(args.run)}")
 
 
-def load_run(folder):
+def load_run(folder: str | Path) -> StartedRun:
+    """The run in a folder. Raises MinivaeError if there is none, or no finished epoch in it."""
     record = runs.read_run_file(folder)
     dataset = data.load(record["data"])
     settings = runs.recorded_settings(record, Path(folder) / runs.RUN_FILE)
@@ -85,16 +94,17 @@ def load_run(folder):
     state = checkpoints.load_checkpoint(folder, settings, dataset, fingerprint)
     if state is None or not state.history:
         raise MinivaeError(
-            f"{checks.printable(folder)} has no finished epoch to go on from; train first"
+            f"{checks.printable(folder)} has no finished epoch to continue from; train first"
         )
-    return Run(record, dataset, settings, settings.spec(dataset.train.shape[1]), state)
+    return StartedRun(record, dataset, settings, settings.spec(dataset.train.shape[1]), state)
 
 
-def check_run(run, world):
+def check_run(run: StartedRun, world: int) -> None:
+    """Raise MinivaeError unless this many processes can train the run further."""
     if run.spec.free_bits:
         raise MinivaeError(
-            "this run has free bits, a floor under the KL averaged over a whole batch, and a "
-            "process sees only its part; go on with a run without them"
+            "this run has free bits, a floor on the KL averaged over a whole batch, and a process "
+            "has only a part of it; choose a run without free bits"
         )
     if run.settings.batch_size < world:
         raise MinivaeError(
@@ -103,7 +113,8 @@ def check_run(run, world):
         )
 
 
-def claim_folder(args, run):
+def claim_folder(args: argparse.Namespace, run: StartedRun) -> Path:
+    """Make the new run folder and its record -> its path. Raises MinivaeError if it exists."""
     out = None if args.out is None else checks.check_path(args.out, "--out")
     folder = runs.claim_folder(f"{Path(args.run).resolve().name}-distributed", out)
     command = " ".join([COMMAND, *sys.argv[1:]])
@@ -115,7 +126,7 @@ def claim_folder(args, run):
 # ---- training on the shards ------------------------------------------------------------------
 
 
-def go_on(run, epochs, rank, world):
+def train_further(run: StartedRun, epochs: int, rank: int, world: int) -> runs.Model:
     """Train together with the other processes -> the Model, the same in all of them."""
     import torch.distributed as dist
     from torch.nn.parallel import DistributedDataParallel
@@ -144,17 +155,19 @@ def go_on(run, epochs, rank, world):
             adam.step()
             module.clamp_variance()
         report(epoch, f"processes: {world}")
-    # Before its group: if the wrapper is the last to let go of it, PyTorch waits for the group's
-    # threads while it holds Python's lock, which one of them may be waiting for.
+    # The wrapper must go before its process group. If it held the last reference to the group,
+    # PyTorch would wait for the group's threads while it holds the GIL, which they may wait for.
     del parallel
     dist.destroy_process_group()
     return bridge.from_torch(module)
 
 
-def batches(images, batch_size, run, rng):
+def batches(
+    images: np.ndarray, batch_size: int, run: StartedRun, rng: np.random.Generator
+) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
     """One epoch over `images`, in a random order: yields x (B, D) and eps, as tensors.
 
-    eps: (B, L), or (K, B, L) for a run on the importance-weighted bound.
+    eps: (B, L), or (K, B, L) for a run with the importance-weighted bound.
     """
     import torch
 
@@ -166,8 +179,8 @@ def batches(images, batch_size, run, rng):
         yield torch.from_numpy(x), torch.from_numpy(eps)
 
 
-def mean_loss(module, shard, run, rank, dist):
-    """The loss over all shards, the same noise each time: two values differ by the model alone."""
+def mean_loss(module: Any, shard: np.ndarray, run: StartedRun, rank: int, dist: Any) -> float:
+    """The loss averaged over all shards, with the same noise at each call."""
     import torch
 
     rng, total = np.random.default_rng(rank), torch.zeros(1, dtype=torch.float64)

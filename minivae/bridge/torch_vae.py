@@ -1,24 +1,35 @@
-"""The same VAE as an ordinary PyTorch module: what `bridge.to_torch` gives.
+"""The same VAE as an ordinary PyTorch module: what `bridge.to_torch` returns.
 
-Nothing here is shared with `ops.py`: distances and densities come from `torch.distributions`
-and `torch.nn.functional`, gradients from autograd. So it is a way out, and a witness.
+Nothing here is shared with `ops.py`: divergences and densities come from `torch.distributions` and
+`torch.nn.functional`, gradients from autograd. So the module is also an independent check of ours.
 Shapes: B batch, D data, L latent, K importance samples. Values are nats per example.
 """
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from math import log
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
 from minivae.errors import MinivaeError
-from minivae.vae import OUT_LOGVAR_FLOOR, Terms, layout
+from minivae.runs import Model
+from minivae.spec import OUT_LOGVAR_FLOOR, Spec, layout
+from minivae.vae import Terms
 
-ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu}
+ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    # above the threshold PyTorch returns a itself; at its default of 20 that is 2e-9 off
+    "softplus": partial(F.softplus, threshold=40),
+}
 
 
-def tensors(params):
+def tensors(params: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
     """Arrays by minivae's names, copied, as a state_dict: enc1_W (I, O) -> enc1.weight (O, I)."""
     state = {}
     for name, array in params.items():
@@ -32,8 +43,8 @@ def tensors(params):
     return state
 
 
-def arrays(state):
-    """The way back: a state_dict's tensors, on any device, as arrays by minivae's names.
+def arrays(state: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """The inverse of `tensors`: a state_dict's tensors, on any device, by minivae's names.
 
     The arrays may share the tensors' memory. A name that `tensors` does not make stays as it is.
     """
@@ -55,27 +66,29 @@ class TorchVAE(nn.Module):
     Inputs are tensors of the module's dtype and device; the pixels of a Bernoulli lie in 0 to 1.
     """
 
-    def __init__(self, model):
-        """model: a `runs.Model`, copied."""
+    def __init__(self, model: Model) -> None:
+        """model: copied."""
         super().__init__()
-        self.spec, self.image_shape = model.spec, model.image_shape
+        self.spec: Spec = model.spec
+        self.image_shape = model.image_shape
         for name, shape in layout(self.spec):
             if name.endswith("_W"):  # "meta": no memory, and no draw from PyTorch's generator
-                self.add_module(name.removesuffix("_W"), nn.Linear(*shape, device="meta"))
+                n_in, n_out = shape
+                self.add_module(name.removesuffix("_W"), nn.Linear(n_in, n_out, device="meta"))
         if self.spec.learns_variance:
             self.out_logvar = nn.Parameter(torch.empty(1, device="meta"))
         self.load_state_dict(tensors(model.params), assign=True)
 
-    def encode(self, x):
+    def encode(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The parameters of q(z|x): x (B, D) -> mu, logvar (B, L)."""
         h = self._hidden("enc", x)
-        return self.mu(h), self.logvar(h)
+        return self._dense("mu", h), self._dense("logvar", h)
 
-    def decode(self, z):
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
         """The parameters of p(x|z): z (..., L) -> Bernoulli logits, or Gaussian means, (..., D)."""
-        return self.out(self._hidden("dec", z))
+        return self._dense("out", self._hidden("dec", z))
 
-    def elbo(self, x, eps, *, beta=1.0):
+    def elbo(self, x: torch.Tensor, eps: torch.Tensor, *, beta: float = 1.0) -> Terms:
         """The terms of `vae.elbo`, as tensors: x (B, D), eps (B, L) -> Terms.
 
         `loss` is what to call `backward()` on. Raises MinivaeError if x or eps has another shape.
@@ -84,42 +97,48 @@ class TorchVAE(nn.Module):
         mu, logvar = self.encode(x)
         q = _normal(mu, logvar)
         nll = self._nll(self.decode(q.loc + q.scale * eps), x).mean()
-        kl = kl_divergence(q, _standard_normal(mu)).mean(dim=0)  # (L,)
+        kl: Any = kl_divergence(q, _standard_normal(mu)).mean(dim=0)  # (L,)
         free_bits = self.spec.free_bits
         paid = torch.where(kl <= free_bits, free_bits, kl)  # so a NaN stays a NaN
         return Terms(nll + beta * paid.sum(), -(nll + kl.sum()), nll, kl.sum())
 
-    def iwae(self, x, eps):
-        """The terms of `vae.iwae`, as tensors: x (B, D), eps (K, B, L) -> Terms."""
+    def iwae(self, x: torch.Tensor, eps: torch.Tensor) -> Terms:
+        """The terms of `vae.iwae`, as tensors: x (B, D), eps (K, B, L) -> Terms.
+
+        Raises MinivaeError if x or eps has another shape.
+        """
         self._check_shapes(x, eps, (len(eps), len(x), self.spec.latent_dim))
         mu, logvar = self.encode(x)
         q = _normal(mu, logvar)
         z = q.loc + q.scale * eps
         nll = self._nll(self.decode(z), x)  # (K, B)
         kl = (q.log_prob(z) - _standard_normal(mu).log_prob(z)).sum(dim=-1)  # (K, B), sampled
-        bound = (torch.logsumexp(-nll - kl, dim=0) - log(len(eps))).mean()
+        bound: Any = (torch.logsumexp(-nll - kl, dim=0) - log(len(eps))).mean()
         nll, kl = nll.mean(), kl.mean()
         return Terms(-bound, -(nll + kl), nll, kl)
 
-    def forward(self, x, eps, *, beta=1.0):
+    def forward(self, x: torch.Tensor, eps: torch.Tensor, *, beta: float = 1.0) -> Terms:
         """`elbo`, or `iwae` for an eps of (K, B, L): DistributedDataParallel calls only this."""
         if eps.ndim == 2:
             return self.elbo(x, eps, beta=beta)
         if beta != 1:
-            raise MinivaeError(f"beta is {beta!r}; the importance-weighted bound has none but 1")
+            raise MinivaeError(f"beta is {beta!r}; for the importance-weighted bound it must be 1")
         return self.iwae(x, eps)
 
     @torch.no_grad()
-    def clamp_variance(self):
-        """Keep the learned variance at its floor (`vae.clamp_variance`): after every step."""
+    def clamp_variance(self) -> None:
+        """Raise the learned variance to its floor, as `vae.clamp_variance`: after every step."""
         if self.spec.learns_variance:
             self.out_logvar.clamp_(min=OUT_LOGVAR_FLOOR)
 
     def _hidden(self, side, h):
         f = ACTIVATIONS[self.spec.activation]
         for i in range(1, len(self.spec.hidden) + 1):
-            h = f(self.get_submodule(f"{side}{i}")(h))
+            h = f(self._dense(f"{side}{i}", h))
         return h
+
+    def _dense(self, name, h):
+        return self.get_submodule(name)(h)
 
     def _nll(self, out, x):
         """-log p(x|z): out (..., B, D), x (B, D) -> (..., B)."""
@@ -139,10 +158,10 @@ class TorchVAE(nn.Module):
 
 
 def _bernoulli_nll(logits, x):
-    """-log p of each pixel; PyTorch's own is NaN at an infinite logit that costs 0 or infinity."""
+    """-log p of each pixel: 0 or infinity at an infinite logit, where PyTorch's own is NaN."""
     infinite = logits.isinf()
     nll = F.binary_cross_entropy_with_logits(logits.masked_fill(infinite, 0), x, reduction="none")
-    factor = (logits > 0).to(x.dtype) - x  # the slope there
+    factor = (logits > 0).to(x.dtype) - x  # d nll / d logit there
     at_infinity = logits.masked_fill(~infinite | (factor == 0), 0) * factor
     return torch.where(infinite, at_infinity, nll)
 

@@ -66,6 +66,12 @@ from minivae.checks.values import (
     is_positive_int,
     printable,
 )
+from minivae.checks.weights import (
+    check_finite_parameters,
+    check_flat,
+    check_named_arrays,
+    check_out_logvar,
+)
 
 __all__ = [
     "ACTIVATIONS",
@@ -84,10 +90,12 @@ __all__ = [
     "check_data",
     "check_disease_model",
     "check_findings",
+    "check_finite_parameters",
     "check_finite_result",
     "check_finite_results",
     "check_fit",
     "check_fitted",
+    "check_flat",
     "check_generator",
     "check_group_sizes",
     "check_images",
@@ -97,10 +105,12 @@ __all__ = [
     "check_linear",
     "check_linear_spec",
     "check_log_p",
+    "check_named_arrays",
     "check_noise",
     "check_normalised_information",
     "check_number",
     "check_observed",
+    "check_out_logvar",
     "check_parameter_names",
     "check_path",
     "check_patient_distribution",

@@ -21,6 +21,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     from minivae import gradcheck as checks
 
-    report = checks.run(plant=args.plant)
+    report = checks.check_backends(plant=args.plant)
     print_report(args, report, checks.format_report)
     return 0 if report["ok"] else 1

@@ -1,14 +1,18 @@
-"""The bug museum: a symptom is shown, name the mistake behind it. Its exhibits: `mistakes.py`."""
+"""The bug museum: a quiz about the planted mistakes. A symptom is shown, and the reader names the
+mistake behind it."""
+
+from collections.abc import Callable
 
 import numpy as np
 
 from minivae import mistakes
 from minivae.exercises.questions import LETTERS
+from minivae.mistakes import Mistake
 
 CHOICES = 3
 
 
-def exhibits():
+def exhibits() -> dict[str, list[dict[str, str]]]:
     """Every mistake as plain data, for `museum --json`."""
     listed = [
         {
@@ -23,10 +27,15 @@ def exhibits():
     return {"exhibits": listed}
 
 
-def museum(ask=input, say=print, rng=None):
-    """Walk through the museum: `python -m minivae museum`. An empty answer or the end leaves it.
+def museum(
+    ask: Callable[[str], str] = input,
+    say: Callable[[str], object] = print,
+    rng: np.random.Generator | None = None,
+) -> tuple[int, int]:
+    """Run the quiz, `python -m minivae museum` -> (right answers, questions answered).
 
-    Returns (right, asked).
+    An empty answer or the end of the input stops it. ask and say: how to read and print; rng: draws
+    the order of the questions.
     """
     rng = np.random.default_rng() if rng is None else rng
     order = rng.permutation(len(mistakes.MISTAKES))
@@ -48,25 +57,25 @@ def museum(ask=input, say=print, rng=None):
     return right, asked
 
 
-def _choices(mistake, rng):
-    """The mistake and two others with other symptoms, of the same module if there are enough."""
+def _choices(mistake: Mistake, rng: np.random.Generator) -> list[Mistake]:
+    """The mistake and two others of the same module with other symptoms, in random order."""
     others = [m for m in mistakes.MISTAKES if m.symptom != mistake.symptom]
     near = [m for m in others if m.module == mistake.module]
     picked = [near[i] for i in rng.choice(len(near), CHOICES - 1, replace=False)]
-    picked.insert(rng.integers(CHOICES), mistake)
+    picked.insert(int(rng.integers(CHOICES)), mistake)
     return picked
 
 
-def _question(mistake, choices):
+def _question(mistake: Mistake, choices: list[Mistake]) -> str:
     lines = ["", f"A gradient check of the whole VAE says: {mistake.symptom}"]
     if mistake.witness != mistakes.GRADIENT:
-        lines.append(f"It is caught by {mistake.witness.split('.')[1]}.")
+        lines.append(f"It is caught by {mistake.witness}.")
     lines += [f"  {letter}  {m.sentence}" for letter, m in zip(LETTERS, choices, strict=True)]
     return "\n".join(lines)
 
 
-def _answer(ask, say):
-    """One of the letters, or None to leave."""
+def _answer(ask: Callable[[str], str], say: Callable[[str], object]) -> str | None:
+    """One of the letters, or None where the reader wants to leave."""
     while True:
         try:
             answer = ask("which? ").strip().lower()
@@ -79,7 +88,7 @@ def _answer(ask, say):
         say("a, b or c; an empty line leaves")
 
 
-def _explanation(mistake, known):
+def _explanation(mistake: Mistake, known: bool) -> str:
     lines = ["Yes." if known else f"No: {mistake.sentence}"]
     lines.append(f"In {mistake.target} ({mistake.name}):")
     for edit in mistake.edits:

@@ -1,13 +1,15 @@
-"""Numerical gradients, and how a gradient by hand compares with them.
+"""Numerical gradients, and how a gradient derived by hand compares with them.
 
-The error of a gradient is max|a - n| / max(max|a|, max|n|) over its entries, a by hand and n by
-numbers (0 where both vanish). Entry by entry a correct gradient would look wrong wherever it is
-tiny. All of it needs float64: in float32 a correct gradient is off by a hundredth.
+The error of a gradient is max|a - n| / max(max|a|, max|n|) over its entries, where a is by hand and
+n numerical (0 where both are 0). A relative error of each entry would call a correct gradient wrong
+wherever it is tiny. All of it needs float64: in float32 the differences of a correct gradient are
+off by about one per cent.
 
-What no gradient check sees: a wrong formula whose gradient is right.
+A gradient check does not see a wrong formula whose gradient is right.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from minivae.errors import MinivaeError
 CENTRAL_BOUND = 1e-7
 COMPLEX_BOUND = 1e-12
 BOUNDS = {"central": CENTRAL_BOUND, "complex": COMPLEX_BOUND}
-COMPLEX_H = 1e-30  # its square vanishes, and nothing is subtracted, so that it can be this small
+COMPLEX_H = 1e-30  # nothing is subtracted, so it can be so small that its square underflows
 EPS64 = np.finfo(np.float64).eps
 VARIES = "the ratio is not the same everywhere"
 BLURRED = "rounding blurs the numbers too much to see a pattern"
@@ -25,32 +27,34 @@ ROUNDING_ALONE = (
     "part that does not change, or use the complex step"
 )
 PATTERN_TOL = 1e-5  # a pattern is claimed where it explains all but this part of a gradient
-ROUNDINGS = 4  # f is not rounded just once
+ROUNDINGS = 4  # about how many roundings of f add up in one difference
 PRIVATE_KEY = int.from_bytes(b"minivae.checking", "big")
+
+Function = Callable[[np.ndarray], Any]  # of one array; what it returns is checked
 
 
 class BlockReport(NamedTuple):
-    """One gradient against its numerical witness."""
+    """One gradient compared with the numerical one."""
 
     name: str
     ok: bool
     error: float  # max|a - n| / max(max|a|, max|n|) over the block
     worst_index: tuple[int, ...]
     analytic: float  # by hand, at the worst entry
-    numeric: float  # by numbers, at the worst entry
-    ratio: float | None  # analytic / numeric, where a wrong block has one number for all entries
-    sentence: str
+    numeric: float  # at the worst entry
+    ratio: float | None  # analytic / numeric, if the block is wrong by one constant factor
+    sentence: str  # "right", or what is wrong
 
 
 # ---- numerical gradients ---------------------------------------------------------------------
 
 
-def central_differences(f, x):
+def central_differences(f: Function, x: np.ndarray) -> np.ndarray:
     """df/dx, every entry: (f(x + h e_i) - f(x - h e_i)) / 2h.  f: array -> number; like x.
 
-    Two errors pull on h: the parabola left out, h^2 f'''/6, and the rounding of f, eps |f| / h.
-    Their sum is least at h = (3 eps |f| / f''')^(1/3). `_step` takes f''' for 1, at most 1e-4,
-    and lets h grow with the entry: so f may bend on a scale of 1, or of x where x is larger.
+    There are two errors: truncation, h^2 f'''/6, and the rounding of f, eps |f| / h. Their sum is
+    least at h = (3 eps |f| / f''')^(1/3). `_step` takes f''' = 1 and h <= 1e-4, and h is scaled by
+    the entry: this assumes that f varies on a scale of max(1, |x|).
     """
     x = _float64(x)
     step = _step(_number(f(x.copy())))
@@ -59,42 +63,42 @@ def central_differences(f, x):
         above, below = x.copy(), x.copy()
         above[i] += step * max(1.0, abs(x[i]))
         below[i] -= step * max(1.0, abs(x[i]))
-        two_h = above[i] - below[i]  # what the sums really came to, after rounding
+        two_h = above[i] - below[i]  # exactly, whatever rounding did to both
         gradient[i] = (_number(f(above)) - _number(f(below))) / two_h
     return gradient
 
 
-def complex_step(f, x):
+def complex_step(f: Function, x: np.ndarray) -> np.ndarray:
     """df/dx, every entry: Im f(x + i h e_i) / h  [Squire and Trapp 1998].  f: array -> number.
 
-    f(x + ih) = f(x) + ih f'(x) - ..., so the imaginary part holds the slope with nothing to
-    subtract it from: exact to rounding. f must take complex numbers, and must not use abs,
+    f(x + ih) = f(x) + ih f'(x) - ..., so the imaginary part is the derivative, with no difference
+    of near-equal numbers: exact to rounding. f must take complex numbers, and must not use abs,
     conj or a comparison of them.
     """
     x = _float64(x)
     gradient = np.empty_like(x)
     for i in np.ndindex(x.shape):
-        bent = x.astype(complex)
-        bent[i] += 1j * COMPLEX_H
-        gradient[i] = _imaginary(f(bent)) / COMPLEX_H
+        perturbed = x.astype(complex)
+        perturbed[i] += 1j * COMPLEX_H
+        gradient[i] = _imaginary(f(perturbed)) / COMPLEX_H
     return gradient
 
 
-def central_slopes(f, x, directions):
+def central_slopes(f: Function, x: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """d f(x + t d) / dt at t = 0 for each direction d, by central differences: (n, *) -> (n,)."""
     x = _float64(x)
     h = _step(_number(f(x.copy())))
     return np.array([(_number(f(x + h * d)) - _number(f(x - h * d))) / (2 * h) for d in directions])
 
 
-def complex_slopes(f, x, directions):
+def complex_slopes(f: Function, x: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """d f(x + t d) / dt at t = 0 for each direction d, by the complex step: (n, *) -> (n,)."""
     x = _float64(x)
     return np.array([_imaginary(f(x + 1j * COMPLEX_H * d)) / COMPLEX_H for d in directions])
 
 
-def central_noise(value, x, size=None):
-    """How far rounding alone may move `central_differences` of an f of this value: like x.
+def central_noise(value: float, x: np.ndarray, size: float | None = None) -> np.ndarray:
+    """A bound on the rounding error of `central_differences` of an f with this value: like x.
 
     About eps |f| / h. size: the sum of the absolute terms, where f is a sum whose terms cancel.
     """
@@ -102,8 +106,8 @@ def central_noise(value, x, size=None):
     return ROUNDINGS * EPS64 * abs(value if size is None else size) / h
 
 
-def is_blurred(numeric, noise):
-    """Is the rounding noise so large beside the gradient that no pattern could be seen in it?"""
+def is_blurred(numeric: np.ndarray, noise: np.ndarray | float) -> bool:
+    """Is the rounding error too large, compared with the gradient, to see a pattern in it?"""
     return np.max(noise) > PATTERN_TOL * np.abs(numeric).max()
 
 
@@ -111,28 +115,28 @@ GRADIENTS = {"central": central_differences, "complex": complex_step}
 SLOPES = {"central": central_slopes, "complex": complex_slopes}
 
 
-def private_rng(seed):
-    """A Generator that no seed in a reader's hands leads to, unless it spells out the key.
+def private_rng(seed: int) -> np.random.Generator:
+    """A Generator whose stream differs from that of `default_rng(seed)`.
 
-    What a check draws must not be what it checks: with the stream of default_rng(0) a random dy
-    would be the x that the reader drew from it, and a direction would point along x.
+    A check must not draw the numbers that it checks: from the same stream, dy could be equal to the
+    x that the reader drew with the same seed, and a direction could point along x.
     """
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PRIVATE_KEY,)))
 
 
-def random_directions(shape, n, seed=0):
-    """n directions of length 1, each way as likely as any other: (n, *shape)."""
+def random_directions(shape: tuple[int, ...], n: int, seed: int = 0) -> np.ndarray:
+    """n directions of length 1, uniformly distributed: (n, *shape)."""
     directions = private_rng(seed).standard_normal((n, *shape))
     return directions / np.sqrt(
         (directions**2).sum(axis=tuple(range(1, 1 + len(shape))), keepdims=True)
     )
 
 
-def _step(value):
+def _step(value: float) -> float:
     return min(1e-4, np.cbrt(3 * EPS64 * max(1.0, abs(value))))
 
 
-def _float64(x):
+def _float64(x: Any) -> np.ndarray:
     x = np.asarray(x)
     if x.dtype.kind not in "biuf" or x.size == 0:
         raise MinivaeError(
@@ -141,8 +145,8 @@ def _float64(x):
     return x.astype(np.float64)
 
 
-def _number(value):
-    """The value of f as a float, or MinivaeError for what cannot be differenced."""
+def _number(value: Any) -> float:
+    """The value of f as a float. Raises MinivaeError unless it is one real float64."""
     value = np.asarray(value)
     if value.size != 1:
         raise MinivaeError(f"f returned shape {value.shape}; it must return one number")
@@ -155,7 +159,8 @@ def _number(value):
     return float(value.reshape(()))
 
 
-def _imaginary(value):
+def _imaginary(value: Any) -> float:
+    """The imaginary part of the value of f. Raises MinivaeError unless it is one complex number."""
     value = np.asarray(value)
     if value.size != 1:
         raise MinivaeError(f"f returned shape {value.shape}; it must return one number")
@@ -170,8 +175,8 @@ def _imaginary(value):
 # ---- comparing -------------------------------------------------------------------------------
 
 
-def block_error(analytic, numeric):
-    """max|a - n| / max(max|a|, max|n|); 0 where both vanish, inf where either is not finite."""
+def block_error(analytic: np.ndarray, numeric: np.ndarray) -> float:
+    """max|a - n| / max(max|a|, max|n|); 0 where both are 0, inf where either is not finite."""
     analytic, numeric = np.asarray(analytic), np.asarray(numeric)
     if not (np.isfinite(analytic).all() and np.isfinite(numeric).all()):
         return float("inf")
@@ -179,12 +184,19 @@ def block_error(analytic, numeric):
     return float(np.abs(analytic - numeric).max() / scale) if scale > 0 else 0.0
 
 
-def compare(name, analytic, numeric, bound, sizes=None, noise=0.0):
-    """One block's gradient by hand against the one by numbers -> BlockReport.
+def compare(
+    name: str,
+    analytic: np.ndarray,
+    numeric: np.ndarray,
+    bound: float,
+    sizes: dict[str, int] | None = None,
+    noise: np.ndarray | float = 0.0,
+) -> BlockReport:
+    """One block's gradient by hand, compared with the numerical one -> BlockReport.
 
-    sizes: {"the batch size B": 4, ...}, numbers that a wrong sum or mean could have left behind.
-    noise: how far rounding may have moved each number (`central_noise`); a block that is off by
-    no more than that is not called right, but nothing is claimed to be wrong with it either.
+    sizes: {"the batch size B": 4, ...}, factors that a wrong sum or mean would leave.
+    noise: a bound on the rounding error of each entry (`central_noise`); a block that is off by no
+    more than that is not called right, but nothing is claimed to be wrong with it either.
     """
     analytic, numeric = np.asarray(analytic), np.asarray(numeric)
     if analytic.shape != numeric.shape:
@@ -198,14 +210,14 @@ def compare(name, analytic, numeric, bound, sizes=None, noise=0.0):
     worst = tuple(int(i) for i in np.unravel_index(gap.argmax(), gap.shape))
     a, n = float(analytic[worst]), float(numeric[worst])
     ok = error <= bound
-    told = not ok and not (gap <= noise).all()
-    ratio = constant_ratio(analytic, numeric) if told else None
+    significant = not ok and not (gap <= noise).all()
+    ratio = constant_ratio(analytic, numeric) if significant else None
     sentence = "right" if ok else _verdict(analytic, numeric, worst, ratio, sizes or {}, noise)
     return BlockReport(name, ok, error, worst, a, n, ratio, sentence)
 
 
-def constant_ratio(analytic, numeric):
-    """analytic / numeric where that is one number for the whole block, else None."""
+def constant_ratio(analytic: np.ndarray, numeric: np.ndarray) -> float | None:
+    """analytic / numeric where that is the same at every entry, else None."""
     analytic, numeric = np.ravel(analytic), np.ravel(numeric)
     if not (np.isfinite(analytic).all() and np.isfinite(numeric).all() and numeric.any()):
         return None
@@ -213,8 +225,8 @@ def constant_ratio(analytic, numeric):
     return ratio if block_error(analytic, ratio * numeric) <= PATTERN_TOL else None
 
 
-def name_ratio(ratio, sizes):
-    """What a constant ratio means, or None where no usual mistake leaves it."""
+def name_ratio(ratio: float, sizes: dict[str, int]) -> str | None:
+    """What a constant ratio means, or None if no common mistake causes it."""
     if is_close(ratio, 0):
         return "it is zero: this path of the gradient is lost"
     meanings = []
@@ -238,16 +250,24 @@ def name_ratio(ratio, sizes):
     return "; or ".join(meanings) or None
 
 
-def is_close(a, b):
+def is_close(a: float, b: float) -> bool:
+    """Are the two equal to within PATTERN_TOL?"""
     return abs(a - b) <= PATTERN_TOL * max(abs(a), abs(b), PATTERN_TOL)
 
 
-def _verdict(analytic, numeric, worst, ratio, sizes, noise):
+def _verdict(
+    analytic: np.ndarray,
+    numeric: np.ndarray,
+    worst: tuple[int, ...],
+    ratio: float | None,
+    sizes: dict[str, int],
+    noise: np.ndarray | float,
+) -> str:
     if not np.isfinite(analytic).all():
         return f"the gradient by hand is {analytic[worst]} at {list(worst)}"
     if not np.isfinite(numeric).all():
-        return f"the function itself is not finite near x: its slope is {numeric[worst]}"
-    where = f"at {list(worst)} by hand {analytic[worst]:.6g}, by numbers {numeric[worst]:.6g}"
+        return f"the function itself is not finite near x: its derivative is {numeric[worst]}"
+    where = f"at {list(worst)} by hand {analytic[worst]:.6g}, numerically {numeric[worst]:.6g}"
     if (np.abs(analytic - numeric) <= noise).all():
         return f"{where}: I can't tell; {ROUNDING_ALONE}"
     if not numeric.any():
@@ -262,15 +282,25 @@ def _verdict(analytic, numeric, worst, ratio, sizes, noise):
     return f"{where}: {ratio:.6g} times the right value{everywhere}"
 
 
-# ---- a reader's own gradient -----------------------------------------------------------------
+# ---- a gradient of one's own -----------------------------------------------------------------
 
 
-def check_grad(f, df, x, *, method="central", bound=None, name="x", sizes=None):
+def check_grad(
+    f: Function,
+    df: Function,
+    x: np.ndarray,
+    *,
+    method: str = "central",
+    bound: float | None = None,
+    name: str = "x",
+    sizes: dict[str, int] | None = None,
+) -> BlockReport:
     """Is df the gradient of f at x?  f: array -> number, df: array -> like x; -> BlockReport.
 
     Every entry, by method "central" (bound 1e-7) or "complex" (bound 1e-12). Take an x that is
     generic: no zeros, no ones, not square. Of notebook 03's thirteen wrong Gaussian KLs, eight have
-    the right gradient at zero. Raises MinivaeError where f cannot be differenced.
+    the right gradient at zero. Raises MinivaeError where f does not return one real float64 (for
+    "complex", one complex number).
     """
     bound = _bound(method, bound)
     x = _float64(x)
@@ -279,12 +309,23 @@ def check_grad(f, df, x, *, method="central", bound=None, name="x", sizes=None):
     return compare(name, np.asarray(df(x.copy())), numeric, bound, sizes, noise)
 
 
-def check_directions(f, df, x, *, n=4, seed=0, method="central", bound=None, name="x"):
+def check_directions(
+    f: Function,
+    df: Function,
+    x: np.ndarray,
+    *,
+    n: int = 4,
+    seed: int = 0,
+    method: str = "central",
+    bound: float | None = None,
+    name: str = "x",
+) -> BlockReport:
     """Is df the gradient of f at x, along n random directions?  -> BlockReport, index: direction.
 
-    Two evaluations for each direction, however many entries x has. A wrong gradient passes only
-    where its error is at right angles to all of the directions, which has probability zero: they
-    come from a stream of the check's own (`private_rng`), not from that of an x drawn with `seed`.
+    Two evaluations for each direction, however many entries x has. A wrong gradient passes only if
+    its error is orthogonal to all of the directions, which has probability zero: they come from the
+    check's own stream (`private_rng`), not from that of an x drawn with `seed`. Raises MinivaeError
+    as `check_grad` does.
     """
     bound = _bound(method, bound)
     x = _float64(x)
@@ -299,7 +340,7 @@ def check_directions(f, df, x, *, n=4, seed=0, method="central", bound=None, nam
     return compare(f"{name} along {n} directions", analytic, numeric, bound, noise=noise)
 
 
-def _bound(method, bound):
+def _bound(method: str, bound: float | None) -> float:
     if method not in BOUNDS:
         raise MinivaeError(f"method is {method!r}; it must be one of {tuple(BOUNDS)}")
     return BOUNDS[method] if bound is None else bound

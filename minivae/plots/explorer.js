@@ -36,7 +36,11 @@ function dense(x, layer) { // y = x W + b, W stored row by row
   return y;
 }
 
-const activations = { tanh: Math.tanh, relu: (a) => (a > 0 ? a : 0) };
+const activations = {
+  tanh: Math.tanh,
+  relu: (a) => (a > 0 ? a : 0),
+  softplus: (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))), // log(1 + e^a)
+};
 
 function decode(z) {
   let h = Float32Array.from(z);
@@ -246,7 +250,7 @@ drawLegend();
 drawCloud();
 drawNow();
 
-// ---- the page tests itself in a browser without hands: open it with #selftest -------------------
+// ---- the page tests itself, in a headless browser: open it with #selftest -----------------------
 
 function selftest() {
   const seen = () => Array.from(image.getContext("2d").getImageData(0, 0, image.width, image.height).data);

@@ -1,23 +1,28 @@
 """The latent explorer: one self-contained HTML page for one model.
 
 The page holds the decoder in 16-bit numbers, the encoded test images as dots, and the script that
-draws both. Nothing is fetched: the page's Content-Security-Policy forbids every request, and only
-this script and this style sheet may run in it. Whatever comes from outside (a run's name, a label)
-enters as escaped text.
+draws both. Nothing is fetched: the page's Content-Security-Policy forbids every request, and allows
+no other script and no other style sheet. Whatever comes from outside (a run's name, a label) is
+inserted as escaped text.
 """
 
 import base64
 import hashlib
 import html
 import json
+from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from minivae import evaluate, files, vae
+from minivae.backend import Backend
+from minivae.data import Dataset
 from minivae.errors import MinivaeError
 from minivae.evaluate import interpretability
+from minivae.runs import Model
 
 PARTS = Path(__file__).parent
 DOTS = 1500  # test images drawn as dots
@@ -34,13 +39,22 @@ class Coloring(NamedTuple):
     names: list[str] | None
 
 
-def by_label(labels, name="label"):
+def by_label(labels: np.ndarray, name: str = "label") -> Coloring:
     """Colour by the categories in `labels` (N,)."""
     known, index = np.unique(labels, return_inverse=True)
     return Coloring(name, index, [str(label) for label in known])
 
 
-def write(path, model, dataset, x, *, title, ops, factors=None):
+def write(
+    path: str | PathLike[str],
+    model: Model,
+    dataset: Dataset,
+    x: np.ndarray,
+    *,
+    title: str,
+    ops: Backend,
+    factors: Mapping[str, np.ndarray] | None = None,
+) -> None:
     """Write the explorer of `model` to `path`, with the test images of `dataset` as dots.
 
     x: those images as the model takes them, (N, D). factors: their true factors by name, (N,) each,
@@ -51,8 +65,16 @@ def write(path, model, dataset, x, *, title, ops, factors=None):
     files.atomic_write(path, text.encode())
 
 
-def page(model, dataset, x, *, title, ops, factors=None):
-    """The explorer's HTML, as text; arguments as in `write`."""
+def page(
+    model: Model,
+    dataset: Dataset,
+    x: np.ndarray,
+    *,
+    title: str,
+    ops: Backend,
+    factors: Mapping[str, np.ndarray] | None = None,
+) -> str:
+    """The explorer's HTML, as text; arguments and errors as in `write`."""
     spec = model.spec
     if spec.latent_dim < 2:
         raise MinivaeError(
@@ -60,7 +82,7 @@ def page(model, dataset, x, *, title, ops, factors=None):
             "--latent 2 or more"
         )
     mu, _ = vae.encode(model.params, x[:DOTS], spec, ops)
-    order = np.argsort(-mu.var(axis=0), kind="stable")  # the latents that say most come first
+    order = np.argsort(-mu.var(axis=0), kind="stable")  # the latents that carry most come first
     names = [f"z{i + 1}" for i in range(spec.latent_dim)]
     factors = {} if factors is None else factors
     colorings = [Coloring(name, values, None) for name, values in factors.items()]
@@ -99,7 +121,7 @@ def _labels(model, x, names, factors, ops):
 
 
 def _facts(model, dataset, x, ops):
-    """What the page says of the model, (name, text) pairs; measured now, on the test images."""
+    """What the page says about the model, (name, text) pairs, measured on the test images."""
     spec = model.spec
     sizes = [spec.data_dim, *spec.hidden, spec.latent_dim]
     terms = evaluate.elbo_terms(model.params, x, spec, rng=np.random.default_rng(0), ops=ops)
@@ -172,7 +194,7 @@ def _fill(title, payload):
         "__MODEL__": data,
     }
     template = (PARTS / "explorer.html").read_text(encoding="utf-8")
-    # One pass over the template, so that nothing inserted is searched for a placeholder.
+    # One pass over the template, so that no placeholder is looked for in what is inserted.
     pieces = template.split("__")
     return "".join(parts.get(f"__{piece}__", piece) for piece in pieces)
 

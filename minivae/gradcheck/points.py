@@ -1,0 +1,102 @@
+"""Where the whole VAE is checked: at random points, generic and away from every kink."""
+
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from minivae import ops as numpy_ops
+from minivae import vae
+from minivae.errors import MinivaeError
+from minivae.gradcheck.cases import Case
+from minivae.spec import n_params, unpack
+
+KINK_MARGIN = 1e-3  # much larger than any step of the differences
+
+
+def generic_point(case: Case, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """flat (P,), x (B, D) and eps (B, L) or (K, B, L), at which agreement means something.
+
+    No block's gradient is 0, and nothing is near a kink of relu or of the free bits. Raises
+    MinivaeError where none of 1000 draws is such a point.
+    """
+    rng = np.random.default_rng(seed)
+    for _ in range(1000):
+        flat, x, eps = _draw(case, rng)
+        if _is_smooth(case, flat, x, eps) and _is_generic(case, flat, x, eps):
+            return flat, x, eps
+    raise MinivaeError(f"no point away from the kinks was found for {case.name}; try another seed")
+
+
+def bound(model: ModuleType, case: Case) -> Callable[..., Any]:
+    """The case's bound, forward only: a function (params, x, eps, ops) -> Terms.
+
+    model: `minivae.vae`, or the same module with a planted mistake.
+    """
+
+    def elbo(params, x, eps, ops):
+        return model.elbo(params, x, eps, case.spec, beta=case.beta, ops=ops)
+
+    def iwae(params, x, eps, ops):
+        return model.iwae(params, x, eps, case.spec, ops=ops)
+
+    return iwae if case.samples else elbo
+
+
+def bound_and_grads(model: ModuleType, case: Case) -> Callable[..., Any]:
+    """The case's bound and its gradient: a function (params, x, eps, ops) -> TermsAndGrads."""
+
+    def elbo(params, x, eps, ops):
+        return model.elbo_and_grads(params, x, eps, case.spec, beta=case.beta, ops=ops)
+
+    def iwae(params, x, eps, ops):
+        return model.iwae_and_grads(params, x, eps, case.spec, ops=ops)
+
+    return iwae if case.samples else elbo
+
+
+def kl_per_latent(case: Case, params: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    """The KL of each latent, averaged over the batch: (L,) nats."""
+    kl, _ = numpy_ops.gaussian_kl_forward(*vae.encode(params, x, case.spec))
+    return kl.mean(axis=0)
+
+
+def _draw(case, rng):
+    spec = case.spec
+    flat = np.empty(n_params(spec))
+    for name, block in unpack(flat, spec).items():
+        spread = len(block) ** -0.5 if name.endswith("_W") else 0.5
+        block[...] = spread * rng.standard_normal(block.shape)
+    x = rng.random((case.batch, spec.data_dim))
+    shape = (case.batch, spec.latent_dim)
+    return flat, x, rng.standard_normal((case.samples, *shape) if case.samples else shape)
+
+
+def _is_smooth(case, flat, x, eps):
+    """No input of a relu is near 0, and no latent's KL is near its free bits."""
+    distances = []
+
+    def dense_forward(x, W, b, activation):
+        if activation == "relu":
+            distances.append(np.abs(x @ W + b).min())
+        return numpy_ops.dense_forward(x, W, b, activation)
+
+    watched = SimpleNamespace(**vars(numpy_ops) | {"dense_forward": dense_forward})
+    params = unpack(flat, case.spec)
+    bound(vae, case)(params, x, eps, ops=watched)
+    if not case.samples and case.spec.free_bits:
+        distances.append(np.abs(kl_per_latent(case, params, x) - case.spec.free_bits).min())
+    return min(distances, default=1.0) > KINK_MARGIN
+
+
+def _is_generic(case, flat, x, eps):
+    """No block's gradient is 0, and the KL of some latents, but not all, is above the free bits."""
+    params = unpack(flat, case.spec)
+    grads = bound_and_grads(vae, case)(params, x, eps, ops=numpy_ops).grads
+    if not all(g.any() for g in grads.values()):
+        return False
+    if case.samples or not case.spec.free_bits:
+        return True
+    above = kl_per_latent(case, params, x) > case.spec.free_bits
+    return above.any() and not above.all()

@@ -1,0 +1,89 @@
+"""The report of `check_backends` as text."""
+
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import Any
+
+from minivae import mistakes
+from minivae.gradcheck.differences import CENTRAL_BOUND, COMPLEX_BOUND, VARIES
+
+WIDTH = 94
+INDENT = " " * 6
+
+
+def format_report(report: dict[str, Any]) -> str:
+    """The report of `check_backends` as text: a line for each parameter block, its worst model."""
+    if "mistakes" in report:
+        return _format_list()
+    lines = _planted_lines(report) if "planted" in report else []
+    lines += [
+        "Is every gradient that was derived by hand the derivative of the loss?",
+        "",
+        f"{len({b['case'] for b in report['blocks']})} models in float64, small ones entry by "
+        "entry, wide ones along random directions.",
+        "error = max|by hand - numerical| / the block's largest entry; the worst model counts.",
+    ]
+    for backend in dict.fromkeys(b["backend"] for b in report["blocks"]):
+        lines += ["", *_backend_lines(backend, report["blocks"])]
+    for absent in report.get("not_checked", ()):
+        lines += ["", *wrap(f"not checked: {absent}", WIDTH)]
+    lines += ["", *_conclusion(report)]
+    return "\n".join(lines)
+
+
+def _backend_lines(backend: str, blocks: list[dict[str, Any]]) -> Iterator[str]:
+    yield f"{backend + ' backend':<16}{'central differences':>20}{'complex step':>16}"
+    yield f"  {'bound':<14}{CENTRAL_BOUND:>20.0e}{COMPLEX_BOUND:>16.0e}"
+    mine = [b for b in blocks if b["backend"] == backend]
+    for name in sorted({b["block"] for b in mine}, key=_reading_order):
+        rows = [b for b in mine if b["block"] == name]
+        wrong = [b for b in rows if "verdict" in b]
+        central, complex_step = (_worst(rows, key) for key in ("central_diff", "complex_step"))
+        verdict = "WRONG" if wrong else "right"
+        yield f"  {name:<14}{central:>20.1e}{complex_step:>16.1e}  {verdict}"
+        if wrong:
+            # one with a constant ratio, where there is one: it says most about the mistake
+            shown = min(wrong, key=lambda b: VARIES in b["verdict"])
+            text = f"in {len(wrong)} of {len(rows)} models; {shown['case']}: {shown['verdict']}"
+            yield from wrap(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
+
+
+def _worst(rows: list[dict[str, Any]], key: str) -> float:
+    return max(float("inf") if row[key] is None else row[key] for row in rows)
+
+
+def _reading_order(name: str) -> tuple[int, str]:
+    """Encoder, heads, decoder, output: as the data flow."""
+    sides = ("enc", "mu", "logvar", "dec", "out")
+    return next(i for i, side in enumerate(sides) if name.startswith(side)), name
+
+
+def _conclusion(report: dict[str, Any]) -> Iterator[str]:
+    wrong = {b["block"] for b in report["blocks"] if "verdict" in b}
+    if "planted" not in report:
+        yield (
+            f"WRONG: {', '.join(sorted(wrong, key=_reading_order))}"
+            if wrong
+            else "Right: every block of every model, by both numerical gradients."
+        )
+        return
+    mistake = mistakes.find(report["planted"])
+    yield from wrap(f"What to expect: {mistake.symptom}", WIDTH)
+    if mistake.witness != mistakes.GRADIENT:
+        yield from wrap(f"What catches it: {mistake.witness}.", WIDTH)
+
+
+def _planted_lines(report: dict[str, Any]) -> list[str]:
+    mistake = mistakes.find(report["planted"])
+    lines = [f"Planted in {mistake.target}: {mistake.name}", mistake.sentence, ""]
+    for edit in mistake.edits:
+        lines += [f"  - {line.strip()}" for line in edit.right.splitlines()]
+        lines += [f"  + {line.strip()}" for line in edit.wrong.splitlines()]
+    return [*lines, ""]
+
+
+def _format_list() -> str:
+    lines = ["Mistakes that can be planted, with `gradcheck --plant NAME`:"]
+    for mistake in mistakes.MISTAKES:
+        lines += [f"  {mistake.name}", f"      {mistake.sentence}"]
+    return "\n".join(lines)

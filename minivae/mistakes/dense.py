@@ -1,0 +1,66 @@
+"""Mistakes in `ops.dense_forward` and `ops.dense_backward`."""
+
+from minivae.mistakes.mistake import in_ops
+
+DENSE_MISTAKES = (
+    in_ops(
+        "dense-bias-forgotten",
+        ("dense_forward", "    y += b\n", ""),
+        sentence="The forward pass never adds the bias.",
+        symptom="Every bias is wrong: by hand it has a gradient, but the loss ignores it.",
+    ),
+    in_ops(
+        "dense-bias-gradient-averaged",
+        ("dense_backward", "np.sum(da, axis=0, out=db)", "np.mean(da, axis=0, out=db)"),
+        sentence="The bias gradient is the mean over the batch; the 1/B is already in dy.",
+        symptom="Every bias is wrong, and exactly B times too small.",
+    ),
+    in_ops(
+        "dense-weight-gradient-averaged",
+        ("dense_backward", "np.matmul(x.T, da, out=dW)", "np.matmul(x.T, da / len(x), out=dW)"),
+        sentence="dW is divided by B once more; the 1/B is already in dy.",
+        symptom="Every weight matrix is wrong, and exactly B times too small; biases are right.",
+    ),
+    in_ops(
+        "dense-tanh-derivative-lost",
+        ("dense_backward", "da = dy * (1 - y * y)", "da = dy"),
+        sentence="The derivative of tanh is not multiplied in.",
+        symptom="With tanh, hidden layers are wrong and so is all before them; heads are right.",
+    ),
+    in_ops(
+        "dense-tanh-derivative-of-sigmoid",
+        ("dense_backward", "da = dy * (1 - y * y)", "da = dy * y * (1 - y)"),
+        sentence="The derivative of the sigmoid, y (1 - y), stands in for tanh's, 1 - y^2.",
+        symptom="With tanh, hidden layers are wrong and so is all before them.",
+    ),
+    in_ops(
+        "dense-tanh-derivative-twice-activated",
+        ("dense_backward", "da = dy * (1 - y * y)", "da = dy * (1 - np.tanh(y) ** 2)"),
+        sentence="The derivative of tanh is taken at its output y, not at its input.",
+        symptom="With tanh, hidden layers are wrong and so is all before them.",
+    ),
+    in_ops(
+        "dense-relu-derivative-lost",
+        ("dense_backward", "da = dy * np.where(y > 0, 1, y)", "da = dy"),
+        sentence="The gradient flows back through units that relu had switched off.",
+        symptom="With relu, hidden layers are wrong; with tanh all is right.",
+    ),
+    in_ops(
+        "dense-weight-gradient-before-activation",
+        ("dense_backward", "np.matmul(x.T, da, out=dW)", "np.matmul(x.T, dy, out=dW)"),
+        sentence="dW is taken from dy, before the activation's derivative is multiplied in.",
+        symptom="The hidden layers' W are wrong while their b, and all before them, are right.",
+    ),
+    in_ops(
+        "dense-input-gradient-before-activation",
+        ("dense_backward", "(da @ W.T if", "(dy @ W.T if"),
+        sentence="dx is taken from dy, before the activation's derivative is multiplied in.",
+        symptom="Each hidden layer is right itself, and everything before it is wrong.",
+    ),
+    in_ops(
+        "dense-weights-not-transposed",
+        ("dense_backward", "(da @ W.T if", "(da @ W if"),
+        sentence="dx = da W, without the transpose.",
+        symptom="The shapes do not fit, so it raises (with square layers it would be silent).",
+    ),
+)

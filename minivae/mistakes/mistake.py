@@ -1,0 +1,53 @@
+"""What a planted mistake is."""
+
+from typing import NamedTuple
+
+from minivae.mistakes.witnesses import GRADIENT
+
+BLIND = "It passes: the gradient is right, for the wrong formula."
+
+
+class Edit(NamedTuple):
+    """In this function, `right` (which stands there once) becomes `wrong`."""
+
+    function: str
+    right: str
+    wrong: str
+
+
+class Mistake(NamedTuple):
+    """One mistake: its edits of `minivae.ops` or `minivae.vae`, and how it shows."""
+
+    name: str
+    module: str  # "ops" or "vae"
+    edits: tuple[Edit, ...]
+    sentence: str  # what is wrong
+    symptom: str  # what a gradient check of the whole VAE says
+    witness: str  # what catches it: GRADIENT, or another of `witnesses`
+
+    @property
+    def target(self) -> str:
+        """The first function that is changed, such as "ops.dense_backward"."""
+        return f"{self.module}.{self.edits[0].function}"
+
+
+def in_ops(
+    name: str,
+    *edits: tuple[str, str, str],
+    sentence: str,
+    symptom: str,
+    witness: str = GRADIENT,
+) -> Mistake:
+    """A mistake in `minivae.ops`; each edit is (function, right, wrong)."""
+    return Mistake(name, "ops", tuple(Edit(*e) for e in edits), sentence, symptom, witness)
+
+
+def in_vae(
+    name: str,
+    *edits: tuple[str, str, str],
+    sentence: str,
+    symptom: str,
+    witness: str = GRADIENT,
+) -> Mistake:
+    """A mistake in `minivae.vae`; each edit is (function, right, wrong)."""
+    return Mistake(name, "vae", tuple(Edit(*e) for e in edits), sentence, symptom, witness)

@@ -1,0 +1,141 @@
+"""The pictures of the studies: the published table, and the cats' latents."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from minivae import vae
+from minivae.backend import Backend
+from minivae.plots.images import as_images, image_grid
+from minivae.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, RED, figure
+from minivae.runs import Model
+
+Row = dict[str, Any]  # of a study's result file
+
+
+# ---- the published table ---------------------------------------------------------------------
+
+
+def reproduced_table(rows: Sequence[Row]) -> Figure:
+    """Test nll against minutes of training, a colour for each row; published values are dashed.
+
+    rows: the results of `studies.reproduce`.
+    """
+    fig, ax = figure(6.4, 4.0)
+    names = sorted({row["row"] for row in rows}, reverse=True)
+    for name, color, marker in zip(names, (BLUE, RED, GREEN), "osD", strict=False):
+        ours = sorted((row["minutes"], row["nll"]) for row in rows if row["row"] == name)
+        published = next(row["published"] for row in rows if row["row"] == name)
+        ax.plot(*zip(*ours, strict=True), marker=marker, color=color, linestyle="-", label=name)
+        ax.axhline(published, color=color, linestyle="--", linewidth=1)
+        ax.annotate(
+            f"{name}, published {published:.2f}",
+            (0.99, published),
+            color=color,
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            fontsize=8,
+        )
+    values = [row[key] for row in rows for key in ("nll", "published")]
+    ax.set(xlabel="minutes of training", ylabel="-log p(x), nats per image")
+    ax.set_xlim(0, 1.15 * max(row["minutes"] for row in rows))
+    ax.set_ylim(min(values) - 0.5, max(values) + 0.5)
+    ax.set_title("a published table, trained again (dashed: as published)")
+    ax.legend()
+    return fig
+
+
+# ---- the study of the cats' latents ----------------------------------------------------------
+
+
+def information_map(
+    ax: Axes, information: np.ndarray, factors: Sequence[str], title: str = ""
+) -> None:
+    """A heat map of normalised information (F, L): 0 is light, 1 is dark."""
+    ax.imshow(information, vmin=0, vmax=1, cmap="Greys", aspect="auto")
+    for f, latent in np.argwhere(information >= 0.1):
+        share = information[f, latent]
+        color = "white" if share > 0.5 else INK
+        ax.text(latent, f, f"{share:.1f}", ha="center", va="center", fontsize=7, color=color)
+    ax.set(yticks=range(len(factors)), xticks=range(information.shape[1]), title=title)
+    ax.set_yticklabels(factors)
+    ax.set_xlabel("latent")
+    ax.grid(False)
+
+
+def by_beta(models: Sequence[Row]) -> dict[float, list[Row]]:
+    """The rows of the study's result file -> {beta: its rows}, beta ascending."""
+    return {b: [m for m in models if m["beta"] == b] for b in sorted({m["beta"] for m in models})}
+
+
+def against_beta(ax: Axes, models: Sequence[Row], values: Sequence[float], **style: Any) -> None:
+    """The mean of the values over the seeds, against beta, with bars of one standard deviation.
+
+    values: one for each row of `models`. The standard deviation is that of a sample (n - 1), and 0
+    for a single seed. style: for Matplotlib's `errorbar`.
+    """
+    betas = list(by_beta(models))
+    groups = [[v for v, m in zip(values, models, strict=True) if m["beta"] == b] for b in betas]
+    means = [np.mean(g) for g in groups]
+    spread = np.array([np.std(g, ddof=1) if len(g) > 1 else 0.0 for g in groups])
+    ax.errorbar(betas, means, spread, capsize=3, **style)
+    ax.set_xscale("log", base=2)
+    ax.set(xticks=betas, xticklabels=[f"{beta:g}" for beta in betas], xlabel="beta")
+
+
+def tracked_against_beta(
+    ax: Axes, models: Sequence[Row], factors: Sequence[str], threshold: float
+) -> None:
+    """For each factor, the share of its entropy that the best latent knows, against beta."""
+    colors, markers = (RED, BLUE, GREEN, PURPLE, ORANGE, INK), "os^vD*"
+    for f, name in enumerate(factors):
+        style = {"color": colors[f % 6], "marker": markers[f % 6], "ms": 5, "lw": 1.2}
+        share = [max(row["information"][f]) for row in models]
+        against_beta(ax, models, share, label=name, **style)
+    ax.axhline(threshold, color=GREY, ls=":", lw=1)
+    ax.set(ylim=(0, 1), ylabel="share known by the best latent")
+    ax.legend(fontsize=7, ncols=2)
+
+
+def quality_against_gap(ax: Axes, models: Sequence[Row], held_out_distance: float) -> None:
+    """The distance of each model's samples to real cats, against its mutual information gap."""
+    markers = "osD^v"
+    for i, (beta, rows) in enumerate(by_beta(models).items()):
+        at = [row["mig"] for row in rows], [row["sample_distance"] for row in rows]
+        shade = (BLUE, GREEN, ORANGE, RED, INK)[i % 5]
+        ax.scatter(*at, marker=markers[i % 5], color=shade, s=28, label=f"beta {beta:g}")
+    ax.axhline(held_out_distance, color=GREY, ls=":", lw=1)
+    ax.set(xlabel="mutual information gap", ylabel="distance of samples to real cats")
+    ax.legend(fontsize=7)
+
+
+def traversals(
+    model: Model,
+    z: np.ndarray,
+    order: Sequence[int],
+    labels: Sequence[str],
+    ops: Backend,
+    *,
+    steps: int = 7,
+    reach: float = 2.0,
+) -> Figure:
+    """One row of pictures for each latent in `order`: it goes from -reach to reach, and the other
+    latents stay as in z (L,). labels: of the rows."""
+    rows = np.repeat(z[None, None], len(order), axis=0).repeat(steps, axis=1)
+    for row, latent in zip(rows, order, strict=True):
+        row[:, latent] = np.linspace(-reach, reach, steps)
+    flat = rows.reshape(-1, len(z)).astype(model.flat.dtype)
+    images = as_images(vae.mean_image(model.params, flat, model.spec, ops), model)
+    h = model.image_shape[0] + 2
+    fig, ax = figure(6.4, 0.76 * len(order) + 0.6)
+    fig.set_layout_engine("compressed")  # or the labels of square pictures are cut off
+    ax.imshow(image_grid(images, steps, background=0.5), vmin=0, vmax=1, cmap="gray")
+    ax.set(xticks=[], yticks=[h * i + h / 2 for i in range(len(order))])
+    ax.set_yticklabels(labels, fontsize=8)
+    ax.set_xlabel(f"one latent from {-reach:g} to {reach:g}, the others as they were")
+    ax.grid(False)
+    return fig
