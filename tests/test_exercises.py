@@ -491,7 +491,7 @@ def test_a_factor_that_is_a_size_is_explained():
 
 
 def test_blocks_may_also_be_loops_over_their_entries():
-    """As in `matmul_steps.py`: an entry is read often, but while its piece is near."""
+    """As in `plain_products.py`: an entry is read often, but while its piece is near."""
 
     def answer(A, B, block):
         I, K, J = A.shape[0], A.shape[1], B.shape[1]
