@@ -119,7 +119,7 @@ class VAE:
         none = images[:0]
         dataset = data.Dataset("X", images, none, None, None, image_shape, "")
         settings = checks.check_settings(self._settings(seed), dataset)
-        note = train.grey_note(images, settings.likelihood, 'likelihood="gaussian"')
+        note = data.grey_note(images, settings.likelihood, 'likelihood="gaussian"')
         if note:
             warnings.warn(note, UserWarning, stacklevel=2)
         state = train.new_state(dataset, settings)
@@ -181,8 +181,8 @@ class VAE:
         from a fixed seed by its place in X.
         """
         model = self._model()
-        x = train.test_images(self._known_images(X), model.spec.likelihood)
-        rng = np.random.default_rng(data.EVALUATION_SEED)
+        x = data.test_images(self._known_images(X), model.spec.likelihood)
+        rng = np.random.default_rng(data.BINARIZATION_SEED)
         return evaluate.log_likelihood(
             model.params, x, model.spec, samples=n_samples, rng=rng, ops=self._ops()
         ).log_p
@@ -272,8 +272,7 @@ def _parameter_names():
 
 def _images(X):
     """X checked -> (N, D) uint8 or float32, and the shape of one image."""
-    stack = data.as_stack(X, "X")
-    return data.check_images(stack, "X"), tuple(data.image_shape(stack))
+    return checks.check_images_and_shape(X, "X")
 
 
 def _seed(random_state):

@@ -116,7 +116,7 @@ def train(
     ops = load_backend(settings.backend) if ops is None else ops
     spec = settings.spec(dataset.train.shape[1])
     params = vae.unpack(state.flat, spec)
-    test = test_images(dataset.test, settings.likelihood)
+    test = data.test_images(dataset.test, settings.likelihood)
     n = len(dataset.train)
     steps_per_epoch = -(-n // settings.batch_size)
     total_steps = settings.epochs * steps_per_epoch
@@ -127,7 +127,9 @@ def train(
             batch = order[state.position : state.position + settings.batch_size]
             lr = learning_rate(settings, state.step, total_steps)
             beta = kl_weight(settings, state.step, steps_per_epoch)
-            x = draw_batch(dataset.train, batch, settings, state.streams["binarize"])
+            x = data.draw_batch(
+                dataset.train, batch, settings.likelihood, state.streams["binarize"]
+            )
             terms = _one_step(state, params, x, spec, settings, lr, beta, ops)
             state.sums += len(batch) * np.array(terms[:3], np.float64)
             state.position += len(batch)
@@ -178,33 +180,6 @@ def next_logvar(params, grads):
     """
     D = len(params["out_b"])
     return params["out_logvar"] + np.log1p(-2 * VARIANCE_RATE / D * grads["out_logvar"])
-
-
-def draw_batch(images, batch, settings, rng):
-    """The images (B, D) of a batch: binarized afresh for a Bernoulli, scaled for a Gaussian."""
-    if settings.likelihood == "bernoulli":
-        return data.binarize(images[batch], rng)
-    return data.scale(images[batch])
-
-
-def grey_note(images, likelihood, option):
-    """One line for whoever trains on grey images (N, D) that are binarized, or None.
-
-    option: what to write for the likelihood that keeps them grey.
-    """
-    if likelihood != "bernoulli" or not data.are_grey(images):
-        return None
-    return (
-        "the images are grey, and a bernoulli likelihood binarizes their pixels at random; "
-        f"to learn the grey levels themselves, use {option}"
-    )
-
-
-def test_images(images, likelihood):
-    """Images (N, D) as they are always evaluated: one fixed binarization, or grey."""
-    if likelihood == "bernoulli":
-        return data.fixed_binarization(images, data.EVALUATION_SEED)
-    return data.scale(images)
 
 
 def _end_epoch(state, params, test, spec, settings, ops, n):

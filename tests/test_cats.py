@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from minivae.data import cats
+from minivae.data.cats import posterior, renderer
 from minivae.errors import MinivaeError
 
 MIDDLE = (cats.LOW + cats.HIGH) / 2
@@ -24,7 +25,7 @@ def sweep(column, n):
     return factors
 
 
-# The factors ---------------------------------------------------------------------------------
+# ---- the factors ---------------------------------------------------------------------------------
 
 
 def test_factors_fill_their_ranges_and_are_independent():
@@ -55,7 +56,7 @@ def test_the_table_of_factors_is_complete():
         assert factor.meaning
 
 
-# The drawing ---------------------------------------------------------------------------------
+# ---- the drawing ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [16, 28, 45, 128])
@@ -78,7 +79,7 @@ def test_the_same_seed_draws_the_same_cats():
 def test_a_cat_does_not_depend_on_its_company(monkeypatch):
     factors = some(7)
     together = cats.render(factors)
-    monkeypatch.setattr(cats, "CHUNK_PIXELS", 2 * 784)
+    monkeypatch.setattr(renderer, "CHUNK_PIXELS", 2 * 784)
     np.testing.assert_allclose(cats.render(factors), together, atol=1e-5)
     np.testing.assert_allclose(cats.render(factors[4:5])[0], together[4], atol=1e-5)
 
@@ -86,13 +87,13 @@ def test_a_cat_does_not_depend_on_its_company(monkeypatch):
 def test_windows_only_save_time(monkeypatch):
     """No window cuts a shape off, at any corner of the factors."""
     inside = cats.render(CORNERS)
-    window = cats._window
-    monkeypatch.setattr(cats, "_window", lambda images, *_: window(images, 0, 0, 28, 28))
+    window = renderer._window
+    monkeypatch.setattr(renderer, "_window", lambda images, *_: window(images, 0, 0, 28, 28))
     np.testing.assert_allclose(cats.render(CORNERS), inside, atol=1e-5)
 
 
 def test_nothing_is_cut_by_the_frame():
-    """At 112 pixels the outermost ring stays black, whatever the factors."""
+    """At 112 pixels the outermost ring stays black for all corners of the factors."""
     for piece in np.array_split(CORNERS, 9):
         images = cats.render(piece, 112)
         for edge in (images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]):
@@ -159,7 +160,7 @@ def test_another_size_is_the_same_picture():
     assert np.corrcoef(fine.ravel(), coarse.ravel())[0, 1] > 0.99
 
 
-# The data set --------------------------------------------------------------------------------
+# ---- the data set --------------------------------------------------------------------------------
 
 
 def test_the_data_set_is_the_same_every_time_and_says_its_factors():
@@ -182,7 +183,7 @@ def test_more_cats_leave_the_first_ones_and_the_test_set_alone():
     assert not np.array_equal(cats.dataset(10, 10, seed=5).train, small.train)
 
 
-# The likelihood ------------------------------------------------------------------------------
+# ---- the likelihood ------------------------------------------------------------------------------
 
 
 def test_pixels_are_drawn_with_their_probabilities():
@@ -197,7 +198,7 @@ def test_pixels_are_drawn_with_their_probabilities():
 
 
 def test_the_likelihood_sums_to_one_over_all_pictures():
-    """All 512 settings of nine seen pixels, on the edge of a cat."""
+    """Over all 512 values of nine seen pixels on the edge of a cat."""
     seen = np.zeros((16, 16), bool)
     seen[9:12, 3:6] = True
     pictures = np.zeros((512, 16, 16))
@@ -229,7 +230,7 @@ def test_what_is_seen_and_what_is_covered_add_up(monkeypatch):
     seen = np.random.default_rng(2).random((28, 28)) < 0.5
     parts = cats.log_likelihood(x, factors, seen) + cats.log_likelihood(x, factors, ~seen)
     np.testing.assert_allclose(parts, whole, rtol=1e-12)
-    monkeypatch.setattr(cats, "PIECE_PIXELS", 2 * 784)
+    monkeypatch.setattr(posterior, "PIECE_PIXELS", 2 * 784)
     np.testing.assert_allclose(cats.log_likelihood(x, factors), whole, rtol=1e-6)
 
 
@@ -240,7 +241,7 @@ def test_the_likelihood_of_an_impossible_picture_is_finite():
     assert log_p[0] < -2000
 
 
-# The posterior -------------------------------------------------------------------------------
+# ---- the posterior -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("other", ["tail curl", "position"])
@@ -273,7 +274,7 @@ def moments(posterior):
 
 
 def test_covering_half_of_the_picture_widens_the_posterior_which_stays_calibrated():
-    """Over 16 random cats: wider by far, and the truth as many deviations away as it should be."""
+    """Over 16 random cats: more than twice as wide, and errors that match the stated width."""
     truths = some(16, seed=11)
     pictures = cats.sample_pixels(truths, np.random.default_rng(12))
     upper = np.ones((28, 28), bool)
@@ -297,7 +298,7 @@ def test_an_unseen_picture_leaves_the_prior():
     assert posterior.log_evidence == pytest.approx(0)
 
 
-# Bad input -----------------------------------------------------------------------------------
+# ---- bad input -----------------------------------------------------------------------------------
 
 X, Z = np.zeros((28, 28)), MIDDLE[None]
 

@@ -18,6 +18,7 @@ from minivae import MinivaeError, __version__, checks, cli, data, runs
 from minivae.cli import evaluate as evaluate_command
 from minivae.cli import train as train_command
 from minivae.data import cats
+from minivae.data.png import PNG_START
 from minivae.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -147,7 +148,7 @@ def test_json_is_one_object_and_nothing_else(work, capsys):
     assert report["log_likelihood"] > report["elbo"]
     report = only_json(capsys, "sample", "runs/tiny", "--count", "4", "--out", "four.png")
     assert report == {"file": "four.png", "count": 4, "seed": 0}
-    assert Path("four.png").read_bytes().startswith(data.PNG_START)
+    assert Path("four.png").read_bytes().startswith(PNG_START)
 
 
 def test_two_evaluations_agree(work, capsys):

@@ -1,17 +1,14 @@
-"""Hostile files: whatever the bytes, the project's own error or a valid data set; nothing else.
+"""Malformed files: each reader returns a valid data set or raises MinivaeError, and nothing else.
 
-Each door gets files that are valid but for a few mutations, and files built from the format's own
-parts with absurd values. The seed is committed: a door gets the same files each time.
+Each reader gets valid files with a few mutations, and files that are built from the parts of the
+format with absurd values. The seed is fixed, so that the files are the same each time.
 """
 
 import gzip
 import io
 import os
 import struct
-import subprocess
-import sys
 import time
-import tracemalloc
 import warnings
 import zipfile
 import zlib
@@ -22,13 +19,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from image_files import idx_bytes, npy_bytes, png_bytes, png_chunks, zip_bytes
 from PIL import Image
 
-from minivae import data, files
+from minivae import checks, data, files
+from minivae.data import readers
 from minivae.errors import MinivaeError
+from minivae.files import archives
 
 SEED = 20261123
-FAST, FULL = 50, 3500  # files for each of the six doors: 21,000 in the full run
+FAST, FULL = 50, 3500  # files for each of the six readers: 21,000 in the full run
 ROOT = Path(__file__).parent.parent
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -51,47 +51,7 @@ SHAPES = (
 CHUNKS = (b"zTXt", b"iCCP", b"acTL", b"fcTL", b"fdAT", b"tRNS", b"PLTE", b"IHDR", b"gAMA", bytes(4))
 
 
-# --- valid files -------------------------------------------------------------------------------
-
-
-def npy_bytes(array, version=(1, 0)):
-    buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, array, version=version)
-    return buffer.getvalue()
-
-
-def zip_bytes(members, method):
-    buffer = io.BytesIO()
-    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", method) as archive:
-        warnings.simplefilter("ignore")  # duplicate names are meant
-        for name, content in members:
-            info = zipfile.ZipInfo(name)  # without the time of day
-            archive.writestr(info, content, method)
-    return buffer.getvalue()
-
-
-def idx_bytes(array, code=8):
-    sizes = np.array(array.shape, ">u4").tobytes()
-    return bytes([0, 0, code, array.ndim]) + sizes + array.tobytes()
-
-
-def chunk(kind, content):
-    crc = zlib.crc32(kind + content)
-    return len(content).to_bytes(4, "big") + kind + content + crc.to_bytes(4, "big")
-
-
-def png_chunks(content):
-    """[(kind, content), ...] of a whole PNG."""
-    chunks, at = [], 8
-    while at < len(content):
-        length = int.from_bytes(content[at : at + 4], "big")
-        chunks.append((content[at + 4 : at + 8], content[at + 8 : at + 8 + length]))
-        at += 12 + length
-    return chunks
-
-
-def png_bytes(chunks):
-    return data.PNG_START + b"".join(chunk(kind, content) for kind, content in chunks)
+# ---- valid files ---------------------------------------------------------------------------------
 
 
 def valid_pngs():
@@ -111,7 +71,7 @@ NPYS = tuple(npy_bytes(array, (1 + i % 3, 0)) for i, array in enumerate(ARRAYS))
 IDXS = (idx_bytes(GREY), idx_bytes(GREY[0]), idx_bytes((GREY / 255).astype(">f4"), 0x0D))
 
 
-# --- mutations ---------------------------------------------------------------------------------
+# ---- mutations -----------------------------------------------------------------------------------
 
 
 def pick(rng, options):
@@ -119,26 +79,26 @@ def pick(rng, options):
 
 
 def mutate(rng, content):
-    """One to three random injuries."""
+    """One to three random changes."""
     content = bytearray(content)
     for _ in range(pick(rng, (1, 1, 1, 2, 3))):
         at, end = sorted(rng.integers(0, len(content) + 1, 2))
-        if rng.random() < 0.5:  # most of what a reader decides lies at the beginning
+        if rng.random() < 0.5:  # readers decide most things by the beginning of a file
             at = min(at, int(rng.integers(0, 100)))
-        injury = rng.integers(8)
-        if injury == 0 and content:
+        change = rng.integers(8)
+        if change == 0 and content:
             content[min(at, len(content) - 1)] ^= 1 << rng.integers(8)
-        elif injury == 1:
+        elif change == 1:
             content[at : at + 1] = rng.bytes(1)
-        elif injury == 2:
+        elif change == 2:
             del content[at:]
-        elif injury == 3:
+        elif change == 3:
             del content[at:end]
-        elif injury == 4:
+        elif change == 4:
             content[at:at] = content[at:end]
-        elif injury == 5:
+        elif change == 5:
             content[at:at] = rng.bytes(rng.integers(1, 20))
-        elif injury == 6:
+        elif change == 6:
             order = pick(rng, ("little", "big"))
             value = pick(rng, EXTREMES).to_bytes(8, order)
             width = pick(rng, (2, 4, 8))
@@ -185,7 +145,7 @@ def hostile_idx(rng):
     n_dims = pick(rng, (0, 1, 2, 2, 3, 3, 4, 5))
     small = (1, 2, 3, 4)
     sizes = [pick(rng, small if rng.random() < 0.7 else EXTREMES[:-1]) for _ in range(n_dims)]
-    code = pick(rng, (*data.IDX_DTYPES, 0, 7, 255))
+    code = pick(rng, (*readers.IDX_DTYPES, 0, 7, 255))
     n_bytes = int(np.prod([min(size, 9) for size in sizes])) * pick(rng, (1, 1, 4))
     head = bytes([0, 0, code, pick(rng, (n_dims, n_dims, n_dims, 255))])
     return head + np.array(sizes, ">u4").tobytes() + rng.bytes(n_bytes)
@@ -204,15 +164,15 @@ def hostile_png(rng):
     for _ in range(rng.integers(1, 4)):
         at = rng.integers(len(chunks))
         kind, content = chunks[at]
-        injury = rng.integers(5)
-        if injury == 0:
+        change = rng.integers(5)
+        if change == 0:
             chunks[at] = (kind, mutate(rng, content))
-        elif injury == 1 and kind == b"IHDR":
+        elif change == 1 and kind == b"IHDR":
             sides = [pick(rng, (6, 8, *EXTREMES[:-1])) for _ in range(2)]
             chunks[at] = (kind, struct.pack(">II", *sides) + content[8:])
-        elif injury == 2:
+        elif change == 2:
             chunks.insert(at, (pick(rng, CHUNKS), rng.bytes(pick(rng, (0, 1, 3, 13, 26)))))
-        elif injury == 3:
+        elif change == 3:
             chunks.append(chunks.pop(at))
         else:
             pixels = pick(rng, (b"", bytes(10), bytes(10**6), rng.bytes(200)))
@@ -221,7 +181,7 @@ def hostile_png(rng):
 
 
 def hostile_archive(rng):
-    """A model file with a correct seal around a wounded body: what no checksum can catch."""
+    """A model file with damaged content and a correct seal, which the checksum cannot detect."""
     head = (
         b'{"format": "minivae", "format_version": 1, "kind": "model", "meta": {}, '
         b'"arrays": {"a": ["float32", [2]], "b": ["uint8", [6, 2, 3]]}}'
@@ -231,13 +191,13 @@ def hostile_archive(rng):
     if rng.random() < 0.7:
         name = pick(rng, tuple(members))
         members[name] = mutate(rng, members[name])
-    content = files._zip_bytes(members)
+    content = archives.zip_bytes(members)
     if rng.random() < 0.5:
-        content = mutate(rng, content[: -files.SEAL_BYTES]) + bytes(files.SEAL_BYTES)
-    return files._seal(content)
+        content = mutate(rng, content[: -archives.SEAL_BYTES]) + bytes(archives.SEAL_BYTES)
+    return archives.seal(content)
 
 
-# --- the one promise ---------------------------------------------------------------------------
+# ---- a valid result or one line ------------------------------------------------------------------
 
 
 def check_dataset(dataset):
@@ -288,7 +248,7 @@ DOORS = {
 
 
 def check_door(door, count, folder):
-    """Both answers must come up: a generator whose files are all refused early tests little."""
+    """Some files must be accepted and some refused, or the generator tests little."""
     rng = np.random.default_rng([SEED, *door.encode()])
     refused = 0
     for i in range(count):
@@ -356,7 +316,7 @@ shapes = hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=4)
 )
 @given(hnp.arrays(dtypes, shapes))
 def test_arrays_of_any_kind_at_the_door_of_the_estimator(array):
-    images = survives(data.check_images, array)
+    images = survives(checks.check_images, array)
     if not isinstance(images, str):
         assert images.shape == (len(array), array[0].size)
         assert images.dtype == (np.float32 if array.dtype.kind == "f" else np.uint8)
@@ -374,109 +334,10 @@ nested = st.recursive(
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(nested)
 def test_objects_of_any_kind_at_the_door_of_the_estimator(thing):
-    survives(data.check_images, thing)
+    survives(checks.check_images, thing)
 
 
-# --- memory ------------------------------------------------------------------------------------
-
-
-def bombs():
-    """Small files that announce 100 GB, or unpack to 60 MB: (name, content)."""
-    header = npy_bytes(np.zeros((10, 90), np.uint8))[:-900]
-    lying = header.replace(b"(10, 90), }" + b" " * 9, b"(100000000, 1000), }")
-    assert len(lying) == len(header)
-    yield "plain.npy", lying + bytes(900)
-    for name, method in (("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED)):
-        yield f"{name}.npz", zip_bytes([("x.npy", lying + bytes(900))], method)
-    honest = zip_bytes([("x.npy", header + bytes(900))], zipfile.ZIP_DEFLATED)
-    size = (len(header) + 900).to_bytes(4, "little")
-    yield "directory.npz", honest.replace(size, (2**32 - 2).to_bytes(4, "little"))
-    yield "model", files._seal(files._zip_bytes({"meta.json": b"{}", "a.npy": lying + bytes(900)}))
-
-    zeros = bytes(60_000_000)
-    array = npy_bytes(np.frombuffer(zeros, np.uint8).reshape(60_000, 1000))
-    yield "bomb.npz", zip_bytes([("x.npy", array)], zipfile.ZIP_DEFLATED)
-
-    hundred_gb = b"\0\0\x08\x03" + struct.pack(">III", 10**5, 10**3, 10**3)
-    yield "plain.idx", hundred_gb + bytes(900)
-    yield "plain.idx.gz", gzip.compress(hundred_gb + bytes(900))
-    all_there = b"\0\0\x08\x02" + struct.pack(">II", 60_000, 1000)
-    yield "bomb.idx.gz", gzip.compress(all_there + zeros)
-    yield "longer.idx.gz", gzip.compress(b"\0\0\x08\x02" + struct.pack(">II", 10, 10) + zeros)
-
-    large = (b"IHDR", struct.pack(">IIBBBBB", 10**5, 10**6, 8, 0, 0, 0, 0))
-    small = (b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0))
-    pixels = (b"IDAT", zlib.compress(bytes(29 * 28)))
-    zeros = zlib.compress(zeros)
-    yield "size.png", png_bytes([large, pixels, (b"IEND", b"")])
-    yield "twice.png", png_bytes([small, large, pixels, (b"IEND", b"")])
-    yield "length.png", data.PNG_START + struct.pack(">I", 2**31 - 1) + b"IHDR" + bytes(99)
-    texts = [(b"zTXt", b"a\0\0" + zeros)] * 9 + [(b"iCCP", b"a\0\0" + zeros)]
-    yield "text.png", png_bytes([small, *texts, pixels, (b"IEND", b"")])
-    yield "pixels.png", png_bytes([small, (b"IDAT", zeros), (b"IEND", b"")])
-
-
-WATCH = """
-import re, sys
-from pathlib import Path
-import PIL.Image, PIL.PngImagePlugin
-from minivae import data, files
-from minivae.errors import MinivaeError
-
-def peak():
-    return 1024 * int(re.search(r"VmHWM:\\s*([0-9]+) kB", Path("/proc/self/status").read_text())[1])
-
-before = peak()
-for folder in sorted(Path(sys.argv[1]).iterdir()):
-    path = next(folder.iterdir())
-    for read in (lambda: data.load(folder), lambda: data.load(path),
-                 lambda: files.read_archive(path, kind="model")):
-        try:
-            read()
-        except MinivaeError:
-            continue
-        print("accepted", path.name)
-print(peak() - before)
-ballast = b"x" * 60_000_000
-print(peak() - before)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
-def test_bombs_are_refused_and_take_no_memory(tmp_path):
-    """Resident memory, so that what Pillow takes counts too; the meter is seen to work."""
-    for name, content in bombs():
-        assert len(content) < 1_000_000
-        (tmp_path / name).mkdir()
-        (tmp_path / name / name).write_bytes(content)
-    done = subprocess.run(
-        [sys.executable, "-c", WATCH, tmp_path],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
-    *accepted, added, with_ballast = done.stdout.splitlines()
-    # Two are honest 28 x 28 images: their bombs lie where nothing is unpacked.
-    assert accepted == ["accepted pixels.png", "accepted text.png"]
-    assert int(added) < 50e6
-    assert int(with_ballast) > 50e6
-    assert done.stderr == ""
-
-
-def test_a_large_honest_file_is_read_within_its_size(tmp_path):
-    """The reader holds the array and one copy for the split, not several."""
-    np.save(tmp_path / "a.npy", np.zeros((40_000, 500), np.uint8))
-    tracemalloc.start()
-    try:
-        data.load(tmp_path / "a.npy")
-        assert tracemalloc.get_traced_memory()[1] < 2.3 * 20e6
-    finally:
-        tracemalloc.stop()
-
-
-# --- found cases -------------------------------------------------------------------------------
+# ---- found cases ---------------------------------------------------------------------------------
 
 
 def corpus():
@@ -485,7 +346,7 @@ def corpus():
 
 @pytest.mark.parametrize("name", corpus())
 def test_found_cases_stay_solved(name, tmp_path):
-    """Files that once broke a reader, kept as they were found."""
+    """Files that once made a reader fail, kept as they were found."""
     content = (CORPUS / name).read_bytes()
     (tmp_path / "000.png").write_bytes(content)
     load_survives(tmp_path)

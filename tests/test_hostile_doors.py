@@ -1,8 +1,8 @@
-"""Hostile arguments: the command line, the estimator, the model and its evaluation.
+"""Malformed arguments: the command line, the estimator, the model and its evaluation.
 
-Whatever comes in, the project's own error or a finite result: no other exception, no warning (they
-are errors here), nothing half printed and nothing written. The seed is committed, so that a door
-gets the same inputs each time; what was found once stands in FOUND.
+Each call returns a finite result or raises MinivaeError: no other exception, no warning (they are
+errors here), no partial output and no file written. The seed is fixed, so that the inputs are the
+same each time; inputs that once led to a failure are in FOUND.
 """
 
 import json
@@ -16,16 +16,17 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from minivae import VAE, MinivaeError, cli, data, evaluate, runs, train, vae
+from minivae.data import loading
 from minivae.runs import checkpoint
 
-# The advice for those who fit a Bernoulli on grey images is meant to come.
+# The warning that a Bernoulli likelihood binarizes grey images is intended.
 pytestmark = pytest.mark.filterwarnings("ignore:the images are grey:UserWarning")
 
 SEED = 20261123
 
 
 def counts(fast, full):
-    """How many malformed inputs a door gets: 20,000 for the four doors in the full run."""
+    """The number of malformed inputs for each test: 20,000 for all four in the full run."""
     return pytest.mark.parametrize(
         "count", [fast, pytest.param(full, marks=pytest.mark.slow)], ids=["fast", "full"]
     )
@@ -60,7 +61,7 @@ COMMANDS = ("train", "train", "evaluate", "sample", "explore", "gradcheck --plan
 
 @pytest.fixture(scope="module")
 def rooms(tmp_path_factory):
-    """A folder with good and bad data and runs, as it must look after every command."""
+    """A folder with good and bad data and runs, which no command may change."""
     room = tmp_path_factory.mktemp("room")
     np.save(room / "tiny.npy", tiny.images())
     np.save(room / "labels.npy", np.arange(60))
@@ -90,7 +91,7 @@ def rooms(tmp_path_factory):
 def strange_command(rng):
     """A command with options and words in any order: most are wrong in several ways."""
     argv = str(rng.choice(COMMANDS)).split()
-    if rng.random() < 0.7:  # on the right way, before it goes wrong
+    if rng.random() < 0.7:  # a valid beginning
         argv += ["--data", "tiny.npy", "--hidden", "5", "--backend", "numpy", "--batch-size", "20"]
     for _ in range(rng.integers(0, 4)):
         argv.append(str(rng.choice(FLAGS)))
@@ -102,7 +103,7 @@ def strange_command(rng):
 
 @pytest.fixture
 def command_line(rooms, monkeypatch, capsys):
-    """run(argv) -> status; everything that must hold is asserted. Valid trainings do not train."""
+    """run(argv) -> status, after all assertions. Valid commands stop before they train."""
 
     def no_training(*args, **kwargs):
         raise train.Interrupted(0)
@@ -110,7 +111,7 @@ def command_line(rooms, monkeypatch, capsys):
     monkeypatch.chdir(rooms)
     monkeypatch.setattr(checkpoint, "run", no_training)
     monkeypatch.setattr(os, "fsync", lambda handle: None)
-    monkeypatch.setattr(data, "MNIST", rooms / "tiny.npy")  # the default, read many times
+    monkeypatch.setattr(loading, "MNIST", rooms / "tiny.npy")  # the default data, read many times
     before = tiny.contents(rooms)
 
     def run(argv):
@@ -272,7 +273,7 @@ def use_estimator(fitted, rng):
 
 
 def small(value):
-    """A number of samples that is possible but takes for ever is nobody's mistake."""
+    """Replace a number of samples that is valid but would take too long."""
     return 3 if isinstance(value, (int, np.integer)) and 10**4 < value <= 10**9 else value
 
 
@@ -349,7 +350,7 @@ def use_evaluation(rng):
 @counts(150, 6000)
 @pytest.mark.parametrize("use", [use_model, use_evaluation])
 def test_strange_batches(use, count):
-    """Every way into the model and its evaluation leads through `check_batch`."""
+    """Every public function of the model and its evaluation checks x with `check_batch`."""
     rng = np.random.default_rng(SEED)
     refused = tried = 0
     while refused < count:

@@ -90,7 +90,7 @@ def test_few_and_many_latents(latent, backend):
     made, chosen = tiny.dataset(), tiny.settings(latent=latent, backend=backend, epochs=3)
     state = train.train(made, chosen)
     assert np.isfinite(state.flat).all()
-    spec, x = chosen.spec(36), train.test_images(made.test, chosen.likelihood)
+    spec, x = chosen.spec(36), data.test_images(made.test, chosen.likelihood)
     report = evaluate.evaluate(
         vae.unpack(state.flat, spec), x, spec, samples=20, ops=load_backend(backend)
     )

@@ -109,8 +109,8 @@ CHANGES = [  # file, right, wrong, the notebooks that can show the difference
     ("minivae/ops.py", "sigma = np.exp(logvar / 2)", "sigma = np.exp(logvar)", ALL),
     ("minivae/plots/__init__.py", '"font.size": 10', '"font.size": 11', ALL),
     # 01 and 10 draw cats; data sets (06, 07, 09) may be cats
-    ("minivae/data/cats.py", "np.rint(255 * render", "np.rint(254 * render", "01 06 07 09 10"),
-    ("minivae/data/__init__.py", '"mnist.npz"', '"other.npz"', "01 06 07 09 10"),
+    ("minivae/data/cats/sampling.py", "np.rint(255 *", "np.rint(254 *", "01 06 07 09 10"),
+    ("minivae/data/loading.py", '"mnist.npz"', '"other.npz"', "01 06 07 09 10"),
     # 01, 06, 09 and 10 take a shipped model from the estimator, 07 and 08 the kernels themselves
     ("minivae/estimator.py", '"shipped"', '"other"', "01 06 09 10"),
     ("minivae/kernels/__init__.py", "p * (r * r) + r", "p * (r * r) - r", "01 06 07 08 09 10"),

@@ -151,7 +151,7 @@ def test_every_epoch_sees_every_image_once_in_another_order(monkeypatch):
         batches.append(batch)
         return data.scale(images[batch])
 
-    monkeypatch.setattr(train, "draw_batch", draw)
+    monkeypatch.setattr(data, "draw_batch", draw)
     trained()
     assert [len(batch) for batch in batches] == [20, 20, 13] * 2
     first, second = np.concatenate(batches[:3]), np.concatenate(batches[3:])

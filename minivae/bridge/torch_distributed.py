@@ -162,7 +162,7 @@ def batches(images, batch_size, run, rng):
     order = rng.permutation(len(images))
     samples = (run.settings.samples,) if run.settings.objective == "iwae" else ()
     for start in range(0, len(images), batch_size):
-        x = train.draw_batch(images, order[start : start + batch_size], run.spec, rng)
+        x = data.draw_batch(images, order[start : start + batch_size], run.spec.likelihood, rng)
         eps = rng.standard_normal((*samples, len(x), run.spec.latent_dim), dtype=np.float32)
         yield torch.from_numpy(x), torch.from_numpy(eps)
 

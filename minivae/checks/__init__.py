@@ -1,6 +1,7 @@
 """Every check of what a user passes in: each raises MinivaeError with one line that says what is
 wrong and what would be right. Public functions check once and then call unchecked code."""
 
+from minivae.checks.images import check_images, check_images_and_shape, check_labels
 from minivae.checks.model import (
     LIKELIHOODS,
     MAX_INPUT,
@@ -36,6 +37,9 @@ __all__ = [
     "MAX_SIZE",
     "as_array",
     "check_batch",
+    "check_images",
+    "check_images_and_shape",
+    "check_labels",
     "check_latents",
     "check_noise",
     "check_number",

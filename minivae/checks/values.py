@@ -3,6 +3,7 @@
 import os
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,12 +62,13 @@ def is_finite_number(value):
         return False
 
 
-def check_whole(value, name, low, high):
-    """`value` as an int from low to high, or MinivaeError."""
+def check_whole(value: Any, name: str, low: int, high: int | None = None) -> int:
+    """`value` as an int from low to high (without a limit for None), or MinivaeError."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not (whole and low <= value <= high):
+    if not (whole and low <= value and (high is None or value <= high)):
+        upper = "up" if high is None else f"to {high}"
         raise MinivaeError(
-            f"{name} is {describe(value)}; it must be a whole number from {low} to {high}"
+            f"{name} is {describe(value)}; it must be a whole number from {low} {upper}"
         )
     return int(value)
 

@@ -103,7 +103,7 @@ def _one_model(settings, ground):
     spec = settings.spec(ground.dataset.train.shape[1])
     params = vae.unpack(state.flat, spec)
     rng = np.random.default_rng(settings.seed)
-    x = train.test_images(ground.dataset.test, settings.likelihood)
+    x = data.test_images(ground.dataset.test, settings.likelihood)
     gap = measure.mutual_information_gap(
         ground.made.test_factors, _codes(params, x, spec, rng, ground.ops)
     )

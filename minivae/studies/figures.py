@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae import checks, data, files, ops, plots, train, vae
+from minivae import checks, data, files, ops, plots, vae
 from minivae.data import cats
 from minivae.errors import MinivaeError
 from minivae.estimator import VAE
@@ -71,7 +71,7 @@ def _explorer(name):
     def draw(path):
         model = VAE.pretrained(name).model_
         dataset = data.load(name)
-        x = train.test_images(dataset.test, model.spec.likelihood)
+        x = data.test_images(dataset.test, model.spec.likelihood)
         title = f"minivae: the latent space of {'MNIST' if name == 'mnist' else 'chonky cats'}"
         factors = data.true_factors(name)
         explorer.write(path, model, dataset, x, title=title, ops=ops, factors=factors)
@@ -128,7 +128,7 @@ def _traversals(path):
     model = VAE.pretrained("cats").model_
     made = cats.dataset(1, interpretability.MIN_EXAMPLES)
     images = made.test.reshape(len(made.test), -1)
-    x = train.test_images(images, model.spec.likelihood)
+    x = data.test_images(images, model.spec.likelihood)
     mu, logvar = vae.encode(model.params, x, model.spec, ops)
     eps = np.random.default_rng(10).standard_normal(mu.shape, dtype=mu.dtype)
     codes = ops.reparam_forward(mu, logvar, eps)[0]

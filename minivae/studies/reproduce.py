@@ -252,7 +252,7 @@ def _score(folder, dataset, settings, done, samples, should_stop, say):
     ops = load_backend(settings.backend)
     spec = settings.spec(dataset.train.shape[1])
     params = vae.unpack(done.average, spec)
-    x = train.test_images(dataset.test, settings.likelihood)
+    x = data.test_images(dataset.test, settings.likelihood)
     model = runs.Model(spec, done.average, dataset.image_shape)
     runs.save_model(folder / runs.MODEL_FILE, model)
     rng = np.random.default_rng(SCORING_SEED)

@@ -51,7 +51,7 @@ recall("06", ..., ..., ...)
 
 # %%
 shipped = VAE.pretrained("mnist").model_
-images = data.fixed_binarization(data.load("mnist").test[:100], data.EVALUATION_SEED)
+images = data.fixed_binarization(data.load("mnist").test[:100], data.BINARIZATION_SEED)
 
 
 def log_joint(z, x):

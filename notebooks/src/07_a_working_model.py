@@ -384,7 +384,7 @@ fig
 spec20 = vae.Spec(784, hidden=(100, 50), latent_dim=20)
 params20, history20, _ = train(spec20, 800)
 
-test = data.fixed_binarization(mnist.test[:1000], data.EVALUATION_SEED)     # always the same pixels
+test = data.fixed_binarization(mnist.test[:1000], data.BINARIZATION_SEED)     # always the same pixels
 for name, p, s in (("two", params2, spec2), ("twenty", params20, spec20)):
     terms = evaluate.elbo_terms(p, test, s, rng=np.random.default_rng(0), ops=ops)
     print(f"{name:6s} latents: nll {terms.nll:.2f} + kl {terms.kl:5.2f} = {-terms.elbo:.2f} nats, on test images")

@@ -86,7 +86,7 @@ show_rows(cats.render(swept.reshape(-1, 6)), 7, cats.NAMES, "each true factor, f
 model = VAE.pretrained("cats").model_
 params, spec = model.params, model.spec
 made = cats.dataset(1, 10_000)                     # the test cats, with their factors
-x = data.fixed_binarization(made.test.reshape(10_000, -1), data.EVALUATION_SEED)
+x = data.fixed_binarization(made.test.reshape(10_000, -1), data.BINARIZATION_SEED)
 mu, logvar = vae.encode(params, x, spec)           # (N, L)
 L = spec.latent_dim
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from minivae.data import MNIST, read_idx
+from minivae.data import read_idx
+from minivae.data.loading import MNIST
 from minivae.files import atomic_write
 
 FILES = {  # member: (file, SHA-256 once unzipped)

@@ -1,0 +1,35 @@
+"""Files: written whole or not at all, and read without trusting what they hold.
+
+The ground layer under models, checkpoints and data sets. No pickle is ever read or written, sizes
+are checked before memory is taken, and names found inside a file never become paths. Whatever a
+file holds, a reader here returns its content or raises one `MinivaeError`.
+"""
+
+from minivae.files.archives import ARCHIVE_DTYPES, read_archive, write_archive
+from minivae.files.npy import read_member, read_npy, read_numbers
+from minivae.files.opening import (
+    MAX_BYTES,
+    damaged,
+    most_unpacked,
+    reading,
+    unpacks_too_far,
+    zip_members,
+)
+from minivae.files.writing import atomic_write, lock_folder
+
+__all__ = [
+    "ARCHIVE_DTYPES",
+    "MAX_BYTES",
+    "atomic_write",
+    "damaged",
+    "lock_folder",
+    "most_unpacked",
+    "read_archive",
+    "read_member",
+    "read_npy",
+    "read_numbers",
+    "reading",
+    "unpacks_too_far",
+    "write_archive",
+    "zip_members",
+]

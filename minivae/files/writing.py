@@ -1,0 +1,111 @@
+"""Writes a file whole or not at all, and locks a folder for one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from minivae.checks.values import check_path, printable
+from minivae.errors import MinivaeError
+
+LOCK_TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP)  # some network file systems
+
+
+def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` to `path` so that a crash at any moment leaves the old file or the new one.
+
+    Temporary file in the same folder, flush, fsync, rename, fsync of the folder. On any error the
+    temporary file is removed and the old file stays. Raises MinivaeError if the file cannot be
+    written (full disk, read-only folder, ...).
+    """
+    path = check_path(path)
+    partial = path.parent / f".minivae-{secrets.token_hex(8)}.partial"
+    try:
+        try:
+            with open(partial, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        except BaseException:  # including Ctrl-C: no partial file may stay
+            partial.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as exc:
+        raise _write_error(path, exc) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable. Windows cannot open a folder, and does not need this."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as exc:
+        if exc.errno not in NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(handle)
+
+
+def _write_error(path: Path, exc: OSError) -> MinivaeError:
+    remedy = {
+        errno.ENOSPC: "free some space",
+        errno.EDQUOT: "free some space",
+        errno.ENOENT: "create the folder first",
+        errno.EISDIR: "choose a name that is not a folder's",
+    }.get(exc.errno or 0, "choose a place that you may write to")
+    reason = exc.strerror or type(exc).__name__
+    return MinivaeError(f"cannot write {printable(path)}: {reason}; {remedy}")
+
+
+@contextlib.contextmanager
+def lock_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Lock a folder for this process; raises MinivaeError at once if another process has the lock.
+
+    The operating system holds the lock (on the hidden file .lock) and releases it when the process
+    ends, even if it is killed. Taking the lock also removes the partial files of a killed writer.
+    """
+    folder = check_path(folder, "the folder")
+    try:
+        file = open(folder / ".lock", "ab")
+    except OSError as exc:
+        raise _write_error(folder, exc) from None
+    with file:
+        try:
+            _lock(file)
+        except OSError as exc:
+            if exc.errno not in LOCK_TAKEN:
+                raise _write_error(folder, exc) from None
+            message = f"{printable(folder)} is being written by another run"
+            raise MinivaeError(f"{message}; wait for it, or choose another folder") from None
+        _sweep(folder)
+        yield
+
+
+def _sweep(folder: Path) -> None:
+    try:
+        for partial in folder.glob(".minivae-*.partial"):
+            partial.unlink(missing_ok=True)
+    except OSError as exc:
+        raise _write_error(folder, exc) from None
+
+
+def _lock(file: BinaryIO) -> None:
+    """Take the lock or raise OSError at once; closing the file releases it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
