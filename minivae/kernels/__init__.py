@@ -36,6 +36,7 @@ from numba.core import cgutils, event
 from numba.extending import intrinsic, overload
 
 from minivae.errors import MinivaeError
+from minivae.kernels.cores import core_count
 
 ACTIVATIONS = ("tanh", "relu", "none")
 JIT = not config.DISABLE_JIT  # without it, plain Python stands in for the LLVM instructions
@@ -1175,21 +1176,15 @@ _opening = threading.Lock()
 
 
 def thread_count():
-    """MINIVAE_NUM_THREADS, by default the cores this process may use."""
+    """MINIVAE_NUM_THREADS, by default the cores that this process should use."""
     wanted = os.environ.get("MINIVAE_NUM_THREADS", "").strip()
     if not wanted:
-        return min(_cores(), MOST_THREADS)
+        return min(core_count(), MOST_THREADS)
     if not wanted.isdecimal() or not 1 <= int(wanted) <= MOST_THREADS:
         raise MinivaeError(
             f"MINIVAE_NUM_THREADS is {wanted!r}; it must be a whole number from 1 to {MOST_THREADS}"
         )
     return int(wanted)
-
-
-def _cores():
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _pool(dtype):
