@@ -18,12 +18,13 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae import bridge, checks, data, files, runs, train, vae
+from minivae.checks.values import shell_line
 from minivae.cli.train import recorded_settings
 from minivae.errors import MinivaeError
 from minivae.runs import checkpoint
 from minivae.settings import Settings
 
-COMMAND = "torchrun --standalone --nproc-per-node 2 -m minivae.bridge.torch_distributed"
+COMMAND = "torchrun --standalone --nproc-per-node 2 -m minivae.bridge.torch_distributed".split()
 SCORED_AT_ONCE = 500
 
 
@@ -38,7 +39,8 @@ def main():
         model = go_on(run, args.epochs, rank, world)
         if rank == 0:
             runs.save_model(folder / runs.MODEL_FILE, model)
-            print(f"next: python -m minivae evaluate {checks.printable(folder)}")
+            words = ["python", "-m", "minivae", "evaluate", checks.printable(folder)]
+            print(f"next: {shell_line(words)}")
     except MinivaeError as error:
         if rank == 0:
             print(f"minivae: error: {error}", file=sys.stderr)
@@ -74,7 +76,8 @@ class Run(NamedTuple):
 def check_start(args, world):
     checks.check_whole(args.epochs, "--epochs", 1, 10**9)
     if world < 1:  # torchrun sets it
-        raise MinivaeError(f"start this with torchrun: {COMMAND} {checks.printable(args.run)}")
+        command = shell_line([*COMMAND, checks.printable(args.run)])
+        raise MinivaeError(f"start this with torchrun: {command}")
 
 
 def load_run(folder):
@@ -107,7 +110,7 @@ def check_run(run, world):
 def claim_folder(args, run):
     out = None if args.out is None else checks.check_path(args.out, "--out")
     folder = runs.claim_folder(f"{Path(args.run).resolve().name}-distributed", out)
-    command = " ".join([COMMAND, *sys.argv[1:]])
+    command = shell_line([*COMMAND, *sys.argv[1:]])
     with files.lock_folder(folder):
         runs.start_run(folder, run.record | {"command": command, "continues": args.run})
     return folder

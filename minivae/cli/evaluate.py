@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from minivae import checks, evaluate, train
+from minivae import checks, data, evaluate
 from minivae.backend import load_backend
 from minivae.cli.parser import print_report
 from minivae.cli.run_data import run_and_data
@@ -63,7 +63,7 @@ def evaluate_run(
     model, dataset, name = run_and_data(run, data_name)
     if not len(dataset.test):
         raise MinivaeError(f"the data {checks.printable(name)} have no test images to score")
-    x = train.test_images(dataset.test, model.spec.likelihood)[:limit]
+    x = data.test_images(dataset.test, model.spec.likelihood)[:limit]
     from tqdm import tqdm
 
     ops = load_backend(backend)

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae import __version__, checks, files, vae
+from minivae.checks.values import shell_line
 from minivae.errors import MinivaeError
 
 RUN_FILE, CHECKPOINT_FILE = "run.json", "checkpoint.npz"
@@ -225,10 +226,9 @@ def load_run(folder):
     read_run_file(folder)
     path = Path(folder) / MODEL_FILE
     if not os.path.lexists(path):
-        raise MinivaeError(
-            f"{checks.printable(folder)} holds no finished model; finish it with "
-            f"`python -m minivae train --resume --out {checks.printable(folder)}`"
-        )
+        where = checks.printable(Path(folder))
+        command = shell_line(["python", "-m", "minivae", "train", "--resume", "--out", where])
+        raise MinivaeError(f"{where} holds no finished model; finish it with `{command}`")
     return load_model(path)
 
 
