@@ -35,9 +35,9 @@ def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 _sync(file.fileno())
-            _while_held(lambda: os.replace(partial, path))
+            _while_held(os.replace, partial, path)
         except BaseException:  # including Ctrl-C: no partial file may stay
-            _while_held(lambda: partial.unlink(missing_ok=True))
+            _while_held(Path.unlink, partial, True)  # missing_ok
             raise
         _sync_folder(path.parent)
     except OSError as exc:
@@ -77,13 +77,14 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _while_held(change: Callable[[], None]) -> None:
+def _while_held(change: Callable[..., object], *args: object) -> None:
     """Rename or delete a file. On Windows neither works while another program, such as a virus
     scanner or Excel, has the file open: try again for `HELD_SECONDS`."""
     give_up = time.monotonic() + HELD_SECONDS
     while True:
         try:
-            return change()
+            change(*args)
+            return
         except PermissionError:
             if sys.platform != "win32" or time.monotonic() >= give_up:
                 raise
@@ -133,7 +134,7 @@ def lock_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
 def _sweep(folder: Path) -> None:
     try:
         for partial in folder.glob(".minivae-*.partial"):
-            _while_held(lambda partial=partial: partial.unlink(missing_ok=True))
+            _while_held(Path.unlink, partial, True)  # missing_ok
     except OSError as exc:
         raise _write_error(folder, exc) from None
 
