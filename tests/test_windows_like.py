@@ -74,10 +74,9 @@ print(scope["text"], sys.platform, sys.stdout.encoding)
 
 
 @linux
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
-def test_training_stops_resumes_and_ends_with_the_bits_of_a_whole_run(tmp_path, backend):
+def test_training_stops_resumes_and_ends_with_the_bits_of_a_whole_run(tmp_path):
     np.save(tmp_path / "kätzchen.npy", tiny.images())
-    train = ["train", "--data", "kätzchen.npy", *SETTINGS, "--backend", backend]
+    train = ["train", "--data", "kätzchen.npy", *SETTINGS]
     status, out, err = windows_like(tmp_path, COMMAND, *train, "--out", "whole")
     assert status == 0, err
     assert "next: python -m minivae evaluate whole" in out

@@ -37,6 +37,8 @@ def begin():
     for name in MISSING_FUNCTIONS:
         if hasattr(os, name):
             delattr(os, name)
+    if hasattr(os, "process_cpu_count"):  # written in terms of sched_getaffinity elsewhere
+        os.process_cpu_count = os.cpu_count
     for name in MISSING_SIGNALS:
         if hasattr(signal, name):
             delattr(signal, name)
@@ -119,18 +121,14 @@ def _backslashes(call):
 
 
 def stop_in_step(number):
-    """Ctrl-C while the NumPy or the numba backend takes that step, counted from now on."""
-    from minivae import kernels, ops
+    """Ctrl-C while the numba backend takes that step, counted from now on."""
+    from minivae import kernels
 
-    left = iter(range(number - 1))
+    call, left = kernels.adam_step, iter(range(number - 1))
 
-    def stopping(call):
-        def step(*args, **kwargs):
-            if next(left, None) is None:
-                signal.raise_signal(signal.SIGINT)
-            return call(*args, **kwargs)
+    def step(*args, **kwargs):
+        if next(left, None) is None:
+            signal.raise_signal(signal.SIGINT)
+        return call(*args, **kwargs)
 
-        return step
-
-    for backend in (ops, kernels):
-        backend.adam_step = stopping(backend.adam_step)
+    kernels.adam_step = step
