@@ -158,7 +158,7 @@ def check_flips_and_cuts(saved, flips, cuts):
         if content:
             assert_same(*content)
         else:
-            assert str(saved) in message
+            assert saved.as_posix() in message
             assert "\n" not in message
 
 

@@ -41,7 +41,7 @@ def test_the_fingerprint_of_mnist_is_the_same_everywhere(mnist):
 
 
 def test_the_licence_of_mnist_lies_beside_it():
-    readme = (loading.MNIST.parent / "README.md").read_text()
+    readme = (loading.MNIST.parent / "README.md").read_text("utf-8")
     checksums = [checksum for _, checksum in FILES.values()]
     for text in ("LeCun", "Cortes", "ShareAlike 3.0", *checksums):
         assert text in readme

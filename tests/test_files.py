@@ -2,9 +2,12 @@
 
 import errno
 import os
+import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -122,13 +125,101 @@ def test_a_process_killed_100_times_while_it_writes_leaves_a_whole_file(tmp_path
     kill_while_writing(tmp_path, 100)
 
 
+# ---- other systems, simulated --------------------------------------------------------------------
+
+
+@pytest.fixture
+def windows(monkeypatch):
+    """Windows as `files` sees it, and a clock that only moves when someone sleeps."""
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: now.append(now.pop() + seconds))
+    monkeypatch.setattr(sys, "platform", "win32")
+    return now
+
+
+def held(call, failures):
+    """`call`, refused so many times, as while a virus scanner or Excel has the file open."""
+    left = iter(range(failures))
+
+    def refused(*args, **kwargs):
+        if next(left, None) is not None:
+            raise PermissionError(errno.EACCES, "Access is denied")
+        return call(*args, **kwargs)
+
+    return refused
+
+
+def test_on_windows_a_write_waits_until_a_scanner_lets_go_of_the_file(
+    tmp_path, monkeypatch, windows
+):
+    monkeypatch.setattr(os, "replace", held(os.replace, 5))
+    monkeypatch.setattr(Path, "unlink", held(Path.unlink, 5))
+    files.atomic_write(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert 0 < windows[0] < 1
+
+
+def test_on_windows_a_write_gives_up_after_a_second(tmp_path, monkeypatch, windows):
+    (tmp_path / "a").write_bytes(b"old")
+    monkeypatch.setattr(os, "replace", held(os.replace, 10_000))
+    message = refusal(files.atomic_write, tmp_path / "a", b"new")
+    assert "Access is denied; close the program that has it open, or choose a place" in message
+    assert 1 <= windows[0] < 1.1
+    assert os.listdir(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_elsewhere_a_write_that_is_not_permitted_is_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "replace", held(os.replace, 1))
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert "Access is denied; choose a place" in refusal(files.atomic_write, tmp_path / "a", b"")
+    assert os.listdir(tmp_path) == []
+
+
+def test_on_windows_the_lock_is_released_before_its_file_is_closed(tmp_path, monkeypatch, windows):
+    """Windows releases the locks of a closed file whenever it finds the time."""
+    calls = []
+
+    def locking(handle, mode, count):
+        assert os.fstat(handle).st_ino == os.stat(tmp_path / ".lock").st_ino  # it is open
+        calls.append((mode, count))
+
+    simulated = SimpleNamespace(locking=locking, LK_NBLCK="lock", LK_UNLCK="unlock")
+    monkeypatch.setitem(sys.modules, "msvcrt", simulated)
+    with files.lock_folder(tmp_path):
+        assert calls == [("lock", 1)]
+    with pytest.raises(OSError, match="mine"), files.lock_folder(tmp_path):
+        raise OSError("mine")
+    assert calls == [("lock", 1), ("unlock", 1)] * 2
+
+
+def test_on_macos_a_write_empties_the_drives_cache(tmp_path, monkeypatch):
+    """There, fsync alone leaves the data in the cache of the drive, which a power cut empties."""
+    fcntl = pytest.importorskip("fcntl", reason="Windows has no fcntl")
+    synced = []
+
+    def control(handle, request):
+        synced.append((stat.S_ISDIR(os.fstat(handle).st_mode), request))
+        if os.path.exists(tmp_path / "refused"):
+            raise OSError(errno.ENOTSUP, "not on this file system")
+
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", control)
+    files.atomic_write(tmp_path / "a", b"new")
+    assert synced == [(False, 51), (True, 51)]  # the file, then its folder
+    (tmp_path / "refused").touch()
+    files.atomic_write(tmp_path / "a", b"newer")
+    assert (tmp_path / "a").read_bytes() == b"newer"
+
+
 # ---- locks ---------------------------------------------------------------------------------------
 
 
 def test_the_second_taker_of_a_folder_is_refused(tmp_path):
     with files.lock_folder(tmp_path):
         message = refusal(files.lock_folder(tmp_path).__enter__)
-        assert str(tmp_path) in message
+        assert tmp_path.as_posix() in message
         assert "another run" in message
     with files.lock_folder(tmp_path):
         pass

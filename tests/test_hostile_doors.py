@@ -136,7 +136,7 @@ def command_line(rooms, monkeypatch, capsys):
 def clear(room, before):
     """Remove what a valid command has made."""
     for path in sorted(room.rglob("*"), reverse=True):
-        if str(path.relative_to(room)) not in before:
+        if path.relative_to(room).as_posix() not in before:
             path.rmdir() if path.is_dir() else path.unlink()
 
 

@@ -40,6 +40,14 @@ def test_a_warning_from_another_package_is_none(module, category):
     warn(module, category)
 
 
+def test_what_zmq_warns_about_on_windows_is_none():
+    """It gives the caller's module, which may be one of ours."""
+    message = "Proactor event loop does not implement add_reader family of methods required for zmq"
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.warn_explicit(message, RuntimeWarning, "build.py", 1, module="notebooks.build")
+    assert not shown
+
+
 def test_a_deprecated_call_is_the_callers():
     """With stacklevel=2, as a library deprecates: the line that calls is the one that warns."""
     library = {"__name__": "library", "warnings": warnings}

@@ -97,6 +97,6 @@ def command(capsys, *argv):
 def contents(folder):
     """Every file under a folder, with its bytes: to show that a command changed nothing."""
     return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))
     }

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minivae import bridge, checks, data, files, runs, train
+from minivae.checks.values import shell_line
 from minivae.errors import MinivaeError
 from minivae.runs import checkpoints
 from minivae.settings import Settings
@@ -27,7 +28,7 @@ from minivae.spec import Spec
 if TYPE_CHECKING:  # an optional library
     import torch
 
-COMMAND = "torchrun --standalone --nproc-per-node 2 -m minivae.bridge.torch_distributed"
+COMMAND = "torchrun --standalone --nproc-per-node 2 -m minivae.bridge.torch_distributed".split()
 SCORED_AT_ONCE = 500
 
 
@@ -42,7 +43,8 @@ def main() -> int:
         model = train_further(run, args.epochs, rank, world)
         if folder is not None:
             runs.save_model(folder / runs.MODEL_FILE, model)
-            print(f"next: python -m minivae evaluate {checks.printable(folder)}")
+            words = ["python", "-m", "minivae", "evaluate", checks.printable(folder)]
+            print(f"next: {shell_line(words)}")
     except MinivaeError as error:
         if rank == 0:
             print(f"minivae: error: {error}", file=sys.stderr)
@@ -81,7 +83,8 @@ def check_start(args: argparse.Namespace, world: int) -> None:
     """Raise MinivaeError unless torchrun started this, for one epoch or more."""
     checks.check_whole(args.epochs, "--epochs", 1, 10**9)
     if world < 1:  # torchrun sets it
-        raise MinivaeError(f"start this with torchrun: {COMMAND} {checks.printable(args.run)}")
+        command = shell_line([*COMMAND, checks.printable(args.run)])
+        raise MinivaeError(f"start this with torchrun: {command}")
 
 
 def load_run(folder: str | Path) -> StartedRun:
@@ -117,7 +120,7 @@ def claim_folder(args: argparse.Namespace, run: StartedRun) -> Path:
     """Make the new run folder and its record -> its path. Raises MinivaeError if it exists."""
     out = None if args.out is None else checks.check_path(args.out, "--out")
     folder = runs.claim_folder(f"{Path(args.run).resolve().name}-distributed", out)
-    command = " ".join([COMMAND, *sys.argv[1:]])
+    command = shell_line([*COMMAND, *sys.argv[1:]])
     with files.lock_folder(folder):
         runs.start_run(folder, run.record | {"command": command, "continues": args.run})
     return folder

@@ -1,6 +1,10 @@
 """Checks of single values, and how a wrong value is written into a message."""
 
 import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,13 @@ def printable(path: Any) -> str:
     text = Path(path).as_posix() if isinstance(path, os.PathLike) else str(path)
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
     return line if len(line) <= 300 else line[:150] + "..." + line[-147:]
+
+
+def shell_line(words: Iterable[str]) -> str:
+    """A command as it is typed into this system's shell, each word quoted where it must be."""
+    if sys.platform == "win32":
+        return subprocess.list2cmdline(words)
+    return shlex.join(words)
 
 
 def describe(value: Any) -> str:

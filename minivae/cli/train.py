@@ -1,7 +1,6 @@
 """`train`: train a VAE in a run folder, and draw its pictures."""
 
 import argparse
-import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 
 from minivae import checks, data, files, runs, train
 from minivae.backend import load_backend
+from minivae.checks.values import shell_line
 from minivae.cli.parser import print_report, say
 from minivae.cli.signals import INTERRUPTED, StopSignals
 from minivae.errors import MinivaeError
@@ -125,7 +125,7 @@ def execute(args: argparse.Namespace) -> int:
         resume=args.resume,
         from_run=args.from_run,
         checkpoint_seconds=args.checkpoint_seconds,
-        command=shlex.join(["python", "-m", "minivae", *args.argv]),
+        command=shell_line(["python", "-m", "minivae", *args.argv]),
         say=say,
     )
     print_report(args, report, describe)
@@ -289,9 +289,10 @@ def _about(dataset, settings):
 
 
 def _interrupted(folder, step, say):
+    words = ["python", "-m", "minivae", "train", "--resume", "--out", checks.printable(folder)]
     say(
         f"minivae: stopped after step {step}; everything is saved. Go on with\n"
-        f"  python -m minivae train --resume --out {shlex.quote(checks.printable(folder))}"
+        f"  {shell_line(words)}"
     )
     return {"run": folder.as_posix(), "interrupted": True, "steps": step}
 
@@ -320,5 +321,6 @@ def describe(report: dict[str, Any]) -> str:
         )
     names = ", ".join(Path(path).name for path in report["figures"])
     lines.append(f"look at {report['run']}/: {names}")
-    lines.append(f"next: python -m minivae evaluate {report['run']}")
+    command = shell_line(["python", "-m", "minivae", "evaluate", checks.printable(report["run"])])
+    lines.append(f"next: {command}")
     return "\n".join(lines)

@@ -7,7 +7,8 @@ import errno
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +16,8 @@ from minivae.checks.values import check_path, printable
 from minivae.errors import MinivaeError
 
 LOCK_TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
-NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP)  # some network file systems
+NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOTTY)  # some network file systems
+HELD_SECONDS = 1.0  # a virus scanner lets go of a file sooner; Excel may not at all
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
@@ -32,28 +34,61 @@ def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
             with open(partial, "xb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
+                _sync(file.fileno())
+            _while_held(os.replace, partial, path)
         except BaseException:  # including Ctrl-C: no partial file may stay
-            partial.unlink(missing_ok=True)
+            _while_held(Path.unlink, partial, True)  # missing_ok
             raise
         _sync_folder(path.parent)
     except OSError as exc:
         raise _write_error(path, exc) from None
 
 
+def _sync(handle: int) -> None:
+    """Have what was written survive a power cut.
+
+    On macOS, fsync leaves it in the drive's own cache, and F_FULLFSYNC empties that (man 2 fsync).
+    """
+    os.fsync(handle)
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    full_sync = getattr(fcntl, "F_FULLFSYNC", None)
+    if full_sync is not None:
+        try:
+            fcntl.fcntl(handle, full_sync)
+        except OSError as exc:
+            if exc.errno not in NO_SYNC:
+                raise
+
+
 def _sync_folder(folder: Path) -> None:
     """Make a rename durable. Windows cannot open a folder, and does not need this."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        _sync(handle)
     except OSError as exc:
-        if exc.errno not in NO_FOLDER_SYNC:
+        if exc.errno not in NO_SYNC:
             raise
     finally:
         os.close(handle)
+
+
+def _while_held(change: Callable[..., object], *args: object) -> None:
+    """Rename or delete a file. On Windows neither works while another program, such as a virus
+    scanner or Excel, has the file open: try again for `HELD_SECONDS`."""
+    give_up = time.monotonic() + HELD_SECONDS
+    while True:
+        try:
+            change(*args)
+            return
+        except PermissionError:
+            if sys.platform != "win32" or time.monotonic() >= give_up:
+                raise
+        time.sleep(0.02)
 
 
 def _write_error(path: Path, exc: OSError) -> MinivaeError:
@@ -63,6 +98,8 @@ def _write_error(path: Path, exc: OSError) -> MinivaeError:
         errno.ENOENT: "create the folder first",
         errno.EISDIR: "choose a name that is not a folder's",
     }.get(exc.errno or 0, "choose a place that you may write to")
+    if sys.platform == "win32" and isinstance(exc, PermissionError):
+        remedy = f"close the program that has it open, or {remedy}"
     reason = exc.strerror or type(exc).__name__
     return MinivaeError(f"cannot write {printable(path)}: {reason}; {remedy}")
 
@@ -87,20 +124,23 @@ def lock_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
                 raise _write_error(folder, exc) from None
             message = f"{printable(folder)} is being written by another run"
             raise MinivaeError(f"{message}; wait for it, or choose another folder") from None
-        _sweep(folder)
-        yield
+        try:
+            _sweep(folder)
+            yield
+        finally:
+            _unlock(file)
 
 
 def _sweep(folder: Path) -> None:
     try:
         for partial in folder.glob(".minivae-*.partial"):
-            partial.unlink(missing_ok=True)
+            _while_held(Path.unlink, partial, True)  # missing_ok
     except OSError as exc:
         raise _write_error(folder, exc) from None
 
 
 def _lock(file: BinaryIO) -> None:
-    """Take the lock or raise OSError at once; closing the file releases it."""
+    """Take the lock or raise OSError at once."""
     if sys.platform == "win32":
         import msvcrt
 
@@ -109,3 +149,13 @@ def _lock(file: BinaryIO) -> None:
         import fcntl
 
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _unlock(file: BinaryIO) -> None:
+    """Before the file is closed: Windows releases the lock of a closed file at a time of its own
+    choosing. Elsewhere closing it is what releases the lock, and a fork of this process that
+    unlocked it would take the lock from its parent."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)

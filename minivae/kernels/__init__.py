@@ -11,6 +11,7 @@ From the ground up:
     sparse_products  products that leave out the zeros of an image
     loops            the other loops of a training step, each of which reads its data once
     tasks            descriptors of what the threads have to do
+    cores            how many cores this process should use
     threads          the pool of threads. They share out blocks of results and never the terms of a
                      sum, so the bits do not depend on the number of threads
     guard            shapes and dtypes, checked in front of the kernels

@@ -27,6 +27,7 @@ from minivae.errors import MinivaeError
 from minivae.kernels import loops, tasks
 from minivae.kernels.activations import CODES
 from minivae.kernels.compilation import JIT, CompileNotice, compiled, remove_stale_code
+from minivae.kernels.cores import core_count
 from minivae.kernels.instructions import (
     atomic_add,
     atomic_load,
@@ -229,18 +230,12 @@ def thread_count() -> int:
     """
     wanted = os.environ.get("MINIVAE_NUM_THREADS", "").strip()
     if not wanted:
-        return min(_cores(), MOST_THREADS)
+        return min(core_count(), MOST_THREADS)
     if not wanted.isdecimal() or not 1 <= int(wanted) <= MOST_THREADS:
         raise MinivaeError(
             f"MINIVAE_NUM_THREADS is {wanted!r}; it must be a whole number from 1 to {MOST_THREADS}"
         )
     return int(wanted)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def pool_of(dtype: np.dtype) -> Pool:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from minivae import __version__, checks, files
+from minivae.checks.values import shell_line
 from minivae.errors import MinivaeError
 from minivae.runs.model_files import Model, load_model
 from minivae.settings import Settings
@@ -199,10 +200,9 @@ def load_run(folder: str | os.PathLike[str]) -> Model:
     read_run_file(folder)
     path = Path(folder) / MODEL_FILE
     if not os.path.lexists(path):
-        raise MinivaeError(
-            f"{checks.printable(folder)} holds no finished model; finish it with "
-            f"`python -m minivae train --resume --out {checks.printable(folder)}`"
-        )
+        where = checks.printable(Path(folder))
+        command = shell_line(["python", "-m", "minivae", "train", "--resume", "--out", where])
+        raise MinivaeError(f"{where} holds no finished model; finish it with `{command}`")
     return load_model(path)
 
 
