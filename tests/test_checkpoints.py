@@ -101,7 +101,7 @@ def refuse(tmp_path, arrays, meta):
     path = tmp_path / runs.CHECKPOINT_FILE
     files.write_archive(path, arrays, meta)
     before = path.read_bytes()
-    assert str(path) in refusal(tiny.run, tmp_path, tiny.dataset(), tiny.settings())
+    assert path.as_posix() in refusal(tiny.run, tmp_path, tiny.dataset(), tiny.settings())
     assert path.read_bytes() == before
 
 

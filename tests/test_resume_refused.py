@@ -97,7 +97,7 @@ def test_a_file_called_cats_is_not_the_generated_cats(tiny_file, capsys):
     argv = [word.replace("tiny", "cats") for word in tiny.OPTIONS]
     assert tiny.command(capsys, "train", *argv, "--out", "run")[0] == 0
     assert tiny.command(capsys, "explore", "run")[0] == 0
-    assert "chonk" not in (tiny_file / "run" / "explorer.html").read_text()
+    assert "chonk" not in (tiny_file / "run" / "explorer.html").read_text("utf-8")
 
 
 def test_going_on_says_so(tiny_file, capsys):
