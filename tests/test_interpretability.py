@@ -212,6 +212,34 @@ def test_the_radius_is_the_distance_to_the_kth_other(monkeypatch):
         np.testing.assert_allclose(quality.neighbour_radii(line, k=2), [3, 2, 3, 6])
 
 
+def test_distances_of_nearly_equal_pictures_do_not_cancel():
+    """Pictures of length 28 that differ by 1e-4 or less: |p|^2 - 2 p.r + |r|^2 in float32 is off by
+    1e-3 there, so it gives neither the distances nor which is the nearest."""
+    rng = np.random.default_rng(7)
+    base = np.ones((1, 784), np.float32)
+    bright = np.unique(rng.integers(1, 800, 60))
+    pictures = np.repeat(base, len(bright), axis=0)
+    pictures[:, 5] += np.float32(2**-23) * bright.astype(np.float32)
+    exact = np.abs(np.subtract.outer(*2 * [pictures[:, 5].astype(np.float64)]))
+    np.testing.assert_allclose(
+        quality.neighbour_radii(pictures, k=3), np.sort(exact, axis=1)[:, 3], rtol=1e-12
+    )
+    distances, index = quality.nearest(pictures[::2], pictures[1::2])
+    np.testing.assert_array_equal(index, exact[::2, 1::2].argmin(axis=1))
+    np.testing.assert_allclose(distances, exact[::2, 1::2].min(axis=1), rtol=1e-12)
+    radii = quality.neighbour_radii(pictures, k=1)
+    assert quality.coverage(pictures, pictures, radii * 0) == 1
+    covered = exact[::2, 1::2].min(axis=1) <= radii[::2]
+    assert quality.coverage(pictures[1::2], pictures[::2], radii[::2]) == covered.mean()
+
+
+def test_pictures_too_bright_for_a_float32_square_are_still_measured():
+    """1e30 squared is infinite in float32: every pair is then computed from its difference."""
+    pictures = np.array([[1.0], [2.0], [5.0]]) * 1e30
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(quality.neighbour_radii(pictures, k=1), [1e30, 1e30, 3e30])
+
+
 def test_coverage_of_the_same_distribution_is_the_one_of_exchangeable_points():
     """Nothing covers a point if its k nearest are all real: one in about 2^k times."""
     rng = np.random.default_rng(8)
