@@ -33,8 +33,8 @@ class LogLikelihood(NamedTuple):
 
     `mc_stderr` is the Monte Carlo standard error of each estimate, `ess` the effective sample
     size (sum w)^2 / sum w^2, between 1 and K; both are computed from the samples that were drawn,
-    and know nothing of mass that none of them reached. The mean has two errors: `stderr_images`, from the
-    choice of test images, and `stderr_mc`, from the choice of noise.
+    and know nothing of mass that none of them reached. The mean has two errors: `stderr_images`,
+    from the choice of test images, and `stderr_mc`, from the choice of noise.
     """
 
     log_p: Array
