@@ -2,7 +2,7 @@
 
 Every forward returns its result and a cache; the backward takes the gradient of the loss
 with respect to that result, and the cache, and returns the gradients of the inputs.
-Any object with these names is a *backend*: `kernels` is the fast one, and a reader's
+Any object with these names is a *backend*: `minivae.kernels` is the fast one, and a reader's
 exercise answers can be another.
 
 Shapes: B batch, D data, L latent, K importance samples; I, O a layer's inputs and outputs.

@@ -1,7 +1,7 @@
-"""One body for both backends: sizes, layouts, dtypes and bad input, against NumPy in float64.
+"""The same tests for both backends: sizes, layouts, dtypes, bad input, against NumPy in float64.
 
-`test_ops.py` asks both for the mathematics; here they are asked for the right result or an error,
-never a wrong result, whatever array comes in.
+`test_ops.py` tests the mathematics of both. Here each must give the right result or an error, and
+never a wrong result, whatever array it gets.
 """
 
 import sys
@@ -15,7 +15,7 @@ from minivae.backend import load_backend
 from minivae.errors import MinivaeError
 
 DTYPES = (np.float32, np.float64)
-# (B, I, O, K): around the tile's edges, several blocks, one of each, nothing
+# (B, I, O, K): around the tile's edges, several blocks, 1 of each, and 0
 SIZES = [
     (1, 1, 1, 1),
     (5, 7, 17, 2),
@@ -84,10 +84,10 @@ def adam(ops, flat, grad, m, v):
 
 def cases(B, I, O, K):
     """(name, function, float64 arguments): every pair, also with K samples."""
-    for activation in ("tanh", "relu", "none"):
+    for activation in reference.ACTIVATIONS:
         W, b, dy = draw(I, O, seed=1) / I**0.5, draw(O, seed=2), draw(B, O, seed=3)
         yield activation, dense, (activation, draw(B, I), W, b, dy)
-        digits = draw(B, I) * pixels(B, I, ink=0.1)  # a large enough product leaves the zeros out
+        digits = draw(B, I) * pixels(B, I, ink=0.1)  # a large product leaves out the zeros
         yield f"{activation} of digits", dense, (activation, digits, W, b, dy)
     mu, logvar = draw(B, O), draw(B, O, seed=1)
     for samples in ((), (K,)):
@@ -164,7 +164,7 @@ def test_gradients_go_into_strided_and_foreign_arrays(ops, dtype):
 
 
 def test_gradients_and_weights_of_whole_numbers_are_refused(ops):
-    """Cut to whole numbers, a gradient would be 0 nearly everywhere."""
+    """Rounded to integers, a gradient would be 0 nearly everywhere."""
     x, W, b, dy = draw(4, 5), draw(5, 3, seed=1), draw(3), draw(4, 3)
     _, cache = ops.dense_forward(x, W, b, "tanh")
     with pytest.raises(TypeError, match="cast"):
@@ -175,7 +175,7 @@ def test_gradients_and_weights_of_whole_numbers_are_refused(ops):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_product_that_leaves_zeros_out_has_the_bits_of_one_that_does_not(ops, dtype):
-    """And a zero times infinity is still NaN: it is left out only where it adds nothing."""
+    """And 0 times infinity is still NaN: a zero is left out only where it adds nothing."""
     digits = (draw(40, 300) * pixels(40, 300, ink=0.1)).astype(dtype)
     few_zeros = np.where(np.arange(300) < 100, digits, 1).astype(dtype)
     W = draw(300, 90, seed=1).astype(dtype)
@@ -199,7 +199,7 @@ def test_a_product_that_leaves_zeros_out_has_the_bits_of_one_that_does_not(ops, 
 
 
 def test_adam_updates_strided_and_reversed_views_in_place(ops):
-    """The views' own memory is updated, not a copy of it; and nothing between their numbers."""
+    """The views' own memory is updated, not a copy, and nothing between their numbers."""
 
     def run(backend, view):
         state = [view(np.arange(12, dtype=np.float32) + i) for i in range(4)]
@@ -251,7 +251,7 @@ def test_shapes_that_do_not_fit_are_refused(ops, mistake):
 
 @pytest.mark.parametrize("dtype", [np.complex128, np.float16, np.longdouble, object])
 def test_other_dtypes_give_an_error_or_the_right_result(ops, dtype):
-    """The numba backend is float32 and float64, and says so; NumPy's takes what NumPy takes."""
+    """The numba backend takes float32 and float64 only; the other takes what NumPy takes."""
     x, W, b = (a.astype(dtype) for a in (draw(4, 5), draw(5, 3, seed=1), draw(3, seed=2)))
     if ops is reference and dtype is not object:
         y, _ = ops.dense_forward(x, W, b, "tanh")
@@ -265,7 +265,7 @@ def test_other_dtypes_give_an_error_or_the_right_result(ops, dtype):
 
 @pytest.mark.parametrize("likelihood", checks.LIKELIHOODS)
 def test_two_hundred_steps_from_one_seed_give_the_same_losses(likelihood):
-    """float32 roundings differ, and two hundred steps later the losses still agree."""
+    """The roundings in float32 differ, but after two hundred steps the losses still agree."""
     from minivae import kernels
 
     spec = vae.Spec(40, (24, 16), 3, likelihood=likelihood)
@@ -283,7 +283,7 @@ def test_two_hundred_steps_from_one_seed_give_the_same_losses(likelihood):
             vae.clamp_variance(params, spec)
             losses[ops].append(result.loss)
     np.testing.assert_allclose(losses[kernels], losses[reference], rtol=2e-4)
-    assert losses[kernels][-1] < losses[kernels][0]  # it did train
+    assert losses[kernels][-1] < losses[kernels][0]  # training works
 
 
 def test_numba_without_a_folder_for_its_cache_is_refused_in_one_line(monkeypatch):
@@ -293,9 +293,9 @@ def test_numba_without_a_folder_for_its_cache_is_refused_in_one_line(monkeypatch
         @staticmethod
         def find_spec(name, path=None, target=None):
             if name == "minivae.kernels":
-                raise RuntimeError("cannot cache function '_share': no locator available")
+                raise RuntimeError("cannot cache function 'share': no locator available")
 
-    import minivae.kernels  # so that there is something to take away
+    import minivae.kernels  # so that it can be removed
 
     monkeypatch.delitem(sys.modules, "minivae.kernels")
     monkeypatch.delattr(minivae, "kernels")

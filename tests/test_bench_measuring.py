@@ -282,19 +282,19 @@ def test_the_products_of_a_step_are_those_counted_by_hand(short, monkeypatch):
     assert flops == measuring.step_flops(vae.Spec(D, (H, H), L), B)
 
 
-def wrong_in_the_last_row(a, b, *, turn_a=False, turn_b=False):
-    c = MATMUL(a, b, turn_a=turn_a, turn_b=turn_b)
+def wrong_in_the_last_row(a, b, *, transpose_a=False, transpose_b=False):
+    c = MATMUL(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
     c[-1] *= 1.01
     return c
 
 
-def wrong_when_turned(a, b, *, turn_a=False, turn_b=False):
-    c = MATMUL(a, b, turn_a=turn_a, turn_b=turn_b)
-    return np.zeros_like(c) if turn_b else c
+def wrong_when_transposed(a, b, *, transpose_a=False, transpose_b=False):
+    c = MATMUL(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
+    return np.zeros_like(c) if transpose_b else c
 
 
-def wrong_with_nan(a, b, *, turn_a=False, turn_b=False):
-    return MATMUL(a, b, turn_a=turn_a, turn_b=turn_b) * np.float32("nan")
+def wrong_with_nan(a, b, *, transpose_a=False, transpose_b=False):
+    return MATMUL(a, b, transpose_a=transpose_a, transpose_b=transpose_b) * np.float32("nan")
 
 
 MATMUL = kernels.matmul
@@ -302,7 +302,7 @@ MATMUL = kernels.matmul
 
 @pytest.mark.parametrize(
     ("kernel", "first"),
-    [(wrong_in_the_last_row, "enc1: x W"), (wrong_when_turned, "out: da W'"),
+    [(wrong_in_the_last_row, "enc1: x W"), (wrong_when_transposed, "out: da W'"),
      (wrong_with_nan, "enc1: x W")],
     ids=["last row", "turned", "nan"],
 )  # fmt: skip

@@ -1,6 +1,6 @@
-"""The compiled kernels stay inside their arrays, at every edge and from every thread.
+"""The compiled kernels stay inside their arrays, at every edge and on every thread.
 
-The work is in `guarded.py`, a program of its own: what it guards against ends the process.
+The cases are in `guarded.py`, a program of its own, because a violation ends the process.
 """
 
 import json
@@ -32,7 +32,7 @@ def guarded(*args):
 
 
 def test_the_guard_catches_a_touch_beside_an_array_and_of_a_freed_one():
-    """Or the tests below would pass whatever the kernels do."""
+    """Otherwise the tests below would pass whatever the kernels do."""
     found = guarded("touch")
     assert found.pop("fresh is NaN")
     caught = {place for place, signal in found.items() if signal}
@@ -43,12 +43,12 @@ def test_the_guard_catches_a_touch_beside_an_array_and_of_a_freed_one():
 
 @pytest.mark.slow
 def test_no_kernel_leaves_its_arrays():
-    """Products at every register width, all the rest at this machine's, with 1 and 2 threads."""
+    """Products at every register width, the rest at this machine's, with 1 and 2 threads."""
     assert guarded("sweep", "machine")["cases"] > 500
 
 
 def test_threads_forks_and_pools_leave_no_array_in_use():
-    """Two trainings at once and forks of them give the bits of a quiet training."""
+    """Two trainings at once, and forks of them, give the bits of one that runs alone."""
     assert guarded("threads", "1") == {"rounds": 1}
 
 

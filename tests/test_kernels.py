@@ -1,43 +1,30 @@
-"""What only the numba backend has: its own exp and tanh, its threads, its compilation."""
-
-import os
-import subprocess
-import sys
-import textwrap
-import threading
-import time
-from pathlib import Path
+"""What only the numba backend has: its own elementary functions, activations, omitted zeros."""
 
 import numpy as np
 import pytest
 from numba import config, njit
 
-from minivae import kernels, vae
-from minivae.errors import MinivaeError
-
-needs_jit = pytest.mark.skipif(config.DISABLE_JIT, reason="a question to the compiled code")
-ROOT = Path(__file__).parents[1]
-SPEC = vae.Spec(60, (40, 30), 5)
-
+from minivae import kernels
+from minivae.kernels import activations, elementary, sparse_products
 
 # ---- elementary functions --------------------------------------------------------------------
 
 
-@njit(error_model="numpy")  # not cached: numba's cache would not see an edit in kernels.py
+@njit(error_model="numpy")  # not cached: numba's cache would not see an edit in elementary.py
 def each(x, out, which):
     for j in range(len(x)):
         if which == 0:
-            out[j] = kernels._exp(x[j])
+            out[j] = elementary.exp(x[j])
         elif which == 1:
-            out[j] = kernels._expm1(x[j])
+            out[j] = elementary.expm1(x[j])
         elif which == 2:
-            out[j] = kernels._log1p_unit(x[j])
+            out[j] = elementary.log1p_unit(x[j])
         else:
-            out[j] = kernels._tanh(x[j])
+            out[j] = elementary.tanh(x[j])
 
 
 def all_over_float32():
-    """A float32 from every few thousand bit patterns: all magnitudes, infinities, many NaNs."""
+    """One in some thousand of all float32: all magnitudes, infinities, many NaNs."""
     step = 100_003 if config.DISABLE_JIT else 4_099
     bits = np.arange(0, 2**32, step, np.uint64).astype(np.uint32)
     special = np.array([0, -0.0, np.inf, -np.inf, np.nan, 1, -1, 88.7, 88.73, -87.3, -103.9, -104])
@@ -45,7 +32,7 @@ def all_over_float32():
 
 
 def units_off(result, exact):
-    """The error in units of the last place of a float32; below the normal range, of its least."""
+    """The largest error, in units in the last place (those of normal numbers) of a float32."""
     exact32 = exact.astype(np.float32)
     unit = np.spacing(np.maximum(np.abs(exact32), np.finfo(np.float32).tiny))
     finite = np.isfinite(exact32)
@@ -59,9 +46,9 @@ def units_off(result, exact):
     ids=["exp", "expm1", "log1p", "tanh"],
 )
 def test_elementary_functions_over_the_whole_range_of_float32(which, function, bound):
-    """The errors that `kernels.py` states, against NumPy in float64; a NaN never becomes a number.
+    """The errors that `elementary.py` states, against NumPy in float64; a NaN stays a NaN.
 
-    log(1 + x) is asked for 0 <= x <= 1 only, because x is exp(-|l|) there, and for NaN.
+    log(1 + x) is tested for 0 <= x <= 1, the range of exp(-|l|), and for NaN.
     """
     x = all_over_float32()
     if which == 2:
@@ -74,7 +61,7 @@ def test_elementary_functions_over_the_whole_range_of_float32(which, function, b
 
 
 def test_softplus_and_sigmoid_over_the_whole_range_of_float32():
-    """What the Bernoulli makes of them: log(1 + exp(l)) and 1 / (1 + exp(-l)), never NaN."""
+    """In the Bernoulli likelihood: log(1 + exp(l)) and 1 / (1 + exp(-l)), never NaN."""
     l = all_over_float32()
     l = l[np.isfinite(l)]
     nll, cache = kernels.bernoulli_nll_forward(l[:, None], np.zeros((len(l), 1), np.float32))
@@ -88,21 +75,21 @@ def test_softplus_and_sigmoid_over_the_whole_range_of_float32():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_nan_anywhere_shows_in_every_result_it_belongs_to(dtype):
-    """In each lane of a register and in the remainders: one NaN at a time."""
+    """One NaN at a time, in each lane of a register and in the remainder of a row."""
     for place in (0, 7, 15, 16, 36):
         logits = np.ones((1, 37), dtype)
         logits[0, place] = np.nan
         nll, cache = kernels.bernoulli_nll_forward(logits, np.ones((1, 37), dtype))
         assert np.isnan(nll[0])
         np.testing.assert_array_equal(np.isnan(cache.residual), np.isnan(logits))
-        for activation in ("tanh", "relu", "none"):
+        for activation in kernels.ACTIVATIONS:
             bias = np.where(np.arange(37) == place, np.nan, 1).astype(dtype)
             y, _ = kernels.dense_forward(
                 np.ones((3, 2), dtype), np.ones((2, 37), dtype), bias, activation
             )
             np.testing.assert_array_equal(np.isnan(y), np.repeat(np.isnan(bias)[None], 3, axis=0))
         x, W, dy = np.ones((3, 2), dtype), np.ones((2, 37), dtype), np.ones((3, 37), dtype)
-        for activation in ("tanh", "relu"):
+        for activation in activations.ACTIVATION_FUNCTIONS:
             bias = np.where(np.arange(37) == place, np.nan, -1).astype(dtype)
             _, cache = kernels.dense_forward(x, W, bias, activation)
             _, dW, db = kernels.dense_backward(dy, cache)
@@ -112,7 +99,7 @@ def test_a_nan_anywhere_shows_in_every_result_it_belongs_to(dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_an_infinite_logit_in_any_lane_costs_what_it_should(dtype):
-    """Nothing where the pixel is as it says, infinity elsewhere; in registers and remainders."""
+    """0 where the pixel agrees with its sign, else infinity; in registers and in remainders."""
     for place in (0, 7, 15, 16, 36):
         for logit, right in ((np.inf, 1), (-np.inf, 0)):
             logits, x = np.zeros((2, 1, 37), dtype)
@@ -126,203 +113,71 @@ def test_an_infinite_logit_in_any_lane_costs_what_it_should(dtype):
             assert cache.residual[0, place] == (-1) ** (1 - right)
 
 
+# ---- activations -----------------------------------------------------------------------------
+
+
+def outputs_and_slopes(a, activation):
+    """f(a) and f'(a) of a row of numbers, through the dense layer."""
+    one = np.ones((1, 1), a.dtype)
+    y, cache = kernels.dense_forward(one, np.zeros((1, len(a)), a.dtype), a, activation)
+    _, _, db = kernels.dense_backward(np.ones_like(y), cache)
+    return y[0], db
+
+
+def softplus(a):
+    return np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
+
+
+def test_every_activation_stands_in_the_table():
+    assert kernels.ACTIVATIONS == ("tanh", "relu", "softplus", "none")
+
+
+def test_softplus_over_the_whole_range_of_float32():
+    """Also where exp(a) overflows, and where it underflows; a NaN stays a NaN."""
+    a = all_over_float32()
+    y, slope = outputs_and_slopes(a, "softplus")
+    with np.errstate(all="ignore"):
+        assert units_off(y, softplus(a.astype(np.float64))) <= 4
+        assert units_off(slope, -np.expm1(-y.astype(np.float64))) <= 2
+    np.testing.assert_array_equal(np.isnan(slope), np.isnan(a))
+
+
+def test_softplus_in_float64_is_as_accurate_as_numpy():
+    a = np.concatenate([np.linspace(-40, 40, 2001), [-800, 800, -np.inf, np.inf, 0, 1e-300]])
+    y, slope = outputs_and_slopes(a, "softplus")
+    np.testing.assert_allclose(y, softplus(a), rtol=4e-16)
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(slope, 1 / (1 + np.exp(-a)), rtol=4e-15)
+
+
+@pytest.mark.parametrize(("rows", "inputs", "outputs"), [(1, 1, 1), (7, 33, 17), (130, 401, 70)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_softplus_layer_and_its_gradients(rows, inputs, outputs, dtype):
+    """Against the formulas in float64, at the edges of tiles and blocks, and without the zeros."""
+    rng = np.random.default_rng(0)
+    for zeros in (0, 0.9):
+        x = rng.standard_normal((rows, inputs)) * (rng.random((rows, inputs)) >= zeros)
+        W = rng.standard_normal((inputs, outputs)) / inputs**0.5
+        b, dy = rng.standard_normal(outputs), rng.standard_normal((rows, outputs))
+        x, W, b, dy = (v.astype(dtype) for v in (x, W, b, dy))
+        y, cache = kernels.dense_forward(x, W, b, "softplus")
+        results = y, *kernels.dense_backward(dy, cache)
+        x, W, b, dy = (v.astype(np.float64) for v in (x, W, b, dy))
+        a = x @ W + b
+        da = dy / (1 + np.exp(-a))
+        expected = softplus(a), da @ W.T, x.T @ da, da.sum(axis=0)
+        for result, right in zip(results, expected, strict=True):
+            atol = 60 * np.finfo(dtype).eps * np.abs(right).max()
+            np.testing.assert_allclose(result, right, rtol=0, atol=atol)
+
+
 # ---- zeros left out --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rows", [20, 64, 100, 128, 256, 500, 512])
 def test_mostly_zeros_is_not_judged_by_one_column(rows):
-    """Whole multiples of a row apart, all of the sample would lie in the corner of each image."""
+    """A sample taken at multiples of a row would consist of the corner of each image only."""
     corner = np.zeros((rows, 784), np.float32)
     corner[:, 0] = 1
-    assert kernels._is_mostly_zeros(corner.ravel())
-    assert not kernels._is_mostly_zeros(1 - corner.ravel())
-
-
-# ---- threads ---------------------------------------------------------------------------------
-
-
-def train(steps=20, seed=0):
-    """The parameters after some steps: their bits show any race."""
-    rng = np.random.default_rng(seed)
-    flat = vae.init_params(SPEC, rng)
-    params, m, v = vae.unpack(flat, SPEC), np.zeros_like(flat), np.zeros_like(flat)
-    for step in range(1, steps + 1):
-        x = (rng.random((150, 60)) < 0.3).astype(np.float32)
-        eps = rng.standard_normal((150, 5)).astype(np.float32)
-        grads = vae.elbo_and_grads(params, x, eps, SPEC, ops=kernels).flat_grads
-        kernels.adam_step(flat, grads, m, v, step, 1e-2)
-    return flat
-
-
-@pytest.fixture
-def pool_of():
-    """Replaces the pool of float32 for one test."""
-    dtype = np.dtype(np.float32)
-    own, made = kernels._pool(dtype), []
-
-    def replace(threads):
-        made.append(kernels._Pool(dtype, threads))
-        kernels._pools[dtype] = made[-1]
-        return made[-1]
-
-    yield replace
-    kernels._pools[dtype] = own
-    for pool in made:
-        pool.stop()
-
-
-@needs_jit
-def test_training_has_the_same_bits_on_any_number_of_threads(pool_of):
-    expected = None
-    for threads in (1, 2, 3, 5):
-        pool = pool_of(threads)
-        flat = train()
-        assert len(pool.helpers) == threads - 1  # they did take part
-        if expected is not None:
-            np.testing.assert_array_equal(flat, expected)
-        expected = flat
-
-
-@needs_jit
-def test_two_python_threads_may_train_at_once(pool_of):
-    """One has the pool, the other works alone at that moment; both get what they get alone."""
-    pool_of(2)
-    expected = [train(seed=seed) for seed in range(3)]
-    results = [None] * 3
-
-    def run(seed):
-        results[seed] = train(seed=seed)
-
-    threads = [threading.Thread(target=run, args=(seed,)) for seed in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    for result, right in zip(results, expected, strict=True):
-        np.testing.assert_array_equal(result, right)
-
-
-@needs_jit
-def test_a_helper_that_slept_is_woken_and_the_pool_outlives_errors(pool_of):
-    pool = pool_of(2)
-    expected = train(3)
-    for _ in range(100):
-        if pool.words[kernels.ASLEEP // 8]:
-            break
-        time.sleep(0.02)
-    assert pool.words[kernels.ASLEEP // 8]  # nothing to do: it does not burn a core
-    np.testing.assert_array_equal(train(3), expected)
-
-    def fails(*args):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        pool.run(fails)
-    assert not pool.taken.locked()
-    np.testing.assert_array_equal(train(3), expected)
-
-
-def run_python(code, timeout=120, **environment):
-    """Runs a program of its own, so that a crash or a hang is a failed test and not the end."""
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        env=os.environ | {k: v for k, v in environment.items() if v is not None},
-        cwd=ROOT, capture_output=True, text=True, timeout=timeout,
-    )  # fmt: skip
-
-
-TRAIN_A_LITTLE = """
-import sys
-sys.path.insert(0, "tests")
-from test_kernels import train
-flat = train(5)
-"""
-
-
-@needs_jit
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_a_forked_child_works_alone_and_right():
-    """Threads do not survive a fork: a child that waited for them would hang for ever."""
-    result = run_python(
-        TRAIN_A_LITTLE
-        + """
-import multiprocessing, threading, warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, about forking with threads
-from minivae import kernels
-with multiprocessing.get_context("fork").Pool(2) as pool:
-    results = pool.map_async(train, [5, 5, 5]).get(60)
-assert all((child == flat).all() for child in results)
-assert all(helper.is_alive() for p in kernels._pools.values() for helper in p.helpers)
-assert (train(5) == flat).all()
-print("done")
-""",
-        MINIVAE_NUM_THREADS="2",
-    )
-    assert result.stdout == "done\n", result.stderr
-
-
-@needs_jit
-def test_a_program_ends_at_once_with_helpers_awake():
-    started = "import time; from minivae import kernels; "
-    result = run_python(TRAIN_A_LITTLE + started + "print(time.time())", MINIVAE_NUM_THREADS="3")
-    assert result.returncode == 0, result.stderr
-    assert time.time() - float(result.stdout) < 10
-
-
-@pytest.mark.parametrize("wanted", ["0", "-1", "two", "1.5", "1000"])
-def test_the_knob_takes_whole_numbers_only(monkeypatch, wanted):
-    monkeypatch.setenv("MINIVAE_NUM_THREADS", wanted)
-    with pytest.raises(MinivaeError, match=r"MINIVAE_NUM_THREADS"):
-        kernels.thread_count()
-
-
-def test_the_knob_and_its_default(monkeypatch):
-    monkeypatch.setenv("MINIVAE_NUM_THREADS", "3")
-    assert kernels.thread_count() == 3
-    monkeypatch.delenv("MINIVAE_NUM_THREADS")
-    assert 1 <= kernels.thread_count() <= (os.cpu_count() or 1)
-
-
-# ---- compilation -----------------------------------------------------------------------------
-
-
-@needs_jit
-def test_the_plain_python_behind_the_kernels_computes_the_same():
-    """NUMBA_DISABLE_JIT=1: the same loops without the compiler, for whoever steps through them."""
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-         "tests/test_matmul.py::test_each_step_of_the_lesson_is_a_product",
-         "tests/test_matmul.py::test_nothing_around_the_result_is_written",
-         "tests/test_kernels.py::test_a_nan_anywhere_shows_in_every_result_it_belongs_to",
-         "tests/test_ops.py", "-k", "not numpy"],
-        env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, cwd=ROOT, capture_output=True, text=True,
-        timeout=300,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stdout
-
-
-@needs_jit
-def test_machine_code_older_than_the_source_is_deleted(tmp_path, monkeypatch):
-    """Numba uses the names of old files again: a process might run the code of another version."""
-    source, cache = tmp_path / "kernels.py", tmp_path / "cache"
-    source.touch()
-    cache.mkdir()
-    for name, age in (("kernels.old.nbc", -10), ("kernels.new.nbc", 10), ("other.old.nbc", -10)):
-        (cache / name).touch()
-        edited = source.stat().st_mtime
-        os.utime(cache / name, (edited + age, edited + age))
-    monkeypatch.setattr(kernels, "__file__", str(source))
-    kernels._remove_stale_code(cache)
-    assert sorted(file.name for file in cache.iterdir()) == ["kernels.new.nbc", "other.old.nbc"]
-
-
-@needs_jit
-@pytest.mark.slow
-def test_the_first_compilation_says_so_once_and_the_second_start_is_quick(tmp_path):
-    """Into an empty cache: one line on standard error; and from the cache, none."""
-    timed = "import time; start = time.time()" + TRAIN_A_LITTLE + "print(time.time() - start)"
-    first = run_python(timed, NUMBA_CACHE_DIR=str(tmp_path))
-    again = run_python(timed, NUMBA_CACHE_DIR=str(tmp_path))
-    assert first.stderr.count("compiling") == first.stderr.count("\n") == 1, first.stderr
-    assert again.stderr == ""
-    assert float(again.stdout) < float(first.stdout) / 2
+    assert sparse_products.is_mostly_zeros(corner.ravel())
+    assert not sparse_products.is_mostly_zeros(1 - corner.ravel())

@@ -6,7 +6,9 @@ from numba import config, njit
 
 from minivae import kernels
 from minivae.errors import MinivaeError
-from minivae.kernels import plain_products as matmul_steps
+from minivae.kernels import plain_products, products, tasks, threads
+from minivae.kernels.products import product_chunk
+from minivae.kernels.tasks import task_at
 
 DTYPES = (np.float32, np.float64)
 FORMS = ((False, False), (True, False), (False, True), (True, True))  # A B, A' B, A B', A' B'
@@ -17,16 +19,16 @@ SHAPES = [
 ]  # fmt: skip
 
 
-def operands(m, k, n, dtype, turn_a=False, turn_b=False, seed=0):
+def operands(m, k, n, dtype, transpose_a=False, transpose_b=False, seed=0):
     rng = np.random.default_rng(seed)
-    a = rng.standard_normal((k, m) if turn_a else (m, k)).astype(dtype)
-    b = rng.standard_normal((n, k) if turn_b else (k, n)).astype(dtype)
+    a = rng.standard_normal((k, m) if transpose_a else (m, k)).astype(dtype)
+    b = rng.standard_normal((n, k) if transpose_b else (k, n)).astype(dtype)
     return a, b
 
 
-def exact(a, b, turn_a=False, turn_b=False):
+def exact(a, b, transpose_a=False, transpose_b=False):
     a, b = a.astype(np.float64), b.astype(np.float64)
-    return (a.T if turn_a else a) @ (b.T if turn_b else b)
+    return (a.T if transpose_a else a) @ (b.T if transpose_b else b)
 
 
 def assert_close(c, expected, k, dtype):
@@ -38,23 +40,24 @@ def assert_close(c, expected, k, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("turn_a", "turn_b"), FORMS)
+@pytest.mark.parametrize(("transpose_a", "transpose_b"), FORMS)
 @pytest.mark.parametrize(("m", "k", "n"), SHAPES)
-def test_every_shape_and_form(m, k, n, turn_a, turn_b, dtype):
-    a, b = operands(m, k, n, dtype, turn_a, turn_b)
-    c = kernels.matmul(a, b, turn_a=turn_a, turn_b=turn_b)
-    assert_close(c, exact(a, b, turn_a, turn_b), k, dtype)
+def test_every_shape_and_form(m, k, n, transpose_a, transpose_b, dtype):
+    a, b = operands(m, k, n, dtype, transpose_a, transpose_b)
+    c = kernels.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
+    assert_close(c, exact(a, b, transpose_a, transpose_b), k, dtype)
 
 
-@pytest.mark.parametrize(("turn_a", "turn_b"), FORMS)
-def test_many_blocks_in_each_direction(turn_a, turn_b):
-    a, b = operands(301, 811, 259, np.float32, turn_a, turn_b)
-    c = kernels.matmul(a, b, turn_a=turn_a, turn_b=turn_b)
-    assert_close(c, exact(a, b, turn_a, turn_b), 811, np.float32)
+@pytest.mark.parametrize(("transpose_a", "transpose_b"), FORMS)
+def test_many_blocks_in_each_direction(transpose_a, transpose_b):
+    a, b = operands(301, 811, 259, np.float32, transpose_a, transpose_b)
+    c = kernels.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
+    assert_close(c, exact(a, b, transpose_a, transpose_b), 811, np.float32)
 
 
-def test_rows_that_crowd_the_cache_are_packed_and_right():
-    """256 float32 are 1024 bytes, a multiple of kernels.CROWDED: another path through the block."""
+def test_rows_at_an_aliasing_stride_are_packed_and_right():
+    """256 float32 are 1024 bytes, a multiple of ALIASING_STRIDE: another path in the block."""
+    assert 1024 % products.ALIASING_STRIDE == 0
     a, b = operands(50, 200, 256, np.float32)
     assert_close(kernels.matmul(a, b), exact(a, b), 200, np.float32)
 
@@ -78,13 +81,15 @@ def misaligned(a):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize(("turn_a", "turn_b"), FORMS[:3])
-def test_any_layout_of_the_operands(layout, turn_a, turn_b):
-    a, b = operands(19, 37, 21, np.float32, turn_a, turn_b)
+@pytest.mark.parametrize(("transpose_a", "transpose_b"), FORMS[:3])
+def test_any_layout_of_the_operands(layout, transpose_a, transpose_b):
+    a, b = operands(19, 37, 21, np.float32, transpose_a, transpose_b)
     view_a, view_b = LAYOUTS[layout](a), LAYOUTS[layout](b)
     np.testing.assert_array_equal(view_a, a)
-    c = kernels.matmul(view_a, view_b, turn_a=turn_a, turn_b=turn_b)
-    np.testing.assert_array_equal(c, kernels.matmul(a, b, turn_a=turn_a, turn_b=turn_b))
+    c = kernels.matmul(view_a, view_b, transpose_a=transpose_a, transpose_b=transpose_b)
+    np.testing.assert_array_equal(
+        c, kernels.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
+    )
 
 
 def test_a_row_may_stand_for_all_rows():
@@ -94,32 +99,32 @@ def test_a_row_may_stand_for_all_rows():
     np.testing.assert_allclose(c, np.repeat(a @ b, 9, axis=0), rtol=1e-12)
 
 
-@pytest.mark.parametrize(("turn_a", "turn_b"), FORMS[:3])
+@pytest.mark.parametrize(("transpose_a", "transpose_b"), FORMS[:3])
 @pytest.mark.parametrize(("m", "k", "n"), [(7, 9, 17), (13, 5, 3), (6, 16, 16), (50, 61, 40)])
-def test_nothing_around_the_operands_is_read_into_the_result(m, k, n, turn_a, turn_b):
-    """The operands lie in a sea of NaN: one number read from beyond an edge would show."""
-    a, b = operands(m, k, n, np.float32, turn_a, turn_b)
+def test_nothing_around_the_operands_is_read_into_the_result(m, k, n, transpose_a, transpose_b):
+    """The operands are surrounded by NaN, so reading one number beyond an edge would show."""
+    a, b = operands(m, k, n, np.float32, transpose_a, transpose_b)
 
-    def at_sea(inner):
-        sea = np.full((inner.shape[0] + 2, inner.shape[1] + 40), np.nan, np.float32)
-        sea[1:-1, 20:-20] = inner
-        return sea[1:-1, 20:-20]
+    def in_nans(inner):
+        larger = np.full((inner.shape[0] + 2, inner.shape[1] + 40), np.nan, np.float32)
+        larger[1:-1, 20:-20] = inner
+        return larger[1:-1, 20:-20]
 
-    c = kernels.matmul(at_sea(a), at_sea(b), turn_a=turn_a, turn_b=turn_b)
-    assert_close(c, exact(a, b, turn_a, turn_b), k, np.float32)
+    c = kernels.matmul(in_nans(a), in_nans(b), transpose_a=transpose_a, transpose_b=transpose_b)
+    assert_close(c, exact(a, b, transpose_a, transpose_b), k, np.float32)
 
 
-@pytest.mark.parametrize(("turn_a", "turn_b"), FORMS[:3])
+@pytest.mark.parametrize(("transpose_a", "transpose_b"), FORMS[:3])
 @pytest.mark.parametrize(("m", "k", "n"), [(7, 9, 17), (13, 5, 3), (6, 16, 24), (50, 61, 40)])
-def test_nothing_around_the_result_is_written(m, k, n, turn_a, turn_b):
-    a, b = operands(m, k, n, np.float32, turn_a, turn_b)
-    sea = np.full((m + 2, n + 40), 7, np.float32)
-    c = sea[1:-1, 20:-20]
-    pool = kernels._pool(np.dtype(np.float32))
-    pool.run(kernels._describe_matmul, a, np.int64(turn_a), b, np.int64(turn_b), c)
-    assert_close(c, exact(a, b, turn_a, turn_b), k, np.float32)
+def test_nothing_around_the_result_is_written(m, k, n, transpose_a, transpose_b):
+    a, b = operands(m, k, n, np.float32, transpose_a, transpose_b)
+    larger = np.full((m + 2, n + 40), 7, np.float32)
+    c = larger[1:-1, 20:-20]
+    pool = threads.pool_of(np.dtype(np.float32))
+    pool.run(tasks.describe_matmul, a, np.int64(transpose_a), b, np.int64(transpose_b), c)
+    assert_close(c, exact(a, b, transpose_a, transpose_b), k, np.float32)
     c[:] = 7
-    assert (sea == 7).all()
+    assert (larger == 7).all()
 
 
 def test_nan_and_infinity_go_where_they_go_in_numpy():
@@ -131,16 +136,16 @@ def test_nan_and_infinity_go_where_they_go_in_numpy():
     np.testing.assert_array_equal(np.isinf(kernels.matmul(a, b)), np.isinf(expected))
 
 
-@pytest.mark.parametrize(("turn_a", "turn_b"), FORMS[:3])
-def test_the_bits_do_not_depend_on_the_number_of_threads(turn_a, turn_b):
-    """Threads share out blocks of C, never a sum; other blocks, the same order of additions."""
+@pytest.mark.parametrize(("transpose_a", "transpose_b"), FORMS[:3])
+def test_the_bits_do_not_depend_on_the_number_of_threads(transpose_a, transpose_b):
+    """Threads share out blocks of C, never a sum: the order of the additions is always the same."""
     m, k, n = 230, 500, 170
-    a, b = operands(m, k, n, np.float32, turn_a, turn_b)
+    a, b = operands(m, k, n, np.float32, transpose_a, transpose_b)
     results = []
-    for threads in (1, 2, 3, 7):
-        pool = kernels._Pool(np.dtype(np.float32), threads)
+    for count in (1, 2, 3, 7):
+        pool = threads.Pool(np.dtype(np.float32), count)
         c = np.empty((m, n), np.float32)
-        pool.run(kernels._describe_matmul, a, np.int64(turn_a), b, np.int64(turn_b), c)
+        pool.run(tasks.describe_matmul, a, np.int64(transpose_a), b, np.int64(transpose_b), c)
         pool.stop()
         results.append(c)
     for c in results[1:]:
@@ -148,10 +153,10 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(turn_a, turn_b):
 
 
 @njit
-def work_alone(tasks, chunks, scratch, tile_rows, kind):
-    """What `kernels._work` does for a product: compiled for a foreign width in a few seconds."""
+def work_alone(job_tasks, chunks, scratch, tile_rows, kind):
+    """What `threads.work` does for a product; compiles for another width in a few seconds."""
     for chunk in range(chunks):
-        kernels._product_chunk(kernels._task(tasks, 0), chunk, scratch, tile_rows, kind)
+        product_chunk(task_at(job_tasks, 0), chunk, scratch, tile_rows, kind)
 
 
 @pytest.mark.skipif(config.DISABLE_JIT, reason="without the compiler there are no registers")
@@ -160,23 +165,23 @@ def work_alone(tasks, chunks, scratch, tile_rows, kind):
 )
 def test_register_widths_of_other_machines(dtype, lanes):
     """The widths of NEON, SSE and AVX-512; LLVM splits or joins registers where there are none."""
-    pool = kernels._Pool(np.dtype(dtype), 1, lanes)
-    tasks, scratch = pool.desk[2:]
+    pool = threads.Pool(np.dtype(dtype), 1, lanes)
+    _, _, job_tasks, scratch = pool.buffers
     for m, k, n in [(1, 1, 1), (25, 19, 70), (14, 405, 33), (140, 30, 200)]:
-        for turn_a, turn_b in FORMS[:3]:
-            a, b = operands(m, k, n, dtype, turn_a, turn_b)
+        for transpose_a, transpose_b in FORMS[:3]:
+            a, b = operands(m, k, n, dtype, transpose_a, transpose_b)
             c = np.full((m, n), np.nan, dtype)
-            chunks = kernels._describe_matmul(
-                tasks, 4, pool.kind, a, np.int64(turn_a), b, np.int64(turn_b), c
+            chunks = tasks.describe_matmul(
+                job_tasks, 4, pool.kind, a, np.int64(transpose_a), b, np.int64(transpose_b), c
             )
-            work_alone(tasks, chunks, scratch, pool.tile_rows, pool.kind)
-            assert_close(c, exact(a, b, turn_a, turn_b), k, dtype)
+            work_alone(job_tasks, chunks, scratch, pool.tile_rows, pool.kind)
+            assert_close(c, exact(a, b, transpose_a, transpose_b), k, dtype)
 
 
 def test_the_width_is_this_machines():
     assert kernels.machine_lanes() in (4, 8, 16)
-    assert kernels._pool(np.dtype(np.float32)).kind.ndim == kernels.machine_lanes()
-    assert kernels._pool(np.dtype(np.float64)).kind.ndim == kernels.machine_lanes() // 2
+    assert threads.pool_of(np.dtype(np.float32)).kind.ndim == kernels.machine_lanes()
+    assert threads.pool_of(np.dtype(np.float64)).kind.ndim == kernels.machine_lanes() // 2
 
 
 @pytest.mark.parametrize(
@@ -190,14 +195,16 @@ def test_the_width_is_this_machines():
     ids=["mismatched", "a vector", "complex", "half precision"],
 )
 def test_what_does_not_fit_is_refused_in_one_line(a, b):
-    for multiply in (kernels.matmul, matmul_steps.naive):
+    for multiply in (kernels.matmul, plain_products.naive):
         with pytest.raises(MinivaeError) as caught:
             multiply(a, b)
         assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("step", [matmul_steps.naive, matmul_steps.by_rows, matmul_steps.blocked])
+@pytest.mark.parametrize(
+    "step", [plain_products.naive, plain_products.by_rows, plain_products.blocked]
+)
 @pytest.mark.parametrize(("m", "k", "n"), [(1, 1, 1), (5, 9, 7), (4, 8, 16), (3, 0, 2), (0, 2, 0)])
 def test_each_step_of_the_lesson_is_a_product(step, m, k, n, dtype):
     a, b = operands(m, k, n, dtype)

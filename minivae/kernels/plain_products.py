@@ -1,15 +1,17 @@
-"""The lesson behind `kernels.matmul`: the same product three times, each for one reason faster.
+"""Three simple matrix products for notebook 08, each faster than the one before for one reason.
 
-    naive      i-j-k: the textbook sum. It walks down columns of B, a cache line for each number,
-               and each addition waits for the one before it.
-    by_rows    i-k-j: the same multiplications in another order. The inner loop runs along rows of
-               B and C: LLVM makes vector instructions of it, and whole cache lines are used.
-    blocked    the same with four rows of B at once, and all rows of A for these four: a number of
+    naive      i-j-k: the textbook sum. It goes down the columns of B, which loads a cache line for
+               each number, and each addition waits for the one before it.
+    by_rows    i-k-j: the same multiplications in another order. The inner loop goes along rows of
+               B and C, so LLVM can vectorize it, and whole cache lines are used.
+    blocked    the same with four rows of B at a time, and all rows of A for these four: a number of
                C is loaded and stored once for every four multiply-adds instead of for each.
 
-The register tile in `kernels.py` is the next step: it keeps a block of C in registers for the
-whole sum. Nothing else calls this module.
+The register tile in `tile.py` is the next step: it keeps a block of C in registers for the whole
+sum. Nothing else calls this module.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from numba import njit
@@ -20,22 +22,22 @@ compiled = njit(cache=True, nogil=True, fastmath={"contract"})
 BLOCK = 4  # rows of B at once
 
 
-def naive(a, b):
-    """C[i, j] = sum_k A[i, k] B[k, j], as it is written: a (m, k), b (k, n) -> (m, n)."""
+def naive(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """C[i, j] = sum_k A[i, k] B[k, j], loop by loop: a (m, k), b (k, n) -> (m, n)."""
     return _multiply(_naive, a, b)
 
 
-def by_rows(a, b):
+def by_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """C[i, :] += A[i, k] B[k, :], row by row: a (m, k), b (k, n) -> (m, n)."""
     return _multiply(_by_rows, a, b)
 
 
-def blocked(a, b):
+def blocked(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """`by_rows`, with BLOCK rows of B at once: a (m, k), b (k, n) -> (m, n)."""
     return _multiply(_blocked, a, b)
 
 
-def _multiply(kernel, a, b):
+def _multiply(kernel: Callable, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     a, b = np.asarray(a), np.asarray(b)
     if not (a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]):
         raise MinivaeError(f"the shapes are {a.shape}, {b.shape}; a product takes (m, k), (k, n)")

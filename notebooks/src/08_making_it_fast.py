@@ -418,15 +418,15 @@ print(f"blocked: {times['ikj'] / times['blocked']:.2f} times as fast as ikj")
 # as loops, it ends here: the compiler decides what stays in a register, and it gives each round of the
 # innermost loop its loads and stores of $C$. Section 8.A takes that decision into its own hands.
 #
-# The package keeps these steps, for any shape and for float64 too, in `matmul_steps.py`.
+# The package keeps these steps, for any shape and for float64 too, in `kernels/plain_products.py`.
 
 # %%
-from minivae.kernels import plain_products as matmul_steps
+from minivae.kernels import plain_products
 
 for ours, theirs in (
-    (matmul_ijk, matmul_steps.naive),
-    (matmul_ikj, matmul_steps.by_rows),
-    (matmul_blocked, matmul_steps.blocked),
+    (matmul_ijk, plain_products.naive),
+    (matmul_ikj, plain_products.by_rows),
+    (matmul_blocked, plain_products.blocked),
 ):
     ours(A, W, C)
     print(f"{ours.__name__:14} and {theirs.__name__:7} agree:",
@@ -572,7 +572,7 @@ def by_blas():
 
 
 def by_kernels():
-    return [kernels.matmul(a, b, turn_a=ta, turn_b=tb) for a, b, ta, tb in jobs]
+    return [kernels.matmul(a, b, transpose_a=ta, transpose_b=tb) for a, b, ta, tb in jobs]
 
 
 agree = [np.allclose(*pair, rtol=1e-4) for pair in zip(by_kernels(), by_blas(), strict=True)]
@@ -914,8 +914,8 @@ with tempfile.TemporaryDirectory() as name:
     sys.path.remove(name)
 
 # %% [markdown]
-# The second line is wrong: it comes from the cache. So in this package, kernels that call each
-# other live in one file, and what may vary is an argument, never a global.
+# The second line is wrong: it comes from the cache. So the package has numba's cache depend on all
+# files of its kernels (`kernels/compilation.py`), and what may vary is an argument, never a global.
 
 # %% [markdown]
 # ## 8.9  The honest table
@@ -1104,7 +1104,7 @@ for name, seconds in times.items():
 
 # %% [markdown]
 # A few dozen lines of Python, on one thread, in the neighbourhood of a BLAS. What the package adds
-# in `kernels.py`, sections 2 and 3, is everything that makes it usable: edges where a tile does not
+# in `kernels/tile.py` and `kernels/products.py` is everything that makes it usable: edges where a tile does not
 # fit, transposed operands, panels of $B$ copied where memory lies badly, blocks of $k$ that fit
 # the cache, threads, the bias in the first sum and the activation in the last.
 
@@ -1188,8 +1188,7 @@ fig
 # - Threads split results, never sums: then the bits do not depend on their number.
 # - Loops with little arithmetic are bound by the bytes they move, eq. (8): fuse them.
 # - numba: `error_model="numpy"`, no `math.exp` in a hot loop, typed constants, nothing that varies
-#   in globals, and kernels that call each other in one file. Ask the compiler whether it used
-#   vectors.
+#   in globals, and a cache that sees edits in all files. Ask the compiler whether it used vectors.
 # - Compare results before times, take turns, and say what is not in the table.
 #
 # ## Exercises

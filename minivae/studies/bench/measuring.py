@@ -166,11 +166,11 @@ def measure_products(size: Size, rounds: int) -> dict[str, Any]:
     """Each product of a step, in the order of the step, by the kernel and by NumPy's BLAS."""
     from minivae import kernels
 
-    def by_kernel(a, b, turn_a, turn_b):
-        return kernels.matmul(a, b, turn_a=turn_a, turn_b=turn_b)
+    def by_kernel(a, b, transpose_a, transpose_b):
+        return kernels.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
 
-    def by_blas(a, b, turn_a, turn_b):
-        return np.matmul(a.T if turn_a else a, b.T if turn_b else b)
+    def by_blas(a, b, transpose_a, transpose_b):
+        return np.matmul(a.T if transpose_a else a, b.T if transpose_b else b)
 
     products = _products(size)
     for name, *operands in products:
@@ -184,8 +184,8 @@ def measure_products(size: Size, rounds: int) -> dict[str, Any]:
             times[name].append(time_products(multiply[name], products))
     kernel, blas = (np.array(t) for t in times.values())
     rows = []
-    for j, (name, a, b, turn_a, turn_b) in enumerate(products):
-        (m, k), n = a.shape[:: -1 if turn_a else 1], b.shape[not turn_b]
+    for j, (name, a, b, transpose_a, transpose_b) in enumerate(products):
+        (m, k), n = a.shape[:: -1 if transpose_a else 1], b.shape[not transpose_b]
         rows.append({
             "product": name, "m": m, "k": k, "n": n,
             "kernel_microseconds": quartiles(1e6 * kernel[:, j]),
@@ -196,7 +196,7 @@ def measure_products(size: Size, rounds: int) -> dict[str, Any]:
 
 
 def _products(size):
-    """[(name, a, b, turn_a, turn_b)] in the order of a step, each head a layer of its own."""
+    """[(name, a, b, transpose_a, transpose_b)] in the order of a step; each head is a layer."""
     spec, _, x, _ = make_setting(size)
     rng = np.random.default_rng(1)
 

@@ -1,0 +1,111 @@
+"""LLVM instructions that numba does not offer: memory by its address, atomics, a pause.
+
+Addresses are plain integers, because the threads exchange them in records of integers.
+With NUMBA_DISABLE_JIT=1, plain Python stands in for those that a single thread needs, so that one
+can step through the kernels.
+"""
+
+import ctypes
+import platform
+
+import numpy as np
+from llvmlite import ir
+from numba import carray, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from minivae.kernels.compilation import JIT, compiled
+
+
+@intrinsic
+def _pointer(context, kind, address):
+    """The address as a pointer to numbers of this kind."""
+
+    def codegen(context, builder, signature, args):
+        return builder.inttoptr(args[1], context.get_value_type(signature.return_type))
+
+    return types.CPointer(kind.dtype)(kind, types.intp), codegen
+
+
+def _word_pointer(builder, address):
+    return builder.inttoptr(address, ir.IntType(64).as_pointer())
+
+
+@intrinsic
+def atomic_load(context, address):
+    """The 64-bit word at the address."""
+
+    def codegen(context, builder, signature, args):
+        return builder.load_atomic(_word_pointer(builder, args[0]), "seq_cst", 8)
+
+    return types.intp(types.intp), codegen
+
+
+@intrinsic
+def atomic_store(context, address, value):
+    def codegen(context, builder, signature, args):
+        builder.store_atomic(args[1], _word_pointer(builder, args[0]), "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp), codegen
+
+
+@intrinsic
+def atomic_add(context, address, value):
+    """Adds to the word, and returns what was there before."""
+
+    def codegen(context, builder, signature, args):
+        return builder.atomic_rmw("add", _word_pointer(builder, args[0]), args[1], "seq_cst")
+
+    return types.intp(types.intp, types.intp), codegen
+
+
+@intrinsic
+def compare_and_swap(context, address, expected, value):
+    """Writes `value` if the word is `expected`; returns whether it was."""
+
+    def codegen(context, builder, signature, args):
+        where = _word_pointer(builder, args[0])
+        pair = builder.cmpxchg(where, args[1], args[2], "seq_cst", "seq_cst")
+        return builder.extract_value(pair, 1)
+
+    return types.boolean(types.intp, types.intp, types.intp), codegen
+
+
+@intrinsic
+def pause(context):
+    """Tells the core that this is a waiting loop: it saves power and lets a sibling thread run."""
+
+    def codegen(context, builder, signature, args):
+        machine = platform.machine()
+        if machine in ("x86_64", "AMD64"):
+            hint, inputs = "llvm.x86.sse2.pause", ()
+        elif machine in ("aarch64", "arm64"):
+            hint, inputs = "llvm.aarch64.hint", (ir.Constant(ir.IntType(32), 1),)  # 1 is YIELD
+        else:
+            return context.get_dummy_value()
+        function = ir.FunctionType(ir.VoidType(), [i.type for i in inputs])
+        builder.call(cgutils.get_or_insert_function(builder.module, function, hint), inputs)
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+if JIT:
+
+    @compiled
+    def numbers_at(address, n, kind):
+        """The n numbers from an address on, as an array of the dtype of `kind`."""
+        return carray(_pointer(kind, address), (n,))
+
+else:
+
+    def numbers_at(address, n, kind):
+        if n == 0:
+            return np.empty(0, kind.dtype)
+        return np.frombuffer(memory_at(address, n * kind.itemsize), kind.dtype)
+
+
+def memory_at(address: int, n_bytes: int) -> ctypes.Array:
+    """For plain Python: the bytes from an address on, as a buffer for NumPy."""
+    return (ctypes.c_byte * int(n_bytes)).from_address(int(address))

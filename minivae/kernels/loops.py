@@ -1,0 +1,187 @@
+"""The loops of a training step that are not products: the losses, the sampling, Adam.
+
+Each reads its numbers once. Functions called `..._chunk` do one chunk of a task, for one of the
+threads; the others are short and run on the calling thread.
+"""
+
+import numpy as np
+
+from minivae.kernels.compilation import compiled, regrouping
+from minivae.kernels.elementary import exp, expm1, log1p_unit
+from minivae.kernels.instructions import numbers_at
+from minivae.kernels.products import SCRATCH, share
+
+# ---- in chunks, by all threads -----------------------------------------------------------------
+
+
+@compiled
+def column_sums_chunk(task, chunk, kind):
+    """Sums down some columns of a: c[j] = sum_i a[i, j]."""
+    size = kind.itemsize
+    j0, j1 = share(chunk, task.chunks, task.n)
+    sums = numbers_at(task.c + j0 * size, j1 - j0, kind)
+    sums[:] = 0
+    for i in range(task.m):
+        row = numbers_at(task.a + i * task.a_stride + j0 * size, j1 - j0, kind)
+        for j in range(len(sums)):
+            sums[j] += row[j]
+
+
+@regrouping
+def _sum(numbers):
+    total = numbers.dtype.type(0)
+    for j in range(len(numbers)):
+        total += numbers[j]
+    return total
+
+
+@compiled
+def _bernoulli_terms(logits, x, residual, nll):
+    """nll = log(1 + exp(l)) - x l and residual = sigmoid(l) - x, for each number, without overflow.
+
+    With e = exp(-|l|):  log(1 + exp(l)) = max(l, 0) + log(1 + e),  sigmoid(|l|) = 1 / (1 + e).
+    For an infinite logit, nll is 0 if x agrees with its sign, and infinite otherwise.
+    """
+    one, zero = logits.dtype.type(1), logits.dtype.type(0)
+    for j in range(len(logits)):
+        l = logits[j]
+        e = exp(-abs(l))
+        factor = (one if l > zero else zero) - x[j]
+        nll[j] = (zero if factor == zero else l) * factor + log1p_unit(e)
+        residual[j] = (one if l > zero else e) / (one + e) - x[j]
+
+
+@compiled
+def bernoulli_chunk(task, chunk, scratch, kind):
+    """Some rows, as many at a time as fit the scratch memory, from which their terms are summed."""
+    size, n, room = kind.itemsize, task.n, SCRATCH
+    i, last = share(chunk, task.chunks, task.m)
+    nll = numbers_at(task.d, task.m, kind)
+    while i < last:
+        rows = min(last - i, max(room // n, 1), task.k - i % task.k)  # after B rows, x starts again
+        for r in range(rows):
+            nll[i + r] = 0
+        for j in range(0, rows * n, room):  # one pass, unless a single row is too long
+            length = min(room, rows * n - j)
+            terms = numbers_at(scratch, length, kind)
+            _bernoulli_terms(
+                numbers_at(task.a + (i * n + j) * size, length, kind),
+                numbers_at(task.b + (i % task.k * n + j) * size, length, kind),
+                numbers_at(task.c + (i * n + j) * size, length, kind),
+                terms,
+            )
+            for r in range(rows):
+                nll[i + r] += _sum(terms[r * n : (r + 1) * n])
+        i += rows
+
+
+@compiled
+def scale_rows_chunk(task, chunk, kind):
+    """Row i of c = a[i] * row i of b."""
+    size = kind.itemsize
+    first, last = share(chunk, task.chunks, task.m)
+    factors = numbers_at(task.a, task.m, kind)
+    for i in range(first, last):
+        row = numbers_at(task.b + i * task.n * size, task.n, kind)
+        target = numbers_at(task.c + i * task.n * size, task.n, kind)
+        for j in range(len(row)):
+            target[j] = factors[i] * row[j]
+
+
+@compiled
+def adam_chunk(task, chunk, kind):
+    """Adam on a part of the flat vector; each number is loaded and stored once."""
+    size = kind.itemsize
+    first, last = share(chunk, task.chunks, task.m)
+    flat = numbers_at(task.a + first * size, last - first, kind)
+    grad = numbers_at(task.b + first * size, last - first, kind)
+    m = numbers_at(task.c + first * size, last - first, kind)
+    v = numbers_at(task.d + first * size, last - first, kind)
+    number = kind.dtype.type
+    lr, v_scale, adam_eps = number(task.lr), number(task.v_scale), number(task.adam_eps)
+    beta1, rest1 = number(task.beta1), number(1 - task.beta1)
+    beta2, rest2 = number(task.beta2), number(1 - task.beta2)
+    for i in range(len(flat)):
+        g = grad[i]
+        m[i] = beta1 * m[i] + rest1 * g
+        v[i] = beta2 * v[i] + rest2 * g * g
+        flat[i] -= lr * m[i] / (np.sqrt(v[i] * v_scale) + adam_eps)
+
+
+# ---- on the calling thread ---------------------------------------------------------------------
+
+
+@compiled
+def reparam(mu, logvar, eps, sigma, z):
+    """z = mu + sigma eps. Flat arrays; eps and z may hold K samples one after another."""
+    half = mu.dtype.type(0.5)
+    for j in range(len(mu)):
+        sigma[j] = exp(half * logvar[j])
+    for k in range(0, len(eps), max(len(mu), 1)):
+        eps_k, z_k = eps[k : k + len(mu)], z[k : k + len(mu)]
+        for j in range(len(mu)):
+            z_k[j] = mu[j] + sigma[j] * eps_k[j]
+
+
+@compiled
+def reparam_gradient(dz, sigma, eps, dmu, dlogvar):
+    half = sigma.dtype.type(0.5)
+    dmu[:] = 0
+    dlogvar[:] = 0
+    for k in range(0, len(eps), max(len(sigma), 1)):
+        dz_k, eps_k = dz[k : k + len(sigma)], eps[k : k + len(sigma)]
+        for j in range(len(sigma)):
+            dmu[j] += dz_k[j]
+            dlogvar[j] += dz_k[j] * eps_k[j] * sigma[j] * half
+
+
+@compiled
+def gaussian_kl(mu, logvar, kl):
+    half = mu.dtype.type(0.5)
+    for j in range(len(mu)):
+        kl[j] = (mu[j] * mu[j] + expm1(logvar[j]) - logvar[j]) * half
+
+
+@compiled
+def gaussian_kl_gradient(dkl, mu, logvar, dmu, dlogvar):
+    """dkl: (L,), the same for all rows, or (B, L). Flat arrays."""
+    half = mu.dtype.type(0.5)
+    for j in range(len(logvar)):  # one loop, because rows may be shorter than a register
+        dlogvar[j] = expm1(logvar[j]) * half
+    for row in range(0, len(mu), max(len(dkl), 1)):
+        for j in range(len(dkl)):
+            dmu[row + j] = dkl[j] * mu[row + j]
+            dlogvar[row + j] *= dkl[j]
+
+
+@compiled
+def gaussian_residual(mean, x, residual, squares):
+    """residual = mean - x and its sum of squares: mean, residual (N, D), x (B, D), N = K B."""
+    n = mean.shape[1]
+    for i in range(len(mean)):
+        x_row, row = x[i % len(x)], residual[i]
+        for j in range(n):
+            row[j] = mean[i, j] - x_row[j]
+        squares[i] = _sum_of_squares(row)
+
+
+@regrouping
+def _sum_of_squares(numbers):
+    total = numbers.dtype.type(0)
+    for j in range(len(numbers)):
+        total += numbers[j] * numbers[j]
+    return total
+
+
+@compiled
+def row_squares(rows, squares):
+    for i in range(len(rows)):
+        squares[i] = _sum_of_squares(rows[i])
+
+
+@compiled
+def sigmoid(logits, out):
+    one, zero = logits.dtype.type(1), logits.dtype.type(0)
+    for j in range(len(logits)):
+        e = exp(-abs(logits[j]))
+        out[j] = (one if logits[j] > zero else e) / (one + e)

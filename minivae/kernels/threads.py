@@ -1,0 +1,316 @@
+"""The threads that share out the chunks of a job.
+
+Every thread takes the next chunk of the job until none is left. The `ticket` is one 64-bit word:
+the number of the job, how many chunks it has, and which is next. Taking a chunk is a
+compare-and-swap on it, so a thread that is late for a job cannot take a chunk of it. The thread
+that submits the job works too, and returns when all chunks are done. A helper that finds nothing to
+do spins for about 0.5 ms, because in training the next job comes within microseconds, and then
+blocks on a lock.
+
+Numba's own `parallel=True` would do for the loops, but it has three ways of ending the process
+(a fork, a second Python thread, another OpenMP) and takes 2.5 s to compile each.
+"""
+
+import atexit
+import ctypes
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.core import event
+
+from minivae.errors import MinivaeError
+from minivae.kernels import loops, tasks
+from minivae.kernels.activations import CODES
+from minivae.kernels.compilation import JIT, CompileNotice, compiled, remove_stale_code
+from minivae.kernels.instructions import (
+    atomic_add,
+    atomic_load,
+    atomic_store,
+    compare_and_swap,
+    pause,
+)
+from minivae.kernels.loops import adam_chunk, bernoulli_chunk, column_sums_chunk, scale_rows_chunk
+from minivae.kernels.products import SCRATCH, product_chunk
+from minivae.kernels.sparse_products import sparse_chunk
+from minivae.kernels.tasks import BERNOULLI, COLUMN_SUMS, PRODUCT, SCALE_ROWS, SPARSE, task_at
+from minivae.kernels.tile import TILE_ROWS, machine_lanes
+
+# Byte offsets of the words that the threads share, each on its own cache line; ASLEEP is the first
+# of one word for each helper.
+TICKET, DONE, STOP, ASLEEP = 0, 64, 128, 192
+LEADER, HELPER, ALONE = range(3)
+SPINS_BEFORE_SLEEP = 20_000  # loads of the ticket: about half a millisecond
+MOST_THREADS = 64
+CHUNK_BITS = 22  # of the ticket's 64, from the lowest: next chunk, number of chunks, number of job
+MOST_CHUNKS = 2**CHUNK_BITS - 1
+
+
+# ---- what each thread runs ---------------------------------------------------------------------
+
+
+@compiled
+def _take_chunk(state, role):
+    """The next chunk of the current job, or -1: the leader takes the first, helpers the last."""
+    while True:
+        ticket = atomic_load(state + TICKET)
+        begin, end = ticket & MOST_CHUNKS, (ticket >> CHUNK_BITS) & MOST_CHUNKS
+        if begin >= end:
+            return -1
+        if role == LEADER:
+            if compare_and_swap(state + TICKET, ticket, ticket + 1):
+                return begin
+        elif compare_and_swap(state + TICKET, ticket, ticket - (1 << CHUNK_BITS)):
+            return end - 1
+
+
+@compiled
+def work(role, helper, job_tasks, chunks, state, scratch, tile_rows, kind):
+    """Work on chunks. LEADER: submits a job and returns when it is done. HELPER (with its number):
+    takes part in jobs until it has waited too long for one. ALONE: does the whole job, in order,
+    without using the shared state."""
+    if role == LEADER:
+        atomic_store(state + DONE, 0)
+        job = (atomic_load(state + TICKET) >> (2 * CHUNK_BITS)) + 1
+        atomic_store(state + TICKET, (job << (2 * CHUNK_BITS)) | (chunks << CHUNK_BITS))
+    spins, done = 0, 0
+    while spins < SPINS_BEFORE_SLEEP:
+        if role == ALONE:
+            chunk = done if done < chunks else -1
+        else:
+            chunk = _take_chunk(state, role)
+        if chunk >= 0:
+            which = 0
+            while chunk >= task_at(job_tasks, which).chunks:
+                chunk -= task_at(job_tasks, which).chunks
+                which += 1
+            task = task_at(job_tasks, which)
+            if task.operation == PRODUCT:
+                product_chunk(task, chunk, scratch, tile_rows, kind)
+            elif task.operation == SPARSE:
+                sparse_chunk(task, chunk, kind)
+            elif task.operation == COLUMN_SUMS:
+                column_sums_chunk(task, chunk, kind)
+            elif task.operation == BERNOULLI:
+                bernoulli_chunk(task, chunk, scratch, kind)
+            elif task.operation == SCALE_ROWS:
+                scale_rows_chunk(task, chunk, kind)
+            else:
+                adam_chunk(task, chunk, kind)
+            spins = 0
+            done += 1
+            if role != ALONE:
+                atomic_add(state + DONE, 1)
+        elif role == HELPER and not atomic_load(state + STOP):
+            spins += 1
+            pause()
+        else:
+            break
+    if role == HELPER:
+        atomic_store(state + ASLEEP + 64 * helper, 1)
+    elif role == LEADER:
+        while atomic_load(state + DONE) < chunks:
+            pause()
+
+
+# ---- the pool ----------------------------------------------------------------------------------
+
+
+class Buffers(NamedTuple):
+    """Memory for the descriptors of a job and for a thread's work, and the addresses of both."""
+
+    tasks: np.ndarray
+    scratch: np.ndarray
+    tasks_address: int
+    scratch_address: int
+
+
+class Pool:
+    """The threads for one dtype. `lanes`: numbers in a vector register, by default this machine's.
+
+    The threads start with the first job that has more than one chunk.
+    """
+
+    def __init__(self, dtype: np.dtype, threads: int, lanes: int | None = None) -> None:
+        lanes = lanes or machine_lanes() * 4 // dtype.itemsize
+        self.kind: np.ndarray = np.empty((0,) * lanes, dtype)
+        self.tile_rows = TILE_ROWS[lanes * dtype.itemsize * 8]
+        self.threads = threads
+        self.in_use = threading.Lock()
+        self.buffers = self._new_buffers()
+        self.words = np.zeros((ASLEEP + 64 * MOST_THREADS) // 8 + 8, np.int64)
+        self.words = self.words[-self.words.ctypes.data % 64 // 8 :]  # from a cache line on
+        self.state = self.words.ctypes.data
+        self.wake_locks: list[threading.Lock] = []
+        self.helpers: list[threading.Thread] = []
+
+    def _new_buffers(self) -> Buffers:
+        records = np.zeros(tasks.TASKS, tasks.TASK)
+        scratch: np.ndarray = np.empty(SCRATCH, self.kind.dtype)
+        return Buffers(records, scratch, records.ctypes.data, scratch.ctypes.data)
+
+    def run(self, describe: Callable, *args: Any) -> None:
+        """Do a job: `describe` fills in its task descriptors from the arguments.
+
+        If another Python thread is using the pool, the calling thread does the job alone.
+        """
+        shared = self.in_use.acquire(blocking=False)
+        buffers = self.buffers if shared else self._new_buffers()
+        try:
+            chunks = describe(buffers.tasks_address, self.threads, self.kind, *args)
+            role = ALONE
+            if shared and chunks > 1 and self.threads > 1:
+                role = LEADER
+                self._wake_helpers()
+            work(
+                role, 0, buffers.tasks_address, chunks, self.state, buffers.scratch_address,
+                self.tile_rows, self.kind,
+            )  # fmt: skip
+        finally:
+            if shared:
+                self.in_use.release()
+
+    def _wake_helpers(self) -> None:
+        if not self.helpers:
+            self._start()
+        for helper, wake_lock in enumerate(self.wake_locks):
+            word = ASLEEP // 8 + 8 * helper
+            if self.words[word]:
+                self.words[word] = 0
+                wake_lock.release()
+
+    def _start(self) -> None:
+        for helper in range(self.threads - 1):
+            wake_lock = threading.Lock()
+            wake_lock.acquire()
+            self.wake_locks.append(wake_lock)
+            thread = threading.Thread(
+                target=self._help, args=(helper, wake_lock), name=f"minivae-{helper}", daemon=True
+            )
+            self.helpers.append(thread)
+            thread.start()
+
+    def _help(self, helper: int, wake_lock: threading.Lock) -> None:
+        """What a helper thread does until the pool is stopped."""
+        own = self._new_buffers()
+        job_tasks = self.buffers.tasks_address
+        while not self.words[STOP // 8]:
+            work(
+                HELPER, helper, job_tasks, 0, self.state, own.scratch_address,
+                self.tile_rows, self.kind,
+            )  # fmt: skip
+            wake_lock.acquire()
+
+    def stop(self) -> None:
+        """End the helper threads. At exit this must come before the interpreter shuts down."""
+        self.words[STOP // 8] = 1
+        for helper, thread in enumerate(self.helpers):
+            while thread.is_alive():
+                if self.words[ASLEEP // 8 + 8 * helper]:
+                    self.words[ASLEEP // 8 + 8 * helper] = 0
+                    self.wake_locks[helper].release()
+                thread.join(timeout=0.001)
+
+
+# ---- one pool for each dtype -------------------------------------------------------------------
+
+pools: dict[np.dtype, Pool] = {}
+_opening = threading.Lock()
+
+
+def thread_count() -> int:
+    """MINIVAE_NUM_THREADS, by default the number of cores that this process may use.
+
+    Raises MinivaeError if the variable is not a whole number from 1 to MOST_THREADS.
+    """
+    wanted = os.environ.get("MINIVAE_NUM_THREADS", "").strip()
+    if not wanted:
+        return min(_cores(), MOST_THREADS)
+    if not wanted.isdecimal() or not 1 <= int(wanted) <= MOST_THREADS:
+        raise MinivaeError(
+            f"MINIVAE_NUM_THREADS is {wanted!r}; it must be a whole number from 1 to {MOST_THREADS}"
+        )
+    return int(wanted)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def pool_of(dtype: np.dtype) -> Pool:
+    """The pool for float32 or float64. The first call compiles the kernels or loads them."""
+    pool = pools.get(dtype)
+    return pool if pool is not None else _open_pool(dtype)
+
+
+def ensure_compiled(dtype: np.dtype) -> None:
+    """Compile the kernels for this dtype, or load them from disk, unless that has been done.
+
+    To be called before a compiled function that does not run in the pool: so stale code is deleted
+    first, and the user is told why the first call takes long.
+    """
+    pool_of(dtype)
+
+
+def _open_pool(dtype: np.dtype) -> Pool:
+    with _opening:
+        if dtype not in pools:
+            _keep_freed_memory()
+            if JIT:
+                remove_stale_code(Path(work.stats.cache_path))
+            pool = Pool(dtype, thread_count() if JIT else 1)
+            with event.install_listener("numba:compile", CompileNotice()):
+                _compile_kernels(pool)
+            pools[dtype] = pool
+        return pools[dtype]
+
+
+def _compile_kernels(pool: Pool) -> None:
+    """Call what training needs on tiny arrays, so that numba compiles it or loads it from disk."""
+    a, b = np.zeros((2, 2), pool.kind.dtype), np.zeros(2, pool.kind.dtype)
+    tanh = CODES["tanh"]
+    pool.run(tasks.describe_forward, a, a, b, tanh, a.copy())
+    pool.run(tasks.describe_backward, a, a, a, a, tanh, a.copy(), a.copy(), b.copy(), a.copy())
+    pool.run(tasks.describe_bernoulli, a, a, a.copy(), b.copy())
+    pool.run(tasks.describe_scale_rows, b, a, a.copy())
+    pool.run(tasks.describe_adam, b.copy(), b, b.copy(), b.copy(), 0.0, 0.0, 0.0, 1.0, 1.0)
+    loops.reparam(b, b, b, b.copy(), b.copy())
+    loops.reparam_gradient(b, b, b, b.copy(), b.copy())
+    loops.gaussian_kl(b, b, b.copy())
+    loops.gaussian_kl_gradient(b, b, b, b.copy(), b.copy())
+
+
+def _keep_freed_memory() -> None:
+    """Ask glibc to keep up to 64 MB of freed memory instead of giving it back to the system.
+
+    By default it returns the arrays of a training step at its end, and the next step gets them page
+    by page: about a thousand page faults, which take a third of the time of the products.
+    """
+    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
+        trim_threshold, mmap_threshold = -1, -3  # from malloc.h
+        ctypes.CDLL(None).mallopt(trim_threshold, 64 << 20)
+        ctypes.CDLL(None).mallopt(mmap_threshold, 32 << 20)
+
+
+def _forget_threads() -> None:
+    """In a forked child, which has none of the threads: it works on one thread from then on."""
+    global _opening
+    _opening = threading.Lock()
+    for dtype in list(pools):
+        pools[dtype] = Pool(dtype, 1)
+
+
+def _stop_threads() -> None:
+    for pool in pools.values():
+        pool.stop()
+
+
+atexit.register(_stop_threads)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)

@@ -1,0 +1,246 @@
+"""The register tile: the inner loop of every matrix product, written as LLVM instructions.
+
+A vector register holds `lanes` numbers: 16 float32 with AVX-512, 8 with AVX2, 4 with NEON or SSE;
+of float64 half as many. The tile keeps a block of C, `rows` x `vectors` registers, in registers for
+the whole loop over k. Each iteration loads `vectors` registers of B and, for each row, copies one
+number of A into all lanes of a register. With AVX2 that is 8 loads for 12 multiply-adds, about what
+a core can do, whereas a plain loop loads and stores C for every single multiply-add.
+
+LLVM does not keep such a block in registers if the tile is written as a Python loop, so here the
+instructions are built one by one. The number of lanes must be known at compile time, and is taken
+from the *type* of an argument: `kind` is an empty array of the dtype, with one axis per lane. A
+global would not do, because numba's cache on disk does not notice that a global has changed.
+"""
+
+from itertools import product
+from typing import Any
+
+from llvmlite import binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from minivae.kernels.compilation import JIT
+from minivae.kernels.instructions import numbers_at
+
+TILE_VECTORS = 2  # registers side by side
+TILE_ROWS = {512: 12, 256: 6, 128: 6}  # by bits: AVX-512 has 32 registers, the others 16 or more
+LANE_BYTES = 16  # shuffles within 16 bytes are cheaper than across them
+
+
+def machine_lanes() -> int:
+    """How many float32 fit a vector register of this machine: 16, 8 or 4."""
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 16
+    return 8 if features.get("avx2") else 4
+
+
+class _Emitter:
+    """Appends the LLVM instructions that a tile needs. Addresses are plain integers."""
+
+    def __init__(self, builder, kind):
+        self.builder = builder
+        self.word = ir.IntType(64)
+        self.scalar = ir.FloatType() if kind.dtype == types.float32 else ir.DoubleType()
+        self.bytes = kind.dtype.bitwidth // 8
+        self.lanes = kind.ndim
+        self.vector = ir.VectorType(self.scalar, self.lanes)
+
+    def int(self, value):
+        return ir.Constant(self.word, value)
+
+    def at(self, address, offset, kind):
+        """A pointer to `kind` at address + offset bytes."""
+        base = self.builder.inttoptr(address, ir.IntType(8).as_pointer())
+        return self.builder.bitcast(self.builder.gep(base, [offset]), kind.as_pointer())
+
+    def load(self, address, offset, kind):
+        return self.builder.load(self.at(address, offset, kind), align=self.bytes)
+
+    def store(self, value, address, offset):
+        self.builder.store(value, self.at(address, offset, value.type), align=self.bytes)
+
+    def shuffle(self, a, b, picks):
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), len(picks)), picks)
+        return self.builder.shuffle_vector(a, b, mask)
+
+    def broadcast(self, number):
+        """A register with this number in every lane."""
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
+        return self.shuffle(first, undefined, [0] * self.lanes)
+
+    def multiply_add(self, a, b, c):
+        product = self.builder.fmul(a, b, flags=("contract",))
+        return self.builder.fadd(product, c, flags=("contract",))
+
+    def tile(
+        self, rows, vectors, transposed, a, a_stride, b, b_stride, c, c_stride, k,
+        first, first_stride,
+    ):  # fmt: skip
+        """The loop over k of one tile, then the stores. The builder ends up behind them."""
+        builder, int_ = self.builder, self.int
+        grid = [(i, j) for i in range(rows) for j in range(vectors)]
+        step = self.lanes * self.bytes  # from one register's numbers to the next one's
+        c_rows = [builder.add(c, builder.mul(c_stride, int_(i))) for i in range(rows)]
+        a_rows = [builder.add(a, builder.mul(a_stride, int_(i))) for i in range(rows)]
+        zeros = ir.Constant(self.vector, [0.0] * self.lanes)
+        start = builder.block
+        given, head, body, end = (
+            builder.append_basic_block(f"tile.{name}") for name in ("given", "head", "body", "end")
+        )
+        builder.cbranch(builder.icmp_signed("!=", first, int_(0)), given, head)
+
+        builder.position_at_end(given)  # the sums start from the given numbers
+        first_rows = [builder.add(first, builder.mul(first_stride, int_(i))) for i in range(rows)]
+        so_far = {(i, j): self.load(first_rows[i], int_(j * step), self.vector) for i, j in grid}
+        builder.branch(head)
+
+        builder.position_at_end(head)  # LLVM wants all phi nodes at the top of a block
+        count, a_at, b_at = (builder.phi(self.word) for _ in range(3))
+        sums = {place: builder.phi(self.vector) for place in grid}
+        for phi, value in ((count, int_(0)), (a_at, a if transposed else int_(0)), (b_at, b)):
+            phi.add_incoming(value, start)
+            phi.add_incoming(value, given)
+        for place in grid:
+            sums[place].add_incoming(zeros, start)
+            sums[place].add_incoming(so_far[place], given)
+        builder.cbranch(builder.icmp_signed("<", count, k), body, end)
+
+        builder.position_at_end(body)  # C[i, :] += A[i, k] * B[k, :]
+        b_row = [self.load(b_at, int_(j * step), self.vector) for j in range(vectors)]
+        for i in range(rows):
+            if transposed:  # column k of A' is a row in memory
+                number = self.load(a_at, int_(i * self.bytes), self.scalar)
+            else:
+                number = self.load(a_rows[i], a_at, self.scalar)
+            number = self.broadcast(number)
+            for j in range(vectors):
+                sums[i, j].add_incoming(self.multiply_add(number, b_row[j], sums[i, j]), body)
+        count.add_incoming(builder.add(count, int_(1)), body)
+        a_at.add_incoming(builder.add(a_at, a_stride if transposed else int_(self.bytes)), body)
+        b_at.add_incoming(builder.add(b_at, b_stride), body)
+        builder.branch(head)
+
+        builder.position_at_end(end)
+        for i, j in grid:
+            self.store(sums[i, j], c_rows[i], int_(j * step))
+
+    def transpose(self, source, source_stride, target, target_stride):
+        """Transposes a block: `lanes` rows of 16 bytes become rows of `lanes` numbers."""
+        per_lane = LANE_BYTES // self.bytes
+        piece = ir.VectorType(self.scalar, per_lane)
+        columns = []
+        for i in range(per_lane):  # rows i, i + per_lane, ... side by side in one register
+            pieces = [
+                self.load(source, self.builder.mul(source_stride, self.int(row)), piece)
+                for row in range(i, self.lanes, per_lane)
+            ]
+            while len(pieces) > 1:
+                width = 2 * pieces[0].type.count
+                pairs = zip(pieces[::2], pieces[1::2], strict=True)
+                pieces = [self.shuffle(a, b, list(range(width))) for a, b in pairs]
+            columns.append(pieces[0])
+        for i, vector in enumerate(self._transpose_in_lanes(columns, per_lane)):
+            self.store(vector, target, self.builder.mul(target_stride, self.int(i)))
+
+    def _transpose_in_lanes(self, v, per_lane):
+        def mix(a, b, picks):  # the same in each 16 bytes; picks >= per_lane are from b
+            all_lanes = range(0, self.lanes, per_lane)
+            beyond = self.lanes - per_lane
+            picks = [p + (beyond if p >= per_lane else 0) for p in picks]
+            return self.shuffle(a, b, [p + lane for lane in all_lanes for p in picks])
+
+        if per_lane == 2:
+            return [mix(v[0], v[1], (0, 2)), mix(v[0], v[1], (1, 3))]
+        low = mix(v[0], v[1], (0, 4, 1, 5)), mix(v[2], v[3], (0, 4, 1, 5))
+        high = mix(v[0], v[1], (2, 6, 3, 7)), mix(v[2], v[3], (2, 6, 3, 7))
+        return [mix(*pair, picks) for pair in (low, high) for picks in ((0, 1, 4, 5), (2, 3, 6, 7))]
+
+
+def _tile_instructions(
+    context, kind, transposed, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k,
+    first, first_stride,
+):  # fmt: skip
+    """C[:rows, :vectors * lanes] = first + A B, or A' B if `transposed`, summed in registers.
+
+    a, b, c are addresses, and the strides are in bytes. `first` is the address of what the sums
+    start from: 0 for zeros, that of C to add to an earlier part of k, or that of a bias, with a
+    stride of 0 because every row starts with the same numbers.
+    """
+    sizes = list(product(range(1, TILE_ROWS[_register_bits(kind)] + 1), range(1, TILE_VECTORS + 1)))
+
+    def codegen(context, builder, signature, args):
+        emit = _Emitter(builder, kind)
+        transposed, a, a_stride, b, b_stride, c, c_stride, rows, vectors, *rest = args[1:]
+        # one block of code for each size, and a switch over rows * 8 + vectors * 2 + transposed
+        which = builder.add(builder.mul(rows, emit.int(8)), builder.mul(vectors, emit.int(2)))
+        done = builder.append_basic_block("tile.done")
+        switch = builder.switch(builder.add(which, transposed), done)
+        for (n_rows, n_vectors), flag in product(sizes, (0, 1)):
+            block = builder.append_basic_block("tile.size")
+            switch.add_case(emit.int(n_rows * 8 + n_vectors * 2 + flag), block)
+            builder.position_at_end(block)
+            emit.tile(n_rows, n_vectors, flag, a, a_stride, b, b_stride, c, c_stride, *rest)
+            builder.branch(done)
+        builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    return types.void(kind, *[types.intp] * 12), codegen
+
+
+def _register_bits(kind):
+    return kind.ndim * kind.dtype.bitwidth
+
+
+def _transpose_instructions(context, kind, source, source_stride, target, target_stride):
+    """Transposes `lanes` rows of 16 bytes each: target[k, row] = source[row, k]."""
+
+    def codegen(context, builder, signature, args):
+        _Emitter(builder, kind).transpose(*args[1:])
+        return context.get_dummy_value()
+
+    return types.void(kind, *[types.intp] * 4), codegen
+
+
+def _copy_instructions(context, kind, source, target):
+    """Copies one register's numbers."""
+
+    def codegen(context, builder, signature, args):
+        emit = _Emitter(builder, kind)
+        emit.store(emit.load(args[1], emit.int(0), emit.vector), args[2], emit.int(0))
+        return context.get_dummy_value()
+
+    return types.void(kind, *[types.intp] * 2), codegen
+
+
+# With NUMBA_DISABLE_JIT=1, plain Python for the same.
+
+
+def _tile_in_python(
+    kind, transposed, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, first, first_stride
+):
+    size, columns = kind.itemsize, vectors * kind.ndim
+    for i in range(rows):
+        sums = numbers_at(c + i * c_stride, columns, kind)
+        sums[:] = numbers_at(first + i * first_stride, columns, kind) if first else 0
+        for r in range(k):
+            at = a + (r * a_stride + i * size if transposed else i * a_stride + r * size)
+            sums += numbers_at(at, 1, kind) * numbers_at(b + r * b_stride, columns, kind)
+
+
+def _transpose_in_python(kind, source, source_stride, target, target_stride):
+    for i in range(kind.ndim):
+        for k in range(LANE_BYTES // kind.itemsize):
+            number = numbers_at(source + i * source_stride + k * kind.itemsize, 1, kind)
+            numbers_at(target + k * target_stride + i * kind.itemsize, 1, kind)[:] = number
+
+
+def _copy_in_python(kind, source, target):
+    numbers_at(target, kind.ndim, kind)[:] = numbers_at(source, kind.ndim, kind)
+
+
+multiply_tile: Any = intrinsic(_tile_instructions) if JIT else _tile_in_python
+transpose_rows: Any = intrinsic(_transpose_instructions) if JIT else _transpose_in_python
+copy_register: Any = intrinsic(_copy_instructions) if JIT else _copy_in_python

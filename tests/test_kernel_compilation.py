@@ -1,0 +1,136 @@
+"""How the kernels are compiled: the plain Python behind them, and numba's cache on disk."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from numba import config
+from test_kernel_threads import TRAIN_A_LITTLE, run_python
+
+from minivae import kernels
+from minivae.kernels import compilation
+
+needs_jit = pytest.mark.skipif(config.DISABLE_JIT, reason="a test of the compiled code")
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(kernels.__file__).parent
+
+
+@needs_jit
+def test_the_plain_python_behind_the_kernels_computes_the_same():
+    """NUMBA_DISABLE_JIT=1: the same loops without the compiler, so that one can step through."""
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+         "tests/test_matmul.py::test_each_step_of_the_lesson_is_a_product",
+         "tests/test_matmul.py::test_nothing_around_the_result_is_written",
+         "tests/test_kernels.py::test_a_nan_anywhere_shows_in_every_result_it_belongs_to",
+         "tests/test_kernels.py::test_softplus_in_float64_is_as_accurate_as_numpy",
+         "tests/test_ops.py", "-k", "not numpy or as_numpy"],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, cwd=ROOT, capture_output=True, text=True,
+        timeout=300,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout
+
+
+# ---- edits and numba's cache -------------------------------------------------------------------
+
+
+@pytest.fixture
+def sources(tmp_path):
+    """A copy of the package's files, last edited at a known time, and a cache of machine code:
+    old and new code of each file, and code of something else."""
+    files = [Path(shutil.copy(file, tmp_path)) for file in sorted(PACKAGE.glob("*.py"))]
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for file in files:
+        os.utime(file, (1000, 1000))
+        for name, age in ((f"{file.stem}.before", 1500), (f"{file.stem}.after", 2500)):
+            (cache / f"{name}.nbc").touch()
+            os.utime(cache / f"{name}.nbc", (age, age))
+    (cache / "other.before.nbc").touch()
+    os.utime(cache / "other.before.nbc", (1500, 1500))
+    return files, cache
+
+
+@pytest.mark.parametrize("edited", [file.name for file in sorted(PACKAGE.glob("*.py"))])
+def test_an_edit_of_any_file_deletes_the_older_machine_code_of_all(sources, edited):
+    """A kernel contains code of other files, and numba uses the names of old files again."""
+    files, cache = sources
+    before = set(cache.iterdir())
+    compilation.remove_stale_code(cache, files)
+    assert set(cache.iterdir()) == before
+    file = next(file for file in files if file.name == edited)
+    os.utime(file, (2000, 2000))
+    compilation.remove_stale_code(cache, files)
+    kept = {f"{file.stem}.after.nbc" for file in files} | {"other.before.nbc"}
+    assert {file.name for file in cache.iterdir()} == kept
+
+
+def test_a_file_from_the_future_deletes_nothing_and_hides_no_other_edit(sources):
+    """Otherwise, after a wrong clock, the kernels would be compiled at every start."""
+    files, cache = sources
+    before = set(cache.iterdir())
+    os.utime(files[0], (2**33, 2**33))
+    compilation.remove_stale_code(cache, files)
+    assert set(cache.iterdir()) == before
+    os.utime(files[1], (2000, 2000))
+    compilation.remove_stale_code(cache, files)
+    assert not list(cache.glob(f"{files[2].stem}.before.nbc"))
+
+
+KERNEL = """
+from package.compilation import compiled
+from package.helper import factor
+
+@compiled
+def scaled(x):
+    return x * factor()
+
+print(scaled(1), sum(scaled.stats.cache_hits.values()))
+"""
+HELPER = """
+from package.compilation import compiled
+
+@compiled
+def factor():
+    return {factor}
+"""
+
+
+@needs_jit
+def test_an_edit_of_one_file_is_seen_by_the_kernels_of_another(tmp_path):
+    """numba alone would go on using the code that was compiled with the old file."""
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    shutil.copy(PACKAGE / "compilation.py", package)
+    (package / "kernel.py").write_text(KERNEL)
+
+    def printed(factor, edited):
+        (package / "helper.py").write_text(HELPER.format(factor=factor))
+        os.utime(package / "helper.py", (edited, edited))
+        result = run_python(
+            "import package.kernel", PYTHONPATH=str(tmp_path), NUMBA_CACHE_DIR=str(tmp_path / "c")
+        )
+        assert result.returncode == 0, result.stderr
+        value, hits = result.stdout.split()
+        return int(value), int(hits)
+
+    assert printed(factor=3, edited=2000) == (3, 0)
+    assert printed(factor=3, edited=2000) == (3, 1)  # from the cache
+    assert printed(factor=1000, edited=2001) == (1000, 0)
+    assert printed(factor=7, edited=1000) == (7, 0)  # an older version, put back with its date
+
+
+@needs_jit
+@pytest.mark.slow
+def test_the_first_compilation_says_so_once_and_the_second_start_is_quick(tmp_path):
+    """Into an empty cache: one line on standard error; and from the cache, none."""
+    timed = "import time; start = time.time()" + TRAIN_A_LITTLE + "print(time.time() - start)"
+    first = run_python(timed, NUMBA_CACHE_DIR=str(tmp_path))
+    again = run_python(timed, NUMBA_CACHE_DIR=str(tmp_path))
+    assert first.stderr.count("compiling") == first.stderr.count("\n") == 1, first.stderr
+    assert again.stderr == ""
+    assert float(again.stdout) < float(first.stdout) / 2
