@@ -98,7 +98,7 @@ def sum_rows(a: Array) -> Array:
     60,000 float32 rows would lose three digits more than in blocks.
     """
     whole = len(a) - len(a) % SUM_BLOCK
-    blocks = a[:whole].reshape(-1, SUM_BLOCK, a.shape[1]).sum(axis=1)
+    blocks = a[:whole].reshape(len(a) // SUM_BLOCK, SUM_BLOCK, a.shape[1]).sum(axis=1)
     return blocks.sum(axis=0) + a[whole:].sum(axis=0)
 
 
