@@ -19,9 +19,8 @@ def kl_inputs(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_a_kl_keeps_its_digits_however_near_the_prior_is(dtype):
+def test_a_kl_keeps_its_digits_however_near_the_prior_is(ops, dtype):
     """To 6 eps: exp(l) - 1 - l, written with expm1, is 1 per cent off in float32 at l = 1e-5."""
-    ops = numpy_ops
     logvar = kl_inputs(dtype)
     kl, _ = ops.gaussian_kl_forward(np.zeros_like(logvar)[None], logvar[None])
     with mpmath.workdps(60):
@@ -44,16 +43,27 @@ def test_the_complex_step_of_a_kl_is_right_near_the_prior():
     np.testing.assert_allclose(kl.imag[seen] / COMPLEX_H, dlogvar[seen], rtol=1e-14)
 
 
-def test_sums_over_many_rows_keep_their_digits():
-    """60,000 float32 rows: added one after the other, the bias's gradient is off by 6e-4."""
-    ops = numpy_ops
+def test_sums_over_many_rows_keep_their_digits(ops):
+    """60,000 float32 rows: added one after the other, the gradients are off by more than 1e-4."""
     dy = np.full((60_000, 3), [0.1, 1 / 3, 0.7], np.float32)
-    x, W, b = np.zeros((len(dy), 1), np.float32), np.zeros((1, 3), np.float32), np.zeros(3)
-    _, cache = ops.dense_forward(x, W, b.astype(np.float32), "none")
-    db = ops.dense_backward(dy, cache)[2]
-    np.testing.assert_allclose(db, dy.sum(axis=0, dtype=np.float64), rtol=4e-6)
+    x, W, b = np.ones((len(dy), 2)), np.zeros((2, 3)), np.zeros(3)
+    _, cache = ops.dense_forward(*(a.astype(np.float32) for a in (x, W, b)), "none")
+    _, dW, db = ops.dense_backward(dy, cache)
+    exact = dy.sum(axis=0, dtype=np.float64)
+    np.testing.assert_allclose(db, exact, rtol=1e-5)
+    np.testing.assert_allclose(dW, [exact, exact], rtol=1e-5)
     in_order = np.cumsum(dy, axis=0, dtype=np.float32)[-1]
-    assert np.abs(in_order / dy.sum(axis=0, dtype=np.float64) - 1).max() > 1e-4
+    assert np.abs(in_order / exact - 1).max() > 1e-4
+
+
+def test_a_layer_of_many_inputs_keeps_its_digits(ops):
+    """The sum over 60,000 float32 inputs, some of them zeros or not."""
+    for some in (1, 0.2):
+        x = np.zeros((8, 60_000), np.float32)
+        x[:, np.random.default_rng(0).random(60_000) < some] = 1
+        W = np.full((60_000, 3), [0.1, 1 / 3, 0.7], np.float32)
+        y, _ = ops.dense_forward(x, W, np.zeros(3, np.float32), "none")
+        np.testing.assert_allclose(y, x.astype(np.float64) @ W, rtol=1e-5)
 
 
 @pytest.mark.parametrize("n", [0, 1, 255, 256, 257, 1000])
