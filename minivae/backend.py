@@ -1,8 +1,11 @@
 """What a backend is, and how one is found by its name."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from minivae.errors import MinivaeError
 
@@ -91,3 +94,18 @@ def load_backend(name: str) -> Backend:
             ) from error
         return kernels
     raise MinivaeError(f"backend is {name!r}; it must be one of {BACKENDS}")
+
+
+@contextmanager
+def reproducible_sums(ops: Backend) -> Iterator[None]:
+    """Within it, what `ops` computes does not depend on the number of threads.
+
+    The numba backend sees to that itself. For any other, BLAS gets one thread, because it cuts the
+    sums of a product by its number of threads. threadpoolctl can do this for OpenBLAS, MKL and
+    BLIS; what another BLAS does is up to that one.
+    """
+    if getattr(ops, "__name__", "") == "minivae.kernels":
+        yield
+    else:
+        with threadpool_limits(limits=1, user_api="blas"):
+            yield

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from minivae import checks, data, evaluate, vae
-from minivae.backend import Backend, load_backend
+from minivae.backend import Backend, load_backend, reproducible_sums
 from minivae.errors import MinivaeError
 from minivae.settings import Settings
 
@@ -149,6 +149,11 @@ def run_loop(
 ) -> State:
     """`train` with settings that have been checked already."""
     ops = load_backend(settings.backend) if ops is None else ops
+    with reproducible_sums(ops):
+        return _run_loop(dataset, settings, state, on_step, on_epoch, should_stop, ops)
+
+
+def _run_loop(dataset, settings, state, on_step, on_epoch, should_stop, ops):
     spec = settings.spec(dataset.train.shape[1])
     params = vae.unpack(state.flat, spec)
     test = data.test_images(dataset.test, settings.likelihood)

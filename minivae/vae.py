@@ -252,7 +252,7 @@ def elbo_loss(nll_each: Array, kl_each: Array, beta: float, spec: Spec) -> tuple
     nll_each (B,), kl_each (B, L) -> Terms, dkl (L,): beta / B, or 0 for a latent in its free bits.
     """
     B = len(kl_each)
-    nll, kl_per_latent = nll_each.sum() / B, kl_each.sum(axis=0) / B
+    nll, kl_per_latent = nll_each.sum() / B, numpy_ops.sum_rows(kl_each) / B
     above = ~(kl_per_latent.real <= spec.free_bits)  # a NaN counts as above: it shows in the loss
     paid = np.where(above, kl_per_latent, spec.free_bits).sum()
     dkl = above * kl_each.dtype.type(beta / B)

@@ -1,6 +1,7 @@
 """The models with a known answer are checked against brute force and against each other."""
 
 import importlib
+import warnings
 
 import numpy as np
 import pytest
@@ -82,6 +83,13 @@ def test_what_is_certain_in_a_diagnosis_gives_no_nan():
         exact.posterior(sure, {"fever": 0, "flu": 1})
     faces = exact.diagnosis_faces(sure, {"fever": 0}, np.full(32, 1 / 32))
     assert faces == (-np.inf,) * 3
+    ruled_out = exact.patients(sure)[:, 1] == 1  # by the absence of fever; q leaves them out, too
+    q = ~ruled_out / (~ruled_out).sum()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        faces = exact.diagnosis_faces(sure, {"fever": 0}, q)
+    np.testing.assert_allclose(faces, faces.energy, rtol=1e-12)
+    assert faces.energy < exact.log_evidence(sure, {"fever": 0})
     z, x = exact.sample_patients(sure, 2000, np.random.default_rng(0))
     assert x[z[:, 1] == 1, 1].all()
 

@@ -128,6 +128,61 @@ def test_tracking_needs_half_of_the_entropy_in_four_of_five_seeds():
     assert interp.tracks(normalised)[0]
 
 
+def quantile_bins(values, bins=20):
+    """Bins of equal mass, as they are defined where no values are equal."""
+    cuts = np.quantile(values, np.arange(1, bins) / bins, axis=0)
+    return np.stack(
+        [np.searchsorted(c, v, side="right") for c, v in zip(cuts.T, values.T, strict=True)], axis=1
+    )
+
+
+@pytest.mark.parametrize("n", [10_000, 10_001])  # with 10,001 the cuts are values of the column
+def test_bins_of_continuous_factors_are_quantile_bins_to_the_bit(n):
+    """The cats' factors and codes: the rules for equal values must not move a single one."""
+    rng = np.random.default_rng(4)
+    z, codes = cats.sample_factors(n, rng), rng.standard_normal((n, 3))
+    for values in (z, codes):
+        np.testing.assert_array_equal(interp._into_bins(values, 20), quantile_bins(values))
+
+
+@pytest.mark.parametrize("share", [0.03, 0.5, 0.97])
+def test_a_binary_factor_knows_itself_however_rare_it_is(share):
+    """A 0/1 factor has the information H(share) with itself and with its negation."""
+    rng = np.random.default_rng(3)
+    v = (rng.random((N, 1)) < share).astype(float)
+    codes = np.concatenate([v, 1 - v, rng.standard_normal((N, 1))], axis=1)
+    p = v.mean()
+    entropy = -p * math.log(p) - (1 - p) * math.log(1 - p)
+    gap = interp.mutual_information_gap(v, codes)
+    np.testing.assert_allclose(gap.entropy, entropy, rtol=1e-12)
+    np.testing.assert_allclose(gap.information[0, :2], entropy, rtol=1e-12)
+    assert gap.information[0, 2] == pytest.approx(19 / (2 * N), abs=19 / (2 * N))  # the bias
+    assert interp.mutual_information_gap(v, codes[:, 1:]).mig > 0.98
+
+
+def test_few_distinct_values_have_a_bin_each():
+    """Three values, two of them rare: none is thrown together with another."""
+    v = np.random.default_rng(3).choice([-1.0, 5.0, 5.5], (N, 1), p=[0.97, 0.015, 0.015])
+    shares = np.array([(v == value).mean() for value in (-1, 5, 5.5)])
+    found = interp.mutual_information_matrix(v, np.concatenate([v, -v], axis=1))
+    np.testing.assert_allclose(found, -(shares * np.log(shares)).sum(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_frequent_value_among_many_is_kept_apart_from_its_neighbours(sign):
+    """Half of the numbers are 0, the others continuous on both sides of it: in which of the three
+    groups a number is must be known exactly, whichever way the column runs."""
+    rng = np.random.default_rng(3)
+    v = rng.choice([-1.0, 0.0, 1.0], (N, 1), p=[0.23, 0.54, 0.23])
+    code = sign * v * rng.uniform(0.1, 2, (N, 1))
+    cells = interp._into_bins(code, 20)[:, 0]
+    for a, b in ((-1, 0), (0, 1)):
+        low, high = cells[np.sign(code[:, 0]) == a], cells[np.sign(code[:, 0]) == b]
+        assert low.max() < high.min()
+    assert len(np.unique(cells[code[:, 0] == 0])) == 1
+    np.testing.assert_allclose(interp.normalised_information(v, code), 1, rtol=1e-12)
+
+
 # ---- the quality of samples ----------------------------------------------------------------------
 
 
@@ -155,6 +210,34 @@ def test_the_radius_is_the_distance_to_the_kth_other(monkeypatch):
         monkeypatch.setattr(quality, "CHUNK_DISTANCES", chunk)
         np.testing.assert_allclose(quality.neighbour_radii(line, k=1), [1, 1, 2, 4])
         np.testing.assert_allclose(quality.neighbour_radii(line, k=2), [3, 2, 3, 6])
+
+
+def test_distances_of_nearly_equal_pictures_do_not_cancel():
+    """Pictures of length 28 that differ by 1e-4 or less: |p|^2 - 2 p.r + |r|^2 in float32 is off by
+    1e-3 there, so it gives neither the distances nor which is the nearest."""
+    rng = np.random.default_rng(7)
+    base = np.ones((1, 784), np.float32)
+    bright = np.unique(rng.integers(1, 800, 60))
+    pictures = np.repeat(base, len(bright), axis=0)
+    pictures[:, 5] += np.float32(2**-23) * bright.astype(np.float32)
+    exact = np.abs(np.subtract.outer(*2 * [pictures[:, 5].astype(np.float64)]))
+    np.testing.assert_allclose(
+        quality.neighbour_radii(pictures, k=3), np.sort(exact, axis=1)[:, 3], rtol=1e-12
+    )
+    distances, index = quality.nearest(pictures[::2], pictures[1::2])
+    np.testing.assert_array_equal(index, exact[::2, 1::2].argmin(axis=1))
+    np.testing.assert_allclose(distances, exact[::2, 1::2].min(axis=1), rtol=1e-12)
+    radii = quality.neighbour_radii(pictures, k=1)
+    assert quality.coverage(pictures, pictures, radii * 0) == 1
+    covered = exact[::2, 1::2].min(axis=1) <= radii[::2]
+    assert quality.coverage(pictures[1::2], pictures[::2], radii[::2]) == covered.mean()
+
+
+def test_pictures_too_bright_for_a_float32_square_are_still_measured():
+    """1e30 squared is infinite in float32: every pair is then computed from its difference."""
+    pictures = np.array([[1.0], [2.0], [5.0]]) * 1e30
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(quality.neighbour_radii(pictures, k=1), [1e30, 1e30, 3e30])
 
 
 def test_coverage_of_the_same_distribution_is_the_one_of_exchangeable_points():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numba import config, njit
 
-from minivae import kernels
-from minivae.kernels import activations, elementary, sparse_products
+from minivae import kernels, ops
+from minivae.kernels import activations, elementary, sparse_products, tasks
 
 # ---- elementary functions --------------------------------------------------------------------
 
@@ -19,8 +19,10 @@ def each(x, out, which):
             out[j] = elementary.expm1(x[j])
         elif which == 2:
             out[j] = elementary.log1p_unit(x[j])
-        else:
+        elif which == 3:
             out[j] = elementary.tanh(x[j])
+        else:
+            out[j] = elementary.expm1_minus(x[j])
 
 
 def all_over_float32():
@@ -42,8 +44,8 @@ def units_off(result, exact):
 
 @pytest.mark.parametrize(
     ("which", "function", "bound"),
-    [(0, np.exp, 2), (1, np.expm1, 2), (2, np.log1p, 3), (3, np.tanh, 4)],
-    ids=["exp", "expm1", "log1p", "tanh"],
+    [(0, np.exp, 2), (1, np.expm1, 2), (2, np.log1p, 3), (3, np.tanh, 4), (4, ops.expm1_minus, 10)],
+    ids=["exp", "expm1", "log1p", "tanh", "expm1 - x"],
 )
 def test_elementary_functions_over_the_whole_range_of_float32(which, function, bound):
     """The errors that `elementary.py` states, against NumPy in float64; a NaN stays a NaN.
@@ -172,6 +174,46 @@ def test_a_softplus_layer_and_its_gradients(rows, inputs, outputs, dtype):
 
 
 # ---- zeros left out --------------------------------------------------------------------------
+
+
+def with_and_without_zeros(rng, bias, dtype):
+    """Two y (50, 90) and dW (1500, 90) of the same layer: zeros left out, and all of the sums done.
+
+    All are done where the weights are not finite: here in one column more, which is cut off.
+    """
+    x = (rng.standard_normal((50, 1500)) * (rng.random((50, 1500)) < 0.2)).astype(dtype)
+    W, dy = rng.standard_normal((1500, 90)).astype(dtype), rng.standard_normal((50, 90))
+    assert sparse_products.is_mostly_zeros(x.ravel())
+    assert x.size * 90 > tasks.SMALL_PRODUCT
+    results = []
+    for last in (None, np.inf):
+        if last is not None:
+            column = np.full((1500, 1), last, dtype)
+            W, dy = np.hstack([W, column]), np.hstack([dy, column[:50]])
+            bias = np.append(bias, dtype(0))
+        y, cache = kernels.dense_forward(x, W, bias.astype(dtype), "none")
+        dW = kernels.dense_backward(dy.astype(dtype), cache, need_dx=False)[1]
+        results.append((y[:, :90], dW[:, :90]))
+    return zip(*results, strict=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_leaving_out_zeros_changes_no_bit(dtype):
+    """Over several steps in k, in the forward pass and in dW."""
+    rng = np.random.default_rng(0)
+    for sparse, full in with_and_without_zeros(rng, rng.standard_normal(90), dtype):
+        assert sparse.tobytes() == full.tobytes()
+
+
+def test_a_bias_of_minus_zero_may_keep_its_sign_and_nothing_else_changes():
+    """-0.0 + 0 w is 0.0 or -0.0, by the sign of w, where all inputs are 0: equal numbers."""
+    x, bias = np.zeros((50, 200), np.float32), np.full(90, -0.0, np.float32)
+    y, _ = kernels.dense_forward(x, np.ones((200, 90), np.float32), bias, "none")
+    assert (y == 0).all()
+    assert np.signbit(y).all()
+    full, _ = kernels.dense_forward(x, np.ones((200, 6), np.float32), bias[:6], "none")
+    assert (full == 0).all()
+    assert not np.signbit(full).any()
 
 
 @pytest.mark.parametrize("rows", [20, 64, 100, 128, 256, 500, 512])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tiny
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from minivae import MinivaeError, data, ops, train, vae
 
@@ -21,6 +22,29 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
     assert first.flat.tobytes() == again.flat.tobytes()
     assert first.history == again.history
     assert first.flat.tobytes() != other.flat.tobytes()
+
+
+def test_a_run_with_the_numpy_backend_does_not_depend_on_blas_threads():
+    """BLAS cuts its sums by its threads, so training keeps it to one, and then gives them back."""
+    images = np.random.default_rng(0).integers(0, 256, (900, 400), np.uint8)
+    made = tiny.dataset()._replace(train=images, test=images[:50])
+
+    def blas_threads():
+        return {p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"}
+
+    def run(count, on_step=None):
+        with threadpool_limits(count, user_api="blas"):
+            chosen = tiny.settings(backend="numpy", hidden=(300,), batch_size=450, epochs=1)
+            state = train.train(made, chosen, on_step=on_step)
+            assert blas_threads() <= {count}
+        return state.flat.tobytes(), state.history
+
+    seen = []
+    one = run(1)
+    assert run(2, lambda *_: seen.append(blas_threads())) == one
+    assert len(seen) == 2
+    assert all(threads <= {1} for threads in seen)
+    assert run(3) == one
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """How good is a trained model? Test ELBO, importance-weighted log p(x), gaps, active units.
 
 likelihood          the test set as a whole, and log p(x) by importance sampling   [notebook 09]
+proposals           a second proposal, to find mass that the first one missed      [notebook 09]
 gaps                log p(x) - ELBO split in two: the family of q, and the encoder  [notebook 09]
 interpretability    how much each latent knows of known factors                    [notebook 10]
 sample_quality      how far samples are from real pictures, and what they cover    [notebook 10]
@@ -19,14 +20,17 @@ from minivae.evaluate.likelihood import (
     log_likelihood,
     summarise_weights,
 )
+from minivae.evaluate.proposals import Proposals, compare_proposals
 
 __all__ = [
     "ACTIVE_VARIANCE",
     "Bounds",
     "Gaps",
     "LogLikelihood",
+    "Proposals",
     "active_units",
     "best_q",
+    "compare_proposals",
     "elbo_terms",
     "evaluate",
     "gaps",

@@ -9,9 +9,11 @@ carries no information):
     gap_f = (largest_l I - second largest_l I) / H(v_f),       MIG = mean_f gap_f
 
 so the gap is large where one latent carries the factor and the others do not. Bins are of equal
-mass, so an increasing function of a code counts as the same code. Estimated from counts, I is too
-large, by about (bins - 1)^2 / 2N nats; `permutation_baseline` measures what codes without any
-information would get.
+mass, so an increasing function of a code counts as the same code; equal values are never parted, so
+a value that is as frequent as several bins has one to itself, and where there are no more distinct
+values than bins (a factor of 0 and 1, however rare the 1), each has its own. Estimated from counts,
+I of unrelated columns is too large, by about (a - 1) (b - 1) / 2N nats, with a and b bins in use;
+`permutation_baseline` measures what codes without any information would get.
 
 Shapes: N examples, F factors, L latents, S seeds.
 """
@@ -113,13 +115,23 @@ def tracks(normalised: Array) -> Array:
 
 
 def _into_bins(values, bins):
-    """Bins of equal mass, column by column: (N, C) -> (N, C) of 0 to bins - 1.
+    """Bins column by column: (N, C) -> (N, C) of 0 to bins - 1, larger values in later bins."""
+    return np.stack([_column_into_bins(column, bins) for column in values.T], axis=1)
+
+
+def _column_into_bins(column, bins):
+    """One bin a value where there are at most `bins` distinct values, else bins of equal mass.
 
     Equal values stay together, so a constant latent falls into one bin and carries no information.
     """
-    cuts = np.quantile(values, np.arange(1, bins) / bins, axis=0)
-    columns = [np.searchsorted(c, v, side="right") for c, v in zip(cuts.T, values.T, strict=True)]
-    return np.stack(columns, axis=1)
+    distinct, own_bin = np.unique(column, return_inverse=True)
+    if len(distinct) <= bins:
+        return own_bin
+    cuts = np.quantile(column, np.arange(1, bins) / bins)
+    first, last = (np.searchsorted(cuts, column, side=side) for side in ("left", "right"))
+    # A value that several cuts fall on is kept apart from the larger ones in the bin above them:
+    # the bins between those cuts are empty, so it can have the last of these.
+    return last - (last - first >= 2)
 
 
 def _matrix(factor_cells, code_cells, bins):

@@ -32,8 +32,9 @@ class LogLikelihood(NamedTuple):
     """Estimates of log p(x) for N images, each from K importance samples; all float64 (N,).
 
     `mc_stderr` is the Monte Carlo standard error of each estimate, `ess` the effective sample
-    size (sum w)^2 / sum w^2, between 1 and K. The mean has two errors: `stderr_images`, from the
-    choice of test images, and `stderr_mc`, from the choice of noise.
+    size (sum w)^2 / sum w^2, between 1 and K; both are computed from the samples that were drawn,
+    and know nothing of mass that none of them reached. The mean has two errors: `stderr_images`,
+    from the choice of test images, and `stderr_mc`, from the choice of noise.
     """
 
     log_p: Array
@@ -173,9 +174,12 @@ def log_likelihood(
     [notebook 09, eq. 2]  `samples` is K. `q`: a pair mu, logvar (N, L) to sample from, instead
     of the encoder's. `progress(done, N)` is called as images are finished.
 
-    The estimate is biased low, by about mc_stderr^2 / 2 nats while ess is large. Where a few
-    samples carry most of the weight it is lower still, and mc_stderr, which never exceeds 1, is too
-    small. With K = 1 there is no scatter to measure, and mc_stderr is infinite.
+    The estimate is biased low. Where q reaches all of the posterior's mass and ess is large, the
+    bias is about mc_stderr^2 / 2 nats. Where a few samples carry most of the weight it is larger,
+    and mc_stderr, which with K > 1 never exceeds 1, is too small. A mode of the posterior that no
+    sample reached shows in none of these numbers: with two equal modes and q on one of them, log_p
+    is low by log 2 although mc_stderr is 0 and ess is K. Only other samples can show it, see
+    `compare_proposals`. With K = 1 there is no scatter to measure, and mc_stderr is infinite.
 
     Raises MinivaeError for K < 1, images the likelihood does not take, and a q that is not a
     density (its variance 0, infinite or NaN).

@@ -19,31 +19,17 @@ CHUNK_DISTANCES = 1 << 22  # held at a time: 16 MB
 def nearest(pictures: Array, references: Array) -> tuple[Array, Array]:
     """The nearest reference of each picture: (N, D), (M, D) -> distances (N,) float64, index (N,).
 
-    Squared distances from a matrix product find the nearest, a chunk at a time; its distance is
-    then computed in float64 from the difference itself, without the product's rounding.
+    Of equally near ones, the first.
     """
     pictures, references = checks.check_pictures(pictures, references)
-    index = np.empty(len(pictures), np.int64)
-    for rows, squares in _squared_distances(pictures, references):
-        index[rows] = squares.argmin(axis=1)
-    distances = np.empty(len(pictures))
-    step = max(1, CHUNK_DISTANCES // pictures.shape[1])
-    for start in range(0, len(pictures), step):
-        rows = slice(start, start + step)
-        difference = pictures[rows].astype(np.float64) - references[index[rows]]
-        distances[rows] = np.sqrt(np.sum(difference**2, axis=1))
-    return distances, index
+    return _kth_nearest(pictures, references, 1)
 
 
 def neighbour_radii(references: Array, k: int = NEIGHBOURS) -> Array:
-    """The distance from each reference to its k-th nearest other: (M, D) -> (M,)."""
+    """The distance from each reference to its k-th nearest other: (M, D) -> (M,) float64."""
     references, _ = checks.check_pictures(references, references)
     k = checks.check_whole(k, "k", 1, len(references) - 1)  # there are that many others
-    radii = np.empty(len(references))
-    for rows, squares in _squared_distances(references, references):
-        squares[np.arange(len(squares)), np.arange(len(references))[rows]] = np.inf  # itself
-        radii[rows] = np.sqrt(np.partition(squares, k - 1, axis=1)[:, k - 1])
-    return radii
+    return _kth_nearest(references, references, k, others=True)[0]
 
 
 def coverage(samples: Array, references: Array, radii: Array) -> float:
@@ -54,20 +40,59 @@ def coverage(samples: Array, references: Array, radii: Array) -> float:
     """
     samples, references = checks.check_pictures(samples, references)
     radii = checks.check_radii(radii, len(references))
-    covered = np.empty(len(references), bool)
-    for rows, squares in _squared_distances(references, samples):
-        covered[rows] = squares.min(axis=1) <= radii[rows] ** 2
-    return float(covered.mean())
+    distances, _ = _kth_nearest(references, samples, 1)
+    return float((distances <= radii).mean())
+
+
+def _kth_nearest(pictures, references, k, *, others=False):
+    """The distance to the k-th nearest reference, float64, and its index: (N,) each.
+
+    others: the pictures are the references, and none counts as its own neighbour. A matrix product
+    gives all squared distances, but cancels where pictures are nearly the same. So it only picks
+    out the pairs that may be among the k nearest, and theirs are computed from the differences.
+    """
+    distances, index = np.empty(len(pictures)), np.empty(len(pictures), np.int64)
+    for rows, squares, margin in _squared_distances(pictures, references):
+        if others:
+            squares[np.arange(len(squares)), np.arange(len(references))[rows]] = np.inf
+        limit = np.partition(squares, k - 1, axis=1)[:, k - 1] + margin
+        near = ~(squares > limit[:, None])  # and not <=: NaN, from an overflow, stays in
+        i, j = np.nonzero(near)
+        if others:
+            i, j = (places[i + rows.start != j] for places in (i, j))
+        exact = _exact_squares(pictures[rows], references, i, j)
+        order = np.lexsort((exact, i))  # picture by picture, the nearest first
+        chosen = order[np.searchsorted(i, np.arange(len(squares))) + k - 1]
+        distances[rows], index[rows] = np.sqrt(exact[chosen]), j[chosen]
+    return distances, index
+
+
+def _exact_squares(pictures, references, i, j):
+    """|p_i - r_j|^2 for pairs i, j (P,), from the differences: (P,) float64."""
+    squares = np.empty(len(i))
+    step = max(1, CHUNK_DISTANCES // pictures.shape[1])
+    for start in range(0, len(i), step):
+        pairs = slice(start, start + step)
+        difference = pictures[i[pairs]].astype(np.float64) - references[j[pairs]]
+        squares[pairs] = np.sum(difference**2, axis=1)
+    return squares
 
 
 def _squared_distances(pictures, references):
-    """Yield (rows, |p|^2 - 2 p.r + |r|^2 float32, never below 0) for a chunk of pictures."""
+    """Yield (rows, squares, margin) for a chunk of pictures.
+
+    squares: |p|^2 - 2 p.r + |r|^2, float32. margin: (rows,) how much the rounding can move two of a
+    row's squares against each other. A sum of D products errs by at most D u |p| |r|, with u half
+    of float32's eps, in whatever order it is done, so a square by 2 (D + 3) u (|p|^2 + |r|^2).
+    """
     lengths = np.einsum("md,md->m", references, references)
     step = max(1, CHUNK_DISTANCES // len(references))
+    rounding = 2 * (pictures.shape[1] + 3) * np.finfo(np.float32).eps
     for start in range(0, len(pictures), step):
         rows = slice(start, start + step)
+        own = np.einsum("nd,nd->n", pictures[rows], pictures[rows])
         squares = pictures[rows] @ references.T
         squares *= -2
         squares += lengths
-        squares += np.einsum("nd,nd->n", pictures[rows], pictures[rows])[:, None]
-        yield rows, np.maximum(squares, 0, out=squares)
+        squares += own[:, None]
+        yield rows, squares, rounding * (own + lengths.max())

@@ -175,8 +175,9 @@ def diagnosis_faces(model: DiseaseModel, findings: Findings, q: np.ndarray) -> F
         return q[q > 0] @ values[q > 0]  # 0 log 0 = 0
 
     log_posterior = joint - evidence
-    return Faces(
-        evidence=evidence - mean(log_q - log_posterior),
-        reconstruction=mean(joint - prior) - mean(log_q - prior),
-        energy=mean(joint) - mean(log_q),
-    )
+    with np.errstate(invalid="ignore"):  # -inf - -inf, for patients whom `mean` leaves out
+        return Faces(
+            evidence=evidence - mean(log_q - log_posterior),
+            reconstruction=mean(joint - prior) - mean(log_q - prior),
+            energy=mean(joint) - mean(log_q),
+        )

@@ -64,6 +64,38 @@ def _expm1_32(x):
 
 
 @compiled
+def _expm1_minus_32(x):
+    """exp(x) - 1 - x, without cancellation near 0, where it is its series: error at most 10 ulp."""
+    p = f32(1 / 5040)
+    p = p * x + f32(1 / 720)
+    p = p * x + f32(1 / 120)
+    p = p * x + f32(1 / 24)
+    p = p * x + f32(1 / 6)
+    p = p * x + f32(0.5)
+    # At infinity the difference is NaN. Fused into one multiply-add with the last product of expm1,
+    # which overflows there, it would be -infinity: so x does not come in from 90 on.
+    rest = x if x < f32(90) else x - x
+    return p * (x * x) if abs(x) < f32(0.25) else _expm1_32(x) - rest
+
+
+@compiled
+def _expm1_minus_64(x):
+    """The same in float64, by a longer series."""
+    p = 1 / 479001600
+    p = p * x + 1 / 39916800
+    p = p * x + 1 / 3628800
+    p = p * x + 1 / 362880
+    p = p * x + 1 / 40320
+    p = p * x + 1 / 5040
+    p = p * x + 1 / 720
+    p = p * x + 1 / 120
+    p = p * x + 1 / 24
+    p = p * x + 1 / 6
+    p = p * x + 0.5
+    return p * (x * x) if abs(x) < 0.25 else math.expm1(x) - x
+
+
+@compiled
 def _log1p_unit32(x):
     """log(1 + x) for 0 <= x <= 1, such as x = exp(-|l|): error at most 3 ulp."""
     p = f32(-0.0032440212089568377)
@@ -104,5 +136,6 @@ def _by_dtype(fast: Callable, exact: Callable) -> Callable[[Any], Any]:
 
 exp = _by_dtype(_exp32, math.exp)
 expm1 = _by_dtype(_expm1_32, math.expm1)
+expm1_minus = _by_dtype(_expm1_minus_32, _expm1_minus_64)
 log1p_unit = _by_dtype(_log1p_unit32, math.log1p)  # for 0 <= x <= 1
 tanh = _by_dtype(_tanh32, math.tanh)

@@ -75,10 +75,7 @@ class _Emitter:
         product = self.builder.fmul(a, b, flags=("contract",))
         return self.builder.fadd(product, c, flags=("contract",))
 
-    def tile(
-        self, rows, vectors, transposed, a, a_stride, b, b_stride, c, c_stride, k,
-        first, first_stride,
-    ):  # fmt: skip
+    def tile(self, rows, vectors, transposed, a, a_stride, b, b_stride, c, c_stride, k, first):
         """The loop over k of one tile, then the stores. The builder ends up behind them."""
         builder, int_ = self.builder, self.int
         grid = [(i, j) for i in range(rows) for j in range(vectors)]
@@ -93,8 +90,7 @@ class _Emitter:
         builder.cbranch(builder.icmp_signed("!=", first, int_(0)), given, head)
 
         builder.position_at_end(given)  # the sums start from the given numbers
-        first_rows = [builder.add(first, builder.mul(first_stride, int_(i))) for i in range(rows)]
-        so_far = {(i, j): self.load(first_rows[i], int_(j * step), self.vector) for i, j in grid}
+        bias = [self.load(first, int_(j * step), self.vector) for j in range(vectors)]
         builder.branch(head)
 
         builder.position_at_end(head)  # LLVM wants all phi nodes at the top of a block
@@ -105,7 +101,7 @@ class _Emitter:
             phi.add_incoming(value, given)
         for place in grid:
             sums[place].add_incoming(zeros, start)
-            sums[place].add_incoming(so_far[place], given)
+            sums[place].add_incoming(bias[place[1]], given)
         builder.cbranch(builder.icmp_signed("<", count, k), body, end)
 
         builder.position_at_end(body)  # C[i, :] += A[i, k] * B[k, :]
@@ -160,14 +156,12 @@ class _Emitter:
 
 
 def _tile_instructions(
-    context, kind, transposed, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k,
-    first, first_stride,
-):  # fmt: skip
+    context, kind, transposed, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, first
+):
     """C[:rows, :vectors * lanes] = first + A B, or A' B if `transposed`, summed in registers.
 
-    a, b, c are addresses, and the strides are in bytes. `first` is the address of what the sums
-    start from: 0 for zeros, that of C to add to an earlier part of k, or that of a bias, with a
-    stride of 0 because every row starts with the same numbers.
+    a, b, c are addresses, and the strides are in bytes. `first` is the address of the numbers that
+    the sums of every row start from, a bias, or 0 for zeros.
     """
     sizes = list(product(range(1, TILE_ROWS[_register_bits(kind)] + 1), range(1, TILE_VECTORS + 1)))
 
@@ -187,7 +181,7 @@ def _tile_instructions(
         builder.position_at_end(done)
         return context.get_dummy_value()
 
-    return types.void(kind, *[types.intp] * 12), codegen
+    return types.void(kind, *[types.intp] * 11), codegen
 
 
 def _register_bits(kind):
@@ -219,12 +213,12 @@ def _copy_instructions(context, kind, source, target):
 
 
 def _tile_in_python(
-    kind, transposed, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, first, first_stride
+    kind, transposed, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, first
 ):
     size, columns = kind.itemsize, vectors * kind.ndim
     for i in range(rows):
         sums = numbers_at(c + i * c_stride, columns, kind)
-        sums[:] = numbers_at(first + i * first_stride, columns, kind) if first else 0
+        sums[:] = numbers_at(first, columns, kind) if first else 0
         for r in range(k):
             at = a + (r * a_stride + i * size if transposed else i * a_stride + r * size)
             sums += numbers_at(at, 1, kind) * numbers_at(b + r * b_stride, columns, kind)

@@ -1,4 +1,4 @@
-"""Mistakes in `ops.dense_forward` and `ops.dense_backward`."""
+"""Mistakes in `ops.dense_forward`, `ops.dense_backward` and its `ops.sum_rows`."""
 
 from minivae.mistakes.mistake import in_ops
 
@@ -11,9 +11,15 @@ DENSE_MISTAKES = (
     ),
     in_ops(
         "dense-bias-gradient-averaged",
-        ("dense_backward", "np.sum(da, axis=0, out=db)", "np.mean(da, axis=0, out=db)"),
+        ("dense_backward", "db[...] = sum_rows(da)", "db[...] = da.mean(axis=0)"),
         sentence="The bias gradient is the mean over the batch; the 1/B is already in dy.",
         symptom="Every bias is wrong, and exactly B times too small.",
+    ),
+    in_ops(
+        "dense-last-rows-not-summed",
+        ("sum_rows", "blocks.sum(axis=0) + a[whole:].sum(axis=0)", "blocks.sum(axis=0)"),
+        sentence="The sum over the rows loses those after the last whole block.",
+        symptom="Every bias is wrong: with a small batch, its gradient is zero.",
     ),
     in_ops(
         "dense-weight-gradient-averaged",

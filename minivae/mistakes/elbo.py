@@ -99,7 +99,7 @@ ELBO_MISTAKES = (
     ),
     in_vae(
         "elbo-kl-summed-over-batch",
-        ("elbo_loss", "kl_each.sum(axis=0) / B", "kl_each.sum(axis=0)"),
+        ("elbo_loss", "sum_rows(kl_each) / B", "sum_rows(kl_each)"),
         sentence="The KL is a sum over the batch, the likelihood a mean: a silent beta of B.",
         symptom="The decoder is right; both heads and the encoder are wrong.",
     ),

@@ -6,7 +6,7 @@ from minivae.mistakes.witnesses import KL_MONTE_CARLO
 KL_MISTAKES = (
     in_ops(
         "kl-sign-of-logvar",
-        ("gaussian_kl_forward", "np.expm1(logvar) - logvar", "np.expm1(logvar) + logvar"),
+        ("gaussian_kl_forward", "expm1_minus(logvar)", "np.expm1(logvar) + logvar"),
         (
             "gaussian_kl_backward",
             "dkl * np.expm1(cache.logvar) / 2",
@@ -18,7 +18,7 @@ KL_MISTAKES = (
     ),
     in_ops(
         "kl-half-lost",
-        ("gaussian_kl_forward", "- logvar) / 2", "- logvar)"),
+        ("gaussian_kl_forward", "(logvar)) / 2", "(logvar))"),
         (
             "gaussian_kl_backward",
             "dkl * cache.mu, dkl * np.expm1(cache.logvar) / 2",
@@ -30,22 +30,28 @@ KL_MISTAKES = (
     ),
     in_ops(
         "kl-constant-lost",
-        ("gaussian_kl_forward", "np.expm1(logvar)", "np.exp(logvar)"),
+        ("gaussian_kl_forward", "expm1_minus(logvar)", "np.exp(logvar) - logvar"),
         sentence="The KL lacks its -1, so that it is 1/2 where the posterior is the prior.",
         symptom=BLIND,
         witness=KL_MONTE_CARLO,
     ),
     in_ops(
         "kl-logvar-as-log-sigma",
-        ("gaussian_kl_forward", "np.expm1(logvar) - logvar", "np.expm1(2 * logvar) - 2 * logvar"),
+        ("gaussian_kl_forward", "expm1_minus(logvar)", "expm1_minus(2 * logvar)"),
         ("gaussian_kl_backward", "np.expm1(cache.logvar) / 2", "np.expm1(2 * cache.logvar)"),
         sentence="The KL takes logvar for log sigma (both passes).",
         symptom=BLIND,
         witness=KL_MONTE_CARLO,
     ),
     in_ops(
+        "gaussian-kl-logvar-lost",
+        ("expm1_minus", "np.expm1(l) - l", "np.expm1(l)"),
+        sentence="The KL lacks its -logvar, except near the prior, where a series has it.",
+        symptom="logvar's head and the encoder are wrong, except where logvar is near 0.",
+    ),
+    in_ops(
         "kl-mean-over-latents",
-        ("gaussian_kl_forward", "- logvar) / 2", "- logvar) / 2 / mu.shape[-1]"),
+        ("gaussian_kl_forward", "(logvar)) / 2", "(logvar)) / 2 / mu.shape[-1]"),
         ("gaussian_kl_backward", "    return", "    dkl = dkl / cache.mu.shape[-1]\n    return"),
         sentence="The KL is averaged over latents, not summed (both passes): a silent beta of 1/L.",
         symptom=BLIND,

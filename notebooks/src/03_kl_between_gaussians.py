@@ -127,16 +127,18 @@ print(f"closed form {gaussian_kl(mu, logvar):.4f}, sampled {log_ratio.mean():.4f
 print(f"they differ by {distance / error:.1f} standard errors")
 
 # %% [markdown]
-# The package's version is the same formula with one change of spelling. Close to $\sigma = 1$,
-# `exp(logvar) - 1` subtracts two nearly equal numbers and loses digits; `np.expm1(logvar)`
-# computes the same difference without the loss.
+# The package's version is the same formula, spelled otherwise. Close to $\sigma = 1$,
+# `exp(logvar) - 1` subtracts two nearly equal numbers and loses digits, and so does taking
+# `logvar` away from that: what is left is about $\tfrac12\mathrm{logvar}^2$. There the package
+# (`ops.expm1_minus`) sums the series $\tfrac12\mathrm{logvar}^2 + \tfrac16\mathrm{logvar}^3 + \dots$,
+# in which nothing cancels; elsewhere it takes `np.expm1(logvar) - logvar`.
 
 # %%
 zero, near = np.float32([[0.0]]), np.float32([[1e-3]])     # a latent that is almost the prior
 plain = gaussian_kl(zero, near).item()
 package = ops.gaussian_kl_forward(zero, near)[0].item()           # [0]: a cache comes with it
 true = gaussian_kl(zero.astype(float), near.astype(float)).item()  # float64: digits to spare
-print(f"true {true:.3e}   float32 as we spelled it {plain:.3e}   float32 with expm1 {package:.3e}")
+print(f"true {true:.3e}   float32 as we spelled it {plain:.3e}   float32, the package {package:.3e}")
 
 # %%
 some_mu, some_logvar = rng.standard_normal((2, 4, 3))           # 4 examples, 3 latents
