@@ -64,7 +64,7 @@ def test_who_is_not_installed_is_named_as_such(asked, monkeypatch):
     assert not {"torch", "torch.compile"} & {*result["memory"]}
     text = report.format_report(result)
     for name in ("PyTorch eager", "torch.compile"):
-        assert f"{name}: not in the race, torch is not installed" in text.splitlines()
+        assert f"{name}: not measured, torch is not installed" in text.splitlines()
 
 
 def test_with_nothing_but_minivae_all_tables_are_measured(asked, monkeypatch):

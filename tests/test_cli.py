@@ -251,7 +251,7 @@ def test_a_real_process_stops_at_ctrl_c(tmp_path, ctrl_c):
     assert process.returncode == 130
     report = json.loads(out)
     assert report["interrupted"] is True
-    assert b"Go on with\n  python -m minivae train --resume --out runs/tiny\n" in err
+    assert b"Continue with\n  python -m minivae train --resume --out runs/tiny\n" in err
     record = json.loads((tmp_path / "runs" / "tiny" / runs.RUN_FILE).read_text())
     assert record["versions"]["minivae"] == __version__
     assert record["command"].startswith("python -m minivae train --data tiny.npy")

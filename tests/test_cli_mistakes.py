@@ -84,7 +84,7 @@ def test_words_that_are_none(work, capsys):
         (("train", "--objective", "evidence"), "invalid choice: 'evidence'"),
         (("train", "--backend", "torch"), "invalid choice: 'torch'"),
         (("train", "extra"), "unrecognized arguments: extra"),
-        (("train", "--resume", "--from-run", "x"), "give one of them"),
+        (("train", "--resume", "--from-run", "x"), "give only one of them"),
         (("exercises", "--review", "--json"), "leave --json out"),
         (("evaluate",), "the following arguments are required: RUN"),
         (("train", "--seed", "1\n2"), "invalid int value"),
@@ -99,8 +99,12 @@ def test_data_that_are_none(work, capsys):
     Path("text.npy").write_text("no array")
     holes = grey / 255
     for name, images, said in (
-        ("labels", np.arange(60) % 10, "60 integers in a row are labels; give the images"),
-        ("one", grey[0, 0].astype(float), "no stack of images"),
+        (
+            "labels",
+            np.arange(60) % 10,
+            "60 integers looks like labels; give the images",
+        ),
+        ("one", grey[0, 0].astype(float), "not a stack of images"),
         ("colour", np.zeros((5, 6, 6, 3), np.uint8), "colour channels; convert to grey"),
         ("five", np.zeros((2, 2, 2, 2, 2)), "has 5 dimensions"),
         ("nothing", grey[:0], "holds no images"),
@@ -123,7 +127,7 @@ def test_data_that_are_none(work, capsys):
     ):
         assert said in refused(work, capsys, "train", "--data", name)
     (work / "text.npy").write_text("no array")
-    assert "in no format" in refused(work, capsys, "train", "--data", "text.npy")
+    assert "in an unknown format" in refused(work, capsys, "train", "--data", "text.npy")
 
 
 def test_integer_images_of_any_width_are_fine(work, capsys):

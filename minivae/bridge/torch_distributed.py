@@ -149,7 +149,7 @@ def train_further(run: StartedRun, epochs: int, rank: int, world: int) -> runs.M
         if rank == 0:
             print(f"epoch {epoch:3d}   loss {loss:.4f} nats per image   {what}", flush=True)
 
-    report(0, "as it came from minivae")
+    report(0, "as loaded from minivae")
     rng = np.random.default_rng([run.settings.seed, run.state.step, rank])
     for epoch in range(1, epochs + 1):
         for x, eps in batches(shard, run.settings.batch_size // world, run, rng):

@@ -90,13 +90,16 @@ def _sizes(hidden):
 def _check_objective(settings):
     if settings.objective == "elbo" and settings.samples != 1:
         raise MinivaeError(
-            f"samples is {settings.samples}, but the elbo objective takes 1; use objective iwae"
+            f"samples is {settings.samples}, but the elbo objective uses one; leave samples out, "
+            "or use objective iwae"
         )
     plain = (settings.beta, settings.warmup, settings.free_bits) == (1, 0, 0)
     if settings.objective == "iwae" and not plain:
         raise MinivaeError("the iwae objective has no beta, warmup or free_bits; leave them out")
     if settings.objective == "elbo" and settings.resampled is not None:
-        raise MinivaeError("resampled belongs to the iwae objective; leave it out, or use that")
+        raise MinivaeError(
+            "resampled belongs to the iwae objective; leave it out, or use objective iwae"
+        )
     if settings.resampled is not None and settings.resampled > settings.samples:
         raise MinivaeError(
             f"resampled is {settings.resampled}, but there are only {settings.samples} samples to "

@@ -6,7 +6,8 @@ from minivae.cli.parser import print_report, say
 
 DESCRIPTION = """\
 Train a VAE on the cats for each of five seeds and five betas, measure what its latents know
-about the true factors, and write figures/cat_study.json. It goes on where it was stopped.
+about the true factors, and write figures/cat_study.json. If it is stopped, the same command
+continues it.
 """
 
 

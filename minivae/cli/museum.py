@@ -4,8 +4,8 @@ import argparse
 import json
 
 DESCRIPTION = """\
-Walk through mistakes of the kinds that people make in a VAE: what a gradient check says is
-shown, and you name the mistake behind it. An empty answer leaves.
+A quiz about common mistakes in a VAE: it shows what a gradient check reports, and you name the
+mistake behind it. An empty answer quits.
 """
 
 

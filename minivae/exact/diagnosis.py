@@ -93,8 +93,8 @@ def log_joint(model: DiseaseModel, findings: Findings) -> np.ndarray:
     """log p(x, z) for every z: (2^n,).
 
     findings: {"cough": 1, "fever": 0, ...}. A symptom that was not examined is summed out, which
-    leaves a factor of 1. A disease may be among the findings, where a test has shown it or ruled
-    it out: patients who disagree get -inf. Raises MinivaeError for a finding that is not 0 or 1, or
+    leaves a factor of 1. A disease may be a finding too, if a test confirmed it or ruled it out:
+    patients that contradict it get -inf. Raises MinivaeError for a finding that is not 0 or 1, or
     not in the model.
     """
     checks.check_findings(findings, model)
@@ -131,7 +131,7 @@ def posterior(model: DiseaseModel, findings: Findings) -> np.ndarray:
 def disease_probabilities(model: DiseaseModel, findings: Findings) -> dict[str, float]:
     """p(z_i = 1|x) as {disease: probability}.
 
-    Explaining away: with cough and fever, flu and pneumonia are both suspects; once a
+    Explaining away: with cough and fever, flu and pneumonia are both likely; once a
     test shows flu, pneumonia is less likely than before, although the two are independent.
     """
     marginals = posterior(model, findings) @ patients(model)

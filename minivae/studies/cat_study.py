@@ -41,7 +41,8 @@ def run_study(
     """Train and measure what the result file lacks -> the results, as in the file."""
     results = read(path) if Path(path).exists() else _fresh(settings)
     recorded = runs.with_current_names(results["settings"])
-    if _plain(Settings()) | recorded != _plain(settings):  # a newer setting had its default then
+    # a setting added later had its default value then
+    if _plain(Settings()) | recorded != _plain(settings):
         raise MinivaeError(
             f"{checks.printable(path)} was made with other settings; move it away first"
         )
@@ -75,7 +76,7 @@ def _fresh(settings):
 
 
 def _plain(settings):
-    """What all models of the study share, as JSON keeps it."""
+    """The settings that all models of the study share, as JSON values."""
     shared = settings._replace(seed=0, beta=1.0)._asdict()
     return json.loads(json.dumps(shared))
 
@@ -85,7 +86,7 @@ def _done(results):
 
 
 class _Ground:
-    """What every model is measured against: the data, and real cats that no model has seen."""
+    """What every model is compared with: the data, and real cats that no model has seen."""
 
     def __init__(self, ops, latent_dim):
         self.ops = ops
