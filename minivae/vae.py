@@ -89,6 +89,7 @@ def sample(
     params: Params, n: int, rng: np.random.Generator, spec: Spec, ops: Backend = numpy_ops
 ) -> Array:
     """n draws from the prior, decoded: (n, D) means (probabilities, for a Bernoulli)."""
+    n = checks.check_samples(n, "n")
     z = rng.standard_normal((n, spec.latent_dim)).astype(params["mu_b"].dtype)
     return mean_image(params, z, spec, ops)
 

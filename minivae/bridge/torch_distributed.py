@@ -81,7 +81,7 @@ class StartedRun(NamedTuple):
 
 def check_start(args: argparse.Namespace, world: int) -> None:
     """Raise MinivaeError unless torchrun started this, for one epoch or more."""
-    checks.check_whole(args.epochs, "--epochs", 1, 10**9)
+    checks.check_whole(args.epochs, "--epochs", 1, checks.MAX_SIZE)
     if world < 1:  # torchrun sets it
         command = shell_line([*COMMAND, checks.printable(args.run)])
         raise MinivaeError(f"start this with torchrun: {command}")

@@ -25,14 +25,6 @@ class Range(Protocol):
     def unit(self) -> str: ...
 
 
-def check_generator(rng: Any) -> np.random.Generator:
-    """`rng`, or MinivaeError unless it is a NumPy generator."""
-    if not isinstance(rng, np.random.Generator):
-        given = describe(rng)
-        raise MinivaeError(f"rng is {given}; give a generator, such as np.random.default_rng(0)")
-    return rng
-
-
 def check_picture_size(size: Any, sizes: tuple[int, int]) -> int:
     """The side of a picture in pixels, from sizes[0] to sizes[1]."""
     return check_whole(size, "the size of the cats in pixels", *sizes)
@@ -45,7 +37,7 @@ def check_factors(factors: Any, table: Sequence[Range]) -> np.ndarray:
     """
     if not _is_numeric(factors) or np.ndim(factors) != 2 or np.shape(factors)[1] != len(table):
         raise MinivaeError(
-            f"the factors have shape {_shape(factors)}; they must be (B, {len(table)}), one row a "
+            f"the factors are {_shape(factors)}; they must be (B, {len(table)}) numbers, one row a "
             f"cat: {_names(table)}"
         )
     factors = np.asarray(factors, np.float64)
@@ -66,7 +58,7 @@ def check_known_factors(known: Any, table: Sequence[Range]) -> np.ndarray:
     """The factors of one cat, (F,) float64; `check_factors` checks their ranges later."""
     if not _is_numeric(known) or np.shape(known) != (len(table),):
         raise MinivaeError(
-            f"the known factors have shape {_shape(known)}; they must be those of one cat, "
+            f"the known factors are {_shape(known)}; they must be those of one cat, "
             f"({len(table)},): {_names(table)}"
         )
     return np.asarray(known, np.float64)
@@ -131,7 +123,7 @@ def _is_numeric(value: Any) -> bool:
 
 
 def _shape(value: Any) -> str:
-    return str(np.shape(value)) if _is_numeric(value) else "(not an array of numbers)"
+    return f"of shape {np.shape(value)}" if _is_numeric(value) else "not an array of numbers"
 
 
 def _names(table: Sequence[Range]) -> str:

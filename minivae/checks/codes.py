@@ -32,12 +32,6 @@ def check_codes(
     return factors, codes, check_whole(bins, "bins", 2, 100)
 
 
-def check_generator(rng: Any) -> None:
-    """Raise MinivaeError unless rng is a NumPy Generator."""
-    if not isinstance(rng, np.random.Generator):
-        raise MinivaeError(f"rng is {rng!r}; give a generator, such as np.random.default_rng(0)")
-
-
 def check_normalised_information(normalised: Any) -> np.ndarray:
     """Normalised information, (S, F, L) or (F, L), as float64, or MinivaeError."""
     try:

@@ -12,10 +12,9 @@ from minivae import ops
 from minivae.checks.values import (
     MAX_SIZE,
     as_array,
+    check_number,
     check_whole,
     describe,
-    is_finite_number,
-    is_positive_int,
 )
 from minivae.errors import MinivaeError
 
@@ -30,23 +29,21 @@ def check_spec(spec: Any) -> None:
     """Raise MinivaeError unless `spec` describes a model that can be built."""
     for name, value in (("data_dim", spec.data_dim), ("latent_dim", spec.latent_dim)):
         check_whole(value, name, 1, MAX_SIZE)
-    if not (isinstance(spec.hidden, tuple) and all(map(is_positive_int, spec.hidden))):
-        raise MinivaeError(f"hidden is {describe(spec.hidden)}; it must hold sizes of at least 1")
+    if not isinstance(spec.hidden, tuple):
+        raise MinivaeError(f"hidden is {describe(spec.hidden)}; it must be a tuple of sizes")
+    for size in spec.hidden:
+        check_whole(size, "hidden", 1, MAX_SIZE)
     if spec.activation not in ACTIVATIONS:
         given = describe(spec.activation)
         raise MinivaeError(f"activation is {given}; it must be one of {ACTIVATIONS}")
     if spec.likelihood not in LIKELIHOODS:
         given = describe(spec.likelihood)
         raise MinivaeError(f"likelihood is {given}; it must be one of {LIKELIHOODS}")
-    if not is_finite_number(spec.free_bits) or spec.free_bits < 0:
-        raise MinivaeError(f"free_bits is {describe(spec.free_bits)}; it must be 0 or more nats")
+    check_number(spec.free_bits, "free_bits")
     if spec.variance is not None:
         if spec.likelihood != "gaussian":
             raise MinivaeError("variance belongs to the gaussian likelihood; bernoulli has none")
-        if not is_finite_number(spec.variance) or spec.variance <= 0:
-            raise MinivaeError(
-                f"variance is {describe(spec.variance)}; it must be a number above 0"
-            )
+        check_number(spec.variance, "variance", above=0)
     if spec.n_params > MAX_PARAMS:
         raise MinivaeError(
             f"the model would have {spec.n_params:,} parameters, and at most {MAX_PARAMS:,} are "

@@ -60,10 +60,12 @@ def as_array(value: Any, name: str) -> np.ndarray:
         raise MinivaeError(f"{name} is not an array ({reason}); it must hold numbers") from None
 
 
-def is_positive_int(value: Any) -> bool:
-    """Whether it is a whole number from 1 to MAX_SIZE."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    return whole and 1 <= value <= MAX_SIZE
+def as_float64(value: Any, name: str) -> np.ndarray:
+    """`value` as a float64 array, or MinivaeError unless it holds real numbers."""
+    array = as_array(value, name)
+    if array.dtype.kind not in "biuf":
+        raise MinivaeError(f"{name} is {describe(value)}; it must hold real numbers")
+    return array.astype(np.float64)
 
 
 def is_finite_number(value: Any) -> bool:
@@ -97,3 +99,11 @@ def check_number(value: Any, name: str, *, above: float | None = None) -> float:
 def check_samples(count: Any, name: str = "samples") -> int:
     """A number of samples, steps or draws: an int of at least 1, or MinivaeError."""
     return check_whole(count, name, 1, MAX_SIZE)
+
+
+def check_generator(rng: Any) -> np.random.Generator:
+    """`rng`, or MinivaeError unless it is a NumPy generator."""
+    if not isinstance(rng, np.random.Generator):
+        given = describe(rng)
+        raise MinivaeError(f"rng is {given}; give a generator, such as np.random.default_rng(0)")
+    return rng

@@ -12,7 +12,9 @@ continues it.
 
 
 def execute(args: argparse.Namespace) -> None:
-    from minivae.studies import cat_study as study
+    from minivae.studies import cat_study
 
-    report = study.run_study(say=say)
-    print_report(args, report, lambda report: f"{len(report['models'])} models in {study.RESULTS}")
+    report = cat_study.run_study(say=say)
+    print_report(
+        args, report, lambda report: f"{len(report['models'])} models in {cat_study.RESULTS}"
+    )

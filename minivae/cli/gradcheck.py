@@ -19,8 +19,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    from minivae import gradcheck as checks
+    from minivae import gradcheck
 
-    report = checks.check_backends(plant=args.plant)
-    print_report(args, report, checks.format_report)
+    report = gradcheck.check_backends(plant=args.plant)
+    print_report(args, report, gradcheck.format_report)
     return 0 if report["ok"] else 1

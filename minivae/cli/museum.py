@@ -10,9 +10,9 @@ mistake behind it. An empty answer quits.
 
 
 def execute(args: argparse.Namespace) -> None:
-    from minivae import exercises as course
+    from minivae import exercises
 
     if args.json:
-        print(json.dumps(course.exhibits()))
+        print(json.dumps(exercises.exhibits()))
     else:
-        course.museum()
+        exercises.museum()

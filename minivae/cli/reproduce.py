@@ -57,18 +57,18 @@ def reproduce_rows(
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Train and score rows of the published table -> a report, plain JSON."""
-    from minivae.studies import reproduce as table
+    from minivae.studies import reproduce
 
     checks.check_whole(seed, "--seed", *checks.INTEGER_RANGES["seed"])
-    rows = list(table.ROWS) if rows is None else rows
-    budget = table.BUDGET if budget is None else budget
+    rows = list(reproduce.ROWS) if rows is None else rows
+    budget = reproduce.BUDGET if budget is None else budget
     with StopSignals() as stop:
         try:
-            results = table.train_rows(
+            results = reproduce.train_rows(
                 rows, budget=budget, epochs=epochs, seed=seed, should_stop=stop, say=say
             )
         except train.Interrupted:
             say("minivae: stopped; everything is saved. The same command continues.")
             return {"interrupted": True, "rows": [], "lines": []}
-    lines = [table.describe(result) for result in results]
+    lines = [reproduce.describe(result) for result in results]
     return {"interrupted": False, "rows": results, "lines": lines}

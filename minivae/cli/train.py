@@ -287,8 +287,8 @@ def _new_record(plan, settings, fingerprint, command, from_run):
 
 
 def _check_seconds(seconds):
-    if seconds is not None and not 0 <= seconds < float("inf"):
-        raise MinivaeError(f"--checkpoint-seconds is {seconds}; it must be 0 or more")
+    if seconds is not None:
+        checks.check_number(seconds, "--checkpoint-seconds")
 
 
 def _about(dataset, settings):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minivae.checks.values import check_samples
 from minivae.errors import MinivaeError
 
 CENTRAL_BOUND = 1e-7
@@ -334,7 +335,7 @@ def check_directions(
     """
     bound = _bound(method, bound)
     x = _float64(x)
-    directions = random_directions(x.shape, n, seed)
+    directions = random_directions(x.shape, check_samples(n, "n"), seed)
     gradient = np.asarray(df(x.copy()))
     if gradient.shape != x.shape:
         return compare(name, gradient, x, bound)

@@ -17,8 +17,7 @@ from minivae import checks, data, evaluate, files, runs, train, vae
 from minivae.backend import load_backend
 from minivae.data import cats
 from minivae.errors import MinivaeError
-from minivae.evaluate import interpretability as measure
-from minivae.evaluate import sample_quality as quality
+from minivae.evaluate import interpretability, sample_quality
 from minivae.settings import Settings
 
 RESULTS = Path("figures") / "cat_study.json"
@@ -95,10 +94,12 @@ class _Ground:
         rng = np.random.default_rng(20)
         self.references = cats.draw(REFERENCES, rng)[0].reshape(REFERENCES, -1)
         self.held_out = cats.draw(SAMPLES, rng)[0].reshape(SAMPLES, -1)
-        self.radii = quality.neighbour_radii(self.references)
-        self.held_out_distance = float(quality.nearest(self.held_out, self.references)[0].mean())
+        self.radii = sample_quality.neighbour_radii(self.references)
+        self.held_out_distance = float(
+            sample_quality.nearest(self.held_out, self.references)[0].mean()
+        )
         nothing = rng.standard_normal((len(self.made.test_factors), latent_dim))
-        chance = measure.permutation_baseline(self.made.test_factors, nothing, rng)
+        chance = interpretability.permutation_baseline(self.made.test_factors, nothing, rng)
         self.baseline = float(chance.migs.mean())
 
 
@@ -108,7 +109,7 @@ def _one_model(settings, ground):
     params = vae.unpack(state.flat, spec)
     rng = np.random.default_rng(settings.seed)
     x = data.test_images(ground.dataset.test, settings.likelihood)
-    gap = measure.mutual_information_gap(
+    gap = interpretability.mutual_information_gap(
         ground.made.test_factors, _codes(params, x, spec, rng, ground.ops)
     )
     samples = np.clip(vae.sample(params, SAMPLES, rng, spec, ground.ops), 0, 1)
@@ -123,8 +124,8 @@ def _one_model(settings, ground):
         "nll": terms.nll,
         "kl": terms.kl,
         "active_units": evaluate.active_units(params, x, spec, ops=ground.ops),
-        "sample_distance": float(quality.nearest(samples, ground.references)[0].mean()),
-        "coverage": quality.coverage(samples, ground.references, ground.radii),
+        "sample_distance": float(sample_quality.nearest(samples, ground.references)[0].mean()),
+        "coverage": sample_quality.coverage(samples, ground.references, ground.radii),
     }
 
 

@@ -115,10 +115,9 @@ def check_rows(rows: Sequence[str], budget: float, epochs: int | None) -> None:
     unknown = [name for name in rows if name not in ROWS]
     if unknown or not rows:
         raise MinivaeError(f"rows are {list(rows)}; choose from {', '.join(ROWS)}")
-    if not (checks.is_finite_number(budget) and budget > 0):
-        raise MinivaeError(f"budget is {budget!r}; it must be a number of minutes above 0")
-    if epochs is not None and not checks.is_positive_int(epochs):
-        raise MinivaeError(f"epochs is {epochs!r}; it must be a whole number of at least 1")
+    checks.check_number(budget, "budget, in minutes,", above=0)
+    if epochs is not None:
+        checks.check_whole(epochs, "epochs", 1, checks.MAX_SIZE)
 
 
 def _make_folder(folder):
