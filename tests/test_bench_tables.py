@@ -13,18 +13,10 @@ import pytest
 import tiny
 from bench_parts import ROOT, SIZE, spread, step_row, without
 
-from minivae import MinivaeError, data, kernels
+from minivae import MinivaeError, kernels
 from minivae.studies.bench import report, runners, tables
 
-
-@pytest.fixture(scope="module", autouse=True)
-def loaded_once():
-    """MNIST, unpacked once for all tests in this process."""
-    mnist = data.load("mnist")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data, "load", {"mnist": mnist}.get)
-        yield
-
+pytestmark = pytest.mark.usefixtures("mnist_loaded_once")
 
 needs_affinity = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity"), reason="this system cannot hold a process to some cores"
