@@ -3,7 +3,7 @@
 import sys
 
 # This file has to compile on any older Python, 2.7 included.
-if sys.version_info < (3, 10):  # noqa: UP036 - the older ones are those to be told
+if sys.version_info < (3, 10):  # noqa: UP036 - the check is for the older ones
     sys.stderr.write(
         "minivae: error: this is Python " + sys.version.split()[0] + "; minivae needs "
         "Python 3.10 or newer (see README.md)\n"

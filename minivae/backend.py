@@ -1,4 +1,4 @@
-"""What a backend is, and how one is found by its name."""
+"""The Backend protocol, and `load_backend`, which returns a backend by its name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +13,10 @@ BACKENDS = ("numba", "numpy")
 
 
 class Backend(Protocol):
-    """Any object with these names, such as the module `ops.py`, which says what each computes.
+    """Any object with these functions, such as the module `ops.py`, whose docstrings define them.
 
-    `minivae.kernels` is the fast one; a reader's own exercise answers can be another. The caches
-    are the backend's own: a backward takes what its forward returned.
+    `minivae.kernels` is the fast one; a reader's own exercise answers can be another. Each backend
+    has its own caches: a backward function takes the cache that its forward returned.
     """
 
     def dense_forward(
@@ -75,7 +75,7 @@ class Backend(Protocol):
 
 
 def load_backend(name: str) -> Backend:
-    """The backend called `name`; numba is imported only when it is asked for."""
+    """The backend called `name`; numba is imported only for the numba backend."""
     if name == "numpy":
         from minivae import ops
 
@@ -89,8 +89,8 @@ def load_backend(name: str) -> Backend:
             ) from error
         except RuntimeError as error:
             raise MinivaeError(
-                f"numba finds no folder for its compiled code ({error}); set NUMBA_CACHE_DIR to "
-                "one that you may write to, or use --backend numpy"
+                f"numba has no writable folder for its compiled code ({error}); set "
+                "NUMBA_CACHE_DIR to one, or use --backend numpy"
             ) from error
         return kernels
     raise MinivaeError(f"backend is {name!r}; it must be one of {BACKENDS}")

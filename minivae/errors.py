@@ -1,8 +1,9 @@
-"""The one error class that a user of minivae ever has to catch."""
+"""The only error class that a user of minivae needs to catch."""
 
 
 class MinivaeError(ValueError):
-    """A mistake that the caller can mend: one line that says what is wrong and what is right.
+    """An error that the caller can fix. The message is one line: what is wrong, and what would be
+    right.
 
     The command line prints it as `minivae: error: ...` and exits with status 2.
     """

@@ -34,7 +34,7 @@ class VAE:
         Number of latents, L.
     hidden : sequence of int
         Sizes of the encoder's hidden layers; the decoder has them in reverse order.
-    activation : {"tanh", "relu"}
+    activation : {"tanh", "relu", "softplus"}
         Activation of the hidden layers.
     likelihood : {"bernoulli", "gaussian"}
         p(x|z). With "bernoulli", grey pixels are binarized afresh for each batch,
@@ -42,7 +42,7 @@ class VAE:
     variance : float or None
         The Gaussian's variance; None learns one for all pixels.
     free_bits : float
-        KL in nats that each latent has free.
+        Nats of KL that each latent may have without cost.
     epochs : int
         Passes over the training images.
     batch_size : int
@@ -56,15 +56,15 @@ class VAE:
     warmup : float
         Epochs over which beta rises from 0.
     objective : {"elbo", "iwae"}
-        What is maximised.
+        The bound that is maximised.
     samples : int
         Importance samples of "iwae", K.
     resampled : int or None
         How many of the K samples go through the backward pass, drawn by weight; None for all.
     backend : {"numba", "numpy"}
-        The fast one or the readable one.
+        "numba" is fast, "numpy" is the readable reference.
     random_state : int, numpy.random.Generator, numpy.random.RandomState or None
-        Seed of every draw; None gives another result each time.
+        Seed of all random numbers; with None, each fit differs.
     verbose : bool
         Show a progress bar on standard error.
 
@@ -130,7 +130,8 @@ class VAE:
     # ---- scikit-learn's protocol -------------------------------------------------------------
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's arguments. As none is an estimator, `deep` changes nothing."""
+        """The constructor's arguments by name. `deep` has no effect, because none is an
+        estimator."""
         return {name: getattr(self, name) for name in _parameter_names()}
 
     def set_params(self, **params: Any) -> "VAE":
@@ -149,7 +150,7 @@ class VAE:
         return hasattr(self, "model_")
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn wants to know about an estimator; only scikit-learn calls this."""
+        """scikit-learn's description of this estimator; only scikit-learn calls it."""
         from sklearn.utils import Tags, TargetTags, TransformerTags
 
         return Tags(None, TargetTags(required=False), TransformerTags())
@@ -171,7 +172,8 @@ class VAE:
         Raises
         ------
         MinivaeError
-            If an argument or X is not valid, or if training diverges; an earlier fit stays.
+            If an argument or X is not valid, or if training diverges; the result of an earlier fit
+            is kept.
 
         Warns
         -----
@@ -315,7 +317,7 @@ class VAE:
     # ---- files -------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model to a file, whole or not at all: .npz, without pickle."""
+        """Write the fitted model to an .npz file, atomically and without pickle."""
         runs.save_model(path, self._model())
 
     @classmethod
@@ -353,12 +355,13 @@ class VAE:
     def _run(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function of `vae` with the fitted parameters -> its result, finite."""
         model = self._model()
-        with np.errstate(all="ignore"):  # instead of warnings: the error below
+        # no warnings: a result that is not finite raises the error below
+        with np.errstate(all="ignore"):
             result = function(model.params, *args, model.spec, self._ops())
         if not np.isfinite(result).all():
             raise MinivaeError(
-                "the model gives NaN or infinite values, as its parameters are enormous; fit it "
-                "again with a smaller lr"
+                "the model gives NaN or infinite values, because its parameters are too large; "
+                "fit it again with a smaller lr"
             )
         return result
 
@@ -367,7 +370,7 @@ class VAE:
         return self.model_
 
     def _count(self, value: Any, name: str, low: int) -> int:
-        """How many images to make, checked: all of them must fit into memory."""
+        """The number of images to make, after a check that all of them fit into memory."""
         high = checks.MAX_NUMBERS // self._model().spec.data_dim
         return checks.check_whole(value, name, low, high)
 

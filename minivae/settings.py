@@ -1,4 +1,4 @@
-"""The settings of a training: everything that decides a run besides its data."""
+"""The settings of a training: everything that determines a run, except its data."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,8 @@ from minivae.spec import Spec
 
 
 class Settings(NamedTuple):
-    """All that decides a run besides its data: architecture, objective, optimisation, seed.
+    """Everything that determines a run, except its data: architecture, objective, optimisation,
+    seed.
 
     epochs: passes over the training set. warmup: epochs over which beta rises from 0. samples: K,
     for the importance-weighted objective. resampled: S, how many of the K go through the backward

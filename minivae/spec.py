@@ -20,7 +20,8 @@ MEAN_CLIP = 0.001  # 67 pixels of MNIST are always black: the logit of 0 would b
 
 
 class Spec(NamedTuple):
-    """The architecture and the likelihood: all that is saved with a model besides its numbers.
+    """The architecture and the likelihood: everything that is saved with a model, except its
+    parameters.
 
     The encoder goes data_dim -> hidden -> (mu, logvar), the decoder latent_dim -> reversed
     hidden -> data_dim. `variance` fixes the Gaussian's variance; None learns one scalar for all
@@ -126,7 +127,7 @@ def init_params(
 
 
 def clamp_variance(params: Params, spec: Spec) -> None:
-    """Keep the learned variance at or above its floor, in place: at the start, after each step.
+    """Raise the learned variance to its floor, in place; called at the start and after each step.
 
     Pixels have 8 bits, so no smaller sigma is justified; on constant images the density would grow
     without bound.

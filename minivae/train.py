@@ -14,9 +14,10 @@ from minivae.errors import MinivaeError
 from minivae.settings import Settings
 
 STREAMS = ("init", "order", "binarize", "noise", "evaluation")
-VARIANCE_RATE = 0.1  # a step's share of the way to the best variance: about ten batches count
+# the fraction of the way to the best variance taken in a step: an average over about ten batches
+VARIANCE_RATE = 0.1
 DECAY_TO = 0.05  # the last step's learning rate, as a share of the first
-ROWS_AT_ONCE = 1000  # images whose float64 copies are held at a time
+ROWS_AT_ONCE = 1000  # images that are converted to float64 at a time
 
 COLUMNS = ("epoch", "step", "lr", "beta", "loss", "nll", "kl")
 TEST_COLUMNS = ("test_elbo", "test_nll", "test_kl")
@@ -25,7 +26,7 @@ StepTerms = tuple[float, float, float]  # loss, nll, kl of a batch; nats per ima
 
 
 class Interrupted(Exception):
-    """Training was asked to stop, and did after step number `step`."""
+    """Training was stopped by `should_stop`, after step number `step`."""
 
     def __init__(self, step: int) -> None:
         super().__init__(f"stopped after step {step}")
@@ -33,7 +34,7 @@ class Interrupted(Exception):
 
 
 class State:
-    """A training that can go on: all that a checkpoint holds.
+    """The state of a training: everything that a checkpoint holds.
 
     flat: (P,), the parameters. m, v: (P,), Adam's moments. step, epoch: how many are done.
     position: how many images of the current epoch are done. sums: (3,), loss, nll and kl summed
@@ -51,7 +52,7 @@ class State:
         self.order_state = streams["order"].bit_generator.state
 
     def draw_order(self, n: int) -> np.ndarray:
-        """The order of this epoch's n images, (n,): in an epoch that was begun, the same again."""
+        """The order of this epoch's n images, (n,); a resumed epoch gets the same order again."""
         order = self.streams["order"]
         if self.position:
             order.bit_generator.state = self.order_state
@@ -91,7 +92,7 @@ def pixel_variance(images: np.ndarray, mean: np.ndarray) -> float:
 
 
 def learning_rate(settings: Settings, step: int, total_steps: int) -> float:
-    """lr, or lr falling geometrically to 5 per cent of itself at the last of `total_steps`."""
+    """lr, constant or falling geometrically to 5 per cent at the last of `total_steps`."""
     if settings.schedule == "constant":
         return settings.lr
     return settings.lr * DECAY_TO ** (step / max(1, total_steps - 1))
@@ -187,7 +188,7 @@ def _one_step(state, params, x, spec, settings, lr, beta, ops):
     """One gradient and one step of Adam, in place -> (loss, nll, kl)."""
     noise = state.streams["noise"]
     shape = (len(x), spec.latent_dim)
-    with np.errstate(all="ignore"):  # instead of warnings: the error below
+    with np.errstate(all="ignore"):  # no warnings: a loss that is not finite raises the error below
         if settings.objective == "iwae":
             eps = noise.standard_normal((settings.samples, *shape), dtype=np.float32)
             S = settings.resampled
@@ -212,9 +213,9 @@ def next_logvar(params: dict[str, np.ndarray], grads: dict[str, np.ndarray]) -> 
     """One step of the learned variance: a tenth of the way to its best value.
 
     Given the decoder's means, the best s^2 is the mean squared error, as in Rybkin et al. 2021
-    (sigma-VAE). The gradient knows it: g = (D - errors / s^2) / 2 [notebook 05, eq. 11], so that
-    errors / D = s^2 (1 - 2 g / D), and s^2 + r (errors / D - s^2) = s^2 (1 - 2 r g / D).
-    Adam would move log s^2 by no more than about lr a step, far too little where images are few.
+    (sigma-VAE). It follows from the gradient: g = (D - errors / s^2) / 2 [notebook 05, eq. 11], so
+    that errors / D = s^2 (1 - 2 g / D), and s^2 + r (errors / D - s^2) = s^2 (1 - 2 r g / D). Adam
+    would move log s^2 by no more than about lr a step, far too little where images are few.
 
     params["out_logvar"], grads["out_logvar"]: (1,) -> the new out_logvar, (1,). Call it before
     Adam's step, which changes `params`.
@@ -247,7 +248,7 @@ def _test_terms(state, params, test, spec, settings, ops):
     # The same noise after each epoch: the curve shows changes of the model, not of the noise.
     rng = np.random.default_rng(state.streams["evaluation"].bit_generator.seed_seq)
     try:
-        with np.errstate(all="ignore"):  # instead of warnings: the error of elbo_terms
+        with np.errstate(all="ignore"):  # no warnings: elbo_terms raises an error instead
             terms = evaluate.elbo_terms(params, test, spec, rng=rng, ops=ops)
     except MinivaeError as error:
         raise MinivaeError(f"after step {state.step} (lr {settings.lr:g}), {error}") from None
@@ -255,9 +256,9 @@ def _test_terms(state, params, test, spec, settings, ops):
 
 
 def check_finite(state: State, settings: Settings) -> None:
-    """Raise MinivaeError if a number of the state overflowed, which the loss may not show yet."""
+    """Raise MinivaeError if a number of the state overflowed; the loss may still be finite then."""
     if not all(np.isfinite(array).all() for array in (state.flat, state.m, state.v, state.sums)):
         raise MinivaeError(
-            f"the parameters or their gradients stopped being finite by step {state.step} "
+            f"the parameters or their gradients are not finite after step {state.step} "
             f"(lr {settings.lr:g}); try a smaller lr"
         )

@@ -19,7 +19,7 @@ import numpy as np
 
 from minivae import checks
 from minivae import ops as numpy_ops
-from minivae.spec import OUT_LOGVAR_FLOOR as OUT_LOGVAR_FLOOR  # passed on, as are other names
+from minivae.spec import OUT_LOGVAR_FLOOR as OUT_LOGVAR_FLOOR  # re-exported, as are the names below
 from minivae.spec import Params, Spec, n_params, unpack
 from minivae.spec import clamp_variance as clamp_variance
 from minivae.spec import init_params as init_params
@@ -80,7 +80,7 @@ def decode(params: Params, z: Array, spec: Spec, ops: Backend = numpy_ops) -> Ar
 
 
 def mean_image(params: Params, z: Array, spec: Spec, ops: Backend = numpy_ops) -> Array:
-    """E[x|z], the picture that is shown for z: z (N, L) -> (N, D)."""
+    """E[x|z], the image that is shown for z: z (N, L) -> (N, D)."""
     out = decode(params, z, spec, ops)
     return ops.sigmoid(out) if spec.likelihood == "bernoulli" else out
 
@@ -89,6 +89,7 @@ def sample(
     params: Params, n: int, rng: np.random.Generator, spec: Spec, ops: Backend = numpy_ops
 ) -> Array:
     """n draws from the prior, decoded: (n, D) means (probabilities, for a Bernoulli)."""
+    n = checks.check_samples(n, "n")
     z = rng.standard_normal((n, spec.latent_dim)).astype(params["mu_b"].dtype)
     return mean_image(params, z, spec, ops)
 
@@ -109,7 +110,7 @@ def encoder_forward(
 def encoder_backward(
     dmu: Array, dlogvar: Array, cache: EncoderCache, grads: Params, ops: Backend
 ) -> None:
-    """dh = dmu mu_W' + dlogvar logvar_W', and on through the hidden layers  [notebook 06, eq. 9]
+    """dh = dmu mu_W' + dlogvar logvar_W', then back through the hidden layers  [notebook 06, eq. 9]
 
     dmu, dlogvar (B, L). Writes the encoder's gradients into `grads`.
     """
@@ -175,7 +176,8 @@ def nll_forward(
 
 
 def nll_backward(dnll: Array, cache: Any, grads: Params, spec: Spec, ops: Backend) -> Array:
-    """dnll (B,) or (K, B) -> dout like out; a learned variance gets its gradient in `grads`."""
+    """dnll (B,) or (K, B) -> dout like out; writes the gradient of a learned variance into
+    `grads`."""
     if spec.likelihood == "bernoulli":
         return ops.bernoulli_nll_backward(dnll, cache)
     dmean, dlogvar = ops.gaussian_nll_backward(dnll, cache)
@@ -235,13 +237,13 @@ def elbo_and_grads(
     dout = nll_backward(dnll, c_nll, grads, spec, ops)
     dz = decoder_backward(dout, c_decoder, grads, ops)
 
-    # Backward, q: mu and logvar are fed from two sides, through z and through the KL
+    # Backward, q: two terms for mu and logvar, through z and from the KL
     dmu, dlogvar = ops.reparam_backward(dz, c_z)
     dmu_kl, dlogvar_kl = ops.gaussian_kl_backward(dkl, c_kl)
     dmu = dmu + dmu_kl
     dlogvar = dlogvar + dlogvar_kl
 
-    # Backward, the encoder: both heads lead into one h
+    # Backward, the encoder: both heads read the same h
     encoder_backward(dmu, dlogvar, c_encoder, grads, ops)
     return TermsAndGrads(*terms, grads, flat_grads)
 
@@ -249,11 +251,13 @@ def elbo_and_grads(
 def elbo_loss(nll_each: Array, kl_each: Array, beta: float, spec: Spec) -> tuple[Terms, Array]:
     """loss = mean_B nll + beta * sum_j max(free_bits, mean_B kl_j)   [notebook 07, eq. 6]
 
-    nll_each (B,), kl_each (B, L) -> Terms, dkl (L,): beta / B, or 0 for a latent in its free bits.
+    nll_each (B,), kl_each (B, L) -> Terms, dkl (L,): beta / B, or 0 for a latent below its free
+    bits.
     """
     B = len(kl_each)
     nll, kl_per_latent = nll_each.sum() / B, numpy_ops.sum_rows(kl_each) / B
-    above = ~(kl_per_latent.real <= spec.free_bits)  # a NaN counts as above: it shows in the loss
+    # NaN counts as above, so that it reaches the loss
+    above = ~(kl_per_latent.real <= spec.free_bits)
     paid = np.where(above, kl_per_latent, spec.free_bits).sum()
     dkl = above * kl_each.dtype.type(beta / B)
     kl = kl_per_latent.sum()
@@ -269,8 +273,8 @@ def log_weights(
     """log w = log p(x|z) + log p(z) - log q(z|x), nats: x (B, D), eps (K, B, L) -> (K, B).
 
     [notebook 09, eq. 1]  Their log-mean-exp over K estimates log p(x) from below. All K samples
-    share one pass of the encoder. As in training, a Bernoulli model takes grey pixels too, by their
-    cross-entropy; what claims to be log p(x) (`evaluate`, `exact`) does not.
+    share one pass of the encoder. As in training, a Bernoulli model accepts grey pixels here and
+    uses their cross-entropy; `evaluate` and `exact`, which report log p(x), do not.
     """
     x = checks.check_batch(x, spec, params["mu_b"].real.dtype)
     eps = checks.check_noise(eps, len(x), spec, samples=True)
@@ -316,12 +320,12 @@ def iwae_and_grads(
     u: Array | None = None,
     ops: Backend = numpy_ops,
 ) -> TermsAndGrads:
-    """The importance-weighted bound and its gradient by hand: -> TermsAndGrads.
+    """The importance-weighted bound and its gradient, derived by hand -> TermsAndGrads.
 
     d loss / d log w_kb = -softmax_k(log w)_kb / B   [notebook 09, eqs. 3 to 6; Burda et al., 14]
 
     u (S, B), uniform in [0, 1): only S samples of each image go through the backward pass, drawn
-    by `resample`. The gradient is the same in the mean over u, and costs less [Burda et al. 2016,
+    by `resample`. The gradient is the same on average over u, and costs less [Burda et al. 2016,
     sec. 3]; loss, elbo, nll and kl are still those of all K.
     """
     x = checks.check_batch(x, spec, params["mu_b"].dtype)
@@ -341,16 +345,17 @@ def iwae_and_grads(
     if u is None:
         terms, weights = iwae_loss(nll, log_q_over_p(z, eps, logvar))
     else:
-        # drawn by their weights, all count the same; the sum is 1, or NaN where a weight was NaN
+        # drawn by their weights, so now all weigh 1/K; 0 * the sum keeps a NaN
         weights = np.full_like(nll, 1 / K) + 0 * weights.sum(axis=0)
 
     # Backward: log w = -nll + (eps^2 - z^2 + logvar) / 2, and the weights of an image sum to one
     dnll = weights / B
     dout = nll_backward(dnll, c_nll, grads, spec, ops)
     dz = decoder_backward(_rows(dout), c_decoder, grads, ops).reshape(K, B, L)
-    dz = dz + dnll[..., None] * z  # the prior's share
+    dz = dz + dnll[..., None] * z  # the term of log p(z)
     dmu, dlogvar = ops.reparam_backward(dz, c_z)
-    dlogvar = dlogvar - np.asarray(1 / (2 * B), x.dtype)  # q's share: sum_k of -weights / (2 B)
+    # the term of log q: sum_k of -weights / (2 B)
+    dlogvar = dlogvar - np.asarray(1 / (2 * B), x.dtype)
     encoder_backward(dmu, dlogvar, c_encoder, grads, ops)
     return TermsAndGrads(*terms, grads, flat_grads)
 
@@ -378,14 +383,15 @@ def resample(weights: Array, u: Array) -> Array:
     """Draw S of K samples by their weights: weights (K, B), u (S, B) in [0, 1) -> k (S, B).
 
     Stratified: row s of u chooses within the s-th of S equal parts of the total weight. So a sample
-    of weight w is drawn S w times in the mean over u, and never 2 or more away from that. Where the
-    weights of an image are NaN, k is 0. Raises MinivaeError unless u has a column for each image.
+    of weight w is drawn S w times on average over u, and the number always differs from S w by less
+    than 2. Where the weights of an image are NaN, k is 0. Raises MinivaeError unless u has a column
+    for each image.
     """
     u = checks.check_uniform(u, weights.shape[1])
     heights = np.cumsum(weights, axis=0, dtype=np.float64)
     heights /= heights[-1]
     at = (np.arange(len(u))[:, None] + u) / len(u)
-    at = np.minimum(at, np.nextafter(1, 0))  # the sum may have been rounded up to S
+    at = np.minimum(at, np.nextafter(1, 0))  # rounding may have made it 1
     return (at[:, None] >= heights).sum(axis=1)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tiny
 
+from minivae import data
 from minivae.backend import BACKENDS, load_backend
 
 
@@ -58,6 +59,15 @@ def fitted(X):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "the images are grey")
         return tiny.estimator().fit(X)
+
+
+@pytest.fixture(scope="module")
+def mnist_loaded_once():
+    """MNIST, unpacked once for all tests in this process."""
+    mnist = data.load("mnist")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "load", {"mnist": mnist}.get)
+        yield
 
 
 # ---- exercises -----------------------------------------------------------------------------------

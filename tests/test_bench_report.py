@@ -78,7 +78,7 @@ def line_with(lines, *parts):
 def test_the_report_names_the_machine_and_who_is_missing(lines):
     assert lines[0] == "An Abacus, 6 cores, 5 threads, registers of 8 float32"
     assert lines[1] == "python 3.99, jax 0.77"
-    assert lines[2] == "PyTorch eager: not in the race, torch is not installed"
+    assert lines[2] == "PyTorch eager: not measured, torch is not installed"
 
 
 @pytest.mark.parametrize("key", report.TABLES)
@@ -114,7 +114,7 @@ def test_the_report_holds_every_number_of_the_products_and_of_memory(result, lin
     assert "  all of them: " + ranges(result["products"]["sum_ratio"]) in lines
     assert line_with(lines, " 6001").startswith("  minivae, numba ")
     assert line_with(lines, " 6002").startswith("  minivae, numpy ")
-    assert "  PyTorch eager    not counted here" in lines
+    assert "  PyTorch eager    not available" in lines
 
 
 @pytest.mark.parametrize("what", ["batch", "latent"])

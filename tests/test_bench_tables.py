@@ -13,18 +13,10 @@ import pytest
 import tiny
 from bench_parts import ROOT, SIZE, spread, step_row, without
 
-from minivae import MinivaeError, data, kernels
+from minivae import MinivaeError, kernels
 from minivae.studies.bench import report, runners, tables
 
-
-@pytest.fixture(scope="module", autouse=True)
-def loaded_once():
-    """MNIST, unpacked once for all tests in this process."""
-    mnist = data.load("mnist")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data, "load", {"mnist": mnist}.get)
-        yield
-
+pytestmark = pytest.mark.usefixtures("mnist_loaded_once")
 
 needs_affinity = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity"), reason="this system cannot hold a process to some cores"
@@ -64,7 +56,7 @@ def test_who_is_not_installed_is_named_as_such(asked, monkeypatch):
     assert not {"torch", "torch.compile"} & {*result["memory"]}
     text = report.format_report(result)
     for name in ("PyTorch eager", "torch.compile"):
-        assert f"{name}: not in the race, torch is not installed" in text.splitlines()
+        assert f"{name}: not measured, torch is not installed" in text.splitlines()
 
 
 def test_with_nothing_but_minivae_all_tables_are_measured(asked, monkeypatch):

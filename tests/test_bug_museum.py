@@ -16,7 +16,7 @@ def test_a_walk_through_the_museum():
     assert asked == 3
     assert 0 <= right <= 3
     text = "\n".join(said)
-    assert "a, b or c; an empty line leaves" in text
+    assert "a, b or c; an empty line quits" in text
     assert text.count("A gradient check of the whole VAE says") == 4
     assert said[-1].endswith(f"{right} of 3 named")
 

@@ -338,7 +338,7 @@ WRONG = [
     (lambda: cats.log_likelihood(X, Z, seen=np.ones((16, 16), bool)), "mask"),
     (lambda: cats.chonk_posterior(X, MIDDLE, other="chonk"), "other free factor is 'chonk'"),
     (lambda: cats.chonk_posterior(X, MIDDLE, other="paws"), "one of ear height, tail curl"),
-    (lambda: cats.chonk_posterior(X, Z), r"known factors have shape \(1, 6\)"),
+    (lambda: cats.chonk_posterior(X, Z), r"known factors are of shape \(1, 6\)"),
     (lambda: cats.chonk_posterior(X, changed(4, 2)[0]), "eye openness"),
     (lambda: cats.chonk_posterior(X[None], MIDDLE), r"one square picture"),
     (lambda: cats.chonk_posterior(X, MIDDLE, cells=5), "two numbers"),

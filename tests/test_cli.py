@@ -14,7 +14,6 @@ import tiny
 
 from minivae import MinivaeError, __version__, checks, cli, runs
 from minivae.cli import evaluate as evaluate_command
-from minivae.cli import train as train_command
 from minivae.data.png import PNG_START
 from minivae.settings import Settings
 
@@ -22,42 +21,6 @@ ROOT = Path(__file__).parents[1]
 
 
 ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-
-
-SMALL = (
-    "--data",
-    "tiny.npy",
-    "--hidden",
-    "7",
-    "5",
-    "--epochs",
-    "2",
-    "--batch-size",
-    "20",
-    "--backend",
-    "numpy",
-)
-
-
-@pytest.fixture
-def work(tmp_path, monkeypatch):
-    """A folder to work in, with tiny.npy; no pictures are drawn."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train_command, "_draw", lambda *args: [])
-    np.save("tiny.npy", tiny.images())
-    return tmp_path
-
-
-def refused(work, capsys, *argv):
-    """Run what must fail -> the error line. Nothing else is printed, nothing is written."""
-    before = tiny.contents(work)
-    status, out, err = tiny.command(capsys, *argv)
-    assert (status, out) == (2, ""), err
-    assert err.startswith("minivae: error: ")
-    assert err.endswith("\n")
-    assert len(err.splitlines()) == 1, err
-    assert tiny.contents(work) == before
-    return err
 
 
 @pytest.mark.parametrize(
@@ -129,8 +92,8 @@ def only_json(capsys, *argv):
     return json.loads(out, parse_constant=pytest.fail)
 
 
-def test_json_is_one_object_and_nothing_else(work, capsys):
-    report = only_json(capsys, "train", *SMALL)
+def test_json_is_one_object_and_nothing_else(tiny_file, capsys):
+    report = only_json(capsys, "train", *tiny.OPTIONS)
     assert report["run"] == "runs/tiny"
     assert (report["steps"], report["epoch"], report["interrupted"]) == (6, 2, False)
     report = only_json(
@@ -146,16 +109,16 @@ def test_json_is_one_object_and_nothing_else(work, capsys):
     assert Path("four.png").read_bytes().startswith(PNG_START)
 
 
-def test_two_evaluations_agree(work, capsys):
-    tiny.command(capsys, "train", *SMALL)
+def test_two_evaluations_agree(tiny_file, capsys):
+    tiny.command(capsys, "train", *tiny.OPTIONS)
     argv = ("evaluate", "runs/tiny", "--samples", "10", "--backend", "numpy")
     assert only_json(capsys, *argv) == only_json(capsys, *argv)
     assert only_json(capsys, *argv) != only_json(capsys, *argv, "--seed", "1")
 
 
-def test_results_for_people(work, capsys):
+def test_results_for_people(tiny_file, capsys):
     """Standard output holds the result, standard error what happens on the way."""
-    status, out, err = tiny.command(capsys, "train", *SMALL)
+    status, out, err = tiny.command(capsys, "train", *tiny.OPTIONS)
     assert status == 0
     assert "test ELBO" in out
     assert "next: python -m minivae evaluate runs/tiny" in out
@@ -168,14 +131,16 @@ def test_results_for_people(work, capsys):
     assert err == ""
 
 
-def test_a_run_that_exists_is_never_overwritten(work, capsys):
-    tiny.command(capsys, "train", *SMALL)
-    before = tiny.contents(work / "runs" / "tiny")
-    status, _, err = tiny.command(capsys, "train", *SMALL, "--seed", "1")
+def test_a_run_that_exists_is_never_overwritten(tiny_file, capsys):
+    tiny.command(capsys, "train", *tiny.OPTIONS)
+    before = tiny.contents(tiny_file / "runs" / "tiny")
+    status, _, err = tiny.command(capsys, "train", *tiny.OPTIONS, "--seed", "1")
     assert status == 0
     assert "-> runs/tiny-2/" in err
-    assert tiny.contents(work / "runs" / "tiny") == before
-    assert "add --resume" in refused(work, capsys, "train", *SMALL, "--out", "runs/tiny")
+    assert tiny.contents(tiny_file / "runs" / "tiny") == before
+    assert "add --resume" in tiny.refused(
+        tiny_file, capsys, "train", *tiny.OPTIONS, "--out", "runs/tiny"
+    )
 
 
 @pytest.mark.parametrize(
@@ -225,7 +190,7 @@ def test_a_real_process_stops_at_ctrl_c(tmp_path, ctrl_c):
         "-m",
         "minivae",
         "train",
-        *SMALL[:-4],
+        *tiny.OPTIONS[:-4],
         "--batch-size",
         "20",
         "--backend",
@@ -251,7 +216,7 @@ def test_a_real_process_stops_at_ctrl_c(tmp_path, ctrl_c):
     assert process.returncode == 130
     report = json.loads(out)
     assert report["interrupted"] is True
-    assert b"Go on with\n  python -m minivae train --resume --out runs/tiny\n" in err
+    assert b"Continue with\n  python -m minivae train --resume --out runs/tiny\n" in err
     record = json.loads((tmp_path / "runs" / "tiny" / runs.RUN_FILE).read_text())
     assert record["versions"]["minivae"] == __version__
     assert record["command"].startswith("python -m minivae train --data tiny.npy")

@@ -4,49 +4,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 import tiny
 
 import minivae
-from minivae.cli import train as train_command
-
-SMALL = (
-    "--data",
-    "tiny.npy",
-    "--hidden",
-    "7",
-    "5",
-    "--epochs",
-    "2",
-    "--batch-size",
-    "20",
-    "--backend",
-    "numpy",
-)
 
 
-@pytest.fixture
-def work(tmp_path, monkeypatch):
-    """A folder to work in, with tiny.npy; no pictures are drawn."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train_command, "_draw", lambda *args: [])
-    np.save("tiny.npy", tiny.images())
-    return tmp_path
-
-
-def refused(work, capsys, *argv):
-    """Run what must fail -> the error line. Nothing else is printed, nothing is written."""
-    before = tiny.contents(work)
-    status, out, err = tiny.command(capsys, *argv)
-    assert (status, out) == (2, ""), err
-    assert err.startswith("minivae: error: ")
-    assert err.endswith("\n")
-    assert len(err.splitlines()) == 1, err
-    assert tiny.contents(work) == before
-    return err
-
-
-def test_numbers_out_of_range(work, capsys):
+def test_numbers_out_of_range(tiny_file, capsys):
     train = ("train", "--data", "tiny.npy")
     for option, value, said in (
         ("--latent", "0", "latent_dim is 0; it must be a whole number from 1"),
@@ -66,12 +29,12 @@ def test_numbers_out_of_range(work, capsys):
         ("--checkpoint-seconds", "-1", "--checkpoint-seconds is -1"),
         ("--checkpoint-seconds", "nan", "--checkpoint-seconds is nan"),
     ):
-        assert said in refused(work, capsys, *train, option, value)
-    said = refused(work, capsys, *train, "--batch-size", "100")
+        assert said in tiny.refused(tiny_file, capsys, *train, option, value)
+    said = tiny.refused(tiny_file, capsys, *train, "--batch-size", "100")
     assert "batch_size is 100, but there are only 54 training images; choose a smaller" in said
 
 
-def test_words_that_are_none(work, capsys):
+def test_words_that_are_none(tiny_file, capsys):
     for argv, said in (
         ((), "the following arguments are required: COMMAND"),
         (("trian",), "invalid choice: 'trian'"),
@@ -84,23 +47,27 @@ def test_words_that_are_none(work, capsys):
         (("train", "--objective", "evidence"), "invalid choice: 'evidence'"),
         (("train", "--backend", "torch"), "invalid choice: 'torch'"),
         (("train", "extra"), "unrecognized arguments: extra"),
-        (("train", "--resume", "--from-run", "x"), "give one of them"),
+        (("train", "--resume", "--from-run", "x"), "give only one of them"),
         (("exercises", "--review", "--json"), "leave --json out"),
         (("evaluate",), "the following arguments are required: RUN"),
         (("train", "--seed", "1\n2"), "invalid int value"),
     ):
-        assert said in refused(work, capsys, *argv)
+        assert said in tiny.refused(tiny_file, capsys, *argv)
 
 
-def test_data_that_are_none(work, capsys):
+def test_data_that_are_none(tiny_file, capsys):
     """The list of what people pass by mistake; each line says what would be right."""
     grey = tiny.images()
     Path("empty").mkdir()
     Path("text.npy").write_text("no array")
     holes = grey / 255
     for name, images, said in (
-        ("labels", np.arange(60) % 10, "60 integers in a row are labels; give the images"),
-        ("one", grey[0, 0].astype(float), "no stack of images"),
+        (
+            "labels",
+            np.arange(60) % 10,
+            "60 integers looks like labels; give the images",
+        ),
+        ("one", grey[0, 0].astype(float), "not a stack of images"),
         ("colour", np.zeros((5, 6, 6, 3), np.uint8), "colour channels; convert to grey"),
         ("five", np.zeros((2, 2, 2, 2, 2)), "has 5 dimensions"),
         ("nothing", grey[:0], "holds no images"),
@@ -112,7 +79,7 @@ def test_data_that_are_none(work, capsys):
         ("text", np.array([["a", "b"]]), "dtype <U1; save a plain array of numbers"),
     ):
         np.save(name, images, allow_pickle=False)
-        assert said in refused(work, capsys, "train", "--data", f"{name}.npy")
+        assert said in tiny.refused(tiny_file, capsys, "train", "--data", f"{name}.npy")
     for name, said in (
         ("mnits", "did you mean mnist?"),
         ("nowhere.npy", "known names are mnist and cats, or give a .npy"),
@@ -121,31 +88,31 @@ def test_data_that_are_none(work, capsys):
         ("\0", "give the name of a file or folder"),
         ("x" * 5000, "no data set or file is called"),
     ):
-        assert said in refused(work, capsys, "train", "--data", name)
-    (work / "text.npy").write_text("no array")
-    assert "in no format" in refused(work, capsys, "train", "--data", "text.npy")
+        assert said in tiny.refused(tiny_file, capsys, "train", "--data", name)
+    (tiny_file / "text.npy").write_text("no array")
+    assert "in an unknown format" in tiny.refused(tiny_file, capsys, "train", "--data", "text.npy")
 
 
-def test_integer_images_of_any_width_are_fine(work, capsys):
+def test_integer_images_of_any_width_are_fine(tiny_file, capsys):
     """int64 in 0..255 is what many arrays are: it gives the same model as uint8."""
-    tiny.command(capsys, "train", *SMALL)
+    tiny.command(capsys, "train", *tiny.OPTIONS)
     np.save("tiny.npy", tiny.images().astype(np.int64))
-    assert tiny.command(capsys, "train", *SMALL)[0] == 0
-    assert tiny.outputs(work / "runs/tiny") == tiny.outputs(work / "runs/tiny-2")
+    assert tiny.command(capsys, "train", *tiny.OPTIONS)[0] == 0
+    assert tiny.outputs(tiny_file / "runs/tiny") == tiny.outputs(tiny_file / "runs/tiny-2")
 
 
-def test_places_that_cannot_be_used(work, capsys):
+def test_places_that_cannot_be_used(tiny_file, capsys):
     Path("file").write_text("")
     Path("thesis").mkdir()
     Path("thesis", "chapter.tex").write_text("years of work")
     for out in ("file", "file/below", "thesis", "", "\0", "y" * 300):
-        refused(work, capsys, "train", *SMALL, "--out", out)
+        tiny.refused(tiny_file, capsys, "train", *tiny.OPTIONS, "--out", out)
     for out in ("thesis", "file"):
-        refused(work, capsys, "train", "--resume", "--out", out)
+        tiny.refused(tiny_file, capsys, "train", "--resume", "--out", out)
 
 
-def test_evaluating_what_does_not_fit(work, capsys):
-    tiny.command(capsys, "train", *SMALL)
+def test_evaluating_what_does_not_fit(tiny_file, capsys):
+    tiny.command(capsys, "train", *tiny.OPTIONS)
     np.save("wide.npy", tiny.images(side=8))
     for argv, said in (
         (("runs/tiny", "--data", "wide.npy"), "have 64 pixels; this model takes 36"),
@@ -158,7 +125,7 @@ def test_evaluating_what_does_not_fit(work, capsys):
         (("runs",), "runs is not a run folder"),
         (("",), "the run is ''"),
     ):
-        assert said in refused(work, capsys, "evaluate", *argv)
+        assert said in tiny.refused(tiny_file, capsys, "evaluate", *argv)
     for argv, said in (
         (("runs/tiny", "--count", "0"), "--count is 0; it must be a whole number from 1 to 10000"),
         (("runs/tiny", "--count", "1000000000"), "it must be a whole number from 1 to 10000"),
@@ -166,22 +133,22 @@ def test_evaluating_what_does_not_fit(work, capsys):
         (("runs/tiny", "--out", "tiny.npy"), "give a name that ends in .png"),
         (("runs/tiny", "--out", "runs/tiny/model.npz"), "give a name that ends in .png"),
     ):
-        assert said in refused(work, capsys, "sample", *argv)
-    said = refused(work, capsys, "explore", "runs/tiny", "--out", "runs/tiny/run.json")
+        assert said in tiny.refused(tiny_file, capsys, "sample", *argv)
+    said = tiny.refused(tiny_file, capsys, "explore", "runs/tiny", "--out", "runs/tiny/run.json")
     assert "give a name that ends in .html" in said
 
 
-def test_names_from_outside_cannot_write_on_the_terminal(work, capsys):
+def test_names_from_outside_cannot_write_on_the_terminal(tiny_file, capsys):
     """An escape sequence in a name is shown, not obeyed; an unprintable byte does not crash."""
-    err = refused(work, capsys, "evaluate", "\x1b[2J\x07")
+    err = tiny.refused(tiny_file, capsys, "evaluate", "\x1b[2J\x07")
     assert "\\x1b[2J\\x07" in err
-    assert "\\x1b[2J" in refused(work, capsys, "train", "\x1b[2J")
-    refused(work, capsys, "evaluate", "\udcff\udcfe")
+    assert "\\x1b[2J" in tiny.refused(tiny_file, capsys, "train", "\x1b[2J")
+    tiny.refused(tiny_file, capsys, "evaluate", "\udcff\udcfe")
 
 
-def test_no_module_is_no_traceback(work, capsys, monkeypatch):
+def test_no_module_is_no_traceback(tiny_file, capsys, monkeypatch):
     """numba may be missing on a machine: the reference backend is one option away."""
     monkeypatch.setitem(sys.modules, "minivae.kernels", None)
     monkeypatch.delattr(minivae, "kernels", raising=False)
-    argv = [word if word != "numpy" else "numba" for word in SMALL]
-    assert "use --backend numpy" in refused(work, capsys, "train", *argv)
+    argv = [word if word != "numpy" else "numba" for word in tiny.OPTIONS]
+    assert "use --backend numpy" in tiny.refused(tiny_file, capsys, "train", *argv)

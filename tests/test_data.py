@@ -96,7 +96,7 @@ def test_one_image_is_both_sets_and_says_so(tmp_path):
     np.save(tmp_path / "a.npy", GREY[:1])
     dataset = data.load(tmp_path / "a.npy")
     assert len(dataset.train) == len(dataset.test) == 1
-    assert "training set and test set alike" in dataset.note
+    assert "used for training and for testing" in dataset.note
 
 
 def test_the_fingerprint_sees_every_part(tmp_path):

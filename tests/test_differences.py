@@ -84,7 +84,7 @@ def test_check_grad_calls_with_copies():
         (-2.0, "wrong sign, and exactly twice"),
         (4.0, "4 times too large, and 4 is the batch size B"),
         (0.25, "4 times too small, and 4 is the batch size B"),
-        (0.0, "is lost"),
+        (0.0, "is missing"),
         (1.7, "1.7 times the right value at every entry"),
         (1 + 2e-6, "nearly right"),
     ],
@@ -146,7 +146,7 @@ def test_compare_holds_a_bound():
 
 def test_two_meanings_of_one_ratio_are_both_named():
     sentence = name_ratio(2.0, {"the batch size B": 2})
-    assert "a half was lost" in sentence
+    assert "a factor 1/2 is missing" in sentence
     assert "2 is the batch size B" in sentence
     assert name_ratio(3.0, {"the batch size B": 2}) is None
 
@@ -252,7 +252,7 @@ def test_noise_hides_neither_a_clear_ratio_nor_a_mistake():
     assert "twice" in check_grad(lambda x: 1e4 + f(x), lambda x: 2 * df(x), X).sentence
     report = check_grad(lambda x: 1e9 + f(x), lambda x: 2 * df(x), X)
     assert not report.ok
-    assert "too much to see a pattern" in report.sentence
+    assert "too large to see a pattern" in report.sentence
 
 
 def test_central_noise_bounds_what_rounding_does():

@@ -1,36 +1,10 @@
 """Grey images for a Bernoulli model get one line that names the Gaussian; others get none."""
 
 import numpy as np
-import pytest
 import tiny
 
 from minivae import data
-from minivae.cli import train as train_command
 from minivae.data import cats
-
-SMALL = (
-    "--data",
-    "tiny.npy",
-    "--hidden",
-    "7",
-    "5",
-    "--epochs",
-    "2",
-    "--batch-size",
-    "20",
-    "--backend",
-    "numpy",
-)
-
-
-@pytest.fixture
-def work(tmp_path, monkeypatch):
-    """A folder to work in, with tiny.npy; no pictures are drawn."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train_command, "_draw", lambda *args: [])
-    np.save("tiny.npy", tiny.images())
-    return tmp_path
-
 
 NOTE = (
     "minivae: note: the images are grey, and a bernoulli likelihood binarizes their pixels at "
@@ -38,25 +12,27 @@ NOTE = (
 )
 
 
-def test_grey_images_get_one_line_that_names_the_gaussian(capsys, work):
+def test_grey_images_get_one_line_that_names_the_gaussian(capsys, tiny_file):
     """Once: not again for a run that goes on, nor where the advice was taken."""
-    status, _, err = tiny.command(capsys, "train", *SMALL)
+    status, _, err = tiny.command(capsys, "train", *tiny.OPTIONS)
     assert (status, err.splitlines().count(NOTE), err.count("note")) == (0, 1, 1)
-    _, _, err = tiny.command(capsys, "train", *SMALL, "--resume")
+    _, _, err = tiny.command(capsys, "train", *tiny.OPTIONS, "--resume")
     assert "note" not in err
-    _, _, err = tiny.command(capsys, "train", *SMALL, "--likelihood", "gaussian")
+    _, _, err = tiny.command(capsys, "train", *tiny.OPTIONS, "--likelihood", "gaussian")
     assert "note" not in err
 
 
-def test_black_and_white_images_and_the_shipped_sets_get_no_such_line(capsys, work, monkeypatch):
+def test_black_and_white_images_and_the_shipped_sets_get_no_such_line(
+    capsys, tiny_file, monkeypatch
+):
     np.save("tiny.npy", tiny.images() > 127)
-    status, _, err = tiny.command(capsys, "train", *SMALL)
+    status, _, err = tiny.command(capsys, "train", *tiny.OPTIONS)
     assert (status, err.count("note")) == (0, 0)
     made = cats.dataset(tiny.TRAIN, tiny.TEST)
     few = tiny.dataset(name="cats", train=made.train, test=made.test, image_shape=(28, 28))
     assert data.are_grey(made.train)  # their grey edges are chances, by design
     monkeypatch.setattr(data, "load", lambda name: few)
-    status, _, err = tiny.command(capsys, "train", *SMALL, "--data", "cats")
+    status, _, err = tiny.command(capsys, "train", *tiny.OPTIONS, "--data", "cats")
     assert (status, err.count("note")) == (0, 0)
 
 

@@ -293,7 +293,7 @@ WRONG = [
     (lambda: interp.mutual_information_matrix(V, [[1], [2, 3]]), "table of numbers"),
     (lambda: interp.mutual_information_matrix(V, V, bins=1), "bins is 1"),
     (lambda: interp.mutual_information_matrix(V, V, bins=20.0), "bins is 20.0"),
-    (lambda: interp.mutual_information_gap(V, V[:, :1]), "it needs two"),
+    (lambda: interp.mutual_information_gap(V, V[:, :1]), "give at least two"),
     (lambda: interp.mutual_information_gap(np.ones_like(V), V), "factor 0 never changes"),
     (lambda: interp.permutation_baseline(V, V, 3), "rng is 3"),
     (

@@ -117,7 +117,7 @@ PHRASES = {
     "exactly B times too large": told("3 times too large, and 3 is the batch size B"),
     "exactly D times too small": told("5 times too small, and 5 is the number of pixels D"),
     "The decoder is exactly twice too large": told("exactly twice too large"),
-    "The decoder has the right size and": told("of the right size and the wrong sign"),
+    "The decoder has the right size and": told("the right size with the wrong sign"),
     "off by one constant": told("times the right value at every entry"),
     "logvar's head and the encoder": exactly("logvar", "encoder"),
     "mu's head and the encoder": exactly("mu", "encoder"),

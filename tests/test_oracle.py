@@ -90,15 +90,6 @@ def assert_agrees(case, autograd):
 # ---- PyTorch ---------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def torch():
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small tensors gain nothing from a second thread, and wait for it
-    yield torch
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def torch_autograd(torch):
     from minivae.bridge.torch_vae import arrays

@@ -101,7 +101,7 @@ def test_idx_of_other_types(tmp_path, code, dtype):
 def test_idx_labels_given_as_images(tmp_path):
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx_bytes(LABELS.astype(np.uint8)))
     message = refusal(data.load, tmp_path / "train-labels-idx1-ubyte")
-    assert "20 integers in a row are labels" in message
+    assert "20 integers looks like labels" in message
 
 
 def test_a_folder_of_pngs(tmp_path):
@@ -170,17 +170,17 @@ def test_a_file_called_mnist_is_reached_by_its_path(tmp_path, monkeypatch):
 REFUSED_FILES = {
     "empty": (b"", "is empty"),
     "pickle": (b"\x80\x04\x95\x00\x00.", "is a pickle"),
-    "text": (b"1,2,3\n4,5,6\n", "no format that can be read"),
+    "text": (b"1,2,3\n4,5,6\n", "unknown format"),
     "zip without arrays": (b"PK\x05\x06" + bytes(18), "holds nothing"),
     "zip cut": (b"PK\x03\x04" + bytes(40), "is damaged"),
-    "gzip of text": (gzip.compress(b"hello, world"), "something else than IDX"),
+    "gzip of text": (gzip.compress(b"hello, world"), "gzip data, but not IDX"),
     "gzip cut": (gzip.compress(idx_bytes(GREY))[:-40], "is damaged"),
     "gzip with a wrong checksum": (gzip.compress(idx_bytes(GREY))[:-8] + bytes(8), "is damaged"),
     "idx cut": (idx_bytes(GREY)[:-1], "is damaged"),
     "idx too long": (idx_bytes(GREY) + b"x", "is damaged"),
     "idx of an unknown type": (idx_bytes(GREY, code=7), "not IDX"),
     "idx without images": (idx_bytes(GREY[:0]), "holds no images"),
-    "idx without dimensions": (b"\0\0\x08\0", "announces 0 dimensions"),
+    "idx without dimensions": (b"\0\0\x08\0", "declares 0 dimensions"),
     "idx in colour": (idx_bytes(np.zeros((2, 4, 4, 3), np.uint8)), "convert to grey"),
 }
 
@@ -202,7 +202,7 @@ REFUSED_ARRAYS = {
     "no images": (np.zeros((0, 784)), "holds no images"),
     "scalar": (np.array(3.0), "0 dimensions"),
     "one flat image": (np.zeros(784), "X[None]"),
-    "labels": (LABELS, "are labels"),
+    "labels": (LABELS, "looks like labels"),
 }
 
 

@@ -103,7 +103,7 @@ def test_a_file_called_cats_is_not_the_generated_cats(tiny_file, capsys):
 def test_going_on_says_so(tiny_file, capsys):
     assert "trained 6 steps in " in tiny.command(capsys, "train", *tiny.OPTIONS, "--out", "run")[1]
     _, out, _ = tiny.command(capsys, "train", "--resume", "--out", "run")
-    assert out.startswith("went on to step 6 in ")
+    assert out.startswith("continued to step 6 in ")
 
 
 def test_a_run_that_went_on_elsewhere_is_not_repeated_by_its_settings(tiny_file, capsys):
@@ -112,7 +112,7 @@ def test_a_run_that_went_on_elsewhere_is_not_repeated_by_its_settings(tiny_file,
     path.write_text(json.dumps(json.loads(path.read_text()) | {"continues": "runs/first"}))
     status, _, err = tiny.command(capsys, "train", "--from-run", "run")
     assert status == 2
-    assert "run went on from runs/first in PyTorch" in err
+    assert "run was continued from runs/first in PyTorch" in err
 
 
 def test_data_that_moved_are_the_same_data(tiny_file, capsys):

@@ -116,7 +116,7 @@ REFUSED_FILES = {
     ),
     "NaN": (rewritten(lambda t: t | {"mu_b": t["mu_b"] * np.nan}), "NaN or infinity"),
     "another version": (rewritten(change_head=lambda h: h | {"format_version": 2}), "of format 1"),
-    "no spec": (rewritten(change_head=lambda h: h | {"spec": None}), "describes no model"),
+    "no spec": (rewritten(change_head=lambda h: h | {"spec": None}), "does not describe a model"),
     "impossible spec": (
         rewritten(change_head=lambda h: h | {"spec": h["spec"] | {"latent_dim": 0}}),
         "latent_dim",

@@ -212,7 +212,7 @@ def test_the_model_that_came_back_is_not_trained_over(make_run, alone, tmp_path)
     folder, new = make_run(), tmp_path / "new"
     assert alone(folder, "--out", new) == 0
     run, before = example.load_run(folder), (new / runs.MODEL_FILE).read_bytes()
-    with pytest.raises(MinivaeError, match="no checkpoint to go on from"):
+    with pytest.raises(MinivaeError, match="no checkpoint to continue from"):
         runs.train_run(new, run.dataset, run.settings, run.record["fingerprint"])
     assert (new / runs.MODEL_FILE).read_bytes() == before
 

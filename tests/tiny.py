@@ -100,3 +100,15 @@ def contents(folder):
         path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))
     }
+
+
+def refused(folder, capsys, *argv):
+    """Run what must fail -> the error line. Nothing else is printed, nothing is written."""
+    before = contents(folder)
+    status, out, err = command(capsys, *argv)
+    assert (status, out) == (2, ""), err
+    assert err.startswith("minivae: error: ")
+    assert err.endswith("\n")
+    assert len(err.splitlines()) == 1, err
+    assert contents(folder) == before
+    return err

@@ -1,11 +1,11 @@
 """The same model in PyTorch and in JAX, and as a .safetensors file.
 
-    module = to_torch(model)                an ordinary nn.Module; from_torch(module) comes back
+    module = to_torch(model)                an ordinary nn.Module; from_torch(module) converts back
     params, functions = to_jax(model)       arrays and pure functions; from_jax(params, model)
     save_safetensors(path, model)           load_safetensors(path) -> model
 
 A `model` is a `runs.Model`. Values are copied, bit for bit, in the model's own float32 or float64;
-what cannot be carried over that way is refused with a MinivaeError. The three libraries are
+what cannot be converted exactly is refused with a MinivaeError. The three libraries are
 optional, and imported when they are used.
 """
 
@@ -54,7 +54,7 @@ def to_torch(model: Model) -> "TorchVAE":
 
 
 def from_torch(module: Any) -> Model:
-    """The Model of a module that `to_torch` made, copied from whatever device it is on.
+    """The Model of a module that `to_torch` made, copied from any device.
 
     Raises MinivaeError if layers or tensors were exchanged, added or removed, are not all float32
     or all float64, hold NaN or infinity, or if the learned variance is below its floor.
@@ -97,8 +97,8 @@ def to_torch_adam(
 def _check_module(module: Any, torch_vae: Any) -> None:
     if type(module) is not torch_vae.TorchVAE:
         raise MinivaeError(
-            f"this is a {type(module).__name__}, and only a module made by to_torch comes back; "
-            "of a wrapper such as DistributedDataParallel, give its .module"
+            f"this is a {type(module).__name__}, and only a module made by to_torch can be "
+            "converted; of a wrapper such as DistributedDataParallel, give its .module"
         )
     if not isinstance(module.spec, Spec):
         raise MinivaeError(f"the module's spec is {module.spec!r}; it must be a minivae.vae.Spec")

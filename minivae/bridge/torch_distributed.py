@@ -81,7 +81,7 @@ class StartedRun(NamedTuple):
 
 def check_start(args: argparse.Namespace, world: int) -> None:
     """Raise MinivaeError unless torchrun started this, for one epoch or more."""
-    checks.check_whole(args.epochs, "--epochs", 1, 10**9)
+    checks.check_whole(args.epochs, "--epochs", 1, checks.MAX_SIZE)
     if world < 1:  # torchrun sets it
         command = shell_line([*COMMAND, checks.printable(args.run)])
         raise MinivaeError(f"start this with torchrun: {command}")
@@ -149,7 +149,7 @@ def train_further(run: StartedRun, epochs: int, rank: int, world: int) -> runs.M
         if rank == 0:
             print(f"epoch {epoch:3d}   loss {loss:.4f} nats per image   {what}", flush=True)
 
-    report(0, "as it came from minivae")
+    report(0, "as loaded from minivae")
     rng = np.random.default_rng([run.settings.seed, run.state.step, rank])
     for epoch in range(1, epochs + 1):
         for x, eps in batches(shard, run.settings.batch_size // world, run, rng):

@@ -67,7 +67,7 @@ class TorchVAE(nn.Module):
     """
 
     def __init__(self, model: Model) -> None:
-        """model: copied."""
+        """model: its parameters are copied."""
         super().__init__()
         self.spec: Spec = model.spec
         self.image_shape = model.image_shape

@@ -1,4 +1,4 @@
-"""What all ways out and back share: a model is checked, and the optional libraries are imported."""
+"""Shared by all conversions: the checks of a model, and the import of optional libraries."""
 
 import importlib
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from minivae.spec import OUT_LOGVAR_FLOOR, Spec, layout
 
 
 def checked(model: Any) -> Model:
-    """`model`, or MinivaeError unless it is a Model that the other side can hold unchanged."""
+    """`model`, or MinivaeError unless it is a Model that the other library can hold unchanged."""
     if not isinstance(model, Model):
         raise MinivaeError(f"this is a {type(model).__name__}; it must be a minivae.runs.Model")
     checks.check_spec(model.spec)

@@ -4,7 +4,6 @@ wrong and what would be right. Public functions check once and then call uncheck
 from minivae.checks.codes import (
     MIN_EXAMPLES,
     check_codes,
-    check_generator,
     check_normalised_information,
     check_pictures,
     check_radii,
@@ -27,6 +26,7 @@ from minivae.checks.exact import (
     check_covariance,
     check_data,
     check_disease_model,
+    check_disease_probabilities,
     check_findings,
     check_linear,
     check_linear_spec,
@@ -57,13 +57,13 @@ from minivae.checks.settings import (
 from minivae.checks.values import (
     MAX_SIZE,
     as_array,
+    check_generator,
     check_number,
     check_path,
     check_samples,
     check_whole,
     describe,
     is_finite_number,
-    is_positive_int,
     printable,
 )
 from minivae.checks.weights import (
@@ -89,6 +89,7 @@ __all__ = [
     "check_covariance",
     "check_data",
     "check_disease_model",
+    "check_disease_probabilities",
     "check_findings",
     "check_finite_parameters",
     "check_finite_result",
@@ -128,7 +129,6 @@ __all__ = [
     "check_whole",
     "describe",
     "is_finite_number",
-    "is_positive_int",
     "printable",
     "seed_from",
 ]

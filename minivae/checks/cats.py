@@ -13,7 +13,7 @@ from minivae.errors import MinivaeError
 
 
 class Range(Protocol):
-    """A factor, as far as the checks need to know it."""
+    """The attributes of a factor that the checks use."""
 
     @property
     def name(self) -> str: ...
@@ -25,14 +25,6 @@ class Range(Protocol):
     def unit(self) -> str: ...
 
 
-def check_generator(rng: Any) -> np.random.Generator:
-    """`rng`, or MinivaeError unless it is a NumPy generator."""
-    if not isinstance(rng, np.random.Generator):
-        given = describe(rng)
-        raise MinivaeError(f"rng is {given}; give a generator, such as np.random.default_rng(0)")
-    return rng
-
-
 def check_picture_size(size: Any, sizes: tuple[int, int]) -> int:
     """The side of a picture in pixels, from sizes[0] to sizes[1]."""
     return check_whole(size, "the size of the cats in pixels", *sizes)
@@ -41,11 +33,11 @@ def check_picture_size(size: Any, sizes: tuple[int, int]) -> int:
 def check_factors(factors: Any, table: Sequence[Range]) -> np.ndarray:
     """(B, F) float64 within the F ranges of the table, or MinivaeError.
 
-    A value outside by rounding, as after a conversion to float32, is clipped to its range.
+    A value that is outside by rounding only, as after a conversion to float32, is clipped.
     """
     if not _is_numeric(factors) or np.ndim(factors) != 2 or np.shape(factors)[1] != len(table):
         raise MinivaeError(
-            f"the factors have shape {_shape(factors)}; they must be (B, {len(table)}), one row a "
+            f"the factors are {_shape(factors)}; they must be (B, {len(table)}) numbers, one row a "
             f"cat: {_names(table)}"
         )
     factors = np.asarray(factors, np.float64)
@@ -66,14 +58,14 @@ def check_known_factors(known: Any, table: Sequence[Range]) -> np.ndarray:
     """The factors of one cat, (F,) float64; `check_factors` checks their ranges later."""
     if not _is_numeric(known) or np.shape(known) != (len(table),):
         raise MinivaeError(
-            f"the known factors have shape {_shape(known)}; they must be those of one cat, "
+            f"the known factors are {_shape(known)}; they must be those of one cat, "
             f"({len(table)},): {_names(table)}"
         )
     return np.asarray(known, np.float64)
 
 
 def check_free_factor(name: Any, table: Sequence[Range]) -> int:
-    """The column of the factor that is free besides the first one, by its name."""
+    """The column of the second free factor, by its name (the first free factor is column 0)."""
     names = [factor.name for factor in table[1:]]
     if name not in names:
         raise MinivaeError(
@@ -83,7 +75,7 @@ def check_free_factor(name: Any, table: Sequence[Range]) -> int:
 
 
 def check_picture(x: Any, n_cats: int, sizes: tuple[int, int]) -> np.ndarray:
-    """x of zeros and ones as bool: (S, S), or also (B, S, S) for B = n_cats, unless that is 0."""
+    """x of zeros and ones as bool: (S, S) or, unless n_cats is 0, (n_cats, S, S)."""
     shape: tuple[int, ...] = np.shape(x) if _is_numeric(x) else ()
     square = len(shape) in (2, 3) and shape[-1] == shape[-2]
     if not square or shape[:-2] not in ((), (n_cats,)) or shape[:-2] == (0,):
@@ -101,7 +93,7 @@ def check_picture(x: Any, n_cats: int, sizes: tuple[int, int]) -> np.ndarray:
 
 
 def check_mask(seen: Any, size: int) -> np.ndarray:
-    """(S, S) bool; None means that nothing is covered, all True."""
+    """(S, S) bool; None means that nothing is covered: all True."""
     if seen is None:
         return np.ones((size, size), bool)
     if not _is_numeric(seen) or np.shape(seen) != (size, size) or np.asarray(seen).dtype != bool:
@@ -115,13 +107,15 @@ def check_cells(cells: Any) -> tuple[int, int]:
     """The numbers of cells of a grid over two factors."""
     if not isinstance(cells, tuple | list) or len(cells) != 2:
         given = describe(cells)
-        raise MinivaeError(f"cells is {given}; it must be two numbers, (chonk's, the other's)")
+        raise MinivaeError(
+            f"cells is {given}; it must be two numbers: cells for chonk, cells for the other factor"
+        )
     first, second = (check_whole(n, "the number of cells of the grid", 1) for n in cells)
     return first, second
 
 
 def _is_numeric(value: Any) -> bool:
-    """Whether NumPy can make an array of real numbers of it."""
+    """Whether NumPy can convert it to an array of real numbers."""
     try:
         return np.asarray(value).dtype.kind in "biuf"
     except ValueError:  # rows of different lengths
@@ -129,7 +123,7 @@ def _is_numeric(value: Any) -> bool:
 
 
 def _shape(value: Any) -> str:
-    return str(np.shape(value)) if _is_numeric(value) else "of no array of numbers"
+    return f"of shape {np.shape(value)}" if _is_numeric(value) else "not an array of numbers"
 
 
 def _names(table: Sequence[Range]) -> str:

@@ -19,8 +19,8 @@ def check_codes(
     codes = _table(codes, "codes", np.float64)
     if len(factors) != len(codes):
         raise MinivaeError(
-            f"{len(factors)} rows of factors and {len(codes)} of codes; there must be one of each "
-            "for every example"
+            f"{len(factors)} rows of factors and {len(codes)} of codes; there must be one row of "
+            "each for every example"
         )
     if len(factors) < MIN_EXAMPLES:
         raise MinivaeError(
@@ -28,16 +28,8 @@ def check_codes(
             f"{MIN_EXAMPLES}, because with fewer its bias is too large"
         )
     if codes.shape[1] < fewest_latents:
-        raise MinivaeError(
-            "the codes have one latent; the gap is the difference between two, so it needs two"
-        )
+        raise MinivaeError("the codes have one latent; the gap compares two, so give at least two")
     return factors, codes, check_whole(bins, "bins", 2, 100)
-
-
-def check_generator(rng: Any) -> None:
-    """Raise MinivaeError unless rng is a NumPy Generator."""
-    if not isinstance(rng, np.random.Generator):
-        raise MinivaeError(f"rng is {rng!r}; give a generator, such as np.random.default_rng(0)")
 
 
 def check_normalised_information(normalised: Any) -> np.ndarray:
@@ -54,7 +46,7 @@ def check_normalised_information(normalised: Any) -> np.ndarray:
 
 
 def check_pictures(pictures: Any, references: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float32 tables with equally many columns, or MinivaeError."""
+    """Both as float32 tables with the same number of columns, or MinivaeError."""
     pictures = _table(pictures, "the pictures", np.float32)
     references = _table(references, "the references", np.float32)
     if pictures.shape[1] != references.shape[1]:

@@ -20,7 +20,10 @@ def check_parameter_names(names: Collection[str], known: Collection[str]) -> Non
 def check_pretrained_name(name: Any, known: Collection[str]) -> None:
     """Raise MinivaeError unless a model of this name is shipped."""
     if not isinstance(name, str) or name not in known:
-        raise MinivaeError(f"no shipped model is called {describe(name)}; there are {known}")
+        raise MinivaeError(
+            f"no shipped model is called {describe(name)}; the shipped ones are "
+            f"{' and '.join(known)}"
+        )
 
 
 def check_fitted(estimator: Any) -> None:
@@ -38,10 +41,11 @@ def check_pixel_count(images: np.ndarray, data_dim: int) -> None:
 
 
 def seed_from(random_state: Any) -> int:
-    """An integer seed from None, an integer, or a random generator of NumPy's, old or new.
+    """An integer seed from None, an integer, or a NumPy random generator (Generator or
+    RandomState).
 
-    None gives another seed each time; a generator is drawn from. Raises MinivaeError for anything
-    else.
+    None gives a different seed at each call; a generator supplies one draw. Raises MinivaeError for
+    anything else.
     """
     if random_state is None:
         random_state = np.random.default_rng()

@@ -23,12 +23,14 @@ def check_log_p(log_p: Any, n: int) -> np.ndarray:
     """log_p as a float64 array of n finite numbers, or MinivaeError."""
     log_p = np.asarray(log_p, np.float64)
     if log_p.shape != (n,) or not np.isfinite(log_p).all():
-        raise MinivaeError(f"log_p, {log_p.shape}, must hold {n} finite numbers, one per image")
+        raise MinivaeError(
+            f"log_p has shape {log_p.shape}; it must hold {n} finite numbers, one per image"
+        )
     return log_p
 
 
 def check_group_sizes(samples: Sequence[int], draws: int) -> None:
-    """Raise MinivaeError unless `draws` log weights make two groups or more of every K in it."""
+    """Raise MinivaeError unless `draws` is enough for two groups of every K in `samples`."""
     check_samples(draws, "draws")
     for K in samples:
         check_samples(K)

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from minivae.checks.values import is_finite_number
+from minivae.checks.values import as_float64, check_number, check_whole
 from minivae.errors import MinivaeError
 
 Model = TypeVar("Model", bound=Any)  # a DiseaseModel: that module imports this one
@@ -22,9 +22,11 @@ def check_disease_model(model: Model) -> Model:
 
 
 def _probabilities(p, name, shape):
-    p = np.asarray(p, np.float64)
+    p = as_float64(p, name)
     if p.shape != shape or not ((p >= 0) & (p <= 1)).all():
-        raise MinivaeError(f"{name} must hold probabilities from 0 to 1, in the shape {shape}")
+        raise MinivaeError(
+            f"{name} has shape {p.shape}; it must hold probabilities from 0 to 1, shape {shape}"
+        )
     return p
 
 
@@ -38,9 +40,14 @@ def check_findings(findings: Mapping[str, Any], model: Any) -> None:
             raise MinivaeError(f"finding {name!r} is not in this model; it knows {known}")
 
 
+def check_disease_probabilities(p: Any, model: Any) -> np.ndarray:
+    """One probability for each disease as float64 (n,), or MinivaeError."""
+    return _probabilities(p, "probabilities", (len(model.diseases),))
+
+
 def check_patient_distribution(q: Any, model: Any) -> np.ndarray:
     """q as a float64 array (2^n,) of probabilities that sum to 1, or MinivaeError."""
-    q = np.asarray(q, np.float64)
+    q = as_float64(q, "q")
     if q.shape != (2 ** len(model.diseases),) or (q < 0).any() or not np.isclose(q.sum(), 1):
         raise MinivaeError("q must hold one probability for each patient, summing to 1")
     return q
@@ -48,8 +55,7 @@ def check_patient_distribution(q: Any, model: Any) -> np.ndarray:
 
 def check_linear(model: Any) -> None:
     """Raise MinivaeError unless the variance of a `Linear` model is a number above 0."""
-    if not (is_finite_number(model.variance) and model.variance > 0):
-        raise MinivaeError(f"the model's variance is {model.variance!r}; it must be above 0")
+    check_number(model.variance, "the model's variance", above=0)
 
 
 def check_linear_spec(spec: Any) -> None:
@@ -70,12 +76,10 @@ def check_covariance(covariance: Any) -> None:
 
 def check_data(x: Any, latent: int) -> np.ndarray:
     """x as a float64 array (N, D) of finite numbers with D above `latent`, or MinivaeError."""
-    x = np.asarray(x, np.float64)
-    if x.ndim != 2 or not (len(x) and np.isfinite(x).all()):
-        raise MinivaeError(f"x has shape {x.shape}; it must hold finite numbers, (N, D)")
-    D = x.shape[1]
-    if not 1 <= latent < D:
-        raise MinivaeError(f"latent is {latent}; it must be from 1 to {D - 1}, below the data's D")
+    x = as_float64(x, "x")
+    if x.ndim != 2 or x.shape[1] < 2 or not (len(x) and np.isfinite(x).all()):
+        raise MinivaeError(f"x has shape {x.shape}; it must hold finite numbers, (N, D), D > 1")
+    check_whole(latent, "latent", 1, x.shape[1] - 1)
     return x
 
 
@@ -86,5 +90,4 @@ def check_quadrature(spec: Any, tolerance: Any) -> None:
             f"quadrature sums over a grid of z, and this model has {spec.latent_dim} latents; it "
             "takes 1 or 2 (evaluate.log_likelihood estimates log p(x) for any number)"
         )
-    if not (is_finite_number(tolerance) and tolerance > 0):
-        raise MinivaeError(f"tolerance is {tolerance!r}; it must be above 0 nats")
+    check_number(tolerance, "tolerance", above=0)

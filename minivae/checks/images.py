@@ -8,7 +8,7 @@ import numpy as np
 from minivae.checks.values import printable
 from minivae.errors import MinivaeError
 
-ROUNDING = 1e-3  # floats up to 1 + ROUNDING are taken for rounding errors in the message
+ROUNDING = 1e-3  # the message calls floats up to 1 + ROUNDING rounding errors
 
 
 def check_images(X: Any, where: str = "X") -> np.ndarray:
@@ -53,7 +53,9 @@ def _as_stack(X: Any, where: str) -> np.ndarray:
         reason = printable(exc)
         raise MinivaeError(f"{where}: not an array of images ({reason}); give (N, D)") from None
     if stack.dtype.kind not in "biuf":
-        what = {"O": "Python objects", "c": "complex numbers"}.get(stack.dtype.kind, "no numbers")
+        what = {"O": "Python objects", "c": "complex numbers"}.get(
+            stack.dtype.kind, "values that are not numbers"
+        )
         raise MinivaeError(
             f"{where}: holds {what} (dtype {printable(stack.dtype)}); "
             f"give uint8 in 0..255, or floats in [0, 1]"
@@ -79,9 +81,14 @@ def _image_shape(stack: np.ndarray) -> tuple[int, int]:
 
 def _shape_advice(X: np.ndarray) -> str:
     if X.ndim == 1 and X.dtype.kind in "iu":
-        return f"{len(X)} integers in a row are labels; give the images, (N, D) or (N, h, w)"
+        return (
+            f"a flat array of {len(X)} integers looks like labels; give the images, (N, D) or "
+            "(N, h, w)"
+        )
     if X.ndim == 1:
-        return f"shape {X.shape} is no stack of images; give (N, D), or X[None] for a single image"
+        return (
+            f"shape {X.shape} is not a stack of images; give (N, D), or X[None] for a single image"
+        )
     if X.ndim == 4 and (X.shape[3] in (2, 3, 4) or X.shape[1] in (2, 3, 4)):
         return f"shape {X.shape} has colour channels; convert to grey, (N, h, w)"
     return f"shape {X.shape} has {X.ndim} dimensions; give (N, D) or (N, h, w)"

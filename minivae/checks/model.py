@@ -12,40 +12,38 @@ from minivae import ops
 from minivae.checks.values import (
     MAX_SIZE,
     as_array,
+    check_number,
     check_whole,
     describe,
-    is_finite_number,
-    is_positive_int,
 )
 from minivae.errors import MinivaeError
 
 ACTIVATIONS = tuple(name for name in ops.ACTIVATIONS if name != "none")  # of hidden layers
 LIKELIHOODS = ("bernoulli", "gaussian")
 MAX_PARAMS = 1 << 28  # with both moments of Adam, 3 GiB of float32: what a checkpoint may hold
-MAX_INPUT = 1e6  # of x and z: a Gaussian's squares, summed and over sigma^2, fit in a float32
+# bound on |x| and |z|: a Gaussian's summed squares over sigma^2 still fit in float32
+MAX_INPUT = 1e6
 
 
 def check_spec(spec: Any) -> None:
     """Raise MinivaeError unless `spec` describes a model that can be built."""
     for name, value in (("data_dim", spec.data_dim), ("latent_dim", spec.latent_dim)):
         check_whole(value, name, 1, MAX_SIZE)
-    if not (isinstance(spec.hidden, tuple) and all(map(is_positive_int, spec.hidden))):
-        raise MinivaeError(f"hidden is {describe(spec.hidden)}; it must hold sizes of at least 1")
+    if not isinstance(spec.hidden, tuple):
+        raise MinivaeError(f"hidden is {describe(spec.hidden)}; it must be a tuple of sizes")
+    for size in spec.hidden:
+        check_whole(size, "hidden", 1, MAX_SIZE)
     if spec.activation not in ACTIVATIONS:
         given = describe(spec.activation)
         raise MinivaeError(f"activation is {given}; it must be one of {ACTIVATIONS}")
     if spec.likelihood not in LIKELIHOODS:
         given = describe(spec.likelihood)
         raise MinivaeError(f"likelihood is {given}; it must be one of {LIKELIHOODS}")
-    if not is_finite_number(spec.free_bits) or spec.free_bits < 0:
-        raise MinivaeError(f"free_bits is {describe(spec.free_bits)}; it must be 0 or more nats")
+    check_number(spec.free_bits, "free_bits")
     if spec.variance is not None:
         if spec.likelihood != "gaussian":
             raise MinivaeError("variance belongs to the gaussian likelihood; bernoulli has none")
-        if not is_finite_number(spec.variance) or spec.variance <= 0:
-            raise MinivaeError(
-                f"variance is {describe(spec.variance)}; it must be a number above 0"
-            )
+        check_number(spec.variance, "variance", above=0)
     if spec.n_params > MAX_PARAMS:
         raise MinivaeError(
             f"the model would have {spec.n_params:,} parameters, and at most {MAX_PARAMS:,} are "
@@ -62,17 +60,18 @@ def check_batch(x: Any, spec: Any, dtype: Any) -> np.ndarray:
         raise MinivaeError(f"x has shape {x.shape}; this model takes (B, {spec.data_dim})")
     if len(x) == 0:
         raise MinivaeError("x is an empty batch; it must hold at least one example")
-    low, high = float(x.min()), float(x.max())  # a NaN shows in both
+    low, high = float(x.min()), float(x.max())  # both are NaN if x holds a NaN
     if not (isfinite(low) and isfinite(high)):
         raise MinivaeError("x holds NaN or infinite values; every pixel must be a finite number")
     if spec.likelihood == "bernoulli" and (low < 0 or high > 1):
         raise MinivaeError(
             f"x has values from {low:.9g} to {high:.9g}; a bernoulli likelihood takes 0 to 1 "
-            "(divide 8-bit images by 255, and clip what rounding leaves outside)"
+            "(divide 8-bit images by 255, and clip values that rounding has moved outside)"
         )
     if low < -MAX_INPUT or high > MAX_INPUT:
         raise MinivaeError(
-            f"x has values from {low:g} to {high:g}; rescale it, to [0, 1] or unit variance, say"
+            f"x has values from {low:g} to {high:g}; rescale it, for example to [0, 1] or to unit "
+            "variance"
         )
     return x.astype(dtype, copy=False)
 
@@ -91,7 +90,8 @@ def check_observed(x: Any, spec: Any, dtype: Any) -> np.ndarray:
 
 
 def check_q(mu: np.ndarray, logvar: np.ndarray, first: int = 0) -> None:
-    """Raise MinivaeError unless N(mu, diag exp(logvar)), (B, L) each, is a density.
+    """Raise MinivaeError unless N(mu, diag exp(logvar)), (B, L) each, is a distribution: mean
+    finite, variance finite and above 0.
 
     `first`: the number of the first image, for the message.
     """

@@ -39,11 +39,12 @@ def describe(value: Any) -> str:
 
 
 def check_path(path: Any, what: str = "the path") -> Path:
-    """A str or PathLike as a Path; anything else (an int would mean an open file) is refused."""
+    """A str or PathLike as a Path; anything else is refused (an int would be taken for a file
+    descriptor)."""
     try:
         text = os.fspath(path)
         os.fsencode(text)
-    except (TypeError, UnicodeEncodeError):  # no name, or half of a surrogate pair in it
+    except (TypeError, UnicodeEncodeError):  # not a path, or one with a lone surrogate
         text = None
     if not isinstance(text, str) or not text or "\0" in text:
         raise MinivaeError(f"{what} is {printable(repr(path))}; give the name of a file or folder")
@@ -51,31 +52,33 @@ def check_path(path: Any, what: str = "the path") -> Path:
 
 
 def as_array(value: Any, name: str) -> np.ndarray:
-    """`value` as an array, or MinivaeError where NumPy makes none of it."""
+    """`value` as an array, or MinivaeError if NumPy cannot convert it."""
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        raise MinivaeError(f"{name} is no array ({reason}); it must hold numbers") from None
+        raise MinivaeError(f"{name} is not an array ({reason}); it must hold numbers") from None
 
 
-def is_positive_int(value: Any) -> bool:
-    """A whole number from 1 to what a size can be."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    return whole and 1 <= value <= MAX_SIZE
+def as_float64(value: Any, name: str) -> np.ndarray:
+    """`value` as a float64 array, or MinivaeError unless it holds real numbers."""
+    array = as_array(value, name)
+    if array.dtype.kind not in "biuf":
+        raise MinivaeError(f"{name} is {describe(value)}; it must hold real numbers")
+    return array.astype(np.float64)
 
 
 def is_finite_number(value: Any) -> bool:
-    """A real number that a float64 holds; no bool, no NaN, and no integer of 400 digits."""
+    """Whether it is a finite real number that fits in float64 (a bool is not)."""
     real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     try:
         return real and isfinite(value)
-    except OverflowError:  # the 400 digits
+    except OverflowError:  # an integer too large for float64
         return False
 
 
 def check_whole(value: Any, name: str, low: int, high: int | None = None) -> int:
-    """`value` as an int from low to high (without a limit for None), or MinivaeError."""
+    """`value` as an int from low to high (None: no upper limit), or MinivaeError."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not (whole and low <= value and (high is None or value <= high)):
         upper = "up" if high is None else f"to {high}"
@@ -96,3 +99,11 @@ def check_number(value: Any, name: str, *, above: float | None = None) -> float:
 def check_samples(count: Any, name: str = "samples") -> int:
     """A number of samples, steps or draws: an int of at least 1, or MinivaeError."""
     return check_whole(count, name, 1, MAX_SIZE)
+
+
+def check_generator(rng: Any) -> np.random.Generator:
+    """`rng`, or MinivaeError unless it is a NumPy generator."""
+    if not isinstance(rng, np.random.Generator):
+        given = describe(rng)
+        raise MinivaeError(f"rng is {given}; give a generator, such as np.random.default_rng(0)")
+    return rng

@@ -45,7 +45,9 @@ def check_named_arrays(
 def check_finite_parameters(flat: np.ndarray, where: str) -> None:
     """Raise MinivaeError if a parameter is NaN or infinite."""
     if not np.isfinite(flat).all():
-        raise MinivaeError(f"{where} holds NaN or infinity; carry over an earlier, finite state")
+        raise MinivaeError(
+            f"{where} holds NaN or infinity; transfer an earlier state, which is finite"
+        )
 
 
 def check_out_logvar(out_logvar: np.ndarray, floor: float, where: str) -> None:

@@ -20,12 +20,12 @@ from minivae.errors import MinivaeError
 COMMANDS = {
     "train": "train a VAE; with no arguments, on MNIST with a 2-D latent",
     "evaluate": "test ELBO and log p(x) of a run",
-    "gradcheck": "verify every gradient by two independent witnesses",
+    "gradcheck": "check every gradient against two numerical ones",
     "sample": "draw a grid of images from a run",
-    "explore": "write the latent explorer of a run, a page to play with",
+    "explore": "write the latent explorer of a run, an interactive page",
     "figures": "redraw the pictures under figures/",
     "exercises": "your progress over the exercises, and the next one",
-    "museum": "the bug museum: a symptom is shown, name the bug",
+    "museum": "the bug museum: a quiz that shows a symptom and asks for the bug",
     "reproduce": "train a published table again (long)",
     "bench": "the training step, side by side with PyTorch and JAX",
     "cat-study": "the experiment on interpretable latents (long)",
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("minivae: stopped", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output, `head` perhaps, has gone
+    except BrokenPipeError:  # the process that reads our output, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

@@ -16,7 +16,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> None:
-    from minivae.studies import bench as races
+    from minivae.studies import bench
 
-    report = races.measure_all(quick=args.quick, say=say)
-    print_report(args, report, races.format_report)
+    report = bench.measure_all(quick=args.quick, say=say)
+    print_report(args, report, bench.format_report)

@@ -6,12 +6,15 @@ from minivae.cli.parser import print_report, say
 
 DESCRIPTION = """\
 Train a VAE on the cats for each of five seeds and five betas, measure what its latents know
-about the true factors, and write figures/cat_study.json. It goes on where it was stopped.
+about the true factors, and write figures/cat_study.json. If it is stopped, the same command
+continues it.
 """
 
 
 def execute(args: argparse.Namespace) -> None:
-    from minivae.studies import cat_study as study
+    from minivae.studies import cat_study
 
-    report = study.run_study(say=say)
-    print_report(args, report, lambda report: f"{len(report['models'])} models in {study.RESULTS}")
+    report = cat_study.run_study(say=say)
+    print_report(
+        args, report, lambda report: f"{len(report['models'])} models in {cat_study.RESULTS}"
+    )

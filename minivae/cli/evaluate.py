@@ -21,7 +21,7 @@ the Monte Carlo estimate itself. All in nats per image.
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("run", metavar="RUN", help="a run folder, as runs/mnist")
+    command.add_argument("run", metavar="RUN", help="a run folder, such as runs/mnist")
     command.add_argument(
         "--samples",
         type=int,
@@ -29,14 +29,16 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="K",
         help="importance samples per image (default 5000)",
     )
-    command.add_argument("--data", metavar="NAME|PATH", help="other images than the run's own")
+    command.add_argument(
+        "--data", metavar="NAME|PATH", help="images to use instead of the run's own"
+    )
     command.add_argument("--limit", type=int, metavar="N", help="only the first N test images")
-    command.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
+    command.add_argument("--seed", type=int, default=0, help="seed of the noise (default 0)")
     command.add_argument(
         "--backend",
         choices=checks.CHOICES["backend"],
         default="numba",
-        help="fast, or readable (default numba)",
+        help="numba is fast, numpy is readable (default numba)",
     )
 
 
@@ -81,7 +83,7 @@ def evaluate_run(
 
 
 def describe(report: dict[str, Any]) -> str:
-    """The report of `evaluate` for a person."""
+    """The report of `evaluate` as text."""
     errors = ", ".join(
         f"{report[name]:.2g} {what}"
         for name, what in (("stderr_images", "over images"), ("stderr_mc", "Monte Carlo"))
@@ -91,8 +93,8 @@ def describe(report: dict[str, Any]) -> str:
         [
             f"{report['run']} on {report['images']:,} test images of {report['data']}, "
             "nats per image",
-            f"  log p(x)  {report['log_likelihood']:9.3f}   from below, by K = {report['samples']} "
-            f"importance samples that do the work of {report['ess']:.0f}",
+            f"  log p(x)  {report['log_likelihood']:9.3f}   lower bound from K = "
+            f"{report['samples']} importance samples (effective sample size {report['ess']:.0f})",
             *([f"{'':23}standard error {errors}"] if errors else []),
             f"  ELBO      {report['elbo']:9.3f}   = -(nll {report['nll']:.3f} + "
             f"kl {report['kl']:.3f})",

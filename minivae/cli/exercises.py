@@ -16,11 +16,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> None:
-    from minivae import exercises as course
+    from minivae import exercises
 
     if args.review and args.json:
         raise MinivaeError("--review asks questions and waits for answers; leave --json out")
     if args.review:
-        course.review_session()
+        exercises.review_session()
     else:
-        print(json.dumps(course.summary()) if args.json else course.report())
+        print(json.dumps(exercises.summary()) if args.json else exercises.report())

@@ -12,12 +12,12 @@ from minivae.cli.run_data import output_path, run_and_data
 
 DESCRIPTION = """\
 Write one self-contained HTML page: drag a point in the latent plane, and the decoder's
-picture follows. It opens from disk in any browser and asks nothing of the network.
+picture follows. It opens from disk in any browser and makes no network requests.
 """
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("run", metavar="RUN", help="a run folder, as runs/mnist")
+    command.add_argument("run", metavar="RUN", help="a run folder, such as runs/mnist")
     command.add_argument("--out", metavar="FILE", help="the page (default RUN/explorer.html)")
 
 
@@ -34,7 +34,7 @@ def explore_run(run: str, *, out: str | None) -> dict[str, Any]:
     path = output_path(run, "explorer.html", out)
     model, dataset, name = run_and_data(run)
     x = data.test_images(dataset.test, model.spec.likelihood)
-    title = f"{Path(run).name}: a latent space to walk in"
+    title = f"{Path(run).name}: latent space explorer"
     with np.errstate(all="ignore"):  # terms that are not finite are refused
         factors = data.true_factors(name)
         explorer.write(path, model, dataset, x, title=title, ops=ops, factors=factors)

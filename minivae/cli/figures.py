@@ -10,7 +10,7 @@ Redraw every picture under figures/ from the models and result files that are co
 
 
 def execute(args: argparse.Namespace) -> None:
-    from minivae.studies import figures as drawing
+    from minivae.studies import figures
 
-    report = drawing.draw_all(say=say)
+    report = figures.draw_all(say=say)
     print_report(args, report, lambda report: "\n".join(report["files"]))

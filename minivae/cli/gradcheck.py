@@ -8,19 +8,19 @@ DESCRIPTION = """\
 Compare the hand-derived gradient of the whole VAE, parameter block by parameter block,
 with central differences and with the complex step. Exit status 1 if any is off.
 
---plant NAME breaks the model on purpose, and shows what the check says then.
+--plant NAME plants a known mistake, and shows what the check reports.
 """
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--plant", metavar="NAME", help="put a known mistake in (`list`: name them)"
+        "--plant", metavar="NAME", help="plant a known mistake (`list` prints their names)"
     )
 
 
 def execute(args: argparse.Namespace) -> int:
-    from minivae import gradcheck as checks
+    from minivae import gradcheck
 
-    report = checks.check_backends(plant=args.plant)
-    print_report(args, report, checks.format_report)
+    report = gradcheck.check_backends(plant=args.plant)
+    print_report(args, report, gradcheck.format_report)
     return 0 if report["ok"] else 1

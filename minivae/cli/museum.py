@@ -4,15 +4,15 @@ import argparse
 import json
 
 DESCRIPTION = """\
-Walk through mistakes of the kinds that people make in a VAE: what a gradient check says is
-shown, and you name the mistake behind it. An empty answer leaves.
+A quiz about common mistakes in a VAE: it shows what a gradient check reports, and you name the
+mistake behind it. An empty answer quits.
 """
 
 
 def execute(args: argparse.Namespace) -> None:
-    from minivae import exercises as course
+    from minivae import exercises
 
     if args.json:
-        print(json.dumps(course.exhibits()))
+        print(json.dumps(exercises.exhibits()))
     else:
-        course.museum()
+        exercises.museum()

@@ -10,8 +10,8 @@ from minivae.cli.signals import INTERRUPTED, StopSignals
 
 DESCRIPTION = """\
 Train rows of Burda et al. 2016, Table 1, score them on all 10,000 test images with 5000
-importance samples, and write figures/iwae_table.json. Stop it when you like: the same
-command goes on where it was.
+importance samples, and write figures/iwae_table.json. You can stop it at any time: the same command
+continues.
 """
 
 
@@ -23,8 +23,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--budget",
         type=float,
         metavar="MINUTES",
-        help="training time for each row (default 105), at the "
-        "speed that a few steps have now; the schedule adapts",
+        help=(
+            "training time for each row (default 105), estimated from the present speed; the "
+            "schedule adapts"
+        ),
     )
     command.add_argument(
         "--epochs",
@@ -33,7 +35,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="passes over the training images, "
         "instead of what --budget allows at the machine's present speed",
     )
-    command.add_argument("--seed", type=int, default=0, help="decides every draw (default 0)")
+    command.add_argument(
+        "--seed", type=int, default=0, help="seed of all random numbers (default 0)"
+    )
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -53,18 +57,18 @@ def reproduce_rows(
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Train and score rows of the published table -> a report, plain JSON."""
-    from minivae.studies import reproduce as table
+    from minivae.studies import reproduce
 
     checks.check_whole(seed, "--seed", *checks.INTEGER_RANGES["seed"])
-    rows = list(table.ROWS) if rows is None else rows
-    budget = table.BUDGET if budget is None else budget
+    rows = list(reproduce.ROWS) if rows is None else rows
+    budget = reproduce.BUDGET if budget is None else budget
     with StopSignals() as stop:
         try:
-            results = table.train_rows(
+            results = reproduce.train_rows(
                 rows, budget=budget, epochs=epochs, seed=seed, should_stop=stop, say=say
             )
         except train.Interrupted:
-            say("minivae: stopped; everything is saved. The same command goes on.")
+            say("minivae: stopped; everything is saved. The same command continues.")
             return {"interrupted": True, "rows": [], "lines": []}
-    lines = [table.describe(result) for result in results]
+    lines = [reproduce.describe(result) for result in results]
     return {"interrupted": False, "rows": results, "lines": lines}

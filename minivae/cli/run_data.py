@@ -1,4 +1,4 @@
-"""What several commands need of a run: its model, its data, and a place for a picture of it."""
+"""Shared by several commands: a run's model and data, and the path of a picture."""
 
 from pathlib import Path
 
@@ -13,9 +13,10 @@ def run_and_data(run: str, data_name: str | None = None) -> tuple[runs.Model, da
     name = record["data"] if data_name is None else data_name
     dataset = data.load(name)
     if data_name is None and data.fingerprint(dataset) != record["fingerprint"]:
-        raise MinivaeError(  # another split may call images a test that the model was trained on
+        # with another split, test images may be among those the model was trained on
+        raise MinivaeError(
             f"the data {checks.printable(name)} are not those {checks.printable(run)} was "
-            "trained on; bring those back (or have `evaluate` use others, with --data)"
+            "trained on; restore them (or give `evaluate` others with --data)"
         )
     if dataset.train.shape[1] != model.spec.data_dim:
         raise MinivaeError(
@@ -30,6 +31,6 @@ def output_path(run: str, name: str, out: str | None) -> Path:
     if out is None:
         return checks.check_path(run, "the run") / name
     path, ending = checks.check_path(out, "--out"), Path(name).suffix
-    if path.suffix.lower() != ending:  # a slip must not overwrite a model, say
+    if path.suffix.lower() != ending:  # a typo must not overwrite a model, for example
         raise MinivaeError(f"--out is {checks.printable(out)}; give a name that ends in {ending}")
     return path

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a question that a long computation can ask."""
+"""Turns Ctrl-C and SIGTERM into a flag that a long computation can check."""
 
 import signal
 import threading
@@ -9,7 +9,8 @@ INTERRUPTED = 130  # the shell's status for a command that Ctrl-C ended
 
 
 class StopSignals:
-    """In a `with` block: call it to learn whether Ctrl-C or SIGTERM came since the block began."""
+    """In a `with` block: calling it returns whether Ctrl-C or SIGTERM has come since the block
+    began."""
 
     def __init__(self) -> None:
         self.asked = False

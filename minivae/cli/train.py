@@ -24,7 +24,7 @@ Train a VAE and keep everything in a run folder: the model, the history, the pic
 
 With no arguments: MNIST, a 2-D latent, under a minute on two cores. While it trains, the
 bar shows loss = nll + kl in nats per image: how badly the decoder predicts the pixels,
-and how much information the latent carries. Ctrl-C saves; --resume goes on.
+and how much information the latent carries. Ctrl-C saves; --resume continues.
 """
 
 
@@ -74,7 +74,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="raise beta from 0 over this long (default 0)",
     )
     option(
-        "--free-bits", type=float, metavar="NATS", help="KL that each latent has free (default 0)"
+        "--free-bits",
+        type=float,
+        metavar="NATS",
+        help="KL that each latent may have without cost (default 0)",
     )
     option(
         "--objective", choices=checks.CHOICES["objective"], help="what is maximised (default elbo)"
@@ -84,8 +87,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--resampled",
         type=int,
         metavar="S",
-        help="let only S of the K samples through the "
-        "backward pass, drawn by their weights: nearly the same gradient, sooner (default all)",
+        help=(
+            "backpropagate through only S of the K samples, drawn by their weights: the same "
+            "gradient on average, faster (default all)"
+        ),
     )
     option(
         "--likelihood",
@@ -93,16 +98,20 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="p(x|z): binarized pixels, or grey with one learned variance (default bernoulli)",
     )
     option("--variance", type=float, help="fix the gaussian's variance instead of learning it")
-    option("--backend", choices=checks.CHOICES["backend"], help="fast, or readable (default numba)")
+    option(
+        "--backend",
+        choices=checks.CHOICES["backend"],
+        help="numba is fast, numpy is readable (default numba)",
+    )
     option(
         "--seed",
         type=int,
-        help="decides every draw; the same seed gives the same model (default 0)",
+        help="seed of all random numbers; the same seed gives the same model (default 0)",
     )
     command.add_argument(
         "--out", metavar="DIR", help="the run folder (default runs/<data>, or the next free name)"
     )
-    command.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    command.add_argument("--resume", action="store_true", help="continue the run in --out")
     command.add_argument(
         "--from-run",
         metavar="DIR",
@@ -133,7 +142,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 class Plan(NamedTuple):
-    """What `train` was asked for: the folder (None: the next free one), and what to do there."""
+    """What `train` has to do: the folder (None: the next free one), and what to do there."""
 
     folder: Path | None
     data: str
@@ -202,15 +211,17 @@ def train_in_folder(
 
 def _plan(given, out, resume, from_run):
     if resume and from_run is not None:
-        raise MinivaeError("--resume goes on with a run, --from-run repeats one; give one of them")
+        raise MinivaeError(
+            "--resume continues a run, --from-run repeats one; give only one of them"
+        )
     if from_run is not None:
         _refuse_a_continuation(from_run)
-        return _recorded(from_run, given, out, "--from-run repeats it as it was")
+        return _recorded(from_run, given, out, "--from-run repeats it with its own settings")
     name = given.get("data", DEFAULT_DATA)
     if resume:
         out = Path("runs", data.plain_name(Path(name))) if out is None else out
         if not runs.is_new(out):
-            return _recorded(out, given, out, "--resume goes on with it as it was")
+            return _recorded(out, given, out, "--resume continues it with its own settings")
     chosen = {option: value for option, value in given.items() if option != "data"}
     return Plan(out, name, checks.check_settings(Settings(**chosen)))
 
@@ -219,15 +230,15 @@ def _refuse_a_continuation(run):
     before = runs.read_run_file(run).get("continues")
     if before is not None:  # bridge/torch_distributed.py wrote it
         raise MinivaeError(
-            f"{checks.printable(run)} went on from {checks.printable(before)} in PyTorch, and "
-            "its settings alone do not repeat that; repeat the run that it came from"
+            f"{checks.printable(run)} was continued from {checks.printable(before)} in PyTorch, "
+            "which its settings cannot repeat; repeat the original run"
         )
 
 
 def _recorded(run, given, out, reason):
-    """The plan to go on with a run or to repeat it, unless `given` contradicts its record.
+    """The plan to continue or repeat a run. Raises MinivaeError if `given` contradicts its record.
 
-    Only --data may differ: files move. Their fingerprint may not.
+    Only --data may differ, because files move; their fingerprint is compared instead.
     """
     record = runs.read_run_file(run)
     settings = runs.recorded_settings(record, Path(run) / runs.RUN_FILE)
@@ -251,7 +262,7 @@ def _check_same(plan, fingerprint, say):
     if plan.record["fingerprint"] != fingerprint:
         raise MinivaeError(
             f"the data {checks.printable(plan.data)} are not those the run was trained on; "
-            "name those with --data, or start a new run"
+            "give the original data with --data, or start a new run"
         )
     then = plan.record["versions"]
     changed = [
@@ -276,8 +287,8 @@ def _new_record(plan, settings, fingerprint, command, from_run):
 
 
 def _check_seconds(seconds):
-    if seconds is not None and not 0 <= seconds < float("inf"):
-        raise MinivaeError(f"--checkpoint-seconds is {seconds}; it must be 0 or more")
+    if seconds is not None:
+        checks.check_number(seconds, "--checkpoint-seconds")
 
 
 def _about(dataset, settings):
@@ -291,7 +302,7 @@ def _about(dataset, settings):
 def _interrupted(folder, step, say):
     words = ["python", "-m", "minivae", "train", "--resume", "--out", checks.printable(folder)]
     say(
-        f"minivae: stopped after step {step}; everything is saved. Go on with\n"
+        f"minivae: stopped after step {step}; everything is saved. Continue with\n"
         f"  {shell_line(words)}"
     )
     return {"run": folder.as_posix(), "interrupted": True, "steps": step}
@@ -306,10 +317,10 @@ def _draw(folder, model, history, dataset, settings):
 
 
 def describe(report: dict[str, Any]) -> str:
-    """The report of `train` for a person."""
+    """The report of `train` as text."""
     if report["interrupted"]:
         return ""
-    done = "went on to step {:,}" if report["resumed"] else "trained {:,} steps"
+    done = "continued to step {:,}" if report["resumed"] else "trained {:,} steps"
     lines = [
         f"{done.format(report['steps'])} in {report['seconds']:.0f} s: "
         f"loss {report['loss']:.2f} (nll {report['nll']:.2f}, kl {report['kl']:.2f}) nats per image"

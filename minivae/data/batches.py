@@ -4,11 +4,11 @@ import numpy as np
 
 from minivae.errors import MinivaeError
 
-BINARIZATION_SEED = 784  # of the one binarization in which test images are always scored
+BINARIZATION_SEED = 784  # of the fixed binarization of test images
 GREY = (0.1, 0.9)  # pixels between these are grey: neither black nor white
-# Of all pixels, MNIST has 9 per cent grey, shrunk to 14 x 14 17 per cent; the cats have 25, digits
-# of 8 x 8 35, Fashion-MNIST 40, photographs 75.
-GREY_SHARE = 0.2  # images with more are grey, and lose much when they are binarized
+# Grey pixels in per cent: MNIST 9, MNIST shrunk to 14 x 14 17, the cats 25, digits of 8 x 8 35,
+# Fashion-MNIST 40, photographs 75.
+GREY_SHARE = 0.2  # images with more count as grey: binarizing them loses much
 
 
 def draw_batch(
@@ -52,7 +52,7 @@ def binarize(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def fixed_binarization(images: np.ndarray, seed: int) -> np.ndarray:
-    """The binarization of images (N, D) that belongs to a seed -> (N, D) float32 of 0 and 1.
+    """The binarization of images (N, D) for a seed -> (N, D) float32 of 0 and 1.
 
     Every evaluation uses BINARIZATION_SEED. Raises MinivaeError for NaN.
     """
@@ -75,7 +75,7 @@ def are_grey(images: np.ndarray) -> bool:
 def grey_note(images: np.ndarray, likelihood: str, option: str) -> str | None:
     """A line of advice if grey images (N, D) are about to be binarized, else None.
 
-    option: how the caller's user chooses the likelihood that keeps the images grey.
+    option: how the user selects the Gaussian likelihood, for the advice.
     """
     if likelihood != "bernoulli" or not are_grey(images):
         return None

@@ -37,7 +37,7 @@ class Dataset(NamedTuple):
 def load(name_or_path: str | PathLike[str]) -> Dataset:
     """Load a data set by name ("mnist", "cats") or by path (formats: see `minivae.data`).
 
-    A file that is called mnist is given as ./mnist. A tenth of the images is held out as a test
+    Give a file named mnist as ./mnist. A tenth of the images is held out as a test
     set if the data have none.
     Raises MinivaeError, one line, if the name is unknown or the file cannot be used.
     """
@@ -110,7 +110,7 @@ def _dataset(name: str, path: Path, found: Found) -> Dataset:
 def _hold_out(n: int) -> tuple[np.ndarray, np.ndarray, str]:
     """Rows to train on and rows to test on: a tenth, at least one, the same ones each time."""
     if n == 1:
-        return np.arange(1), np.arange(1), "one image, training set and test set alike"
+        return np.arange(1), np.arange(1), "one image, used for training and for testing"
     n_test = max(1, n // 10)
     order = np.random.default_rng(SPLIT_SEED).permutation(n)
     split = f"{n - n_test} training images, and {n_test} held out at random (seed {SPLIT_SEED})"

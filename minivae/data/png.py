@@ -114,10 +114,11 @@ def _read_png(path: Path) -> np.ndarray:
 
 
 def _pixel_chunks(data: bytes, path: Path) -> bytes:
-    """A PNG without texts, profiles and animations, whose unpacked size has no bound."""
+    """The PNG without texts, profiles and animations, because nothing bounds their unpacked
+    size."""
     if not data.startswith(PNG_START):
         raise MinivaeError(
-            f"{printable(path)} is not a PNG image, whatever its name; convert it to PNG"
+            f"{printable(path)} is not a PNG image, despite its name; convert it to PNG"
         )
     kept, at, kind = [PNG_START], len(PNG_START), b""
     while kind != b"IEND":

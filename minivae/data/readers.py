@@ -85,7 +85,7 @@ def _format_advice(start: bytes) -> str:
         return "is a pickle, which could run code and is never opened; save the array with np.save"
     if start == PNG_START:
         return "is one PNG image; put the images into a folder and give the folder"
-    return f"is in no format that can be read here; give {FORMATS}"
+    return f"is in an unknown format; give {FORMATS}"
 
 
 def _read_npz(file: io.BufferedReader, size: int, path: Path) -> Found:
@@ -126,10 +126,10 @@ def read_idx(path: str | PathLike[str]) -> np.ndarray:
             stream = stack.enter_context(gzip.GzipFile(fileobj=file))
         head = stream.read(4)
         if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_DTYPES:
-            what = "something else than IDX, zipped" if zipped else "not IDX"
+            what = "gzip data, but not IDX" if zipped else "not IDX"
             raise MinivaeError(f"{printable(path)} is {what}; give {FORMATS}")
         if not 1 <= head[3] <= 4:
-            raise damaged(path, f"it announces {head[3]} dimensions")
+            raise damaged(path, f"its header declares {head[3]} dimensions")
         dtype = np.dtype(IDX_DTYPES[head[2]])
         sizes = stream.read(4 * head[3])
         shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
@@ -137,10 +137,12 @@ def read_idx(path: str | PathLike[str]) -> np.ndarray:
         if zipped and announced > most_unpacked(size):
             raise unpacks_too_far(path, announced)
         if not zipped and announced > size:
-            raise damaged(path, f"it announces {announced} bytes of numbers in a file of {size}")
+            raise damaged(
+                path, f"its header declares {announced} bytes of numbers in a file of {size}"
+            )
         numbers = read_numbers(stream, dtype, shape, path)
         if stream.read(1):
-            raise damaged(path, f"it has more than the {announced} bytes that it announces")
+            raise damaged(path, f"it has more than the {announced} bytes that its header declares")
     return numbers
 
 

@@ -77,6 +77,7 @@ def evaluate(
     sample) is None. Raises MinivaeError as `log_likelihood` does.
     """
     checks.check_samples(samples)
+    seed = checks.check_whole(seed, "seed", *checks.INTEGER_RANGES["seed"])
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
     elbo_rng, iw_rng = np.random.default_rng(seed).spawn(2)
     terms = _elbo_terms(params, x, spec, elbo_rng, ops)

@@ -4,8 +4,8 @@ diagnosis     discrete and small: log p(x) and p(z|x) by enumeration        [not
 linear        linear Gaussian, probabilistic PCA: all in closed form        [notebooks 02, 04]
 quadrature    any VAE with one or two latents: integrals as sums over z     [notebook 09]
 
-Everything is float64 and in nats. The ELBO has three faces, and each model shows that they are
-one number:
+Everything is float64 and in nats. The ELBO can be written in three forms, which give the same
+number for each model:
 
     evidence          log p(x) - KL(q(z) || p(z|x))
     reconstruction    E_q[log p(x|z)] - KL(q(z) || p(z))
@@ -21,7 +21,6 @@ from minivae.exact.diagnosis import (
     log_evidence,
     log_joint,
     log_prior,
-    log_symptoms,
     patients,
     posterior,
     sample_patients,
@@ -81,7 +80,6 @@ __all__ = [
     "log_normal",
     "log_prior",
     "log_sum_exp",
-    "log_symptoms",
     "maximum_likelihood",
     "patients",
     "posterior",

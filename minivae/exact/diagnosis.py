@@ -67,16 +67,12 @@ def _log_prior(model):
         return np.where(z == 1, np.log(model.prior), np.log1p(-model.prior)).sum(axis=1)
 
 
-def log_symptoms(model: DiseaseModel) -> tuple[np.ndarray, np.ndarray]:
+def _log_symptoms(model):
     """log p(x_j = 0|z) and log p(x_j = 1|z): (2^n, symptoms) each.
 
     A symptom is absent when the leak and every disease present all fail to cause it:
     p(x_j = 0|z) = (1 - leak_j) prod_i (1 - cause_ij)^z_i
     """
-    return _log_symptoms(checks.check_disease_model(model))
-
-
-def _log_symptoms(model):
     absent = _log_absent(model, patients(model))
     with np.errstate(divide="ignore"):  # a symptom with probability 0 or 1
         return absent, np.log(-np.expm1(absent))
@@ -93,8 +89,8 @@ def log_joint(model: DiseaseModel, findings: Findings) -> np.ndarray:
     """log p(x, z) for every z: (2^n,).
 
     findings: {"cough": 1, "fever": 0, ...}. A symptom that was not examined is summed out, which
-    leaves a factor of 1. A disease may be among the findings, where a test has shown it or ruled
-    it out: patients who disagree get -inf. Raises MinivaeError for a finding that is not 0 or 1, or
+    leaves a factor of 1. A disease may be a finding too, if a test confirmed it or ruled it out:
+    patients that contradict it get -inf. Raises MinivaeError for a finding that is not 0 or 1, or
     not in the model.
     """
     checks.check_findings(findings, model)
@@ -131,7 +127,7 @@ def posterior(model: DiseaseModel, findings: Findings) -> np.ndarray:
 def disease_probabilities(model: DiseaseModel, findings: Findings) -> dict[str, float]:
     """p(z_i = 1|x) as {disease: probability}.
 
-    Explaining away: with cough and fever, flu and pneumonia are both suspects; once a
+    Explaining away: with cough and fever, flu and pneumonia are both likely; once a
     test shows flu, pneumonia is less likely than before, although the two are independent.
     """
     marginals = posterior(model, findings) @ patients(model)
@@ -142,6 +138,7 @@ def sample_patients(
     model: DiseaseModel, n: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ancestral sampling, causes before effects: z (n, diseases), x (n, symptoms), 0 and 1."""
+    n = checks.check_samples(n, "n")
     model = checks.check_disease_model(model)
     z = (rng.random((n, len(model.diseases))) < model.prior).astype(int)
     absent = _log_absent(model, z)
@@ -150,8 +147,11 @@ def sample_patients(
 
 
 def independent(model: DiseaseModel, probabilities: Sequence[float]) -> np.ndarray:
-    """A q(z) under which the diseases are independent: (n,) -> (2^n,), summing to one."""
-    p = np.asarray(probabilities, np.float64)
+    """A q(z) under which the diseases are independent: (n,) -> (2^n,), summing to one.
+
+    Raises MinivaeError unless there is one probability for each disease.
+    """
+    p = checks.check_disease_probabilities(probabilities, model)
     z = patients(model)
     return np.where(z == 1, p, 1 - p).prod(axis=1)
 

@@ -1,4 +1,4 @@
-"""The three faces of the ELBO, and sums in logs: what all three kinds of model share."""
+"""The three faces of the ELBO, and log-sum-exp: shared by the three kinds of model."""
 
 from math import log, pi
 from typing import NamedTuple

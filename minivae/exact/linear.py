@@ -95,6 +95,7 @@ def maximum_likelihood(x: Array, latent: int) -> Linear:
 
 def sample_linear(model: Linear, n: int, rng: np.random.Generator) -> Array:
     """n draws x (n, D) from the model."""
+    n = checks.check_samples(n, "n")
     L, D = model.W.shape
     noise = rng.standard_normal((n, D)) * model.variance**0.5
     return rng.standard_normal((n, L)) @ model.W + model.b + noise
@@ -234,6 +235,7 @@ def train_linear_vae(
     likelihood, because once W's rows are orthogonal the posterior is a diagonal Gaussian.
     [notebook 04, eq. 9; Lucas et al. 2019]
     """
+    steps = checks.check_samples(steps, "steps")
     x = np.asarray(x, np.float64)
     spec = Spec(x.shape[1], (), latent, likelihood="gaussian")
     x = checks.check_batch(x, spec, np.float64)

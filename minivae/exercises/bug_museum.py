@@ -40,7 +40,7 @@ def museum(
     rng = np.random.default_rng() if rng is None else rng
     order = rng.permutation(len(mistakes.MISTAKES))
     say(f"The bug museum: {len(order)} mistakes that people make. Name each from its symptom.")
-    say("Answer a, b or c; an empty line leaves.")
+    say("Answer a, b or c; an empty line quits.")
     right = asked = 0
     for i in order:
         mistake = mistakes.MISTAKES[i]
@@ -75,7 +75,7 @@ def _question(mistake: Mistake, choices: list[Mistake]) -> str:
 
 
 def _answer(ask: Callable[[str], str], say: Callable[[str], object]) -> str | None:
-    """One of the letters, or None where the reader wants to leave."""
+    """One of the letters, or None if the reader quits."""
     while True:
         try:
             answer = ask("which? ").strip().lower()
@@ -85,7 +85,7 @@ def _answer(ask: Callable[[str], str], say: Callable[[str], object]) -> str | No
             return None
         if answer in LETTERS:
             return answer
-        say("a, b or c; an empty line leaves")
+        say("a, b or c; an empty line quits")
 
 
 def _explanation(mistake: Mistake, known: bool) -> str:

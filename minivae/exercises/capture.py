@@ -1,4 +1,4 @@
-"""A reader's function as text, with all that it needs, so that another notebook can run it."""
+"""A reader's function as text, with everything it needs, so that another notebook can run it."""
 
 import ast
 import linecache
@@ -29,7 +29,7 @@ def _collect(function, lines):
         return False
     text, tree = found
     name = tree.name
-    lines[name] = ""  # marks it as begun: a recursive function needs itself
+    lines[name] = ""  # marks it as in progress: a recursive function uses itself
     used = sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
     for other in used:
         if other in function.__globals__ and other not in lines:

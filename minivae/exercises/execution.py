@@ -1,4 +1,4 @@
-"""Runs a reader's function safely: whatever it does, the result is here within the time limit."""
+"""Runs a reader's function safely: whatever it does, there is a result within the time limit."""
 
 import contextlib
 import copy
@@ -70,8 +70,8 @@ def run_answer(
 
     limit: seconds for all cases together.
 
-    Because of the thread, an endless loop does no harm on any platform: it is told to stop, and
-    left behind if it does not. NumPy's error state belongs to a thread, so that of the reader's
+    Because of the thread, an endless loop does no harm on any platform: it is made to stop, or
+    abandoned if that fails. NumPy's error state belongs to a thread, so that of the reader's
     notebook stays as it is.
     """
     done: list[Outcome] = []

@@ -12,7 +12,7 @@ import numpy as np
 
 from minivae import mistakes
 
-Answer = Callable[..., Any]  # a reader's function, or one that stands in its place
+Answer = Callable[..., Any]  # a reader's function, or one that is used in its place
 
 
 class WrongAnswer(NamedTuple):
@@ -20,7 +20,7 @@ class WrongAnswer(NamedTuple):
 
     name: what the progress file and the tests call it.
     wrong: the answer itself, a function or a value like the reader's.
-    says: what the reader is told.
+    says: the message for the reader.
     """
 
     name: str

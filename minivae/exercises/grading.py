@@ -1,4 +1,4 @@
-"""Grades one answer: a verdict, with nothing shown and nothing kept."""
+"""Grades one answer: returns a verdict, and neither shows nor saves anything."""
 
 import inspect
 import textwrap

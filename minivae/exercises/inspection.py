@@ -1,4 +1,4 @@
-"""What can be read off a reader's function without running it."""
+"""What can be found out about a reader's function without running it."""
 
 import ast
 import inspect

@@ -127,7 +127,8 @@ def _reparam(blocks):
 
 
 def _gaussian_kl(blocks):
-    """The exercise sums over latents, a backend does not: so each latent is an example here."""
+    """The exercise sums over latents and a backend does not, so each latent is passed as an
+    example."""
     kl, kl_backward = blocks["03.kl"], blocks["03.kl-backward"]
 
     def forward(mu, logvar):
@@ -180,8 +181,9 @@ def poster(
 ) -> Any:
     """A picture to keep, "drawn by gradients you wrote", saved as PNG at `path`.
 
-    images: (N, h, w). Returns the figure, which a notebook shows. The title says so only if all
-    functions that a model of this `spec` runs are the reader's; else it says how many are.
+    images: (N, h, w). Returns the figure, which a notebook shows. The picture has this title only
+    if the reader wrote all functions that a model of this `spec` uses; else the title says how
+    many.
     """
     from minivae import plots
 

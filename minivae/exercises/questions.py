@@ -1,4 +1,4 @@
-"""Questions asked before, between and after reading: predictions and recall questions.
+"""The questions of the notebooks: predictions, and recall questions about earlier notebooks.
 
 A prediction asks about a point where learners often go wrong, before the cell that shows the
 answer. Each notebook from 02 on opens with three recall questions about earlier notebooks. The

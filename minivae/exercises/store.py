@@ -66,7 +66,7 @@ def update(change: Callable[[State], Any]) -> str | None:
         atomic_write(place, text.encode())
         _unsaved.pop(place, None)
     except MinivaeError as error:
-        first = place not in _unsaved  # said once
+        first = place not in _unsaved  # reported only once
         message = f"progress is kept for this session only: {error}" if first else None
         _unsaved[place] = text
     return message
@@ -82,8 +82,10 @@ def _set_aside(place, error):
         os.replace(place, spare)
     except OSError:
         reason = type(error).__name__
-        return _empty(), f"{place.name} cannot be read ({reason}); progress starts from nothing"
-    return _empty(), f"{place.name} was damaged; it is kept as {spare.name} and a new one is begun"
+        return _empty(), f"{place.name} cannot be read ({reason}); progress starts empty"
+    return _empty(), (
+        f"{place.name} was damaged; it is kept as {spare.name}, and a new one is started"
+    )
 
 
 def _checked(state):
@@ -123,7 +125,7 @@ def missed(state: State, id: str) -> None:
 
 
 def remembered(state: State, id: str) -> None:
-    """A right answer. If it was due, it moves on: after 1, then 3, then 7 days it is learnt."""
+    """A right answer. If it was due, it is asked again after 3, then 7 days, and then no more."""
     entry = state["review"].get(id)
     if entry is None or entry["due"] > today().isoformat():
         return

@@ -32,19 +32,22 @@ def predict(id: str, answer: Any = ...) -> Card:
 
 
 def reveal(id: str, truth: str | None = None) -> Card:
-    """What was predicted, what is true, and why. `truth`: where only the notebook knows it."""
+    """What was predicted, what is true, and why. `truth`: for questions whose answer only the
+    notebook computes."""
     asked = _prediction(id)
     if asked is None:
         return _unknown(id)
     truth = asked.truth or truth
     if truth not in asked.options:
-        return display(Card(f"{id}: the truth is missing", f"one of {', '.join(asked.options)}"))
+        return display(
+            Card(f"{id}: the right answer is missing", f"one of {', '.join(asked.options)}")
+        )
     state, _ = store.load()
     predicted = state["answers"].get(id)
     if predicted not in asked.options:
         return display(Card(f"{id}: {truth}", _fill(asked.why)))
     right = predicted == truth
-    if asked.truth:  # else a review could not mark the answer
+    if asked.truth:  # without a stored truth, a review could not mark the answer
         store.update(lambda state: _mark_once(state, id, predicted, right))
     result = "and that is right" if right else f"but it is {truth}"
     title = f"{id}: you predicted {predicted}, {result}"
@@ -194,7 +197,8 @@ def _task(id):
 
 
 def review_session(ask: Callable[[str], str] = input, say: Callable[[str], Any] = print) -> None:
-    """Ask what is due, one by one: `python -m minivae exercises --review`. Ends with the input."""
+    """Ask what is due, one by one: `python -m minivae exercises --review`. Stops at the end of the
+    input."""
     state, _ = store.load()
     ids = store.due(state)
     if not ids:

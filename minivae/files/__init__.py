@@ -1,8 +1,8 @@
-"""Files: written whole or not at all, and read without trusting what they hold.
+"""Files: written atomically, and read without trusting their content.
 
 The ground layer under models, checkpoints and data sets. No pickle is ever read or written, sizes
-are checked before memory is taken, and names found inside a file never become paths. Whatever a
-file holds, a reader here returns its content or raises one `MinivaeError`.
+are checked before memory is taken, and names found inside a file never become paths. For any file,
+a reader here returns its content or raises one `MinivaeError`.
 """
 
 from minivae.files.archives import ARCHIVE_DTYPES, read_archive, write_archive

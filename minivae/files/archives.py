@@ -96,7 +96,7 @@ def read_archive(
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = zip_members(archive, len(data), path)
             if sum(info.file_size for info in members.values()) > len(data):
-                raise damaged(path, "it announces more data than it holds")
+                raise damaged(path, "it declares more data than it holds")
             if "meta.json" not in members:
                 raise damaged(path, "it has no description")
             head = _read_head(archive, members.pop("meta.json"), path, kind)
@@ -108,7 +108,7 @@ def read_archive(
                 if [array.dtype.name, list(array.shape)] != [dtype, shape]:
                     raise damaged(path, f"array {name} is not of the shape and type it lists")
                 if dtype not in ARCHIVE_DTYPES or not np.isfinite(array).all():
-                    raise damaged(path, f"array {name} holds what is not a finite number")
+                    raise damaged(path, f"array {name} holds a number that is not finite")
                 arrays[name] = array
     return arrays, head["meta"]
 
@@ -119,8 +119,8 @@ def _check_seal(data: bytes, path: str | PathLike[str], kind: str) -> None:
         raise damaged(path, "it is empty")
     if not found.startswith(SEAL):
         raise MinivaeError(
-            f"{printable(path)} is not a minivae {kind}, or only a part of one; "
-            f"give a file that minivae saved, whole"
+            f"{printable(path)} is not a complete minivae {kind} file; give a file that minivae "
+            "saved"
         )
     if found != SEAL + hashlib.sha256(body).hexdigest().encode():
         raise damaged(path, "its checksum does not match its content")

@@ -39,7 +39,7 @@ def read_npy(stream: io.BufferedIOBase, size: int, path: str | PathLike[str]) ->
     """
     start = stream.read(8)
     if start[:6] != b"\x93NUMPY" or len(start) < 8 or start[6] not in (1, 2, 3):
-        raise damaged(path, "no NPY array where one should begin")
+        raise damaged(path, "there is no NPY header where an array should begin")
     width = 2 if start[6] == 1 else 4
     length = int.from_bytes(stream.read(width), "little")
     if length > MAX_NPY_HEADER:
@@ -48,7 +48,7 @@ def read_npy(stream: io.BufferedIOBase, size: int, path: str | PathLike[str]) ->
     there = max(0, size - 8 - width - length)
     announced = math.prod(shape) * dtype.itemsize
     if announced != there:
-        raise damaged(path, f"it announces {announced} bytes of numbers and holds {there}")
+        raise damaged(path, f"it declares {announced} bytes of numbers and holds {there}")
     return read_numbers(stream, dtype, shape, path, order="F" if fortran else "C")
 
 
@@ -75,7 +75,7 @@ def _parse_npy_header(
         )
     sizes = re.findall(r"\d+", shape[1], re.ASCII)
     if len(sizes) > MAX_DIMS or any(len(n) > 12 for n in sizes):
-        raise damaged(path, "its NPY header announces an impossible shape")
+        raise damaged(path, "its NPY header declares an impossible shape")
     return np.dtype(descr[1]), order[1] == "True", tuple(map(int, sizes))
 
 

@@ -1,4 +1,4 @@
-"""Opens files that may hold anything: one error class, and bounds before memory is taken."""
+"""Opens untrusted files: one error class, and sizes are checked before memory is allocated."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def reading(path: str | PathLike[str]) -> Iterator[tuple[io.BufferedReader, int]
 def damaged(path: str | PathLike[str], why: str) -> MinivaeError:
     """The error for a file whose content is broken, to be raised by the caller."""
     return MinivaeError(
-        f"{printable(path)} is damaged ({printable(why)}); use a whole copy of the file"
+        f"{printable(path)} is damaged ({printable(why)}); use an intact copy of the file"
     )
 
 
@@ -105,7 +105,7 @@ def zip_members(
             raise damaged(path, "it is compressed in a way that NumPy does not write")
         packed = info.compress_size
         if packed > size or info.file_size > packed * (1 if stored else DEFLATE_RATIO):
-            raise damaged(path, "it announces more data than it can hold")
+            raise damaged(path, "it declares more data than it can hold")
         if info.flag_bits & 1:
             raise MinivaeError(f"{printable(path)} is encrypted; save it without a password")
         if info.filename in members:

@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all, and locks a folder for one process at a time."""
+"""Writes a file atomically, and locks a folder for one process at a time."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _write_error(path: Path, exc: OSError) -> MinivaeError:
         errno.ENOSPC: "free some space",
         errno.EDQUOT: "free some space",
         errno.ENOENT: "create the folder first",
-        errno.EISDIR: "choose a name that is not a folder's",
+        errno.EISDIR: "choose a name that no folder has",
     }.get(exc.errno or 0, "choose a place that you may write to")
     if sys.platform == "win32" and isinstance(exc, PermissionError):
         remedy = f"close the program that has it open, or {remedy}"

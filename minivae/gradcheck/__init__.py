@@ -1,12 +1,12 @@
-"""Is the gradient right? Yours, and every block of the whole VAE's.
+"""Gradient checks: of any function, of a forward/backward pair, and of the whole VAE.
 
     check_grad(f, df, x)                    every entry; central differences or complex step
     check_directions(f, df, x)              derivatives along random directions, for many entries
     diagnose(forward, backward, inputs)     any forward/backward pair, and the likely mistake
     check_backends()                        the VAE, each backend; `python -m minivae gradcheck`
 
-A gradient check does not see a wrong formula whose gradient is right: statistics and closed forms
-are for that.
+A gradient check cannot detect a wrong formula whose gradient is right; statistics and closed forms
+can.
 """
 
 from minivae.gradcheck.cases import ALL_CASES, DEFAULT_CASES, FREE_BITS, Case

@@ -10,7 +10,8 @@ from minivae.spec import Spec
 
 ACTIVATIONS = checks.CHOICES["activation"]
 HIDDEN = (4, 3, 3)  # a model of depth n takes the first n
-FREE_BITS = 0.6  # nats: some latents pay more, some less, at the points of `points.generic_point`
+# nats: some latents' KL is above it and some below, at the points of `points.generic_point`
+FREE_BITS = 0.6
 
 
 class Case(NamedTuple):

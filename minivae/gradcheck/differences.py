@@ -1,11 +1,11 @@
 """Numerical gradients, and how a gradient derived by hand compares with them.
 
 The error of a gradient is max|a - n| / max(max|a|, max|n|) over its entries, where a is by hand and
-n numerical (0 where both are 0). A relative error of each entry would call a correct gradient wrong
+n numerical (0 where both are 0). A relative error of each entry would reject a correct gradient
 wherever it is tiny. All of it needs float64: in float32 the differences of a correct gradient are
 off by about one per cent.
 
-A gradient check does not see a wrong formula whose gradient is right.
+A gradient check cannot detect a wrong formula whose gradient is right.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minivae.checks.values import check_samples
 from minivae.errors import MinivaeError
 
 CENTRAL_BOUND = 1e-7
@@ -21,12 +22,13 @@ BOUNDS = {"central": CENTRAL_BOUND, "complex": COMPLEX_BOUND}
 COMPLEX_H = 1e-30  # nothing is subtracted, so it can be so small that its square underflows
 EPS64 = np.finfo(np.float64).eps
 VARIES = "the ratio is not the same everywhere"
-BLURRED = "rounding blurs the numbers too much to see a pattern"
+BLURRED = "rounding errors are too large to see a pattern"
 ROUNDING_ALONE = (
-    "rounding alone moves the differences of so large a value by that much; leave out the large "
-    "part that does not change, or use the complex step"
+    "rounding alone explains an error of this size, because the function's value is so large; "
+    "leave out its large constant part, or use the complex step"
 )
-PATTERN_TOL = 1e-5  # a pattern is claimed where it explains all but this part of a gradient
+# a pattern is reported if it explains the gradient to within this relative error
+PATTERN_TOL = 1e-5
 ROUNDINGS = 4  # about how many roundings of f add up in one difference
 PRIVATE_KEY = int.from_bytes(b"minivae.checking", "big")
 
@@ -107,7 +109,7 @@ def central_noise(value: float, x: np.ndarray, size: float | None = None) -> np.
 
 
 def is_blurred(numeric: np.ndarray, noise: np.ndarray | float) -> bool:
-    """Is the rounding error too large, compared with the gradient, to see a pattern in it?"""
+    """Whether the rounding error is too large to see a pattern in the gradient."""
     return np.max(noise) > PATTERN_TOL * np.abs(numeric).max()
 
 
@@ -118,8 +120,8 @@ SLOPES = {"central": central_slopes, "complex": complex_slopes}
 def private_rng(seed: int) -> np.random.Generator:
     """A Generator whose stream differs from that of `default_rng(seed)`.
 
-    A check must not draw the numbers that it checks: from the same stream, dy could be equal to the
-    x that the reader drew with the same seed, and a direction could point along x.
+    A check must not draw the same numbers as the reader: with the same stream, dy could be equal to
+    the x that the reader drew with the same seed, and a direction could point along x.
     """
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PRIVATE_KEY,)))
 
@@ -228,22 +230,26 @@ def constant_ratio(analytic: np.ndarray, numeric: np.ndarray) -> float | None:
 def name_ratio(ratio: float, sizes: dict[str, int]) -> str | None:
     """What a constant ratio means, or None if no common mistake causes it."""
     if is_close(ratio, 0):
-        return "it is zero: this path of the gradient is lost"
+        return "it is zero: this path of the gradient is missing"
     meanings = []
     if is_close(ratio, 2):
-        meanings.append("exactly twice too large: a half was lost, or a term counted twice")
+        meanings.append(
+            "exactly twice too large: a factor 1/2 is missing, or a term is counted twice"
+        )
     if is_close(ratio, 0.5):
-        meanings.append("exactly half of the right value: a factor 2 was lost, or a half is extra")
+        meanings.append(
+            "exactly half of the right value: a factor 2 is missing, or there is one 1/2 too many"
+        )
     if is_close(ratio, -1):
-        meanings.append("of the right size and the wrong sign: a minus was lost")
+        meanings.append("the right size with the wrong sign: a minus is missing")
     for label, size in sizes.items():
         if size > 1 and is_close(ratio, size):
             meanings.append(
-                f"{size} times too large, and {size} is {label}: a sum where a mean was meant"
+                f"{size} times too large, and {size} is {label}: a sum is used instead of a mean"
             )
         if size > 1 and is_close(ratio, 1 / size):
             meanings.append(
-                f"{size} times too small, and {size} is {label}: a mean where a sum was meant"
+                f"{size} times too small, and {size} is {label}: a mean is used instead of a sum"
             )
     if not meanings and ratio < 0 and (without_sign := name_ratio(-ratio, sizes)):
         meanings.append(f"of the wrong sign, and {without_sign}")
@@ -282,7 +288,7 @@ def _verdict(
     return f"{where}: {ratio:.6g} times the right value{everywhere}"
 
 
-# ---- a gradient of one's own -----------------------------------------------------------------
+# ---- checks of one function -----------------------------------------------------------------
 
 
 def check_grad(
@@ -329,7 +335,7 @@ def check_directions(
     """
     bound = _bound(method, bound)
     x = _float64(x)
-    directions = random_directions(x.shape, n, seed)
+    directions = random_directions(x.shape, check_samples(n, "n"), seed)
     gradient = np.asarray(df(x.copy()))
     if gradient.shape != x.shape:
         return compare(name, gradient, x, bound)

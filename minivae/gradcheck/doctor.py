@@ -49,7 +49,8 @@ def diagnose(
     forward(*inputs) -> (y, cache), backward(dy, cache) -> gradients of the first inputs, in
     their order (one array, or a tuple; None for one that was not wanted). inputs: a tuple, or a
     dict by name; floats and float arrays are differentiated, the rest is passed on. Noise must
-    be among the inputs. Small, generic inputs tell most: not square, no zeros, B = 3 or more.
+    be among the inputs. Small, generic inputs are the most informative: not square, no zeros, B = 3
+    or more.
 
     The derivative of sum(dy * y), for a random dy, is compared with the gradient of each input. dy
     comes from the doctor's own stream, so it cannot be an input that was drawn with the same seed.

@@ -1,7 +1,7 @@
 """The check of the whole VAE: every parameter block's gradient against two numerical ones.
 
 It is done in float64, by central differences and by the complex step. A wrong formula whose
-gradient is right passes; statistics and closed forms are for that.
+gradient is right passes; statistics and closed forms detect it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,7 +36,7 @@ def check_backends(
     """Check every parameter block of the VAE -> {"ok", "blocks": [...]}, ready for JSON.
 
     backends: names, or a dict of name -> ops (your own, say); None: those that are installed.
-    plant: the name of a mistake to put in first (then the NumPy backend is checked), or "list".
+    plant: the name of a mistake to plant first (then only the NumPy backend is checked), or "list".
     Each block is a dict: backend, block, case, central_diff, complex_step (errors, None where
     not finite) and, where it is wrong, a verdict. Raises MinivaeError for an unknown mistake or a
     backend that is not available.

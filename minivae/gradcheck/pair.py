@@ -99,8 +99,8 @@ def run_forward(forward: Callable[..., Any], args: Sequence[Any]) -> tuple[np.nd
     if y.dtype != np.float64:
         raise CannotExamine(
             "float32",
-            f"forward returns {y.dtype} for float64 inputs: differences drown in rounding; compute "
-            "in the dtype of the inputs",
+            f"forward returns {y.dtype} for float64 inputs: differences are lost in rounding "
+            "errors; compute in the dtype of the inputs",
         )
     if not all(same(a, g) for a, g in zip(args, given, strict=True) if isinstance(a, np.ndarray)):
         raise CannotExamine("mutates", "forward changes its inputs in place")
@@ -129,8 +129,8 @@ def run_backward(
         if not same(given, dy):
             raise CannotExamine(
                 "mutates",
-                "backward changes dy in place: whoever else uses that gradient gets the changed "
-                "one",
+                "backward changes dy in place: other code that uses this gradient gets the "
+                "changed values",
             )
         if not isinstance(result, tuple | list):
             result = (result,)

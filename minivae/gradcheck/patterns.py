@@ -98,8 +98,8 @@ def _nearly(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
     if not _matches(pair.analytic[i], pair.numeric[i]):
         return None
     return "nearly", (
-        "nearly right: is a part of it computed in float32? Or forward curves within "
-        "1e-4, too sharply for differences"
+        "nearly right: is a part of it computed in float32? Or forward varies on a scale below "
+        "1e-4, too fast for differences"
     )
 
 
@@ -113,7 +113,8 @@ def _unused(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
 
 
 def _on_a_kink(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
-    """The one-sided derivatives differ, as those of relu at 0: differences mean nothing there."""
+    """The one-sided derivatives differ, as those of relu at 0: differences are meaningless
+    there."""
     error = np.abs(pair.analytic[i] - pair.numeric[i])
     worst = np.unravel_index(error.argmax(), error.shape)
     h = 1e-6
@@ -141,9 +142,7 @@ def _on_a_kink(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
 def _ignores_dy(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
     other = pair.dy + 1
     if same(_hypothetical(pair, i, other), pair.analytic[i]) and pair.analytic[i].any():
-        return "ignores-dy", (
-            "it stays the same for another dy: the gradient from above must be multiplied in"
-        )
+        return "ignores-dy", "it does not change with dy: multiply by dy, the gradient from above"
     return None
 
 
@@ -189,7 +188,7 @@ DERIVATIVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": np.ones_like,
     "tanh of the activated value": lambda y: 1 - np.tanh(y) ** 2,
     "sigmoid of the activated value": lambda y: 1 / (2 + np.exp(y) + np.exp(-y)),
-}  # f' in terms of y = f(a); the last two are what people get who take y for a
+}  # f' in terms of y = f(a); the last two are a common mistake: y is taken for a
 
 
 def _activation(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
@@ -206,10 +205,10 @@ def _activation(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
 
 def _activation_sentence(right: str, wrong: str) -> str:
     if wrong == "none":
-        return f"the derivative of {right} is missing: dy must be multiplied by f'(a) first"
+        return f"the derivative of {right} is missing: multiply dy by f'(a) first"
     if right == "none":
-        return f"the derivative of {wrong} is multiplied in once too often"
-    return f"the derivative of {wrong} stands where that of {right} belongs"
+        return f"the derivative of {wrong} is applied once too often"
+    return f"the derivative of {wrong} is used instead of that of {right}"
 
 
 def _candidates(pair: Pair, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
@@ -281,7 +280,7 @@ def _term(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
             c = _plain_multiple(excess, product)
             if c is not None:
                 term = _times(abs(c), f"dy * {text}" if text else "dy")
-                verb = "has the term {} too much" if c > 0 else "lacks the term {}"
+                verb = "has the extra term {}" if c > 0 else "lacks the term {}"
                 return "term", verb.format(term) + " (or has one with the wrong sign or factor)"
     return None
 
@@ -298,7 +297,7 @@ def _aligned(dy: np.ndarray, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
 def _signs(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
     analytic, numeric = pair.analytic[i], pair.numeric[i]
     if np.count_nonzero(numeric) > 2 and _matches(np.abs(analytic), np.abs(numeric)):
-        return "sign", "right in size, but of the wrong sign at some entries (an abs, a square?)"
+        return "sign", "the right size, but the wrong sign at some entries (an abs, a square?)"
     return None
 
 
@@ -337,8 +336,7 @@ def where_to_look(pair: Pair, i: int, right: list[int], wrong: list[int]) -> Pat
         )
     if right and max(wrong) < min(right):
         return "upstream", (
-            f"{unclear}. But what comes later is right ({well}): look at what the "
-            "gradient passes through on its way from there, for a path left out, a "
-            "delta used twice, weights transposed"
+            f"{unclear}. But what comes later is right ({well}): look at the lines between: is a "
+            "path left out, a gradient used twice, a weight matrix transposed?"
         )
     return "unknown", unclear

@@ -1,4 +1,4 @@
-"""Where the whole VAE is checked: at random points, generic and away from every kink."""
+"""The random points at which the whole VAE is checked: generic, and away from every kink."""
 
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
@@ -16,7 +16,7 @@ KINK_MARGIN = 1e-3  # much larger than any step of the differences
 
 
 def generic_point(case: Case, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """flat (P,), x (B, D) and eps (B, L) or (K, B, L), at which agreement means something.
+    """flat (P,), x (B, D) and eps (B, L) or (K, B, L), at which the check is meaningful.
 
     No block's gradient is 0, and nothing is near a kink of relu or of the free bits. Raises
     MinivaeError where none of 1000 draws is such a point.

@@ -42,7 +42,7 @@ def _backend_lines(backend: str, blocks: list[dict[str, Any]]) -> Iterator[str]:
         verdict = "WRONG" if wrong else "right"
         yield f"  {name:<14}{central:>20.1e}{complex_step:>16.1e}  {verdict}"
         if wrong:
-            # one with a constant ratio, where there is one: it says most about the mistake
+            # one with a constant ratio, where there is one: it is the most informative
             shown = min(wrong, key=lambda b: VARIES in b["verdict"])
             text = f"in {len(wrong)} of {len(rows)} models; {shown['case']}: {shown['verdict']}"
             yield from wrap(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
@@ -53,7 +53,7 @@ def _worst(rows: list[dict[str, Any]], key: str) -> float:
 
 
 def _reading_order(name: str) -> tuple[int, str]:
-    """Encoder, heads, decoder, output: as the data flow."""
+    """In the order of the data flow: encoder, heads, decoder, output."""
     sides = ("enc", "mu", "logvar", "dec", "out")
     return next(i for i, side in enumerate(sides) if name.startswith(side)), name
 

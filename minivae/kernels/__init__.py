@@ -1,20 +1,20 @@
 """The fast backend: the names of `ops.py`, compiled by numba, on all cores.
 
-From the ground up:
+The modules, lowest first:
 
     compilation      how numba compiles the kernels and keeps the machine code on disk
     elementary       exp, expm1, log1p and tanh without calls into libm, so that LLVM can vectorize
-    activations      the table of activations: each function and its slope
+    activations      the table of activations: each function and its derivative
     instructions     LLVM instructions that numba does not offer: atomics, memory by its address
     tile             the register tile: the inner loop of every matrix product
     products         the product around it: panels packed for the tile, blocks that fit the caches
     sparse_products  products that leave out the zeros of an image
     loops            the other loops of a training step, each of which reads its data once
-    tasks            descriptors of what the threads have to do
+    tasks            task descriptors: what the threads have to compute
     cores            how many cores this process should use
-    threads          the pool of threads. They share out blocks of results and never the terms of a
-                     sum, so the bits do not depend on the number of threads
-    guard            shapes and dtypes, checked in front of the kernels
+    threads          the pool of threads. Work is divided by blocks of results, never within a sum,
+                     so the bits do not depend on the number of threads
+    guard            checks of shapes and dtypes before a kernel runs
     pairs            the public functions, with the names of `ops.py`
     plain_products   simpler products, for the lesson in notebook 08; nothing else uses them
 

@@ -1,7 +1,7 @@
 """The activations of a dense layer, each in one place: its row of the table ACTIVATION_FUNCTIONS.
 
-An activation is a pair of functions of one number: y = f(a), and the slope f'(a) computed from y,
-because y is what the forward pass keeps. To add one, write the pair and its row.
+An activation is a pair of functions of one number: y = f(a), and the derivative f'(a) computed from
+y, because the forward pass keeps y. To add one, write the pair and its row.
 """
 
 from collections.abc import Callable
@@ -46,13 +46,14 @@ ACTIVATION_FUNCTIONS = {  # name: (f, slope)
     "softplus": (_softplus, _softplus_slope),
 }
 ACTIVATIONS = (*ACTIVATION_FUNCTIONS, "none")
-CODES = {name: code for code, name in enumerate(ACTIVATIONS)}  # how a compiled function is told
+# the codes that compiled functions use
+CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
 NO_ACTIVATION = CODES["none"]
 
 
-# The two functions below choose a loop by the code of the activation. Each loop stands for itself,
-# so that LLVM vectorizes it. The choice is a chain of functions, one for each row of the table,
-# which numba joins into one before it compiles them.
+# The two functions below choose a loop by the code of the activation. There is one loop for each
+# activation, so that LLVM vectorizes it. The choice is a chain of functions, one for each row of
+# the table, which numba inlines into one.
 
 
 def _forward_chain(functions: list[tuple[int, Callable]]) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 from numba import config, njit
 from numba.core import event
 
-# Without it, plain Python stands in for the LLVM instructions. (numba sets its options at run time)
+# Without the JIT, plain Python replaces the LLVM instructions. (mypy cannot see numba's options.)
 JIT = not config.DISABLE_JIT  # type: ignore[attr-defined]
 
 SOURCES = sorted(Path(__file__).parent.glob("*.py"))
@@ -23,17 +23,17 @@ SOURCES_STAMP = tuple((file.name, file.stat().st_mtime, file.stat().st_size) for
 
 
 def _options(*fastmath: str) -> dict[str, Any]:
-    """numpy's rules for x / 0, because LLVM cannot vectorize a loop whose division may raise. No
-    GIL, because the threads run at the same time. And a few of the fast-math flags: all of them
-    together would break the rules for NaN and infinity."""
+    """Options of njit: NumPy's rules for x / 0, because LLVM cannot vectorize a loop whose division
+    may raise; nogil, so that the threads run in parallel; and only some fast-math flags, because
+    the full set breaks the rules for NaN and infinity."""
     return {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
 
 
 def _cached(**options: Any) -> Callable[[Callable], Any]:
     def decorate(function: Callable) -> Any:
         dispatcher = njit(cache=True, **options)(function)
-        # Internals of numba, which offers no other way to name further files. If a new version
-        # calls them something else, `remove_stale_code` still catches an edit.
+        # Private attributes of numba, which has no public way to add files. If a new version
+        # renames them, `remove_stale_code` still detects an edit.
         file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
         if hasattr(file, "_source_stamp"):
             file._source_stamp = (file._source_stamp, SOURCES_STAMP)
@@ -47,7 +47,7 @@ compiled = _cached(**_options("contract"))
 # "reassoc", "nsz": a sum may be regrouped to keep several partial sums in a register. The grouping
 # is fixed at compile time, so the result is the same each time.
 regrouping = _cached(**_options("contract", "reassoc", "nsz"))
-# becomes part of the calling function before numba infers types
+# inlined into the caller before type inference
 inlined = njit(inline="always", **_options("contract"))
 
 
@@ -60,7 +60,8 @@ def remove_stale_code(folder: Path, sources: Sequence[Path] = SOURCES) -> None:
     """
     now = time.time()
     times = [file.stat().st_mtime for file in sources]
-    edited = max((t for t in times if t <= now), default=0.0)  # a clock may have been wrong
+    # ignores times in the future: a clock may be wrong
+    edited = max((t for t in times if t <= now), default=0.0)
     for source in sources:
         for code in folder.glob(f"{source.stem}.*.nbc"):
             with contextlib.suppress(OSError):  # another process may delete it at the same time

@@ -1,4 +1,4 @@
-"""The guard in front of the kernels: arrays as they take them, and the error if shapes do not fit.
+"""Converts arrays to the form that the kernels need, and makes the error for wrong shapes.
 
 The kernels themselves check neither shapes nor indices.
 """
@@ -15,10 +15,11 @@ FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def ready(*arrays: Any) -> Sequence[np.ndarray]:
-    """The arrays as the kernels take them: of one float dtype, contiguous, aligned, writeable.
+    """The arrays in the form that the kernels need: of one float dtype, contiguous, aligned,
+    writeable.
 
-    An array that is so already is passed on, others are copied. Raises MinivaeError if the common
-    dtype is neither float32 nor float64.
+    An array that already has this form is passed on, others are copied. Raises MinivaeError if the
+    common dtype is neither float32 nor float64.
     """
     dtype = getattr(arrays[0], "dtype", None)
     if dtype is not FLOAT32 and dtype is not FLOAT64:

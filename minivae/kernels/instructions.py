@@ -95,7 +95,7 @@ if JIT:
 
     @compiled
     def numbers_at(address, n, kind):
-        """The n numbers from an address on, as an array of the dtype of `kind`."""
+        """The n numbers that start at an address, as an array of the dtype of `kind`."""
         return carray(_pointer(kind, address), (n,))
 
 else:
@@ -107,5 +107,5 @@ else:
 
 
 def memory_at(address: int, n_bytes: int) -> ctypes.Array:
-    """For plain Python: the bytes from an address on, as a buffer for NumPy."""
+    """For plain Python: the bytes that start at an address, as a buffer for NumPy."""
     return (ctypes.c_byte * int(n_bytes)).from_address(int(address))

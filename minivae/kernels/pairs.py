@@ -87,7 +87,8 @@ def dense_backward(
     dx = np.empty_like(x) if need_dx else np.empty((0, 0), x.dtype)
     activation = CODES[cache.activation]
     pool_of(W.dtype).run(tasks.describe_backward, dy, x, W, y, activation, da, dW, db, dx)
-    if out is not None and dW is not out[0]:  # the kernel filled copies, say of strided views
+    # the kernel filled copies, for example of strided views
+    if out is not None and dW is not out[0]:
         np.copyto(out[0], dW, casting="same_kind")  # raises if they hold integers
         np.copyto(out[1], db, casting="same_kind")
         dW, db = out
@@ -249,7 +250,7 @@ def adam_step(
     pool = pool_of(flat.dtype)
     pool.run(tasks.describe_adam, flat, grad, m, v, lr, beta1, beta2, v_scale, adam_eps)
     for theirs, updated in zip(given, (flat, m, v), strict=True):
-        if theirs is not updated:  # the kernel updated a copy, say of a strided view
+        if theirs is not updated:  # the kernel updated a copy, for example of a strided view
             np.copyto(theirs, updated, casting="same_kind")
 
 
@@ -259,13 +260,13 @@ def matmul(
     """A B, with A' for A if transpose_a, and B' for B if transpose_b.
 
     a: (m, k), or (k, m) to be transposed; b: (k, n), or (n, k) to be transposed -> (m, n).
-    The rows of both may be any distance apart.
+    The rows of both may have any stride.
     """
     a, b = np.asarray(a), np.asarray(b)
     if not (is_row_strided(a) and is_row_strided(b) and a.dtype == b.dtype):
         a, b = ready(a, b)
     if not (a.ndim == b.ndim == 2 and a.shape[not transpose_a] == b.shape[transpose_b]):
-        raise misfit("matmul", "(m, k) times (k, n), each transposed if asked", a, b)
+        raise misfit("matmul", "(m, k) times (k, n), after the transpositions", a, b)
     c = np.empty((a.shape[transpose_a], b.shape[not transpose_b]), a.dtype)
     pool_of(a.dtype).run(tasks.describe_matmul, a, int(transpose_a), b, int(transpose_b), c)
     return c

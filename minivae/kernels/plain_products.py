@@ -8,7 +8,7 @@
                C is loaded and stored once for every four multiply-adds instead of for each.
 
 The register tile in `tile.py` is the next step: it keeps a block of C in registers for the whole
-sum. Nothing else calls this module.
+sum. Only notebook 08 uses this module.
 """
 
 from collections.abc import Callable

@@ -22,7 +22,7 @@ ZEROS_SAMPLE, ZEROS_STRIDE = 256, 79  # how many numbers are sampled, and how th
 
 @compiled
 def is_mostly_zeros(a):
-    """Judged by a sample of A: only the speed depends on the answer."""
+    """Estimated from a sample of A; only the speed depends on the answer."""
     step = max(len(a) // ZEROS_SAMPLE, 1)
     zeros = samples = 0
     for start in range(0, len(a) - step + 1, step):
@@ -42,7 +42,8 @@ def all_finite(numbers):
 
 @compiled
 def list_nonzeros(address, stride, n, where, found, kind):
-    """Writes the indices and values of the numbers that are not 0 (NaN included); their count."""
+    """Writes the indices and values of the numbers that are not 0 (NaN included); returns their
+    count."""
     count = np.uint64(0)  # unsigned, so that numba does not check for negative indices
     for k in range(n):
         number = numbers_at(address + k * stride, 1, kind)[0]

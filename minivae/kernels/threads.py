@@ -1,4 +1,4 @@
-"""The threads that share out the chunks of a job.
+"""A pool of threads that divide the chunks of a job among them.
 
 Every thread takes the next chunk of the job until none is left. The `ticket` is one 64-bit word:
 the number of the job, how many chunks it has, and which is next. Taking a chunk is a
@@ -7,8 +7,8 @@ that submits the job works too, and returns when all chunks are done. A helper t
 do spins for about 0.5 ms, because in training the next job comes within microseconds, and then
 blocks on a lock.
 
-Numba's own `parallel=True` would do for the loops, but it has three ways of ending the process
-(a fork, a second Python thread, another OpenMP) and takes 2.5 s to compile each.
+Numba's own `parallel=True` would work for the loops, but it can end the process in three cases (a
+fork, a second Python thread, another OpenMP), and takes 2.5 s to compile each loop.
 """
 
 import atexit
@@ -247,8 +247,8 @@ def pool_of(dtype: np.dtype) -> Pool:
 def ensure_compiled(dtype: np.dtype) -> None:
     """Compile the kernels for this dtype, or load them from disk, unless that has been done.
 
-    To be called before a compiled function that does not run in the pool: so stale code is deleted
-    first, and the user is told why the first call takes long.
+    To be called before a compiled function that does not run in the pool: so that stale code is
+    deleted first, and a notice explains why the first call takes long.
     """
     pool_of(dtype)
 
@@ -294,7 +294,7 @@ def _keep_freed_memory() -> None:
 
 
 def _forget_threads() -> None:
-    """In a forked child, which has none of the threads: it works on one thread from then on."""
+    """After a fork: the child process has no helper threads, so it computes on one thread."""
     global _opening
     _opening = threading.Lock()
     for dtype in list(pools):

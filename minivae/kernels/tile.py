@@ -76,7 +76,7 @@ class _Emitter:
         return self.builder.fadd(product, c, flags=("contract",))
 
     def tile(self, rows, vectors, transposed, a, a_stride, b, b_stride, c, c_stride, k, first):
-        """The loop over k of one tile, then the stores. The builder ends up behind them."""
+        """The loop over k of one tile, then the stores. Leaves the builder after the stores."""
         builder, int_ = self.builder, self.int
         grid = [(i, j) for i in range(rows) for j in range(vectors)]
         step = self.lanes * self.bytes  # from one register's numbers to the next one's
@@ -209,7 +209,7 @@ def _copy_instructions(context, kind, source, target):
     return types.void(kind, *[types.intp] * 2), codegen
 
 
-# With NUMBA_DISABLE_JIT=1, plain Python for the same.
+# With NUMBA_DISABLE_JIT=1, plain Python versions of the same.
 
 
 def _tile_in_python(

@@ -1,15 +1,15 @@
-"""Mistakes that people make in a VAE, each one an edit of the real source.
+"""Common mistakes in a VAE, each stored as an edit of the real source.
 
     find(name)          the mistake of that name, one of MISTAKES
     plant(mistake)      the module `ops` or `vae` with that mistake in it
     sources(mistake)    the functions that it changes, as they are and with the mistake
 
 A mistake names a function, the right text in it and the wrong one; `plant` compiles the module with
-that edit and nothing else changed. So the list cannot get out of step with the code: where the
-right text is gone, planting fails, and so does a test.
+that edit and nothing else changed. So the list cannot go out of date: if the right text is no
+longer there, planting fails, and so does a test.
 
 The tests, the bug museum, the exercises and `gradcheck --plant NAME` all use this list. Its rows
-are in the other files of this package, by the formula that they spoil.
+are in the other files of this package, one file for each formula.
 """
 
 import ast
@@ -57,7 +57,7 @@ def find(name: str) -> Mistake:
 def plant(mistake: Mistake) -> ModuleType:
     """The whole module (`minivae.ops` or `minivae.vae`) with that mistake in it, freshly compiled.
 
-    The real module stays as it is. Raises MinivaeError where the right text is gone.
+    The real module stays as it is. Raises MinivaeError if the right text is no longer there.
     """
     source = _module_source(mistake.module)
     for _, right, wrong in sources(mistake):
@@ -72,7 +72,7 @@ def plant(mistake: Mistake) -> ModuleType:
 def sources(mistake: Mistake) -> tuple[tuple[str, str, str], ...]:
     """((function, right source, wrong source), ...) of the functions that the mistake changes.
 
-    Raises MinivaeError where the right text is gone.
+    Raises MinivaeError if the right text is no longer there.
     """
     functions = _function_sources(mistake.module)
     wrong: dict[str, str] = {}

@@ -31,19 +31,21 @@ DENSE_MISTAKES = (
         "dense-tanh-derivative-lost",
         ("dense_backward", "da = dy * (1 - y * y)", "da = dy"),
         sentence="The derivative of tanh is not multiplied in.",
-        symptom="With tanh, hidden layers are wrong and so is all before them; heads are right.",
+        symptom=(
+            "With tanh, hidden layers are wrong, and so is everything before them; heads are right."
+        ),
     ),
     in_ops(
         "dense-tanh-derivative-of-sigmoid",
         ("dense_backward", "da = dy * (1 - y * y)", "da = dy * y * (1 - y)"),
-        sentence="The derivative of the sigmoid, y (1 - y), stands in for tanh's, 1 - y^2.",
-        symptom="With tanh, hidden layers are wrong and so is all before them.",
+        sentence="The derivative of the sigmoid, y (1 - y), is used instead of tanh's, 1 - y^2.",
+        symptom="With tanh, hidden layers are wrong, and so is everything before them.",
     ),
     in_ops(
         "dense-tanh-derivative-twice-activated",
         ("dense_backward", "da = dy * (1 - y * y)", "da = dy * (1 - np.tanh(y) ** 2)"),
         sentence="The derivative of tanh is taken at its output y, not at its input.",
-        symptom="With tanh, hidden layers are wrong and so is all before them.",
+        symptom="With tanh, hidden layers are wrong, and so is everything before them.",
     ),
     in_ops(
         "dense-relu-derivative-lost",

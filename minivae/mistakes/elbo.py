@@ -17,13 +17,13 @@ ELBO_MISTAKES = (
     in_vae(
         "elbo-kl-path-to-mu-lost",
         ("elbo_and_grads", "    dmu = dmu + dmu_kl\n", ""),
-        sentence="mu is fed from two sides, and the KL's is forgotten.",
+        sentence="mu's gradient has two terms, and the KL's is missing.",
         symptom="mu's head and the encoder are wrong; at beta = 0 all is right.",
     ),
     in_vae(
         "elbo-kl-path-to-logvar-lost",
         ("elbo_and_grads", "    dlogvar = dlogvar + dlogvar_kl\n", ""),
-        sentence="logvar is fed from two sides, and the KL's is forgotten.",
+        sentence="logvar's gradient has two terms, and the KL's is missing.",
         symptom="logvar's head and the encoder are wrong; at beta = 0 all is right.",
     ),
     in_vae(
@@ -33,19 +33,19 @@ ELBO_MISTAKES = (
             "    dmu = dmu + dmu_kl\n    dlogvar = dlogvar + dlogvar_kl\n",
             "    dmu, dlogvar = dmu_kl, dlogvar_kl\n",
         ),
-        sentence="The encoder learns from the KL alone; nothing comes back through z.",
+        sentence="The encoder learns from the KL alone; the gradient through z is missing.",
         symptom="The decoder is right; both heads and the encoder are wrong.",
     ),
     in_vae(
         "elbo-one-head-into-h",
         ("encoder_backward", "    dh = dh + _dense_backward(", "    _dense_backward("),
-        sentence="Both heads lead into one h, and logvar's share is forgotten.",
+        sentence="Both heads read the same h, and the gradient from logvar's head is missing.",
         symptom="Decoder and both heads are right; the encoder's hidden layers are wrong.",
     ),
     in_vae(
         "elbo-heads-swapped",
         ("elbo_and_grads", "encoder_backward(dmu, dlogvar,", "encoder_backward(dlogvar, dmu,"),
-        sentence="mu's head receives logvar's gradient, and the other way round.",
+        sentence="mu's head gets logvar's gradient, and vice versa.",
         symptom="The decoder is right; both heads and the encoder are wrong.",
     ),
     in_vae(
@@ -57,7 +57,7 @@ ELBO_MISTAKES = (
             '    dh = _dense_backward("out", dout, c_decoder.out, grads, ops)\n'
             '    _hidden_backward("enc", dh, c_encoder.hidden, grads, ops, need_dx=False)\n',
         ),
-        sentence="The encoder's hidden layers are given the decoder's delta.",
+        sentence="The encoder's hidden layers get the decoder's gradient.",
         symptom="Decoder and both heads are right; the encoder's hidden layers are wrong. With "
         "hidden layers of different sizes it raises.",
     ),
@@ -74,13 +74,15 @@ ELBO_MISTAKES = (
     in_vae(
         "elbo-kl-subtracted",
         ("elbo_loss", "nll + beta * paid", "nll - beta * paid"),
-        sentence="The loss subtracts the KL: minimised, it drives the posterior from the prior.",
+        sentence=(
+            "The loss subtracts the KL: minimising it drives the posterior away from the prior."
+        ),
         symptom="The decoder is right; both heads and the encoder are wrong.",
     ),
     in_vae(
         "elbo-sign-of-the-report",
         ("elbo_loss", "-(nll + kl)", "-nll + kl"),
-        sentence="The reported elbo adds the KL, and exceeds what any bound may.",
+        sentence="The reported elbo adds the KL, so it can exceed log p(x).",
         symptom="It passes: the loss is right, the report is not.",
         witness=TERMS,
     ),
@@ -106,13 +108,13 @@ ELBO_MISTAKES = (
     in_vae(
         "free-bits-gradient-not-gated",
         ("elbo_loss", "dkl = above *", "dkl = np.ones_like(above) *"),
-        sentence="Latents below their free bits still feel the KL.",
+        sentence="Latents below their free bits still get the KL's gradient.",
         symptom="Without free bits all is right; with them the heads and the encoder are wrong.",
     ),
     in_vae(
         "free-bits-gate-inverted",
         ("elbo_loss", "dkl = above *", "dkl = ~above *"),
-        sentence="The latents that pay for their KL are the ones let off.",
+        sentence="The gate is inverted: only latents below their free bits get the KL's gradient.",
         symptom="Both heads and the encoder are wrong.",
     ),
     in_vae(
@@ -123,7 +125,7 @@ ELBO_MISTAKES = (
             "kl_per_latent.sum()\n"
             "    paid = paid if paid.real > spec.free_bits else spec.free_bits",
         ),
-        sentence="One allowance for the sum of the latents, where each has its own.",
+        sentence="One floor for the sum over the latents; each latent should have its own.",
         symptom="Without free bits all is right; with them the heads and the encoder are wrong.",
     ),
 )

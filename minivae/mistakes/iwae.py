@@ -43,14 +43,14 @@ IWAE_MISTAKES = (
     ),
     in_vae(
         "iwae-prior-lost",
-        ("iwae_and_grads", "    dz = dz + dnll[..., None] * z  # the prior's share\n", ""),
-        sentence="The prior's pull on z is forgotten in the gradient.",
+        ("iwae_and_grads", "    dz = dz + dnll[..., None] * z  # the term of log p(z)\n", ""),
+        sentence="The gradient of log p(z) is missing.",
         symptom="The decoder is right; both heads and the encoder of the IWAE bound are wrong.",
     ),
     in_vae(
         "iwae-posterior-lost",
         ("iwae_and_grads", "dlogvar - np.asarray(1 / (2 * B), x.dtype)", "dlogvar"),
-        sentence="q's density depends on logvar too, and that share is forgotten.",
+        sentence="log q(z|x) depends on logvar too, and that term is missing.",
         symptom="logvar's head and the encoder of the IWAE bound are wrong; mu's head is right.",
     ),
     in_vae(
@@ -91,7 +91,7 @@ IWAE_MISTAKES = (
             "log_q_over_p(z, eps, logvar)",
             "(log_q_over_p(z, eps, logvar) - (z * z / 2).sum(axis=-1))",
         ),
-        sentence="log w = log p(x|z) - log q(z|x): the prior is forgotten.",
+        sentence="log w = log p(x|z) - log q(z|x): log p(z) is missing.",
         symptom="It passes: the evaluation's weights are not part of the loss.",
         witness=EVIDENCE,
     ),

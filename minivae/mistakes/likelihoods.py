@@ -30,13 +30,13 @@ LIKELIHOOD_MISTAKES = (
     in_ops(
         "bernoulli-gradient-sign",
         ("bernoulli_nll_backward", "* cache.residual", "* -cache.residual"),
-        sentence="dlogits = x - sigmoid(logits): the wrong way round.",
+        sentence="dlogits = x - sigmoid(logits): the wrong sign.",
         symptom="The decoder has the right size and the wrong sign; the encoder is wrong too.",
     ),
     in_ops(
         "bernoulli-gradient-image-lost",
         ("bernoulli_nll_forward", "(1 + e) - x", "(1 + e)"),
-        sentence="dlogits = sigmoid(logits), without - x: the image is not in it.",
+        sentence="dlogits = sigmoid(logits): the - x is missing.",
         symptom="Decoder and encoder are wrong; the pair's dlogits has dnll * x too much.",
     ),
     in_ops(
@@ -62,7 +62,7 @@ LIKELIHOOD_MISTAKES = (
             "nll = np.where(factor == 0, 0, logits) * factor + np.log1p(e)",
             "nll = np.log(1 + np.exp(logits)) - x * logits",
         ),
-        sentence="log(1 + exp(logits)), written as it reads, is infinite at a logit of 1000.",
+        sentence="log(1 + exp(logits)), computed literally, is infinite at a logit of 1000.",
         symptom=BLIND,
         witness=EXTREMES,
     ),
@@ -70,7 +70,7 @@ LIKELIHOOD_MISTAKES = (
         "sigmoid-overflows",
         ("sigmoid", "np.exp(np.where(positive, -logits, logits))", "np.exp(-logits)"),
         ("sigmoid", "np.where(positive, 1, e)", "1"),
-        sentence="1 / (1 + exp(-logits)), written as it reads, overflows at a logit of -1000.",
+        sentence="1 / (1 + exp(-logits)), computed literally, overflows at a logit of -1000.",
         symptom=BLIND,
         witness=EXTREMES,
     ),
@@ -122,7 +122,7 @@ LIKELIHOOD_MISTAKES = (
     in_ops(
         "gaussian-gradient-sign",
         ("gaussian_nll_backward", "* residual * precision", "* -residual * precision"),
-        sentence="dmean = (x - mean) / sigma^2: the wrong way round.",
+        sentence="dmean = (x - mean) / sigma^2: the wrong sign.",
         symptom="The decoder has the right size and the wrong sign; the encoder is wrong too.",
     ),
     in_ops(

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 from minivae.mistakes.witnesses import GRADIENT
 
-BLIND = "It passes: the gradient is right, for the wrong formula."
+BLIND = "It passes: the gradient of the wrong formula is right."
 
 
 class Edit(NamedTuple):
-    """In this function, `right` (which stands there once) becomes `wrong`."""
+    """Replaces `right`, which occurs once in the function, with `wrong`."""
 
     function: str
     right: str
@@ -23,7 +23,7 @@ class Mistake(NamedTuple):
     edits: tuple[Edit, ...]
     sentence: str  # what is wrong
     symptom: str  # what a gradient check of the whole VAE says
-    witness: str  # what catches it: GRADIENT, or another of `witnesses`
+    witness: str  # what detects it: GRADIENT, or another constant of `witnesses`
 
     @property
     def target(self) -> str:

@@ -56,7 +56,7 @@ REPARAM_MISTAKES = (
     in_ops(
         "reparam-dmu-lost",
         ("reparam_backward", "dmu, dlogvar = dz,", "dmu, dlogvar = 0 * dz,"),
-        sentence="dmu = dz is forgotten: the mean learns nothing from the reconstruction.",
+        sentence="dmu = dz is missing: the mean learns nothing from the reconstruction.",
         symptom="mu's head and the encoder are wrong; logvar's head is right.",
     ),
     in_ops(

@@ -1,8 +1,7 @@
-"""What catches a mistake, in words that complete "it is caught by ...".
+"""What detects a mistake: phrases that complete "it is caught by ...".
 
-The gradient check is blind to a wrong formula whose gradient is right, and to all that is not part
-of the gradient. Each such mistake is caught by a test of its own, which `tests/test_mistakes.py`
-names.
+The gradient check cannot detect a wrong formula whose gradient is right, nor anything outside the
+gradient. Each such mistake is caught by a test of its own, which `tests/test_mistakes.py` names.
 """
 
 GRADIENT = "the gradient check"

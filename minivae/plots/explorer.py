@@ -58,8 +58,8 @@ def write(
     """Write the explorer of `model` to `path`, with the test images of `dataset` as dots.
 
     x: those images as the model takes them, (N, D). factors: their true factors by name, (N,) each,
-    where they are known: then each slider says which one it tracks best. Raises MinivaeError for a
-    model with fewer than two latents, or a path that cannot be written.
+    if they are known: each slider then shows the factor that it tracks best. Raises MinivaeError
+    for a model with fewer than two latents, or a path that cannot be written.
     """
     text = page(model, dataset, x, title=title, ops=ops, factors=factors)
     files.atomic_write(path, text.encode())
@@ -82,7 +82,8 @@ def page(
             "--latent 2 or more"
         )
     mu, _ = vae.encode(model.params, x[:DOTS], spec, ops)
-    order = np.argsort(-mu.var(axis=0), kind="stable")  # the latents that carry most come first
+    # the latents whose means vary most come first
+    order = np.argsort(-mu.var(axis=0), kind="stable")
     names = [f"z{i + 1}" for i in range(spec.latent_dim)]
     factors = {} if factors is None else factors
     colorings = [Coloring(name, values, None) for name, values in factors.items()]
@@ -107,7 +108,7 @@ def page(
 
 
 def _labels(model, x, names, factors, ops):
-    """A slider's name: the factor that its latent knows most about, and how much of it."""
+    """The sliders' labels: the factor that each latent has most information about, and how much."""
     mu, logvar = vae.encode(model.params, x, model.spec, ops)
     eps = np.random.default_rng(0).standard_normal(mu.shape).astype(mu.dtype)
     codes, _ = ops.reparam_forward(mu, logvar, eps)
@@ -121,7 +122,7 @@ def _labels(model, x, names, factors, ops):
 
 
 def _facts(model, dataset, x, ops):
-    """What the page says about the model, (name, text) pairs, measured on the test images."""
+    """The facts about the model on the page, (name, text) pairs, measured on the test images."""
     spec = model.spec
     sizes = [spec.data_dim, *spec.hidden, spec.latent_dim]
     terms = evaluate.elbo_terms(model.params, x, spec, rng=np.random.default_rng(0), ops=ops)

@@ -90,7 +90,7 @@ def against_beta(ax: Axes, models: Sequence[Row], values: Sequence[float], **sty
 def tracked_against_beta(
     ax: Axes, models: Sequence[Row], factors: Sequence[str], threshold: float
 ) -> None:
-    """For each factor, the share of its entropy that the best latent knows, against beta."""
+    """For each factor, the share of its entropy that the best latent holds, against beta."""
     colors, markers = (RED, BLUE, GREEN, PURPLE, ORANGE, INK), "os^vD*"
     for f, name in enumerate(factors):
         style = {"color": colors[f % 6], "marker": markers[f % 6], "ms": 5, "lw": 1.2}

@@ -1,7 +1,7 @@
 """The style of every picture: colour-blind safe, readable in grey, and written without time stamps.
 
-Colours are Okabe and Ito's (2008), in an order that also falls from dark to light, with a marker or
-a dash of their own wherever two lines share an axis.
+Colours are Okabe and Ito's (2008), in an order that also falls from dark to light, and lines that
+share an axis also differ in marker or dash.
 """
 
 import io

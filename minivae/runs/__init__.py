@@ -1,4 +1,4 @@
-"""Models and runs on disk: model files, run folders, checkpoints, and what trains a run.
+"""Models and runs on disk: model files, run folders, checkpoints, and training in a run folder.
 
 model = runs.load_run("runs/mnist")      # the model of a run folder
 runs.save_model("model.npz", model)      # one file with the model alone

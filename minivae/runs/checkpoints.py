@@ -1,8 +1,8 @@
 """Checkpoints: a run can be stopped after any step and resumed, and ends with the same bits.
 
 A checkpoint holds the parameters, Adam's moments, all counts, the history and every random stream.
-It is written whole or not at all. As a file may be damaged or come from anywhere, everything in it
-is checked before it is used.
+It is written atomically. Because a file may be damaged or untrusted, everything in it is checked
+before it is used.
 """
 
 import os
@@ -23,7 +23,7 @@ KIND = "checkpoint"
 def save_checkpoint(
     folder: str | os.PathLike[str], state: train.State, settings: Settings, fingerprint: str
 ) -> None:
-    """Write the checkpoint of a run folder, whole or not at all.
+    """Write the checkpoint of a run folder, atomically.
 
     fingerprint: that of the dataset. Raises MinivaeError if a number is not finite, or if the file
     cannot be written; the previous checkpoint stays.
@@ -79,20 +79,19 @@ def restore_state(
 ) -> train.State:
     """The State that `describe_state` described.
 
-    Raises MinivaeError, naming `path`, if it makes no sense or belongs to other settings or data.
+    Raises MinivaeError, naming `path`, if it is inconsistent or belongs to other settings or data.
     """
     _refuse_other_settings(meta.get("settings"), settings, path)
     if meta.get("fingerprint") != fingerprint:
         raise MinivaeError(
-            f"{checks.printable(path)} was trained on other data than these; bring those back, "
-            "or start a new run"
+            f"{checks.printable(path)} was trained on other data; restore them, or start a new run"
         )
     state = train.new_state(dataset, settings)
     _restore_arrays(state, arrays, path)
     try:
         _restore_progress(state, meta, settings, len(dataset.train), bool(len(dataset.test)))
     except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise files.damaged(path, f"its progress makes no sense: {error}") from None
+        raise files.damaged(path, f"its progress is inconsistent: {error}") from None
     return state
 
 
@@ -115,7 +114,7 @@ def _restore_arrays(state, arrays, path):
     for name, target in (("params", state.flat), ("m", state.m), ("v", state.v)):
         saved = arrays[name]
         if saved.shape != target.shape or saved.dtype != target.dtype:
-            raise files.damaged(path, f"its array {name} is not of this model")
+            raise files.damaged(path, f"its array {name} does not fit this model")
         target[...] = saved
     if (state.v < 0).any():
         raise files.damaged(path, "Adam's v, a mean of squares, is negative")
@@ -132,9 +131,9 @@ def _restore_progress(state, meta, settings, n, has_test):
     steps_per_epoch = -(-n // settings.batch_size)
     done = -(-position // settings.batch_size)
     if not (0 <= epoch <= settings.epochs and 0 <= position <= n):
-        raise ValueError("it lies outside the run")
+        raise ValueError("its position is outside the run")
     if position != min(done * settings.batch_size, n) or (epoch == settings.epochs and position):
-        raise ValueError("it lies between two steps")
+        raise ValueError("its position is not at the end of a step")
     if step != epoch * steps_per_epoch + done:
         raise ValueError("its counts do not agree")
     state.step, state.epoch, state.position = step, epoch, position
@@ -155,14 +154,14 @@ def _restore_progress(state, meta, settings, n, has_test):
 def _row(row, names, epoch, step):
     """One row of the history, with its columns in the usual order again."""
     if set(row) != set(names) or (row["epoch"], row["step"]) != (epoch, step):
-        raise ValueError(f"epoch {epoch} of its history is not one")
+        raise ValueError(f"row {epoch} of its history is not that epoch's")
     if not all(type(row[name]) is float for name in names[2:]):
-        raise ValueError(f"epoch {epoch} of its history holds what is not a number")
+        raise ValueError(f"epoch {epoch} of its history holds a value that is not a number")
     return {name: row[name] for name in names}
 
 
 def _restore_streams(streams, saved):
     for name, rng in streams.items():
         rng.bit_generator.state = saved[name]
-        if rng.bit_generator.state != saved[name]:  # NumPy takes some values that it cannot hold
+        if rng.bit_generator.state != saved[name]:  # NumPy accepts some values and changes them
             raise ValueError(f"its random stream {name} is not a state of PCG64")

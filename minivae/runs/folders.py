@@ -99,7 +99,7 @@ def _taken(folder):
 
 
 def _make_folder(folder):
-    """Make the folder -> True if it is new. As mkdir decides, two runs never claim the same one."""
+    """Make the folder -> True if it is new. mkdir is atomic, so two runs never get the same one."""
     try:
         os.makedirs(folder.parent, exist_ok=True)
         os.mkdir(folder)
@@ -141,7 +141,7 @@ def read_run_file(folder: str | os.PathLike[str]) -> dict[str, Any]:
     folder = checks.check_path(folder, "the run")
     if not os.path.exists(folder):
         raise MinivaeError(
-            f"{checks.printable(folder)} does not exist; give a run folder, as runs/mnist"
+            f"{checks.printable(folder)} does not exist; give a run folder, such as runs/mnist"
         )
     if not is_run(folder):
         raise MinivaeError(
@@ -175,7 +175,7 @@ def recorded_settings(record: dict[str, Any], path: str | os.PathLike[str]) -> S
 
 
 def with_current_names(saved: dict[str, Any]) -> dict[str, Any]:
-    """Settings from a file, where an earlier version may have called some of them otherwise."""
+    """Settings from a file, with the names of earlier versions replaced by the current ones."""
     current = dict(saved)
     for old, new in RENAMED_SETTINGS.items():
         if old in current and new not in current:

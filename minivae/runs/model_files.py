@@ -1,6 +1,6 @@
 """Model files: an .npz archive of arrays under their parameter names, which `np.load` opens too.
 
-Everything that a file says is checked before it is used, as a file may come from anywhere.
+Everything in a file is checked before it is used, because a file may be untrusted.
 """
 
 import os
@@ -30,7 +30,7 @@ class Model(NamedTuple):
 def save_model(
     path: str | os.PathLike[str], model: Model, *, dtype: type[np.floating] | None = None
 ) -> None:
-    """Write a model file, whole or not at all.
+    """Write a model file, atomically.
 
     dtype: the type of the numbers in the file, by default the model's own. np.float16 halves the
     size, which is precise enough for a model that only draws pictures. Raises MinivaeError if the
@@ -62,7 +62,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 def spec_from_json(value: Any, path: str | os.PathLike[str]) -> vae.Spec:
     """The Spec that a file describes. Raises MinivaeError, naming the file, if it is not valid."""
     if not isinstance(value, dict) or set(value) != set(vae.Spec._fields):
-        raise files.damaged(path, "it describes no model")
+        raise files.damaged(path, "it does not describe a model")
     if not isinstance(value["hidden"], list):
         raise files.damaged(path, "its hidden layers are not a list")
     spec = vae.Spec(**(value | {"hidden": tuple(value["hidden"])}))
@@ -79,7 +79,7 @@ def image_shape_from_json(
     """The image shape (h, w) that a file gives. Raises MinivaeError unless it fits the spec."""
     sides = value if isinstance(value, list) and len(value) == 2 else (0, 0)
     if any(type(side) is not int or not 1 <= side <= checks.MAX_SIZE for side in sides):
-        raise files.damaged(path, "it names no image shape")
+        raise files.damaged(path, "its image shape is missing or invalid")
     height, width = sides
     if height * width != spec.data_dim:
         raise files.damaged(path, f"images of shape {value} do not have {spec.data_dim} pixels")

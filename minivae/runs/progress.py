@@ -18,7 +18,7 @@ class ProgressBar:
         """state: where training starts. n: the number of training images."""
         from tqdm import tqdm
 
-        # Only then is the loss the sum of nll and kl.
+        # With other settings the loss is not nll + kl.
         self.is_sum = settings.objective == "elbo" and (
             (settings.beta, settings.warmup, settings.free_bits) == (1, 0, 0)
         )

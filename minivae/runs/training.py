@@ -103,6 +103,6 @@ def _refuse_to_replace_a_model(folder):
     """A model without a checkpoint was trained elsewhere: training anew would overwrite it."""
     if os.path.lexists(Path(folder) / folders.MODEL_FILE):
         raise MinivaeError(
-            f"{checks.printable(folder)} holds a finished model and no checkpoint to go on from; "
-            "start a new run"
+            f"{checks.printable(folder)} holds a finished model and no checkpoint to continue "
+            "from; start a new run"
         )

@@ -1,7 +1,7 @@
 """Long computations, run by commands of their own, whose results are committed under figures/.
 
 reproduce   Burda et al. 2016, Table 1, trained again
-cat_study   what the latents of cat models know of the true factors
+cat_study   how much information the latents of cat models have about the true factors
 bench       a training step beside PyTorch and JAX
 figures     the pictures under figures/
 """

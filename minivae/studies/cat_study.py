@@ -17,8 +17,7 @@ from minivae import checks, data, evaluate, files, runs, train, vae
 from minivae.backend import load_backend
 from minivae.data import cats
 from minivae.errors import MinivaeError
-from minivae.evaluate import interpretability as measure
-from minivae.evaluate import sample_quality as quality
+from minivae.evaluate import interpretability, sample_quality
 from minivae.settings import Settings
 
 RESULTS = Path("figures") / "cat_study.json"
@@ -41,7 +40,8 @@ def run_study(
     """Train and measure what the result file lacks -> the results, as in the file."""
     results = read(path) if Path(path).exists() else _fresh(settings)
     recorded = runs.with_current_names(results["settings"])
-    if _plain(Settings()) | recorded != _plain(settings):  # a newer setting had its default then
+    # a setting added later had its default value then
+    if _plain(Settings()) | recorded != _plain(settings):
         raise MinivaeError(
             f"{checks.printable(path)} was made with other settings; move it away first"
         )
@@ -75,7 +75,7 @@ def _fresh(settings):
 
 
 def _plain(settings):
-    """What all models of the study share, as JSON keeps it."""
+    """The settings that all models of the study share, as JSON values."""
     shared = settings._replace(seed=0, beta=1.0)._asdict()
     return json.loads(json.dumps(shared))
 
@@ -85,7 +85,7 @@ def _done(results):
 
 
 class _Ground:
-    """What every model is measured against: the data, and real cats that no model has seen."""
+    """What every model is compared with: the data, and real cats that no model has seen."""
 
     def __init__(self, ops, latent_dim):
         self.ops = ops
@@ -94,10 +94,12 @@ class _Ground:
         rng = np.random.default_rng(20)
         self.references = cats.draw(REFERENCES, rng)[0].reshape(REFERENCES, -1)
         self.held_out = cats.draw(SAMPLES, rng)[0].reshape(SAMPLES, -1)
-        self.radii = quality.neighbour_radii(self.references)
-        self.held_out_distance = float(quality.nearest(self.held_out, self.references)[0].mean())
+        self.radii = sample_quality.neighbour_radii(self.references)
+        self.held_out_distance = float(
+            sample_quality.nearest(self.held_out, self.references)[0].mean()
+        )
         nothing = rng.standard_normal((len(self.made.test_factors), latent_dim))
-        chance = measure.permutation_baseline(self.made.test_factors, nothing, rng)
+        chance = interpretability.permutation_baseline(self.made.test_factors, nothing, rng)
         self.baseline = float(chance.migs.mean())
 
 
@@ -107,7 +109,7 @@ def _one_model(settings, ground):
     params = vae.unpack(state.flat, spec)
     rng = np.random.default_rng(settings.seed)
     x = data.test_images(ground.dataset.test, settings.likelihood)
-    gap = measure.mutual_information_gap(
+    gap = interpretability.mutual_information_gap(
         ground.made.test_factors, _codes(params, x, spec, rng, ground.ops)
     )
     samples = np.clip(vae.sample(params, SAMPLES, rng, spec, ground.ops), 0, 1)
@@ -122,8 +124,8 @@ def _one_model(settings, ground):
         "nll": terms.nll,
         "kl": terms.kl,
         "active_units": evaluate.active_units(params, x, spec, ops=ground.ops),
-        "sample_distance": float(quality.nearest(samples, ground.references)[0].mean()),
-        "coverage": quality.coverage(samples, ground.references, ground.radii),
+        "sample_distance": float(sample_quality.nearest(samples, ground.references)[0].mean()),
+        "coverage": sample_quality.coverage(samples, ground.references, ground.radii),
     }
 
 

@@ -22,7 +22,7 @@ from minivae.studies import cat_study, reproduce
 
 FOLDER = Path("figures")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-SCREEN = "1180,762"  # pixels: the explorer's plane and its picture, whole
+SCREEN = "1180,762"  # pixels: large enough for the explorer's plane and its picture
 
 
 def draw_all(*, say: Callable[[str], None]) -> dict[str, list[str]]:
@@ -43,7 +43,7 @@ def draw_all(*, say: Callable[[str], None]) -> dict[str, list[str]]:
 
 
 def _lacking(name):
-    """What a figure waits for, or None."""
+    """What is missing to draw a figure, or None."""
     needed = RESULTS.get(name)
     if needed is not None and not needed.exists():
         return f"{checks.printable(needed)} yet"

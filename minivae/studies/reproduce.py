@@ -1,13 +1,13 @@
 """A published table, trained again: Burda et al. 2016, Table 1, one stochastic layer, on MNIST.
 
 For each row: a training that fits a budget of minutes, then log p(x) of all 10,000 test images from
-K = 5000 importance samples. A run can be stopped and taken up again at any point, in training
-and in scoring (the last few hundred images may be scored again). Results go to
-figures/iwae_table.json, one object for each run.
+K = 5000 importance samples. A run can be stopped and resumed at any point, in training and in
+scoring (the last few hundred images may be scored again). Results go to figures/iwae_table.json,
+one object for each run.
 
 As in the paper: 784-200-200-50 tanh and its mirror, Glorot uniform, the output bias at the logit of
-the clipped training mean, Adam, images binarized afresh for each batch, K = 5000. What differs,
-`differences` says in words, and every result holds it.
+the clipped training mean, Adam, images binarized afresh for each batch, K = 5000. `differences`
+lists what differs, and every result contains its text.
 """
 
 import hashlib
@@ -31,11 +31,11 @@ RUN_FILE, SCORES_FILE = "training.npz", "scores.npz"
 BUDGET = 105.0  # minutes of training; scoring comes on top, some ten minutes on two cores
 EVALUATION_SAMPLES = 5000
 SCORING_SEED = 2016
-IMAGES_AT_A_TIME = 250  # between two savings of the scores
+IMAGES_AT_A_TIME = 250  # scored between two saves
 CURVE_IMAGES = 1000  # test images for the curve along the way; the result uses all of them
 TIMED_STEPS = 40
 AVERAGE_EVERY = 10  # steps
-AVERAGE_SPAN = 0.02  # of the run: the mean age of what the average holds
+AVERAGE_SPAN = 0.02  # of the run: the mean age of the averaged weights
 SECONDS_BETWEEN_SAVES = 60.0
 
 
@@ -64,7 +64,7 @@ PAPER = (
 
 
 class RowState:
-    """A row in mid-flight: a training's `State`, and the running average of its weights."""
+    """The progress of a row: the training's `State`, and the running average of its weights."""
 
     def __init__(self, state: train.State, average: np.ndarray, seconds: float) -> None:
         self.state, self.average, self.seconds = state, average, seconds
@@ -87,9 +87,9 @@ def train_rows(
     """Train and score each of `rows` in turn -> the list of results, as in the table.
 
     rows: names of `ROWS`. budget: minutes of training for each, at the speed that a few steps have
-    at its start; or `epochs` themselves. The same call again goes on where an earlier one stopped:
-    a folder under `out` belongs to row, budget (or epochs) and seed. should_stop(): true ends the
-    work at the next step or image, with `train.Interrupted`, training saved.
+    at its start; or `epochs` themselves. The same call continues where an earlier one stopped: each
+    row, budget (or epochs) and seed has a folder of its own under `out`. should_stop(): true ends
+    the work at the next step or image, with `train.Interrupted`, training saved.
     """
     check_rows(rows, budget, epochs)
     dataset = data.load("mnist") if dataset is None else dataset
@@ -115,10 +115,9 @@ def check_rows(rows: Sequence[str], budget: float, epochs: int | None) -> None:
     unknown = [name for name in rows if name not in ROWS]
     if unknown or not rows:
         raise MinivaeError(f"rows are {list(rows)}; choose from {', '.join(ROWS)}")
-    if not (checks.is_finite_number(budget) and budget > 0):
-        raise MinivaeError(f"budget is {budget!r}; it must be a number of minutes above 0")
-    if epochs is not None and not checks.is_positive_int(epochs):
-        raise MinivaeError(f"epochs is {epochs!r}; it must be a whole number of at least 1")
+    checks.check_number(budget, "budget, in minutes,", above=0)
+    if epochs is not None:
+        checks.check_whole(epochs, "epochs", 1, checks.MAX_SIZE)
 
 
 def _make_folder(folder):
@@ -135,7 +134,7 @@ def _make_folder(folder):
 
 
 def _settings(folder, name, budget, epochs, seed, backend, dataset, say):
-    """The Settings of this run: those it was begun with, or the epochs that the budget allows."""
+    """The Settings of this run: those it was started with, or the epochs that the budget allows."""
     row = ROWS[name]
     settings = Settings(
         latent_dim=50,
@@ -163,7 +162,7 @@ def _settings(folder, name, budget, epochs, seed, backend, dataset, say):
 
 
 def seconds_per_step(dataset: data.Dataset, settings: Settings, steps: int = TIMED_STEPS) -> float:
-    """The mean time of a training step, on a state that is thrown away afterwards."""
+    """The mean time of a training step, on a state that is discarded afterwards."""
     ticks = []
     try:
         train.train(
@@ -279,7 +278,7 @@ def _score(folder, dataset, settings, done, samples, should_stop, say):
 
 
 def _load_scores(path, scored, n):
-    """What an earlier scoring of the same weights left: (3, images done), and its seconds."""
+    """The saved scores of the same weights: (3, images done), and its seconds."""
     if not path.exists():
         return np.empty((3, 0)), 0.0
     arrays, meta = files.read_archive(path, kind=KIND)
@@ -332,7 +331,7 @@ def _result(name, settings, done, scores, dataset):
 
 
 def differences(settings: Settings) -> str:
-    """What this run does otherwise than the paper, in words."""
+    """How this run differs from the paper, as text."""
     batch = "" if settings.batch_size == PAPER_BATCH else f"batch {settings.batch_size}; "
     backward = (
         ""
@@ -363,7 +362,7 @@ def read_table(path: str | Path = TABLE) -> list[dict[str, Any]]:
 
 
 def write_table(path: Path, results: list[dict[str, Any]]) -> None:
-    """Add results to the table; one takes the place of an earlier one of the same plan."""
+    """Add results to the table; each replaces an earlier one of the same row, epochs and seed."""
 
     def plan(row):
         return row["row"], row["epochs"], row["seed"]
@@ -386,7 +385,7 @@ def draw_table(path: Path = TABLE) -> None:
 
 
 def describe(result: dict[str, Any]) -> str:
-    """A result for a person, one line."""
+    """A result as text, one line."""
     return (
         f"{result['row']}: {result['nll']:.2f} nats (standard error {result['stderr_images']:.2f} "
         f"over images, {result['stderr_mc']:.3f} Monte Carlo) after {result['epochs']} epochs and "

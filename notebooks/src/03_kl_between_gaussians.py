@@ -320,7 +320,7 @@ print((planted / numeric_dlogvar).round(6))
 # ## 3.6  At which input should one check?
 #
 # There are many ways to write eq. (2) wrongly. The package keeps a list of thirteen: the half lost,
-# `exp(logvar / 2)` where `exp(logvar)` belongs, a sign turned, the mean over latents in place of
+# `exp(logvar / 2)` where `exp(logvar)` belongs, a sign flipped, the mean over latents in place of
 # the sum, and so on. You compare each with the right one, at a single input, and take the
 # simplest: `mu = 0, logvar = 0`.
 #

@@ -1202,7 +1202,7 @@ fig
 
 # %%
 def matmul_ikj(A, B):    # (I, K), (K, J) -> C (I, J), by three loops: i, then k, then j
-    ...                  # (write B[k, j]: the check watches in which order B is read)
+    ...                  # (write B[k, j]: the check records the order in which B is read)
 check("08.loop-order", matmul_ikj)
 
 # %% [markdown]

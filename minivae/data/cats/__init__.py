@@ -9,7 +9,7 @@ and then the cats have a likelihood, and with two factors free an exact posterio
 a grid. Because of the clip, every black and white picture has a probability above 0.
 
     factors.py      the table of factors, and their prior
-    renderer.py     the picture that belongs to the factors
+    renderer.py     draws the picture for given factors
     sampling.py     random cats, and the data set
     posterior.py    the likelihood of a picture, and what it says about the factors
 

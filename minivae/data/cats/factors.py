@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae.checks import check_whole
-from minivae.checks.cats import check_generator
+from minivae.checks import check_generator, check_whole
 
 
 class Factor(NamedTuple):

@@ -59,7 +59,8 @@ def _log_likelihood(x: np.ndarray, factors: np.ndarray, seen: np.ndarray) -> np.
 
 
 class ChonkPosterior(NamedTuple):
-    """What one picture says about chonk, and about one other factor, the rest being known."""
+    """The posterior over chonk and one other factor, given one picture and the other four
+    factors."""
 
     chonk: np.ndarray  # (G,) kg: the middles of G equal cells
     other: np.ndarray  # (M,) the other factor's cells, in its unit

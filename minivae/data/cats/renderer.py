@@ -121,7 +121,7 @@ def _clip(share: np.ndarray) -> None:
 
 
 def _outline(window: _Window, distance: np.ndarray, width: float) -> None:
-    """Paint a black margin of `width` around a shape, which sets it off from what is behind."""
+    """Paint a black margin of `width` around a shape, which separates it from what is behind."""
     seen = distance * window.scale
     seen += 0.5 - width * window.scale
     _clip(seen)
@@ -179,7 +179,7 @@ def _paint_tail(images: np.ndarray, cat: _Cat) -> None:
     along, across = -cos * cx - sin * cy, sin * cx - cos * cy
     ring = np.abs(_circle(along, across, radius))
     tip = _circle(along - radius * cos, across - radius * sin, 0)
-    arc = np.where(np.abs(across) * cos > along * sin, tip, ring)  # the stem ends it below
+    arc = np.where(np.abs(across) * cos > along * sin, tip, ring)  # below, the stem takes over
     tail = np.minimum(stem, arc)
     tail -= half_width
     _paint(window, tail, TAIL)

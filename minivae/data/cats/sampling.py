@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae.checks import check_whole
-from minivae.checks.cats import check_generator, check_picture_size
+from minivae.checks.cats import check_picture_size
+from minivae.checks.values import check_generator
 from minivae.data.cats.factors import sample_factors
 from minivae.data.cats.posterior import pixel_probabilities
 from minivae.data.cats.renderer import PIECE_PIXELS, SIZE, SIZES, render, render_checked

@@ -20,7 +20,8 @@ from minivae.studies.bench import runners
 
 Size = dict[str, int]  # batch, data_dim, hidden, latent
 
-PAUSE = 0.1  # seconds: OpenBLAS spins for 2^26 cycles, clang's and Intel's OpenMP as told here
+# seconds: OpenBLAS spins for 2^26 cycles, clang's and Intel's OpenMP for OPENMP_SPINS (tables.py)
+PAUSE = 0.1
 WARM_STEPS, TIMED_STEPS = 10, 20  # after a pause the first steps are slow; training goes on
 YARDSTICK = (512, 784, 512)  # m, k, n of the product that measures what the machine can do
 
@@ -63,7 +64,7 @@ def enter(
         try:
             step, parameters = runners.RUNNERS[name](spec, flat, x, eps)
             wrong = _difference([step(), step()], losses, parameters(), right(), flat)
-        except Exception as error:  # an opponent's installation may be broken in any way
+        except Exception as error:  # another library's installation may be broken in any way
             if name in BACKENDS:
                 raise
             out[name] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
@@ -150,13 +151,14 @@ def measure_steps(
 
 
 def loses_to(ratios: dict[str, dict[str, float]]) -> list[str]:
-    """Those who were faster than the numba backend by more than the spread: the upper quartile of
+    """The contestants that beat the numba backend by more than the spread: the upper quartile of
     their ratio is below 1, so that they were in about three rounds of four."""
     return [name for name, ratio in ratios.items() if ratio["high"] < 1]
 
 
 def step_flops(spec: vae.Spec, batch: int) -> int:
-    """Two for each multiply-add of a step's products: x W, x' da, and da W' but for the first.
+    """Two for each multiply-add of a step's products: x W, x' da, and da W' except in the first
+    layer.
 
     A pixel that is 0 counts like any other.
     """
@@ -231,7 +233,7 @@ def time_products(multiply: Callable[..., np.ndarray], products: list[tuple]) ->
 
 
 def measure_memory(size: Size, contestant: str) -> dict[str, float | None]:
-    """The most memory that a process which trains with this contestant alone ever held, in MB."""
+    """The peak memory, in MB, of a process that trains with this contestant alone."""
     spec, flat, x, eps = make_setting(size)
     step, _ = runners.RUNNERS[contestant](spec, flat, x, eps)
     for _ in range(10):
@@ -240,7 +242,7 @@ def measure_memory(size: Size, contestant: str) -> dict[str, float | None]:
 
 
 def _peak_memory():
-    """In MB, or None where nobody counts it."""
+    """In MB, or None where the system does not report it."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux, where a process inherits its parent's `ru_maxrss`
         for line in status.read_text().splitlines():
@@ -270,7 +272,7 @@ def main() -> None:
     """The measuring process: one job, as JSON, from standard input; its result to output."""
     job = json.load(sys.stdin)
     with os.fdopen(os.dup(1), "w") as output:
-        os.dup2(2, 1)  # whatever a library prints, be it from C, is not the result
+        os.dup2(2, 1)  # keeps anything that a library prints, even from C, out of the result
         try:
             result = MEASUREMENTS[job["measure"]](**job["arguments"])
         except MinivaeError as error:

@@ -20,7 +20,7 @@ def format_report(result: dict[str, Any]) -> str:
         f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads, "
         f"registers of {machine['float32_lanes']} float32",
         ", ".join(f"{name} {version}" for name, version in machine["versions"].items()),
-        *(f"{name}: not in the race, {reason}" for name, reason in result["absent"].items()),
+        *(f"{name}: not measured, {reason}" for name, reason in result["absent"].items()),
     ]
     for key, title in TABLES.items():
         for row in result.get(key, ()):
@@ -76,7 +76,7 @@ def _product_lines(products):
 def _memory_lines(memory):
     yield "Peak memory of a process that trains, MB"
     for name, megabytes in memory.items():
-        yield f"  {NAMES[name]:16}" + (f"{megabytes:>8.0f}" if megabytes else " not counted here")
+        yield f"  {NAMES[name]:16}" + (f"{megabytes:>8.0f}" if megabytes else " not available")
 
 
 def sweep_lines(what: str, table: dict[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Who takes part in the bench, and how each makes one training step of the same VAE.
+"""The contestants of the bench: how each makes one training step of the same VAE.
 
 Each runner is a function of (spec, flat, x, eps) that returns (step, parameters): `step()` makes
 one training step and returns its loss when it is done; `parameters()` is the flat vector after it.
@@ -104,7 +104,9 @@ def jax_runner(
 
     threads = int(os.environ["OMP_NUM_THREADS"])
     if not hasattr(os, "sched_setaffinity") and threads < (os.cpu_count() or 1):
-        raise RuntimeError(f"no way to hold JAX to {threads} of {os.cpu_count()} cores here")
+        raise RuntimeError(
+            f"JAX cannot be limited to {threads} of {os.cpu_count()} cores on this system"
+        )
     depth = len(spec.hidden)
 
     def loss_of(layers, x, eps):

@@ -29,7 +29,7 @@ SWEEP = {
 }
 SWEPT = ("numba", "numpy", "torch", "jax")  # torch.compile would compile for minutes
 ROUNDS, QUICK_ROUNDS, SWEEP_ROUNDS = 25, 7, 8
-OPENMP_SPINS = 50  # milliseconds instead of their 200; between the steps of a turn none sleeps
+OPENMP_SPINS = 50  # milliseconds instead of the default 200; within a turn, no thread goes to sleep
 
 
 def measure_all(
@@ -87,7 +87,7 @@ def measure_all(
 
 
 def _sweep(base, threads, contestants, say):
-    """One size at a time away from the base: times, who wins, and how the time grows."""
+    """One size is varied at a time: times, who wins, and how the time grows."""
     tables = {}
     for what, values in SWEEP.items():
         rows = []
@@ -128,7 +128,7 @@ def ask(measure: str, threads: int, **arguments: Any) -> dict[str, Any]:
         )  # fmt: skip
     if done.returncode:
         sys.stderr.write(done.stderr)
-        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        last = done.stderr.strip().splitlines()[-1:] or ["no error message"]
         raise MinivaeError(
             f"the measurement of {measure} ended with status {done.returncode}: {last[0]}"
         )
@@ -140,7 +140,7 @@ def ask(measure: str, threads: int, **arguments: Any) -> dict[str, Any]:
 
 @contextmanager
 def on_cores(n: int) -> Iterator[None]:
-    """What is started meanwhile sees n cores, where the system lets us choose."""
+    """Processes started in this block may use n cores, where the system can limit them."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -172,7 +172,7 @@ def _machine(threads):
 
 
 def _processor():
-    """The processor's name, where the system tells it."""
+    """The processor's name, if the system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():

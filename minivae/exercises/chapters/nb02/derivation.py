@@ -56,7 +56,7 @@ ORDER = Exercise(
         #   D   log of E_q[p(x, z) / q(z)]
         #   E   E_q[log(p(x, z) / q(z))]                        (here = becomes >=)
         #   F   E_q[log p(x|z) + log p(z) - log q(z)]
-        # Each step is licensed by one of: "sum rule", "times q over q", "Jensen", "product rule",
+        # Each step is justified by one of: "sum rule", "times q over q", "Jensen", "product rule",
         # "linearity", "definition". Put them in order: [("B", "sum rule"), ...]
         order = ...
     """),

@@ -37,7 +37,7 @@ TELL_APART = Exercise(
     title="choose the input that tells thirteen wrong KLs apart",
     stub=stub("""
         # One input (mu, logvar), each (B, L), at which thirteen wrong KLs (the half dropped, a sign
-        # turned, exp(logvar / 2) for exp(logvar), ...) differ from the right one and each other.
+        # flipped, exp(logvar / 2) for exp(logvar), ...) differ from the right one and each other.
         inputs = ...
     """),
     reference=(

@@ -58,7 +58,7 @@ REPARAMETERIZE = Exercise(
         WrongAnswer(
             "no-mu",
             lambda mu, logvar, eps: np.exp(logvar / 2) * eps,
-            "mu is not added: the samples have mean 0, whatever the encoder says.",
+            "mu is not added: the samples have mean 0, whatever the encoder outputs.",
         ),
         WrongAnswer(
             "mu-scaled",

@@ -1,7 +1,7 @@
 """Notebook 05, backpropagation by hand.
 
-The help fades: the text works out the backward pass of a dense layer, that of tanh has two blanks,
-the Bernoulli likelihood is written alone, and the Gaussian one is the transfer.
+The help decreases: the text works out the backward pass of a dense layer, that of tanh has two
+blanks, the Bernoulli likelihood is written without help, and the Gaussian one is a transfer task.
 """
 
 from minivae.exercises.chapters.nb05.activations import RELU_BACKWARD, SIGMOID, TANH_BACKWARD

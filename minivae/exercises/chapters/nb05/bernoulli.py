@@ -5,7 +5,7 @@ import numpy as np
 from minivae.exercises.chapters.nb05.activations import sigmoid
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, stub
 
-# ---- 05.bernoulli-nll: alone ---------------------------------------------------------------------
+# ---- 05.bernoulli-nll: without help --------------------------------------------------------------
 
 
 def bernoulli_nll(logits, x):

@@ -99,7 +99,10 @@ def _package_dense_backward(ops):
 
 DENSE_BACKWARD = Exercise(
     id="05.dense-backward",
-    title="the backward pass of a dense layer (worked out in the text; now without looking)",
+    title=(
+        "the backward pass of a dense layer (it is worked out in the text; write it without "
+        "looking)"
+    ),
     stub=stub("""
         def dense_backward(da, x, W):    # (N, O), (N, I), (I, O)
             ...                          # -> dx (N, I), dW (I, O), db (O,)

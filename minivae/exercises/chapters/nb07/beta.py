@@ -1,4 +1,4 @@
-"""The KL's weight beta: its warm-up, and a beta that comes about by accident."""
+"""The KL's weight beta: its warm-up, and a beta that is set by accident."""
 
 import numpy as np
 

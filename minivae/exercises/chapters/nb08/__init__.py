@@ -1,4 +1,4 @@
-"""Notebook 08, making it fast: loop orders, one pass over the data, and what the limit is.
+"""Notebook 08, making it fast: loop orders, one pass over the data, and the limit.
 
 Some answers are called with arrays that record how they are read (`reads.Traced`), so that the
 order of a loop can be checked and not only its result.

@@ -58,7 +58,7 @@ LOOP_ORDER = Exercise(
     title="the same product, in the loop order that suits memory",
     stub=stub("""
         def matmul_ikj(A, B):    # (I, K), (K, J) -> C (I, J), by three loops: i, then k, then j
-            ...                  # (write B[k, j]: the check watches in which order B is read)
+            ...                  # (write B[k, j]: the check records the order in which B is read)
     """),
     reference=matmul_ikj,
     cases=_matmul_cases,

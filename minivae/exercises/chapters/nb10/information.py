@@ -1,4 +1,4 @@
-"""What a latent tells about a factor: mutual information, the gap, and bins to count in."""
+"""The information of a latent about a factor: mutual information, the gap, and binning."""
 
 import numpy as np
 
