@@ -1,6 +1,9 @@
-"""The settings of a training: everything that decides a run besides its data."""
+"""The settings of a training: everything that decides a run besides its data.
 
-from typing import NamedTuple
+What values they may have is in `checks/settings.py`.
+"""
+
+from typing import Any, NamedTuple
 
 from minivae.spec import Spec
 
@@ -42,3 +45,42 @@ class Settings(NamedTuple):
             variance=self.variance,
             free_bits=self.free_bits,
         )
+
+
+class Option(NamedTuple):
+    """How `train --help` describes a setting; the default is added to it, unless that is None.
+
+    value: what stands for the value there; None for the setting's name, or its choices.
+    """
+
+    help: str
+    value: str | None = None
+
+
+OPTIONS = {  # in the order of `train --help`
+    "latent_dim": Option("latent dimensions", "L"),
+    "hidden": Option("hidden layers of the encoder; the decoder mirrors them", "H"),
+    "activation": Option("of the hidden layers"),
+    "epochs": Option("passes over the training set", "N"),
+    "batch_size": Option("images per step", "B"),
+    "lr": Option("Adam's learning rate at the start"),
+    "schedule": Option("decay: the rate falls geometrically to 5 per cent of itself"),
+    "beta": Option("weight of the KL in the loss; 1 is the ELBO"),
+    "warmup": Option("raise beta from 0 over this long", "EPOCHS"),
+    "free_bits": Option("KL that each latent has free", "NATS"),
+    "objective": Option("what is maximised"),
+    "samples": Option("importance samples of iwae", "K"),
+    "resampled": Option(
+        "let only S of the K samples through the backward pass, drawn by their weights: nearly "
+        "the same gradient, sooner (default all)",
+        "S",
+    ),
+    "likelihood": Option("p(x|z): binarized pixels, or grey with one learned variance"),
+    "variance": Option("fix the gaussian's variance instead of learning it"),
+    "backend": Option("fast, or readable"),
+    "seed": Option("decides every draw; the same seed gives the same model"),
+}
+
+# In the files of earlier versions
+RENAMED = {"latent": "latent_dim"}  # the name there: the name now
+ADDED: dict[str, Any] = {}  # what is not there: the value that trained such a run

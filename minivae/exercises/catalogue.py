@@ -4,11 +4,13 @@ import difflib
 import functools
 import importlib
 from collections.abc import Iterable
+from pathlib import Path
 from types import ModuleType
 
 from minivae.exercises.exercise import Exercise
 
-CHAPTERS = tuple(f"{n:02d}" for n in range(1, 11))
+_FOLDERS = Path(__file__).with_name("chapters").glob("nb[0-9][0-9]/__init__.py")
+CHAPTERS = tuple(sorted(path.parent.name.removeprefix("nb") for path in _FOLDERS))  # "01", ...
 
 
 def chapter_modules(name: str = "") -> list[ModuleType]:

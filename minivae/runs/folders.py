@@ -23,7 +23,7 @@ import numpy as np
 from minivae import __version__, checks, files
 from minivae.errors import MinivaeError
 from minivae.runs.model_files import Model, load_model
-from minivae.settings import Settings
+from minivae.settings import ADDED, RENAMED, Settings
 
 RUN_FILE, CHECKPOINT_FILE = "run.json", "checkpoint.npz"
 MODEL_FILE, HISTORY_FILE = "model.npz", "history.csv"
@@ -37,7 +37,6 @@ RECORD = {  # the fields of run.json
     "fingerprint": str,
 }
 MAX_RUN_FILE = 1 << 20  # bytes
-RENAMED_SETTINGS = {"latent": "latent_dim"}  # the name in files of earlier versions: the name now
 
 
 # ---- finding and claiming a folder -----------------------------------------------------------
@@ -174,9 +173,9 @@ def recorded_settings(record: dict[str, Any], path: str | os.PathLike[str]) -> S
 
 
 def with_current_names(saved: dict[str, Any]) -> dict[str, Any]:
-    """Settings from a file, where an earlier version may have called some of them otherwise."""
-    current = dict(saved)
-    for old, new in RENAMED_SETTINGS.items():
+    """Settings from a file of this version or an earlier one, as this one would have saved them."""
+    current = ADDED | saved
+    for old, new in RENAMED.items():
         if old in current and new not in current:
             current[new] = current.pop(old)
     return current

@@ -63,7 +63,7 @@ def hero(path: Path) -> None:
     right.set_title("cats that no one drew: z ~ N(0, I), decoded")
     for ax in (left, right):
         ax.set_axis_off()
-    fig.get_layout_engine().set(h_pad=0.12)
+    fig.set_layout_engine("constrained", h_pad=0.12)
     plots.save(fig, path)
 
 

@@ -122,8 +122,11 @@ def measure_steps(
     steps, out = enter(contestants, spec, flat, x, eps)
     m, k, n = YARDSTICK
     a, b, c = (np.ones(shape, np.float32) for shape in ((m, k), (k, n), (m, n)))
-    yardsticks = {"kernel": lambda: kernels.matmul(a, b), "BLAS": lambda: np.matmul(a, b, out=c)}
-    times = race(steps | yardsticks, rounds)
+    yardsticks: dict[str, Callable[[], object]] = {
+        "kernel": lambda: kernels.matmul(a, b),
+        "BLAS": lambda: np.matmul(a, b, out=c),
+    }
+    times = race({**steps, **yardsticks}, rounds)
     flops = step_flops(spec, len(x))
     rates = {name: 2e-9 * m * k * n / np.array(times.pop(name)) for name in yardsticks}
     best_rate = np.maximum(*rates.values())  # in each round, whoever was faster
