@@ -3,14 +3,15 @@
 import difflib
 import functools
 import importlib
+import pkgutil
 from collections.abc import Iterable
-from pathlib import Path
 from types import ModuleType
 
+from minivae.exercises import chapters
 from minivae.exercises.exercise import Exercise
 
-_FOLDERS = Path(__file__).with_name("chapters").glob("nb[0-9][0-9]/__init__.py")
-CHAPTERS = tuple(sorted(path.parent.name.removeprefix("nb") for path in _FOLDERS))  # "01", ...
+_PACKAGES = pkgutil.iter_modules(chapters.__path__)
+CHAPTERS = tuple(sorted(package.name.removeprefix("nb") for package in _PACKAGES))  # "01", ...
 
 
 def chapter_modules(name: str = "") -> list[ModuleType]:
