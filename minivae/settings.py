@@ -81,6 +81,7 @@ OPTIONS = {  # in the order of `train --help`
     "seed": Option("decides every draw; the same seed gives the same model"),
 }
 
-# In the files of earlier versions
-RENAMED = {"latent": "latent_dim"}  # the name there: the name now
-ADDED: dict[str, Any] = {}  # what is not there: the value that trained such a run
+# Files of earlier versions call some settings otherwise {name there: name now} ...
+RENAMED = {"latent": "latent_dim"}
+# ... and lack those that came later {name: the value that such a run was trained with}.
+ADDED: dict[str, Any] = {}
