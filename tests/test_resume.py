@@ -231,13 +231,19 @@ OLD_RUN = Path(__file__).with_name("old_run")  # stopped after step 4; "latent" 
 
 def in_the_old_format(folder):
     """Rewrite a run folder as the version wrote it that made OLD_RUN."""
+
+    def reword(saved):
+        saved["latent"] = saved.pop("latent_dim")
+        for name in settings.ADDED:
+            del saved[name]
+
     path = folder / runs.RUN_FILE
     record = json.loads(path.read_text())
-    record["settings"]["latent"] = record["settings"].pop("latent_dim")
+    reword(record["settings"])
     path.write_text(json.dumps(record))
     path = folder / runs.CHECKPOINT_FILE
     arrays, meta = files.read_archive(path, kind=checkpoints.KIND)
-    meta["settings"]["latent"] = meta["settings"].pop("latent_dim")
+    reword(meta["settings"])
     files.write_archive(path, arrays, meta)
     return set(record["settings"]), set(meta["settings"])
 
