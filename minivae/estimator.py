@@ -34,8 +34,8 @@ class VAE:
         Number of latents, L.
     hidden : sequence of int
         Sizes of the encoder's hidden layers; the decoder has them in reverse order.
-    activation : {"tanh", "relu", "softplus"}
-        Activation of the hidden layers.
+    activation : str
+        Activation of the hidden layers, one of `minivae.checks.ACTIVATIONS`: "tanh", ...
     likelihood : {"bernoulli", "gaussian"}
         p(x|z). With "bernoulli", grey pixels are binarized afresh for each batch,
         x ~ Bernoulli(pixel); "gaussian" keeps them grey.

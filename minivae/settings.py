@@ -1,6 +1,9 @@
-"""The settings of a training: everything that determines a run, except its data."""
+"""The settings of a training: everything that determines a run, except its data.
 
-from typing import NamedTuple
+What values they may have is in `checks/settings.py`.
+"""
+
+from typing import Any, NamedTuple
 
 from minivae.spec import Spec
 
@@ -43,3 +46,43 @@ class Settings(NamedTuple):
             variance=self.variance,
             free_bits=self.free_bits,
         )
+
+
+class Option(NamedTuple):
+    """How `train --help` describes a setting; the default is added to it, unless that is None.
+
+    value: what stands for the value there; None for the setting's name, or its choices.
+    """
+
+    help: str
+    value: str | None = None
+
+
+OPTIONS = {  # in the order of `train --help`
+    "latent_dim": Option("latent dimensions", "L"),
+    "hidden": Option("hidden layers of the encoder; the decoder mirrors them", "H"),
+    "activation": Option("activation of the hidden layers"),
+    "epochs": Option("passes over the training set", "N"),
+    "batch_size": Option("images per step", "B"),
+    "lr": Option("Adam's learning rate at the start"),
+    "schedule": Option("decay: the rate falls geometrically to 5 per cent of itself"),
+    "beta": Option("weight of the KL in the loss; 1 is the ELBO"),
+    "warmup": Option("raise beta from 0 over this long", "EPOCHS"),
+    "free_bits": Option("KL that each latent may have without cost", "NATS"),
+    "objective": Option("what is maximised"),
+    "samples": Option("importance samples of iwae", "K"),
+    "resampled": Option(
+        "backpropagate through only S of the K samples, drawn by their weights: the same "
+        "gradient on average, faster (default all)",
+        "S",
+    ),
+    "likelihood": Option("p(x|z): binarized pixels, or grey with one learned variance"),
+    "variance": Option("fix the gaussian's variance instead of learning it"),
+    "backend": Option("numba is fast, numpy is readable"),
+    "seed": Option("seed of all random numbers; the same seed gives the same model"),
+}
+
+# Settings that had another name in files of earlier versions, {name there: name now} ...
+RENAMED = {"latent": "latent_dim"}
+# ... and those added since, {name: the value that runs before had}.
+ADDED: dict[str, Any] = {}

@@ -1,9 +1,8 @@
 """What a notebook's outputs depend on, as one hash: a notebook with another hash is stale.
 
 Three things count: the notebook's source with its text, all modules of minivae that it reaches with
-their code, and the files that these read. Only code counts in a module: the hash is taken from the
-syntax tree, so comments, docstrings and layout make nothing stale, and it is the same on each
-version of Python. Standard library only.
+their code, and the files that these read. Only code counts in a module (see `code_hash.py`), so
+comments, docstrings and layout make nothing stale. Standard library only.
 
 Which modules are reached is read off the imports, module by module, including those inside
 functions, but not those under `if TYPE_CHECKING:`, which never run. Four things need a rule of
@@ -27,6 +26,8 @@ import re
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
+
+from notebooks.code_hash import code, nodes, parsed
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -68,7 +69,7 @@ def fingerprint(source, root=ROOT, read=READ):
     parts = {"source": text, "requirements": requirements(_text(root / "requirements.txt"))}
     for path in modules:
         parts[_name(path, root)] = code(_text(path))
-        shown = _shown_text(_parsed(text), _text(path))
+        shown = _shown_text(parsed(text), _text(path))
         if shown:
             parts[f"text of {_name(path, root)}"] = shown
     for path in files_read(modules, root, read):
@@ -118,72 +119,6 @@ def _name(path, root):
     return path.relative_to(root).as_posix()
 
 
-# ---- code without comments, docstrings and layout ----------------------------------------------
-
-
-@cache
-def code(text):
-    """The syntax tree of Python source as text: equal for equal code, on each Python.
-
-    `ast.dump` and `ast.unparse` will not do: what they print differs between versions. Here an
-    empty field counts as absent, as later versions add fields that are empty for older code.
-    """
-    return _serialised(_parsed(text))
-
-
-@cache
-def _parsed(text):
-    return ast.parse(text)
-
-
-@cache
-def _nodes(tree):
-    return tuple(ast.walk(tree))
-
-
-def _serialised(node):
-    if isinstance(node, list):
-        return f"[{' '.join(map(_serialised, node))}]"
-    if isinstance(node, ast.Constant):  # its `kind`, the u of u"", is layout
-        value = node.value.hex() if isinstance(node.value, float) else ascii(node.value)
-        return f"{type(node.value).__name__}:{value}"
-    if isinstance(node, ast.MatchSingleton):  # None, True or False: nothing that is absent
-        return f"match:{node.value}"
-    if not isinstance(node, ast.AST):
-        return ascii(node)
-    fields = []
-    for name in sorted(node._fields):
-        value = getattr(node, name, None)
-        if isinstance(node, ast.JoinedStr):
-            value = _joined(value)
-        elif isinstance(value, list):
-            value = [item for item in value if not _is_bare_string(item)]
-        elif name == "format_spec" and value is not None and not _joined(value.values):
-            value = None  # f"{x:}" is f"{x}"
-        if value is not None and value != [] and value != 0:
-            fields.append(f" {name}={_serialised(value)}")
-    return f"({type(node).__name__}{''.join(fields)})"
-
-
-def _is_bare_string(node):
-    """A docstring, or a string that stands as a statement elsewhere: nothing computes with it."""
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-def _joined(values):
-    """The parts of an f-string, with neighbouring texts as one: versions split them differently."""
-    parts = []
-    for part in values:
-        if isinstance(part, ast.Constant) and parts and isinstance(parts[-1], ast.Constant):
-            part = ast.Constant(parts.pop().value + part.value)
-        parts.append(part)
-    return [part for part in parts if not (isinstance(part, ast.Constant) and not part.value)]
-
-
 # ---- which modules are reached -----------------------------------------------------------------
 
 
@@ -207,7 +142,7 @@ class _Reach:
         self.asked, self.modules = set(), {}  # modules: {dotted name: its file}
         self.find = cache(partial(_find, root=root))
         chapters = self.ids_by_module()
-        script = _parsed(_text(source))
+        script = parsed(_text(source))
         asks = list(_asks(script, "", False, self.find))
         for ask in asks:
             self.ask(*ask)
@@ -218,7 +153,7 @@ class _Reach:
         while wanted:
             for module in sorted(wanted):
                 self.ask(module, WHOLE)
-            trees = [_parsed(_text(path)) for path in self.files()]
+            trees = [parsed(_text(path)) for path in self.files()]
             named = set().union(*(_named_by_id(tree, chapters) for tree in trees))
             wanted = named - set(self.modules)
 
@@ -238,7 +173,7 @@ class _Reach:
             names = (name,)
             self.ask(f"{module}.{name}")  # where the name is a submodule's
         if path.name == "__init__.py":
-            for found in _imports(_parsed(_text(path)), module, True, self.find):
+            for found in _imports(parsed(_text(path)), module, True, self.find):
                 if found.passed_on and (names is None or found.local in names):
                     for ask in found.asks:
                         self.ask(*ask)
@@ -250,7 +185,7 @@ class _Reach:
         if module in self.modules:
             return
         self.modules[module] = path
-        tree = _parsed(_text(path))
+        tree = parsed(_text(path))
         if _name(path, self.root) not in BY_NAME and _imports_by_name(tree):
             raise ValueError(f"{_name(path, self.root)} imports by a computed name: see BY_NAME")
         for ask in _asks(tree, module, path.name == "__init__.py", self.find):
@@ -273,7 +208,7 @@ class _Reach:
             for file in path.rglob("*.py") if path.is_dir() else [path]:
                 asked = file.parent == path and file.name == "questions.py"
                 ids = found.setdefault(f"{chapter}.questions" if asked else chapter, set())
-                texts = _strings(_parsed(_text(file)))
+                texts = _strings(parsed(_text(file)))
                 ids.update(text for text in texts if text.startswith(f"{_number(chapter)}."))
         return found
 
@@ -291,7 +226,7 @@ def _find(module, root):
 def _strings(tree):
     return {
         node.value
-        for node in _nodes(tree)
+        for node in nodes(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
 
@@ -309,8 +244,8 @@ def _number(module):
 
 @cache
 def _imports_by_name(tree):
-    names = {node.id for node in _nodes(tree) if isinstance(node, ast.Name)}
-    names |= {node.attr for node in _nodes(tree) if isinstance(node, ast.Attribute)}
+    names = {node.id for node in nodes(tree) if isinstance(node, ast.Name)}
+    names |= {node.attr for node in nodes(tree) if isinstance(node, ast.Attribute)}
     return not names.isdisjoint({"import_module", "__import__"})
 
 
@@ -341,12 +276,12 @@ def _imports(tree, module, is_package, find):
 def _import_nodes(tree):
     for_types = {
         node
-        for block in _nodes(tree)
+        for block in nodes(tree)
         if isinstance(block, ast.If) and getattr(block.test, "id", "") == "TYPE_CHECKING"
         for statement in block.body
         for node in ast.walk(statement)
     }
-    imports = [node for node in _nodes(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    imports = [node for node in nodes(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     return [node for node in imports if node not in for_types]
 
 
@@ -355,7 +290,7 @@ def _lazy_and_used(tree):
     """The nodes in the `__getattr__` of an __init__.py, and the names used outside of it."""
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
     lazy = {n for f in functions if f.name == "__getattr__" for n in ast.walk(f)}
-    return lazy, {n.id for n in _nodes(tree) if isinstance(n, ast.Name) and n not in lazy}
+    return lazy, {n.id for n in nodes(tree) if isinstance(n, ast.Name) and n not in lazy}
 
 
 def _plain_import(alias):
@@ -405,9 +340,9 @@ def _asks(tree, module, is_package, find):
 @cache
 def _chains(tree):
     """(name, its attributes) wherever a name is used: `a.b.c` gives ("a", ["b", "c"])."""
-    inner = {node.value for node in _nodes(tree) if isinstance(node, ast.Attribute)}
+    inner = {node.value for node in nodes(tree) if isinstance(node, ast.Attribute)}
     found = []
-    for node in _nodes(tree):
+    for node in nodes(tree):
         attributes = []
         if isinstance(node, (ast.Name, ast.Attribute)) and node not in inner:
             while isinstance(node, ast.Attribute):
@@ -426,7 +361,7 @@ def _shows(script):
     """The names of the functions and classes whose source text a notebook shows; WHOLE if it may
     show any text."""
     names = set()
-    for node in _nodes(script):
+    for node in nodes(script):
         if isinstance(node, ast.Attribute) and node.attr == "__doc__":
             names.add(WHOLE)
         if isinstance(node, ast.Call):
@@ -445,7 +380,7 @@ def _shown_text(script, text):
         return text if names else ""
     lines = text.splitlines(keepends=True)
     shown = []
-    for node in _nodes(_parsed(text)):
+    for node in nodes(parsed(text)):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in names:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             shown += inspect.getblock(lines[first - 1 :])

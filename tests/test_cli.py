@@ -81,7 +81,7 @@ def test_the_options_of_train_are_the_settings():
             assert stated[1] == " ".join(map(str, default))
         elif isinstance(default, (int, float)):
             assert float(stated[1]) == default
-        elif default is not None and name != "schedule":
+        elif default is not None:
             assert stated[1] == default
 
 

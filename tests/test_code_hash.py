@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from notebooks import stale
+from notebooks import code_hash
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from notebooks import stale
     ],
 )
 def test_code_that_is_the_same_but_for_its_looks_hashes_alike(one, other):
-    assert stale.code(one) == stale.code(other)
+    assert code_hash.code(one) == code_hash.code(other)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_code_that_is_the_same_but_for_its_looks_hashes_alike(one, other):
     ],
 )
 def test_code_that_does_something_else_hashes_otherwise(one, other):
-    assert stale.code(one) != stale.code(other)
+    assert code_hash.code(one) != code_hash.code(other)
 
 
 VERSIONS = r'''
@@ -90,5 +90,5 @@ x = f"{a!r:>{w}}{{}}" "b" f"{c=}{d:%Y}" f"" u"é\U0001fae8\n", rb"\x00", 0 < a <
 
 def test_the_hash_is_the_same_on_all_versions_of_python():
     """What Python 3.10 to 3.13 give; a version whose syntax tree differs would differ here."""
-    digest = hashlib.sha256(stale.code(VERSIONS).encode()).hexdigest()
+    digest = hashlib.sha256(code_hash.code(VERSIONS).encode()).hexdigest()
     assert digest == "915ee772962ad73c279e19192591f48c133e33699b76d9774830c676c5c13db6"

@@ -107,7 +107,7 @@ def test_recall_untouched_leaves_no_trace(progress_file):
     assert not progress_file.exists()
 
 
-@pytest.mark.parametrize("notebook", ["01", "11", 3, None])
+@pytest.mark.parametrize("notebook", ["01", "99", 3, None])
 def test_recall_of_a_notebook_without_questions(notebook):
     assert "no questions" in api.recall(notebook).title
 

@@ -15,6 +15,7 @@ import nbformat
 import numpy as np
 import pytest
 
+from minivae.exercises.catalogue import CHAPTERS
 from notebooks import build, make_map
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,10 +55,23 @@ def words(output):
 # ---- the committed files -----------------------------------------------------------------------
 
 
-def test_there_are_ten_notebooks_and_each_has_a_source():
-    assert IDS == [f"{i:02d}" for i in range(1, 11)]
+def test_notebooks_are_numbered_in_order_and_each_has_a_source():
+    assert IDS == [f"{i:02d}" for i in range(1, len(IDS) + 1)]
     built = sorted((ROOT / "notebooks").glob("*.ipynb"))
     assert built == [build.target(source) for source in SOURCES]
+
+
+def test_the_readme_lists_all_notebooks_in_order():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^(\d+)\. \[.*?\]\((.*?)\)", readme, re.MULTILINE)
+    assert listed == [
+        (str(i), build.target(source).relative_to(ROOT).as_posix())
+        for i, source in enumerate(SOURCES, start=1)
+    ]
+
+
+def test_every_chapter_of_exercises_has_a_notebook():
+    assert set(CHAPTERS) <= set(IDS)
 
 
 @each

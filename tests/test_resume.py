@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tiny
 
-from minivae import checks, data, files, runs, train
+from minivae import MinivaeError, checks, data, files, runs, settings, train
 from minivae.data import cats
 from minivae.runs import checkpoints
 
@@ -231,13 +231,19 @@ OLD_RUN = Path(__file__).with_name("old_run")  # stopped after step 4; "latent" 
 
 def in_the_old_format(folder):
     """Rewrite a run folder as the version wrote it that made OLD_RUN."""
+
+    def reword(saved):
+        saved["latent"] = saved.pop("latent_dim")
+        for name in settings.ADDED:
+            del saved[name]
+
     path = folder / runs.RUN_FILE
     record = json.loads(path.read_text())
-    record["settings"]["latent"] = record["settings"].pop("latent_dim")
+    reword(record["settings"])
     path.write_text(json.dumps(record))
     path = folder / runs.CHECKPOINT_FILE
     arrays, meta = files.read_archive(path, kind=checkpoints.KIND)
-    meta["settings"]["latent"] = meta["settings"].pop("latent_dim")
+    reword(meta["settings"])
     files.write_archive(path, arrays, meta)
     return set(record["settings"]), set(meta["settings"])
 
@@ -273,6 +279,21 @@ def test_a_run_of_an_earlier_version_goes_on(tiny_file, capsys):
     record = json.loads((tiny_file / "again" / runs.RUN_FILE).read_text())
     assert record["settings"]["latent_dim"] == 2
     assert "latent" not in record["settings"]
+
+
+def test_a_setting_that_came_later_has_its_value_of_then(tiny_file, capsys, monkeypatch):
+    """As if `warmup` were new; a missing setting that was always there is an error."""
+    assert tiny.command(capsys, "train", *tiny.OPTIONS, "--out", "run")[0] == 0
+    path = tiny_file / "run" / runs.RUN_FILE
+    record = json.loads(path.read_text())
+    expected = runs.recorded_settings(record, path)
+    del record["settings"]["warmup"]
+    with pytest.raises(MinivaeError, match="its settings are not those of the train command"):
+        runs.recorded_settings(record, path)
+    monkeypatch.setitem(settings.ADDED, "warmup", expected.warmup)
+    assert runs.recorded_settings(record, path) == expected
+    monkeypatch.setitem(settings.ADDED, "warmup", 3.0)
+    assert runs.recorded_settings(record, path) == expected._replace(warmup=3.0)
 
 
 def test_a_file_with_the_old_and_the_new_name_is_refused(tiny_file, capsys):

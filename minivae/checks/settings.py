@@ -14,6 +14,7 @@ INTEGER_RANGES = {  # the lowest and the highest value of each
     "samples": (1, 10**9),
     "seed": (0, 2**64 - 1),
 }
+NOT_NEGATIVE = ("beta", "warmup", "free_bits")
 CHOICES = {
     "activation": ACTIVATIONS,
     "likelihood": LIKELIHOODS,
@@ -41,7 +42,7 @@ def check_settings(settings: SettingsT, dataset: Any = None) -> SettingsT:
             raise MinivaeError(f"{name} is {describe(values[name])}; it must be one of {known}")
     values["hidden"] = _sizes(values["hidden"])
     values["lr"] = check_number(values["lr"], "lr", above=0)
-    for name in ("beta", "warmup", "free_bits"):
+    for name in NOT_NEGATIVE:
         values[name] = check_number(values[name], name)
     if values["resampled"] is not None:
         low, high = INTEGER_RANGES["samples"]

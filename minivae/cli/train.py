@@ -4,7 +4,7 @@ import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from minivae import checks, data, files, runs, train
 from minivae.backend import load_backend
@@ -12,9 +12,8 @@ from minivae.checks.values import shell_line
 from minivae.cli.parser import print_report, say
 from minivae.cli.signals import INTERRUPTED, StopSignals
 from minivae.errors import MinivaeError
-from minivae.settings import Settings
+from minivae.settings import OPTIONS, Settings
 
-OPTIONS = ("data", *Settings._fields)
 OPTION_NAMES = {"latent_dim": "--latent"}  # where the option is not called like the setting
 DEFAULT_DATA = "mnist"
 
@@ -39,75 +38,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="NAME|PATH",
         help="mnist, cats, or a .npy, .npz, IDX file or a folder of PNG images (default mnist)",
     )
-    option(
-        "--latent",
-        dest="latent_dim",
-        type=int,
-        metavar="L",
-        help="latent dimensions (default 2)",
-    )
-    option(
-        "--hidden",
-        type=int,
-        nargs="*",
-        metavar="H",
-        help="hidden layers of the encoder; the decoder mirrors them (default 200 200)",
-    )
-    option(
-        "--activation",
-        choices=checks.CHOICES["activation"],
-        help="of the hidden layers (default tanh)",
-    )
-    option("--epochs", type=int, metavar="N", help="passes over the training set (default 10)")
-    option("--batch-size", type=int, metavar="B", help="images per step (default 100)")
-    option("--lr", type=float, help="Adam's learning rate at the start (default 2e-3)")
-    option(
-        "--schedule",
-        choices=checks.CHOICES["schedule"],
-        help="decay: the rate falls geometrically to 5%% of itself (default)",
-    )
-    option("--beta", type=float, help="weight of the KL in the loss (default 1, the ELBO)")
-    option(
-        "--warmup",
-        type=float,
-        metavar="EPOCHS",
-        help="raise beta from 0 over this long (default 0)",
-    )
-    option(
-        "--free-bits",
-        type=float,
-        metavar="NATS",
-        help="KL that each latent may have without cost (default 0)",
-    )
-    option(
-        "--objective", choices=checks.CHOICES["objective"], help="what is maximised (default elbo)"
-    )
-    option("--samples", type=int, metavar="K", help="importance samples of iwae (default 1)")
-    option(
-        "--resampled",
-        type=int,
-        metavar="S",
-        help=(
-            "backpropagate through only S of the K samples, drawn by their weights: the same "
-            "gradient on average, faster (default all)"
-        ),
-    )
-    option(
-        "--likelihood",
-        choices=checks.CHOICES["likelihood"],
-        help="p(x|z): binarized pixels, or grey with one learned variance (default bernoulli)",
-    )
-    option("--variance", type=float, help="fix the gaussian's variance instead of learning it")
-    option(
-        "--backend",
-        choices=checks.CHOICES["backend"],
-        help="numba is fast, numpy is readable (default numba)",
-    )
-    option(
-        "--seed",
-        type=int,
-        help="seed of all random numbers; the same seed gives the same model (default 0)",
-    )
+    for name, (text, value) in OPTIONS.items():
+        default = Settings._field_defaults[name]
+        if default is not None:
+            values = default if isinstance(default, tuple) else (default,)
+            text += f" (default {' '.join(map(_brief, values))})"
+        option(option_name(name), dest=name, help=text, metavar=value, **_kind(name))
     command.add_argument(
         "--out", metavar="DIR", help="the run folder (default runs/<data>, or the next free name)"
     )
@@ -126,8 +62,28 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
 
 
+def option_name(setting: str) -> str:
+    """ "--batch-size" of "batch_size"."""
+    return OPTION_NAMES.get(setting, "--" + setting.replace("_", "-"))
+
+
+def _brief(value):
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _kind(setting):
+    """What argparse is told of the values of a setting: its choices, or its type."""
+    if setting in checks.CHOICES:
+        return {"choices": checks.CHOICES[setting]}
+    hint = get_type_hints(Settings)[setting]
+    of, *_ = get_args(hint) or (hint,)  # int of tuple[int, ...], float of float | None
+    return {"type": of, "nargs": "*" if get_origin(hint) is tuple else None}
+
+
 def execute(args: argparse.Namespace) -> int:
-    given = {name: value for name, value in vars(args).items() if name in OPTIONS}
+    given = {
+        name: value for name, value in vars(args).items() if name in ("data", *Settings._fields)
+    }
     report = train_in_folder(
         given,
         out=args.out,
@@ -247,7 +203,7 @@ def _recorded(run, given, out, reason):
             continue
         was, now = getattr(settings, name), tuple(now) if name == "hidden" else now
         if was != now:
-            option = OPTION_NAMES.get(name, "--" + name.replace("_", "-"))
+            option = option_name(name)
             raise MinivaeError(
                 f"{checks.printable(run)} was trained with {option} {was}, not {now}; {reason}: "
                 f"leave {option} out, or start a new run"

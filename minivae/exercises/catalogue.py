@@ -3,12 +3,15 @@
 import difflib
 import functools
 import importlib
+import pkgutil
 from collections.abc import Iterable
 from types import ModuleType
 
+from minivae.exercises import chapters
 from minivae.exercises.exercise import Exercise
 
-CHAPTERS = tuple(f"{n:02d}" for n in range(1, 11))
+_PACKAGES = pkgutil.iter_modules(chapters.__path__)
+CHAPTERS = tuple(sorted(package.name.removeprefix("nb") for package in _PACKAGES))  # "01", ...
 
 
 def chapter_modules(name: str = "") -> list[ModuleType]:

@@ -70,7 +70,9 @@ def recall(notebook: str, *answers: Any) -> Card:
     """Ask the three questions that open a notebook, and mark the answers "a", "b" or "c"."""
     asked = recall_of(notebook) if isinstance(notebook, str) else []
     if not asked:
-        return display(Card(f"{format_value(notebook)}: no questions", 'choose "02" to "10"'))
+        return display(
+            Card(f"{format_value(notebook)}: no questions", f'choose "02" to "{CHAPTERS[-1]}"')
+        )
     answers = (*answers, *[...] * len(asked))[: len(asked)]
     marked = [_marked(q, answer) for q, answer in zip(asked, answers, strict=True)]
     if any(right is not None for _, right in marked):

@@ -12,14 +12,15 @@ from minivae.errors import MinivaeError
 from minivae.gradcheck.cases import Case
 from minivae.spec import n_params, unpack
 
+KINKED = ("relu",)  # activations whose slope jumps at 0
 KINK_MARGIN = 1e-3  # much larger than any step of the differences
 
 
 def generic_point(case: Case, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """flat (P,), x (B, D) and eps (B, L) or (K, B, L), at which the check is meaningful.
 
-    No block's gradient is 0, and nothing is near a kink of relu or of the free bits. Raises
-    MinivaeError where none of 1000 draws is such a point.
+    No block's gradient is 0, and nothing is near a kink of an activation or of the free bits.
+    Raises MinivaeError where none of 1000 draws is such a point.
     """
     rng = np.random.default_rng(seed)
     for _ in range(1000):
@@ -74,11 +75,11 @@ def _draw(case, rng):
 
 
 def _is_smooth(case, flat, x, eps):
-    """No input of a relu is near 0, and no latent's KL is near its free bits."""
+    """No input of an activation with a kink is near 0, and no latent's KL is near its free bits."""
     distances = []
 
     def dense_forward(x, W, b, activation):
-        if activation == "relu":
+        if activation in KINKED:
             distances.append(np.abs(x @ W + b).min())
         return numpy_ops.dense_forward(x, W, b, activation)
 

@@ -100,10 +100,10 @@ if JIT:
 
 else:
 
-    def numbers_at(address, n, kind):
+    def numbers_at(address: int, n: int, kind: np.ndarray) -> np.ndarray:
         if n == 0:
             return np.empty(0, kind.dtype)
-        return np.frombuffer(memory_at(address, n * kind.itemsize), kind.dtype)
+        return np.frombuffer(memoryview(memory_at(address, n * kind.itemsize)), kind.dtype)
 
 
 def memory_at(address: int, n_bytes: int) -> ctypes.Array:

@@ -24,7 +24,7 @@ from minivae import __version__, checks, files
 from minivae.checks.values import shell_line
 from minivae.errors import MinivaeError
 from minivae.runs.model_files import Model, load_model
-from minivae.settings import Settings
+from minivae.settings import ADDED, RENAMED, Settings
 
 RUN_FILE, CHECKPOINT_FILE = "run.json", "checkpoint.npz"
 MODEL_FILE, HISTORY_FILE = "model.npz", "history.csv"
@@ -38,7 +38,6 @@ RECORD = {  # the fields of run.json
     "fingerprint": str,
 }
 MAX_RUN_FILE = 1 << 20  # bytes
-RENAMED_SETTINGS = {"latent": "latent_dim"}  # the name in files of earlier versions: the name now
 
 
 # ---- finding and claiming a folder -----------------------------------------------------------
@@ -175,9 +174,9 @@ def recorded_settings(record: dict[str, Any], path: str | os.PathLike[str]) -> S
 
 
 def with_current_names(saved: dict[str, Any]) -> dict[str, Any]:
-    """Settings from a file, with the names of earlier versions replaced by the current ones."""
-    current = dict(saved)
-    for old, new in RENAMED_SETTINGS.items():
+    """Settings from a file of this version or an earlier one, as this one would have saved them."""
+    current = ADDED | saved
+    for old, new in RENAMED.items():
         if old in current and new not in current:
             current[new] = current.pop(old)
     return current
