@@ -52,13 +52,18 @@ class CellBounds(NamedTuple):
 
 
 def bound_cells(params: Params, x: Array, spec: Spec, centres: Array, half: Array) -> CellBounds:
-    """`CellBounds` of the cells centres (M, L) +- half (M,), for one image x (D,)."""
+    """`CellBounds` of the cells centres (M, L) +- half (M,), for one image x (D,).
+
+    What is too large for float64 gives bounds that are not finite, without a warning.
+    """
     widest = max(spec.data_dim, *spec.hidden, 1) * spec.latent_dim
     rows = max(1, ROW_NUMBERS // widest)
     starts = range(0, len(centres), rows)
-    parts = [
-        _bound_block(params, x, spec, centres[s : s + rows], half[s : s + rows]) for s in starts
-    ]
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = [
+            _bound_block(params, x, spec, centres[s : s + rows], half[s : s + rows])
+            for s in starts
+        ]
     return CellBounds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
