@@ -3,14 +3,15 @@
 Every cell gets a bound of the integrand (bounds.py). A cell is dropped only if its bound is too
 small to matter, and what was dropped is counted in the error. So a peak between two points cannot
 be missed, however sharp it is: the bound of its cell is high, and the cell is divided until the
-peak shows. A cell over which log p(x, z) is known to vary little is summed by two Gauss rules;
-their difference is its error.
+peak shows. A cell over which log p(x, z) is known to vary little is summed by three Gauss
+rules; the larger difference is its error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import accumulate
 from math import exp, inf, log, log1p, log2, pi
 from typing import NamedTuple
 
@@ -22,15 +23,17 @@ from minivae.exact.faces import log_sum_exp
 from minivae.vae import Params, Spec
 
 Array = np.ndarray
-POINTS = {1: (7, 8), 2: (5, 6)}  # of two Gauss rules along each side of a cell, by L
-# The better rule's largest error on |t - kink|, relative to the half-width, whatever the kink's place and
+# Of three Gauss rules along each side of a cell, by L. The last is the sum; two that differ from it
+# less than it errs, both by chance, are rare.
+POINTS = {1: (5, 6, 8), 2: (4, 5, 6)}
+# The largest error of the last rule on |t - kink|, relative to the half-width, whatever the place and
 # direction: found by trying them all.
 KINK_ERROR = {1: 0.0111, 2: 0.0186}
 LARGEST_VARIATION = 8.0  # nats: a cell of more is not summed but divided
 LARGEST_TOLERANCE = 0.1  # nats: beyond it a change of log p is no longer a relative error of p
 MOST_CELLS = 400_000  # for one image
 FINEST = 2.0**-44
-SPLIT_POINTS = (3, 4)  # of the two rules on each side of a kink, two latents
+SPLIT_POINTS = (2, 3, 4)  # of the three rules on each side of a kink, two latents
 BLOCK = 2_000  # cells that are summed at once
 SCOUTS = {1: 97, 2: 25}  # points a side of [-6, 6]: where the first look at log p(x, z) is taken
 
@@ -196,70 +199,74 @@ def _sum_cells(log_joint, params, x, spec, bounds, centres, half, chosen):
         for start in range(0, len(places), BLOCK):
             i = places[start : start + BLOCK]
             kink_error = 2 * KINK_ERROR[L] * bounds.bend[i] * (bounds.kinks[i] > 0)
-            points, whole, fine = rule(L, bounds.kink_value[i] / half[i], bounds.kink_slope[i])
+            rules = rule(L, bounds.kink_value[i] / half[i], bounds.kink_slope[i])
             rounding = rounding_error(params, x, spec, centres[i])
-            z = centres[i, None] + half[i, None, None] * points
+            z = centres[i, None] + half[i, None, None] * rules.points
             values = log_joint(z.reshape(-1, L)).reshape(z.shape[:2])
             if rule is _split_rule:
                 kink_error = 0.0
-            parts.append(
-                _pieces(values, points, whole, fine, centres[i], half[i], kink_error, rounding)
-            )
+            parts.append(_pieces(values, rules, centres[i], half[i], kink_error, rounding))
     return _Pieces(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _pieces(values, points, whole, fine, centre, half, kink_error, rounding):
-    """`_Pieces` from log p(x, z) (M, P) at points (M, P, L) or (1, P, L) of [-1, 1]^L.
+class _Rules(NamedTuple):
+    """Several rules for [-1, 1]^L side by side, the best one last; a cell's weights sum to 1.
 
-    whole, fine: the weights of two rules, of which the second is the better one.
+    points: (M, P, L), or (1, P, L) for all cells; weights: (M, P); starts: each rule's first point.
     """
+
+    points: Array
+    weights: Array
+    starts: list[int]
+
+
+def _pieces(values, rules, centre, half, kink_error, rounding):
+    """`_Pieces` from log p(x, z) (M, P) at the rules' points."""
     top = values.max(axis=1)
-    scaled = np.exp(values - top[:, None])
-    coarse_sum, shares = (scaled * whole).sum(axis=1), scaled * fine
-    fine_sum = shares.sum(axis=1)
-    shares = shares / fine_sum[:, None]
-    mean = (shares[:, :, None] * points).sum(axis=1)
-    variance = (shares[:, :, None] * (points - mean[:, None]) ** 2).sum(axis=1)
-    rounding = rounding * fine_sum
-    error = np.maximum(np.abs(coarse_sum - fine_sum) - 2 * rounding, 0) + kink_error * fine_sum
+    terms = np.exp(values - top[:, None]) * rules.weights
+    sums = np.add.reduceat(terms, rules.starts, axis=1)
+    best = sums[:, -1]
+    shares = (terms[:, rules.starts[-1] :] / best[:, None])[:, None]
+    points = rules.points[:, rules.starts[-1] :]
+    mean = (shares @ points)[:, 0]
+    variance = (shares @ (points - mean[:, None]) ** 2)[:, 0]
+    rounding = rounding * best
+    apart = np.abs(sums[:, :-1] - best[:, None]).max(axis=1)
+    error = np.maximum(apart - 2 * rounding, 0) + kink_error * best
     with np.errstate(divide="ignore"):  # no error at all is e^-inf
-        logs = np.log([fine_sum, error, rounding]) + top + centre.shape[1] * np.log(2 * half)
+        logs = np.log([best, error, rounding]) + top + centre.shape[1] * np.log(2 * half)
     width = half[:, None]
     return _Pieces(*logs, centre + width * mean, width**2 * variance, centre, half)
 
 
-def _plain_rule(latent, value, slope):
-    """The points of both Gauss rules in [-1, 1]^L, and the weights of each rule.
-
-    -> (1, P, L), (1, P), (1, P); weights sum to 1. The kink's place is not needed.
-    """
-    points, whole, fine = _gauss_twice(latent)
-    return points[None], whole[None], fine[None]
-
-
 @lru_cache
-def _gauss_twice(latent):
+def _gauss_rules(latent):
     rules = []
     for n in POINTS[latent]:
         nodes, weights = np.polynomial.legendre.leggauss(n)
         index = _grid(n, latent)
-        rules.append((nodes[index], (weights / 2)[index].prod(axis=1)))
-    return _side_by_side(*rules)
+        rules.append((nodes[index][None], (weights / 2)[index].prod(axis=1)[None]))
+    return _side_by_side(rules)
 
 
-def _side_by_side(coarse, fine):
-    """Two rules (points, weights) on the points of both: points, weights of one, of the other."""
-    (p, w), (q, v) = coarse, fine
-    whole = np.concatenate([w, np.zeros_like(v)], axis=-1)
-    return np.concatenate([p, q], axis=-2), whole, np.concatenate([np.zeros_like(w), v], axis=-1)
+def _plain_rule(latent, value, slope):
+    """Gauss rules for cells without a kink, or with several: the kink's place is not needed."""
+    return _gauss_rules(latent)
+
+
+def _side_by_side(rules):
+    """`_Rules` from pairs (points, weights)."""
+    points, weights = zip(*rules, strict=True)
+    starts = [0, *accumulate(p.shape[1] for p in points[:-1])]
+    return _Rules(np.concatenate(points, axis=1), np.concatenate(weights, axis=1), starts)
 
 
 def _split_rule(latent, value, slope):
-    """Points of [-1, 1]^2 on both sides of the line value + slope . s = 0.
+    """Gauss rules for both sides of the line value + slope . s = 0 in [-1, 1]^2.
 
-    value (M,), slope (M, 2) -> (M, P, 2), (M, P), (M, P), as `_plain_rule`. Along the axis v, in
-    which the slope is steeper, each side is a Gauss rule of its own; along the other axis, u, the
-    rule is split where the line leaves the cell. So the integrand is smooth in every part.
+    value (M,), slope (M, 2) -> `_Rules`. Along the axis v, in which the slope is steeper, each side
+    has a Gauss rule of its own; along the other axis, u, the rule is split where the line leaves
+    the cell. So the integrand is smooth in every part.
     """
     steep = np.argmax(np.abs(slope), axis=1)
     rows = np.arange(len(slope))
@@ -281,7 +288,7 @@ def _split_rule(latent, value, slope):
         points[steep == 1] = points[steep == 1][..., ::-1]
         weight = u_weight[:, :, None] * v_weight / 4
         rules.append((points.reshape(len(slope), -1, 2), weight.reshape(len(slope), -1)))
-    return _side_by_side(*rules)
+    return _side_by_side(rules)
 
 
 def _stretched(low, high, nodes, weights):
@@ -298,7 +305,7 @@ def _result(pieces, left_out):
     rounding = exp(log_sum_exp(pieces.log_rounding) - log_p)
     mean = share @ pieces.mean
     sd = np.sqrt(share @ (pieces.variance + (pieces.mean - mean) ** 2))
-    step = share @ pieces.half * 2 / POINTS[len(mean)][1]
+    step = share @ pieces.half * 2 / POINTS[len(mean)][-1]
     edges = np.abs(pieces.centre).max(axis=1) + pieces.half
     outward = np.argsort(-edges)
     beyond = np.searchsorted(np.cumsum(share[outward]), NEGLIGIBLE)

@@ -61,8 +61,7 @@ def bound_cells(params: Params, x: Array, spec: Spec, centres: Array, half: Arra
     starts = range(0, len(centres), rows)
     with np.errstate(over="ignore", invalid="ignore"):
         parts = [
-            _bound_block(params, x, spec, centres[s : s + rows], half[s : s + rows])
-            for s in starts
+            _bound_block(params, x, spec, centres[s : s + rows], half[s : s + rows]) for s in starts
         ]
     return CellBounds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
