@@ -167,12 +167,12 @@ def _two_latents(case, step=0.06):
     low = axis[[max(rows[0] - 1, 0), max(columns[0] - 1, 0)]]
     high = axis[[min(rows[-1] + 1, len(axis) - 1), min(columns[-1] + 1, len(axis) - 1)]]
     narrow = 1.0 if case.spec.likelihood == "bernoulli" else case.spec.variance**0.5
-    wanted = np.clip((high - low) / min(0.3, 2 * narrow), 24, 300).astype(int)
+    wanted = np.clip((high - low) / min(0.2, narrow / 2), 24, 240).astype(int)
     turned = case._replace(params={**case.params, FIRST: case.params[FIRST][::-1]})
     # The inner integral has a kink of its own wherever a kink of the decoder runs along z2.
     outer = 4 if case.spec.activation == "relu" else 1
     one = _nested(case, low, high, wanted * [outer, 1])
-    other = _nested(turned, low[::-1], high[::-1], wanted[::-1] * [outer, 1])
+    other = _nested(turned, low[::-1], high[::-1], wanted[::-1] * [outer, 1] * 5 // 4)
     return (one + other) / 2, 2 * abs(one - other)
 
 

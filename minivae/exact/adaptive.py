@@ -26,8 +26,8 @@ Array = np.ndarray
 # Of three Gauss rules along each side of a cell, by L. The last is the sum; two that differ from it
 # less than it errs, both by chance, are rare.
 POINTS = {1: (5, 6, 8), 2: (4, 5, 6)}
-# The largest error of the last rule on |t - kink|, relative to the half-width, whatever the place and
-# direction: found by trying them all.
+# The largest error of the last rule on |t - kink|, relative to the half-width, over all places and
+# directions of the kink: found by trying them.
 KINK_ERROR = {1: 0.0111, 2: 0.0186}
 LARGEST_VARIATION = 8.0  # nats: a cell of more is not summed but divided
 LARGEST_TOLERANCE = 0.1  # nats: beyond it a change of log p is no longer a relative error of p
@@ -36,7 +36,6 @@ FINEST = 2.0**-44
 SPLIT_POINTS = (2, 3, 4)  # of the three rules on each side of a kink, two latents
 BLOCK = 2_000  # cells that are summed at once
 SCOUTS = {1: 97, 2: 25}  # points a side of [-6, 6]: where the first look at log p(x, z) is taken
-
 NEGLIGIBLE = 1e-9  # of the posterior's mass
 NOT_FINITE = "log p(x, z) is not finite: the decoder holds NaN or enormous numbers"
 
