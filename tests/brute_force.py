@@ -12,7 +12,7 @@ import numpy as np
 from minivae.vae import Spec, decode, n_params, unpack
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(6)
-REACH = 16.0  # |z| that is looked at
+REACH = 20.0  # |z| that is looked at
 FIRST = "dec1_W"  # its rows are the latents: in the other order, z1 and z2 change places
 DEPTH = 50.0  # nats below the highest value: less does not matter
 

@@ -186,14 +186,14 @@ def test_the_grids_error_covers_a_box_too_small_and_a_step_too_wide(on_the_grid)
 def test_rounding_counts_the_size_of_the_terms(weights, monkeypatch):
     """An offset of 9e5 in the data, taken off again by the model, costs 1e-10 / variance."""
     monkeypatch.setattr(QUADRATURE, "BOUNDED_WEIGHTS", weights)
-    spec = vae.Spec(3, (), 1, likelihood="gaussian", variance=1e-4)
+    spec = vae.Spec(3, (), 1, likelihood="gaussian", variance=1e-9)
     rng = np.random.default_rng(0)
     params = vae.unpack(vae.init_params(spec, rng, dtype=np.float64), spec)
     params["mu_W"][...] = params["logvar_W"][...] = 0
     params["out_b"][...] = 9e5 + rng.random(3)
-    x = params["out_b"] + 0.3 * params["out_W"] + 0.01 * rng.standard_normal((5, 3))
+    x = params["out_b"] + 0.3 * params["out_W"] + 3e-5 * rng.standard_normal((5, 3))
     result = exact.quadrature(params, x, spec)
-    shifted = exact.Linear(params["out_W"], np.zeros(3), 1e-4)
+    shifted = exact.Linear(params["out_W"], np.zeros(3), 1e-9)
     off = np.abs(result.log_p - exact.linear_log_evidence(shifted, x - params["out_b"]))
     assert off.max() > 1e-7, "or this would test nothing"
     assert (off <= result.error).all()
