@@ -12,6 +12,8 @@ from minivae.exact.faces import LOG_2PI, Faces
 from minivae.vae import Params, Spec
 
 Array = np.ndarray
+ROUNDS = 6  # of Adam, at most
+CONVERGED = 1e-8  # the gradient's norm at a maximum, but for rounding
 
 
 class Linear(NamedTuple):
@@ -40,7 +42,12 @@ def linear_log_evidence(model: Linear, x: Array) -> Array:
     """log p(x), for x ~ N(b, W'W + variance I): x (N, D) -> (N,).    [Tipping and Bishop, eq. 4]
 
     By the L x L matrix M = W W' + variance I: the covariance C has the determinant
-    variance^(D-L) det M. Raises MinivaeError unless the variance is above 0.
+    variance^(D-L) det M, and with the posterior's mean m, and the residual r = x - b - m W,
+
+        (x - b) C^-1 (x - b)' = |r|^2 / variance + |m|^2
+
+    a sum of squares, so that nothing cancels where the variance is small against W W'. Raises
+    MinivaeError unless the variance is above 0.
     """
     checks.check_linear(model)
     return _log_evidence(model, x)
@@ -50,9 +57,9 @@ def _log_evidence(model, x):
     L, D = model.W.shape
     M = model.W @ model.W.T + model.variance * np.eye(L)
     centred = x - model.b
-    projected = centred @ model.W.T
-    explained = (projected * np.linalg.solve(M, projected.T).T).sum(axis=-1)
-    distance = ((centred**2).sum(axis=-1) - explained) / model.variance
+    mean = np.linalg.solve(M, model.W @ centred.T).T
+    residual = centred - mean @ model.W
+    distance = (residual**2).sum(axis=-1) / model.variance + (mean**2).sum(axis=-1)
     log_det = (D - L) * log(model.variance) + np.linalg.slogdet(M)[1]
     return -(distance + log_det + D * LOG_2PI) / 2
 
@@ -219,11 +226,17 @@ def exact_linear_elbo_and_grads(params: Params, x: Array, spec: Spec) -> vae.Ter
 
 
 class LinearFit(NamedTuple):
-    """params: the trained dict; elbo: (steps,) the mean ELBO along the way, nats."""
+    """A trained linear VAE. params: the dict; elbo: (steps taken,) the mean ELBO on the way, nats.
+
+    converged: whether the gradient's norm, `gradient`, has fallen to 1e-8. It is that of the ELBO
+    of the data divided by their standard deviation, so that it does not depend on their units.
+    """
 
     spec: Spec
     params: Params
     elbo: Array
+    converged: bool
+    gradient: float
 
 
 def train_linear_vae(
@@ -231,24 +244,52 @@ def train_linear_vae(
 ) -> LinearFit:
     """A linear VAE trained with the gradients of `vae.py`: x (N, D) -> LinearFit.
 
-    Full batches, sigma points, Adam with a rate falling to 0: the ELBO rises to the maximum of the
-    likelihood, because once W's rows are orthogonal the posterior is a diagonal Gaussian.
+    Full batches, sigma points, Adam: the ELBO rises to the maximum of the likelihood, because once
+    W's rows are orthogonal the posterior is a diagonal Gaussian.
     [notebook 04, eq. 9; Lucas et al. 2019]
+
+    The data are centred and divided by their standard deviation first, because Adam's steps have
+    the size of the rate whatever the data's units; the parameters are converted back. Up to 6
+    rounds of `steps` steps, in each of which the rate falls to 0, from `lr` in the first round and
+    from a third of it in each further one, until the gradient is 0 but for rounding: see
+    `LinearFit.converged`.
     """
     steps = checks.check_samples(steps, "steps")
     x = np.asarray(x, np.float64)
     spec = Spec(x.shape[1], (), latent, likelihood="gaussian")
     x = checks.check_batch(x, spec, np.float64)
-    flat = vae.init_params(spec, rng, data_mean=x.mean(axis=0), dtype=np.float64)
+    centre = x.mean(axis=0)
+    size = (x - centre).std() or 1.0  # 1 where all images are the same
+    scaled = (x - centre) / size
+    flat = vae.init_params(spec, rng, data_mean=scaled.mean(axis=0), dtype=np.float64)
+    elbo, gradient = _climb(flat, scaled, spec, steps, lr)
     params = vae.unpack(flat, spec)
-    m, v = np.zeros_like(flat), np.zeros_like(flat)
-    elbo = np.empty(steps)
-    for step in range(1, steps + 1):
-        result = exact_linear_elbo_and_grads(params, x, spec)
-        elbo[step - 1] = result.elbo
-        rate = lr * (1 + np.cos(np.pi * step / steps)) / 2
-        numpy_ops.adam_step(flat, result.flat_grads, m, v, step, rate)
-    return LinearFit(spec, params, elbo)
+    params["mu_W"][...] /= size
+    params["mu_b"][...] -= centre @ params["mu_W"]
+    params["logvar_W"][...] /= size
+    params["logvar_b"][...] -= centre @ params["logvar_W"]
+    params["out_W"][...] *= size
+    params["out_b"][...] = centre + size * params["out_b"]
+    params["out_logvar"][...] += 2 * log(size)
+    elbo = np.array(elbo) - spec.data_dim * log(size)
+    return LinearFit(spec, params, elbo, gradient <= CONVERGED, gradient)
+
+
+def _climb(flat, x, spec, steps, lr):
+    """Adam in rounds, in place -> the ELBO before each step, and the last gradient's norm."""
+    params, elbo = vae.unpack(flat, spec), []
+    for round_ in range(ROUNDS):
+        m, v = np.zeros_like(flat), np.zeros_like(flat)
+        for step in range(1, steps + 1):
+            result = exact_linear_elbo_and_grads(params, x, spec)
+            elbo.append(result.elbo)
+            gradient = float(np.linalg.norm(result.flat_grads))
+            if gradient <= CONVERGED:
+                return elbo, gradient
+            rate = lr / 3**round_ * (1 + np.cos(np.pi * step / steps)) / 2
+            numpy_ops.adam_step(flat, result.flat_grads, m, v, step, rate)
+    last = exact_linear_elbo_and_grads(params, x, spec).flat_grads
+    return elbo, float(np.linalg.norm(last))
 
 
 def axes_angle(model: Linear, other: Linear) -> float:
