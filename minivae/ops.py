@@ -138,7 +138,7 @@ def expm1_minus(l: Array) -> Array:
     There exp(l) - 1 is nearly l, and their difference has no digits left, so it is its series:
     l^2/2! + l^3/3! + ... = l^2/2 (1 + l/3 (1 + l/4 (1 + ...)))
     """
-    near = np.abs(l.real) < 0.25
+    near = (l.real > -0.25) & (l.real < 0.25)
     small = np.where(near, l, 0)
     series = np.ones_like(small)
     for n in range(12, 2, -1):  # the first term left out is below 1e-16 of the sum

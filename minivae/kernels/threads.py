@@ -4,7 +4,7 @@ Every thread takes the next chunk of the job until none is left. The `ticket` is
 the number of the job, how many chunks it has, and which is next. Taking a chunk is a
 compare-and-swap on it, so a thread that is late for a job cannot take a chunk of it. The thread
 that submits the job works too, and returns when all chunks are done. A helper that finds nothing to
-do spins for about 0.5 ms, because in training the next job comes within microseconds, and then
+do spins for a while (SPINS_BEFORE_SLEEP), because in training the next job comes soon, and then
 blocks on a lock.
 
 Numba's own `parallel=True` would work for the loops, but it can end the process in three cases (a
@@ -285,7 +285,7 @@ def _keep_freed_memory() -> None:
     """Ask glibc to keep up to 64 MB of freed memory instead of giving it back to the system.
 
     By default it returns the arrays of a training step at its end, and the next step gets them page
-    by page: about a thousand page faults, which take a third of the time of the products.
+    by page, with a page fault for each.
     """
     if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
         trim_threshold, mmap_threshold = -1, -3  # from malloc.h
