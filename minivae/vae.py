@@ -3,11 +3,9 @@
     z ~ N(0, I),   x ~ p(x|z)                  the decoder: how the model generates data
     q(z|x) = N(mu(x), diag exp(logvar(x)))     the encoder: an approximation of the posterior p(z|x)
 
-The parameters are one vector, whose parts have names (spec.py). Values are nats per example:
-summed over pixels and latents, averaged over the batch. Noise is an argument, so everything is
-deterministic. `ops` is the backend, any object with the names of `ops.py`.
-
-Shapes: B batch, D data, L latent, K importance samples, N any number of rows.
+The parameters are one vector, whose parts have names (spec.py). Values are nats per example: summed
+over pixels and latents, averaged over the batch. Noise is an argument: all is deterministic. `ops`
+is the backend. Shapes: B batch, D data, L latent, K importance samples, N any number of rows.
 """
 
 from __future__ import annotations
@@ -19,9 +17,8 @@ import numpy as np
 
 from minivae import checks
 from minivae import ops as numpy_ops
-from minivae.spec import OUT_LOGVAR_FLOOR as OUT_LOGVAR_FLOOR  # re-exported, as are the names below
 from minivae.spec import Params, Spec, n_params, unpack
-from minivae.spec import clamp_variance as clamp_variance
+from minivae.spec import clamp_variance as clamp_variance  # re-exported, as are the next two
 from minivae.spec import init_params as init_params
 from minivae.spec import layout as layout
 
@@ -176,8 +173,7 @@ def nll_forward(
 
 
 def nll_backward(dnll: Array, cache: Any, grads: Params, spec: Spec, ops: Backend) -> Array:
-    """dnll (B,) or (K, B) -> dout like out; writes the gradient of a learned variance into
-    `grads`."""
+    """dnll (B,) or (K, B) -> dout like out; `grads` gets the gradient of a learned variance."""
     if spec.likelihood == "bernoulli":
         return ops.bernoulli_nll_backward(dnll, cache)
     dmean, dlogvar = ops.gaussian_nll_backward(dnll, cache)
@@ -251,13 +247,11 @@ def elbo_and_grads(
 def elbo_loss(nll_each: Array, kl_each: Array, beta: float, spec: Spec) -> tuple[Terms, Array]:
     """loss = mean_B nll + beta * sum_j max(free_bits, mean_B kl_j)   [notebook 07, eq. 6]
 
-    nll_each (B,), kl_each (B, L) -> Terms, dkl (L,): beta / B, or 0 for a latent below its free
-    bits.
+    nll_each (B,), kl_each (B, L) -> Terms, dkl (L,): beta / B, or 0 below the free bits.
     """
     B = len(kl_each)
     nll, kl_per_latent = nll_each.sum() / B, numpy_ops.sum_rows(kl_each) / B
-    # NaN counts as above, so that it reaches the loss
-    above = ~(kl_per_latent.real <= spec.free_bits)
+    above = ~(kl_per_latent.real <= spec.free_bits)  # NaN counts as above: it reaches the loss
     paid = np.where(above, kl_per_latent, spec.free_bits).sum()
     dkl = above * kl_each.dtype.type(beta / B)
     kl = kl_per_latent.sum()

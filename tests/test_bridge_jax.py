@@ -14,6 +14,7 @@ from bridges import (
 )
 
 from minivae import MinivaeError, bridge, ops, vae
+from minivae.spec import OUT_LOGVAR_FLOOR
 
 # ---- JAX -------------------------------------------------------------------------------------
 
@@ -55,7 +56,7 @@ def test_jax_keeps_the_floor_of_the_variance(jax):
     with pytest.raises(MinivaeError, match="call clamp_variance"):
         bridge.from_jax(low, model)
     floor = bridge.from_jax(functions.clamp_variance(low), model).params["out_logvar"]
-    assert floor == np.float32(vae.OUT_LOGVAR_FLOOR)
+    assert floor == np.float32(OUT_LOGVAR_FLOOR)
 
 
 def test_jax_is_not_allowed_to_round_float64(jax):

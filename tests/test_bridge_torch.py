@@ -17,6 +17,7 @@ from bridges import (
 )
 
 from minivae import MinivaeError, bridge, ops, vae
+from minivae.spec import OUT_LOGVAR_FLOOR
 
 # ---- PyTorch: there and back -----------------------------------------------------------------
 
@@ -180,7 +181,7 @@ def test_the_learned_variance_keeps_its_floor(torch):
     assert one_line(error)
     module.clamp_variance()
     floor = bridge.from_torch(module).params["out_logvar"]
-    assert floor == np.float32(vae.OUT_LOGVAR_FLOOR)
+    assert floor == np.float32(OUT_LOGVAR_FLOOR)
 
 
 def test_moments_of_another_model_are_refused(torch):

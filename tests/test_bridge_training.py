@@ -5,6 +5,7 @@ import pytest
 
 from minivae import bridge, ops, vae
 from minivae.runs import Model
+from minivae.spec import OUT_LOGVAR_FLOOR
 
 # ---- training goes on ------------------------------------------------------------------------
 
@@ -95,7 +96,7 @@ def test_the_floor_of_the_variance_holds_in_both_trainings(torch):
     spec = vae.Spec(4, (), 1, likelihood="gaussian")
     flat = np.zeros(vae.n_params(spec))
     model = Model(spec, flat, (2, 2))
-    model.params["out_logvar"][...] = vae.OUT_LOGVAR_FLOOR + 0.05
+    model.params["out_logvar"][...] = OUT_LOGVAR_FLOOR + 0.05
     module = bridge.to_torch(model)
     ours = NumpyTraining(model, lr=1e-2)
     adam = torch.optim.Adam(module.parameters(), lr=1e-2)
@@ -104,4 +105,4 @@ def test_the_floor_of_the_variance_holds_in_both_trainings(torch):
         ours.take(np.zeros((3, 4)), np.ones((3, 1)))
         theirs.take(np.zeros((3, 4)), np.ones((3, 1)))
     for end in (ours.model, bridge.from_torch(module)):
-        assert end.params["out_logvar"] == vae.OUT_LOGVAR_FLOOR
+        assert end.params["out_logvar"] == OUT_LOGVAR_FLOOR

@@ -9,6 +9,7 @@ import tiny
 
 from minivae import VAE, MinivaeError, data, evaluate, train, vae
 from minivae.backend import load_backend
+from minivae.spec import OUT_LOGVAR_FLOOR
 
 # Except the warning about a Bernoulli on grey images, which these tests fit on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:the images are grey:UserWarning")
@@ -76,9 +77,9 @@ def test_the_learned_variance_stops_at_its_floor(backend):
     state = train.new_state(made, chosen)
     params = vae.unpack(state.flat, chosen.spec(9))
     params["out_W"][:] = 0  # the mean is right, so that only the variance is left to learn
-    params["out_logvar"][:] = vae.OUT_LOGVAR_FLOOR + 0.25
+    params["out_logvar"][:] = OUT_LOGVAR_FLOOR + 0.25
     train.train(made, chosen, state=state)
-    assert params["out_logvar"][0] == np.float32(vae.OUT_LOGVAR_FLOOR)
+    assert params["out_logvar"][0] == np.float32(OUT_LOGVAR_FLOOR)
     assert np.isfinite(state.flat).all()
     assert np.isfinite([row["loss"] for row in state.history]).all()
 
