@@ -5,7 +5,7 @@ import pytest
 from random_models import SPEC, SPECS, by_name, model
 
 from minivae import ops
-from minivae.vae import (
+from minivae.spec import (
     OUT_LOGVAR_FLOOR,
     Spec,
     clamp_variance,
