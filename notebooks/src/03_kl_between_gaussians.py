@@ -465,7 +465,7 @@ check("03.bug", repo_kl)
 
 # %%
 # One input (mu, logvar), each (B, L), at which thirteen wrong KLs (the half dropped, a sign
-# turned, exp(logvar / 2) for exp(logvar), ...) differ from the right one and each other.
+# flipped, exp(logvar / 2) for exp(logvar), ...) differ from the right one and each other.
 inputs = ...
 
 check("03.tell-apart", inputs)
