@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 Array = np.ndarray
-ACTIVATIONS = ("tanh", "relu", "softplus", "none")  # "none": the heads and the output
+ACTIVATIONS = ("tanh", "relu", "softplus", "none")  # "none" is for the heads and the output
 SUM_BLOCK = 256  # rows
 
 
@@ -48,7 +48,7 @@ class GaussianCache(NamedTuple):
 
 
 def dense_forward(x: Array, W: Array, b: Array, activation: str) -> tuple[Array, DenseCache]:
-    """y = f(a),  a = x W + b,  f = tanh, relu, softplus or nothing     [notebook 05, eq. 1]
+    """y = f(a),  a = x W + b,  f = tanh, relu, softplus or the identity     [notebook 05, eq. 1]
 
     relu(a) = max(a, 0),  softplus(a) = log(1 + exp(a)) = max(a, 0) + log(1 + exp(-|a|))
     x: (N, I), W: (I, O), b: (O,) -> y: (N, O), cache.
@@ -58,7 +58,7 @@ def dense_forward(x: Array, W: Array, b: Array, activation: str) -> tuple[Array,
     if activation == "tanh":
         np.tanh(y, out=y)
     elif activation == "relu":
-        y = np.where(y.real <= 0, 0, y)  # so a NaN stays a NaN
+        y = np.where(y.real <= 0, 0, y)  # <= and not >, so that NaN stays NaN
     elif activation == "softplus":
         positive = y.real > 0
         e = np.exp(np.where(positive, -y, y))  # exp(-|a|) cannot overflow
@@ -80,7 +80,7 @@ def dense_backward(
     if activation == "tanh":
         da = dy * (1 - y * y)  # tanh' = 1 - tanh^2
     elif activation == "relu":
-        da = dy * np.where(y > 0, 1, y)  # relu' = 1 or 0; and where y is NaN, NaN
+        da = dy * np.where(y > 0, 1, y)  # relu' = 1 where y > 0, else y itself: 0, or NaN
     elif activation == "softplus":
         da = dy * -np.expm1(-y)  # softplus' = sigmoid(a) = 1 - exp(-y)
     else:
@@ -171,7 +171,7 @@ def bernoulli_nll_forward(logits: Array, x: Array) -> tuple[Array, BernoulliCach
     positive = logits.real > 0
     e = np.exp(np.where(positive, -logits, logits))
     factor = positive - x  # 1 - x or -x
-    nll = np.where(factor == 0, 0, logits) * factor + np.log1p(e)  # or infinity * 0 would be NaN
+    nll = np.where(factor == 0, 0, logits) * factor + np.log1p(e)  # not infinity * 0 = NaN
     residual = np.where(positive, 1, e) / (1 + e) - x
     return nll.sum(axis=-1), BernoulliCache(residual)
 

@@ -1,4 +1,4 @@
-"""How much does each latent know about each factor? Measured, where the true factors are known.
+"""How much information each latent has about each factor, for data with known factors.
 
 The mutual information gap (Chen et al. 2018, arXiv:1802.04942, section 4.1). For the true factors
 v_f and the codes c_l of the same N examples (a code is a draw z ~ q(z | x), not its mean: the mean
@@ -13,7 +13,7 @@ mass, so an increasing function of a code counts as the same code; equal values 
 a value that is as frequent as several bins has one to itself, and where there are no more distinct
 values than bins (a factor of 0 and 1, however rare the 1), each has its own. Estimated from counts,
 I of unrelated columns is too large, by about (a - 1) (b - 1) / 2N nats, with a and b bins in use;
-`permutation_baseline` measures what codes without any information would get.
+`permutation_baseline` measures the values for codes without any information.
 
 Shapes: N examples, F factors, L latents, S seeds.
 """
@@ -28,8 +28,8 @@ from minivae.errors import MinivaeError
 
 Array = np.ndarray
 BINS = 20
-TRACKS = 0.5  # a latent tracks a factor from this share of the factor's entropy on ...
-SEED_SHARE = 0.8  # ... in this share of the seeds: four of five
+TRACKS = 0.5  # a latent tracks a factor if it has at least this share of the factor's entropy ...
+SEED_SHARE = 0.8  # ... in at least this share of the seeds (four of five)
 PERMUTATIONS = 20
 
 
@@ -40,11 +40,11 @@ class Gap(NamedTuple):
     gaps: Array  # (F,)
     information: Array  # (F, L) nats
     entropy: Array  # (F,) nats, of the factors in their bins
-    best: Array  # (F,) the latent that knows most about each factor
+    best: Array  # (F,) the latent with the most information about each factor
 
 
 class Baseline(NamedTuple):
-    """What codes without information about the factors get, by chance and by the bias."""
+    """The values for codes without information about the factors: chance and bias."""
 
     information: Array  # (F, L) nats, mean over the permutations
     spread: Array  # (F, L) nats, their standard deviation
@@ -103,7 +103,7 @@ def permutation_baseline(
 
 
 def tracks(normalised: Array) -> Array:
-    """Whether some latent tracks each factor, by the definition fixed before any run.
+    """Whether some latent tracks each factor, by the definition that was fixed before the study.
 
     normalised: (S, F, L), `normalised_information` of each seed's model, or (F, L) for one
     model -> (F,) bool. A seed counts if its best latent holds at least TRACKS of the factor's
@@ -147,7 +147,7 @@ def _information(pairs, bins):
     apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)
     there = joint > 0
     information = np.sum(joint[there] * np.log(joint[there] / apart[there]))
-    return max(0.0, float(information))  # it is never negative, but rounding is
+    return max(0.0, float(information))  # never negative but for rounding
 
 
 def _entropies(cells, bins):

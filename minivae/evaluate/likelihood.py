@@ -117,7 +117,7 @@ def _elbo_terms(params, x, spec, rng, ops):
     for rows in slices(len(x), ENCODER_ROWS):
         batch = x[rows]
         eps = rng.standard_normal((len(batch), spec.latent_dim), dtype=x.dtype)
-        with np.errstate(all="ignore"):  # what is not finite is refused below
+        with np.errstate(all="ignore"):  # a value that is not finite raises an error below
             terms = vae.elbo_forward(params, batch, eps, plain, 1.0, ops)
         nll += float(terms.nll) * len(batch) / len(x)
         kl += float(terms.kl) * len(batch) / len(x)
@@ -192,7 +192,7 @@ def log_likelihood(
     return log_likelihood_of_q(params, x, spec, samples, rng, q, ops, progress)
 
 
-@np.errstate(all="ignore")  # what is not finite is refused at the end
+@np.errstate(all="ignore")  # a value that is not finite raises an error at the end
 def log_likelihood_of_q(
     params: Params,
     x: Array,
@@ -203,7 +203,7 @@ def log_likelihood_of_q(
     ops: Backend,
     progress: Progress | None = None,
 ) -> LogLikelihood:
-    """`log_likelihood` of arguments that have been checked (whether q is a density is not)."""
+    """`log_likelihood` without checks of its arguments, except that q is a distribution."""
     noise = noise_streams(rng)
     result = LogLikelihood(*np.empty((3, len(x))))
     for rows in slices(len(x), max(1, ROWS // samples)):
@@ -322,7 +322,7 @@ def importance_bounds(
 
 
 def slices(n: int, step: int) -> Iterator[slice]:
-    """0 to n in pieces of `step`, the last one maybe shorter."""
+    """0 to n in pieces of `step`; the last one may be shorter."""
     return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
 

@@ -13,7 +13,7 @@ from minivae import checks
 
 Array = np.ndarray
 NEIGHBOURS = 5  # the radius around a real picture reaches to its 5th nearest other
-CHUNK_DISTANCES = 1 << 22  # held at a time: 16 MB
+CHUNK_DISTANCES = 1 << 22  # distances in memory at a time: 16 MB
 
 
 def nearest(pictures: Array, references: Array) -> tuple[Array, Array]:

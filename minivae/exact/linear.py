@@ -41,7 +41,7 @@ def as_linear(params: Params, spec: Spec) -> Linear:
 def linear_log_evidence(model: Linear, x: Array) -> Array:
     """log p(x), for x ~ N(b, W'W + variance I): x (N, D) -> (N,).    [Tipping and Bishop, eq. 4]
 
-    By the L x L matrix M = W W' + variance I: the covariance C has the determinant
+    Uses the L x L matrix M = W W' + variance I: the covariance C has the determinant
     variance^(D-L) det M, and with the posterior's mean m, and the residual r = x - b - m W,
 
         (x - b) C^-1 (x - b)' = |r|^2 / variance + |m|^2
@@ -307,7 +307,7 @@ def axes_angle(model: Linear, other: Linear) -> float:
 
 
 def ascent_that_lowers_evidence(lr: float = 0.1) -> dict[str, float]:
-    """One step up the ELBO, by its true gradient, that goes down in log p(x): -> dict of nats.
+    """A gradient step that raises the ELBO and lowers log p(x) -> dict of nats.
 
     [notebook 02, section 2.9]  Two images, x = 3 and x = -3, and the model x ~ N(z w + b, 1) at
     w = 1, b = 0. The likelihood is highest at a larger w: var(x) = w^2 + 1 should be 9. But the

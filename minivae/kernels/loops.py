@@ -1,6 +1,6 @@
 """The loops of a training step that are not products: the losses, the sampling, Adam.
 
-Each reads its numbers once. Functions called `..._chunk` do one chunk of a task, for one of the
+Each reads its data once. Functions called `..._chunk` do one chunk of a task, for one of the
 threads; the others are short and run on the calling thread.
 """
 
@@ -60,12 +60,12 @@ def _bernoulli_terms(logits, x, residual, nll):
 
 @compiled
 def bernoulli_chunk(task, chunk, scratch, kind):
-    """Some rows, as many at a time as fit the scratch memory, from which their terms are summed."""
+    """The rows of one chunk, in groups whose terms fit the scratch memory; sums them there."""
     size, n, room = kind.itemsize, task.n, SCRATCH
     i, last = share(chunk, task.chunks, task.m)
     nll = numbers_at(task.d, task.m, kind)
     while i < last:
-        rows = min(last - i, max(room // n, 1), task.k - i % task.k)  # after B rows, x starts again
+        rows = min(last - i, max(room // n, 1), task.k - i % task.k)  # x repeats every B rows
         for r in range(rows):
             nll[i + r] = 0
         for j in range(0, rows * n, room):  # one pass, unless a single row is too long
