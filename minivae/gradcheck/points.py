@@ -14,12 +14,14 @@ from minivae.spec import n_params, unpack
 
 KINKED = ("relu",)  # activations whose slope jumps at 0
 KINK_MARGIN = 1e-3  # much larger than any step of the differences
+FAINTEST = 1e-3  # a block whose gradient is smaller is lost in the rounding of the differences
 
 
 def generic_point(case: Case, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """flat (P,), x (B, D) and eps (B, L) or (K, B, L), at which the check is meaningful.
 
-    No block's gradient is 0, and nothing is near a kink of an activation or of the free bits.
+    No block's gradient is nearly 0, and nothing is near a kink of an activation or of the free
+    bits.
     Raises MinivaeError where none of 1000 draws is such a point.
     """
     rng = np.random.default_rng(seed)
@@ -92,10 +94,11 @@ def _is_smooth(case, flat, x, eps):
 
 
 def _is_generic(case, flat, x, eps):
-    """No block's gradient is 0, and the KL of some latents, but not all, is above the free bits."""
+    """Each block's gradient is large enough for differences to see, and the KL of some latents, but
+    not of all, is above the free bits."""
     params = unpack(flat, case.spec)
     grads = bound_and_grads(vae, case)(params, x, eps, ops=numpy_ops).grads
-    if not all(g.any() for g in grads.values()):
+    if min(np.abs(g).max() for g in grads.values()) < FAINTEST:
         return False
     if case.samples or not case.spec.free_bits:
         return True
