@@ -38,7 +38,7 @@ ROWS = (
     ),
     (
         "The loss", r"\overline{nll} + \beta \textstyle\sum_j \max(\mathrm{free\ bits}, \overline{kl_j}),\; elbo = -(\overline{nll} + \overline{kl})",
-        r"d\mu \text{ and } d\mathrm{logvar} \text{ are fed from two sides: through } z \text{ and from the KL}",
+        r"d\mu \text{ and } d\mathrm{logvar} \text{ are sums of two terms: through } z \text{ and from the KL}",
         "06", "vae.py", "elbo", "elbo_and_grads",
     ),
     (

@@ -1,17 +1,14 @@
 """Quadrature against the true log p(x): sharp and kinked posteriors, honest errors, refusals."""
 
-import importlib
-
 import brute_force
 import numpy as np
 import pytest
 
 from minivae import exact, vae
 from minivae.errors import MinivaeError
-from minivae.exact import adaptive, bounds, grid
+from minivae.exact import adaptive, bounds, grid, integral
 
 # Modules, not the functions of the same names.
-QUADRATURE = importlib.import_module("minivae.exact.quadrature")
 
 
 def relu_model(hidden, variance, **values):
@@ -43,7 +40,7 @@ SPIKE, KINK = -3.334302451798484, -2.80907175058926
 @pytest.fixture
 def on_the_grid(monkeypatch):
     """As if every decoder were too large for bounds."""
-    monkeypatch.setattr(QUADRATURE, "BOUNDED_WEIGHTS", 0)
+    monkeypatch.setattr(integral, "BOUNDED_WEIGHTS", 0)
 
 
 @pytest.mark.parametrize("case", [spike, kink])
@@ -74,7 +71,7 @@ def test_grid_and_bounded_cells_agree(latent, activation, monkeypatch):
     params = vae.unpack(2 * vae.init_params(spec, rng, dtype=np.float64), spec)
     x = (rng.random((4, 6)) < 0.5).astype(float)
     cells = exact.quadrature(params, x, spec)
-    monkeypatch.setattr(QUADRATURE, "BOUNDED_WEIGHTS", 0)
+    monkeypatch.setattr(integral, "BOUNDED_WEIGHTS", 0)
     on_grid = exact.quadrature(params, x, spec)
     assert (np.abs(cells.log_p - on_grid.log_p) <= cells.error + on_grid.error).all()
     assert cells.error.max() < 1e-6
@@ -197,7 +194,7 @@ def test_the_grids_error_covers_a_box_too_small_and_a_step_too_wide(on_the_grid)
 @pytest.mark.parametrize("weights", [4_000, 0])
 def test_rounding_counts_the_size_of_the_terms(weights, monkeypatch):
     """An offset of 9e5 in the data, taken off again by the model, costs 1e-10 / variance."""
-    monkeypatch.setattr(QUADRATURE, "BOUNDED_WEIGHTS", weights)
+    monkeypatch.setattr(integral, "BOUNDED_WEIGHTS", weights)
     spec = vae.Spec(3, (), 1, likelihood="gaussian", variance=1e-9)
     rng = np.random.default_rng(0)
     params = vae.unpack(vae.init_params(spec, rng, dtype=np.float64), spec)

@@ -7,7 +7,7 @@ interpretability    how much information latents have about known factors       
 sample_quality      how far samples are from real pictures, and what they cover    [notebook 10]
 """
 
-from minivae.evaluate.gaps import Gaps, best_q, gaps
+from minivae.evaluate.inference_gap import Gaps, best_q, gaps
 from minivae.evaluate.likelihood import (
     ACTIVE_VARIANCE,
     Bounds,

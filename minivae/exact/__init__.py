@@ -1,8 +1,8 @@
 """Models whose evidence is known, so that every bound can be compared with the exact answer.
 
-diagnosis     discrete and small: log p(x) and p(z|x) by enumeration        [notebooks 01, 02]
+diseases      discrete and small: log p(x) and p(z|x) by enumeration        [notebooks 01, 02]
 linear        linear Gaussian, probabilistic PCA: all in closed form        [notebooks 02, 04]
-quadrature    any VAE with one or two latents: integrals as sums over z     [notebook 09]
+integral      any VAE with one or two latents: quadrature over z            [notebook 09]
 
 Everything is float64 and in nats. The ELBO can be written in three forms, which give the same
 number for each model:
@@ -12,7 +12,7 @@ number for each model:
     energy            E_q[log p(x, z)] + H(q)
 """
 
-from minivae.exact.diagnosis import (
+from minivae.exact.diseases import (
     DiseaseModel,
     diagnosis,
     diagnosis_faces,
@@ -26,6 +26,13 @@ from minivae.exact.diagnosis import (
     sample_patients,
 )
 from minivae.exact.faces import LOG_2PI, Faces, log_sum_exp
+from minivae.exact.integral import (
+    PosteriorGrid,
+    Quadrature,
+    posterior_grid,
+    quadrature,
+    vae_faces,
+)
 from minivae.exact.linear import (
     Linear,
     LinearFit,
@@ -44,13 +51,6 @@ from minivae.exact.linear import (
     sample_linear,
     sigma_points,
     train_linear_vae,
-)
-from minivae.exact.quadrature import (
-    PosteriorGrid,
-    Quadrature,
-    posterior_grid,
-    quadrature,
-    vae_faces,
 )
 
 __all__ = [
