@@ -15,7 +15,7 @@ from minivae.files.opening import (
     unpacks_too_far,
     zip_members,
 )
-from minivae.files.writing import atomic_write, lock_folder
+from minivae.files.writing import atomic_write, lock_folder, one_writer
 
 __all__ = [
     "ARCHIVE_DTYPES",
@@ -24,6 +24,7 @@ __all__ = [
     "damaged",
     "lock_folder",
     "most_unpacked",
+    "one_writer",
     "read_archive",
     "read_member",
     "read_npy",

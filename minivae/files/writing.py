@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from minivae.errors import MinivaeError
 
 LOCK_TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOTTY)  # some network file systems
+WAIT_SECONDS = 10.0  # for the lock of a file that is written in milliseconds
 HELD_SECONDS = 1.0  # a virus scanner lets go of a file sooner; Excel may not at all
 
 
@@ -113,7 +115,7 @@ def lock_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
     """
     folder = check_path(folder, "the folder")
     try:
-        file = open(folder / ".lock", "ab")
+        file = _open_lock(folder / ".lock")
     except OSError as exc:
         raise _write_error(folder, exc) from None
     with file:
@@ -129,6 +131,55 @@ def lock_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
             yield
         finally:
             _unlock(file)
+
+
+@contextlib.contextmanager
+def one_writer(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Inside the block, this thread is the only one that may read, change and write `path`.
+
+    For small files that several processes change: whoever comes second waits, at most
+    `WAIT_SECONDS`. The lock is on a hidden file beside it. Raises MinivaeError if the wait was in
+    vain, or if the file beside it cannot be opened; where the file system has no locks, the block
+    runs without one.
+    """
+    path = check_path(path)
+    try:
+        file = _open_lock(path.with_name(f".{path.name.lstrip('.')}.lock"))
+    except OSError as exc:
+        raise _write_error(path, exc) from None
+    with file:
+        locked = _wait_for_lock(file, path)
+        try:
+            yield
+        finally:
+            if locked:
+                _unlock(file)
+
+
+def _wait_for_lock(file: BinaryIO, path: Path) -> bool:
+    give_up = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            _lock(file)
+            return True
+        except OSError as exc:
+            if exc.errno not in LOCK_TAKEN:
+                return False  # a file system without locks
+        if time.monotonic() >= give_up:
+            message = f"{printable(path)} is being written by another process"
+            raise MinivaeError(f"{message}; close it and try again")
+        time.sleep(0.005)
+
+
+def _open_lock(path: Path) -> BinaryIO:
+    """Open a lock file, made where there is none. Never waits at a pipe and never follows a link,
+    which could lead out of the folder: OSError for whatever is not an ordinary file."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    handle = os.open(path, flags, 0o666)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, f"{path.name} is not an ordinary file", str(path))
+    return os.fdopen(handle, "r+b")
 
 
 def _sweep(folder: Path) -> None:
