@@ -122,7 +122,7 @@ def check_rows(rows: Sequence[str], budget: float, epochs: int | None) -> None:
 
 def _make_folder(folder):
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        files.make_folders(folder)
     except OSError as error:
         raise MinivaeError(
             f"{checks.printable(folder)} cannot be made a folder: {error.strerror}; choose "
