@@ -381,7 +381,8 @@ def draw_table(path: Path = TABLE) -> None:
     """The table's picture, beside it: a PNG of the same name."""
     from minivae import plots
 
-    plots.save(plots.reproduced_table(read_table(path)), Path(path).with_suffix(".png"))
+    with plots.house_style():
+        plots.save(plots.reproduced_table(read_table(path)), Path(path).with_suffix(".png"))
 
 
 def describe(result: dict[str, Any]) -> str:
