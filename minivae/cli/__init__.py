@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from minivae.cli.parser import Parser
+from minivae.cli.parser import Parser, escaped
 from minivae.cli.signals import INTERRUPTED
 from minivae.cli.streams import usable_streams
 from minivae.errors import MinivaeError
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _one_line(error):
     """The message without line breaks, and with control characters escaped."""
     words = " ".join(str(error).split())
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    line = escaped(words)
     return line if len(line) <= 1000 else f"{line[:600]} ... {line[-300:]}"
 
 
