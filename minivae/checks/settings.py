@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 from minivae.backend import BACKENDS
 from minivae.checks.model import ACTIVATIONS, LIKELIHOODS, check_spec
-from minivae.checks.values import MAX_SIZE, check_number, check_whole, describe
+from minivae.checks.values import MAX_SIZE, check_layers, check_number, check_whole, describe
 from minivae.errors import MinivaeError
 
 INTEGER_RANGES = {  # the lowest and the highest value of each
@@ -85,6 +85,7 @@ def _sizes(hidden):
         sizes = tuple(hidden)
     except TypeError:
         sizes = (hidden,)
+    check_layers(sizes)
     return tuple(check_whole(size, "hidden", 1, MAX_SIZE) for size in sizes)
 
 

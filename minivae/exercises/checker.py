@@ -22,10 +22,7 @@ def check(id: str, answer: Any = ...) -> Verdict:
     if exercise is None:
         return display(_unknown(id))
     verdict = grade(exercise, answer)
-    message = _record(exercise, answer, verdict)
-    if message:
-        verdict.body = f"{verdict.body}\n\n({message})".lstrip("\n")
-    return display(verdict)
+    return display(verdict, _record(exercise, answer, verdict))
 
 
 def hint(id: str) -> Card:
@@ -36,12 +33,12 @@ def hint(id: str) -> Card:
     state, _ = store.load()
     entry = state["exercises"].get(id, {})
     given = min(entry.get("hints", 0) + 1, len(exercise.hints))
-    store.update(lambda state: state["exercises"].setdefault(id, {}).update(hints=given))
+    note = store.update(lambda state: state["exercises"].setdefault(id, {}).update(hints=given))
     lines = [f"{i}. {text}" for i, text in enumerate(exercise.hints[:given], start=1)]
     likely = next((m for m in exercise.mistakes if m.name == entry.get("mistake")), None)
     if likely:
         lines.append(f"your last answer: {likely.says}")
-    return display(Card(f"{id}: hint {given} of {len(exercise.hints)}", "\n".join(lines)))
+    return display(Card(f"{id}: hint {given} of {len(exercise.hints)}", "\n".join(lines)), note)
 
 
 def solution(id: str) -> Card:

@@ -1,6 +1,7 @@
 """Every picture, in one style. The functions draw on Matplotlib axes or return a figure; `save`
 writes a PNG whose bytes depend on the picture alone. `explorer` writes an HTML page."""
 
+from minivae.plots.backend import plt
 from minivae.plots.images import as_images, image_grid, show_grid
 from minivae.plots.runs import (
     curves,
@@ -30,8 +31,8 @@ from minivae.plots.style import (
     RED,
     STYLE,
     figure,
+    house_style,
     notebook_style,
-    plt,
     save,
 )
 
@@ -49,6 +50,7 @@ __all__ = [
     "by_beta",
     "curves",
     "figure",
+    "house_style",
     "image_grid",
     "information_map",
     "latent_scatter",

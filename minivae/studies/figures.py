@@ -37,7 +37,8 @@ def draw_all(*, say: Callable[[str], None]) -> dict[str, list[str]]:
             continue
         say(f"drawing {name}")
         path = FOLDER / name
-        draw(path)
+        with plots.house_style():
+            draw(path)
         drawn.append(path.as_posix())
     return {"files": drawn}
 

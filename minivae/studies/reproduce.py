@@ -122,7 +122,7 @@ def check_rows(rows: Sequence[str], budget: float, epochs: int | None) -> None:
 
 def _make_folder(folder):
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        files.make_folders(folder)
     except OSError as error:
         raise MinivaeError(
             f"{checks.printable(folder)} cannot be made a folder: {error.strerror}; choose "
@@ -381,7 +381,8 @@ def draw_table(path: Path = TABLE) -> None:
     """The table's picture, beside it: a PNG of the same name."""
     from minivae import plots
 
-    plots.save(plots.reproduced_table(read_table(path)), Path(path).with_suffix(".png"))
+    with plots.house_style():
+        plots.save(plots.reproduced_table(read_table(path)), Path(path).with_suffix(".png"))
 
 
 def describe(result: dict[str, Any]) -> str:
