@@ -55,8 +55,8 @@ fig
 # %% [markdown]
 # ## 1.1  Can a classifier draw?
 #
-# Most networks that people meet are classifiers: they take a picture $x$ and return $p(y\mid x)$,
-# the probability of a label $y$. Such a machine surely has learned something about cats. Let us
+# The first networks that most people train are classifiers: they take a picture $x$ and return
+# $p(y\mid x)$, the probability of a label $y$. Such a machine has learned something about cats. Let us
 # make one and ask it to draw.
 #
 # The pictures come from `minivae.data.cats`, a small program that draws cats of 28 by 28 pixels. The

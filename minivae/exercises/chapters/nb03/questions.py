@@ -10,7 +10,7 @@ PREDICTIONS = (
         ("both", "one"),
         "one",
         "A q that covers both draws from the deep valley between them, where log q/p is large. On "
-        "one hill q pays log 2 nats, and here that is less.",
+        "one hill q pays about log 2 nats, and here that is less.",
     ),
     Prediction(
         "03.zero-check",
