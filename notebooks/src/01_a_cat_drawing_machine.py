@@ -26,7 +26,7 @@ import numpy as np
 
 from minivae import exact, plots
 from minivae.data import cats
-from minivae.exercises import check, hint, predict, progress, reveal, review, solution
+from minivae.exercises import check, hint, predict, reveal, solution
 
 plots.notebook_style()
 rng = np.random.default_rng(1)
@@ -77,12 +77,12 @@ def sigmoid(a):
 
 
 # %%
-w, b = np.zeros(784, np.float32), np.float32(0)
+W, b = np.zeros(784, np.float32), np.float32(0)
 for _ in range(150):
-    error = sigmoid(flat[train] @ w + b) - heavy[train]
-    w -= 0.1 * error @ flat[train] / 400
+    error = sigmoid(flat[train] @ W + b) - heavy[train]
+    W -= 0.1 * error @ flat[train] / 400
     b -= np.float32(0.1) * error.mean()
-correct = (sigmoid(flat[test] @ w + b) > 0.5) == (heavy[test] > 0.5)
+correct = (sigmoid(flat[test] @ W + b) > 0.5) == (heavy[test] > 0.5)
 print(f"correct for {correct.mean():.0%} of {correct.size} cats that it was not trained on")
 
 # %% [markdown]
@@ -92,7 +92,7 @@ print(f"correct for {correct.mean():.0%} of {correct.size} cats that it was not 
 # **Predict first.** Questions like this one come before the cell that answers them. Put one of
 # the words, in quotes, in place of the `...`, run the cell, and only then read on: an answer that
 # you have committed to teaches more, above all when it is wrong. `reveal` shows your answer beside
-# the truth. Nobody is counting.
+# the truth. A wrong one costs nothing.
 
 # %%
 predict("01.noise", ...)          # "light", "unsure" or "heavy"
@@ -100,11 +100,11 @@ predict("01.noise", ...)          # "light", "unsure" or "heavy"
 # %%
 light_cat = flat[test][factors[test, 0].argmin()]
 noise = (rng.random(784) < 0.5).astype(np.float32)
-heaviest = (w > 0).astype(np.float32)                     # white wherever white speaks for "heavy"
+heaviest = (W > 0).astype(np.float32)                     # white wherever white speaks for "heavy"
 fig, axes = plots.figure(6.6, 2.5, 1, 3)
 shown = {"a light cat": light_cat, "noise": noise, "its ideal": heaviest}
 for ax, (name, x) in zip(axes, shown.items(), strict=True):
-    title = f"{name}\np(heavy | x) = {sigmoid(x @ w + b):.3f}"
+    title = f"{name}\np(heavy | x) = {sigmoid(x @ W + b):.3f}"
     plots.show_grid(ax, x.reshape(1, 28, 28), 1, title, cmap="gray")
 fig
 
@@ -117,19 +117,19 @@ reveal("01.noise")
 #
 # Why heavy? Heavy cats have more fur, and so more white pixels, than light ones, and the weights sum
 # to a positive number: on balance, white speaks for "heavy". If each pixel is white with
-# probability $s$, the weighted sum is $s \sum_d w_d + b$ on average, and noise with a share $s$ of
+# probability $s$, the weighted sum is $s \sum_d W_d + b$ on average, and noise with a share $s$ of
 # one half has more white than any of the 600 cats.
 
 # %%
 for name, group in (("light", heavy == 0), ("heavy", heavy == 1)):
     print(f"{name} cats: {flat[group].sum(axis=1).mean():.0f} white pixels of 784, on average")
 print(f"the whitest cat: {flat.sum(axis=1).max():.0f}, the noise: {noise.sum():.0f}")
-print(f"the weights sum to {w.sum():+.1f}")
+print(f"the weights sum to {W.sum():+.1f}")
 for s in (0.1, 0.5, 0.9):
-    many = (rng.random((1000, 784)) < s).astype(np.float32) @ w + b
-    print(f"noise with a share {s} of white: s sum(w) + b = {s * w.sum() + b:.2f}, "
+    many = (rng.random((1000, 784)) < s).astype(np.float32) @ W + b
+    print(f"noise with a share {s} of white: s sum(W) + b = {s * W.sum() + b:.2f}, "
           f"measured {many.mean():.2f}; called heavy: {np.mean(many > 0):.0%}")
-shuffled = np.array([rng.permutation(light_cat) for _ in range(1000)]) @ w + b
+shuffled = np.array([rng.permutation(light_cat) for _ in range(1000)]) @ W + b
 print(f"the light cat with its pixels shuffled is called heavy {np.mean(shuffled > 0):.0%} of the time")
 
 # %% [markdown]
@@ -270,10 +270,10 @@ for symptom, chance in zip(model.symptoms, p_symptoms(flu_only), strict=True):
 # A patient comes in with cough and fever; the other symptoms were not looked at. What share of all
 # patients is like that? Cough and fever can come about through every combination of diseases, and
 # there are few enough to list. Once the diseases are given, the symptoms of this model come
-# independently of each other, so $p(x\mid z)$ is the product for cough and fever; a symptom that nobody looked at drops
-# out, since its two possibilities add up to one. The probability of *this $z$ and this $x$
-# together* is the *joint*, $p(x, z) = p(z)\,p(x\mid z)$. Add it up over all $z$ and you have the
-# *evidence*:
+# independently of each other, so $p(x\mid z)$ is the product for cough and fever; a symptom that
+# nobody looked at drops out, since its two possibilities add up to one. The probability of *this $z$
+# and this $x$ together* is the *joint*, $p(x, z) = p(z)\,p(x\mid z)$. Add it up over all $z$ and you
+# have the *evidence*:
 #
 # $$
 # p(x) = \sum_z p(z)\, p(x \mid z) \tag{3}
@@ -590,10 +590,9 @@ for tails in (14, 15, 41, 81, 161):
 # %% [markdown]
 # Fifteen tails are too few: the posterior is narrower than one of their cells, so the answer depends
 # on where the cells happen to lie, and with fourteen it is another. (Of the fifteen, one has the true
-# tail in its middle.) Once
-# several cells fit into the posterior, the numbers settle. The sum over 32 combinations of diseases
-# was the exact answer; a grid is an approximation of an integral, and this is how to see whether it
-# is a good one.
+# tail in its middle.) Once several cells fit into the posterior, the numbers settle. The sum over 32
+# combinations of diseases was the exact answer; a grid approximates an integral, and refining it is
+# how to see whether it does so well.
 #
 # Now score four pictures, one of them the noise that the classifier was so sure about.
 
@@ -622,11 +621,16 @@ fig
 # The cat is ahead of the others by hundreds of nats, and a nat is a factor of $e$ in probability.
 # This is the question that the classifier could not even be asked. It is also what we will train
 # on: a good model of cats is one that gives high $\log p(x)$ to photographs of cats.
+
+# %% [markdown]
+# ## 1.8  Is a probable picture a typical one?
 #
-# But look at the order of the others. An *empty* picture is far more probable than a cat upside
+# Look at the order of the others once more. An *empty* picture is far more probable than a cat upside
 # down. Split eq. (6), at the true $z$, by what the model expected of each pixel:
 
 # %%
+ahead = log_evidence["an empty picture"] - log_evidence["upside down"]
+print(f"log p(x): the empty picture is {ahead:.0f} nats ahead of the cat upside down")
 p_true = np.clip(cats.render(this_z)[0], cats.P_MIN, 1 - cats.P_MIN).astype(float)
 for name in ("this cat", "upside down", "an empty picture"):
     x = four[name]
@@ -661,30 +665,15 @@ print(f"log p(x|z), 1000 photographs of this cat: {scores.mean():.0f} +- {scores
 # happens with learned models too: several that were trained on photographs of objects gave higher
 # likelihoods to photographs of house numbers, which vary less [*Do Deep Generative Models Know
 # What They Don't Know?*, Nalisnick et al. 2019].
-#
-# There is a catch, and it is the reason why this course has nine more notebooks. We integrated over
-# two factors and were told the other four. What if all are free, with a grid of only 20 cells for
-# each?
-
-# %%
-for L in (1, 2, 6, 50):
-    seconds = 20.0**L / 1e6
-    print(f"{L:2} latents: {20.0**L:.1e} cats to render, {seconds:.1e} s at a million a second")
-print(f"the last is {seconds / (365 * 24 * 3600):.0e} years")
 
 # %% [markdown]
-# The grid grows exponentially with the number of latents, for a single picture. Eq. (8) as an
-# expectation suggests a way around the grid, averaging over random draws. Notebook 02 begins by
-# trying that.
-
-# %% [markdown]
-# ## 1.8  What does a GAN throw away?
+# ## 1.9  What does a GAN throw away?
 #
 # There is a famous way to have samples and never face the integral. A *generative adversarial
-# network*, GAN [*Generative Adversarial Nets*, Goodfellow et al. 2014], keeps $z \sim p(z)$ and a program $G$ that turns it into a
-# picture, $x = G(z)$, with no noise on the pixels. A second network is trained to tell $G$'s
-# pictures from real ones, and $G$ is trained to fool it. The probability of a picture appears
-# nowhere.
+# network*, GAN [*Generative Adversarial Nets*, Goodfellow et al. 2014], keeps $z \sim p(z)$ and a
+# program $G$ that turns it into a picture, $x = G(z)$, with no noise on the pixels. A second network
+# is trained to tell $G$'s pictures from real ones, and $G$ is trained to fool it. The probability of
+# a picture appears nowhere.
 #
 # We can make such a generator without training: render, and round each pixel to black or white.
 # Then $p(x\mid z)$ is 1 for the picture that $G(z)$ is, and 0 for every other. What is the evidence
@@ -708,7 +697,7 @@ fig
 
 # %% [markdown]
 # No $G(z)$ comes near the line, among three thousand. Is there any, among all $z$? One pixel settles
-# it: row 23, column 9, where the coins made a hole in the belly. The head does not reach so low, and
+# it: row 23, column 9, where the coins made a hole in the fur. The head does not reach so low, and
 # the tail lies behind the body, so this pixel depends on two factors alone, chonk and position, and
 # two factors can be gone through on a fine grid.
 
@@ -743,9 +732,23 @@ print(f"the darkest, over chonk and position: {cats.render(fine)[:, row, column]
 # and pays with an integral that in general it can only bound or estimate.
 
 # %% [markdown]
-# ## 1.9  What is missing?
+# ## 1.10  What is missing?
 #
-# For these cats we wrote the renderer ourselves. For handwritten digits we have none. So
+# First, the integral. We integrated over two factors and were told the other four. What if all are
+# free, with a grid of only 20 cells for each?
+
+# %%
+for L in (1, 2, 6, 50):
+    seconds = 20.0**L / 1e6
+    print(f"latents: {L:2}, cats to render: {20.0**L:.1e}, at a million a second: {seconds:.1e} s")
+print(f"the last is {seconds / (365 * 24 * 3600):.0e} years")
+
+# %% [markdown]
+# The grid grows exponentially with the number of latents, for a single picture. Eq. (8) as an
+# expectation suggests a way around the grid, averaging over random draws. Notebook 02 begins by
+# trying that.
+#
+# Second, for these cats we wrote the renderer ourselves. For handwritten digits we have none. So
 # $p_\theta(x\mid z)$ will be a network, the *decoder*, and $\theta$ its weights, which start as
 # noise; $z$ will be a few numbers without a meaning given in advance, independent standard
 # Gaussians, $z \sim N(0, I)$. We change $\theta$ until the data have high evidence. Three things are
@@ -768,16 +771,16 @@ print(f"the darkest, over chonk and position: {cats.render(fine)[:, row, column]
 #   away.
 # - Probabilities of pictures underflow. Work in logs, and sum with eq. (7).
 # - The evidence scores every picture, if every pixel has noise. A high score does not make a picture
-#   typical: a drawing without noise scored far above a thousand photographs.
-# - Enumeration is exact; a grid is as good as its cells are small. Both are out of reach beyond a
+#   typical: a drawing without noise is more probable than each of a thousand photographs.
+# - Enumeration is exact; a grid is good where its cells are small beside the posterior. Both are out of reach beyond a
 #   few latents.
 #
 # ## Exercises
 #
 # Each stub is yours to fill in. `check` says what is right, or shows the smallest input where it is
-# not; `hint("01.evidence")` gives a nudge, `solution("01.evidence")` the reference. `progress()`
-# lists what you have done and what is next, and `review()` asks again, days later, about questions
-# that you have met.
+# not; `hint("01.evidence")` gives a nudge, `solution("01.evidence")` the reference. After
+# `from minivae.exercises import progress, review`, `progress()` lists what you have done and what is
+# next, and `review()` asks some of the questions again, days later.
 
 # %% [markdown]
 # **The evidence, by enumeration.** Any story with finitely many $z$ and $x$ is two tables:
@@ -827,7 +830,7 @@ check("01.log-sum-exp", log_sum_exp)
 
 # %% [markdown]
 # **Every picture under every cause.** `p[b]` holds the pixels' probabilities of white under $z_b$, and
-# here they may be 0 or 1 exactly, as in 1.8. A picture that cannot occur has the log likelihood
+# here they may be 0 or 1 exactly, as in 1.9. A picture that cannot occur has the log likelihood
 # $-\infty$; nothing may come out as NaN.
 
 # %%

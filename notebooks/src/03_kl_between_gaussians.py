@@ -22,9 +22,7 @@ import sys; sys.path[:0] = [".", ".."]
 import numpy as np
 
 from minivae import ops, plots
-from minivae.exercises import (
-    check, hint, predict, progress, recall, reveal, review, solution, use,
-)
+from minivae.exercises import check, hint, predict, recall, reveal, solution, use
 
 plots.notebook_style()
 rng = np.random.default_rng(3)
@@ -517,8 +515,9 @@ fig
 # ## Exercises
 #
 # Each stub below is yours to fill in; `check` says what is right, or shows the smallest input
-# where it is not. `hint("03.kl")` gives a nudge, `solution("03.kl")` the reference. `progress()`
-# lists what is done and what comes next; `review()` asks earlier questions again.
+# where it is not. `hint("03.kl")` gives a nudge, `solution("03.kl")` the reference. After
+# `from minivae.exercises import progress, review`, `progress()` lists what is done and what comes
+# next, and `review()` asks earlier questions again.
 
 # %% [markdown]
 # **The KL of a diagonal Gaussian.** One number for each example: the latents are summed.
