@@ -68,6 +68,27 @@ def _steps_back_once(f, x, h):
     return grad
 
 
+def _in_place(f, x, h):
+    grad = np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        before = x[i]
+        x[i] = before + h  # rounded to a whole number where x holds such
+        up = f(x)
+        x[i] = before - h
+        grad[i] = (up - f(x)) / (2 * h)
+        x[i] = before
+    return grad
+
+
+def _row_by_row(f, x, h):
+    grad = np.zeros(x.shape)
+    for i in range(len(x)):
+        step = np.zeros(x.shape)
+        step[i] = h
+        grad[i] = (f(x + step) - f(x - step)) / (2 * h)
+    return grad
+
+
 def _whole_steps(f, x, h):
     grad = np.zeros(x.shape)
     for i in np.ndindex(x.shape):
@@ -133,6 +154,17 @@ DIFFERENCES = Exercise(
             "all-at-once",
             lambda f, x, h: np.full(x.shape, (f(x + h) - f(x - h)) / (2 * h)),
             "All entries move at once, which gives the sum of the gradient everywhere.",
+        ),
+        WrongAnswer(
+            "row-at-once",
+            _row_by_row,
+            "step[i] is a whole row of a (B, L) array: move one entry at a time.",
+        ),
+        WrongAnswer(
+            "moved-in-place",
+            _in_place,
+            "You move the entries of x itself; where x holds whole numbers, x + h is rounded. Add "
+            "a step to x instead, or work on x.astype(float).",
         ),
         WrongAnswer(
             "whole-numbers",

@@ -145,7 +145,7 @@ PARTS = Exercise(
         ),
         WrongAnswer(
             "between-the-hills",
-            2 * PARTING,
+            5.02,
             "That is the distance between the two hills; d is half of it.",
         ),
         WrongAnswer(
