@@ -772,8 +772,8 @@ print(f"the last is {seconds / (365 * 24 * 3600):.0e} years")
 # - Probabilities of pictures underflow. Work in logs, and sum with eq. (7).
 # - The evidence scores every picture, if every pixel has noise. A high score does not make a picture
 #   typical: a drawing without noise is more probable than each of a thousand photographs.
-# - Enumeration is exact; a grid is good where its cells are small beside the posterior. Both are out of reach beyond a
-#   few latents.
+# - Enumeration is exact; a grid is good where its cells are small beside the posterior. Both are out
+#   of reach beyond a few latents.
 #
 # ## Exercises
 #

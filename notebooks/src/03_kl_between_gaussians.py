@@ -48,8 +48,8 @@ recall("03", ..., ..., ...)
 #
 # In the VAE of this course both sides are Gaussians: $p(z) = N(0, 1)$ for each latent, and
 # $q_\phi(z\mid x)$ has a mean `mu` and a variance $\sigma^2$. ($\phi$ are the weights of the encoder;
-# there is none in this notebook, so we write $q(z)$.) The code never stores $\sigma$ but `logvar` $= \log \sigma^2$,
-# which can be any real number, so that a network may output it freely.
+# there is none in this notebook, so we write $q(z)$.) The code never stores $\sigma$ but `logvar`
+# $= \log \sigma^2$, which can be any real number, so that a network may output it freely.
 #
 # Before any algebra: estimate eq. (1) as it stands, by drawing.
 
@@ -82,7 +82,7 @@ fig
 
 # %% [markdown]
 # The log ratio is negative in many places, and yet its average under $q$ is positive: most draws of
-# $q$ fall where $q$ is larger than $p$.
+# $q$ fall where $q$ is larger than $p$. (That a KL is never negative, notebook 02 has shown.)
 #
 # What does a number of nats mean here? There are two ways to read it. The first is **evidence**.
 # Somebody shows you draws; you do not know whether they come from $q$ or from $p$, and at first you
@@ -93,15 +93,16 @@ fig
 log_odds = log_ratio.reshape(-1, 5).cumsum(axis=1)             # 20,000 times five draws from q
 for n in (1, 3, 5):
     wrong = np.mean(log_odds[:, n - 1] < 0)
-    print(f"after {n} draws: log odds {log_odds[:, n - 1].mean():.2f} nats on average "
+    print(f"draws: {n}, log odds {log_odds[:, n - 1].mean():.2f} nats on average "
           f"({n} KL: {n * log_ratio.mean():.2f}); they favour p in {wrong:.1%} of the cases")
 
 # %% [markdown]
 # The second reading is **code length**. To write down what was drawn, give short words to frequent
 # values: for a $z$ that takes separate values, the best code for $q$ spends about $-\log_2 q(z)$ bits
-# on $z$, and one made for $p$ about $-\log_2 p(z)$. If the draws come from $q$, the second code wastes the average of the log ratio,
-# which is the KL in bits. Here are two codes for the weather, made for two towns. In each no word
-# begins with another of its words, so that a row of bits can be read without gaps.
+# on $z$, and one made for $p$ about $-\log_2 p(z)$. If the draws come from $q$, the second code wastes
+# the average of the log ratio, which is the KL in bits. Here are two codes for the weather, made for
+# two towns. In each no word begins with another of its words, so that a row of bits can be read
+# without gaps.
 
 # %%
 weather = ["sun", "cloud", "rain", "snow"]
@@ -109,7 +110,7 @@ here, there = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8]), np.array([1 / 8, 1 / 8, 1 
 code_here = dict(zip(weather, ["0", "10", "110", "111"], strict=True))      # 1, 2, 3, 3 bits
 code_there = dict(zip(weather, ["111", "110", "10", "0"], strict=True))     # 3, 3, 2, 1 bits
 
-days = rng.choice(weather, size=50_000, p=here)
+days = rng.choice(weather, size=500_000, p=here)
 own = len("".join(code_here[day] for day in days)) / days.size
 other = len("".join(code_there[day] for day in days)) / days.size
 kl_bits = (here * np.log2(here / there)).sum()
@@ -329,7 +330,8 @@ covers = np.array(best_mu) < 0.05
 print(f"the best q covers both hills up to d = {distances[covers].max()}, "
       f"and sits on one from d = {distances[~covers].min()}")
 at_1 = np.exp(log_two_hills(z_grid, 1.0))
-print(f"at d = 1 the valley of p is {np.exp(log_two_hills(0.0, 1.0)) / at_1.max():.0%} as high as its peaks")
+share = np.exp(log_two_hills(0.0, 1.0)) / at_1.max()
+print(f"at d = 1 the valley of p is {share:.0%} as high as its peaks")
 
 # %%
 fig, ax = plots.figure(6.4, 3.4)
@@ -495,9 +497,9 @@ fig
 # %% [markdown]
 # All three arrive; each dot is one step, and the rings are lines of equal KL, in nats. The path that
 # starts narrow (bottom) creeps: where `logvar` is negative, `dlogvar` lies between $-\tfrac12$ and 0,
-# however far away the prior is. In a VAE the reconstruction term pulls the other way, and each image's $q$ settles where
-# the two balance. A latent for which the reconstruction does not pull at all ends at the star:
-# *posterior collapse*, seen in notebook 07.
+# however far away the prior is. In a VAE the reconstruction term pulls the other way, and each
+# image's $q$ settles about where the two balance. A latent for which the reconstruction does not pull
+# at all ends at the star: *posterior collapse*, seen in notebook 07.
 
 # %% [markdown]
 # ## Recap
