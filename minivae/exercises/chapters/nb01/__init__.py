@@ -8,5 +8,5 @@ from minivae.exercises.chapters.nb01.sampling import ANCESTRAL
 __all__ = ["EXERCISES", "log_sum_exp"]
 
 EXERCISES = (
-    LOG_SUM_EXP, EVIDENCE, NOISY_OR, ANCESTRAL, LOG_LIKELIHOOD, LOG_POSTERIOR, STORY,
+    EVIDENCE, NOISY_OR, ANCESTRAL, LOG_SUM_EXP, LOG_LIKELIHOOD, LOG_POSTERIOR, STORY,
 )  # fmt: skip

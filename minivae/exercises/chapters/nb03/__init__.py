@@ -10,5 +10,5 @@ from minivae.exercises.chapters.nb03.two_gaussians import KL_TWO
 __all__ = ["EXERCISES", "WRONG_KLS"]
 
 EXERCISES = (
-    KL, KL_BACKWARD, DIFFERENCES, KL_MONTE_CARLO, KL_TWO, MOMENTS, PARTS, BUG, TELL_APART,
+    DIFFERENCES, KL, KL_BACKWARD, KL_MONTE_CARLO, KL_TWO, MOMENTS, PARTS, BUG, TELL_APART,
 )  # fmt: skip
