@@ -345,19 +345,31 @@ ax.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# It is no law. A $q$ that covers both hills also draws from the valley between them, where $p$ is
-# small and the log ratio large. While the hills are close, the valley is shallow and this costs
-# little. It costs more and more as they part, but choosing never costs more than $\log 2$, because $p$
-# is at least half of each hill everywhere. Where the two curves cross, near $d = 1.4$, the best $q$
-# jumps onto a hill. This is called *mode seeking*, and it happens only when the modes are far enough
+# What does covering pay for? Split the sum of eq. (1) by where the draws fall:
+
+# %%
+log_p = log_two_hills(z_grid, 1.5)
+at_zero = np.flatnonzero(np.isclose(mus, 0)).item()
+covering = log_q[at_zero, both_directions(1.5)[0][at_zero].argmin()]        # log q, mu = 0
+parts = np.exp(covering) * (covering - log_p) * dz
+valley = np.abs(z_grid) < 1
+print(f"covering both at d = 1.5: {parts.sum():.2f} nats, of which {parts[valley].sum():.2f} "
+      f"from z between -1 and 1, and {parts[~valley].sum():.2f} from all other z")
+
+# %% [markdown]
+# So choosing is no law. A $q$ that covers both hills also draws from the valley between them, where $p$ is
+# small and the log ratio large, and that is what it pays for. While the hills are close, the valley is
+# shallow and this costs little. It costs more and more as they part, but choosing never costs more
+# than $\log 2$, because $p$ is at least half of each hill everywhere. Where the two curves cross, near
+# $d = 1.4$, the best $q$ jumps onto a hill. This is called *mode seeking*, and it happens only when the modes are far enough
 # apart. In the other direction the cost of leaving out a hill has no such limit:
 # $\mathrm{KL}(p\Vert q)$ averages $\log p/q$ over draws of $p$, half of them come from the hill that
 # is left out, and $q$ there is the smaller the further it is away. That is called *mass covering*.
 #
 # A VAE uses the first direction, and not by taste: it is what the ELBO leaves below $\log p(x)$, and
-# its average is over $q$, the encoder's own Gaussian, from which one can draw. From the true
-# posterior one cannot. The price is a $q$ that may be too sure of itself. Notebook 09 measures by how
-# much.
+# its average is over $q$, the encoder's own Gaussian, from which one can draw at once. To draw from
+# the true posterior takes long simulations, if it can be done at all. The price is a $q$ that may be
+# too sure of itself. Notebook 09 measures by how much.
 
 # %% [markdown]
 # ## 3.5  Which way is downhill?
