@@ -40,7 +40,7 @@ def test_the_report_names_what_comes_next():
         api.check(id, exercises()[id].reference)
     text = api.report()
     assert f"2 of {len(exercises())} exercises done" in text
-    assert "next: 01.posterior" in text
+    assert "next: 01.noisy-or" in text
 
 
 EARLIER = {
