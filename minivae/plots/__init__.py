@@ -1,6 +1,7 @@
 """Every picture, in one style. The functions draw on Matplotlib axes or return a figure; `save`
 writes a PNG whose bytes depend on the picture alone. `explorer` writes an HTML page."""
 
+from minivae.plots.graphs import computation_graph
 from minivae.plots.images import as_images, image_grid, show_grid
 from minivae.plots.runs import (
     curves,
@@ -47,6 +48,7 @@ __all__ = [
     "against_beta",
     "as_images",
     "by_beta",
+    "computation_graph",
     "curves",
     "figure",
     "image_grid",
