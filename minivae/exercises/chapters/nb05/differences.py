@@ -76,7 +76,9 @@ def _step_cases():
         case("raised", lambda x: 1e6 + np.sin(x), np.cos, 0.7),
         case("peak", peak, peak_slope, 4e-4),
         case("wave32", lambda x: 2 + np.sin(x), np.cos, 0.7, np.float32),
-        case("fast32", lambda x: 2 + np.sin(50 * x), lambda x: 50 * np.cos(50 * x), 0.02, np.float32),
+        case(
+            "fast32", lambda x: 2 + np.sin(50 * x), lambda x: 50 * np.cos(50 * x), 0.02, np.float32
+        ),
     ]
 
 
@@ -181,7 +183,7 @@ CHOOSE_H = Exercise(
 # ---- 05.complex-ready ----------------------------------------------------------------------------
 
 
-def huber(r):    # (N,), real or complex -> a number
+def huber(r):  # (N,), real or complex -> a number
     size = np.abs(r)
     return np.where(size <= 1, size**2 / 2, size - 0.5).sum()  # fmt: skip
 
