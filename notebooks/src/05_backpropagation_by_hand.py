@@ -330,18 +330,7 @@ print("softmax: error below 1e-8:", found[0] < 1e-8)
 # $$
 #
 # So it can be read off $y$: it is $1 - y^2$. A layer needs to keep its output, and can forget $a$.
-
-# %%
-a = np.linspace(-4, 4, 201)
-fig, ax = plots.figure(5.6, 2.6)
-ax.plot(a, np.tanh(a), color=plots.BLUE, ls="-", label="tanh")
-ax.plot(a, 1 - np.tanh(a) ** 2, color=plots.RED, ls="--", label="its derivative")
-ax.plot(a, np.maximum(a, 0), color=plots.GREY, ls="-.", label="relu")
-ax.set(xlabel="a", ylim=(-1.2, 2.2), title="far out, tanh is flat; relu has a kink at 0")
-ax.legend(fontsize=8)
-fig
-
-# %% [markdown]
+#
 # Where the derivative is zero, eq. (2) lets nothing through: a unit far out on the flat part of tanh
 # hardly learns, and a relu unit that is off for an example learns nothing from it. At 0 itself relu has a
 # *kink*: coming from the left its slope is 0, from the right it is 1, and there is no derivative. Code has

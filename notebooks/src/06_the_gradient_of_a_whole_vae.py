@@ -713,9 +713,10 @@ check("06.heads-backward", heads_backward)
 
 # %%
 def my_elbo_and_grads(params, x, eps):    # dict of arrays, (B, D), (B, L)
-    ...      # encoder x -> y1 = tanh(x enc1_W + enc1_b) -> mu, logvar (mu_W, mu_b, logvar_W,
-             # logvar_b), decoder z -> tanh(z dec1_W + dec1_b) -> logits (out_W, out_b)
-             # -> loss = mean_B nll + mean_B kl (float), gradients (dict, the same keys)
+    ...      # encoder x -> y1 = tanh(x enc1_W + enc1_b) -> mu, logvar (mu_W, mu_b,
+             # logvar_W, logvar_b), decoder z -> tanh(z dec1_W + dec1_b)
+             # -> logits (out_W, out_b) -> loss = mean_B nll + mean_B kl (float),
+             # gradients (dict, the same keys)
 
 
 check("06.elbo-and-grads", my_elbo_and_grads)
@@ -779,9 +780,10 @@ for letter, hidden in PATIENTS.items():
         print(f"{letter}, beta = {weight}:  {show(examine(hidden, weight))}")
 
 # %%
-# "dense-weight-gradient-averaged", "dense-input-gradient-before-activation", "reparam-dmu-lost",
-# "reparam-eps-lost", "reparam-variance-as-sigma-forward", "elbo-kl-path-to-logvar-lost",
-# "elbo-heads-swapped" or "bernoulli-gradient-of-logits"; in the order A, B, C, D
+# "dense-weight-gradient-averaged", "dense-input-gradient-before-activation",
+# "reparam-dmu-lost", "reparam-eps-lost", "reparam-variance-as-sigma-forward",
+# "elbo-kl-path-to-logvar-lost", "elbo-heads-swapped" or "bernoulli-gradient-of-logits";
+# in the order A, B, C, D
 names = ...
 
 check("06.name-the-bug", names)

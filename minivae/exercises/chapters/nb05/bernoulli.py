@@ -9,7 +9,7 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, 
 
 
 def my_bernoulli_nll(logits, x):
-    """sum_d log(1 + exp(l_d)) - x_d l_d, as two terms that are never negative [notebook 05, eq. 7]"""
+    """sum_d log(1 + exp(l_d)) - x_d l_d, in terms that are never negative   [notebook 05, eq. 7]"""
     small = np.exp(-np.abs(logits))  # between 0 and 1
     return (((logits > 0) - x) * logits + np.log1p(small)).sum(axis=1)
 
@@ -113,7 +113,7 @@ BERNOULLI = Exercise(
         WrongAnswer(
             "binary-only",
             lambda logits, x: np.logaddexp(0, -(2 * x - 1) * logits).sum(axis=1),
-            "Right where x is 0 or 1; for a grey x in between, log(1 + exp(l)) - x l is linear in x.",
+            "Right where x is 0 or 1; for a grey x, log(1 + exp(l)) - x l is linear in x.",
         ),
         WrongAnswer(
             "bits",

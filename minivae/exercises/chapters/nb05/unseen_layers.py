@@ -54,8 +54,8 @@ SOFTPLUS_BACKWARD = Exercise(
         WrongAnswer(
             "log-only",
             lambda dy, a: dy * _sigmoid(-a),
-            "This is 1 / (1 + exp(a)), which falls to 0: the derivative of 1 + exp(a), which is exp(a), is "
-            "missing. For a large a, softplus grows as a does, with slope 1.",
+            "This is 1 / (1 + exp(a)), which falls to 0: the derivative of 1 + exp(a), which is "
+            "exp(a), is missing. For a large a, softplus grows as a does, with slope 1.",
         ),
         WrongAnswer(
             "no-upstream",
@@ -294,7 +294,7 @@ SKIP_BACKWARD = Exercise(
     ),
     hints=(
         "Draw the graph. Which value do two arrows leave?",
-        "The bottleneck is two dense layers without biases; the skip connection has the Jacobian 1.",
-        "y1 = tanh(x W1); da = (dy W2.T) (1 - y1**2); dx = dy + da W1.T, dW1 = x.T da, dW2 = y1.T dy.",
+        "The bottleneck is two dense layers without biases; the skip passes dy on as it is.",
+        "da = dy W2.T (1 - tanh(x W1)**2); dx = dy + da W1.T, dW1 = x.T da, dW2 = tanh(x W1).T dy.",
     ),
 )

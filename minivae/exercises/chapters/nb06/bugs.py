@@ -42,9 +42,10 @@ NAME_THE_BUG = Exercise(
     id="06.name-the-bug",
     title="from the report to the mistake, four times",
     stub=stub("""
-        # "dense-weight-gradient-averaged", "dense-input-gradient-before-activation", "reparam-dmu-lost",
-        # "reparam-eps-lost", "reparam-variance-as-sigma-forward", "elbo-kl-path-to-logvar-lost",
-        # "elbo-heads-swapped" or "bernoulli-gradient-of-logits"; in the order A, B, C, D
+        # "dense-weight-gradient-averaged", "dense-input-gradient-before-activation",
+        # "reparam-dmu-lost", "reparam-eps-lost", "reparam-variance-as-sigma-forward",
+        # "elbo-kl-path-to-logvar-lost", "elbo-heads-swapped" or "bernoulli-gradient-of-logits";
+        # in the order A, B, C, D
         names = ...
     """),
     reference=RIGHT,
@@ -89,7 +90,7 @@ NAME_THE_BUG = Exercise(
     ),
     solution_text=stub("""
         names = (
-            "dense-input-gradient-before-activation",    # A: dW and db of a layer right, its dx wrong
+            "dense-input-gradient-before-activation",    # A: a layer right, its dx wrong
             "reparam-variance-as-sigma-forward",         # B: d/dlogvar exp(logvar) has no half
             "elbo-kl-path-to-logvar-lost",               # C: logvar's head only, right at beta = 0
             "elbo-heads-swapped",                        # D: both heads, at any beta

@@ -156,7 +156,7 @@ REPAIR = Exercise(
         ),
     ),
     hints=(
-        "Run a gradient check. Which is the first wrong block on the way back, and from which line?",
+        "Run a gradient check. Which is the first wrong block on the way back, and why?",
         "With that line mended, look at logvar's head again. Then compare the loss with eq. (2).",
         "tanh' is 1 - y2**2; dz eps sigma / 2, not sigma**2; the KL is summed over latents, and "
         "dkl = 1 / B.",

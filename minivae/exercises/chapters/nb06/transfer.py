@@ -29,7 +29,7 @@ def k_sample_grads(params, x, eps):
     da = dlogits @ p["out_W"].T * (1 - y2**2)
     grads["dec1_W"], grads["dec1_b"] = rows.T @ da, da.sum(axis=0)
     dz = (da @ p["dec1_W"].T).reshape(z.shape)
-    # backward, q: mu and logvar serve all K samples, so their gradients are sums; the KL is there once
+    # backward, q: mu and logvar serve all K samples, so a sum over K; the KL is there once
     dmu = dz.sum(axis=0) + mu / B
     dlogvar = (dz * eps).sum(axis=0) * sigma / 2 + (sigma**2 - 1) / 2 / B
     # backward, the encoder
@@ -303,7 +303,7 @@ VARIANCE_OUTPUT = Exercise(
             _output_with(
                 lambda r, w: (r * w, ((1 - r**2 * w) / 2).sum(axis=1, keepdims=True) + 0 * r, 1)
             ),
-            "dv is summed over the pixels, as for a shared variance; here each pixel has its own v.",
+            "dv is summed over the pixels, as for a shared variance; here each has its own v.",
         ),
     ),
     hints=(

@@ -73,9 +73,10 @@ ELBO_AND_GRADS = Exercise(
     title="the whole gradient, by hand",
     stub=stub("""
         def my_elbo_and_grads(params, x, eps):    # dict of arrays, (B, D), (B, L)
-            ...      # encoder x -> y1 = tanh(x enc1_W + enc1_b) -> mu, logvar (mu_W, mu_b, logvar_W,
-                     # logvar_b), decoder z -> tanh(z dec1_W + dec1_b) -> logits (out_W, out_b)
-                     # -> loss = mean_B nll + mean_B kl (float), gradients (dict, the same keys)
+            ...      # encoder x -> y1 = tanh(x enc1_W + enc1_b) -> mu, logvar (mu_W, mu_b,
+                     # logvar_W, logvar_b), decoder z -> tanh(z dec1_W + dec1_b)
+                     # -> logits (out_W, out_b) -> loss = mean_B nll + mean_B kl (float),
+                     # gradients (dict, the same keys)
     """),
     reference=my_elbo_and_grads,
     cases=whole_cases,
