@@ -68,8 +68,8 @@ loss = nll + kl
 # %%
 PLACES = {
     "W_mu": (0, 0.9), "W_logvar": (0, -1.1), "mu": (1.4, 0.9), "logvar": (1.5, -1.1),
-    "sigma": (2.6, -0.4), "z": (3.7, 0.9), "W_out": (3.9, 1.8), "mean": (5.1, 0.9),
-    "nll": (6.5, 0.9), "kl": (5.1, -1.1), "loss": (7.4, 0.0),
+    "sigma": (2.9, -0.35), "z": (4.1, 0.9), "W_out": (4.2, 1.9), "mean": (5.5, 0.9),
+    "nll": (6.9, 0.9), "kl": (5.5, -1.1), "loss": (7.8, 0.0),
 }
 LOCAL = {
     ("W_mu", "mu"): x, ("W_logvar", "logvar"): x, ("mu", "z"): 1, ("mu", "kl"): mu,
@@ -85,7 +85,7 @@ def draw(title, gradients):
     fig, ax = plots.figure(7.2, 3.4)
     labels = {arrow: f"{slope:.3g}" for arrow, slope in LOCAL.items()}
     below = {name: f"{gradient:+.2f}" for name, gradient in gradients.items()}
-    plots.computation_graph(ax, PLACES, labels, above=VALUES, below=below, label_at=0.3,
+    plots.computation_graph(ax, PLACES, labels, above=VALUES, below=below, label_at=0.5,
                             shaded=("mu", "logvar", "sigma"))
     ax.set_title(title)
     return fig
@@ -451,7 +451,7 @@ for x in (0, 1):
 #   $x = 1$.
 # - `with_small`: the popular `+ 1e-8` is finite and wrong. It caps the loss near 18 nats where the decoder is
 #   wrong, so that beyond this point the loss is flat: the gradient is 0, and nothing mends the mistake.
-# - `as_written`: overflows in the last column.
+# - `as_written`: overflows in the last column, and where $x = 1$ it subtracts two numbers that are nearly the same.
 # - `larger_first`: uses $\log(1+e^l) = \max(l, 0) + \log(1 + e^{-|l|})$, whose exponential is never above
 #   1. It never overflows. But where $x = 1$ it computes $l + (\text{something tiny}) - l$, and the tiny part, which is
 #   the loss, is lost.
@@ -1009,7 +1009,8 @@ for text, f in (
 # ## Exercises
 #
 # `hint("05.dense")` nudges, `solution("05.dense")` shows the reference. The functions of the first group, with those of
-# notebooks 03 and 04, become *your backend*: notebook 07 trains on MNIST with it.
+# notebooks 03 and 04, become *your backend*: notebook 07 trains on MNIST with it. After `from minivae.exercises import
+# progress, review`, `progress()` shows what is solved and what comes next, and `review()` asks again what you missed.
 #
 # ### The parts of your backend
 #

@@ -7,7 +7,7 @@ PATIENTS = {
     "A": "dense-input-gradient-before-activation",
     "B": "reparam-variance-as-sigma-forward",
     "C": "elbo-kl-path-to-logvar-lost",
-    "D": "elbo-heads-swapped",
+    "D": "kl-gradient-sign",
 }
 SUSPECTS = (
     "dense-weight-gradient-averaged",
@@ -16,7 +16,7 @@ SUSPECTS = (
     "reparam-eps-lost",
     "reparam-variance-as-sigma-forward",
     "elbo-kl-path-to-logvar-lost",
-    "elbo-heads-swapped",
+    "kl-gradient-sign",
     "bernoulli-gradient-of-logits",
 )
 RIGHT = tuple(PATIENTS.values())
@@ -44,7 +44,7 @@ NAME_THE_BUG = Exercise(
     stub=stub("""
         # "dense-weight-gradient-averaged", "dense-input-gradient-before-activation",
         # "reparam-dmu-lost", "reparam-eps-lost", "reparam-variance-as-sigma-forward",
-        # "elbo-kl-path-to-logvar-lost", "elbo-heads-swapped" or "bernoulli-gradient-of-logits";
+        # "elbo-kl-path-to-logvar-lost", "kl-gradient-sign" or "bernoulli-gradient-of-logits";
         # in the order A, B, C, D
         names = ...
     """),
@@ -81,19 +81,24 @@ NAME_THE_BUG = Exercise(
             _instead("D", "reparam-dmu-lost"),
             "D: with dmu lost on the way through z, logvar's head would be right.",
         ),
+        WrongAnswer(
+            "D-before-activation",
+            _instead("D", "dense-input-gradient-before-activation"),
+            "D: at beta = 0 all is right, so the mistake is in a term of the KL.",
+        ),
     ),
     hints=(
         "Which is the first wrong block on the way back? Which line is just before it?",
         "At beta = 0 the KL is gone: what is right there, and what has a ratio now?",
-        "A: dec1 is right, all before it wrong. B: exactly half at beta = 0. C: right at beta = 0. "
-        "D: both heads wrong, at any beta.",
+        "A: dec1 is right, all before it wrong. B: exactly half at beta = 0. C and D: "
+        "right at beta = 0; C spoils one head, D both.",
     ),
     solution_text=stub("""
         names = (
             "dense-input-gradient-before-activation",    # A: a layer right, its dx wrong
             "reparam-variance-as-sigma-forward",         # B: d/dlogvar exp(logvar) has no half
             "elbo-kl-path-to-logvar-lost",               # C: logvar's head only, right at beta = 0
-            "elbo-heads-swapped",                        # D: both heads, at any beta
+            "kl-gradient-sign",                          # D: both heads, right at beta = 0
         )
     """),
 )
