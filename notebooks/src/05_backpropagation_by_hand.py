@@ -859,13 +859,14 @@ near, at_zero = np.array([3e-6]), np.array([0.0])
 for h in (1e-4, 1e-5, 1e-6):
     print(f"h = {h:.0e}: D(h) = {difference(relu_at, near, 0, h):.2f} at 3e-6,"
           f" {difference(relu_at, at_zero, 0, h):.2f} at 0")
-h = 1e-6
+for name, at in (("3e-6", near), ("0", at_zero)):
+    print(f"eq. (13) at {name}: {slope_and_bar(relu_at, at, 0)[0]:.6f} +- {slope_and_bar(relu_at, at, 0)[1]:.0e}")
 print(f"at 0, one-sided: {relu_at(at_zero + h) / h:.0f} to the right,"
       f" {(relu_at(at_zero) - relu_at(at_zero - h)) / h:.0f} to the left")
 
 # %% [markdown]
 # Near the kink a small enough $h$ is right, and eq. (13) finds it, since $D(2h)$ and $D(h)$ disagree for the larger ones.
-# *At* the kink every $h$ gives one half, with a tiny bar, and there is no slope that it could be the estimate of. Only a look
+# *At* the kink every $h$ gives one half, and the bar is 0, and there is no slope that it could be the estimate of. Only a look
 # at both sides shows it. So a relu net is checked at a random point, where no unit sits exactly at 0.
 #
 # The package's check works entry by entry too. It takes the function, its gradient by hand, and a point. Give it our

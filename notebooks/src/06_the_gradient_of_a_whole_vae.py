@@ -141,7 +141,7 @@ package("# Forward")
 
 # %%
 PLACES = {
-    "x": (0, 0), "y1": (1.1, 0), "mu": (2.3, 1.0), "logvar": (2.4, -1.0), "sigma": (3.6, -0.35),
+    "x": (0, 0), "y1": (1.1, 0), "mu": (2.3, 1.0), "logvar": (2.2, -1.0), "sigma": (3.7, -0.3),
     "z": (4.9, 1.0), "y2": (6.0, 1.0), "logits": (7.4, 1.0), "nll": (8.8, 1.0), "kl": (6.5, -1.0),
     "loss": (10.1, -0.2),
 }
@@ -293,8 +293,8 @@ print(f"entry by entry, by its own size, complex step: {np.abs(every / complex_s
 #
 # ## 6.7  Which z made this image?
 #
-# Here is one image `x`. Which $z$ did it come from? For the decoder of the shipped model, Bayes' rule gives the exact answer, $p(z\mid x) = p(x\mid z)\,p(z) /
-# p(x)$. With two latents it can be computed: decode every point of a fine grid, and see how probable `x` is there.
+# Here is one image `x`. Which $z$ did it come from? For the decoder of the shipped model, Bayes' rule gives the exact
+# answer, $p(z\mid x) = p(x\mid z)\,p(z) / p(x)$. With two latents it can be computed: decode every point of a fine grid, and see how probable `x` is there.
 
 # %%
 first = images[[0]]
@@ -344,9 +344,9 @@ def minus_elbo(mu, logvar, x, eps):
 # %% [markdown]
 # Now search for the `q` of 32 images at once, each its own, all starting from the prior, with eight draws of $z$ a
 # step. (`adam_step` is a gradient step with a well chosen length for each number: it divides by the usual size of that number's
-# gradient, as remembered over about $1/(1 - \mathtt{beta2})$ steps; notebook 07 takes it apart. Here the first gradients are
-# far larger than the last, so a memory of 100 steps serves better than the usual 1000, which is longer than the search.
-# The rate `lr` falls to zero, so that the search comes to rest.)
+# gradient, as remembered over about $1/(1 - \mathtt{beta2})$ steps; notebook 07 takes it apart. The gradients
+# shrink on the way, so that memory should be shorter than the search: 100 steps here, where the usual `beta2` of 0.999 would
+# make it 1000. The rate `lr` falls to zero, so that the search comes to rest.)
 
 # %%
 some = images[:32]
@@ -453,8 +453,7 @@ eps_many = rng.standard_normal((100, 32, 2), dtype=np.float32)
 encoded, _, _ = minus_elbo(mu_encoded, logvar_encoded, some, eps_many)
 searched, _, _ = minus_elbo(*q, some, eps_many)
 gain = encoded - searched
-print(f"-ELBO, median: the encoder {np.median(encoded):.1f} nats, the search {np.median(searched):.1f}")
-print(f"-ELBO, mean:   the encoder {encoded.mean():.1f} nats, the search {searched.mean():.1f}")
+print(f"-ELBO, on average: the encoder {encoded.mean():.1f} nats, the search {searched.mean():.1f}")
 print(f"the search needs {np.argmax(np.array(costs) < encoded.mean())} steps to come as low as the encoder on average")
 print(f"it ends lower on {(gain > 0).sum()} of 32 images; the median image gains {np.median(gain):.1f} nats")
 print(f"largest gain {gain.max():.0f} nats, largest loss {-gain.min():.0f} nats")
@@ -583,7 +582,7 @@ fig
 # - 4 and 5, single blocks wrong and nothing after them: no other gradient is computed from a `db` or a `dW`, so a mistake
 #   in it spoils that alone.
 # - 7 to 9, one head right and the other wrong: the mistake is in eq. (7) or in eq. (8), or in what only one of them uses.
-# - 12, both heads right and `enc1` wrong: eq. (9) is the line between them.
+# - 12, both heads right and `enc1` wrong: eq. (9) is the line between them (or the derivative of tanh after it).
 #
 # Several rows look alike. A pattern gives a *place*, and seldom the mistake. How seldom, over all of the collection that this net
 # and loss can show?
@@ -597,8 +596,9 @@ for mistake in mistakes.MISTAKES:
         continue
     if any(r != 1 for r in ratios.values()):
         patterns[tuple(ratios.values())] += 1
+alone = sum(n == 1 for n in patterns.values())
 print(f"{patterns.total()} mistakes show here, in {len(patterns)} different patterns;")
-print(f"{sum(n == 1 for n in patterns.values())} patterns belong to one mistake alone, and the commonest is shared by {max(patterns.values())}")
+print(f"{alone} patterns belong to one mistake alone, and the commonest is shared by {max(patterns.values())}")
 
 # %% [markdown]
 # So a second question is needed, and a good one is: *what happens at `beta = 0`?* Then the KL is out of the loss, and if all is
