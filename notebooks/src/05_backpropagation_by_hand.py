@@ -1095,7 +1095,7 @@ check("05.choose-h", choose_h)
 # value for real residuals, and its complex step gives nonsense. Mend it.
 
 # %%
-def huber(r):    # (N,), real or complex -> a number
+def huber(r):  # (N,), real or complex -> a number
     size = np.abs(r)
     return np.where(size <= 1, size**2 / 2, size - 0.5).sum()
 

@@ -185,7 +185,7 @@ CHOOSE_H = Exercise(
 
 def huber(r):  # (N,), real or complex -> a number
     size = np.abs(r)
-    return np.where(size <= 1, size**2 / 2, size - 0.5).sum()  # fmt: skip
+    return np.where(size <= 1, size**2 / 2, size - 0.5).sum()
 
 
 def mended_huber(r):
@@ -213,7 +213,7 @@ def _value_and_complex_step(answer, r):
 COMPLEX_READY = Exercise(
     id="05.complex-ready",
     title="mend a loss so that the complex step can differentiate it",
-    stub=inspect.getsource(huber).replace("  # fmt: skip", "").rstrip(),
+    stub=inspect.getsource(huber).rstrip(),
     reference=mended_huber,
     given=huber,
     cases=_huber_cases,
