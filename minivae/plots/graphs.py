@@ -34,9 +34,9 @@ def computation_graph(
         style = {"arrowstyle": "-|>", "color": GREY, "shrinkA": 0, "shrinkB": 1, "lw": 1.2}
         ax.annotate("", tip, tail, arrowprops=style)
         if label:
-            middle = [a + label_at * (b - a) for a, b in zip(tail, tip, strict=True)]
+            x, y = (a + label_at * (b - a) for a, b in zip(tail, tip, strict=True))
             box = {"boxstyle": "round,pad=0.12", "fc": "white", "ec": "none"}
-            ax.text(*middle, label, ha="center", va="center", fontsize=8, color=INK, bbox=box)
+            ax.text(x, y, label, ha="center", va="center", fontsize=8, color=INK, bbox=box)
     for name, (x, y) in places.items():
         half = _half_width(name)
         ax.add_patch(

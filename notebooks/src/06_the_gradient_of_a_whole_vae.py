@@ -582,7 +582,8 @@ fig
 # - 4 and 5, single blocks wrong and nothing after them: no other gradient is computed from a `db` or a `dW`, so a mistake
 #   in it spoils that alone.
 # - 7 to 9, one head right and the other wrong: the mistake is in eq. (7) or in eq. (8), or in what only one of them uses.
-# - 12, both heads right and `enc1` wrong: eq. (9) is the line between them (or the derivative of tanh after it).
+# - 12, both heads right and `enc1` wrong: eq. (9) is the line between them (or the derivative of tanh after it; the
+#   package calls `y1` h).
 #
 # Several rows look alike. A pattern gives a *place*, and seldom the mistake. How seldom, over all of the collection that this net
 # and loss can show?
@@ -680,7 +681,7 @@ for witness, number in unseen.most_common():
 #
 # - The loss is nats per example, a sum over pixels and latents, a mean over the batch: eqs. (1), (2), with one draw each: eq. (3).
 # - $1/B$ enters once: eq. (4). Then down the decoder: eqs. (5), (6).
-# - `mu`, `logvar` and `y1` are used twice, and their gradients are sums of two terms: eqs. (7), (8), (9).
+# - `mu`, `logvar`, `sigma` and `y1` are used twice, and their gradients are sums of two terms: eqs. (7), (8), (9).
 # - The best Gaussian for one image can be searched for by raising the ELBO (*variational*); a network that
 #   outputs it at once shares the price among all images (*amortized*).
 # - The pattern of wrong blocks points at a place; a constant ratio, and the same at `beta = 0`, help to name the mistake.
