@@ -165,10 +165,11 @@ def _sigmoid_cases():
 
 
 def _sigmoid_and_its_log(answer, logits):
-    """With its log, in which a tiny probability that is wrong by a factor shows too."""
+    """With its log, in which a tiny probability that is wrong by a factor shows too. To two
+    decimals, because (1 + tanh(logits / 2)) / 2 is right as well and rounds such a probability."""
     p = answer(logits)
     with np.errstate(all="ignore"):
-        return p, np.log(p)
+        return p, np.round(np.log(p), 2)
 
 
 SIGMOID = Exercise(
@@ -181,7 +182,7 @@ SIGMOID = Exercise(
     reference=my_sigmoid,
     cases=_sigmoid_cases,
     observe=_sigmoid_and_its_log,
-    returns=("sigmoid", "its log"),
+    returns=("sigmoid", "its log, rounded"),
     package=lambda ops: ops.sigmoid,
     mistakes=(
         WrongAnswer(

@@ -24,8 +24,10 @@ def _has_shape(part, like):
 
 
 def _judge(answer):
+    if isinstance(answer, dict):
+        answer = [answer.get(name) for name in NAMES]
     parts = _as_lists(answer)
-    if isinstance(parts, dict) or not isinstance(parts, list) or len(parts) != 3:
+    if not isinstance(parts, list) or len(parts) != 3:
         return "expected three parts: da, dW, db"
     wrong = []
     for name, part, right, shape in zip(NAMES, parts, RIGHT, SHAPES, strict=True):
