@@ -108,7 +108,7 @@ def encoder_forward(
 def encoder_backward(
     dmu: Array, dlogvar: Array, cache: EncoderCache, grads: Params, ops: Backend
 ) -> None:
-    """dh = dmu mu_W' + dlogvar logvar_W', then back through the hidden layers  [notebook 06, eq. 9]
+    """dh = dmu mu_W.T + dlogvar logvar_W.T, then the hidden layers     [notebook 06, eq. 9]
 
     dmu, dlogvar (B, L). Writes the encoder's gradients into `grads`.
     """

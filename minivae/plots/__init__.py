@@ -2,6 +2,7 @@
 writes a PNG whose bytes depend on the picture alone. `explorer` writes an HTML page."""
 
 from minivae.plots.backend import plt
+from minivae.plots.graphs import computation_graph
 from minivae.plots.images import as_images, image_grid, show_grid
 from minivae.plots.runs import (
     curves,
@@ -48,6 +49,7 @@ __all__ = [
     "against_beta",
     "as_images",
     "by_beta",
+    "computation_graph",
     "curves",
     "figure",
     "house_style",
