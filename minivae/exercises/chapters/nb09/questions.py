@@ -20,6 +20,14 @@ PREDICTIONS = (
         "No Gaussian has this shape, so the approximation gap stays; only the amortization gap "
         "closes.",
     ),
+    Prediction(
+        "09.signal",
+        "As K grows, the ratio of signal to noise in the bound's gradients:",
+        ("both rise", "decoder rises, encoder falls", "both fall"),
+        "decoder rises, encoder falls",
+        "The bound approaches log p(x), which depends on the decoder and not on q: what is left of "
+        "the encoder's gradient shrinks faster than its noise.",
+    ),
 )
 
 RECALL = (
