@@ -30,6 +30,7 @@ from minivae.studies import published
 from minivae.backend import load_backend
 from minivae.gradcheck.differences import central_differences
 from minivae.estimator import VAE
+from minivae.evaluate.inference_gap import q_grads
 from minivae.exercises import check, hint, predict, progress, recall, reveal, review, solution, use
 from minivae.settings import Settings
 
@@ -1121,13 +1122,15 @@ estimate = use("09.two-islands", mixture_estimate)
 start = np.float32([peaks[1]]), np.full((1, 2), -7, np.float32)
 right = evaluate.best_q(params, x[[8]], *start, spec, rng=np.random.default_rng(6), steps=300, ops=fast)
 parts = [(best[0][8], best[1][8]), (right[0][0], right[1][0])]
-dice = np.random.default_rng(7)
-from_left = dice.random(draws) < 0.5
+dice, many = np.random.default_rng(7), 5000
+from_left = dice.random(many) < 0.5
 center, spread = (np.where(from_left[:, None], left, right) for left, right in zip(*parts))
-places = center + np.exp(spread / 2) * dice.standard_normal((draws, 2))
+places = center + np.exp(spread / 2) * dice.standard_normal((many, 2))
 each = [log_normal(places, *part) for part in parts]
-answer = estimate(log_joint(params, spec, x[[8]], places)[:, 0], *each, 0.5)
-print(f"image 8 from both islands: {answer:.2f}, exact {truth.log_p[8]:.2f}")
+heights = log_joint(params, spec, x[[8]], places)[:, 0]
+answer = estimate(heights, *each, 0.5)
+print(f"image 8 from both islands: {answer:.2f}, exact {truth.log_p[8]:.2f}; "
+      f"from the left one alone: {cure.second.log_p[1]:.2f}")
 
 # %% [markdown]
 # **Refine a grid until it holds.** One latent, and a function whose logarithm you are given. Nobody
@@ -1146,6 +1149,56 @@ def split_gap(log_px, elbo_best, elbo_encoder):    # (B,): log p(x), the ELBO of
     ...      # of the family for this x, the ELBO of the encoder's q
              # -> approximation gap (B,), amortization gap (B,)
 check("09.gap", split_gap)
+
+# %% [markdown]
+# **Predict, then measure.** Keep the decoder of 9.7's last snapshot, and train a new encoder for it,
+# once with the two hidden layers of 64 that it had, once with four. Which gap can shrink,
+# `"approximation"`, `"amortization"` or `"both"`?
+
+# %%
+predict("09.deeper-encoder", ...)
+
+# %%
+def train_encoder(hidden):
+    """A new encoder for the finished decoder, 800 steps -> its parameters and spec."""
+    deep = cat_spec._replace(hidden=hidden)
+    flat = vae.init_params(deep, np.random.default_rng(0))
+    own, (m, v) = vae.unpack(flat, deep), np.zeros((2, len(flat)), np.float32)
+    dice = np.random.default_rng(1)
+    for step in range(1, 801):
+        batch = kittens.train[dice.integers(0, 2000, 100)]
+        mu, logvar, cache = vae.encoder_forward(own, batch, deep, fast)
+        eps = dice.standard_normal((1, 100, 2), dtype=np.float32)
+        dmu, dlogvar = q_grads(final, batch, mu, logvar, eps, cat_spec, fast)       # notebook 06
+        flat_grads = np.zeros_like(flat)                        # the unused decoder's stay zero
+        encoder_grads = vae.unpack(flat_grads, deep)
+        vae.encoder_backward(dmu / 100, dlogvar / 100, cache, encoder_grads, fast)
+        fast.adam_step(flat, flat_grads, m, v, step, 4e-3 * 0.05 ** (step / 800))
+    return own, deep
+
+
+encoders = {"two": train_encoder((64, 64)), "four": train_encoder((64, 64, 64, 64))}
+
+# %%
+for name, some in (("24 hidden cats", hidden_cats), ("200 training cats", kittens.train[:200])):
+    q_start = vae.encode(final, some, cat_spec, fast)
+    top = evaluate.best_q(final, some, *q_start, cat_spec, rng=np.random.default_rng(3), steps=150,
+                          noise=4, ops=fast)
+    eps_cats = np.random.default_rng(5).standard_normal((500, len(some), 2), dtype=np.float32)
+    best_log_w = vae.log_weights_of_q(final, some, *top, eps_cats, cat_spec, fast)
+    for layers, (own, deep) in encoders.items():
+        q_new = vae.encode(own, some, deep, fast)
+        log_w_new = vae.log_weights_of_q(final, some, *q_new, eps_cats, cat_spec, fast)
+        g = (best_log_w - log_w_new).astype(float).mean(axis=0)
+        print(f"{name}, {layers} layers: amortization gap {g.mean():.3f} nats, median {np.median(g):.3f}")
+
+# %%
+reveal("09.deeper-encoder")
+
+# %% [markdown]
+# (The approximation gap is the same for both without measuring: $q^*$ is found with no encoder's
+# help. Whether the other gap does shrink, and also on images that the encoder never saw, only a
+# measurement can tell.)
 
 # %% [markdown]
 # **Find the bug** in an importance-weighted autoencoder that trains. The function below is meant to be

@@ -21,6 +21,15 @@ PREDICTIONS = (
         "closes.",
     ),
     Prediction(
+        "09.deeper-encoder",
+        "The decoder stays as it is, and a new encoder with twice the layers is trained for it. "
+        "Which gap can shrink?",
+        ("approximation", "amortization", "both"),
+        "amortization",
+        "The approximation gap is that of the best q of the family. It depends on the decoder and "
+        "the family alone.",
+    ),
+    Prediction(
         "09.signal",
         "As K grows, the ratio of signal to noise in the bound's gradients:",
         ("both rise", "decoder rises, encoder falls", "both fall"),
