@@ -31,7 +31,7 @@ from minivae.backend import load_backend
 from minivae.gradcheck.differences import central_differences
 from minivae.estimator import VAE
 from minivae.evaluate.inference_gap import q_grads
-from minivae.exercises import check, hint, predict, progress, recall, reveal, review, solution, use
+from minivae.exercises import check, hint, predict, recall, reveal, solution, use
 from minivae.settings import Settings
 
 plots.notebook_style()
@@ -1123,8 +1123,9 @@ for K, (_, plain, doubly) in trials.items():
 #
 # ## Exercises
 #
-# `hint("09.iw-bound")` gives a nudge, `solution("09.iw-bound")` the reference, `progress()` what you
-# have solved so far; `review()` asks a few questions again.
+# `hint("09.iw-bound")` gives a nudge, `solution("09.iw-bound")` the reference. What you have solved so
+# far, over all notebooks, is shown by `progress()`; `review()` asks for some of it again (both in
+# `minivae.exercises`).
 
 # %% [markdown]
 # **The log of an importance weight,** eq. (1), from `nll` $= -\log p(x\mid z)$ and the samples
