@@ -90,11 +90,6 @@ def _sizes(hidden):
 
 
 def _check_objective(settings):
-    if settings.objective == "elbo" and settings.samples != 1:
-        raise MinivaeError(
-            f"samples is {settings.samples}, but the elbo objective uses one; leave samples out, "
-            "or use objective iwae"
-        )
     plain = (settings.beta, settings.warmup, settings.free_bits) == (1, 0, 0)
     if settings.objective == "iwae" and not plain:
         raise MinivaeError("the iwae objective has no beta, warmup or free_bits; leave them out")
