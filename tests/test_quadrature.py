@@ -209,6 +209,21 @@ def test_rounding_counts_the_size_of_the_terms(weights, monkeypatch):
     assert result.error.max() < 1e-2
 
 
+@pytest.mark.parametrize("weights", [4_000, 0])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e200])
+def test_a_decoder_that_gives_no_finite_numbers_is_refused(value, weights, monkeypatch):
+    monkeypatch.setattr(integral, "BOUNDED_WEIGHTS", weights)
+    spec, params, x, _ = kink()
+    params["out_W"][...] = value
+    with (
+        np.errstate(over="ignore", invalid="ignore"),
+        pytest.raises(
+            MinivaeError, match=r"log p\(x, z\) is NaN or infinite.*decoder's parameters"
+        ),
+    ):
+        exact.quadrature(params, x, spec)
+
+
 def test_a_posterior_that_takes_too_many_cells_is_refused_in_one_line(monkeypatch):
     monkeypatch.setattr(adaptive, "MOST_CELLS", 50)
     spec, params, x, _ = spike()

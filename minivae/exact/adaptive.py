@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae.errors import MinivaeError
-from minivae.exact.bounds import bound_cells, highest_likelihood, rounding_error
+from minivae.exact.bounds import NOT_FINITE, bound_cells, highest_likelihood, rounding_error
 from minivae.exact.faces import log_sum_exp
 from minivae.vae import Params, Spec
 
@@ -37,7 +37,6 @@ SPLIT_POINTS = (2, 3, 4)  # of the three rules on each side of a kink, two laten
 BLOCK = 2_000  # cells that are summed at once
 SCOUTS = {1: 97, 2: 25}  # points a side of [-6, 6]: where the first look at log p(x, z) is taken
 NEGLIGIBLE = 1e-9  # of the posterior's mass
-NOT_FINITE = "log p(x, z) is not finite: the decoder holds NaN or enormous numbers"
 
 
 class Integral(NamedTuple):

@@ -11,7 +11,7 @@ import numpy as np
 
 from minivae import vae
 from minivae.errors import MinivaeError
-from minivae.exact.bounds import log_prior, rounding_error
+from minivae.exact.bounds import NOT_FINITE, log_prior, rounding_error
 from minivae.exact.faces import log_sum_exp
 from minivae.vae import Params, Spec
 
@@ -27,7 +27,6 @@ MOST_CELLS = 500_000
 SMALLEST_STEP = 2.0**-30
 TABLE_IMAGES = 64
 DECODER_ROWS = 2000
-NOT_FINITE = "log p(x, z) is not finite: the decoder holds NaN or enormous numbers"
 
 
 class Model(NamedTuple):
