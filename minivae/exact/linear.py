@@ -43,8 +43,9 @@ def linear_log_evidence(model: Linear, x: Array) -> Array:
 
         (x - b) C^-1 (x - b)' = |r|^2 / variance + |m|^2
 
-    a sum of squares, so that nothing cancels where the variance is small against W W'. Raises
-    MinivaeError unless the variance is above 0.
+    a sum of squares, so that nothing cancels where the variance is small against W W'. What is left
+    is what the last digit of x is worth, |r| |x| 2e-16 / variance nats. Raises MinivaeError unless
+    the variance is above 0.
     """
     checks.check_linear(model)
     return _log_evidence(model, x)
