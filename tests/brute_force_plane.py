@@ -9,7 +9,7 @@ would have to be narrower than 1/50 to pass unseen.
 import numpy as np
 from brute_force import decode_alone, log_joint
 
-REACH = 20.0  # |z_1|, |z_2| that are looked at
+NEAREST = 20.0  # |z_1|, |z_2| that are looked at, at least
 START = 0.2  # side of the first triangles of a smooth decoder
 DEEP = 45.0  # nats below log p(x): a triangle with less in it is left out
 ROUGH = 10.0  # nats: over which log p(x, z) may vary in a triangle that is summed
@@ -19,8 +19,10 @@ BLOCK = 4000
 
 def two_latents(case):
     """log p(x), and how far it may be off: two floats."""
-    triangles = _linear_regions(case) if case.spec.activation == "relu" else _small_triangles(case)
-    sums, errors = [np.full(1, -np.inf)], [_log_outside(case)]
+    reach = _reach(case)
+    start = _linear_regions if case.spec.activation == "relu" else _small_triangles
+    triangles = start(case, reach)
+    sums, errors = [np.full(1, -np.inf)], [_log_outside(case, reach)]
     floor = -np.inf
     while len(triangles):
         small, large, highest, lowest = _look(case, triangles)
@@ -37,9 +39,17 @@ def two_latents(case):
     return log_p, float(np.exp(_log_sum(np.concatenate(errors)) - log_p)) + 1e-12
 
 
-def _log_outside(case):
-    """A bound of the log of the integral beyond REACH: the likelihood is nowhere above this."""
-    return np.array([np.log(4) - REACH**2 / 2 + _highest_likelihood(case)])
+def _reach(case):
+    """So far out that nothing is left beyond it, by the highest of some values of log p(x, z)."""
+    axis = np.arange(-NEAREST, NEAREST, START)
+    seen = log_joint(case, np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)).max()
+    room = _highest_likelihood(case) - seen + DEEP
+    return START * np.ceil(max(NEAREST, (2 * room) ** 0.5) / START)
+
+
+def _log_outside(case, reach):
+    """A bound of the log of the integral further out: the likelihood is nowhere above this."""
+    return np.array([np.log(4) - reach**2 / 2 + _highest_likelihood(case)])
 
 
 def _highest_likelihood(case):
@@ -109,9 +119,9 @@ def _halved(triangles):
     return np.concatenate([np.stack([a, middle, c], 1), np.stack([middle, b, c], 1)])
 
 
-def _small_triangles(case):
+def _small_triangles(case, reach):
     """As far out as the prior leaves something: two triangles in each square of side START."""
-    axis = np.arange(-REACH, REACH, START)
+    axis = np.arange(-reach, reach - START / 2, START)
     low = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 1, 2)
     seen = log_joint(case, low[:, 0]).max() + 2 * np.log(START) - 10  # below log p(x), surely
     highest = _highest_likelihood(case) - (np.maximum(np.abs(low) - START, 0) ** 2).sum(axis=2) / 2
@@ -121,9 +131,9 @@ def _small_triangles(case):
     return np.concatenate([lower, upper])
 
 
-def _linear_regions(case):
+def _linear_regions(case, reach):
     """Triangles in each of which a relu decoder is linear: (M, 3, 2)."""
-    corner = REACH * np.array([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
+    corner = reach * np.array([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
     polygons = [corner]
     for layer in range(1, len(case.spec.hidden) + 1):
         for unit in range(len(case.params[f"dec{layer}_b"])):
