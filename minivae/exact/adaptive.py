@@ -31,7 +31,7 @@ POINTS = {1: (5, 6, 8), 2: (4, 5, 6)}
 KINK_ERROR = {1: 0.0111, 2: 0.0186}
 LARGEST_VARIATION = 8.0  # nats: a cell of more is not summed but divided
 LARGEST_TOLERANCE = 0.1  # nats: beyond it a change of log p is no longer a relative error of p
-MOST_CELLS = 400_000  # for one image
+MOST_CELLS = 1_000_000  # for one image
 FINEST = 2.0**-44
 SPLIT_POINTS = (2, 3, 4)  # of the three rules on each side of a kink, two latents
 BLOCK = 2_000  # cells that are summed at once
@@ -118,7 +118,7 @@ def integrate(
             raise MinivaeError(
                 f"a posterior is not resolved by {seen} cells down to a width of "
                 f"{2 * half.min():.2g}; the model's decoder varies too fast for quadrature to "
-                f"{tolerance:g} nats"
+                f"{tolerance:g} nats; take a larger tolerance, or evaluate.log_likelihood"
             )
         bounds = bound_cells(params, x, spec, centres, half)
         if not np.isfinite(bounds.highest).all():

@@ -194,7 +194,8 @@ def _divide(model, x, cells, extra, depth):
     if len(children) > MOST_CELLS or step < SMALLEST_STEP:
         raise MinivaeError(
             f"a posterior is not resolved by {len(children)} cells of width {step:.2g}; the "
-            "model's decoder varies too fast for quadrature"
+            "model's decoder varies too fast for quadrature; take a larger tolerance, or "
+            "evaluate.log_likelihood"
         )
     z = (children + 0.5) * step - cells.box
     return _Cells(children, step, cells.box, model.log_joint(z, x))
