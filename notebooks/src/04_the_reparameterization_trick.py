@@ -713,8 +713,9 @@ fig
 # $\varepsilon = \pm\sqrt{L}\,e_l$, where $e_l$ has a one at $l$ and zeros elsewhere. Their mean is 0
 # and their covariance is $I$, so that the average of anything quadratic in $\varepsilon$ over them is its
 # expectation, exactly: in a linear model that is the whole ELBO. (For one latent they are the $\pm1$ of
-# `exact_numbers`.) Without noise the last digits settle too, though the turn is what settles
-# last: near the maximum the ELBO hardly depends on it.
+# `exact_numbers`.) Without noise it can also take longer steps than Adam, by L-BFGS, which learns the
+# curvature from the last gradients. So the last digits settle too, and with them the turn, on which
+# the ELBO hardly depends near the maximum.
 
 # %%
 fit = exact.train_linear_vae(x3, latent=2, rng=rng, steps=800)
@@ -722,7 +723,7 @@ W = exact.as_linear(fit.params, fit.spec).W
 cosine = W[0] @ W[1] / np.linalg.norm(W[0]) / np.linalg.norm(W[1])
 principal = exact.maximum_likelihood(x3, latent=2)
 best = exact.linear_log_evidence(principal, x3).mean()
-print(f"after {fit.elbo.size} steps: ELBO {fit.elbo[-1]:.5f}, highest log p(x) {best:.5f} nats")
+print(f"after {fit.elbo.size - 1} steps: ELBO {fit.elbo[-1]:.5f}, highest log p(x) {best:.5f} nats")
 print(f"the angle between W's rows: {np.degrees(np.arccos(cosine)):.1f} degrees")
 turned = np.degrees(exact.axes_angle(exact.as_linear(fit.params, fit.spec), principal))
 print(f"and from the rows to the principal axes of the data: at most {turned:.2f} degrees")
