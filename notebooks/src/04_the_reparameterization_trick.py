@@ -9,19 +9,22 @@
 # # 04 · The reparameterization trick
 #
 # **What you will be able to do**
-# - take the gradient of an average over random draws, in two ways, and say which one scatters less
-#   and why;
-# - derive and code the two lines that carry a gradient back through a sample;
-# - train your first VAE with them, and watch its ELBO climb to a log-likelihood that you can
-#   compute exactly.
+# - take the gradient of an average over random draws in two ways, for other distributions than the
+#   Gaussian too, and say when each is allowed;
+# - compute how far each of them scatters, and say what decides which one scatters less;
+# - derive and code the two lines that carry a gradient back through a sample, and test what no
+#   gradient check can see;
+# - write down the posterior of a linear Gaussian model, derive the gradient of a whole linear VAE,
+#   and train it until its ELBO meets a log-likelihood that you can compute exactly.
 #
-# **Builds on** notebook 02 (the ELBO) and notebook 03 (the KL and its gradient). Reading time: 35
-# minutes.
+# **Builds on** notebook 02 (the ELBO) and notebook 03 (the KL and its gradient). Reading time: 40
+# minutes; section 4.10 is optional.
 
 # %%
 import sys; sys.path[:0] = [".", ".."]
 
 from functools import partial
+from statistics import NormalDist
 
 import numpy as np
 
@@ -39,12 +42,13 @@ rng = np.random.default_rng(4)
 recall("04", ..., ..., ...)
 
 # %% [markdown]
-# ## 4.1  Where is the slope of something random?
+# ## 4.1  What is the gradient of something random?
 #
 # The ELBO has two parts: an average over draws from $q$, $\mathbb{E}_{z\sim q}[\log p(x\mid z)]$,
-# and a KL. Training needs the slope of both by $q$'s parameters, `mu` and `logvar`. The KL has a
-# closed form, and notebook 03 has its slope. The average has none as soon as the decoder, the
-# network that computes $p(x\mid z)$, is more than a straight line. All one can do is draw.
+# and a KL. Training needs the gradient of both with respect to $q$'s parameters, `mu` and `logvar`;
+# we call its two parts `dmu` and `dlogvar`. For the KL, notebook 03 has them. The average has no
+# closed form once the decoder, the network that computes $p(x\mid z)$, is more than a straight
+# line: all one can do is draw.
 #
 # Take a small stand-in for the decoder whose answer is known, $f(z) = \tfrac12(z-3)^2$: a penalty
 # for being far from 3. With $z \sim N(\mu, \sigma^2)$, the distance from 3 has mean $\mu - 3$ and
@@ -52,8 +56,8 @@ recall("04", ..., ..., ...)
 #
 # $$
 # \mathbb{E}_q[f(z)] = \tfrac12\left((\mu-3)^2 + \sigma^2\right),
-# \qquad \text{slope by } \mu:\ \mu - 3,
-# \qquad \text{slope by \texttt{logvar}}:\ \tfrac12\sigma^2 .
+# \qquad \texttt{dmu} = \mu - 3,
+# \qquad \texttt{dlogvar} = \tfrac12\sigma^2 .
 # $$
 #
 # Pretend not to know this. What you have is a program that draws, and averages $f$ over the draws:
@@ -69,13 +73,14 @@ def average_f(mu, logvar, generator, K=200):
 
 
 mu, logvar = 1.0, np.log(0.8**2)
-exact_dmu, exact_dlogvar = mu - 3, 0.5 * np.exp(logvar)
-print(f"exact slopes: by mu {exact_dmu:+.2f}, by logvar {exact_dlogvar:+.2f}")
+sigma = np.exp(logvar / 2)
+exact_dmu, exact_dlogvar = mu - 3, 0.5 * sigma**2
+print(f"exact: dmu {exact_dmu:+.2f}, dlogvar {exact_dlogvar:+.2f}")
 
 # %% [markdown]
-# The slope by wiggling, as in notebook 03: run the program a little to the right, a little to the
-# left, subtract, divide. The program is random, so there are two ways to do it: let it draw
-# *afresh* each time, or start the generator from the *same seed* each time.
+# Try differences, as in notebook 03: run the program a little to the right, a little to the left,
+# subtract, divide by the distance. The program is random, so there are two ways to do it: let it
+# draw *afresh* each time, or start the generator from the *same seed* each time.
 
 # %%
 h = 1e-3
@@ -86,24 +91,23 @@ for seed in range(500):
     one, other = np.random.default_rng(seed), np.random.default_rng(seed)
     rise = average_f(mu + h, logvar, one) - average_f(mu - h, logvar, other)
     same.append(rise / (2 * h))
-print(f"slope by mu, fresh draws: {np.mean(fresh):+7.2f}, scatter {np.std(fresh):6.2f}")
-print(f"slope by mu, same seed:   {np.mean(same):+7.2f}, scatter {np.std(same):6.2f}")
+print(f"dmu, fresh draws: mean {np.mean(fresh):+7.2f}, scatter {np.std(fresh):6.2f}")
+print(f"dmu, same seed:   mean {np.mean(same):+7.2f}, scatter {np.std(same):6.2f}")
+
+# %% [markdown]
+# (*Scatter* is the standard deviation of an estimate over repetitions.)
 
 # %%
 mus = np.linspace(0.8, 1.2, 41)
-fig, axes = plots.figure(7.6, 3.2, 1, 2, sharey=True)
+fig, ax = plots.figure(6, 3)
 afresh = [average_f(m, logvar, rng) for m in mus]
 held = [average_f(m, logvar, np.random.default_rng(7)) for m in mus]
-for ax, curve, color, title in (
-    (axes[0], afresh, plots.RED, "fresh draws: up and down by luck"),
-    (axes[1], held, plots.BLUE, "the same draws: a smooth curve"),
-):
-    ax.plot(mus, curve, color=color, ls="-", lw=1, label="average of 200 draws")
-    truth = 0.5 * ((mus - 3) ** 2 + np.exp(logvar))
-    ax.plot(mus, truth, color=plots.INK, ls="--", lw=1, label="exact")
-    ax.set(xlabel="mu", title=title)
-    ax.legend()
-axes[0].set_ylabel("average of f")
+ax.plot(mus, afresh, color=plots.RED, ls="-.", lw=1, label="fresh draws at each point")
+ax.plot(mus, held, color=plots.BLUE, ls="-", label="the same draws at each point")
+truth = 0.5 * ((mus - 3) ** 2 + sigma**2)
+ax.plot(mus, truth, color=plots.INK, ls="--", lw=1, label="exact")
+ax.set(xlabel="mu", ylabel="average of f", title="200 draws: only the same draws give a smooth curve")
+ax.legend()
 fig
 
 # %% [markdown]
@@ -128,8 +132,8 @@ fig
 # \end{aligned} \tag{1}
 # $$
 #
-# and the same with `logvar` in the place of $\mu$. The slope of $\log q$ by a parameter is called
-# the *score*. For a Gaussian,
+# and the same with `logvar`, or any other parameter, in the place of $\mu$. The derivative of
+# $\log q$ with respect to a parameter is called the *score*. For a Gaussian,
 # $\log q(z) = -\tfrac12\left((z-\mu)^2/\sigma^2 + \texttt{logvar} + \log 2\pi\right)$ with
 # $1/\sigma^2 = e^{-\texttt{logvar}}$, so
 #
@@ -141,17 +145,20 @@ fig
 # $$
 #
 # In words: a draw above `mu` with a large $f$ says "raising `mu` would make this large value more
-# frequent, so the average would rise". Only values of $f$ are used, never its slope.
+# frequent, so the average would rise". Only values of $f$ are used, never its slope. The estimate
+# goes by three names: *score function*; *log-derivative trick*, after the step in the middle; and
+# REINFORCE, its name in reinforcement learning, where $f$ is a reward (Williams 1992, "Simple
+# Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning").
 
 # %%
-def score_function(z, mu, logvar):
+def score_function(z, f_of_z, mu, logvar):
     """eq. (1) before averaging: one estimate of (dmu, dlogvar) for each draw z."""
-    sigma = np.exp(logvar / 2)
-    return f(z) * (z - mu) / sigma**2, f(z) * ((z - mu) ** 2 / sigma**2 - 1) / 2
+    variance = np.exp(logvar)
+    return f_of_z * (z - mu) / variance, f_of_z * ((z - mu) ** 2 / variance - 1) / 2
 
 
-z = rng.normal(mu, np.exp(logvar / 2), 100_000)
-dmu, dlogvar = score_function(z, mu, logvar)
+z = rng.normal(mu, sigma, 100_000)
+dmu, dlogvar = score_function(z, f(z), mu, logvar)
 print(f"score function, {z.size:,} draws: {dmu.mean():+.3f}, {dlogvar.mean():+.3f}")
 print(f"exact:                         {exact_dmu:+.3f}, {exact_dlogvar:+.3f}")
 
@@ -162,19 +169,19 @@ print(f"exact:                         {exact_dmu:+.3f}, {exact_dlogvar:+.3f}")
 
 # %%
 eps = np.random.default_rng(7).standard_normal(5)
-z = np.random.default_rng(7).normal(mu, np.exp(logvar / 2), 5)
-print("mu + sigma * eps is what normal() drew:", np.allclose(mu + np.exp(logvar / 2) * eps, z))
+z = np.random.default_rng(7).normal(mu, sigma, 5)
+print("mu + sigma * eps is what normal() drew:", np.allclose(mu + sigma * eps, z))
 
 # %% [markdown]
 # So the randomness, `eps`, does not depend on the parameters at all; they come in afterwards, in a
-# formula that can be differentiated. In general: suppose $z = g(\mu, \varepsilon)$, where the
+# formula that can be differentiated. In general: suppose $z = T(\mu, \varepsilon)$, where the
 # distribution of $\varepsilon$ contains no $\mu$. Then the average is over $\varepsilon$, which
-# stays put while $\mu$ moves. The derivative passes inside the average, and the chain rule carries
-# it through $f$ to $z$:
+# stays put while $\mu$ moves. The derivative passes inside the average (4.4 says when it may), and
+# the chain rule carries it through $f$ to $z$:
 #
 # $$
 # \frac{\partial}{\partial\mu}\,\mathbb{E}_q[f(z)]
-# = \frac{\partial}{\partial\mu}\,\mathbb{E}_\varepsilon\big[f(g(\mu,\varepsilon))\big]
+# = \frac{\partial}{\partial\mu}\,\mathbb{E}_\varepsilon\big[f(T(\mu,\varepsilon))\big]
 # = \mathbb{E}_\varepsilon\!\left[f'(z)\,\frac{\partial z}{\partial\mu}\right] \tag{2}
 # $$
 #
@@ -184,28 +191,26 @@ print("mu + sigma * eps is what normal() drew:", np.allclose(mu + np.exp(logvar 
 # z = \mu + \sigma\,\varepsilon, \qquad \sigma = e^{\texttt{logvar}/2} \tag{3}
 # $$
 #
-# Each draw travels along a path as $\mu$ and $\sigma$ change, hence the name *pathwise*. This
-# rewriting of a draw as parameters plus fixed noise is the **reparameterization trick**.
+# Each draw travels along a path as $\mu$ and $\sigma$ change, hence the name *pathwise*. Rewriting
+# a draw as a function of parameters and fixed noise is the **reparameterization trick**. Two papers
+# made it the way to train such models: Kingma and Welling 2014, "Auto-Encoding Variational Bayes",
+# where the variational autoencoder has its name, and Rezende, Mohamed and Wierstra 2014, "Stochastic
+# Backpropagation and Approximate Inference in Deep Generative Models". (The first writes $\phi$ for
+# the parameters of $q$: here `mu` and `logvar`, in 4.8 the weights that compute them.)
 
 # %%
-eps_shown = np.array([-1.5, -0.5, 0.3, 1.2])
-fig, (left, right) = plots.figure(7.6, 3.2, 1, 2, sharey=True)
-moving_mu, moving_logvar = np.linspace(-1, 3, 100), np.linspace(-4, 2, 100)
-for e, ls in zip(eps_shown, ("-", "--", "-.", ":"), strict=True):
-    left.plot(moving_mu, moving_mu + np.exp(logvar / 2) * e, color=plots.BLUE, ls=ls)
-    z = mu + np.exp(moving_logvar / 2) * e
-    right.plot(moving_logvar, z, color=plots.RED, ls=ls, label=f"eps = {e}")
-left.set(xlabel="mu", ylabel="z", title="mu shifts every draw alike")
-right.set(xlabel="logvar", title="logvar moves a draw by its eps")
-right.legend(fontsize=8)
+fig, ax = plots.figure(5.2, 2.8)
+moving = np.linspace(-4, 2, 100)
+for e, ls in ((-1.5, "-"), (-0.5, "--"), (0.3, "-."), (1.2, ":")):
+    ax.plot(moving, mu + np.exp(moving / 2) * e, color=plots.BLUE, ls=ls, label=f"eps = {e}")
+ax.set(xlabel="logvar (mu = 1)", ylabel="z", title="four draws on their paths")
+ax.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# Every draw is a smooth curve in `mu` and `logvar`, and a smooth curve has a slope: 1 for `mu`, and
-# for `logvar` one that is steeper the further out the draw's `eps` lies.
-#
-# That second slope, in full:
-# $\partial\sigma/\partial\,\texttt{logvar} = \tfrac12 e^{\texttt{logvar}/2} = \sigma/2$, so
+# As `logvar` changes, each draw moves on a smooth curve, which is the steeper the further out its
+# `eps` lies. (As `mu` changes, all of them shift alike, with slope 1.) The slope in the picture, in
+# full: $\partial\sigma/\partial\,\texttt{logvar} = \tfrac12 e^{\texttt{logvar}/2} = \sigma/2$, so
 # $\partial z/\partial\,\texttt{logvar} = \varepsilon\,\sigma/2$.
 
 # %%
@@ -214,16 +219,41 @@ def df(z):
     return z - 3
 
 
-def pathwise(eps, mu, logvar):
-    """eq. (2) before averaging: one estimate of (dmu, dlogvar) for each eps."""
-    sigma = np.exp(logvar / 2)
-    z = mu + sigma * eps
-    return df(z) * 1, df(z) * eps * sigma / 2
+def pathwise(eps, slope, logvar):
+    """eq. (2) before averaging: one estimate of (dmu, dlogvar) for each eps; slope = f'(z)."""
+    return slope * 1, slope * eps * np.exp(logvar / 2) / 2
 
 
-dmu, dlogvar = pathwise(rng.standard_normal(100_000), mu, logvar)
+eps = rng.standard_normal(100_000)
+dmu, dlogvar = pathwise(eps, df(mu + sigma * eps), logvar)
 print(f"pathwise: {dmu.mean():+.3f}, {dlogvar.mean():+.3f}")
 print(f"exact:    {exact_dmu:+.3f}, {exact_dlogvar:+.3f}")
+
+# %% [markdown]
+# ### Only for Gaussians?
+#
+# No. Let $F(z)$ be the probability of a draw below $z$, the *distribution function*, and $u$ uniform
+# between 0 and 1. Then $z = F^{-1}(u)$ has the distribution $F$: it lies below a given $z_0$ just
+# when $u$ lies below $F(z_0)$, and that has the probability $F(z_0)$. The noise is now $u$. For an
+# exponential distribution with mean $m$, $F(z) = 1 - e^{-z/m}$; solve $u = F(z)$ for $z$:
+#
+# $$
+# z = -m\log(1-u), \qquad \frac{\partial z}{\partial m} = -\log(1-u) = \frac{z}{m}.
+# $$
+#
+# Try it on an average that is known, $\mathbb{E}[z^2] = 2m^2$, whose derivative is $4m$:
+
+# %%
+m = 0.7
+waiting = -m * np.log(1 - rng.random(100_000))                # z = F^-1(u)
+estimates = 2 * waiting * waiting / m                         # f'(z) dz/dm, with f(z) = z^2
+error_bar = estimates.std() / np.sqrt(estimates.size)
+print(f"mean of z {waiting.mean():.3f} (exact {m}); pathwise {estimates.mean():.3f} "
+      f"+- {error_bar:.3f} (exact {4 * m:.3f})")
+
+# %% [markdown]
+# In PyTorch this is the difference between a distribution's `sample()`, through which no gradient
+# flows, and `rsample()` (r for reparameterized), which draws by such a formula and lets it through.
 
 # %% [markdown]
 # ## 4.4  Which one scatters less?
@@ -231,8 +261,8 @@ print(f"exact:    {exact_dmu:+.3f}, {exact_dlogvar:+.3f}")
 # Both are right on average. In training one cannot afford 100,000 draws for each image; a VAE
 # mostly takes one. So what matters is how far an estimate from a few draws scatters.
 #
-# **Predict first.** From the same number of draws, which estimate of `dmu` scatters less:
-# `"score function"` or `"pathwise"`?
+# **Predict first.** For our parabola $f$, and from the same draws, which estimate of `dmu` scatters
+# less: `"score function"` or `"pathwise"`?
 
 # %%
 predict("04.variance", ...)
@@ -240,8 +270,9 @@ predict("04.variance", ...)
 # %%
 repeats, K = 2000, 50
 eps = rng.standard_normal((repeats, K))
-by_density = score_function(mu + np.exp(logvar / 2) * eps, mu, logvar)[0].mean(axis=1)
-by_path = pathwise(eps, mu, logvar)[0].mean(axis=1)
+z = mu + sigma * eps
+by_density = score_function(z, f(z), mu, logvar)[0].mean(axis=1)
+by_path = pathwise(eps, df(z), logvar)[0].mean(axis=1)
 for name, estimates in (("score function", by_density), ("pathwise", by_path)):
     print(f"{name:14s}: mean {estimates.mean():+.2f}, scatter {estimates.std():.2f}")
 print(f"variances: {by_density.var() / by_path.var():.0f} to 1")
@@ -264,73 +295,140 @@ reveal("04.variance")
 # The narrow hill is the pathwise estimate. It knows which way $f$ slopes at each draw; the score
 # function has to find that out by comparing values of $f$ at many draws.
 #
-# How does it go with more latents? Let $z$ have $L$ entries and $f$ add up $L$ such penalties. We
-# estimate one entry of the gradient, by $\mu_1$.
+# ### Is it always so?
+#
+# One finds it stated as a rule, without a condition. Test it on another $f$, a wave,
+# $f(z) = \sin(kz)$, whose average is known too: $e^{-k^2\sigma^2/2}\sin(k\mu)$.
+#
+# **Predict first.** For $k = 10$, with the same `mu` and `sigma` and the same draws for both, which
+# estimate of `dmu` scatters less: `"score function"` or `"pathwise"`?
+
+# %%
+predict("04.wave", ...)
+
+# %%
+eps = rng.standard_normal(100_000)
+z = mu + sigma * eps
+print("  k     exact    score function     pathwise       (mean and scatter of one draw's dmu)")
+for k in (0.25, 0.5, 1, 1.25, 2, 5, 10):
+    pair = score_function(z, np.sin(k * z), mu, logvar)[0], k * np.cos(k * z)
+    truth = k * np.cos(k * mu) * np.exp(-((k * sigma) ** 2) / 2)
+    columns = [f"{e.mean():+7.3f} {e.std():7.3f}" for e in pair]
+    print(f"{k:5.2f} {truth:+8.3f}    {'   '.join(columns)}")
+
+# %%
+grid = np.linspace(mu - 3 * sigma, mu + 3 * sigma, 300)
+fig, ax = plots.figure(6, 2.6)
+density = np.exp(-(((grid - mu) / sigma) ** 2) / 2) / (sigma * np.sqrt(2 * np.pi))
+ax.fill_between(grid, density, color=plots.GREY, alpha=0.35, label="q(z)")
+ax.plot(grid, np.sin(grid), color=plots.BLUE, ls="-", label="sin(z)")
+ax.plot(grid, np.sin(10 * grid), color=plots.RED, ls="--", lw=1, label="sin(10 z)")
+ax.set(xlabel="z", title="one wave is smooth across the width of q, the other is not", ylim=(-1.1, 1.6))
+ax.legend(loc="upper center", ncols=3)
+fig
+
+# %%
+reveal("04.wave")
+
+# %% [markdown]
+# So the rule is false as a law [Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine
+# Learning"]. One pathwise draw is $f'(z)$; one score-function draw is $f(z)\,\varepsilon/\sigma$. The
+# first scatters as the *slope* of $f$ does, the second as $f$ itself, divided by $\sigma$. Where $f$
+# goes up and down several times within $\sigma$, its values stay between $-1$ and 1 while its slopes
+# swing between $-k$ and $k$. The other extreme is a straight line, $f = az + c$: the pathwise
+# estimate is $a$ at every draw, without any scatter, and the score function scatters. So the rule,
+# stated right: **the pathwise estimate scatters less where $f$ is smooth at the scale of $\sigma$**,
+# that is, nearly straight across the width of $q$.
+#
+# ### What if there are many latents?
+#
+# Let $z$ have $L$ entries; we estimate `dmu` of the first. Take two functions: the penalties added
+# up, $\sum_l \tfrac12(z_l-3)^2$, and a penalty on the sum, $\tfrac12\big(\sum_l (z_l-3)\big)^2$.
 #
 # To be fair to the score function, give it its best-known help too: subtract a constant from $f$, a
 # *baseline*. That changes nothing on average, because the average score is 0:
-# $\mathbb{E}_q[\partial\log q] = \int \partial q\,dz = \partial \int q\,dz = \partial 1 = 0$. The
-# mean of $f$ is a good constant.
+# $\mathbb{E}_q[\partial\log q] = \int \partial q\,dz = \partial \int q\,dz = \partial 1 = 0$. We
+# take the mean of $f$.
 
 # %%
 latents = np.array([1, 2, 4, 8, 16, 32, 64, 128])
-scatter = np.empty((3, latents.size))
-sigma = np.exp(logvar / 2)
+scatter = np.empty((2, 3, latents.size))                     # two functions, three estimates
 for i, L in enumerate(latents):
     eps = rng.standard_normal((4000, L))
-    z = mu + sigma * eps
-    penalty = f(z).sum(axis=1)
-    score = eps[:, 0] / sigma                               # (z_1 - mu) / sigma^2
-    baseline = L * 0.5 * ((mu - 3) ** 2 + sigma**2)         # the exact mean of the penalty
-    scatter[:, i] = (penalty * score).std(), ((penalty - baseline) * score).std(), df(z[:, 0]).std()
+    away = mu + sigma * eps - 3
+    score = eps[:, 0] / sigma                                # (z_1 - mu) / sigma^2
+    added, of_sum = 0.5 * (away**2).sum(axis=1), 0.5 * away.sum(axis=1) ** 2
+    means = L * 0.5 * ((mu - 3) ** 2 + sigma**2), 0.5 * ((L * (mu - 3)) ** 2 + L * sigma**2)
+    slopes = away[:, 0], away.sum(axis=1)                    # df / dz_1
+    for j, (value, mean, slope) in enumerate(zip((added, of_sum), means, slopes, strict=True)):
+        scatter[j, :, i] = (value * score).std(), ((value - mean) * score).std(), slope.std()
 
 # %%
-fig, ax = plots.figure(6.4, 3.2)
+fig, axes = plots.figure(7, 3, 1, 2, sharey=True)
 lines = (
     ("score function", plots.RED, "s--"),
-    ("score function with a baseline", plots.ORANGE, "^-."),
+    ("score function, baseline", plots.ORANGE, "^-."),
     ("pathwise", plots.BLUE, "o-"),
 )
-for row, (name, color, style) in zip(scatter, lines, strict=True):
-    ax.loglog(latents, row, style, color=color, label=name, ms=5)
-ax.set(xlabel="latents L", ylabel="scatter of one draw's dmu_1")
-ax.set_title("the pathwise scatter does not grow with the latents")
-ax.legend()
+titles = ("the penalties added up", "a penalty on the sum")
+for ax, table, title in zip(axes, scatter, titles, strict=True):
+    for row, (name, color, style) in zip(table, lines, strict=True):
+        ax.loglog(latents, row, style, color=color, label=name, ms=4)
+    ax.set(xlabel="latents L", title=title)
+axes[0].set_ylabel("scatter of one draw's dmu_1")
+axes[0].legend(fontsize=8)
 fig
 
+# %%
+print(f"pathwise, added up:    scatter {scatter[0, 2, 0]:.2f} with 1 latent, "
+      f"{scatter[0, 2, -1]:.2f} with {L}; exact dmu_1 {mu - 3:.0f} and {mu - 3:.0f}")
+print(f"pathwise, on the sum:  scatter {scatter[1, 2, 0]:.2f} with 1 latent, "
+      f"{scatter[1, 2, -1]:.2f} with {L}; exact dmu_1 {mu - 3:.0f} and {L * (mu - 3):.0f}")
+
 # %% [markdown]
-# The pathwise line is flat: the penalties of the other latents do not contain $\mu_1$, so they do
-# not disturb its slope. In the score function every latent's penalty multiplies the score of the
-# first, and is noise to it; a baseline helps, and the scatter still grows. A scatter that is ten
-# times as large takes a hundred times as many draws to bring down.
+# On the left the pathwise line is flat: the penalties of the other latents do not contain $z_1$, so
+# they do not disturb its slope. On the right the slope by $z_1$ is $\sum_l (z_l-3)$, every latent is
+# in it, and the scatter grows as $\sigma\sqrt L$ (the gradient itself grows faster still). A decoder
+# is of the second kind: each pixel depends on several latents. What holds in general is again that
+# the pathwise estimate scatters as the slope does, and never more than the steepest slope that
+# occurs, however many latents there are. In the score function, all that makes $f$ vary is noise to
+# the score of the first latent; here it loses on both sides, even with the baseline.
 #
-# The pathwise estimate has a price: $f$ needs a slope. Count a penalty of 1 where $z > 1.5$ and 0
-# elsewhere, and the slope is 0 at every draw. The average, which is the probability of $z > 1.5$,
-# still changes with `mu`: a small shift carries the density at 1.5, times the shift, over the
-# step.
+# ### What if f has a kink, or a jump?
+#
+# Eq. (2) takes a slope of $f$ and moves a derivative into an average. Both are fine if $f$ is
+# continuous and made of smooth pieces: at a kink the slope is missing, but a draw hits a single
+# point with probability 0. So a relu qualifies, and a network of relus. At a *jump* it fails, though
+# that is a single point as well. Take $\max(z - 1.5, 0)$ and, for the jump, its slope: 1 where
+# $z > 1.5$ and 0 elsewhere. The average of the step is the probability of $z > 1.5$, and its
+# derivative is the density at 1.5: a small shift carries that density, times the shift, across.
 
 # %%
-def is_beyond(z):
-    return (z > 1.5).astype(float)
-
-
+q = NormalDist(mu, sigma)
 z = mu + sigma * rng.standard_normal(100_000)
-truth = np.exp(-((1.5 - mu) ** 2) / sigma**2 / 2) / (sigma * np.sqrt(2 * np.pi))
-by_score = (is_beyond(z) * (z - mu) / sigma**2).mean()
-by_path = np.zeros_like(z).mean()                         # the slope of a step, at every draw
-print(f"exact slope {truth:.3f}, score function {by_score:.3f}, pathwise {by_path:.3f}")
+beyond = (z > 1.5).astype(float)
+print("        exact dmu   score function   pathwise")
+for name, value, slope, truth in (
+    ("relu", np.maximum(z - 1.5, 0), beyond, 1 - q.cdf(1.5)),
+    ("step", beyond, np.zeros_like(z), q.pdf(1.5)),          # the slope of a step is 0 at each draw
+):
+    by_score = score_function(z, value, mu, logvar)[0].mean()
+    print(f"{name}  {truth:11.3f} {by_score:16.3f} {slope.mean():10.3f}")
 
 # %% [markdown]
-# So steps and discrete latents need the score function, one of its relatives, or a smooth stand-in.
-# A VAE's $z$ is continuous and its decoder smooth, so from here on the pathwise way is ours.
+# For the step the pathwise estimate has no scatter at all and is wrong. (So a slope at almost every
+# point is not enough. It is enough that, on any bounded stretch, $f$ changes at most in proportion
+# to a step in $z$, which is called *Lipschitz*, and that the average slope is finite for all
+# parameters nearby.) Steps and discrete latents need the score function, one of its relatives, or a
+# smooth stand-in. A VAE's $z$ is continuous and its decoder has no jumps: from here on the pathwise
+# way is ours.
 
 # %% [markdown]
 # ## 4.5  Two lines of backward
 #
-# In the whole VAE, $f$ is everything that happens after $z$, and its slope by $z$ arrives from
-# there as an array `dz`, of the shape of `z`: $\partial\,\mathrm{loss}/\partial z$. (All code here
-# names slopes of the loss so: `dmu` is $\partial\,\mathrm{loss}/\partial\mu$.) Eq. (2) then asks
-# for two products:
+# In the whole VAE, $f$ is everything that happens after $z$, and the gradient of the loss with
+# respect to $z$ arrives from there as an array `dz`, of the shape of `z`. (In all code here, `dmu`
+# is the gradient of the loss with respect to `mu`, and so on.) Eq. (2) then asks for two products:
 #
 # $$
 # \texttt{dmu} = \texttt{dz} \tag{4}
@@ -341,7 +439,8 @@ print(f"exact slope {truth:.3f}, score function {by_score:.3f}, pathwise {by_pat
 # $$
 #
 # Entry by entry: each example and latent has its own `mu`, `logvar` and `eps`, so nothing is
-# summed.
+# summed. The `eps` is the one that the forward pass drew: `dz` was computed at that $z$, and with
+# fresh noise the product would belong to no $z$ at all.
 
 # %%
 def reparam(mu, logvar, eps):
@@ -355,9 +454,9 @@ def reparam_backward(dz, logvar, eps):
 
 
 # %% [markdown]
-# Check it as in notebook 03, against differences; the package's `central_differences` does what your
-# ten lines did, and chooses $h$ itself. The loss is $f$ summed, and **`eps` is an argument that both sides
-# share**: with fresh noise in each call we would be back in the left half of the first picture.
+# Check it as in notebook 03, against differences; the package's `central_differences` chooses $h$
+# itself. The loss is $f$ summed, and **`eps` is an argument that both sides share**: with fresh noise
+# in each call we would be back in the left half of the first picture.
 
 # %%
 def error(by_hand, by_numbers):
@@ -365,15 +464,15 @@ def error(by_hand, by_numbers):
     return np.abs(by_hand - by_numbers).max() / np.abs(by_numbers).max()
 
 
-mus, logvars, eps = rng.standard_normal((3, 4, 2))             # B = 4 examples, L = 2 latents
-dmu, dlogvar = reparam_backward(df(reparam(mus, logvars, eps)), logvars, eps)
-numeric_dmu = central_differences(lambda m: f(reparam(m, logvars, eps)).sum(), mus)
-numeric_dlogvar = central_differences(lambda v: f(reparam(mus, v, eps)).sum(), logvars)
+some_mu, some_logvar, eps = rng.standard_normal((3, 4, 2))    # 4 examples, 2 latents
+dmu, dlogvar = reparam_backward(df(reparam(some_mu, some_logvar, eps)), some_logvar, eps)
+numeric_dmu = central_differences(lambda m: f(reparam(m, some_logvar, eps)).sum(), some_mu)
+numeric_dlogvar = central_differences(lambda v: f(reparam(some_mu, v, eps)).sum(), some_logvar)
 print("dmu, error below 1e-8:    ", error(dmu, numeric_dmu) < 1e-8)
 print("dlogvar, error below 1e-8:", error(dlogvar, numeric_dlogvar) < 1e-8)
 
 # %%
-package_z, cache = ops.reparam_forward(mus, logvars, eps)
+package_z, cache = ops.reparam_forward(some_mu, some_logvar, eps)
 package = ops.reparam_backward(df(package_z), cache)
 print("the package's pair agrees:", np.allclose((dmu, dlogvar), package))
 
@@ -397,8 +496,8 @@ def wrong_reparam(mu, logvar, eps):
     return mu + np.exp(logvar) * eps
 
 
-wrong_dlogvar = df(wrong_reparam(mus, logvars, eps)) * eps * np.exp(logvars)
-numeric = central_differences(lambda v: f(wrong_reparam(mus, v, eps)).sum(), logvars)
+wrong_dlogvar = df(wrong_reparam(some_mu, some_logvar, eps)) * eps * np.exp(some_logvar)
+numeric = central_differences(lambda v: f(wrong_reparam(some_mu, v, eps)).sum(), some_logvar)
 print("gradient check of the wrong code, error below 1e-8:", error(wrong_dlogvar, numeric) < 1e-8)
 
 # %%
@@ -413,14 +512,74 @@ reveal("04.blind")
 # %% [markdown]
 # The check compares a forward pass with its own backward pass, and these two agree. Only a check
 # of another kind, here a *statistic* of the draws, sees that the forward pass is not what was
-# meant. That is why everything in this project is checked in at least two ways, and why the next
-# step trains a model whose exact answer is known.
+# meant. That is why this project also tests statistics, and trains models whose exact answer is
+# known. The next one is of that kind.
 
 # %% [markdown]
 # ## 4.7  A VAE whose evidence is known
 #
-# Make the decoder a straight line. A latent $z$ of $L$ numbers, data $x$ of $D$, both as rows (a
-# prime will mean the transpose):
+# ### A Gaussian with many entries
+#
+# That model needs Gaussians for rows of $D$ numbers. Here is all that we use of them; $A^\top$ is
+# the transpose of $A$. Take $D$ independent standard normal numbers as a row $\varepsilon$, and
+# reparameterize: $x = b + \varepsilon A$, with a square matrix $A$. The mean of $x$ is $b$. Its
+# *covariance* $C$ is the table of the averages of all products of two entries of $x - b$, the
+# variances on the diagonal:
+# $C = \mathbb{E}[(x-b)^\top(x-b)] = A^\top\,\mathbb{E}[\varepsilon^\top\varepsilon]\,A = A^\top A$.
+#
+# And the density? Where a map stretches space, it thins the draws out. The volume of a small box of
+# $\varepsilon$'s is stretched by $|\det A|$: that is what a *determinant* measures. So
+# $p(x) = p(\varepsilon) / |\det A|$ with $\varepsilon = (x-b)A^{-1}$. Since
+# $\varepsilon\varepsilon^\top = (x-b)(A^\top A)^{-1}(x-b)^\top$ and $\det C = (\det A)^2$, the log
+# is
+#
+# $$
+# \log N(x;\ b,\ C) = -\tfrac12\big((x - b)\,C^{-1}(x - b)^\top + \log\det C + D \log 2\pi\big)
+# $$
+#
+# It looks like the formula for one number, and in the right directions it is a sum of such formulas:
+# $C$ has $D$ perpendicular *principal axes* (its eigenvectors), along which $x$ is uncorrelated, with
+# variances that are the eigenvalues. Their product is $\det C$.
+
+# %%
+def log_gaussian(x, b, C):
+    """log N(x; b, C): x (N, D) -> (N,), nats."""
+    away = x - b
+    distance = (away @ np.linalg.inv(C) * away).sum(axis=1)
+    return -0.5 * (distance + np.linalg.slogdet(C)[1] + x.shape[1] * np.log(2 * np.pi))
+
+
+A, centre = np.array([[1.6, 0.8], [-0.3, 0.6]]), np.array([1.0, -0.5])
+C = A.T @ A
+draws = centre + rng.standard_normal((100_000, 2)) @ A
+variances, axes_of_C = np.linalg.eigh(C)                      # the axes are the columns
+print("the covariance of the draws is C, to within 0.05:", np.abs(np.cov(draws.T) - C).max() < 0.05)
+print(f"det C {np.linalg.det(C):.4f}, product of the variances {variances.prod():.4f}")
+along = (draws - centre) @ axes_of_C                          # the entries along the axes
+one_by_one = -0.5 * (along**2 / variances + np.log(2 * np.pi * variances)).sum(axis=1)
+print("log density, as a sum over the axes:", np.allclose(log_gaussian(draws, centre, C), one_by_one))
+
+# %%
+fig, ax = plots.figure(5.2, 3.4)
+ax.plot(*draws[:400].T, ".", color=plots.GREY, ms=3, label="draws of x")
+a = np.linspace(0, 2 * np.pi, 200)
+ax.plot(*(centre + 2 * np.column_stack([np.cos(a), np.sin(a)]) @ A).T, color=plots.BLUE, ls="-",
+        label="the circle |eps| = 2, mapped")
+for variance, axis in zip(variances, axes_of_C.T, strict=True):
+    tip = centre + 2 * np.sqrt(variance) * axis
+    ax.plot(*np.array([2 * centre - tip, tip]).T, color=plots.RED, ls="--",
+            label="principal axes, 2 sigma each way" if variance == variances[0] else None)
+ax.set(xlabel="x_1", ylabel="x_2", aspect="equal", title="a map of round noise, and its axes")
+ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+fig
+
+# %% [markdown]
+# Two independent numbers, through one matrix, make a slanted cloud; along the dashed axes it is
+# uncorrelated again.
+#
+# ### The linear model
+#
+# Make the decoder a straight line. A latent $z$ of $L$ numbers, data $x$ of $D$, both as rows:
 #
 # $$
 # z \sim N(0, I), \qquad x = zW + b + \text{noise},
@@ -428,28 +587,18 @@ reveal("04.blind")
 # $$
 #
 # The code calls $s^2$ `variance` and keeps its logarithm, `out_logvar`. A sum of independent
-# Gaussians is Gaussian, means add and variances add. The mean of $x$ is $b$, and its covariance
-# has two parts, $\mathbb{E}[(zW)'(zW)] = W'\,\mathbb{E}[z'z]\,W = W'W$ and the noise's $s^2 I$. So
-# $p(x)$, the integral that no grid can do for a network, is here a density one can write down:
+# Gaussians is Gaussian; means add and covariances add. The mean of $x$ is $b$, the covariance of
+# $zW$ is $W^\top W$ as above, that of the noise is $s^2 I$. So $p(x)$, the integral that no grid can
+# do for a network with many latents, is here a density one can write down:
 #
 # $$
-# p(x) = N(x;\ b,\ W'W + s^2 I) \tag{7}
-# $$
-#
-# Its log is the one of notebook 02, with a matrix $C$ in the place of the variances; for a diagonal $C$
-# it is the sum that you know:
-#
-# $$
-# \log N(x;\ b,\ C) = -\tfrac12\big((x - b)\,C^{-1}(x - b)' + \log\det C + D \log 2\pi\big)
+# p(x) = N(x;\ b,\ W^\top W + s^2 I) \tag{7}
 # $$
 
 # %%
 def log_evidence(x, W, b, variance):
     """log of eq. (7): x (N, D) -> (N,), nats."""
-    C = W.T @ W + variance * np.eye(x.shape[1])
-    centred = x - b
-    distance = (centred @ np.linalg.inv(C) * centred).sum(axis=1)
-    return -0.5 * (distance + np.linalg.slogdet(C)[1] + x.shape[1] * np.log(2 * np.pi))
+    return log_gaussian(x, b, W.T @ W + variance * np.eye(x.shape[1]))
 
 
 # %% [markdown]
@@ -459,17 +608,18 @@ def log_evidence(x, W, b, variance):
 # $$
 # \begin{aligned}
 # \log p(z\mid x) &= \log p(z) + \log p(x\mid z) + \dots
-# = -\tfrac12\, z z' - \tfrac{1}{2s^2}\,(x-b-zW)(x-b-zW)' + \dots \\
-# &= -\tfrac12\, z\left(I + \tfrac{1}{s^2}WW'\right)z' + \tfrac{1}{s^2}\, z\,W(x-b)' + \dots
+# = -\tfrac12\, z z^\top - \tfrac{1}{2s^2}\,(x-b-zW)(x-b-zW)^\top + \dots \\
+# &= -\tfrac12\, z\left(I + \tfrac{1}{s^2}WW^\top\right)z^\top
+#    + \tfrac{1}{s^2}\,(x-b)\,W^\top z^\top + \dots
 # \end{aligned}
 # $$
 #
 # This is quadratic in $z$, so the posterior is a Gaussian. Compare with
-# $-\tfrac12 (z-m)S^{-1}(z-m)' = -\tfrac12 zS^{-1}z' + zS^{-1}m' + \dots$ to read off its
-# covariance $S$ and its mean $m$:
+# $-\tfrac12 (z-m)S^{-1}(z-m)^\top = -\tfrac12 zS^{-1}z^\top + mS^{-1}z^\top + \dots$ to read off
+# its covariance $S$ and its mean $m$:
 #
 # $$
-# S = \left(I + \tfrac{1}{s^2}WW'\right)^{-1}, \qquad m = \tfrac{1}{s^2}\,(x-b)\,W'S \tag{8}
+# S = \left(I + \tfrac{1}{s^2}WW^\top\right)^{-1}, \qquad m = \tfrac{1}{s^2}\,(x-b)\,W^\top S \tag{8}
 # $$
 #
 # Look at what eq. (8) says about an encoder. The mean is a *linear* function of $x$ (with a
@@ -494,19 +644,19 @@ print(f"at the true parameters: {by_us.mean():.4f} nats per example")
 # `out_logvar`, and the KL of notebook 03. The reconstruction part is $-\log p(x\mid z)$ for a
 # Gaussian, called `nll`:
 # $\tfrac12\left(\lVert x - \texttt{mean}\rVert^2/s^2 + D\log s^2 + D\log 2\pi\right)$. Forward
-# first, line after line; `p` holds all parameters by name:
+# first, line after line; `params` holds all parameters by name:
 
 # %%
-def forward(p, x, eps):
+def forward(params, x, eps):
     """The ELBO, nats per example, and what the backward will need.  x (B, D), eps (B, L)"""
-    mu = x @ p["mu_W"] + p["mu_b"]
-    logvar = x @ p["logvar_W"] + p["logvar_b"]
+    mu = x @ params["mu_W"] + params["mu_b"]
+    logvar = x @ params["logvar_W"] + params["logvar_b"]
     sigma = np.exp(logvar / 2)
     z = mu + sigma * eps                                             # eq. (3)
-    mean = z @ p["out_W"] + p["out_b"]
-    variance = np.exp(p["out_logvar"])
+    mean = z @ params["out_W"] + params["out_b"]
+    variance, D = np.exp(params["out_logvar"]), x.shape[1]
     squares = ((x - mean) ** 2).sum(axis=1)
-    nll = 0.5 * (squares / variance + x.shape[1] * (p["out_logvar"] + np.log(2 * np.pi)))
+    nll = 0.5 * (squares / variance + D * (params["out_logvar"] + np.log(2 * np.pi)))
     kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1)     # notebook 03, eq. (2)
     return -(nll + kl).mean(), (mu, logvar, sigma, z, mean, variance, squares)
 
@@ -519,30 +669,31 @@ def forward(p, x, eps):
 # - `out_logvar`: $1/s^2 = e^{-\texttt{out\_logvar}}$, so the squares give $-\texttt{squares}/s^2$
 #   and the other term $D$, both halved; all examples share this one number, so average over them;
 # - `out_W`: its entry $W_{ld}$ multiplies $z_{nl}$ on the way to $\texttt{mean}_{nd}$, in every
-#   example $n$. So its slope is $\sum_n z_{nl}\,\texttt{dmean}_{nd}$, which is the matrix product
+#   example $n$. So its gradient is $\sum_n z_{nl}\,\texttt{dmean}_{nd}$, which is the matrix product
 #   `z.T @ dmean`; `out_b` is added in every example, so it collects the sum;
 # - `z`: $z_{nl}$ reaches every $\texttt{mean}_{nd}$ with the weight $W_{ld}$: `dmean @ out_W.T`;
-# - `mu` and `logvar`: from `dz` by eqs. (4) and (5), **plus** what the KL wants of them;
+# - `mu` and `logvar`: from `dz` by eqs. (4) and (5), **plus** what the KL adds (notebook 03), whose
+#   average over the examples brings the same $1/B$;
 # - the encoder's weights: as the decoder's, with `x` in the place of `z`.
 
 # %%
-def elbo_and_grads(p, x, eps):
+def elbo_and_grads(params, x, eps):
     """The ELBO, and d loss / d parameter by name, for loss = -elbo."""
-    elbo, (mu, logvar, sigma, z, mean, variance, squares) = forward(p, x, eps)
-    (B, D), g = x.shape, {}
+    elbo, (mu, logvar, sigma, z, mean, variance, squares) = forward(params, x, eps)
+    (B, D), grads = x.shape, {}
     dmean = (mean - x) / variance / B
-    g["out_logvar"] = ((D - squares / variance) / 2).mean(keepdims=True)
-    g["out_W"], g["out_b"] = z.T @ dmean, dmean.sum(axis=0)
-    dz = dmean @ p["out_W"].T
+    grads["out_logvar"] = ((D - squares / variance) / 2).mean(keepdims=True)
+    grads["out_W"], grads["out_b"] = z.T @ dmean, dmean.sum(axis=0)
+    dz = dmean @ params["out_W"].T
     dmu = dz + mu / B                                                # eq. (4) + notebook 03
     dlogvar = dz * eps * sigma / 2 + (np.exp(logvar) - 1) / 2 / B    # eq. (5) + notebook 03
-    g["mu_W"], g["mu_b"] = x.T @ dmu, dmu.sum(axis=0)
-    g["logvar_W"], g["logvar_b"] = x.T @ dlogvar, dlogvar.sum(axis=0)
-    return elbo, g
+    grads["mu_W"], grads["mu_b"] = x.T @ dmu, dmu.sum(axis=0)
+    grads["logvar_W"], grads["logvar_b"] = x.T @ dlogvar, dlogvar.sum(axis=0)
+    return elbo, grads
 
 
 # %% [markdown]
-# Before training, the witnesses: differences for every parameter, and the package's
+# Before training, two witnesses: differences for every parameter, and the package's
 # `elbo_and_grads`, which is written for any network and knows nothing of this one.
 
 # %%
@@ -569,50 +720,53 @@ for name, grad in grads.items():
 # Now train. Each step draws fresh noise, one `eps` for each example, and goes a little downhill;
 # the steps get shorter towards the end, so that the noise of the draws averages out.
 #
-# Every tenth step we also write down two numbers that need no luck. One is the exact $\log p(x)$
-# of the present model, eq. (7). The other is its exact ELBO: at fixed parameters the ELBO here is
-# a quadratic in `eps`, and the average of a quadratic needs only the mean 0 and the variance 1 of
-# `eps`. The two values $+1$ and $-1$ have both.
+# Every tenth step we also write down numbers that need no luck: the exact $\log p(x)$ of the
+# present model, eq. (7), and its exact ELBO. At fixed parameters the ELBO here is a quadratic in
+# `eps`, and the average of a quadratic needs only the mean 0 and the variance 1 of `eps`. The two
+# values $+1$ and $-1$ have both.
 
 # %%
-def exact_numbers(p, x):
+def exact_numbers(params, x):
     """The exact ELBO and the exact log p(x), nats per example."""
     one = np.ones((len(x), 1))
-    exact_elbo = (forward(p, x, one)[0] + forward(p, x, -one)[0]) / 2
-    evidence = log_evidence(x, p["out_W"], p["out_b"], np.exp(p["out_logvar"]))
-    return exact_elbo, evidence.mean()
+    exact_elbo = (forward(params, x, one)[0] + forward(params, x, -one)[0]) / 2
+    variance = np.exp(params["out_logvar"])
+    return exact_elbo, log_evidence(x, params["out_W"], params["out_b"], variance).mean()
 
 
-def train(x, p, steps, rng, lr=0.05):
-    p, history = dict(p), []
+def train(x, params, steps, rng, lr=0.05):
+    params, history = dict(params), []
     for step in range(steps):
-        elbo, grads = elbo_and_grads(p, x, rng.standard_normal((len(x), 1)))
+        elbo, grads = elbo_and_grads(params, x, rng.standard_normal((len(x), 1)))
         if step % 10 == 0:
-            history.append((step, elbo, *exact_numbers(p, x)))
-        for name in p:
-            p[name] = p[name] - lr * (1 - step / steps) * grads[name]
-    return p, np.array(history).T
+            history.append((step, elbo, *exact_numbers(params, x), np.linalg.norm(params["out_W"])))
+        for name in params:
+            params[name] = params[name] - lr * (1 - step / steps) * grads[name]
+    return params, np.array(history).T
 
 
 # %%
-trained, (step, sampled, exact_elbo, evidence) = train(x, start, 3000, rng)
-print(f"after {step[0]:.0f} steps:    ELBO {exact_elbo[0]:.4f}, log p(x) {evidence[0]:.4f}")
-print(f"after {step[-1]:.0f} steps: ELBO {exact_elbo[-1]:.4f}, log p(x) {evidence[-1]:.4f}")
+trained, (step, sampled, exact_elbo, evidence, size_of_W) = train(x, start, 3000, rng)
+for at in (0, 10, len(step) - 1):
+    print(f"after {step[at]:4.0f} steps: ELBO {exact_elbo[at]:.4f}, log p(x) {evidence[at]:.4f}, "
+          f"length of W {size_of_W[at]:.2f}")
 
 # %% [markdown]
-# How good could it be? Tipping and Bishop (1999) found the parameters of eq. (7) with the highest
-# likelihood in closed form; they come from the principal axes of the data, and
-# `exact.maximum_likelihood` computes them.
+# How good could it be? Tipping and Bishop 1999, "Probabilistic Principal Component Analysis", found
+# the parameters of eq. (7) with the highest likelihood in closed form; they come from the principal
+# axes of the data's covariance, and `exact.maximum_likelihood` computes them.
 
 # %%
 best = exact.linear_log_evidence(exact.maximum_likelihood(x, latent=1), x).mean()
 print(f"highest log p(x) of any such model: {best:.4f}; ours reached {evidence[-1]:.4f}")
 no_z = exact.Linear(np.zeros((1, 2)), x.mean(axis=0), x.var(axis=0).mean())
-print(f"highest with W = 0, without z:      {exact.linear_log_evidence(no_z, x).mean():.4f}")
+without_z = exact.linear_log_evidence(no_z, x).mean()
+print(f"highest with W = 0, without z:      {without_z:.4f}")
 
 # %%
-fig, (top, bottom) = plots.figure(6, 4.4, 2, 1, sharex=True, height_ratios=(2, 1))
+fig, (top, bottom) = plots.figure(6, 4, 2, 1, sharex=True, height_ratios=(2, 1))
 top.axhline(best, color=plots.GREY, ls=":", label="highest possible log p(x)")
+top.axhline(without_z, color=plots.GREY, ls="-.", lw=1, label="highest without z")
 top.plot(step, evidence, color=plots.INK, ls="--", lw=1.4, label="log p(x) of the model, exact")
 top.plot(step, exact_elbo, color=plots.BLUE, ls="-", label="ELBO, exact")
 top.plot(step[::4], sampled[::4], ".", color=plots.BLUE, ms=3, label="ELBO, as sampled in training")
@@ -627,48 +781,115 @@ fig
 # The solid line never crosses the dashed one, as notebook 02 promised, and ends on it; the dashed
 # line ends on the dotted one. The dots do cross: each is an average over chance draws, and only the
 # mean of such estimates is a lower bound. And the shoulder in the first two hundred steps? It lies
-# at the height of the best model without $z$: the middle and the width of the cloud are learned
-# first, and only then what $z$ is good for. Samples, and slopes derived by hand, did this.
+# at the height of the best model without $z$, and $W$ is still short there: the middle and the width
+# of the cloud are learned first, and only then what $z$ is good for.
 
 # %%
-fig, axes = plots.figure(7.6, 3.7, 1, 2, sharex=True, sharey=True)
-for ax, p, title in ((axes[0], start, "before training"), (axes[1], trained, "after")):
-    ax.plot(*x.T, ".", color=plots.GREY, ms=3, label="data x")
-    line = np.linspace(-2, 2, 5)[:, None] @ p["out_W"] + p["out_b"]
-    ax.plot(*line.T, "o-", color=plots.RED, ms=5, label="decoder at z = -2, -1, 0, 1, 2")
-    ax.set(xlabel="x_1", title=title, aspect="equal")
-axes[0].set_ylabel("x_2")
-axes[1].legend(loc="upper left", fontsize=8)
+fig, ax = plots.figure(5.6, 3.2)
+ax.plot(*x.T, ".", color=plots.GREY, ms=3, label="data x")
+for params, style, color, label in (
+    (start, "^-", plots.BLUE, "decoder at z = -2, -1, 0, 1, 2: before"),
+    (trained, "o-", plots.RED, "after"),
+):
+    line = np.linspace(-2, 2, 5)[:, None] @ params["out_W"] + params["out_b"]
+    ax.plot(*line.T, style, color=color, ms=5, label=label)
+ax.set(xlabel="x_1", ylabel="x_2", aspect="equal", title="the decoder's line finds the cloud's long axis")
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
 fig
 
 # %% [markdown]
-# The decoder's line has found the long axis of the cloud. And the encoder? Eq. (8) says what it
-# should have found.
+# From a speck, the decoder has stretched its line along the cloud. And the encoder? Eq. (8) says
+# what it should have found.
 
 # %%
 mean, S = exact.linear_posterior(exact.as_linear(trained, spec), x)
-mu, logvar = vae.encode(trained, x, spec)
-sigma = np.exp(logvar / 2)
-print("mu is the posterior's mean, to within 0.01:", np.abs(mu - mean).max() < 0.01)
-print(f"sigma is {sigma.min():.3f} to {sigma.max():.3f}; the posterior's: {np.sqrt(S[0, 0]):.3f}")
+q_mean, q_logvar = vae.encode(trained, x, spec)
+q_sigma, posterior_sigma = np.exp(q_logvar / 2), np.sqrt(S[0, 0])
+print("mu is the posterior's mean, to within 0.01:", np.abs(q_mean - mean).max() < 0.01)
+print(f"sigma is {q_sigma.min():.3f} to {q_sigma.max():.3f}; the posterior's: {posterior_sigma:.3f}")
 
 # %% [markdown]
-# The encoder was never told about posteriors. It learned to compute one, because that is where the
-# ELBO is highest.
+# The encoder was never told about posteriors. It learned to compute one, because for each decoder
+# that is where the ELBO is highest.
 
 # %% [markdown]
-# ## 4.9  Must it arrive?
+# ## 4.9  Should the KL be sampled too?
+#
+# We put the KL's closed form into the loss. One could as well sample it, with the same $z$:
+# $\log q(z) - \log p(z)$ at $z = \mu + \sigma\varepsilon$. Then
+# $\log q(z) = -\tfrac12(\varepsilon^2 + \texttt{logvar} + \log 2\pi)$ does not contain $\mu$ at
+# all, and $-\log p(z)$ has the slope $z$: the part of `dmu` per example is `dz + z` in the place of
+# `dz + mu`. The two have the same mean. There is a third one. $\log q(z)$ depends on $\mu$ in two
+# ways, through $z$ and through its own parameter, and the two cancelled above. The second is the
+# score, whose mean is 0 (4.4), so it may be left out. What remains is the way through $z$, with the
+# slope $-(z-\mu)/\sigma^2 = -\varepsilon/\sigma$, and the estimate `dz + z - eps / sigma` (Roeder et
+# al. 2017, "Sticking the Landing").
+#
+# Which of the three scatters least? Take the trained decoder, one example, a $q$ with the posterior's
+# mean, and change its sigma. The same 20,000 draws serve all.
+
+# %%
+W, b = trained["out_W"], trained["out_b"]
+s2, one_x, at_mean = np.exp(trained["out_logvar"]), x[:1], mean[0, 0]
+eps = rng.standard_normal((20_000, 1))
+widths = np.linspace(0.3, 2.5, 23)                           # sigma of q / sigma of the posterior
+elbos, dmus = [], []
+for q_sigma in widths * posterior_sigma:
+    z = at_mean + q_sigma * eps
+    log_px_z = -0.5 * (((one_x - b - z @ W) ** 2).sum(axis=1) / s2 + 2 * np.log(2 * np.pi * s2))
+    log_ratio = 0.5 * (z**2 - eps**2)[:, 0] - np.log(q_sigma)             # log q(z) - log p(z)
+    closed = 0.5 * (at_mean**2 + q_sigma**2 - 1) - np.log(q_sigma)        # its mean, the KL
+    elbos.append([log_px_z - closed, log_px_z - log_ratio])
+    dz = -(one_x - b - z @ W) @ W.T / s2
+    dmus.append([dz + at_mean, dz + z, dz + z - eps / q_sigma])
+elbos, dmus = np.array(elbos), np.array(dmus)[..., 0]                     # (23, 2 or 3, draws)
+error_bar = (dmus[:, 1:] - dmus[:, :1]).std(axis=2) / np.sqrt(len(eps))
+apart = np.abs(dmus[:, 1:].mean(axis=2) - dmus[:, :1].mean(axis=2)) / error_bar
+print(f"the means of dmu differ by at most {apart.max():.1f} standard errors")
+at = np.abs(widths - 1).argmin()
+for name, table in (("ELBO", elbos), ("dmu", dmus)):
+    print(f"scatter of one draw's {name} where q is the posterior:", table[at].std(axis=1).round(4))
+
+# %%
+fig, ax = plots.figure(5.6, 3)
+styles = (
+    ("KL in closed form", plots.RED, "--"),
+    ("KL sampled", plots.BLUE, "-"),
+    ("KL sampled, without the score", plots.GREEN, "-."),
+)
+for row, (name, color, ls) in zip(dmus.std(axis=2).T, styles, strict=True):
+    ax.plot(widths, row, color=color, ls=ls, label=name)
+ax.axvline(1, color=plots.GREY, lw=1, ls=":")
+ax.set(xlabel="sigma of q / sigma of the posterior", ylabel="scatter of one draw's dmu")
+ax.set_title("no estimate is best for every q")
+ax.legend(fontsize=8)
+fig
+
+# %% [markdown]
+# Where $q$ is the posterior (dotted), the sampled ELBO does not scatter at all, as notebook 02
+# found: there $\log p(x, z) - \log q(z)$ is $\log p(x)$ at every $z$. Its gradient scatters all the
+# same, by the score that is still in it; without the score that scatter is gone too. For a narrow
+# $q$ the order turns round, and for `dmu` the closed form is always a little ahead of the sampled
+# KL here. No estimate is best everywhere. This project uses the closed form.
+
+# %% [markdown]
+# ## 4.10  Must it arrive? (optional)
+#
+# Nothing later needs this section.
 #
 # With one latent, a linear encoder can be the posterior of eq. (8) exactly. With more latents
 # there is a catch: the encoder's $q$ has one variance per latent and no correlations, so it can be
-# the posterior only if $S$ is diagonal. By eq. (8) that is so where $WW'$ is diagonal. Its entries
-# are the inner products of the rows of $W$: the rows must be orthogonal.
+# the posterior only if $S$ is diagonal. By eq. (8) that is so where $WW^\top$ is diagonal. Its
+# entries are the inner products of the rows of $W$: the rows must be orthogonal.
 #
 # But the model leaves that choice free. Turn the latents by an orthogonal matrix $R$, $W \to RW$.
-# Then $W'R'RW = W'W$: eq. (7) does not change at all. Among all these equal models, there is one
-# whose rows are orthogonal: with the singular value decomposition $W = U\Lambda V'$, take $R = U'$,
-# and $RW = \Lambda V'$ has the orthogonal rows of $V'$, scaled. For that one the bound is tight. So
-# nothing is lost by the bound at the top:
+# Then $W^\top R^\top RW = W^\top W$: eq. (7) does not change at all. Among all these equal models,
+# there is one whose rows are orthogonal. Every matrix is a turn, a stretch along the axes, and a turn
+# again (a turn may include a mirror image). That is its *singular value decomposition*,
+# $W = U\Lambda V^\top$, with $\Lambda$ diagonal and the columns of $U$, and of $V$, perpendicular and
+# of length 1. Take $R = U^\top$, and
+# $RW = \Lambda V^\top$ has the perpendicular rows of $V^\top$, scaled. For that one the bound is
+# tight. So nothing is lost by the bound at the top:
 #
 # $$
 # \max_{\text{encoder},\,W,\,b,\,s^2}\ \mathrm{ELBO} \;=\; \max_{W,\,b,\,s^2}\ \log p(x) \tag{9}
@@ -699,7 +920,7 @@ for angle in np.radians(degrees):
 print("log p(x) changes by less than 1e-10 nats under any turn:", max(drift) < 1e-10)
 
 # %%
-fig, ax = plots.figure(6.4, 2.8)
+fig, ax = plots.figure(5.6, 2.4)
 ax.plot(degrees, gap, "o-", color=plots.RED, ms=3)
 ax.set(xlabel="the latents are turned by, degrees", xticks=range(0, 181, 45))
 ax.set_ylabel("log p(x) - best ELBO, nats")
@@ -711,10 +932,9 @@ fig
 # ELBO, also turns the latents until they fit $q$. The package's `train_linear_vae` does so with
 # the same gradients. In place of random draws it takes the $2L$ *sigma points*
 # $\varepsilon = \pm\sqrt{L}\,e_l$, where $e_l$ has a one at $l$ and zeros elsewhere. Their mean is 0
-# and their covariance is $I$, so that the average of anything quadratic in $\varepsilon$ over them is its
-# expectation, exactly: in a linear model that is the whole ELBO. (For one latent they are the $\pm1$ of
-# `exact_numbers`.) Without noise the last digits settle too, though the turn is what settles
-# last: near the maximum the ELBO hardly depends on it.
+# and their covariance is $I$, so that the average of anything quadratic in $\varepsilon$ over them is
+# its expectation, exactly: in a linear model that is the whole ELBO. (For one latent they are the
+# $\pm1$ of `exact_numbers`.) Without noise the last digits settle too.
 
 # %%
 fit = exact.train_linear_vae(x3, latent=2, rng=rng, steps=800)
@@ -730,20 +950,25 @@ print(f"and from the rows to the principal axes of the data: at most {turned:.2f
 # %% [markdown]
 # ## Recap
 #
-# - A gradient of an average over draws can follow the density (score function, eq. (1)) or the
-#   sample (pathwise, eq. (2)). Both are right on average; the pathwise one scatters far less, and
-#   needs a smooth $f$.
+# - A gradient of an average over draws can follow the density (score function, REINFORCE, eq. (1))
+#   or the sample (pathwise, eq. (2)). The first needs only values of $f$; the second an $f$ that is
+#   continuous and made of smooth pieces, and a draw written as a smooth function of parameters and
+#   fixed noise.
+# - The pathwise estimate scatters as the slope of $f$ does, the score function as $f$ itself, divided
+#   by $\sigma$. So the pathwise one scatters less where $f$ is smooth at the scale of $\sigma$.
 # - $z = \mu + \sigma\varepsilon$ with $\sigma = e^{\texttt{logvar}/2}$: the noise is an argument,
-#   eq. (3).
+#   eq. (3). Other distributions: $z = F^{-1}(u)$.
 # - Backward it is two products: `dmu = dz`, `dlogvar = dz * eps * sigma / 2`, eqs. (4), (5).
 # - A gradient check needs the same `eps` on both sides, and cannot see a forward pass that is
 #   wrong on its own.
 # - In the linear Gaussian model everything is known exactly, eqs. (7), (8), and training arrives
-#   there, eq. (9): by samples with one latent, by exact averages with two.
+#   there: by samples with one latent, by exact averages with two (eq. (9)).
 #
 # ## Exercises
 #
-# `hint("04.reparameterize")` gives a nudge, `solution("04.reparameterize")` the reference.
+# Only the first two repeat what stands above. `hint("04.reparameterize")` gives a nudge,
+# `solution("04.reparameterize")` the reference; `progress()` and `review()`, from the same
+# `minivae.exercises`, list what is done and ask old questions again.
 
 # %% [markdown]
 # **The sample.** Eq. (3), for a batch.
@@ -766,62 +991,97 @@ def reparameterize_backward(dz, logvar, eps):    # each (B, L)
 check("04.reparameterize-backward", reparameterize_backward)
 
 # %% [markdown]
-# **The score function.** You get the values $f(z_k)$ and the draws, nothing else.
+# **A logistic latent.** The logistic distribution has the distribution function
+# $F(z) = 1/(1 + e^{-(z-m)/s})$, and we keep `log_s` $= \log s$. Sample it by $z = F^{-1}(u)$, and
+# give the slopes with respect to $m$ and to `log_s`.
 
 # %%
-def score_function_gradient(f, z, mu, logvar):    # f(z_k) (K,), z_k ~ N(mu, sigma^2) (K,),
-    ...                                           # floats -> dmu, dlogvar of E f, floats
+def logistic_sample(u, m, log_s):    # u (K,), uniform between 0 and 1; m and log_s: floats
+    ...                              # -> z, dz/dm, dz/dlog_s, each (K,)
 
 
-check("04.score-function", score_function_gradient)
+check("04.logistic", logistic_sample)
 
 # %% [markdown]
-# **The pathwise gradient.** You get the slopes $f'(z_k)$ and the noise.
+# **A latent that is yes or no.** No reparameterization here: $b$ is 1 with the probability
+# $1/(1 + e^{-\texttt{logit}})$, else 0. You get draws and the values $f(b_k)$. Derive the score, and
+# estimate the gradient with respect to the logit by eq. (1).
 
 # %%
-def pathwise_gradient(df, eps, logvar):    # f'(z_k) (K,), eps_k (K,), float
-    ...                                    # -> dmu, dlogvar of E f(z), floats
+def bernoulli_gradient(f, b, logit):    # f(b_k) (K,), draws b_k, 0.0 or 1.0 (K,), float
+    ...                                 # -> d E[f(b)] / d logit, a float
 
 
-check("04.pathwise", pathwise_gradient)
+check("04.yes-or-no", bernoulli_gradient)
 
 # %% [markdown]
-# **The posterior of the linear model.** Eq. (8).
+# **How far do they scatter?** One draw's `dmu`, $z \sim N(\mu, \sigma^2)$, no baseline. In closed
+# form, the *variances* of three estimates: the score function's for $f(z) = \tfrac12 z^2$, the
+# pathwise one's for the same $f$, and the score function's for the step, 1 where $z > c$ and 0
+# elsewhere. (Compare with draws before you check.)
 
 # %%
-def linear_posterior(x, W, b, variance):    # z ~ N(0, I), x = z W + b + noise:
-    ...                                     # (N, D), (L, D), (D,), float
-                                            # -> mean (N, L), covariance (L, L) of p(z|x)
+def gradient_variances(mu, sigma, c):    # floats
+    ...                                  # -> three floats: score function and pathwise for
+                                         #    f = z^2 / 2, score function for the step at c
 
 
-check("04.linear-posterior", linear_posterior)
+check("04.variances", gradient_variances)
 
 # %% [markdown]
-# **Its evidence.** The log of eq. (7). (For many pixels and few latents there is a way that inverts
-# only an $L \times L$ matrix: the source of `exact.linear_log_evidence` has it.)
+# **Find the bug.** A score-function gradient with a baseline made from the draws themselves. It must
+# stay a baseline, and become right.
 
 # %%
-def linear_log_evidence(x, W, b, variance):    # (N, D), (L, D), (D,), float
-    ...                                        # -> log p(x), (N,) nats
+def with_baseline(f, score):
+    # f: the values f(z_k) (K,), score: d log q(z_k) / dmu (K,) -> the estimate of dmu, a float.
+    # It scatters little. But averaged over very many runs, it comes to half of the right gradient
+    # with K = 2 draws, and to nine tenths with K = 10.
+    baseline = f.mean()
+    return ((f - baseline) * score).mean()
 
 
-check("04.linear-evidence", linear_log_evidence)
+check("04.bug", with_baseline)
 
 # %% [markdown]
-# **Find the bug.** It returns the sample and its two slopes, and the slopes pass every gradient
-# check. Mend it, forward and backward.
+# **The test that a gradient check cannot replace.** Write a test of a sampler. It must accept the
+# right one, $z = \mu + \sigma\varepsilon$ with a standard normal number for each example and latent,
+# with each of 50 seeds, and reject five wrong ones each time. One of them has the right mean and the
+# right variance at every entry.
 
 # %%
-def noisy_sample(mu, logvar, eps):
-    # Its gradients pass every gradient check. Yet 10,000 samples at logvar = 2 have variance 55.
-    std = np.exp(logvar)
-    z = mu + std * eps
-    dz_dmu = np.ones_like(mu)
-    dz_dlogvar = std * eps
-    return z, dz_dmu, dz_dlogvar
+def sampler_is_right(sample, rng):    # sample(mu, logvar, rng) -> z, all (B, L) as you like
+    ...                               # -> True or False
 
 
-check("04.bug", noisy_sample)
+check("04.sampler-test", sampler_is_right)
+
+# %% [markdown]
+# **The posterior, with a noise for each pixel.** As in eq. (6), but entry $d$ of $x$ has a noise
+# variance of its own, $s_d^2$. Derive what becomes of eq. (8). (The model is called factor analysis.)
+
+# %%
+def factor_posterior(x, W, b, variances):    # (N, D), (L, D), (D,), (D,): z ~ N(0, I),
+    ...                                      # x_d = (z W + b)_d + noise_d of that variance
+                                             # -> mean (N, L), covariance (L, L) of p(z|x)
+
+
+check("04.posterior", factor_posterior)
+
+# %% [markdown]
+# **Its VAE, backward.** The encoder that this model needs: `mu = x @ mu_W + mu_b`, and *one*
+# `logvar`, (L,), shared by all examples. The decoder's `out_logvar` is (D,). Everything else is as in
+# 4.8: the loss is $-\mathrm{elbo}$, a mean over the examples. Check your answer with
+# `central_differences` first.
+
+# %%
+def linear_vae_gradients(params, x, eps):    # x (B, D), eps (B, L), params: mu_W (D, L),
+    ...                                      # mu_b (L,), logvar (L,), out_W (L, D),
+                                             # out_b (D,), out_logvar (D,)
+                                             # -> a dict with the same keys: d loss / d each
+
+
+check("04.linear-vae", linear_vae_gradients)
 
 # %% [markdown]
 # **Next:** notebook 05 gives the decoder and the encoder hidden layers, and carries gradients back

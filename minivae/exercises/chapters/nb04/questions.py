@@ -5,12 +5,21 @@ from minivae.exercises.questions import Prediction, Recall
 PREDICTIONS = (
     Prediction(
         "04.variance",
-        "There are two unbiased estimates of the same gradient, from the same number of samples. "
-        "Which has the smaller variance?",
+        "For the parabola f, two unbiased estimates of dmu from the same draws. Which scatters "
+        "less?",
         ("score function", "pathwise"),
         "pathwise",
-        "The pathwise estimate uses the derivative of f; the score-function estimate only its "
-        "values.",
+        "Each draw tells the pathwise estimate the slope of f there; the score-function estimate "
+        "has only values to compare.",
+    ),
+    Prediction(
+        "04.wave",
+        "For f(z) = sin(10 z) and sigma = 0.8, from the same draws, which estimate of dmu scatters "
+        "less?",
+        ("score function", "pathwise"),
+        "score function",
+        "The slopes of this f lie between -10 and 10, its values between -1 and 1. The pathwise "
+        "estimate scatters as the slopes do.",
     ),
     Prediction(
         "04.blind",

@@ -1,6 +1,4 @@
-"""The sample z = mu + sigma eps: forward, backward, a bug."""
-
-import inspect
+"""The sample z = mu + sigma eps: forward and backward."""
 
 import numpy as np
 
@@ -189,79 +187,5 @@ REPARAMETERIZE_BACKWARD = Exercise(
         "respect to logvar.",
         "sigma = exp(logvar / 2), so d sigma / d logvar = sigma / 2.",
         "dmu = dz (a copy of it), and dlogvar = dz * eps * sigma / 2.",
-    ),
-)
-
-# ---- 04.bug --------------------------------------------------------------------------------------
-
-
-def noisy_sample(mu, logvar, eps):
-    # Its gradients pass every gradient check. Yet 10,000 samples at logvar = 2 have variance 55.
-    std = np.exp(logvar)
-    z = mu + std * eps
-    dz_dmu = np.ones_like(mu)
-    dz_dlogvar = std * eps
-    return z, dz_dmu, dz_dlogvar
-
-
-def mended_sample(mu, logvar, eps):
-    std = np.exp(logvar / 2)  # logvar is log sigma^2, so sigma is the exponential of its half
-    z = mu + std * eps
-    dz_dmu = np.ones_like(mu)
-    dz_dlogvar = std * eps / 2
-    return z, dz_dmu, dz_dlogvar
-
-
-BUG = Exercise(
-    id="04.bug",
-    title="find the bug: the one that no gradient check can see",
-    stub=inspect.getsource(noisy_sample).rstrip(),
-    reference=mended_sample,
-    given=noisy_sample,
-    cases=_cases,
-    returns=("z", "dz_dmu", "dz_dlogvar"),
-    mistakes=(
-        WrongAnswer(
-            "gradient-not-mended",
-            lambda mu, logvar, eps: (
-                mu + np.exp(logvar / 2) * eps,
-                np.ones_like(mu),
-                np.exp(logvar / 2) * eps,
-            ),
-            "z is right now, but dz_dlogvar is not: it needs the factor 1/2 that comes from the "
-            "exponent.",
-        ),
-        WrongAnswer(
-            "gradient-changed-alone",
-            lambda mu, logvar, eps: (
-                mu + np.exp(logvar) * eps,
-                np.ones_like(mu),
-                np.exp(logvar) * eps / 2,
-            ),
-            "The gradient was right for the forward pass; it is the forward pass that is wrong.",
-        ),
-        WrongAnswer(
-            "half-outside",
-            lambda mu, logvar, eps: (
-                mu + np.exp(logvar) / 2 * eps,
-                np.ones_like(mu),
-                np.exp(logvar) / 2 * eps,
-            ),
-            "Half of the variance is not its square root: the half belongs in the exponent.",
-        ),
-        WrongAnswer(
-            "root-of-logvar",
-            lambda mu, logvar, eps: (
-                mu + np.sqrt(np.abs(logvar)) * eps,
-                np.ones_like(mu),
-                eps / (2 * np.sqrt(np.abs(logvar))),
-            ),
-            "Take the square root of the variance, exp(logvar), not of its logarithm.",
-        ),
-    ),
-    hints=(
-        "The gradients belong to this forward pass. Is it the right forward pass?",
-        "The variance should be exp(2) = 7.4 there, and 55 is its square.",
-        "std = exp(logvar / 2); then dz_dlogvar needs a factor 1/2 as well.",
     ),
 )
