@@ -4,7 +4,7 @@ from minivae.exercises.chapters.nb04.gradient_estimates import BUG, VARIANCES, Y
 from minivae.exercises.chapters.nb04.linear_model import LINEAR_VAE, POSTERIOR
 from minivae.exercises.chapters.nb04.logistic import LOGISTIC
 from minivae.exercises.chapters.nb04.reparameterize import REPARAMETERIZE, REPARAMETERIZE_BACKWARD
-from minivae.exercises.chapters.nb04.sampler_test import SAMPLER_TEST
+from minivae.exercises.chapters.nb04.samplers import SAMPLER_TEST
 
 EXERCISES = (
     REPARAMETERIZE,

@@ -12,11 +12,15 @@ def reparameterize(mu, logvar, eps):
     return mu + np.exp(logvar / 2) * eps
 
 
+FAR = np.array([[-25.0, 22.0]])  # logvar may be any real number: no clipping
+
+
 def _cases():
     rng = np.random.default_rng(4)
     return [
         (np.array([[1.0]]), np.array([[0.5]]), np.array([[0.3]])),
         tuple(generic(rng, 3, 2) for _ in range(3)),
+        (np.array([[0.0, 1.0]]), FAR, np.array([[0.7, -0.4]])),
     ]
 
 
@@ -74,6 +78,11 @@ REPARAMETERIZE = Exercise(
             "sigma multiplies the noise; it is not added.",
         ),
         WrongAnswer(
+            "clipped",
+            lambda mu, logvar, eps: mu + np.exp(np.clip(logvar, -10, 10) / 2) * eps,
+            "logvar is clipped: beyond the bounds sigma is wrong, and its gradient is zero.",
+        ),
+        WrongAnswer(
             "base-two",
             lambda mu, logvar, eps: mu + np.sqrt(2**logvar) * eps,
             "logvar is a natural logarithm: use exp, not a power of two.",
@@ -101,6 +110,7 @@ def _backward_cases():
     return [
         (np.array([[1.0]]), np.array([[0.5]]), np.array([[0.3]])),
         tuple(generic(rng, 3, 2) for _ in range(3)),
+        (np.array([[1.3, -0.2]]), FAR, np.array([[0.7, -0.4]])),
     ]
 
 
@@ -172,6 +182,14 @@ REPARAMETERIZE_BACKWARD = Exercise(
             "swapped",
             lambda dz, logvar, eps: (dz * _half_sigma_eps(logvar, eps), dz.copy()),
             "The two results are swapped: first dmu, then dlogvar.",
+        ),
+        WrongAnswer(
+            "clipped",
+            lambda dz, logvar, eps: (
+                dz.copy(),
+                dz * _half_sigma_eps(np.clip(logvar, -10, 10), eps),
+            ),
+            "logvar is clipped here, and not in the forward pass.",
         ),
         WrongAnswer(
             "summed-over-batch",
