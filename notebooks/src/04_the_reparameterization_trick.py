@@ -46,8 +46,9 @@ recall("04", ..., ..., ...)
 #
 # The ELBO has two parts: an average over draws from $q$, $\mathbb{E}_{z\sim q}[\log p(x\mid z)]$,
 # and a KL. Training needs the gradient of both with respect to $q$'s parameters, `mu` and `logvar`;
-# we call its two parts `dmu` and `dlogvar`. For the KL, notebook 03 has them. The average has no
-# closed form where the decoder, which computes $p(x\mid z)$, is a network: all one can do is draw.
+# we call its two parts `dmu` and `dlogvar`. For the KL, notebook 03 has them. The average has, in
+# general, no closed form where the decoder, which computes $p(x\mid z)$, is a network: all one can
+# do is draw.
 #
 # Take a small stand-in for the decoder whose answer is known, $f(z) = \tfrac12(z-3)^2$: a penalty
 # for being far from 3. With $z \sim N(\mu, \sigma^2)$, the distance from 3 has mean $\mu - 3$ and
@@ -193,9 +194,10 @@ print("mu + sigma * eps is what normal() drew:", np.allclose(mu + sigma * eps, z
 # Each draw travels along a path as $\mu$ and $\sigma$ change, hence the name *pathwise*. Rewriting
 # a draw as a function of parameters and fixed noise is the **reparameterization trick**. Two papers
 # made it the way to train such models: Kingma and Welling 2014, "Auto-Encoding Variational Bayes",
-# where the variational autoencoder has its name, and Rezende, Mohamed and Wierstra 2014, "Stochastic
-# Backpropagation and Approximate Inference in Deep Generative Models". (The first writes $\phi$ for
-# the parameters of $q$: here `mu` and `logvar`, in 4.8 the weights that compute them.)
+# where the variational autoencoder gets its name, and Rezende, Mohamed and Wierstra 2014,
+# "Stochastic Backpropagation and Approximate Inference in Deep Generative Models". (The first
+# writes $\phi$ for the parameters of $q$: here `mu` and `logvar`, in 4.8 the weights that compute
+# them.)
 
 # %%
 fig, ax = plots.figure(5.2, 2.8)
@@ -231,10 +233,11 @@ print(f"exact:    {exact_dmu:+.3f}, {exact_dlogvar:+.3f}")
 # %% [markdown]
 # ### Only for Gaussians?
 #
-# No. Let $F(z)$ be the probability of a draw below $z$, the *distribution function*, and $u$ uniform
-# between 0 and 1. Then $z = F^{-1}(u)$ has the distribution $F$: it lies below a given $z_0$ just
-# when $u$ lies below $F(z_0)$, and that has the probability $F(z_0)$. The noise is now $u$. For an
-# exponential distribution with mean $m$, $F(z) = 1 - e^{-z/m}$; solve $u = F(z)$ for $z$:
+# No. Let $F(z)$ be the probability of a draw below $z$, the *distribution function*, and $u$
+# uniform between 0 and 1. Where $F$ can be inverted, $z = F^{-1}(u)$ has the distribution $F$: it
+# lies below a given $z_0$ just when $u$ lies below $F(z_0)$, and that has the probability $F(z_0)$.
+# The noise is now $u$. For an exponential distribution with mean $m$, $F(z) = 1 - e^{-z/m}$; solve
+# $u = F(z)$ for $z$:
 #
 # $$
 # z = -m\log(1-u), \qquad \frac{\partial z}{\partial m} = -\log(1-u) = \frac{z}{m}.
@@ -252,7 +255,8 @@ print(f"mean of z {waiting.mean():.3f} (exact {m}); pathwise {estimates.mean():.
 
 # %% [markdown]
 # In PyTorch this is the difference between a distribution's `sample()`, through which no gradient
-# flows, and `rsample()` (r for reparameterized), which draws by such a formula and lets it through.
+# flows, and `rsample()` (r for reparameterized), which draws as a function of parameters and noise
+# and lets it through.
 
 # %% [markdown]
 # ## 4.4  Which one scatters less?
@@ -296,8 +300,8 @@ reveal("04.variance")
 #
 # ### Is it always so?
 #
-# One finds it stated as a rule, without a condition. Test it on another $f$, a wave,
-# $f(z) = \sin(kz)$, whose average is known too: $e^{-k^2\sigma^2/2}\sin(k\mu)$.
+# One parabola is no rule. Try another $f$, a wave, $f(z) = \sin(kz)$, whose average is known too:
+# $e^{-k^2\sigma^2/2}\sin(k\mu)$.
 #
 # **Predict first.** For $k = 10$, with the same `mu` and `sigma` and the same draws for both, which
 # estimate of `dmu` scatters less: `"score function"` or `"pathwise"`?
@@ -330,15 +334,17 @@ fig
 reveal("04.wave")
 
 # %% [markdown]
-# So the rule is false as a law [Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine
-# Learning"]. One pathwise draw is $f'(z)$; one score-function draw is $f(z)\,\varepsilon/\sigma$. The
-# first scatters as the *slope* of $f$ does, the second as $f\varepsilon$, divided by $\sigma$. Where
-# the wave goes up and down several times within $\sigma$, its values stay between $-1$ and 1 while
-# its slopes swing between $-k$ and $k$; the two estimates change places near $k = 1/\sigma$. The
-# other extreme is a straight line, $f = az + c$: the pathwise estimate is $a$ at every draw, without
-# any scatter, and the score function scatters. So the rule, stated right: **where $f$ is smooth at
-# the scale of $\sigma$, that is, nearly straight across the width of $q$, the pathwise estimate
-# scatters less; where $f$ swings within $\sigma$, it may scatter more.**
+# So "the pathwise estimate scatters less" is no law, though one often finds it stated as one (more
+# in Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine Learning"). One pathwise draw
+# is $f'(z)$; one score-function draw is $f(z)\,\varepsilon/\sigma$. The first scatters as the
+# *slope* of $f$ does, the second as $f\varepsilon$, divided by $\sigma$. Where the wave goes up and
+# down several times within $\sigma$, its values stay between $-1$ and 1 while its slopes swing
+# between $-k$ and $k$; the two estimates change places near $k = 1/\sigma$. The other extreme is a
+# straight line, $f = az + c$: the pathwise estimate is $a$ at every draw, without any scatter,
+# while the score function's is $(a\mu + c)\,\varepsilon/\sigma + a\varepsilon^2$, whose variance is
+# at least $2a^2$. So the rule, stated right: **where $f$ is smooth at the scale of $\sigma$, that
+# is, nearly straight across the width of $q$, the pathwise estimate scatters less; where $f$ swings
+# within $\sigma$, it may scatter more.**
 #
 # ### What if there are many latents?
 #
@@ -391,18 +397,19 @@ print(f"pathwise, on the sum:  scatter {scatter[1, 2, 0]:.2f} with 1 latent, "
 # %% [markdown]
 # On the left the pathwise line is flat: the penalties of the other latents do not contain $z_1$, so
 # they do not disturb its slope. On the right the slope along $z_1$ is $\sum_l (z_l-3)$, every
-# latent is in it, and the scatter grows as $\sigma\sqrt L$ (the gradient itself grows faster still). In a
-# decoder, too, the latents meet: each pixel depends on several of them. What holds in general is
-# again that the pathwise estimate scatters as the slope does, and never more than the steepest slope
-# that occurs, however many latents there are. In the score function, all that makes $f$ vary is
-# noise to the score of the first latent; here it loses on both sides, even with the baseline.
+# latent is in it, and the scatter grows as $\sigma\sqrt L$ (the gradient itself grows faster
+# still). In a decoder, too, the latents meet: each pixel depends on several of them. What holds in
+# general is again that the pathwise estimate scatters as the slope does, and never more than the
+# steepest slope that occurs, however many latents there are. In the score function, all that makes
+# $f$ vary is noise to the score of the first latent; here it loses on both sides, even with the
+# baseline.
 #
 # ### What if f has a kink, or a jump?
 #
 # Eq. (2) takes a slope of $f$ and moves a derivative into an average. Both are fine if $f$ is
-# continuous and made of smooth pieces: at a kink the slope is missing, but a draw hits a single
-# point with probability 0. So a relu qualifies, and a network of relus. At a *jump* it fails, though
-# that is a single point as well. Take $\max(z - 1.5, 0)$ and, for the jump, its slope: 1 where
+# continuous and made of smooth pieces: at a kink the slope is missing, but a draw hits a kink with
+# probability 0. So a relu qualifies, and a network of relus. At a *jump* it fails, though no draw
+# hits that either. Take $\max(z - 1.5, 0)$ and, for the jump, its slope: 1 where
 # $z > 1.5$ and 0 elsewhere. The average of the step is the probability of $z > 1.5$, and its
 # derivative is the density at 1.5: a small shift carries that density, times the shift, across.
 
@@ -421,10 +428,10 @@ for name, value, slope, truth in (
 # %% [markdown]
 # For the step the pathwise estimate has no scatter at all and is wrong. (So a slope at almost every
 # point is not enough. It is enough that, on any bounded stretch, $f$ changes at most in proportion
-# to a step in $z$, which is called *Lipschitz*, and that the average slope is finite for all
-# parameters nearby.) Steps and discrete latents need the score function, one of its relatives, or a
-# smooth stand-in. A VAE's $z$ is continuous and its decoder has no jumps: from here on the pathwise
-# way is ours.
+# to a step in $z$, which is called *Lipschitz*, and that far out its slope does not grow so fast
+# that the averages become infinite.) Steps and discrete latents need the score function, one of its
+# relatives, or a smooth stand-in. A VAE's $z$ is continuous and its decoder has no jumps: from here
+# on the pathwise way is ours.
 
 # %% [markdown]
 # ## 4.5  Two lines of backward
@@ -458,8 +465,8 @@ def reparam_backward(dz, logvar, eps):
 
 # %% [markdown]
 # Check it as in notebook 03, against differences; the package's `central_differences` chooses $h$
-# itself. The loss is $f$ summed, and **`eps` is an argument that both sides share**: with fresh noise
-# in each call we would be back in the left half of the first picture.
+# itself. The loss is $f$ summed, and **`eps` is an argument that both sides share**: with fresh
+# noise in each call we would be back at the jagged line of the first picture.
 
 # %%
 def error(by_hand, by_numbers):
@@ -526,8 +533,8 @@ reveal("04.blind")
 # That model needs Gaussians for rows of $D$ numbers. Here is all that we use of them; $A^\top$ is
 # the transpose of $A$. Take $D$ independent standard normal numbers as a row $\varepsilon$, and
 # reparameterize: $x = b + \varepsilon A$, with a square matrix $A$ that has an inverse. The mean of
-# $x$ is $b$. Its *covariance* $C$ is the table of the averages of all products of two entries of $x - b$, the
-# variances on the diagonal:
+# $x$ is $b$. Its *covariance* $C$ is the table of the averages of all products of two entries of
+# $x - b$, with the variances on the diagonal:
 # $C = \mathbb{E}[(x-b)^\top(x-b)] = A^\top\,\mathbb{E}[\varepsilon^\top\varepsilon]\,A = A^\top A$.
 #
 # And the density? Where a map stretches space, it thins the draws out. The volume of a small box of
@@ -540,9 +547,9 @@ reveal("04.blind")
 # \log N(x;\ b,\ C) = -\tfrac12\big((x - b)\,C^{-1}(x - b)^\top + \log\det C + D \log 2\pi\big)
 # $$
 #
-# It looks like the formula for one number, and in the right directions it is a sum of such formulas:
-# $C$ has $D$ perpendicular *principal axes* (its eigenvectors), along which $x$ is uncorrelated, with
-# variances that are the eigenvalues. Their product is $\det C$.
+# It looks like the formula for one number, and in the right directions it is a sum of such
+# formulas: $C$ has $D$ perpendicular *principal axes* (its eigenvectors), along which $x$ is
+# uncorrelated, with variances that are the eigenvalues. Their product is $\det C$.
 
 # %%
 def log_gaussian(x, b, C):
@@ -591,8 +598,8 @@ fig
 #
 # The code calls $s^2$ `variance` and keeps its logarithm, `out_logvar`. A sum of independent
 # Gaussians is Gaussian; means add and covariances add. The mean of $x$ is $b$, the covariance of
-# $zW$ is $W^\top W$ as above, that of the noise is $s^2 I$. So $p(x)$, the integral that no grid can
-# do for a network with many latents, is here a density one can write down:
+# $zW$ is $W^\top W$ as above, that of the noise is $s^2 I$. So $p(x)$, the integral that no grid
+# can do for a network with many latents, is here a density one can write down:
 #
 # $$
 # p(x) = N(x;\ b,\ W^\top W + s^2 I) \tag{7}
@@ -626,8 +633,9 @@ def log_evidence(x, W, b, variance):
 # $$
 #
 # Look at what eq. (8) says about an encoder. The mean is a *linear* function of $x$ (with a
-# constant from $b$), and the covariance is *the same for all* $x$. A linear encoder is all that this
-# model needs; with one latent, as in the next section, there are no correlations to miss either.
+# constant from $b$), and the covariance is *the same for all* $x$. A linear encoder is all that
+# this model needs; with one latent, as in the next section, there are no correlations to miss
+# either.
 
 # %%
 true_W, true_b = np.array([[1.6, 0.8]]), np.array([1.0, -0.5])
@@ -672,8 +680,8 @@ def forward(params, x, eps):
 # - `out_logvar`: $1/s^2 = e^{-\texttt{out\_logvar}}$, so the squares give $-\texttt{squares}/s^2$
 #   and the other term $D$, both halved; all examples share this one number, so average over them;
 # - `out_W`: its entry $W_{ld}$ multiplies $z_{nl}$ on the way to $\texttt{mean}_{nd}$, in every
-#   example $n$. So its gradient is $\sum_n z_{nl}\,\texttt{dmean}_{nd}$, which is the matrix product
-#   `z.T @ dmean`; `out_b` is added in every example, so it collects the sum;
+#   example $n$. So its gradient is $\sum_n z_{nl}\,\texttt{dmean}_{nd}$, which is the matrix
+#   product `z.T @ dmean`; `out_b` is added in every example, so it collects the sum;
 # - `z`: $z_{nl}$ reaches every $\texttt{mean}_{nd}$ with the weight $W_{ld}$: `dmean @ out_W.T`;
 # - `mu` and `logvar`: from `dz` by eqs. (4) and (5), **plus** what the KL adds (notebook 03), whose
 #   average over the examples brings the same $1/B$;
@@ -785,10 +793,10 @@ fig
 # The solid line never crosses the dashed one, as notebook 02 promised, and ends on it; the dashed
 # line ends on the dotted one. The dots do cross: each is an average over chance draws, and only the
 # mean of such estimates is a lower bound. And the shoulder near the start? It lies at the height of
-# the best model without $z$, and $W$ is still short there: the middle and the width of the cloud are
-# learned first, and only then what $z$ is good for. (They wait for each other: while $W$ is near 0,
-# `dz = dmean @ out_W.T` is too, and the encoder learns next to nothing from the data. The small weights
-# at the start make the shoulder long.)
+# the best model without $z$, and $W$ is still short there: the middle and the width of the cloud
+# are learned first, and only then what $z$ is good for. (Decoder and encoder wait for each
+# other: while $W$ is near 0, `dz = dmean @ out_W.T` is too, and the encoder learns next to nothing from the data. The
+# small weights at the start make the shoulder long.)
 
 # %%
 fig, ax = plots.figure(5.6, 3.2)
@@ -812,7 +820,8 @@ posterior_mean, S = exact.linear_posterior(exact.as_linear(trained, spec), x)
 q_mean, q_logvar = vae.encode(trained, x, spec)
 encoder_sigma, posterior_sigma = np.exp(q_logvar / 2), np.sqrt(S[0, 0])
 off = np.abs(q_mean - posterior_mean).max()
-print(f"mu runs from {q_mean.min():.2f} to {q_mean.max():.2f}; at most {off:.3f} from the posterior's")
+print(f"mu runs from {q_mean.min():.2f} to {q_mean.max():.2f}; "
+      f"it is at most {off:.3f} from the posterior's mean")
 print(f"sigma runs from {encoder_sigma.min():.3f} to {encoder_sigma.max():.3f}; "
       f"the posterior's is {posterior_sigma:.3f}")
 
@@ -828,18 +837,18 @@ print(f"sigma runs from {encoder_sigma.min():.3f} to {encoder_sigma.max():.3f}; 
 # We put the KL's closed form into the loss. One could as well sample it, with the same $z$:
 # $\log q(z) - \log p(z)$ at $z = \mu + \sigma\varepsilon$. There
 # $\log q(z) = -\tfrac12(\varepsilon^2 + \texttt{logvar} + \log 2\pi)$ does not contain $\mu$ at
-# all, and $-\log p(z)$ has the slope $z$: one example's `dmu` is `dz + z` in the place of `dz + mu`.
-# The two have the same mean.
+# all, and $-\log p(z)$ has the slope $z$: one example's `dmu` is `dz + z` in the place of
+# `dz + mu`. The two have the same mean.
 #
-# And there is a third estimate. $\log q(z)$ depends on $\mu$ in two ways, through $z$ and through its
-# own parameter, and above the two cancelled. The second is the score, whose mean is 0 (4.4), so it
-# may be left out. What remains is the way through $z$, with the slope
+# And there is a third estimate. $\log q(z)$ depends on $\mu$ in two ways, through $z$ and through
+# its own parameter, and above the two cancelled. The second is the score, whose mean is 0 (4.4), so
+# it may be left out. What remains is the way through $z$, with the slope
 # $-(z-\mu)/\sigma^2 = -\varepsilon/\sigma$, and the estimate `dz + z - eps / sigma` (Roeder, Wu and
 # Duvenaud 2017, "Sticking the Landing: Simple, Lower-Variance Gradient Estimators for Variational
 # Inference").
 #
-# Which of the three scatters least? Take the trained decoder, one example, a $q$ with the posterior's
-# mean, and change its sigma. The same 20,000 draws serve all.
+# Which of the three scatters least? Take the trained decoder, one example, a $q$ with the
+# posterior's mean, and change its sigma. The same 20,000 draws serve all.
 
 # %%
 W, b = trained["out_W"], trained["out_b"]
@@ -883,10 +892,11 @@ fig
 
 # %% [markdown]
 # Where $q$ is the posterior (dotted), the sampled ELBO does not scatter at all: there
-# $\log p(x, z) - \log q(z)$ is $\log p(x)$ at every $z$. Its gradient scatters all the same, because
-# the score is still in it; without the score that scatter is gone too. For a clearly narrower $q$
-# the order turns round, since `eps / sigma` is then large. The closed form keeps a little ahead of
-# the sampled KL here. No estimate is best everywhere; this project uses the closed form.
+# $\log p(x, z) - \log q(z)$ is $\log p(x)$ at every $z$. Its gradient scatters all the same,
+# because the score is still in it; without the score that scatter is gone too. For a clearly
+# narrower $q$ the order turns round, since `eps / sigma` is then large. The closed form keeps a
+# little ahead of the sampled KL here. No estimate is best everywhere; this project uses the closed
+# form.
 
 # %% [markdown]
 # ## 4.10  Must it arrive? (optional)
@@ -898,20 +908,20 @@ fig
 #
 # But the model leaves that choice free. Turn the latents by an orthogonal matrix $R$, $W \to RW$.
 # Then $W^\top R^\top RW = W^\top W$: eq. (7) does not change at all. Among all these equal models,
-# there is one whose rows are orthogonal. Every matrix is a turn, a stretch along the axes, and a turn
-# again (a turn may include a mirror image). That is its *singular value decomposition*,
-# $W = U\Lambda V^\top$, with $\Lambda$ diagonal and the columns of $U$, and of $V$, perpendicular and
-# of length 1. Take $R = U^\top$, and
-# $RW = \Lambda V^\top$ has the perpendicular rows of $V^\top$, scaled. For that one the bound is
-# tight. So nothing is lost by the bound at the top:
+# there is one whose rows are orthogonal. Every matrix is a turn, a stretch along the axes, and a
+# turn again (a turn may include a mirror image). That is its *singular value decomposition*,
+# $W = U\Lambda V^\top$, with $\Lambda$ diagonal and the columns of $U$, and of $V$, perpendicular
+# and of length 1. Take $R = U^\top$, and $RW = \Lambda V^\top$ has the perpendicular rows of
+# $V^\top$, scaled. For that one the bound is tight. So nothing is lost by the bound at the top:
 #
 # $$
 # \max_{\text{encoder},\,W,\,b,\,s^2}\ \mathrm{ELBO} \;=\; \max_{W,\,b,\,s^2}\ \log p(x) \tag{9}
 # $$
 #
 # "$\le$" holds because the ELBO is never above $\log p(x)$; "$\ge$" because at the best $W$,
-# turned so that its rows are orthogonal, an encoder reaches it. (For a decoder that is not linear
-# no such equality holds, and notebook 09 measures the gap that stays.)
+# turned so that its rows are orthogonal, an encoder reaches it (Lucas et al. 2019, "Don't
+# Blame the ELBO! A Linear VAE Perspective on Posterior Collapse"). For a decoder that is not linear
+# there is no such equality in general; notebook 09 measures the gap that stays.
 #
 # How much would be lost with another turn? The next cell turns the latents of a model with
 # orthogonal rows, and gives each the best $q$ without correlations. Its mean is the posterior's. A
@@ -939,10 +949,10 @@ print("log p(x) - best ELBO, nats:", "".join(f"{g:7.3f}" for g in np.abs(gap)))
 # The gap vanishes where the rows are orthogonal, at every quarter turn, and not between. So
 # training, which raises the ELBO, also turns the latents until they fit $q$. The package's
 # `train_linear_vae` does so with the same gradients. In place of random draws it takes the $2L$
-# *sigma points* $\varepsilon = \pm\sqrt{L}\,e_l$, where $e_l$ has a one at $l$ and zeros elsewhere. Their mean is 0
-# and their covariance is $I$, so that the average of anything quadratic in $\varepsilon$ over them is
-# its expectation, exactly: in a linear model that is the whole ELBO. (For one latent they are the
-# $\pm1$ of `exact_numbers`.) Without noise the last digits settle too.
+# *sigma points* $\varepsilon = \pm\sqrt{L}\,e_l$, where $e_l$ has a one at $l$ and zeros elsewhere.
+# Their mean is 0 and their covariance is $I$, so that the average of anything quadratic in
+# $\varepsilon$ over them is its expectation, exactly: in a linear model that is the whole ELBO.
+# (For one latent they are the $\pm1$ of `exact_numbers`.) Without noise the last digits settle too.
 
 # %%
 fit = exact.train_linear_vae(x3, latent=2, rng=rng, steps=800)
@@ -1012,8 +1022,8 @@ check("04.logistic", logistic_sample)
 
 # %% [markdown]
 # **A latent that is yes or no.** No reparameterization here: $b$ is 1 with the probability
-# $1/(1 + e^{-\texttt{logit}})$, else 0. You get draws and the values $f(b_k)$. Derive the score, and
-# estimate the gradient with respect to the logit by eq. (1).
+# $1/(1 + e^{-\texttt{logit}})$, else 0. You get draws and the values $f(b_k)$. Derive the score,
+# and estimate the gradient with respect to the logit by eq. (1).
 
 # %%
 def bernoulli_gradient(f, b, logit):    # f(b_k) (K,), draws b_k, 0.0 or 1.0 (K,), float
@@ -1037,8 +1047,8 @@ def gradient_variances(mu, sigma, c):    # floats
 check("04.variances", gradient_variances)
 
 # %% [markdown]
-# **Find the bug.** A score-function gradient with a baseline made from the draws themselves. It must
-# stay a baseline, and become right.
+# **Find the bug.** A score-function gradient with a baseline made from the draws themselves. It
+# must stay a baseline, and become right.
 
 # %%
 def with_baseline(f, score):
@@ -1053,9 +1063,10 @@ check("04.bug", with_baseline)
 
 # %% [markdown]
 # **The test that a gradient check cannot replace.** Write a test of a sampler. It must accept the
-# right one, $z = \mu + \sigma\varepsilon$ with a standard normal number for each example and latent,
-# with each of 50 seeds, and reject five wrong ones each time. Some of them have the right mean and
-# variance at every entry. (Some thousand draws are enough; all runs together have five seconds.)
+# right one, $z = \mu + \sigma\varepsilon$ with a standard normal number for each example and
+# latent, with each of 50 seeds, and reject five wrong ones each time. Some of them have the right
+# mean and variance at every entry. (Some thousand draws are enough; all runs together have five
+# seconds.)
 
 # %%
 def sampler_is_right(sample, rng):    # sample(mu, logvar, rng) -> z, all (B, L) as you like
@@ -1066,7 +1077,8 @@ check("04.sampler-test", sampler_is_right)
 
 # %% [markdown]
 # **The posterior, with a noise for each pixel.** As in eq. (6), but entry $d$ of $x$ has a noise
-# variance of its own, $s_d^2$. Derive what becomes of eq. (8). (The model is called factor analysis.)
+# variance of its own, $s_d^2$. Derive what becomes of eq. (8). (The model is called factor
+# analysis.)
 
 # %%
 def factor_posterior(x, W, b, variances):    # (N, D), (L, D), (D,), (D,): z ~ N(0, I),
@@ -1078,8 +1090,8 @@ check("04.posterior", factor_posterior)
 
 # %% [markdown]
 # **Its VAE, backward.** The encoder that this model needs: `mu = x @ mu_W + mu_b`, and *one*
-# `logvar`, (L,), shared by all examples. The decoder's `out_logvar` is (D,). Everything else is as in
-# 4.8: the loss is $-\mathrm{elbo}$, a mean over the examples. Check your answer with
+# `logvar`, (L,), shared by all examples. The decoder's `out_logvar` is (D,). Everything else is as
+# in 4.8: the loss is $-\mathrm{elbo}$, a mean over the examples. Check your answer with
 # `central_differences` first.
 
 # %%
