@@ -478,8 +478,8 @@ some_mu, some_logvar, some_eps = rng.standard_normal((3, 4, 2))    # 4 examples,
 dmu, dlogvar = reparam_backward(df(reparam(some_mu, some_logvar, some_eps)), some_logvar, some_eps)
 numeric_dmu = central_differences(lambda m: f(reparam(m, some_logvar, some_eps)).sum(), some_mu)
 numeric_dlogvar = central_differences(lambda v: f(reparam(some_mu, v, some_eps)).sum(), some_logvar)
-print("dmu, error below 1e-8:    ", error(dmu, numeric_dmu) < 1e-8)
-print("dlogvar, error below 1e-8:", error(dlogvar, numeric_dlogvar) < 1e-8)
+print("dmu, error below 1e-7:    ", error(dmu, numeric_dmu) < 1e-7)
+print("dlogvar, error below 1e-7:", error(dlogvar, numeric_dlogvar) < 1e-7)
 
 # %%
 package_z, cache = ops.reparam_forward(some_mu, some_logvar, some_eps)
@@ -508,7 +508,7 @@ def wrong_reparam(mu, logvar, eps):
 
 wrong_dlogvar = df(wrong_reparam(some_mu, some_logvar, some_eps)) * some_eps * np.exp(some_logvar)
 numeric = central_differences(lambda v: f(wrong_reparam(some_mu, v, some_eps)).sum(), some_logvar)
-print("gradient check of the wrong code, error below 1e-8:", error(wrong_dlogvar, numeric) < 1e-8)
+print("gradient check of the wrong code, error below 1e-7:", error(wrong_dlogvar, numeric) < 1e-7)
 
 # %%
 many = rng.standard_normal(100_000)
@@ -724,7 +724,7 @@ def loss(name, block):
 
 for name, grad in grads.items():
     numeric = central_differences(partial(loss, name), point[name])
-    as_numbers, as_package = error(grad, numeric) < 1e-8, error(grad, theirs.grads[name]) < 1e-12
+    as_numbers, as_package = error(grad, numeric) < 1e-7, error(grad, theirs.grads[name]) < 1e-12
     print(f"{name:10s} as the differences say: {as_numbers}, as the package says: {as_package}")
 
 # %% [markdown]
@@ -758,9 +758,9 @@ def train(x, params, steps, rng, lr=0.05):
 
 
 # %%
-start = {name: 0.1 * block for name, block in point.items()}
+start = {name: 0.02 * block for name, block in point.items()}
 trained, (step, sampled, exact_elbo, evidence, size_of_W) = train(x, start, 3000, rng)
-for at in (0, 15, 30, 60, 100, len(step) - 1):
+for at in (0, 10, 30, 60, 100, len(step) - 1):
     print(f"after {step[at]:4.0f} steps: ELBO {exact_elbo[at]:.4f}, log p(x) {evidence[at]:.4f}, "
           f"gap {evidence[at] - exact_elbo[at]:.4f}, length of W {size_of_W[at]:.2f}")
 print("the exact ELBO was never above log p(x):", (exact_elbo <= evidence).all())
@@ -786,7 +786,7 @@ ax.plot(step, exact_elbo, color=plots.BLUE, ls="-", label="ELBO, exact")
 ax.plot(step[::8], sampled[::8], ".", color=plots.BLUE, ms=3, label="ELBO, as sampled in training")
 ax.set(xlabel="step", ylabel="nats per example", ylim=(-3.7, -2.65))
 ax.set_title("the ELBO climbs to the exact log-likelihood")
-ax.legend(loc="lower right", fontsize=8)
+ax.legend(loc="center right", fontsize=8)
 fig
 
 # %% [markdown]
@@ -794,9 +794,9 @@ fig
 # line ends on the dotted one. The dots do cross: each is an average over chance draws, and only the
 # mean of such estimates is a lower bound. And the shoulder near the start? It lies at the height of
 # the best model without $z$, and $W$ is still short there: the middle and the width of the cloud
-# are learned first, and only then what $z$ is good for. (Decoder and encoder wait for each
-# other: while $W$ is near 0, `dz = dmean @ out_W.T` is too, and the encoder learns next to nothing from the data. The
-# small weights at the start make the shoulder long.)
+# are learned first, and only then what $z$ is good for. (Decoder and encoder wait for each other:
+# while $W$ is near 0, `dz = dmean @ out_W.T` is too, and the encoder learns next to nothing from
+# the data. The small weights at the start make the shoulder long.)
 
 # %%
 fig, ax = plots.figure(5.6, 3.2)
