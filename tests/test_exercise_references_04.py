@@ -5,10 +5,18 @@ import itertools
 import numpy as np
 import pytest
 
+from minivae import exact
+from minivae.exercises.cards import NOT_YET
 from minivae.exercises.chapters.nb04 import gradient_estimates as estimates
-from minivae.exercises.chapters.nb04 import samplers
-from minivae.exercises.chapters.nb04.linear_model import factor_posterior, linear_vae_gradients
+from minivae.exercises.chapters.nb04 import samplers, training
+from minivae.exercises.chapters.nb04.allowed import RIGHT
+from minivae.exercises.chapters.nb04.linear_model import (
+    LINEAR_VAE,
+    fill_in,
+    linear_vae_gradients,
+)
 from minivae.exercises.chapters.nb04.logistic import logistic_sample
+from minivae.exercises.grading import grade
 from minivae.gradcheck.differences import block_error, central_differences, complex_step
 
 
@@ -50,17 +58,25 @@ def test_the_variances_are_those_of_an_integral(mu, sigma, c):
 
 @pytest.mark.parametrize("K", [2, 3, 5])
 def test_a_baseline_of_the_other_draws_is_unbiased_and_one_of_all_is_not(K):
-    """Averaged over all outcomes of K draws of a yes-or-no latent; the bug's comment gives both."""
+    """Averaged over all outcomes of K draws of a yes-or-no latent."""
     p, values = 0.3, np.array([0.4, 2.1])
     score = np.array([-p, 1 - p])  # with respect to the logit
     gradient = (values[1] - values[0]) * p * (1 - p)
-    means = {estimates.with_baseline: 0.0, estimates.mended_baseline: 0.0}
+    others = {m.name: m.wrong for m in estimates.BUG.mistakes}
+    said = ("halves", "weighted-without-its-own", "weighted-by-the-score")  # two are called right
+    answers = {name: others[name] for name in said}
+    answers |= {a: a for a in (estimates.with_baseline, estimates.mended_baseline)}
+    means = dict.fromkeys(answers, 0.0)
     for outcome in itertools.product((0, 1), repeat=K):
         b = np.array(outcome)
-        for estimate in means:
+        for name, estimate in answers.items():
             weight = np.prod(np.where(b == 1, p, 1 - p))
-            means[estimate] += weight * estimate(values[b], score[b])
+            means[name] += weight * estimate(values[b], score[b])
     assert means[estimates.mended_baseline] == pytest.approx(gradient, rel=1e-12)
+    assert means["halves"] == pytest.approx(gradient, rel=1e-12)
+    if K > 2:  # with two, its own value is the only other weight's
+        assert means["weighted-without-its-own"] == pytest.approx(gradient, rel=1e-12)
+    assert means["weighted-by-the-score"] != pytest.approx(gradient, rel=1e-3)
     assert means[estimates.with_baseline] == pytest.approx(gradient * (K - 1) / K, rel=1e-12)
 
 
@@ -73,36 +89,123 @@ def test_the_samplers_are_as_wrong_as_the_notebook_says():
     assert z.var() == pytest.approx(np.exp(-0.5), rel=0.01)
     test = samplers.SAMPLER_TEST
     rejected = [test.observe(test.reference, sampler)[0] for (sampler,) in test.cases()]
-    assert rejected == [0] + [samplers.SEEDS] * 5
+    assert rejected == [0, 0] + [samplers.SEEDS] * 6
 
 
-def test_the_posterior_is_the_joint_gaussian_given_x():
+def test_missing_pixels_are_filled_in_by_the_joint_gaussian_of_x():
     rng = np.random.default_rng(1)
-    x, W, b = rng.standard_normal((3, 4)), rng.standard_normal((2, 4)), rng.standard_normal(4)
-    variances = np.array([0.3, 1.2, 0.05, 0.6])
-    of_x = np.linalg.inv(W.T @ W + np.diag(variances))  # cov(z, x) = W, cov(z) = I
-    mean, covariance = factor_posterior(x, W, b, variances)
-    np.testing.assert_allclose(mean, (x - b) @ of_x @ W.T, rtol=1e-10)
-    np.testing.assert_allclose(covariance, np.eye(2) - W @ of_x @ W.T, rtol=1e-10, atol=1e-12)
+    x, W, b = rng.standard_normal(4), rng.standard_normal((2, 4)), rng.standard_normal(4)
+    variances, known = np.array([0.3, 1.2, 0.05, 0.6]), np.array([True, False, True, False])
+    C = W.T @ W + np.diag(variances)
+    gain = C[~known][:, known] @ np.linalg.inv(C[known][:, known])
+    mean, variance = fill_in(np.where(known, x, np.nan), known, W, b, variances)
+    np.testing.assert_allclose(mean[~known], b[~known] + gain @ (x - b)[known], rtol=1e-10)
+    left = C[~known][:, ~known] - gain @ C[known][:, ~known]
+    np.testing.assert_allclose(variance[~known], np.diag(left), rtol=1e-10)
+    np.testing.assert_array_equal(mean[known], x[known])
+    np.testing.assert_array_equal(variance[known], 0)
+
+
+def factor_loss(p, x, eps):
+    mu = x @ p["mu_W"] + p["mu_b"]
+    mean = (mu + np.exp(p["logvar"] / 2) * eps) @ p["out_W"] + p["out_b"]
+    squares = (x - mean) ** 2 * np.exp(-p["out_logvar"])
+    nll = (squares + p["out_logvar"] + np.log(2 * np.pi)).sum() / 2
+    kl = (mu**2 + np.exp(p["logvar"]) - 1 - p["logvar"]).sum() / 2
+    return (nll + kl) / len(x)
+
+
+def factor_params(rng, D, L):
+    shapes = {"mu_W": (D, L), "mu_b": L, "logvar": L, "out_W": (L, D), "out_b": D, "out_logvar": D}
+    return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
 
 
 def test_the_linear_vaes_gradient_is_that_of_its_loss():
     rng = np.random.default_rng(2)
-    B, D, L = 5, 4, 2
-    shapes = {"mu_W": (D, L), "mu_b": L, "logvar": L, "out_W": (L, D), "out_b": D, "out_logvar": D}
-    params = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
-    x, eps = rng.standard_normal((B, D)), rng.standard_normal((B, L))
-
-    def loss(p):
-        mu = x @ p["mu_W"] + p["mu_b"]
-        mean = (mu + np.exp(p["logvar"] / 2) * eps) @ p["out_W"] + p["out_b"]
-        squares = (x - mean) ** 2 * np.exp(-p["out_logvar"])
-        nll = (squares + p["out_logvar"] + np.log(2 * np.pi)).sum() / 2
-        kl = (mu**2 + np.exp(p["logvar"]) - 1 - p["logvar"]).sum() / 2
-        return (nll + kl) / B
-
+    params = factor_params(rng, 4, 2)
+    x, eps = rng.standard_normal((5, 4)), rng.standard_normal((5, 2))
     grads = linear_vae_gradients(params, x, eps)
     assert grads.keys() == params.keys()
     for name, grad in grads.items():
-        numeric = complex_step(lambda a, name=name: loss(params | {name: a}), params[name])
+        numeric = complex_step(
+            lambda a, name=name: factor_loss(params | {name: a}, x, eps), params[name]
+        )
         assert block_error(grad, numeric) < 1e-13, name
+
+
+def test_differences_are_no_answer_to_the_linear_vaes_gradient():
+    def by_differences(params, x, eps):
+        return {
+            name: central_differences(
+                lambda a, name=name: factor_loss(params | {name: a}, x, eps), block
+            )
+            for name, block in params.items()
+        }
+
+    verdict = grade(LINEAR_VAE, by_differences)
+    assert verdict.status == NOT_YET
+    assert "out_W" in verdict.body
+
+
+def test_the_exact_numbers_of_the_training_exercise():
+    """The ELBO is the mean over eps = 1 and -1; the highest log p(x) is EM's, and no step of one
+    parameter raises it."""
+    rng = np.random.default_rng(3)
+    params, x = factor_params(rng, 5, 1), rng.standard_normal((7, 5))
+    one = np.ones((7, 1))
+    elbo, evidence = training.exact_numbers(params, x)
+    halves = [-factor_loss(params, x, eps) for eps in (one, -one)]
+    assert elbo == pytest.approx(np.mean(halves), rel=1e-12)
+    params["out_logvar"][:] = -0.4
+    model = exact.Linear(params["out_W"], params["out_b"], np.exp(-0.4))
+    by_package = exact.linear_log_evidence(model, x).mean()
+    assert training.exact_numbers(params, x)[1] == pytest.approx(by_package, rel=1e-12)
+    ((x, params),) = training.TRAIN.cases()
+    best = training.highest_log_p(x)
+    assert best == pytest.approx(training.highest_log_p(x, 3000), abs=1e-9)
+    reached = training.exact_numbers(
+        training.trained_factor_vae(x, params, linear_vae_gradients, np.random.default_rng(8)), x
+    )
+    assert best - 0.002 < reached[0] < reached[1] < best
+
+
+@pytest.mark.parametrize(
+    ("number", "draw", "density", "f", "at"),
+    [
+        # draw(u, t), log density of z at t, f, the parameter's value
+        (3, lambda u, t: t * u, lambda z, t: -np.log(t) + 0 * z, lambda z: z**2, 1.5),
+        (4, lambda u, t: -t * np.log(u), lambda z, t: -z / t - np.log(t), "kink", 1.5),
+        (5, lambda u, t: t - np.log(u), lambda z, t: t - z, lambda z: np.exp(-z), 0.5),
+        (6, lambda u, t: t * u, lambda z, t: -np.log(t) + 0 * z, "jump", 1.5),
+        (7, lambda u, t: 1.0 * (u < t), "yes or no", lambda z: (z - 0.3) ** 2, 0.4),
+        (8, "beta", lambda z, t: np.log(t - z) - 3 * np.log(t), "jump", 1.5),
+    ],
+)
+def test_which_estimate_is_allowed(number, draw, density, f, at):
+    """Both estimates, as means over a fine grid of u, against the slope of the exact mean."""
+    u = (np.arange(400_000) + 0.5) / 400_000
+    if f == "kink":
+        f, slope = lambda z: np.maximum(z - 1, 0), lambda z: 1.0 * (z > 1)
+    elif f == "jump":
+        f, slope = lambda z: 1.0 * (z > 1), lambda z: 0 * z
+    else:
+        g = f
+        slope = lambda z: (g(z + 1e-6) - g(z - 1e-6)) / 2e-6  # noqa: E731
+    if density == "yes or no":
+        density = lambda z, t: np.where(z == 1, np.log(t), np.log(1 - t))  # noqa: E731
+    if draw == "beta":
+        grid = np.linspace(0, 1, 40_001)
+        beta = np.interp(u, 3 * grid**2 - 2 * grid**3, grid)
+        draw = lambda _, t: t * beta  # noqa: E731
+    h, z = 1e-5, draw(u, at)
+    wide = 0.01  # a jump is met by whole steps of the grid: a wide difference
+    truth = (f(draw(u, at + wide)).mean() - f(draw(u, at - wide)).mean()) / (2 * wide)
+    score = (density(z, at + h) - density(z, at - h)) / (2 * h)
+    path = (draw(u, at + h) - draw(u, at - h)) / (2 * h)
+    moved = np.abs(path) < 100  # not the draws that jump
+    right = (
+        abs((f(z) * score).mean() - truth) < 0.01,
+        abs((slope(z) * path * moved).mean() - truth) < 0.01,
+    )
+    names = {(True, True): "both", (True, False): "score function", (False, True): "pathwise"}
+    assert names.get(right, "neither") == RIGHT[number - 1]

@@ -18,7 +18,8 @@
 #   and train it until its ELBO meets a log-likelihood that you can compute exactly.
 #
 # **Builds on** notebook 02 (the ELBO) and notebook 03 (the KL and its gradient). Reading time: 40
-# minutes; sections 4.9 and 4.10 are optional.
+# minutes, without the exercises. Sections 4.9 and 4.10 are an appendix, after the exercises; no
+# later notebook needs them.
 
 # %%
 import sys; sys.path[:0] = [".", ".."]
@@ -28,9 +29,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from minivae import exact, ops, plots, vae
+from minivae import exact, mistakes, ops, plots, vae
 from minivae.gradcheck.differences import central_differences
-from minivae.exercises import check, hint, predict, recall, reveal, solution
+from minivae.exercises import check, hint, predict, recall, reveal, solution, use
 
 plots.notebook_style()
 rng = np.random.default_rng(4)
@@ -49,6 +50,10 @@ recall("04", ..., ..., ...)
 # we call its two parts `dmu` and `dlogvar`. For the KL, notebook 03 has them. The average has, in
 # general, no closed form where the decoder, which computes $p(x\mid z)$, is a network: all one can
 # do is draw.
+#
+# (The decoder's own weights are no problem. $q$ does not contain them, so the draws do not depend
+# on them, and their derivative passes inside the average: the gradient of $\log p(x\mid z)$ at a
+# draw $z$ is right on average. This notebook is about the parameters that decide *what is drawn*.)
 #
 # Take a small stand-in for the decoder whose answer is known, $f(z) = \tfrac12(z-3)^2$: a penalty
 # for being far from 3. With $z \sim N(\mu, \sigma^2)$, the distance from 3 has mean $\mu - 3$ and
@@ -81,6 +86,10 @@ print(f"exact: dmu {exact_dmu:+.2f}, dlogvar {exact_dlogvar:+.2f}")
 # Try differences, as in notebook 03: run the program a little to the right, a little to the left,
 # subtract, divide by the distance. The program is random, so there are two ways to do it: let it
 # draw *afresh* each time, or start the generator from the *same seed* each time.
+#
+# We repeat both 500 times. *Scatter* will mean the standard deviation of an estimate over
+# repetitions; the mean of 500 estimates is uncertain by the scatter divided by $\sqrt{500}$, its
+# *standard error*, printed after `+-`.
 
 # %%
 h = 1e-3
@@ -91,11 +100,15 @@ for seed in range(500):
     one, other = np.random.default_rng(seed), np.random.default_rng(seed)
     rise = average_f(mu + h, logvar, one) - average_f(mu - h, logvar, other)
     same.append(rise / (2 * h))
-print(f"dmu, fresh draws: mean {np.mean(fresh):+7.2f}, scatter {np.std(fresh):6.2f}")
-print(f"dmu, same seed:   mean {np.mean(same):+7.2f}, scatter {np.std(same):6.2f}")
 
-# %% [markdown]
-# (*Scatter* is the standard deviation of an estimate over repetitions.)
+
+def mean_and_error(estimates):
+    return f"{np.mean(estimates):+7.3f} +- {np.std(estimates) / np.sqrt(np.size(estimates)):.3f}"
+
+
+print(f"dmu, fresh draws: mean {mean_and_error(fresh)}, scatter {np.std(fresh):.2f}")
+print(f"dmu, same seed:   mean {mean_and_error(same)}, scatter {np.std(same):.3f}")
+print(f"sigma / sqrt(200) = {sigma / np.sqrt(200):.3f}")
 
 # %%
 mus = np.linspace(0.8, 1.2, 21)
@@ -113,7 +126,9 @@ fig
 # %% [markdown]
 # With fresh draws, two neighbouring points differ by luck more than by `mu`. With the draws held
 # still, what is left between neighbours is the effect of `mu` alone: the curve is a little off,
-# and its slope is good. Keep this picture in mind. First, though, the older answer.
+# and its slope is good. It is the average of the slopes $z-3$ at 200 draws, and such an average
+# scatters by $\sigma/\sqrt{200}$, as printed. Keep this picture in mind. First, though, the older
+# answer.
 
 # %% [markdown]
 # ## 4.2  First answer: follow the density
@@ -132,8 +147,13 @@ fig
 # \end{aligned} \tag{1}
 # $$
 #
-# and the same with `logvar`, or any other parameter, in the place of $\mu$. The derivative of
-# $\log q$ with respect to a parameter is called the *score*. For a Gaussian,
+# The same holds for `logvar`, and for parameters of other distributions, **if no jump of $q$ moves
+# with the parameter**. (Differentiating under the integral looks at how the height of $q$ changes
+# at each $z$. The density of a uniform distribution on $0$ to $\theta$ also falls to 0 at
+# $\theta$, and that edge moves: 4.4 shows what goes wrong. A Gaussian has no edge.) For a discrete
+# $z$, sums take the place of the integrals.
+#
+# The derivative of $\log q$ with respect to a parameter is called the *score*. For a Gaussian,
 # $\log q(z) = -\tfrac12\left((z-\mu)^2/\sigma^2 + \texttt{logvar} + \log 2\pi\right)$ with
 # $1/\sigma^2 = e^{-\texttt{logvar}}$, so
 #
@@ -159,8 +179,8 @@ def score_function(z, f_of_z, mu, logvar):
 
 z = rng.normal(mu, sigma, 100_000)
 dmu, dlogvar = score_function(z, f(z), mu, logvar)
-print(f"score function, {z.size:,} draws: {dmu.mean():+.3f}, {dlogvar.mean():+.3f}")
-print(f"exact:                         {exact_dmu:+.3f}, {exact_dlogvar:+.3f}")
+print(f"dmu:     score function {mean_and_error(dmu)}, exact {exact_dmu:+.3f}")
+print(f"dlogvar: score function {mean_and_error(dlogvar)}, exact {exact_dlogvar:+.3f}")
 
 # %% [markdown]
 # ## 4.3  Second answer: follow the sample
@@ -200,6 +220,14 @@ print("mu + sigma * eps is what normal() drew:", np.allclose(mu + sigma * eps, z
 # them.)
 
 # %%
+plots.where_the_noise_enters()
+
+# %% [markdown]
+# On the left the draw itself stands between the parameters and $f$, and there is no derivative of
+# "draw". On the right the noise comes in from the side, and every arrow from a parameter to $f$ can
+# be differentiated.
+
+# %%
 fig, ax = plots.figure(5.2, 2.8)
 moving = np.linspace(-4, 2, 100)
 for e, ls in ((-1.5, "-"), (-0.5, "--"), (0.3, "-."), (1.2, ":")):
@@ -227,8 +255,8 @@ def pathwise(eps, slope, logvar):
 
 eps = rng.standard_normal(100_000)
 dmu, dlogvar = pathwise(eps, df(mu + sigma * eps), logvar)
-print(f"pathwise: {dmu.mean():+.3f}, {dlogvar.mean():+.3f}")
-print(f"exact:    {exact_dmu:+.3f}, {exact_dlogvar:+.3f}")
+print(f"dmu:     pathwise {mean_and_error(dmu)}, exact {exact_dmu:+.3f}")
+print(f"dlogvar: pathwise {mean_and_error(dlogvar)}, exact {exact_dlogvar:+.3f}")
 
 # %% [markdown]
 # ### Only for Gaussians?
@@ -249,9 +277,8 @@ print(f"exact:    {exact_dmu:+.3f}, {exact_dlogvar:+.3f}")
 m = 0.7
 waiting = -m * np.log(1 - rng.random(100_000))                # z = F^-1(u)
 estimates = 2 * waiting * waiting / m                         # f'(z) dz/dm, with f(z) = z^2
-error_bar = estimates.std() / np.sqrt(estimates.size)
-print(f"mean of z {waiting.mean():.3f} (exact {m}); pathwise {estimates.mean():.3f} "
-      f"+- {error_bar:.3f} (exact {4 * m:.3f})")
+print(f"mean of z {mean_and_error(waiting)} (exact {m})")
+print(f"pathwise  {mean_and_error(estimates)} (exact {4 * m:.3f})")
 
 # %% [markdown]
 # In PyTorch this is the difference between a distribution's `sample()`, through which no gradient
@@ -262,7 +289,8 @@ print(f"mean of z {waiting.mean():.3f} (exact {m}); pathwise {estimates.mean():.
 # ## 4.4  Which one scatters less?
 #
 # Both are right on average. In training one cannot afford 100,000 draws for each image; a VAE
-# mostly takes one. So what matters is how far an estimate from a few draws scatters.
+# mostly takes one. So we ask how far one draw's estimate scatters. (What scatter costs in a
+# training, 4.8 will show.)
 #
 # **Predict first.** For our parabola $f$, and from the same draws, which estimate of `dmu` scatters
 # less: `"score function"` or `"pathwise"`?
@@ -277,7 +305,7 @@ z = mu + sigma * eps
 by_density = score_function(z, f(z), mu, logvar)[0].mean(axis=1)
 by_path = pathwise(eps, df(z), logvar)[0].mean(axis=1)
 for name, estimates in (("score function", by_density), ("pathwise", by_path)):
-    print(f"{name:14s}: mean {estimates.mean():+.2f}, scatter {estimates.std():.2f}")
+    print(f"{name:14s}: mean {mean_and_error(estimates)}, scatter {estimates.std():.2f}")
 print(f"variances: {by_density.var() / by_path.var():.0f} to 1")
 
 # %%
@@ -287,7 +315,7 @@ ax.hist(by_density, bins, color=plots.RED, alpha=0.6, ec="white", label="score f
 ax.hist(by_path, bins, color=plots.BLUE, alpha=0.8, label="pathwise")
 ax.axvline(exact_dmu, color=plots.INK, lw=1, ls="--", label="exact")
 ax.set(xlabel=f"estimate of dmu from {K} draws", ylabel=f"of {repeats} repeats")
-ax.set_title("same draws, same answer on average, not the same scatter")
+ax.set_title("both centred on the exact dmu, one far narrower")
 ax.legend()
 fig
 
@@ -295,82 +323,150 @@ fig
 reveal("04.variance")
 
 # %% [markdown]
-# The narrow hill is the pathwise estimate. It knows which way $f$ slopes at each draw; the score
-# function has to find that out by comparing values of $f$ at many draws.
+# ### What decides?
+#
+# Look at what one draw gives for `dmu`: the pathwise way $f'(z)$, the score function
+# $f(z)\,\varepsilon/\sigma$. So the first scatters as much as the *slope* of $f$ varies under $q$,
+# and the second as much as $f\varepsilon/\sigma$ varies. For `dlogvar` the two are
+# $f'(z)\,\varepsilon\sigma/2$ and $f(z)\,(\varepsilon^2-1)/2$.
+#
+# One thing follows at once. Add 10 to $f$: no gradient changes, and no slope, but every
+# $f\varepsilon/\sigma$ does. So a constant can also be *subtracted* from $f$ to help the score
+# function, a **baseline**. On average that changes nothing, because the mean score is 0: put
+# $f = 1$ into eq. (1), whose average is 1 whatever the parameter. (So it holds under the condition
+# of eq. (1).) A common choice is the mean of $f$.
+
+# %%
+eps = rng.standard_normal(100_000)
+z = mu + sigma * eps
+
+
+def scatters(value, slope):
+    """One draw's scatter: dmu by score function and by path, dlogvar by the same two."""
+    by_score, by_path = score_function(z, value, mu, logvar), pathwise(eps, slope, logvar)
+    return [by_score[0].std(), by_path[0].std(), by_score[1].std(), by_path[1].std()]
+
+
+def show(rows):
+    print(f"{'scatter of one draw':24s}   dmu: score   path   dlogvar: score   path")
+    for name, value, slope in rows:
+        a, b, c, d = scatters(value, slope)
+        print(f"{name:24s} {a:12.2f} {b:6.2f} {c:16.2f} {d:6.2f}")
+
+
+show((
+    ("parabola", f(z), df(z)),
+    ("parabola + 10", f(z) + 10, df(z)),
+    ("parabola - its mean", f(z) - 0.5 * ((mu - 3) ** 2 + sigma**2), df(z)),
+))
+
+# %% [markdown]
+# The baseline helps, and for this $f$ the pathwise estimate still scatters less, in both gradients.
 #
 # ### Is it always so?
 #
-# One parabola is no rule. Try another $f$, a wave, $f(z) = \sin(kz)$, whose average is known too:
-# $e^{-k^2\sigma^2/2}\sin(k\mu)$.
+# One parabola is no rule. Take a wave, $f(z) = \sin(2z)$, without a baseline. In general
+# $\sin(kz)$ has the average $e^{-k^2\sigma^2/2}\sin(k\mu)$.
 #
-# **Predict first.** For $k = 10$, with the same `mu` and `sigma` and the same draws for both, which
-# estimate of `dmu` scatters less: `"score function"` or `"pathwise"`?
+# **Predict first.** With the same `mu` and `sigma`, and the same draws for both, which estimate of
+# `dmu` scatters less: `"score function"` or `"pathwise"`?
 
 # %%
 predict("04.wave", ...)
 
 # %%
-eps = rng.standard_normal(100_000)
-z = mu + sigma * eps
-print("  k     exact    score function     pathwise       (mean and scatter of one draw's dmu)")
-for k in (0.25, 0.5, 1, 1.25, 2, 5, 10):
-    pair = score_function(z, np.sin(k * z), mu, logvar)[0], k * np.cos(k * z)
-    truth = k * np.cos(k * mu) * np.exp(-((k * sigma) ** 2) / 2)
-    columns = [f"{e.mean():+7.3f} {e.std():7.3f}" for e in pair]
-    print(f"{k:5.2f} {truth:+8.3f}    {'   '.join(columns)}")
-
-# %%
-grid = np.linspace(mu - 3 * sigma, mu + 3 * sigma, 300)
-fig, ax = plots.figure(5.2, 2.2)
-density = np.exp(-(((grid - mu) / sigma) ** 2) / 2) / (sigma * np.sqrt(2 * np.pi))
-ax.fill_between(grid, density, color=plots.GREY, alpha=0.35, label="q(z)")
-ax.plot(grid, np.sin(grid), color=plots.BLUE, ls="-", label="sin(z)")
-ax.plot(grid, np.sin(10 * grid), color=plots.RED, ls="--", lw=1, label="sin(10 z)")
-ax.set(xlabel="z", title="smooth across the width of q, and not", ylim=(-1.1, 1.6))
-ax.legend(loc="upper center", ncols=3)
-fig
+k = 2
+truth = k * np.cos(k * mu) * np.exp(-((k * sigma) ** 2) / 2)
+average = np.sin(k * mu) * np.exp(-((k * sigma) ** 2) / 2)
+wave, slope = np.sin(k * z), k * np.cos(k * z)
+print(f"dmu: score function {mean_and_error(score_function(z, wave, mu, logvar)[0])}, "
+      f"pathwise {mean_and_error(slope)}, exact {truth:+.3f}")
+show((
+    ("sin(2 z)", wave, slope),
+    ("sin(2 z) - its mean", wave - average, slope),
+    ("sin(2 z) + 2", wave + 2, slope),
+    ("sin(10 z)", np.sin(10 * z), 10 * np.cos(10 * z)),
+    ("sin(10 z) + 10", np.sin(10 * z) + 10, 10 * np.cos(10 * z)),
+))
 
 # %%
 reveal("04.wave")
 
 # %% [markdown]
 # So "the pathwise estimate scatters less" is no law, though one often finds it stated as one (more
-# in Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine Learning"). One pathwise draw
-# is $f'(z)$; one score-function draw is $f(z)\,\varepsilon/\sigma$. The first scatters as the
-# *slope* of $f$ does, the second as $f\varepsilon$, divided by $\sigma$. Where the wave goes up and
-# down several times within $\sigma$, its values stay between $-1$ and 1 while its slopes swing
-# between $-k$ and $k$; the two estimates change places near $k = 1/\sigma$. The other extreme is a
-# straight line, $f = az + c$: the pathwise estimate is $a$ at every draw, without any scatter,
-# while the score function's is $(a\mu + c)\,\varepsilon/\sigma + a\varepsilon^2$, whose variance is
-# at least $2a^2$. So the rule, stated right: **where $f$ is smooth at the scale of $\sigma$, that
-# is, nearly straight across the width of $q$, the pathwise estimate scatters less; where $f$ swings
-# within $\sigma$, it may scatter more.**
+# in Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine Learning"). A wave's values
+# stay between $-1$ and 1, its slopes reach from $-k$ to $k$. And the offset decides too: with 2
+# added, the order turns round.
+#
+# Where do they change places? Subtract the mean, so that no offset disturbs. What counts is then
+# how far the wave turns within $\sigma$, the product $k\sigma$, and where on the wave $q$ sits. The
+# next cell computes the scatters for 25 places, by an exact rule for averages over a Gaussian
+# (Gauss and Hermite's), and divides score function by pathwise.
+
+# %%
+nodes, weights = np.polynomial.hermite_e.hermegauss(120)
+weights /= weights.sum()
+products = np.geomspace(0.3, 4, 200)                          # k sigma; below, sigma = 1
+places = np.linspace(0, np.pi, 25)
+ratios = np.empty((2, products.size, places.size))            # dmu and dlogvar
+for i, k in enumerate(products):
+    angle = k * nodes + places[:, None]
+    value, slope = np.sin(angle), k * np.cos(angle)
+    value -= (value @ weights)[:, None]                       # the baseline
+    for j, (score, path) in enumerate(((nodes, 1), ((nodes**2 - 1) / 2, nodes / 2))):
+        pair = np.array([value * score, slope * path])
+        spread = (pair**2) @ weights - (pair @ weights) ** 2
+        ratios[j, i] = np.sqrt(spread[0] / spread[1])
+
+# %%
+fig, ax = plots.figure(5.6, 2.8)
+for name, ratio, color in (("dmu", ratios[0], plots.BLUE), ("dlogvar", ratios[1], plots.ORANGE)):
+    low, high = ratio.min(axis=1), ratio.max(axis=1)
+    ax.fill_between(products, low, high, color=color, alpha=0.5, label=f"{name}, 25 places")
+    crossing = products[low < 1].min(), products[high > 1].max()
+    print(f"{name:7s}: equal at k sigma between {crossing[0]:.2f} and {crossing[1]:.2f}")
+ax.axhline(1, color=plots.INK, lw=1, ls="--")
+ax.set(xscale="log", yscale="log", ylim=(0.1, 30), xlabel="k sigma, for f = sin(k z) - its mean")
+ax.set(ylabel="score function / pathwise", title="above 1 the pathwise estimate scatters less")
+ax.set_xticks([0.3, 0.5, 1, 2, 4], ["0.3", "0.5", "1", "2", "4"], minor=False)
+ax.minorticks_off()
+ax.legend()
+fig
+
+# %% [markdown]
+# On the left $f$ is nearly straight across $q$. In the limit, a straight line with the slope $a$,
+# the pathwise `dmu` is $a$ at every draw, without any scatter (its `dlogvar`,
+# $a\varepsilon\sigma/2$, does scatter), and the score function's, with the best of constants, is
+# $a\varepsilon^2$. On the right $f$ swings within $\sigma$.
+#
+# So the rule: **compare how much the slope of $f$ varies under $q$ with how much
+# $(f - \text{baseline})\,\varepsilon/\sigma$ varies. Where $f$ is nearly straight across the width
+# of $q$, the pathwise estimate scatters less; where $f$ swings within $\sigma$, it may scatter
+# more.**
 #
 # ### What if there are many latents?
 #
 # Let $z$ have $L$ entries; we estimate `dmu` of the first. Take two functions: the penalties added
 # up, $\sum_l \tfrac12(z_l-3)^2$, and a penalty on the sum, $\tfrac12\big(\sum_l (z_l-3)\big)^2$.
-#
-# To be fair to the score function, give it its best-known help too: subtract a constant from $f$, a
-# *baseline*. That changes nothing on average, because the average score is 0:
-# $\mathbb{E}_q[\partial\log q] = \int \partial q\,dz = \partial \int q\,dz = \partial 1 = 0$. We
-# take the mean of $f$.
 
 # %%
 latents = np.array([1, 2, 4, 8, 16, 32, 64, 128])
-scatter = np.empty((2, 3, latents.size))                     # two functions, three estimates
-for i, L in enumerate(latents):
-    eps = rng.standard_normal((4000, L))
-    away = mu + sigma * eps - 3
-    score = eps[:, 0] / sigma                                # (z_1 - mu) / sigma^2
-    added, of_sum = 0.5 * (away**2).sum(axis=1), 0.5 * away.sum(axis=1) ** 2
-    base_added = L * 0.5 * ((mu - 3) ** 2 + sigma**2)        # the exact means of the two
-    base_of_sum = 0.5 * ((L * (mu - 3)) ** 2 + L * sigma**2)
-    for j, (value, base, slope) in enumerate((
-        (added, base_added, away[:, 0]),                     # slope: df / dz_1
-        (of_sum, base_of_sum, away.sum(axis=1)),
-    )):
-        scatter[j, :, i] = (value * score).std(), ((value - base) * score).std(), slope.std()
+
+
+def three_scatters(value, average, score, slope):
+    """Of one draw's dmu_1: score function, the same with a baseline, pathwise."""
+    return (value * score).std(), ((value - average) * score).std(), slope.std()
+
+
+added, of_sum = [], []
+for L in latents:
+    noise = rng.standard_normal((4000, L))
+    away, score = mu + sigma * noise - 3, noise[:, 0] / sigma
+    total = away.sum(axis=1)
+    added.append(three_scatters(0.5 * (away**2).sum(axis=1), L * f(mu) + L * sigma**2 / 2, score,
+                                away[:, 0]))
+    of_sum.append(three_scatters(0.5 * total**2, (L * (mu - 3)) ** 2 / 2 + L * sigma**2 / 2, score,
+                                 total))
 
 # %%
 fig, axes = plots.figure(6.6, 2.7, 1, 2, sharey=True)
@@ -380,58 +476,63 @@ lines = (
     ("pathwise", plots.BLUE, "o-"),
 )
 titles = ("the penalties added up", "a penalty on the sum")
-for ax, table, title in zip(axes, scatter, titles, strict=True):
-    for row, (name, color, style) in zip(table, lines, strict=True):
+for ax, table, title in zip(axes, (added, of_sum), titles, strict=True):
+    for row, (name, color, style) in zip(np.transpose(table), lines, strict=True):
         ax.loglog(latents, row, style, color=color, label=name, ms=4)
     ax.set(xlabel="latents L", title=title)
 axes[0].set_ylabel("scatter of one draw's dmu_1")
 axes[0].legend(fontsize=8)
 fig
 
-# %%
-print(f"pathwise, added up:    scatter {scatter[0, 2, 0]:.2f} with 1 latent, "
-      f"{scatter[0, 2, -1]:.2f} with {L}; exact dmu_1 {mu - 3:.0f} and {mu - 3:.0f}")
-print(f"pathwise, on the sum:  scatter {scatter[1, 2, 0]:.2f} with 1 latent, "
-      f"{scatter[1, 2, -1]:.2f} with {L}; exact dmu_1 {mu - 3:.0f} and {L * (mu - 3):.0f}")
-
 # %% [markdown]
 # On the left the pathwise line is flat: the penalties of the other latents do not contain $z_1$, so
 # they do not disturb its slope. On the right the slope along $z_1$ is $\sum_l (z_l-3)$, every
-# latent is in it, and the scatter grows as $\sigma\sqrt L$ (the gradient itself grows faster
-# still). In a decoder, too, the latents meet: each pixel depends on several of them. What holds in
-# general is again that the pathwise estimate scatters as the slope does, and never more than the
-# steepest slope that occurs, however many latents there are. In the score function, all that makes
-# $f$ vary is noise to the score of the first latent; here it loses on both sides, even with the
-# baseline.
+# latent is in it, and the scatter grows as $\sigma\sqrt L$ (the gradient itself, $L(\mu-3)$, grows
+# faster). In a decoder, too, the latents meet: each pixel depends on several of them. In the score
+# function, all that makes $f$ vary is noise to the score of the first latent; here it loses on both
+# sides, even with the baseline.
 #
-# ### What if f has a kink, or a jump?
+# ### When is each allowed?
 #
 # Eq. (2) takes a slope of $f$ and moves a derivative into an average. Both are fine if $f$ is
-# continuous and made of smooth pieces: at a kink the slope is missing, but a draw hits a kink with
-# probability 0. So a relu qualifies, and a network of relus. At a *jump* it fails, though no draw
-# hits that either. Take $\max(z - 1.5, 0)$ and, for the jump, its slope: 1 where
-# $z > 1.5$ and 0 elsewhere. The average of the step is the probability of $z > 1.5$, and its
-# derivative is the density at 1.5: a small shift carries that density, times the shift, across.
+# continuous and made of smooth pieces: at a *kink* the slope is missing, but a draw hits a kink
+# with probability 0. So a relu qualifies, and a network of relus. (Far out, the slope must not grow
+# so fast that the averages become infinite.) At a *jump* of $f$ it fails, though no draw hits that
+# either. And eq. (1) fails at the mirror image, a jump of $q$ that moves. Three functions:
+#
+# - a kink: $f = \max(z - 1.5, 0)$ under our Gaussian;
+# - a jump of $f$: 1 where $z > 1.5$ and 0 elsewhere. Its average is the probability of $z > 1.5$,
+#   and its derivative the density at 1.5: a small shift carries that density, times the shift,
+#   across;
+# - a moving edge of $q$: $f(z) = z$ with $z$ uniform between 0 and $\theta$. The average is
+#   $\theta/2$, its derivative with respect to $\theta$ is $\tfrac12$. Here $q = 1/\theta$, so the
+#   score is $-1/\theta$ at every draw; and $z = \theta u$.
 
 # %%
-q = NormalDist(mu, sigma)
-z = mu + sigma * rng.standard_normal(100_000)
-beyond = (z > 1.5).astype(float)
-print("        exact dmu   score function   pathwise")
-for name, value, slope, truth in (
-    ("relu", np.maximum(z - 1.5, 0), beyond, 1 - q.cdf(1.5)),
-    ("step", beyond, np.zeros_like(z), q.pdf(1.5)),          # the slope of a step is 0 at each draw
+beyond, q = (z > 1.5).astype(float), NormalDist(mu, sigma)
+theta, u = 2.0, rng.random(z.size)
+score = eps / sigma
+print("             exact   score function      pathwise            mean of the score")
+for name, truth, value, score_of, slopes in (
+    ("kink", 1 - q.cdf(1.5), np.maximum(z - 1.5, 0), score, beyond),
+    ("jump of f", q.pdf(1.5), beyond, score, 0 * z),       # the slope of a step is 0 at each draw
+    ("edge of q", 0.5, theta * u, np.full_like(u, -1 / theta), u),
 ):
-    by_score = score_function(z, value, mu, logvar)[0].mean()
-    print(f"{name}  {truth:11.3f} {by_score:16.3f} {slope.mean():10.3f}")
+    columns = "   ".join(mean_and_error(e) for e in (value * score_of, slopes, score_of))
+    print(f"{name:9s} {truth:+8.3f}   {columns}")
 
 # %% [markdown]
-# For the step the pathwise estimate has no scatter at all and is wrong. (So a slope at almost every
-# point is not enough. It is enough that, on any bounded stretch, $f$ changes at most in proportion
-# to a step in $z$, which is called *Lipschitz*, and that far out its slope does not grow so fast
-# that the averages become infinite.) Steps and discrete latents need the score function, one of its
-# relatives, or a smooth stand-in. A VAE's $z$ is continuous and its decoder has no jumps: from here
-# on the pathwise way is ours.
+# Each estimate has one blind spot. The pathwise one follows each draw, and no draw sees the jump of
+# $f$ that it is about to cross. The score function watches the height of $q$ at each place, and no
+# place inside sees the edge move: the mean of the score is not 0 either, so that even a baseline
+# would do harm. What eq. (1) leaves out is $q(\theta)\,f(\theta) = 1$, the average that enters at
+# the edge. (Where both jump, neither is allowed.)
+#
+# A *discrete* latent, say $b = 1$ with probability $p$, can be drawn from fixed noise too: $b = 1$
+# where $u > 1 - p$. But this $F^{-1}$ is a staircase. As $p$ moves, $b$ stays as it is at almost
+# every $u$, and jumps at one: its slope with respect to $p$ is 0, as that of the step above.
+# Discrete latents need the score function, one of its relatives, or a smooth stand-in. A VAE's $z$
+# is continuous and its decoder has no jumps: from here on the pathwise way is ours.
 
 # %% [markdown]
 # ## 4.5  Two lines of backward
@@ -450,7 +551,8 @@ for name, value, slope, truth in (
 #
 # Entry by entry: each example and latent has its own `mu`, `logvar` and `eps`, so nothing is
 # summed. The `eps` is the one that the forward pass drew: `dz` was computed at that $z$, and with
-# fresh noise the product would belong to no $z$ at all.
+# fresh noise, which is independent of `dz`, `dlogvar` would average to 0: $\varepsilon$ is as often
+# positive as negative.
 
 # %%
 def reparam(mu, logvar, eps):
@@ -520,10 +622,10 @@ for name, draw in (("right", reparam), ("wrong", wrong_reparam)):
 reveal("04.blind")
 
 # %% [markdown]
-# The check compares a forward pass with its own backward pass, and these two agree. Only a check
-# of another kind, here a *statistic* of the draws, sees that the forward pass is not what was
-# meant. That is why this project also tests statistics, and trains models whose exact answer is
-# known. The next one is of that kind.
+# The check compares a forward pass with its own backward pass, and these two agree. A *statistic*
+# of the draws, here their variance, sees that the forward pass is not what was meant. There is a
+# second witness: a model whose highest $\log p(x)$ is known. The next section builds one, and at the
+# end of 4.8 we train it with this very mistake.
 
 # %% [markdown]
 # ## 4.7  A VAE whose evidence is known
@@ -531,15 +633,15 @@ reveal("04.blind")
 # ### A Gaussian with many entries
 #
 # That model needs Gaussians for rows of $D$ numbers. Here is all that we use of them; $A^\top$ is
-# the transpose of $A$. Take $D$ independent standard normal numbers as a row $\varepsilon$, and
-# reparameterize: $x = b + \varepsilon A$, with a square matrix $A$ that has an inverse. The mean of
-# $x$ is $b$. Its *covariance* $C$ is the table of the averages of all products of two entries of
-# $x - b$, with the variances on the diagonal:
+# the transpose of $A$. Take independent standard normal numbers as a row $\varepsilon$, and
+# reparameterize: $x = b + \varepsilon A$. The mean of $x$ is $b$. Its *covariance* $C$ is the table
+# of the averages of all products of two entries of $x - b$, with the variances on the diagonal:
 # $C = \mathbb{E}[(x-b)^\top(x-b)] = A^\top\,\mathbb{E}[\varepsilon^\top\varepsilon]\,A = A^\top A$.
 #
-# And the density? Where a map stretches space, it thins the draws out. The volume of a small box of
-# $\varepsilon$'s is stretched by $|\det A|$: that is what a *determinant* measures. So
-# $p(x) = p(\varepsilon) / |\det A|$ with $\varepsilon = (x-b)A^{-1}$. Since
+# And the density? First for a square $A$ that has an inverse. Where a map stretches space, it thins
+# the draws out. The volume of a small box of $\varepsilon$'s is stretched by $|\det A|$: that is
+# what a *determinant* measures. So $p(x) = p(\varepsilon) / |\det A|$ with
+# $\varepsilon = (x-b)A^{-1}$. Since
 # $\varepsilon\varepsilon^\top = (x-b)(A^\top A)^{-1}(x-b)^\top$ and $\det C = (\det A)^2$, the log
 # is
 #
@@ -547,9 +649,15 @@ reveal("04.blind")
 # \log N(x;\ b,\ C) = -\tfrac12\big((x - b)\,C^{-1}(x - b)^\top + \log\det C + D \log 2\pi\big)
 # $$
 #
-# It looks like the formula for one number, and in the right directions it is a sum of such
-# formulas: $C$ has $D$ perpendicular *principal axes* (its eigenvectors), along which $x$ is
-# uncorrelated, with variances that are the eigenvalues. Their product is $\det C$.
+# $A$ enters by $C$ alone. With more than $D$ numbers in $\varepsilon$, and an $A$ with as many rows,
+# nothing changes as long as $C$ has an inverse. Round noise stays round when it is turned; turn it
+# so that its first $D$ entries span what $A$ does not send to 0, and the others drop out. A square
+# map of $D$ numbers is left, with the same $C$.
+#
+# The formula looks like that for one number, and in the right directions it is a sum of such
+# formulas. $C$ has $D$ perpendicular directions, its *eigenvectors*, that it only stretches:
+# $vC = \lambda v$. They are called the *principal axes*. Along them $x$ is uncorrelated, with the
+# variances $\lambda$, whose product is $\det C$.
 
 # %%
 def log_gaussian(x, b, C):
@@ -596,10 +704,11 @@ fig
 # \qquad \text{noise} \sim N(0, s^2 I), \qquad W: L \times D \tag{6}
 # $$
 #
-# The code calls $s^2$ `variance` and keeps its logarithm, `out_logvar`. A sum of independent
-# Gaussians is Gaussian; means add and covariances add. The mean of $x$ is $b$, the covariance of
-# $zW$ is $W^\top W$ as above, that of the noise is $s^2 I$. So $p(x)$, the integral that no grid
-# can do for a network with many latents, is here a density one can write down:
+# The code calls $s^2$ `variance` and keeps its logarithm, `out_logvar`. Altogether $x - b$ is a
+# linear map of $L + D$ standard normal numbers: those in $z$, through $W$, and $D$ of the noise,
+# through $sI$. Stacked, $W$ on top of $sI$ is the $A$ of above, and $A^\top A = W^\top W + s^2 I$,
+# which has an inverse because of the noise. So $p(x)$, the integral that no grid can do for a
+# network with many latents, is here a density one can write down:
 #
 # $$
 # p(x) = N(x;\ b,\ W^\top W + s^2 I) \tag{7}
@@ -669,7 +778,7 @@ def forward(params, x, eps):
     squares = ((x - mean) ** 2).sum(axis=1)
     nll = 0.5 * (squares / variance + D * (params["out_logvar"] + np.log(2 * np.pi)))
     kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1)     # notebook 03, eq. (2)
-    return -(nll + kl).mean(), (mu, logvar, sigma, z, mean, variance, squares)
+    return -(nll + kl).mean(), (logvar, sigma, mu, z, mean, variance, squares, nll)
 
 
 # %% [markdown]
@@ -690,7 +799,7 @@ def forward(params, x, eps):
 # %%
 def elbo_and_grads(params, x, eps):
     """The ELBO, and d loss / d parameter by name, for loss = -elbo."""
-    elbo, (mu, logvar, sigma, z, mean, variance, squares) = forward(params, x, eps)
+    elbo, (logvar, sigma, mu, z, mean, variance, squares, _) = forward(params, x, eps)
     (B, D), grads = x.shape, {}
     dmean = (mean - x) / variance / B
     grads["out_logvar"] = ((D - squares / variance) / 2).mean(keepdims=True)
@@ -738,20 +847,20 @@ for name, grad in grads.items():
 # values $+1$ and $-1$ have both.
 
 # %%
-def exact_numbers(params, x):
-    """The exact ELBO and the exact log p(x), nats per example."""
-    one = np.ones((len(x), 1))
-    exact_elbo = (forward(params, x, one)[0] + forward(params, x, -one)[0]) / 2
+def exact_log_p(params, x):
+    """The exact log p(x), nats per example."""
     variance = np.exp(params["out_logvar"])
-    return exact_elbo, log_evidence(x, params["out_W"], params["out_b"], variance).mean()
+    return log_evidence(x, params["out_W"], params["out_b"], variance).mean()
 
 
-def train(x, params, steps, rng, lr=0.05):
-    params, history = dict(params), []
+def train(x, params, steps, rng, model=elbo_and_grads, lr=0.05):
+    """The trained parameters, and every tenth step's number, sampled and exact ELBO, log p(x)."""
+    params, history, one = dict(params), [], np.ones((len(x), 1))
     for step in range(steps):
-        elbo, grads = elbo_and_grads(params, x, rng.standard_normal((len(x), 1)))
+        elbo, grads = model(params, x, rng.standard_normal((len(x), 1)))
         if step % 10 == 0:
-            history.append((step, elbo, *exact_numbers(params, x), np.linalg.norm(params["out_W"])))
+            exact_elbo = (model(params, x, one)[0] + model(params, x, -one)[0]) / 2
+            history.append((step, elbo, exact_elbo, exact_log_p(params, x)))
         for name in params:
             params[name] = params[name] - lr * (1 - step / steps) * grads[name]
     return params, np.array(history).T
@@ -759,10 +868,11 @@ def train(x, params, steps, rng, lr=0.05):
 
 # %%
 start = {name: 0.02 * block for name, block in point.items()}
-trained, (step, sampled, exact_elbo, evidence, size_of_W) = train(x, start, 3000, rng)
-for at in (0, 10, 30, 60, 100, len(step) - 1):
+trained, (step, sampled, exact_elbo, evidence) = train(x, start, 3000, rng)
+gap = evidence - exact_elbo
+for at in (0, 10, 30, 60, 100, -1):
     print(f"after {step[at]:4.0f} steps: ELBO {exact_elbo[at]:.4f}, log p(x) {evidence[at]:.4f}, "
-          f"gap {evidence[at] - exact_elbo[at]:.4f}, length of W {size_of_W[at]:.2f}")
+          f"gap {gap[at]:.4f}")
 print("the exact ELBO was never above log p(x):", (exact_elbo <= evidence).all())
 
 # %% [markdown]
@@ -778,25 +888,27 @@ without_z = exact.linear_log_evidence(no_z, x).mean()
 print(f"highest with W = 0, without z:      {without_z:.4f}")
 
 # %%
-fig, ax = plots.figure(6, 3)
+fig, (ax, below) = plots.figure(6, 4.4, 2, 1, sharex=True, height_ratios=(2, 1))
 ax.axhline(best, color=plots.GREY, ls=":", label="highest possible log p(x)")
 ax.axhline(without_z, color=plots.GREY, ls="-.", lw=1, label="highest without z")
 ax.plot(step, evidence, color=plots.INK, ls="--", lw=1.4, label="log p(x) of the model, exact")
 ax.plot(step, exact_elbo, color=plots.BLUE, ls="-", label="ELBO, exact")
 ax.plot(step[::8], sampled[::8], ".", color=plots.BLUE, ms=3, label="ELBO, as sampled in training")
-ax.set(xlabel="step", ylabel="nats per example", ylim=(-3.7, -2.65))
+ax.set(ylabel="nats per example", ylim=(-3.7, -2.65))
 ax.set_title("the ELBO climbs to the exact log-likelihood")
 ax.legend(loc="center right", fontsize=8)
+below.semilogy(step, gap, color=plots.INK, ls="-")
+below.set(xlabel="step", ylabel="the gap, nats")
 fig
 
 # %% [markdown]
-# The solid line never crosses the dashed one, as notebook 02 promised, and ends on it; the dashed
-# line ends on the dotted one. The dots do cross: each is an average over chance draws, and only the
-# mean of such estimates is a lower bound. And the shoulder near the start? It lies at the height of
-# the best model without $z$, and $W$ is still short there: the middle and the width of the cloud
-# are learned first, and only then what $z$ is good for. (Decoder and encoder wait for each other:
-# while $W$ is near 0, `dz = dmean @ out_W.T` is too, and the encoder learns next to nothing from
-# the data. The small weights at the start make the shoulder long.)
+# The solid line never crosses the dashed one, as notebook 02 promised, and ends close below it, as
+# the gap on its own axis shows; the dashed line ends on the dotted one. The dots do cross: each is
+# an average over chance draws, and only the mean of such estimates is a lower bound. The shoulder
+# near the start lies at the height of the best model without $z$: the middle and the width of the
+# cloud are learned first, and only then what $z$ is good for. (Decoder and encoder wait for each
+# other: while $W$ is near 0, `dz = dmean @ out_W.T` is too, and the encoder learns next to nothing
+# from the data. The small weights at the start make the shoulder long.)
 
 # %%
 fig, ax = plots.figure(5.6, 3.2)
@@ -828,159 +940,132 @@ print(f"sigma runs from {encoder_sigma.min():.3f} to {encoder_sigma.max():.3f}; 
 # %% [markdown]
 # The encoder was never told about posteriors. It learned to compute one, because for each decoder
 # that is where the ELBO is highest.
-
-# %% [markdown]
-# ## 4.9  Should the KL be sampled too? (optional)
 #
-# Nothing later needs this section and the next.
+# ### The witness of 4.6
 #
-# We put the KL's closed form into the loss. One could as well sample it, with the same $z$:
-# $\log q(z) - \log p(z)$ at $z = \mu + \sigma\varepsilon$. There
-# $\log q(z) = -\tfrac12(\varepsilon^2 + \texttt{logvar} + \log 2\pi)$ does not contain $\mu$ at
-# all, and $-\log p(z)$ has the slope $z$: one example's `dmu` is `dz + z` in the place of
-# `dz + mu`. The two have the same mean.
-#
-# And there is a third estimate. $\log q(z)$ depends on $\mu$ in two ways, through $z$ and through
-# its own parameter, and above the two cancelled. The second is the score, whose mean is 0 (4.4), so
-# it may be left out. What remains is the way through $z$, with the slope
-# $-(z-\mu)/\sigma^2 = -\varepsilon/\sigma$, and the estimate `dz + z - eps / sigma` (Roeder, Wu and
-# Duvenaud 2017, "Sticking the Landing: Simple, Lower-Variance Gradient Estimators for Variational
-# Inference").
-#
-# Which of the three scatters least? Take the trained decoder, one example, a $q$ with the
-# posterior's mean, and change its sigma. The same 20,000 draws serve all.
+# Train the same model with the mistake of 4.6. The package keeps it in a list of planted mistakes,
+# so here is the package's own code with `exp(logvar)` as the standard deviation, forward and
+# backward; the KL is right. "ELBO" is what this code believes to be one.
 
 # %%
-W, b = trained["out_W"], trained["out_b"]
-s2, one_x, at_mean = np.exp(trained["out_logvar"]), x[:1], posterior_mean[0, 0]
-many_eps = rng.standard_normal((20_000, 1))
-widths = np.linspace(0.3, 2.5, 23)                           # sigma of q / sigma of the posterior
-elbos, dmus = [], []
-for q_sigma in widths * posterior_sigma:
-    z = at_mean + q_sigma * many_eps
-    log_px_z = -0.5 * (((one_x - b - z @ W) ** 2).sum(axis=1) / s2 + 2 * np.log(2 * np.pi * s2))
-    log_ratio = 0.5 * (z**2 - many_eps**2)[:, 0] - np.log(q_sigma)             # log q(z) - log p(z)
-    closed = 0.5 * (at_mean**2 + q_sigma**2 - 1) - np.log(q_sigma)           # its mean, the KL
-    elbos.append([log_px_z - closed, log_px_z - log_ratio])
-    dz = -(one_x - b - z @ W) @ W.T / s2
-    dmus.append([dz + at_mean, dz + z, dz + z - many_eps / q_sigma])
-elbos, dmus = np.array(elbos), np.array(dmus)[..., 0]                    # (23, 2 or 3, draws)
+planted = mistakes.plant(mistakes.find("reparam-variance-as-sigma"))
+
+
+def wrong_elbo_and_grads(params, x, eps):
+    result = vae.elbo_and_grads(params, x, eps, spec, ops=planted)
+    return result.elbo, result.grads
+
+
+_, (step, _, wrong_elbo, wrong_evidence) = train(x, start, 3000, rng, model=wrong_elbo_and_grads)
+print(f'"ELBO" at the end {wrong_elbo[-1]:.3f}, log p(x) of that model {wrong_evidence[-1]:.3f}, '
+      f"highest possible {best:.3f}")
 
 # %%
-apart = (dmus[:, 1:] - dmus[:, :1]).mean(axis=2)
-error_bar = (dmus[:, 1:] - dmus[:, :1]).std(axis=2) / np.sqrt(len(many_eps))
-print(f"the means of dmu differ by at most {np.abs(apart / error_bar).max():.2f} standard errors")
-at = np.abs(widths - 1).argmin()
-print("scatter where q is the posterior      KL in closed form, sampled, without the score")
-print("  of one draw's ELBO, nats:", elbos[at].std(axis=1).round(4))
-print("  of one draw's dmu:       ", dmus[at].std(axis=1).round(4))
-
-# %%
-fig, ax = plots.figure(5, 2.7)
-styles = (
-    ("KL in closed form", plots.RED, "--"),
-    ("KL sampled", plots.BLUE, "-"),
-    ("KL sampled, without the score", plots.GREEN, "-."),
-)
-for row, (name, color, ls) in zip(dmus.std(axis=2).T, styles, strict=True):
-    ax.plot(widths, row, color=color, ls=ls, label=name)
-ax.axvline(1, color=plots.GREY, lw=1, ls=":")
-ax.set(xlabel="sigma of q / sigma of the posterior", ylabel="scatter of one draw's dmu")
-ax.set_title("no estimate is best for every q")
-ax.legend(fontsize=8)
+fig, ax = plots.figure(6, 2.8)
+ax.axhline(best, color=plots.GREY, ls=":", label="highest possible log p(x)")
+ax.plot(step, wrong_elbo, color=plots.RED, ls="-", label='"ELBO" with the mistake')
+ax.plot(step, wrong_evidence, color=plots.INK, ls="--", lw=1.4, label="log p(x) of its model, exact")
+ax.set(xlabel="step", ylabel="nats per example", ylim=(-4.6, -1.6))
+ax.set_title("no lower bound rises above the ceiling")
+ax.legend(loc="lower right", fontsize=8)
 fig
 
 # %% [markdown]
-# Where $q$ is the posterior (dotted), the sampled ELBO does not scatter at all: there
-# $\log p(x, z) - \log q(z)$ is $\log p(x)$ at every $z$. Its gradient scatters all the same,
-# because the score is still in it; without the score that scatter is gone too. For a clearly
-# narrower $q$ the order turns round, since `eps / sigma` is then large. The closed form keeps a
-# little ahead of the sampled KL here. No estimate is best everywhere; this project uses the closed
-# form.
-
-# %% [markdown]
-# ## 4.10  Must it arrive? (optional)
+# No gradient check can see this, and here one number does: a "bound" above what it bounds. The KL
+# is charged for a $q$ with the standard deviation `exp(logvar / 2)`, but the decoder receives draws
+# with `exp(logvar)`, which is smaller where `logvar` is below 0: more precise than was paid for.
+# Training makes use of it, and $\log p(x)$ of the model, which nobody cheats, falls meanwhile.
 #
-# With one latent, a linear encoder can be the posterior of eq. (8) exactly. With more latents
-# there is a catch: the encoder's $q$ has one variance per latent and no correlations, so it can be
-# the posterior only if $S$ is diagonal. By eq. (8) that is so where $WW^\top$ is diagonal. Its
-# entries are the inner products of the rows of $W$: the rows must be orthogonal.
+# ### What does scatter cost?
 #
-# But the model leaves that choice free. Turn the latents by an orthogonal matrix $R$, $W \to RW$.
-# Then $W^\top R^\top RW = W^\top W$: eq. (7) does not change at all. Among all these equal models,
-# there is one whose rows are orthogonal. Every matrix is a turn, a stretch along the axes, and a
-# turn again (a turn may include a mirror image). That is its *singular value decomposition*,
-# $W = U\Lambda V^\top$, with $\Lambda$ diagonal and the columns of $U$, and of $V$, perpendicular
-# and of length 1. Take $R = U^\top$, and $RW = \Lambda V^\top$ has the perpendicular rows of
-# $V^\top$, scaled. For that one the bound is tight. So nothing is lost by the bound at the top:
-#
-# $$
-# \max_{\text{encoder},\,W,\,b,\,s^2}\ \mathrm{ELBO} \;=\; \max_{W,\,b,\,s^2}\ \log p(x) \tag{9}
-# $$
-#
-# "$\le$" holds because the ELBO is never above $\log p(x)$; "$\ge$" because at the best $W$,
-# turned so that its rows are orthogonal, an encoder reaches it (Lucas et al. 2019, "Don't
-# Blame the ELBO! A Linear VAE Perspective on Posterior Collapse"). For a decoder that is not linear
-# there is no such equality in general; notebook 09 measures the gap that stays.
-#
-# How much would be lost with another turn? The next cell turns the latents of a model with
-# orthogonal rows, and gives each the best $q$ without correlations. Its mean is the posterior's. A
-# variance $v_j$ enters the ELBO through $\tfrac12\log v_j$, from the entropy of $q$, and
-# $-\tfrac12 (S^{-1})_{jj}\,v_j$, from the mean of the square above eq. (8); the sum is largest at
-# $v_j = 1/(S^{-1})_{jj}$.
+# Back to 4.4. Train with the score function in the place of eqs. (4) and (5); the decoder's
+# gradient stays. One version takes `nll` as it is, another subtracts a baseline, the `nll` at
+# `eps = 0`, which does not depend on the draw.
 
 # %%
-model = exact.Linear(np.array([[2.0, 0.0, 1.0], [0.0, 0.8, 0.0]]), np.zeros(3), 0.3)
-x3 = exact.sample_linear(model, 200, rng)
-degrees, gap, drift = np.arange(0, 181, 15), [], []
-for angle in np.radians(degrees):
-    R = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    turned = model._replace(W=R @ model.W)
-    mean_of_z, S = exact.linear_posterior(turned, x3)
-    best_q = np.diag(1 / np.diag(np.linalg.inv(S)))
-    log_p = exact.linear_log_evidence(turned, x3)
-    gap.append((log_p - exact.linear_faces(turned, x3, mean_of_z, best_q).evidence).mean())
-    drift.append(np.abs(log_p - exact.linear_log_evidence(model, x3)).max())
-print("log p(x) changes by less than 1e-10 nats under any turn:", max(drift) < 1e-10)
-print("turned by, degrees:       ", "".join(f"{d:7d}" for d in degrees))
-print("log p(x) - best ELBO, nats:", "".join(f"{g:7.3f}" for g in np.abs(gap)))
+def by_score(params, x, eps, baseline=False):
+    """As elbo_and_grads, with eq. (1) for the encoder."""
+    elbo, grads = elbo_and_grads(params, x, eps)
+    _, (logvar, sigma, mu, *_, nll) = forward(params, x, eps)
+    if baseline:
+        nll = nll - forward(params, x, 0 * eps)[1][-1]
+    value, B = nll[:, None], len(x)
+    dmu = (value * eps / sigma + mu) / B                               # score of mu: eps / sigma
+    dlogvar = (value * (eps**2 - 1) + np.exp(logvar) - 1) / 2 / B
+    grads["mu_W"], grads["mu_b"] = x.T @ dmu, dmu.sum(axis=0)
+    grads["logvar_W"], grads["logvar_b"] = x.T @ dlogvar, dlogvar.sum(axis=0)
+    return elbo, grads
+
+
+with_base = partial(by_score, baseline=True)
+for name, model in (("score function", by_score), ("the same, baseline", with_base)):
+    ended = train(x, start, 3000, rng, model=model)[0]
+    print(f"{name:19s} log p(x) at the end {exact_log_p(ended, x):.4f}")
+print(f"{'pathwise':19s} log p(x) at the end {exact_log_p(trained, x):.4f}, highest {best:.4f}")
 
 # %% [markdown]
-# The gap vanishes where the rows are orthogonal, at every quarter turn, and not between. So
-# training, which raises the ELBO, also turns the latents until they fit $q$. The package's
-# `train_linear_vae` does so with the same gradients. In place of random draws it takes the $2L$
-# *sigma points* $\varepsilon = \pm\sqrt{L}\,e_l$, where $e_l$ has a one at $l$ and zeros elsewhere.
-# Their mean is 0 and their covariance is $I$, so that the average of anything quadratic in
-# $\varepsilon$ over them is its expectation, exactly: in a linear model that is the whole ELBO.
-# (For one latent they are the $\pm1$ of `exact_numbers`.) Without noise the last digits settle too.
+# With one latent and two pixels it costs next to nothing: each step averages over 400 examples, and
+# 3000 short steps average further. Now 20 pixels and four latents, three step sizes, and two seeds
+# for the noise of each. If scatter is what decides, averaging the score function over 20 draws an
+# example must help.
 
 # %%
-fit = exact.train_linear_vae(x3, latent=2, rng=rng, steps=800)
-W = exact.as_linear(fit.params, fit.spec).W
-cosine = W[0] @ W[1] / np.linalg.norm(W[0]) / np.linalg.norm(W[1])
-principal = exact.maximum_likelihood(x3, latent=2)
-best = exact.linear_log_evidence(principal, x3).mean()
-print(f"after {fit.elbo.size} steps: ELBO {fit.elbo[-1]:.5f}, highest log p(x) {best:.5f} nats")
-print(f"the angle between W's rows: {np.degrees(np.arccos(cosine)):.1f} degrees")
-turned = np.degrees(exact.axes_angle(exact.as_linear(fit.params, fit.spec), principal))
-print(f"and from the rows to the principal axes of the data: at most {turned:.2f} degrees")
+wide = vae.Spec(data_dim=20, hidden=(), latent_dim=4, likelihood="gaussian")
+true_model = exact.Linear(0.7 * rng.standard_normal((4, 20)), np.zeros(20), 0.25)
+many_x = exact.sample_linear(true_model, 100, rng)
+first = {name: 0.1 * rng.standard_normal(shape) for name, shape in vae.layout(wide)}
+
+
+def ends_at(model, lr, seed, draws, steps=500):
+    """log p(x) after training, or "lost" where the ELBO has fallen below all bounds."""
+    params, noise, rows = dict(first), np.random.default_rng(seed), np.repeat(many_x, draws, axis=0)
+    for step in range(steps):
+        elbo, grads = model(params, rows, noise.standard_normal((len(rows), 4)))
+        if not elbo > -1e6:
+            return "lost"
+        for name in params:
+            params[name] = params[name] - lr * (1 - step / steps) * grads[name]
+    return f"{exact_log_p(params, many_x):.2f}"
+
+
+# %%
+top = exact.linear_log_evidence(exact.maximum_likelihood(many_x, latent=4), many_x).mean()
+print(f"log p(x) at the end, for two seeds each; highest {top:.2f}")
+print("step size          ", "".join(f"{lr:>18}" for lr in (0.01, 0.02, 0.05)))
+with np.errstate(all="ignore"):                               # a run that is lost may overflow
+    for name, model, draws in (
+        ("pathwise", elbo_and_grads, 1),
+        ("score function", by_score, 1),
+        ("the same, baseline", with_base, 1),
+        ("baseline, 20 draws", with_base, 20),
+    ):
+        pairs = [[ends_at(model, lr, s, draws) for s in (1, 2)] for lr in (0.01, 0.02, 0.05)]
+        print(f"{name:19s}", "".join(f"{'  '.join(pair):>18}" for pair in pairs))
+
+# %% [markdown]
+# The pathwise estimate stands every step size tried. The score function without a baseline does
+# not stand a step of 0.02. With the baseline it falls behind there, and at 0.05 it may be lost.
+# Averaged over 20 draws it ends where the pathwise estimate ends: so it was scatter that held it
+# back, and the price of removing it is 20 times the work.
 
 # %% [markdown]
 # ## Recap
 #
 # - A gradient of an average over draws can follow the density (score function, REINFORCE, eq. (1))
-#   or the sample (pathwise, eq. (2)). The first needs only values of $f$; the second an $f$ that is
-#   continuous and made of smooth pieces, and a draw written as a smooth function of parameters and
-#   fixed noise.
-# - The pathwise estimate scatters as the slope of $f$ does, the score function as $f$ itself, divided
-#   by $\sigma$. So the pathwise one scatters less where $f$ is smooth at the scale of $\sigma$.
+#   or the sample (pathwise, eq. (2)). The first needs only values of $f$, and a $q$ without a jump
+#   that moves; the second an $f$ that is continuous and made of smooth pieces, and a draw written
+#   as a smooth function of parameters and fixed noise, which no discrete latent is.
+# - The pathwise estimate scatters as the slope of $f$ varies, the score function as
+#   $(f - \text{baseline})\,\varepsilon/\sigma$ does. The pathwise one scatters less where $f$ is
+#   nearly straight across the width of $q$. Scatter limits the step size of a training.
 # - $z = \mu + \sigma\varepsilon$ with $\sigma = e^{\texttt{logvar}/2}$: the noise is an argument,
 #   eq. (3). Other distributions: $z = F^{-1}(u)$.
 # - Backward it is two products: `dmu = dz`, `dlogvar = dz * eps * sigma / 2`, eqs. (4), (5).
 # - A gradient check needs the same `eps` on both sides, and cannot see a forward pass that is
-#   wrong on its own.
+#   wrong on its own. A statistic of the draws can, and so can a model whose highest $\log p(x)$ is
+#   known.
 # - In the linear Gaussian model everything is known exactly, eqs. (7), (8), and training arrives
-#   there: by samples with one latent, by exact averages with two (eq. (9)).
+#   there.
 #
 # ## Exercises
 #
@@ -1009,6 +1094,24 @@ def reparameterize_backward(dz, logvar, eps):    # each (B, L)
 check("04.reparameterize-backward", reparameterize_backward)
 
 # %% [markdown]
+# **Which is allowed?** Which estimate is right on average: `"both"`, `"score function"`,
+# `"pathwise"` or `"neither"`? The derivative is with respect to the parameter named last.
+#
+# 1. $f(z) = |z|$, $z \sim N(\mu, 1)$; $\mu$.
+# 2. $f(z) = 1$ where $z > 0$, else 0, $z \sim N(0, \sigma^2)$ shifted by 1; $\sigma$.
+# 3. $f(z) = z^2$, $z$ uniform between 0 and $\theta$; $\theta$.
+# 4. $f(z) = \max(z - 1, 0)$, $z$ exponential with mean $m$, which begins at 0; $m$.
+# 5. $f(z) = e^{-z}$, $z = a$ plus an exponential number with mean 1; $a$.
+# 6. $f(z) = 1$ where $z > 1$, else 0, $z$ uniform between 0 and $\theta > 1$; $\theta$.
+# 7. $f(b) = (b - 0.3)^2$, $b = 1$ with the probability $p$, else 0; $p$.
+# 8. $f(z) = 1$ where $z > 1$, else 0, and the density of $z$ is $6z(\theta - z)/\theta^3$ between 0
+#    and $\theta > 1$; $\theta$.
+
+# %%
+allowed = [..., ..., ..., ..., ..., ..., ..., ...]
+check("04.allowed", allowed)
+
+# %% [markdown]
 # **A logistic latent.** The logistic distribution has the distribution function
 # $F(z) = 1/(1 + e^{-(z-m)/s})$, and we keep `log_s` $= \log s$. Sample it by $z = F^{-1}(u)$, and
 # give the slopes with respect to $m$ and to `log_s`.
@@ -1023,7 +1126,7 @@ check("04.logistic", logistic_sample)
 # %% [markdown]
 # **A latent that is yes or no.** No reparameterization here: $b$ is 1 with the probability
 # $1/(1 + e^{-\texttt{logit}})$, else 0. You get draws and the values $f(b_k)$. Derive the score,
-# and estimate the gradient with respect to the logit by eq. (1).
+# and estimate the gradient with respect to the logit by eq. (1), without a baseline.
 
 # %%
 def bernoulli_gradient(f, b, logit):    # f(b_k) (K,), draws b_k, 0.0 or 1.0 (K,), float
@@ -1048,13 +1151,14 @@ check("04.variances", gradient_variances)
 
 # %% [markdown]
 # **Find the bug.** A score-function gradient with a baseline made from the draws themselves. It
-# must stay a baseline, and become right.
+# must become right on average. The baseline shall be made of as many of the draws as can be, all
+# with the same weight.
 
 # %%
 def with_baseline(f, score):
     # f: the values f(z_k) (K,), score: d log q(z_k) / dmu (K,) -> the estimate of dmu, a float.
-    # It scatters little. But averaged over very many runs, it comes to half of the right gradient
-    # with K = 2 draws, and to nine tenths with K = 10.
+    # It scatters little. But averaged over very many runs it comes out too small, and the fewer
+    # draws, the smaller.
     baseline = f.mean()
     return ((f - baseline) * score).mean()
 
@@ -1062,11 +1166,11 @@ def with_baseline(f, score):
 check("04.bug", with_baseline)
 
 # %% [markdown]
-# **The test that a gradient check cannot replace.** Write a test of a sampler. It must accept the
-# right one, $z = \mu + \sigma\varepsilon$ with a standard normal number for each example and
-# latent, with each of 50 seeds, and reject five wrong ones each time. Some of them have the right
-# mean and variance at every entry. (Some thousand draws are enough; all runs together have five
-# seconds.)
+# **The test that a gradient check cannot replace.** Write a test of a sampler, of which you know
+# only that its noise is its own affair. It must accept two right ones, $z = \mu + \sigma\varepsilon$
+# and $z = \mu - \sigma\varepsilon$, with a standard normal number for each example and latent, with
+# each of 50 seeds, and reject six wrong ones each time. Some of them have the right mean and
+# variance at every entry. (Some thousand draws are enough; all runs together have five seconds.)
 
 # %%
 def sampler_is_right(sample, rng):    # sample(mu, logvar, rng) -> z, all (B, L) as you like
@@ -1076,23 +1180,26 @@ def sampler_is_right(sample, rng):    # sample(mu, logvar, rng) -> z, all (B, L)
 check("04.sampler-test", sampler_is_right)
 
 # %% [markdown]
-# **The posterior, with a noise for each pixel.** As in eq. (6), but entry $d$ of $x$ has a noise
-# variance of its own, $s_d^2$. Derive what becomes of eq. (8). (The model is called factor
-# analysis.)
+# **Fill in the missing pixels.** As in eq. (6), but entry $d$ of $x$ has a noise variance of its
+# own, $s_d^2$ (this model is called factor analysis), and only some entries of $x$ are known. Give
+# the mean of $p(x_d \mid \text{the known entries})$ for each entry $d$ that is not, and its
+# variance, noise included. For a known entry, give $x_d$ and 0.
 
 # %%
-def factor_posterior(x, W, b, variances):    # (N, D), (L, D), (D,), (D,): z ~ N(0, I),
-    ...                                      # x_d = (z W + b)_d + noise_d of that variance
-                                             # -> mean (N, L), covariance (L, L) of p(z|x)
+def fill_in(x, known, W, b, variances):    # x (D,), NaN if unknown; known (D,) of bool;
+    ...                                    # W (L, D), b (D,), variances (D,)
+                                           # -> mean (D,), variance (D,)
 
 
-check("04.posterior", factor_posterior)
+check("04.posterior", fill_in)
 
 # %% [markdown]
-# **Its VAE, backward.** The encoder that this model needs: `mu = x @ mu_W + mu_b`, and *one*
-# `logvar`, (L,), shared by all examples. The decoder's `out_logvar` is (D,). Everything else is as
-# in 4.8: the loss is $-\mathrm{elbo}$, a mean over the examples. Check your answer with
-# `central_differences` first.
+# **Its VAE, backward.** All pixels are known again. The encoder that this model needs is
+# `mu = x @ mu_W + mu_b`, and *one* `logvar`, (L,), shared by all examples. The decoder's
+# `out_logvar` is (D,). Everything else is as in 4.8: the loss is $-\mathrm{elbo}$, a mean over the
+# examples. Check your answer with `central_differences` first. (They do not do as an answer: one
+# case has a pixel with so little noise that the loss is huge, and its differences lose the small
+# entries.)
 
 # %%
 def linear_vae_gradients(params, x, eps):    # x (B, D), eps (B, L), params: mu_W (D, L),
@@ -1104,5 +1211,187 @@ def linear_vae_gradients(params, x, eps):    # x (B, D), eps (B, L), params: mu_
 check("04.linear-vae", linear_vae_gradients)
 
 # %% [markdown]
+# **And trained.** Train it on data with five pixels of very different noise and one latent. It
+# passes if the model's mean $\log p(x)$ ends within 0.01 nats of the highest, and the exact ELBO
+# within 0.01 of that. You have five seconds. (`gradient` is your function if it passed, else the
+# reference.)
+
+# %%
+gradient = use("04.linear-vae", linear_vae_gradients)
+
+
+def trained_factor_vae(x, params, gradient, rng):    # x (N, 5), params as above with L = 1;
+    ...                                              # gradient(params, x, eps) -> a dict
+                                                     # -> the trained params, a dict
+
+
+check("04.train", trained_factor_vae)
+
+# %% [markdown]
 # **Next:** notebook 05 gives the decoder and the encoder hidden layers, and carries gradients back
 # through them.
+
+# %% [markdown]
+# # Appendix (optional)
+#
+# No later notebook needs it.
+#
+# ## 4.9  Should the KL be sampled too?
+#
+# We put the KL's closed form into the loss. One could as well sample it, with the same $z$:
+# $\log q(z) - \log p(z)$ at $z = \mu + \sigma\varepsilon$. There
+# $\log q(z) = -\tfrac12(\varepsilon^2 + \texttt{logvar} + \log 2\pi)$ does not contain $\mu$ at
+# all, and $-\log p(z)$ has the slope $z$: one example's `dmu` is `dz + z` in the place of
+# `dz + mu`. The two have the same mean.
+#
+# And there is a third estimate. $\log q(z)$ depends on $\mu$ in two ways, through $z$ and through
+# its own parameter, and above the two cancelled. The second is the score, whose mean is 0 (4.4), so
+# it may be left out. What remains is the way through $z$, with the slope
+# $-(z-\mu)/\sigma^2 = -\varepsilon/\sigma$, and the estimate `dz + z - eps / sigma` (Roeder, Wu and
+# Duvenaud 2017, "Sticking the Landing: Simple, Lower-Variance Gradient Estimators for Variational
+# Inference").
+#
+# Which of the three scatters least? Take the trained decoder, one example, a $q$ with the
+# posterior's mean, and change its sigma. Everything here is linear or quadratic in
+# $\varepsilon$, so the answer is also known exactly. With $\sigma_p$ the posterior's sigma,
+# `dz` at $z = m + \sigma\varepsilon$ has the slope $1/\sigma_p^2 - 1$ in $z$ (the posterior's
+# precision is the prior's 1 plus the decoder's part), and the mean $-m$. So, with
+# $r = \sigma/\sigma_p$,
+#
+# $$
+# \begin{aligned}
+# \texttt{dz + m} &= (1-\sigma_p^2)\,\tfrac{r}{\sigma_p}\,\varepsilon, \\
+# \texttt{dz + z} &= \tfrac{r}{\sigma_p}\,\varepsilon, \\
+# \texttt{dz + z - eps / sigma} &= \left(r - \tfrac1r\right)\tfrac{1}{\sigma_p}\,\varepsilon .
+# \end{aligned}
+# $$
+#
+# All three have the mean 0, as `dmu` must have at the best mean. To see that the draws agree, we
+# take $q$'s mean 0.1 to the right of $m$: then `dmu` is $0.1/\sigma_p^2$ for all three, and the
+# scatters stay as they are. And we let each draw come with its mirror image $-\varepsilon$: then
+# what is linear in $\varepsilon$ averages to 0 exactly, and the means must be right to the last
+# digits.
+
+# %%
+W, b = trained["out_W"], trained["out_b"]
+s2, one_x, m, shift = np.exp(trained["out_logvar"]), x[:1], posterior_mean[0, 0], 0.1
+half = rng.standard_normal((10_000, 1))
+many_eps = np.concatenate([half, -half])
+r = np.linspace(0.3, 1.6 / posterior_sigma, 30)              # sigma of q / sigma of the posterior
+dmus = np.empty((3, r.size, many_eps.size))
+for i, q_sigma in enumerate(r * posterior_sigma):
+    q_mu = m + shift
+    z = q_mu + q_sigma * many_eps
+    dz = -(one_x - b - z @ W) @ W.T / s2
+    for j, one_dmu in enumerate((dz + q_mu, dz + z, dz + z - many_eps / q_sigma)):
+        dmus[j, i] = one_dmu[:, 0]
+
+truth = shift / posterior_sigma**2
+off = np.abs(dmus.mean(axis=2) - truth).max()
+print(f"exact dmu {truth:.3f}; all means agree to 10 digits: {off < 1e-10}")
+formulas = np.array([(1 - posterior_sigma**2) * r, r, np.abs(r - 1 / r)]) / posterior_sigma
+worst = np.abs(dmus.std(axis=2) / formulas - 1).max()
+print(f"the scatters differ from the formulas by at most {worst:.1%}")
+
+# %%
+fig, ax = plots.figure(5.4, 3)
+styles = (
+    ("KL in closed form", plots.RED, "--", "s"),
+    ("KL sampled", plots.BLUE, "-", "o"),
+    ("KL sampled, without the score", plots.GREEN, "-.", "^"),
+)
+fine = np.linspace(r[0], r[-1], 400)
+lines = np.array([(1 - posterior_sigma**2) * fine, fine, np.abs(fine - 1 / fine)]) / posterior_sigma
+for line, drawn, (name, color, ls, marker) in zip(lines, dmus.std(axis=2), styles, strict=True):
+    ax.plot(fine, line, color=color, ls=ls, lw=1.2, label=name)
+    ax.plot(r, drawn, color=color, ls="", marker=marker, ms=3)
+for crossing in (1 / np.sqrt(2 - posterior_sigma**2), 1 / np.sqrt(2), 1 / posterior_sigma):
+    ax.axvline(crossing, color=plots.GREY, lw=0.8, ls=":")
+ax.set(xlabel="r = sigma of q / sigma of the posterior", ylabel="scatter of one draw's dmu")
+ax.set_title("lines: exact; marks: 20,000 draws")
+ax.legend(fontsize=8)
+fig
+
+# %% [markdown]
+# Where $q$ is the posterior, $r = 1$, the estimate without the score does not scatter at all. It
+# is ahead of the sampled KL from $r = 1/\sqrt2 \approx 0.71$ on, and for narrower $q$ far behind,
+# since `eps / sigma` is then large. Against the closed form it wins between
+# $r = 1/\sqrt{2-\sigma_p^2}$ and $r = 1/\sigma_p$, that is, until $q$ is as wide as the prior. No
+# estimate is best everywhere; this project uses the closed form.
+
+# %% [markdown]
+# ## 4.10  Must it arrive?
+#
+# With one latent, a linear encoder can be the posterior of eq. (8) exactly. With more latents
+# there is a catch: the encoder's $q$ has one variance per latent and no correlations, so it can be
+# the posterior only if $S$ is diagonal. By eq. (8) that is so where $WW^\top$ is diagonal. Its
+# entries are the inner products of the rows of $W$: the rows must be orthogonal.
+#
+# But the model leaves that choice free. Turn the latents by an orthogonal matrix $R$, $W \to RW$.
+# Then $W^\top R^\top RW = W^\top W$: eq. (7) does not change at all. Among all these equal models,
+# there is one whose rows are orthogonal. Every matrix is a turn, a stretch along the axes, and a
+# turn again (a turn may include a mirror image). That is its *singular value decomposition*,
+# $W = U\Lambda V^\top$, with $\Lambda$ diagonal and the columns of $U$, and of $V$, perpendicular
+# and of length 1. Take $R = U^\top$, and $RW = \Lambda V^\top$ has the perpendicular rows of
+# $V^\top$, scaled. For that one the bound is tight. So nothing is lost by the bound at the top:
+#
+# $$
+# \max_{\text{encoder},\,W,\,b,\,s^2}\ \frac1N\sum_n \mathrm{ELBO}(x_n)
+# \;=\; \max_{W,\,b,\,s^2}\ \frac1N\sum_n \log p(x_n) \tag{9}
+# $$
+#
+# Both are means over the data, which must not lie in $L$ dimensions: of a single $x$, $\log p(x)$
+# has no maximum, since with $b = x$ it grows without end as $s^2$ goes to 0.
+# "$\le$" holds because the ELBO is never above $\log p(x)$; "$\ge$" because at the best $W$,
+# turned so that its rows are orthogonal, an encoder reaches it (Lucas et al. 2019, "Don't
+# Blame the ELBO! A Linear VAE Perspective on Posterior Collapse"). For a decoder that is not linear
+# there is no such equality in general; notebook 09 measures the gap that stays.
+#
+# How much would be lost with another turn? The next cell turns the latents of a model with
+# orthogonal rows, and gives each the best $q$ without correlations. Its mean is the posterior's. A
+# variance $v_j$ enters the ELBO through $\tfrac12\log v_j$, from the entropy of $q$, and
+# $-\tfrac12 (S^{-1})_{jj}\,v_j$, from the mean of the square above eq. (8); the sum is largest at
+# $v_j = 1/(S^{-1})_{jj}$.
+
+# %%
+model = exact.Linear(np.array([[2.0, 0.0, 1.0], [0.0, 0.8, 0.0]]), np.zeros(3), 0.3)
+x3 = exact.sample_linear(model, 200, rng)
+degrees, gap, drift = np.arange(0, 181, 15), [], []
+for angle in np.radians(degrees):
+    R = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turned = model._replace(W=R @ model.W)
+    mean_of_z, S = exact.linear_posterior(turned, x3)
+    best_q = np.diag(1 / np.diag(np.linalg.inv(S)))
+    log_p = exact.linear_log_evidence(turned, x3)
+    gap.append((log_p - exact.linear_faces(turned, x3, mean_of_z, best_q).evidence).mean())
+    drift.append(np.abs(log_p - exact.linear_log_evidence(model, x3)).max())
+print("log p(x) changes by less than 1e-10 nats under any turn:", max(drift) < 1e-10)
+print("turned by, degrees:       ", "".join(f"{d:7d}" for d in degrees))
+print("log p(x) - best ELBO, nats:", "".join(f"{g:7.3f}" for g in np.abs(gap)))
+
+# %% [markdown]
+# The gap vanishes where the rows are orthogonal, at every quarter turn, and not between. So an
+# optimiser on the exact ELBO also turns the latents until they fit $q$. The package's
+# `train_linear_vae` is one; its notes say how it scales the data and chooses its steps, and
+# `converged` whether it arrived. In place of random draws it takes the $2L$ *sigma points*
+# $\varepsilon = \pm\sqrt{L}\,e_l$, where $e_l$ has a one at $l$ and zeros elsewhere. Their mean is 0
+# and their covariance is $I$, so that the average of anything quadratic in $\varepsilon$ over them
+# is its expectation, exactly: in a linear model that is the whole ELBO. (For one latent they are
+# the $\pm1$ of `train`.)
+#
+# Where do the rows of $W$ end? At the maximum $W^\top W + s^2 I$ must keep the $L$ longest principal
+# axes of the data's covariance (Tipping and Bishop). $W^\top W = \sum_l w_l^\top w_l$, and if its
+# rows $w_l$ are orthogonal, each of them is an eigenvector of this sum: multiply from the left by
+# $w_l$, and only $\lVert w_l\rVert^2\, w_l$ is left. So the rows lie along those axes, as long as
+# their lengths differ.
+
+# %%
+fit = exact.train_linear_vae(x3, latent=2, rng=rng, steps=800)
+W = exact.as_linear(fit.params, fit.spec).W
+cosine = W[0] @ W[1] / np.linalg.norm(W[0]) / np.linalg.norm(W[1])
+principal = exact.maximum_likelihood(x3, latent=2)
+best = exact.linear_log_evidence(principal, x3).mean()
+print(f"arrived: {fit.converged}; ELBO {fit.elbo[-1]:.5f}, highest log p(x) {best:.5f} nats")
+print(f"the angle between W's rows: {np.degrees(np.arccos(cosine)):.1f} degrees")
+turned = np.degrees(exact.axes_angle(exact.as_linear(fit.params, fit.spec), principal))
+print(f"and from the rows to the principal axes of the data: at most {turned:.2f} degrees")

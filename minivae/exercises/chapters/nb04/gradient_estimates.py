@@ -31,6 +31,10 @@ def _with_probability(rule):
     return lambda f, b, logit: rule(f, b, 1 / (1 + np.exp(-logit)))
 
 
+def _mean_or_0(values):
+    return values.mean() if values.size else 0.0
+
+
 YES_OR_NO = Exercise(
     id="04.yes-or-no",
     title="the gradient with respect to a probability, from values of f alone",
@@ -83,6 +87,20 @@ YES_OR_NO = Exercise(
                 lambda f, b, p: (f * np.where(b > 0, np.log(p), np.log1p(-p))).mean()
             ),
             "This multiplies f by log q(b) itself; the score is its derivative.",
+        ),
+        WrongAnswer(
+            "baseline",
+            lambda f, b, logit: ((f - f.mean()) * (b - 1 / (1 + np.exp(-logit)))).mean(),
+            "You subtract the mean of the same draws, which takes a part of the gradient away "
+            "(with one draw, all of it). No baseline is asked for.",
+        ),
+        WrongAnswer(
+            "averaged-by-value",
+            _with_probability(
+                lambda f, b, p: p * (1 - p) * (_mean_or_0(f[b == 1]) - _mean_or_0(f[b == 0]))
+            ),
+            "f is averaged among the ones and among the zeros. That is a good estimate where both "
+            "occur, and has no value to use where all draws are alike; eq. (1) has none of this.",
         ),
         WrongAnswer(
             "by-the-derivative-of-p",
@@ -221,6 +239,11 @@ VARIANCES = Exercise(
             "The score is (z - mu) / sigma^2 = eps / sigma: one sigma is cancelled by z - mu.",
         ),
         WrongAnswer(
+            "sigma-for-its-square",
+            _variances_with(lambda v, mu, s, t, d, above: (v[0], s, v[2])),
+            "sigma is the standard deviation of f'(z) = z; its variance is sigma^2.",
+        ),
+        WrongAnswer(
             "pathwise-of-f",
             _variances_with(lambda v, mu, s, t, d, above: (v[0], mu**2 * s**2 + s**4 / 2, v[2])),
             "The second is the variance of f(z); the pathwise estimate is the slope f'(z).",
@@ -241,8 +264,8 @@ VARIANCES = Exercise(
 
 def with_baseline(f, score):
     # f: the values f(z_k) (K,), score: d log q(z_k) / dmu (K,) -> the estimate of dmu, a float.
-    # It scatters little. But averaged over very many runs, it comes to half of the right gradient
-    # with K = 2 draws, and to nine tenths with K = 10.
+    # It scatters little. But averaged over very many runs it comes out too small, and the fewer
+    # draws, the smaller.
     baseline = f.mean()
     return ((f - baseline) * score).mean()
 
@@ -259,7 +282,18 @@ def _bug_cases():
     return [
         (np.array([2.0, -0.5]), np.array([0.3, 1.1])),
         (generic(rng, 5), generic(rng, 5)),
+        (generic(rng, 6), generic(rng, 6)),
     ]
+
+
+def _of_the_other_half(f):
+    half = len(f) // 2
+    return np.where(np.arange(len(f)) < half, f[half:].mean(), f[:half].mean())
+
+
+def _weighted_others(f, score):
+    products, weights = f * score**2, score**2
+    return (products.sum() - products) / (weights.sum() - weights)
 
 
 BUG = Exercise(
@@ -302,6 +336,24 @@ BUG = Exercise(
             lambda f, score: ((f - np.roll(f, 1)) * score).mean(),
             "The value of one other draw is a right baseline, but a noisy one: take the mean of "
             "all the others.",
+        ),
+        WrongAnswer(
+            "halves",
+            lambda f, score: ((f - _of_the_other_half(f)) * score).mean(),
+            "This is right on average: no draw is in its own baseline. But a baseline of half of "
+            "the draws is noisier than one of all the others.",
+        ),
+        WrongAnswer(
+            "weighted-by-the-score",
+            lambda f, score: ((f - (f * score**2).sum() / (score**2).sum()) * score).mean(),
+            "With the exact averages this would be the baseline of least variance. Made of the "
+            "same draws, it contains the draw that it is subtracted from.",
+        ),
+        WrongAnswer(
+            "weighted-without-its-own",
+            lambda f, score: ((f - _weighted_others(f, score)) * score).mean(),
+            "This is right on average: each draw is left out of its own baseline. But the weights "
+            "score^2 are not asked for here: give all the others the same.",
         ),
         WrongAnswer(
             "sign",

@@ -7,114 +7,174 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 # ---- 04.posterior --------------------------------------------------------------------------------
 
 
-def factor_posterior(x, W, b, variances):
-    """p(z|x) = N(mean, S):  S^-1 = I + (W / variances) W.T,  mean = (x - b) / variances @ W.T S"""
-    precision = np.eye(len(W)) + (W / variances) @ W.T
-    covariance = np.linalg.inv(precision)
-    mean = ((x - b) / variances) @ W.T @ covariance
-    return mean, covariance
+def fill_in(x, known, W, b, variances):
+    """p(x_d | known) = N(b_d + m W_d, W_d' S W_d + s_d^2) with p(z | known) = N(m, S)"""
+    A = W[:, known] / variances[known]
+    S = np.linalg.inv(np.eye(len(W)) + A @ W[:, known].T)
+    m = A @ (x - b)[known] @ S
+    mean = np.where(known, x, b + m @ W)
+    variance = np.where(known, 0.0, (W * (S @ W)).sum(axis=0) + variances)
+    return mean, variance
 
 
 def _posterior_cases():
     rng = np.random.default_rng(44)
+    few, many = np.array([True, False]), np.array([True, False, True, True, False])
+    variances = np.array([0.3, 1.2, 0.05, 0.6, 0.8])
     return [
-        (np.array([[2.0]]), np.array([[0.5]]), np.array([0.4]), np.array([0.3])),
-        (generic(rng, 3, 4), generic(rng, 2, 4), generic(rng, 4), np.array([0.3, 1.2, 0.05, 0.6])),
+        _hidden(np.array([2.0, 1.0]), few, np.array([[0.5, -1.5]]), generic(rng, 2), variances[:2]),
+        _hidden(generic(rng, 5), many, generic(rng, 2, 5), generic(rng, 5), variances),
     ]
 
 
-def _package_posterior(exact):
-    """Divided by its noise, each pixel has the variance 1, and the package's model applies."""
-
-    def posterior(x, W, b, variances):
-        sigma = np.sqrt(variances)
-        return exact.linear_posterior(exact.Linear(W / sigma, b / sigma, 1.0), x / sigma)
-
-    return posterior
+def _hidden(x, known, *model):
+    return np.where(known, x, np.nan), known, *model
 
 
-def _posterior_with(change):
-    """A wrong answer: change(x - b, W, variances, S) -> mean, covariance."""
-    return lambda x, W, b, variances: change(
-        x - b, W, variances, np.linalg.inv(np.eye(len(W)) + (W / variances) @ W.T)
-    )
+def _package_fill_in(exact):
+    """Divided by its noise, each known pixel has the variance 1, and the package's model applies"""
+
+    def package(x, known, W, b, variances):
+        sigma = np.sqrt(variances[known])
+        of_known = exact.Linear(W[:, known] / sigma, b[known] / sigma, 1.0)
+        m, S = exact.linear_posterior(of_known, (x[known] / sigma)[None])
+        spread = np.diag(W.T @ S @ W) + variances
+        return np.where(known, x, b + m[0] @ W), np.where(known, 0.0, spread)
+
+    return package
 
 
-def _with_one_variance(one_of):
-    return lambda x, W, b, variances: factor_posterior(
-        x, W, b, np.full_like(variances, one_of(variances))
-    )
+def _filled(change):
+    """A wrong answer: change(x - b at known, W at known, their variances) -> m, S of z."""
+
+    def wrong(x, known, W, b, variances):
+        m, S = change((x - b)[known], W[:, known], variances[known])
+        return np.where(known, x, b + m @ W), np.where(known, 0.0, _spread(S, W) + variances)
+
+    return wrong
+
+
+def _posterior(away, W, variances):
+    S = np.linalg.inv(np.eye(len(W)) + (W / variances) @ W.T)
+    return (away / variances) @ W.T @ S, S
+
+
+def _changed(change):
+    """A wrong answer: the right mean and variance, changed at the unknown entries."""
+
+    def wrong(x, known, W, b, variances):
+        m, S = _posterior((x - b)[known], W[:, known], variances[known])
+        mean, variance = change(b, m, S, W, variances)
+        return np.where(known, x, mean), np.where(known, 0.0, variance)
+
+    return wrong
+
+
+def _missing_as_b(x, known, W, b, variances):
+    m, S = _posterior(np.where(known, x - b, 0.0), W, variances)
+    return np.where(known, x, b + m @ W), np.where(known, 0.0, _spread(S, W) + variances)
+
+
+def _spread(S, W):
+    return (W * (S @ W)).sum(axis=0)
 
 
 POSTERIOR = Exercise(
     id="04.posterior",
-    title="the exact posterior of a linear model with a noise for each pixel",
+    title="missing pixels, by the exact posterior of a model with a noise for each pixel",
     stub=stub("""
-        def factor_posterior(x, W, b, variances):    # (N, D), (L, D), (D,), (D,): z ~ N(0, I),
-            ...                                      # x_d = (z W + b)_d + noise_d of that variance
-                                                     # -> mean (N, L), covariance (L, L) of p(z|x)
+        def fill_in(x, known, W, b, variances):    # x (D,), NaN if unknown; known (D,) of bool;
+            ...                                    # W (L, D), b (D,), variances (D,)
+                                                   # -> mean (D,), variance (D,)
     """),
-    reference=factor_posterior,
+    reference=fill_in,
     cases=_posterior_cases,
-    returns=("mean", "covariance"),
-    package=_package_posterior,
+    returns=("mean", "variance"),
+    package=_package_fill_in,
     module="exact",
     mistakes=(
         WrongAnswer(
+            "prior-only",
+            _changed(lambda b, m, S, W, v: (b + 0 * v, _spread(np.eye(len(W)), W) + v)),
+            "This is p(x_d) without looking at the known entries.",
+        ),
+        WrongAnswer(
+            "noise-lost",
+            _changed(lambda b, m, S, W, v: (b + m @ W, _spread(S, W))),
+            "This is the variance of (z W + b)_d; the pixel's own noise comes on top.",
+        ),
+        WrongAnswer(
+            "only-noise",
+            _changed(lambda b, m, S, W, v: (b + m @ W, v + 0)),
+            "z is not known exactly either: its covariance S goes through W into the variance.",
+        ),
+        WrongAnswer(
+            "b-lost",
+            _changed(lambda b, m, S, W, v: (m @ W, _spread(S, W) + v)),
+            "b is not added back to the mean.",
+        ),
+        WrongAnswer(
             "not-centred",
-            lambda x, W, b, variances: factor_posterior(x, W, 0 * b, variances),
-            "b is not subtracted: z explains x - b.",
+            lambda x, known, W, b, v: (
+                np.where(known, x, fill_in(x + b, known, W, b, v)[0]),
+                fill_in(x, known, W, b, v)[1],
+            ),
+            "b is not subtracted from the known entries: z explains x - b.",
         ),
         WrongAnswer(
             "precision-for-covariance",
-            _posterior_with(lambda away, W, v, S: ((away / v) @ W.T @ S, np.linalg.inv(S))),
-            "This is the precision of the posterior; its inverse is the covariance.",
+            _changed(lambda b, m, S, W, v: (b + m @ W, _spread(np.linalg.inv(S), W) + v)),
+            "For the covariance of z you use its inverse.",
+        ),
+        WrongAnswer(
+            "latents-independent",
+            _changed(lambda b, m, S, W, v: (b + m @ W, np.diag(S) @ W**2 + v)),
+            "The latents are correlated given x: the products of two of them count too.",
         ),
         WrongAnswer(
             "prior-forgotten",
-            lambda x, W, b, variances: (
-                ((x - b) / variances) @ W.T @ np.linalg.inv((W / variances) @ W.T),
-                np.linalg.inv((W / variances) @ W.T),
+            _filled(
+                lambda away, W, v: (
+                    (away / v) @ W.T @ np.linalg.pinv((W / v) @ W.T),
+                    np.linalg.pinv((W / v) @ W.T),
+                )
             ),
-            "Without the prior's I in the precision, nothing pulls the mean towards 0.",
+            "Without the prior's I in the precision, nothing pulls the mean of z towards 0.",
         ),
         WrongAnswer(
             "mean-variance",
-            _with_one_variance(np.mean),
-            "You put one variance for all pixels; each pixel's square is divided by its own.",
+            _filled(lambda away, W, v: _posterior(away, W, np.full_like(v, v.mean()))),
+            "You put one variance for all known pixels; each pixel's square is divided by its own.",
         ),
         WrongAnswer(
             "sigma-for-variance",
-            lambda x, W, b, variances: factor_posterior(x, W, b, np.sqrt(variances)),
+            _filled(lambda away, W, v: _posterior(away, W, np.sqrt(v))),
             "You use the square roots of the variances; the log density has the variances.",
         ),
         WrongAnswer(
-            "times-variance",
-            lambda x, W, b, variances: factor_posterior(x, W, b, 1 / variances),
-            "You multiply by the variances; a pixel with more noise must count less.",
-        ),
-        WrongAnswer(
             "mean-not-weighted",
-            _posterior_with(lambda away, W, v, S: (away @ W.T @ S, S)),
-            "The covariance is right. In the mean each pixel of x - b is divided by its variance "
-            "too.",
+            _filled(
+                lambda away, W, v: (
+                    away @ W.T @ _posterior(away, W, v)[1],
+                    _posterior(away, W, v)[1],
+                )
+            ),
+            "S is right. In the mean of z each known x_d - b_d is divided by its variance too.",
         ),
         WrongAnswer(
-            "mean-without-covariance",
-            _posterior_with(lambda away, W, v, S: ((away / v) @ W.T, S)),
-            "The term linear in z gives S^-1 m; multiply by S to have m.",
-        ),
-        WrongAnswer(
-            "variances-as-standard-deviations",
-            lambda x, W, b, variances: factor_posterior(x, W, b, variances**2),
-            "You square the variances; they are variances already.",
+            "missing-as-b",
+            _missing_as_b,
+            "You put b for what is missing, as if it had been seen: leave those entries out of the "
+            "posterior.",
         ),
     ),
     hints=(
-        "log p(z) + log p(x|z) is quadratic in z: read the precision off it, then the mean. What "
-        "becomes of 1 / s^2 if it differs from pixel to pixel?",
-        "The precision is I + the sum over pixels d of the products W_id W_jd / variances_d.",
-        "S = inv(I + (W / variances) @ W.T), mean = ((x - b) / variances) @ W.T @ S.",
+        "First the posterior of z given the known entries alone: the others are not in the sum of "
+        "squares. What becomes of 1 / s^2 if it differs from pixel to pixel?",
+        "Then x_d = (z W)_d + b_d + noise_d, with z ~ N(m, S): the mean and the variance of a "
+        "linear map of a Gaussian, plus the noise.",
+        "A = W[:, known] / variances[known], S = inv(I + A @ W[:, known].T), "
+        "m = A @ (x - b)[known] @ S; mean b + m @ W, variance diag(W.T @ S @ W) + variances.",
     ),
 )
 
@@ -162,7 +222,13 @@ def _vae_cases():
     return [
         (_params(rng, 1, 1), generic(rng, 1, 1), generic(rng, 1, 1)),
         (_params(rng, 3, 2), generic(rng, 5, 3), generic(rng, 5, 2)),
+        (_with_a_quiet_pixel(_params(rng, 3, 2)), generic(rng, 5, 3), generic(rng, 5, 2)),
     ]
+
+
+def _with_a_quiet_pixel(params):
+    """The loss is about 1e9: its differences lose the digits of the small entries."""
+    return params | {"out_logvar": np.array([-20.0, *params["out_logvar"][1:]])}
 
 
 def _parts(params, x, eps):

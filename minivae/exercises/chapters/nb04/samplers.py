@@ -15,6 +15,11 @@ def right_sampler(mu, logvar, rng):
     return mu + np.exp(logvar / 2) * rng.standard_normal(mu.shape)
 
 
+def noise_turned_over(mu, logvar, rng):
+    """Right too: -eps is as normal as eps."""
+    return mu - np.exp(logvar / 2) * rng.standard_normal(mu.shape)
+
+
 def variance_as_sigma(mu, logvar, rng):
     return mu + np.exp(logvar) * rng.standard_normal(mu.shape)
 
@@ -29,6 +34,12 @@ def one_noise_for_all_examples(mu, logvar, rng):
 
 def one_noise_for_all_latents(mu, logvar, rng):
     return mu + np.exp(logvar / 2) * rng.standard_normal((len(mu), 1))
+
+
+def noise_shared_by_pairs(mu, logvar, rng):
+    """Examples 0 and 1 share their noise, 2 and 3, and so on."""
+    pairs = rng.standard_normal(((len(mu) + 1) // 2, mu.shape[1]))
+    return mu + np.exp(logvar / 2) * np.repeat(pairs, 2, axis=0)[: len(mu)]
 
 
 def uniform_noise(mu, logvar, rng):
@@ -52,10 +63,12 @@ def sampler_is_right(sample, rng):
 def _cases():
     samplers = (
         right_sampler,
+        noise_turned_over,
         variance_as_sigma,
         mu_scaled_too,
         one_noise_for_all_examples,
         one_noise_for_all_latents,
+        noise_shared_by_pairs,
         uniform_noise,
     )
     return [(sampler,) for sampler in samplers]
@@ -84,6 +97,12 @@ def _within(statistics, bound=5.0, mu=None):
     return wrong
 
 
+def _formula_at_the_same_seed(sample, rng):
+    mu, logvar = rng.standard_normal((2, 50, 2))
+    z = sample(mu, logvar, np.random.default_rng(1))
+    return np.allclose(z, right_sampler(mu, logvar, np.random.default_rng(1)))
+
+
 def _mean(eps):
     return [(eps, 0, 1)]
 
@@ -107,7 +126,7 @@ def _all(eps):
 
 SAMPLER_TEST = Exercise(
     id="04.sampler-test",
-    title="a test that accepts the right sampler and rejects five wrong ones",
+    title="a test that accepts two right samplers and rejects six wrong ones",
     stub=stub("""
         def sampler_is_right(sample, rng):    # sample(mu, logvar, rng) -> z, all (B, L) as you like
             ...                               # -> True or False
@@ -127,6 +146,12 @@ SAMPLER_TEST = Exercise(
             "rejects-all",
             lambda sample, rng: False,
             "It rejects everything, the right sampler too.",
+        ),
+        WrongAnswer(
+            "formula-at-the-same-seed",
+            _formula_at_the_same_seed,
+            "It compares with mu + sigma eps at the same seed: a sampler that uses its noise in "
+            "another way, as mu - sigma eps, is right too. Test the distribution.",
         ),
         WrongAnswer(
             "mean-only",
