@@ -6,12 +6,12 @@ from matplotlib.figure import Figure
 from minivae.plots.style import BLUE, GREY, INK, ORANGE, RED, figure
 
 PLACES = {"mu": (0, 1.2), "logvar": (0, 0), "z": (2, 0.6), "f(z)": (4, 0.6)}
-NOISE = {"eps": (2, 1.7)}
+NOISE = {"eps": (2, 2)}
 
 
 def where_the_noise_enters() -> Figure:
     """Two graphs: z ~ N(mu, sigma^2), which blocks a gradient, and z = mu + sigma eps."""
-    fig, (left, right) = figure(7, 2, 1, 2)
+    fig, (left, right) = figure(7, 2.1, 1, 2)
     _graph(left, PLACES, "z ~ N(mu, sigma²)", RED)
     left.set_title("a draw: no way back to the parameters")
     left.text(1, 0.6, "?", color=RED, ha="center", va="center", fontsize=16)
@@ -33,7 +33,7 @@ def _graph(ax: Axes, places: dict[str, tuple[float, float]], formula: str, back:
         box = {"boxstyle": "round,pad=0.35", "fc": fill, "ec": INK}
         ax.text(*place, name, ha="center", va="center", bbox=box, family="monospace", fontsize=9)
     ax.text(2, 0.05, formula, ha="center", va="top", fontsize=8)
-    ax.set(xlim=(-0.6, 4.6), ylim=(-0.4, 2.1))
+    ax.set(xlim=(-0.6, 4.6), ylim=(-0.4, 2.3))
     ax.set_axis_off()
 
 

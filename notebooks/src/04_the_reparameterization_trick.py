@@ -18,7 +18,7 @@
 #   and train it until its ELBO meets a log-likelihood that you can compute exactly.
 #
 # **Builds on** notebook 02 (the ELBO) and notebook 03 (the KL and its gradient). Reading time: 40
-# minutes, without the exercises. Sections 4.9 and 4.10 are an appendix, after the exercises; no
+# minutes, without the exercises. Sections 4.9 to 4.11 are an appendix, after the exercises; no
 # later notebook needs them.
 
 # %%
@@ -120,7 +120,7 @@ ax.plot(mus, held, color=plots.BLUE, ls="-", label="the same draws at each point
 truth = 0.5 * ((mus - 3) ** 2 + sigma**2)
 ax.plot(mus, truth, color=plots.INK, ls="--", lw=1, label="exact")
 ax.set(xlabel="mu", ylabel="average of f", title="averages of 200 draws")
-ax.legend()
+ax.legend(loc="lower left", fontsize=8)
 fig
 
 # %% [markdown]
@@ -422,46 +422,15 @@ ax.legend()
 fig
 
 # %% [markdown]
-# On the left $f$ is nearly straight across $q$ (at a crest, a flat parabola). For a straight line with the slope $a$,
-# the pathwise `dmu` is $a$ at every draw, without any scatter (its `dlogvar`,
+# On the left $f$ is nearly straight across $q$ (at a crest, a flat parabola). For a straight line
+# with the slope $a$, the pathwise `dmu` is $a$ at every draw, without any scatter (its `dlogvar`,
 # $a\varepsilon\sigma/2$, does scatter), and the score function's, with the best of constants, is
 # $a\varepsilon^2$. On the right $f$ swings within $\sigma$.
 #
 # So the rule: **compare how much the slope of $f$ varies under $q$ with how much
 # $(f - \text{baseline})\,\varepsilon/\sigma$ varies. Where $f$ is nearly straight across the width
 # of $q$, the pathwise estimate scatters less; where $f$ swings within $\sigma$, it may scatter
-# more.**
-#
-# ### What if there are many latents?
-#
-# Let $z$ have $L$ entries; we estimate `dmu` of the first. Take two functions: the penalties added
-# up, $\sum_l \tfrac12(z_l-3)^2$, and a penalty on the sum, $\tfrac12\big(\sum_l (z_l-3)\big)^2$.
-
-# %%
-def three_scatters(value, average, score, slope):
-    """Of one draw's dmu_1: score function, the same with a baseline, pathwise."""
-    return (value * score).std(), ((value - average) * score).std(), slope.std()
-
-
-print("scatter of one draw's dmu_1     score function   baseline   pathwise   exact dmu_1")
-for L in (1, 8, 128):
-    noise = rng.standard_normal((20_000, L))
-    away, score = mu + sigma * noise - 3, noise[:, 0] / sigma
-    total, average = away.sum(axis=1), L * sigma**2 / 2
-    added = three_scatters((away**2).sum(axis=1) / 2, L * (mu - 3) ** 2 / 2 + average, score,
-                           away[:, 0])
-    of_sum = three_scatters(total**2 / 2, (L * (mu - 3)) ** 2 / 2 + average, score, total)
-    for name, row, truth in (("added up", added, mu - 3), ("of the sum", of_sum, L * (mu - 3))):
-        a, b, c = row
-        print(f"L = {L:3d}, penalties {name:10s} {a:17.1f} {b:10.1f} {c:10.2f} {truth:13.0f}")
-
-# %% [markdown]
-# Added up, the penalties of the other latents do not contain $z_1$, so they do not disturb its
-# slope: the pathwise scatter stays. In the penalty on the sum the slope along $z_1$ is
-# $\sum_l (z_l-3)$, every latent is in it, and its scatter grows as $\sigma\sqrt L$ (the gradient
-# itself grows faster). In a decoder, too, the latents meet: each pixel depends on several of them.
-# In the score function, all that makes $f$ vary is noise to the score of the first latent; here it
-# loses in both, even with the baseline.
+# more.** (4.11 asks the same for many latents.)
 #
 # ### When is each allowed?
 #
@@ -496,8 +465,8 @@ for name, truth, value, score_of, slopes in (
 # Each estimate has one blind spot. The pathwise one follows each draw, and no draw sees the jump of
 # $f$ that it is about to cross. The score function watches the height of $q$ at each place, and no
 # place inside sees the edge move: the mean of the score is not 0 either, so that even a baseline
-# would do harm. What eq. (1) leaves out is $q(\theta)\,f(\theta) = 1$, the average that enters at
-# the edge. (Where both jump, neither is allowed.)
+# would change the average. What eq. (1) leaves out is $q(\theta)\,f(\theta) = 1$, the average that
+# enters at the edge. (Where both jump, neither is allowed.)
 #
 # A *discrete* latent, say $b = 1$ with probability $p$, can be drawn from fixed noise too: $b = 1$
 # where $u > 1 - p$. But this $F^{-1}$ is a staircase. As $p$ moves, $b$ stays as it is at almost
@@ -595,8 +564,8 @@ reveal("04.blind")
 # %% [markdown]
 # The check compares a forward pass with its own backward pass, and these two agree. A *statistic*
 # of the draws, here their variance, sees that the forward pass is not what was meant. There is a
-# second witness: a model whose highest $\log p(x)$ is known. The next section builds one, and at the
-# end of 4.8 we train it with this very mistake.
+# second witness: a model whose highest $\log p(x)$ is known. The next section builds one, and at
+# the end of 4.8 we train it with this very mistake.
 
 # %% [markdown]
 # ## 4.7  A VAE whose evidence is known
@@ -620,10 +589,10 @@ reveal("04.blind")
 # \log N(x;\ b,\ C) = -\tfrac12\big((x - b)\,C^{-1}(x - b)^\top + \log\det C + D \log 2\pi\big)
 # $$
 #
-# $A$ enters by $C$ alone. With more than $D$ numbers in $\varepsilon$, and an $A$ with as many rows,
-# nothing changes as long as $C$ has an inverse. Round noise stays round when it is turned; turn it
-# so that its first $D$ entries span what $A$ does not send to 0, and the others drop out. A square
-# map of $D$ numbers is left, with the same $C$.
+# $A$ enters by $C$ alone. With more than $D$ numbers in $\varepsilon$, and an $A$ with as many
+# rows, nothing changes as long as $C$ has an inverse. Round noise stays round when it is turned;
+# turn it so that its first $D$ entries span what $A$ does not send to 0, and the others drop out. A
+# square map of $D$ numbers is left, with the same $C$.
 #
 # The formula looks like that for one number, and in the right directions it is a sum of such
 # formulas. $C$ has $D$ perpendicular directions, its *eigenvectors*, that it only stretches:
@@ -927,7 +896,7 @@ def wrong_elbo_and_grads(params, x, eps):
     return result.elbo, result.grads
 
 
-_, (step, _, wrong_elbo, wrong_evidence) = train(x, start, 3000, rng, model=wrong_elbo_and_grads)
+wrong, (step, _, wrong_elbo, wrong_evidence) = train(x, start, 3000, rng, wrong_elbo_and_grads)
 print(f'"ELBO" at the end {wrong_elbo[-1]:.3f}, log p(x) of that model {wrong_evidence[-1]:.3f}, '
       f"highest possible {best:.3f}")
 
@@ -942,11 +911,24 @@ ax.legend(loc="lower right", fontsize=8)
 fig
 
 # %% [markdown]
-# No gradient check can see this, and here one number does: a "bound" above what it bounds. The KL
-# is charged for a $q$ with the standard deviation `exp(logvar / 2)`, but the decoder receives draws
-# with `exp(logvar)`, which is smaller where `logvar` is below 0: more precise than was paid for.
-# Training makes use of it, and $\log p(x)$ of the model, which nobody cheats, falls meanwhile.
-#
+# No gradient check can see this, and here one number does: a "bound" above what it bounds. How can
+# that be? The KL is charged for a $q$ with the standard deviation `exp(logvar / 2)`, but the
+# decoder receives draws with `exp(logvar)`. Where `logvar` is below 0 they are more precise than
+# was paid for. Charge the KL of the $q$ that is really drawn from, whose log variance is
+# `2 * logvar`, and there is a bound again:
+
+# %%
+def mean_kl(mu, logvar):
+    return 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1).mean()
+
+
+wrong_mu, wrong_logvar = vae.encode(wrong, x, spec)
+charged, owed = mean_kl(wrong_mu, wrong_logvar), mean_kl(wrong_mu, 2 * wrong_logvar)
+print(f"logvar is {wrong_logvar.mean():.2f} on average; KL charged {charged:.3f}, owed {owed:.3f}")
+print(f'"ELBO" with the KL that is owed: {wrong_elbo[-1] - (owed - charged):.3f}, '
+      f"log p(x) {wrong_evidence[-1]:.3f}")
+
+# %% [markdown]
 # ### What does scatter cost?
 #
 # Back to 4.4. Train with the score function in the place of eqs. (4) and (5); the decoder's
@@ -975,10 +957,9 @@ for name, model in (("score function", by_score), ("the same, baseline", with_ba
 print(f"{'pathwise':19s} log p(x) at the end {exact_log_p(trained, x):.4f}, highest {best:.4f}")
 
 # %% [markdown]
-# With one latent and two pixels it costs next to nothing: each step averages over 400 examples, and
-# 3000 short steps average further. Now 20 pixels and four latents, three step sizes, and two seeds
-# for the noise of each. If scatter is what decides, averaging the score function over 20 draws an
-# example must help.
+# With one latent and two pixels it costs next to nothing. Now 20 pixels and four latents, three
+# step sizes, and two seeds for the noise of each. If scatter is what decides, averaging the score
+# function over 20 draws an example must help.
 
 # %%
 wide = vae.Spec(data_dim=20, hidden=(), latent_dim=4, likelihood="gaussian")
@@ -1069,7 +1050,7 @@ check("04.reparameterize-backward", reparameterize_backward)
 # `"pathwise"` or `"neither"`? The derivative is with respect to the parameter named last.
 #
 # 1. $f(z) = |z|$, $z \sim N(\mu, 1)$; $\mu$.
-# 2. $f(z) = 1$ where $z > 0$, else 0, $z \sim N(0, \sigma^2)$ shifted by 1; $\sigma$.
+# 2. $f(z) = 1$ where $z > 0$, else 0, $z \sim N(1, \sigma^2)$; $\sigma$.
 # 3. $f(z) = z^2$, $z$ uniform between 0 and $\theta$; $\theta$.
 # 4. $f(z) = \max(z - 1, 0)$, $z$ exponential with mean $m$, which begins at 0; $m$.
 # 5. $f(z) = e^{-z}$, $z = a$ plus an exponential number with mean 1; $a$.
@@ -1138,10 +1119,11 @@ check("04.bug", with_baseline)
 
 # %% [markdown]
 # **The test that a gradient check cannot replace.** Write a test of a sampler, of which you know
-# only that its noise is its own affair. It must accept two right ones, $z = \mu + \sigma\varepsilon$
-# and $z = \mu - \sigma\varepsilon$, with a standard normal number for each example and latent, with
-# each of 50 seeds, and reject six wrong ones each time. Some of them have the right mean and
-# variance at every entry. (Some thousand draws are enough; all runs together have five seconds.)
+# only that its noise is its own affair. It must accept two right ones,
+# $z = \mu + \sigma\varepsilon$ and $z = \mu - \sigma\varepsilon$, with a standard normal number for
+# each example and latent, with each of 50 seeds, and reject six wrong ones each time. Some of them
+# have the right mean and variance at every entry. (Some thousand draws are enough; all runs
+# together have five seconds.)
 
 # %%
 def sampler_is_right(sample, rng):    # sample(mu, logvar, rng) -> z, all (B, L) as you like
@@ -1304,12 +1286,12 @@ fig
 # \;=\; \max_{W,\,b,\,s^2}\ \frac1N\sum_n \log p(x_n) \tag{9}
 # $$
 #
-# Both are means over the data, which must not lie in $L$ dimensions: of a single $x$, $\log p(x)$
-# has no maximum, since with $b = x$ it grows without end as $s^2$ goes to 0.
-# "$\le$" holds because the ELBO is never above $\log p(x)$; "$\ge$" because at the best $W$,
-# turned so that its rows are orthogonal, an encoder reaches it (Lucas et al. 2019, "Don't
-# Blame the ELBO! A Linear VAE Perspective on Posterior Collapse"). For a decoder that is not linear
-# there is no such equality in general; notebook 09 measures the gap that stays.
+# Both are means over the data, which must not lie in a plane of $L$ dimensions: of a single $x$,
+# $\log p(x)$ has no maximum, since with $b = x$ it grows without end as $s^2$ goes to 0. "$\le$"
+# holds because the ELBO is never above $\log p(x)$; "$\ge$" because at the best $W$, turned so that
+# its rows are orthogonal, an encoder reaches it (Lucas et al. 2019, "Don't Blame the ELBO! A Linear
+# VAE Perspective on Posterior Collapse"). For a decoder that is not linear there is no such
+# equality in general; notebook 09 measures the gap that stays.
 #
 # How much would be lost with another turn? The next cell turns the latents of a model with
 # orthogonal rows, and gives each the best $q$ without correlations. Its mean is the posterior's. A
@@ -1338,16 +1320,16 @@ print("log p(x) - best ELBO, nats:", "".join(f"{g:7.3f}" for g in np.abs(gap)))
 # optimiser on the exact ELBO also turns the latents until they fit $q$. The package's
 # `train_linear_vae` is one; its notes say how it scales the data and chooses its steps, and
 # `converged` whether it arrived. In place of random draws it takes the $2L$ *sigma points*
-# $\varepsilon = \pm\sqrt{L}\,e_l$, where $e_l$ has a one at $l$ and zeros elsewhere. Their mean is 0
-# and their covariance is $I$, so that the average of anything quadratic in $\varepsilon$ over them
-# is its expectation, exactly: in a linear model that is the whole ELBO. (For one latent they are
-# the $\pm1$ of `train`.)
+# $\varepsilon = \pm\sqrt{L}\,e_l$, where $e_l$ has a one at $l$ and zeros elsewhere. Their mean is
+# 0 and their covariance is $I$, so that the average of anything quadratic in $\varepsilon$ over
+# them is its expectation, exactly: in a linear model that is the whole ELBO. (For one latent they
+# are the $\pm1$ of `train`.)
 #
-# Where do the rows of $W$ end? At the maximum $W^\top W + s^2 I$ must keep the $L$ longest principal
-# axes of the data's covariance (Tipping and Bishop). $W^\top W = \sum_l w_l^\top w_l$, and if its
-# rows $w_l$ are orthogonal, each of them is an eigenvector of this sum: multiply from the left by
-# $w_l$, and only $\lVert w_l\rVert^2\, w_l$ is left. So the rows lie along those axes, as long as
-# their lengths differ.
+# Where do the rows of $W$ end? At the maximum $W^\top W + s^2 I$ must keep the $L$ longest
+# principal axes of the data's covariance (Tipping and Bishop). $W^\top W = \sum_l w_l^\top w_l$,
+# and if its rows $w_l$ are orthogonal, each of them is an eigenvector of this sum: multiply from
+# the left by $w_l$, and only $\lVert w_l\rVert^2\, w_l$ is left. So the rows lie along those axes,
+# as long as their lengths differ.
 
 # %%
 fit = exact.train_linear_vae(x3, latent=2, rng=rng, steps=800)
@@ -1359,3 +1341,36 @@ print(f"arrived: {fit.converged}; ELBO {fit.elbo[-1]:.5f}, highest log p(x) {bes
 print(f"the angle between W's rows: {np.degrees(np.arccos(cosine)):.1f} degrees")
 turned = np.degrees(exact.axes_angle(exact.as_linear(fit.params, fit.spec), principal))
 print(f"and from the rows to the principal axes of the data: at most {turned:.2f} degrees")
+
+# %% [markdown]
+# ## 4.11  Which one scatters less, with many latents?
+#
+# A continuation of 4.4. Let $z$ have $L$ entries; we estimate `dmu` of the first. Take two
+# functions: the penalties added up, $\sum_l \tfrac12(z_l-3)^2$, and a penalty on the sum,
+# $\tfrac12\big(\sum_l (z_l-3)\big)^2$.
+
+# %%
+def three_scatters(value, average, score, slope):
+    """Of one draw's dmu_1: score function, the same with a baseline, pathwise."""
+    return (value * score).std(), ((value - average) * score).std(), slope.std()
+
+
+print("scatter of one draw's dmu_1     score function   baseline   pathwise   exact dmu_1")
+for L in (1, 8, 128):
+    noise = rng.standard_normal((20_000, L))
+    away, score = mu + sigma * noise - 3, noise[:, 0] / sigma
+    total, average = away.sum(axis=1), L * sigma**2 / 2
+    added = three_scatters((away**2).sum(axis=1) / 2, L * (mu - 3) ** 2 / 2 + average, score,
+                           away[:, 0])
+    of_sum = three_scatters(total**2 / 2, (L * (mu - 3)) ** 2 / 2 + average, score, total)
+    for name, row, truth in (("added up", added, mu - 3), ("of the sum", of_sum, L * (mu - 3))):
+        a, b, c = row
+        print(f"L = {L:3d}, penalties {name:10s} {a:17.1f} {b:10.1f} {c:10.2f} {truth:13.0f}")
+
+# %% [markdown]
+# Added up, the penalties of the other latents do not contain $z_1$, so they do not disturb its
+# slope: the pathwise scatter stays. In the penalty on the sum the slope along $z_1$ is
+# $\sum_l (z_l-3)$, every latent is in it, and its scatter grows as $\sigma\sqrt L$ (the gradient
+# itself grows faster). In a decoder, too, the latents meet: each pixel depends on several of them.
+# In the score function, all that makes $f$ vary is noise to the score of the first latent; here it
+# loses in both, even with the baseline.
