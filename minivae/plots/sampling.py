@@ -5,8 +5,9 @@ from matplotlib.figure import Figure
 
 from minivae.plots.style import BLUE, GREY, INK, ORANGE, RED, figure
 
-PLACES = {"mu": (0, 1.2), "logvar": (0, 0), "z": (2, 0.6), "f(z)": (4, 0.6)}
-NOISE = {"eps": (2, 2)}
+Place = tuple[float, float]
+PLACES: dict[str, Place] = {"mu": (0, 1.2), "logvar": (0, 0), "z": (2, 0.6), "f(z)": (4, 0.6)}
+NOISE: dict[str, Place] = {"eps": (2, 2)}
 
 
 def where_the_noise_enters() -> Figure:
@@ -20,7 +21,7 @@ def where_the_noise_enters() -> Figure:
     return fig
 
 
-def _graph(ax: Axes, places: dict[str, tuple[float, float]], formula: str, back: str) -> None:
+def _graph(ax: Axes, places: dict[str, Place], formula: str, back: str) -> None:
     """Values as nodes, random ones filled; arrows forward, and those of the gradient dashed."""
     random = "eps" if "eps" in places else "z"
     arrows = [(name, "z") for name in places if name not in ("z", "f(z)")] + [("z", "f(z)")]
@@ -37,9 +38,7 @@ def _graph(ax: Axes, places: dict[str, tuple[float, float]], formula: str, back:
     ax.set_axis_off()
 
 
-def _arrow(
-    ax: Axes, tail: tuple[float, float], tip: tuple[float, float], color: str, bend: float
-) -> None:
+def _arrow(ax: Axes, tail: Place, tip: Place, color: str, bend: float) -> None:
     style = {
         "arrowstyle": "-|>",
         "color": color,

@@ -864,8 +864,8 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
 fig
 
 # %% [markdown]
-# From a speck, the decoder has stretched its line along the cloud. And the encoder? Eq. (8) says
-# what it should have found.
+# From almost a point, the decoder has stretched its line along the cloud. And the encoder? Eq. (8)
+# says what it should have found.
 
 # %%
 posterior_mean, S = exact.linear_posterior(exact.as_linear(trained, spec), x)
@@ -914,8 +914,8 @@ fig
 # %% [markdown]
 # No gradient check can see this, and here one number does: a "bound" above what it bounds. How can
 # that be? The KL is charged for a $q$ with the standard deviation `exp(logvar / 2)`, but the
-# decoder receives draws with `exp(logvar)`. Where `logvar` is below 0 they are more precise than
-# was paid for. Charge the KL of the $q$ that is really drawn from, whose log variance is
+# decoder receives draws with `exp(logvar)`. Where `logvar` is below 0 these are narrower than
+# the $q$ in the KL. Charge the KL of the $q$ that is really drawn from, whose log variance is
 # `2 * logvar`, and there is a bound again:
 
 # %%
@@ -996,10 +996,10 @@ with np.errstate(all="ignore"):                               # a run that is lo
         print(f"{name:19s}", "".join(f"{'  '.join(pair):>18}" for pair in pairs))
 
 # %% [markdown]
-# The pathwise estimate stands every step size tried. The score function without a baseline does
-# not stand a step of 0.02. With the baseline it falls behind there, and at 0.05 it may be lost.
-# Averaged over 20 draws it ends about where the pathwise estimate ends: so it was scatter that held it
-# back, and the price of removing it is 20 times the work.
+# The pathwise estimate stands every step size tried. The score function without a baseline does not
+# stand a step of 0.02. With the baseline it falls behind there, and at 0.05 it may be lost.
+# Averaged over 20 draws it ends about where the pathwise estimate ends: so it was scatter that held
+# it back, and the price of removing it is 20 times the work.
 
 # %% [markdown]
 # ## Recap
@@ -1120,12 +1120,11 @@ def with_baseline(f, score):
 check("04.bug", with_baseline)
 
 # %% [markdown]
-# **The test that a gradient check cannot replace.** Write a test of a sampler, of which you know
-# only that its noise is its own affair. It must accept two right ones,
-# $z = \mu + \sigma\varepsilon$ and $z = \mu - \sigma\varepsilon$, with a standard normal number for
-# each example and latent, with each of 50 seeds, and reject six wrong ones each time. Some of them
-# have the right mean and variance at every entry. (Some thousand draws are enough; all runs
-# together have five seconds.)
+# **The test that a gradient check cannot replace.** Write a test of a sampler; how it uses its
+# noise you do not know. It must accept two right ones, $z = \mu + \sigma\varepsilon$ and
+# $z = \mu - \sigma\varepsilon$, with a standard normal number for each example and latent, with
+# each of 50 seeds, and reject six wrong ones each time. Some of them have the right mean and
+# variance at every entry. (Some thousand draws are enough; all runs together have five seconds.)
 
 # %%
 def sampler_is_right(sample, rng):    # sample(mu, logvar, rng) -> z, all (B, L) as you like
@@ -1152,9 +1151,9 @@ check("04.posterior", fill_in)
 # **Its VAE, backward.** All pixels are known again. The encoder that this model needs is
 # `mu = x @ mu_W + mu_b`, and *one* `logvar`, (L,), shared by all examples. The decoder's
 # `out_logvar` is (D,). Everything else is as in 4.8: the loss is $-\mathrm{elbo}$, a mean over the
-# examples. Check your answer with `central_differences` first. (They do not do as an answer: one
-# case has a pixel with so little noise that the loss is huge, and its differences lose the small
-# entries.)
+# examples. Check your answer with `central_differences` first. (Differences are not accepted as the
+# answer: one case has a pixel with so little noise that the loss is huge, and its differences lose
+# the digits of the small entries.)
 
 # %%
 def linear_vae_gradients(params, x, eps):    # x (B, D), eps (B, L), params: mu_W (D, L),
@@ -1168,8 +1167,8 @@ check("04.linear-vae", linear_vae_gradients)
 # %% [markdown]
 # **And trained.** Train it on data with five pixels of very different noise and one latent. It
 # passes if the model's mean $\log p(x)$ ends within 0.01 nats of the highest, and the exact ELBO
-# within 0.01 of that. You have five seconds. (`check` gives you the reference of the exercise before
-# as `gradient`. Train with your own, too.)
+# within 0.01 of that. You have five seconds. (`check` gives you the reference of the exercise
+# before as `gradient`. Train with your own, too.)
 
 # %%
 def trained_factor_vae(x, params, gradient, rng):    # x (N, 5), params as above with L = 1;
