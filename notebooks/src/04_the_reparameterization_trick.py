@@ -1203,7 +1203,7 @@ check("04.train", trained_factor_vae)
 # Inference").
 #
 # Which of the three scatters least? Take the trained decoder, one example, a $q$ with the
-# posterior's mean, and change its sigma. Everything here is linear or quadratic in
+# posterior's mean, and change its sigma. All three are linear in
 # $\varepsilon$, so the answer is also known exactly. With $\sigma_p$ the posterior's sigma,
 # `dz` at $z = m + \sigma\varepsilon$ has the slope $1/\sigma_p^2 - 1$ in $z$ (the posterior's
 # precision is the prior's 1 plus the decoder's part), and the mean $-m$. So, with
