@@ -2,7 +2,21 @@
 
 from minivae.exercises.chapters.nb02.derivation import ORDER
 from minivae.exercises.chapters.nb02.elbo import BUG, ELBO_THREE, KL_DISCRETE
-from minivae.exercises.chapters.nb02.estimates import IMPORTANCE, LOG_EVIDENCE
-from minivae.exercises.chapters.nb02.jensen import JENSEN_GAP
+from minivae.exercises.chapters.nb02.estimates import DRAWS, IMPORTANCE
+from minivae.exercises.chapters.nb02.gaussian import GAUSSIAN_ELBO
+from minivae.exercises.chapters.nb02.independent import BEST_INDEPENDENT
+from minivae.exercises.chapters.nb02.jensen import WEIGHTS_WITH_GAP
+from minivae.exercises.chapters.nb02.promise import RISE_AND_FALL
 
-EXERCISES = (LOG_EVIDENCE, JENSEN_GAP, IMPORTANCE, KL_DISCRETE, ELBO_THREE, ORDER, BUG)
+EXERCISES = (
+    IMPORTANCE,
+    DRAWS,
+    WEIGHTS_WITH_GAP,
+    KL_DISCRETE,
+    ELBO_THREE,
+    BEST_INDEPENDENT,
+    ORDER,
+    GAUSSIAN_ELBO,
+    BUG,
+    RISE_AND_FALL,
+)

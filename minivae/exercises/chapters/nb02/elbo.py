@@ -12,7 +12,8 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 def kl_discrete(q, p):
     """sum_z q(z) log (q(z) / p(z)), where 0 log 0 = 0"""
     seen = q > 0
-    return float((q[seen] * np.log(q[seen] / p[seen])).sum())
+    with np.errstate(divide="ignore"):  # p = 0 where q > 0: infinity is the answer
+        return float((q[seen] * (np.log(q[seen]) - np.log(p[seen]))).sum())
 
 
 def _kl_cases():
@@ -20,6 +21,7 @@ def _kl_cases():
         (np.array([0.25, 0.75]), np.array([0.5, 0.5])),
         (np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.45, 0.05, 0.2, 0.3])),
         (np.array([0.0, 0.6, 0.4]), np.array([0.3, 0.2, 0.5])),
+        (np.array([0.3, 0.0, 0.7]), np.array([0.0, 0.2, 0.8])),
     ]
 
 
@@ -27,12 +29,17 @@ def _kl_sum(q, p):
     return float((q * np.log(q / p)).sum())
 
 
+def _kl_where_both(q, p):
+    both = (q > 0) & (p > 0)
+    return float((q[both] * np.log(q[both] / p[both])).sum())
+
+
 KL_DISCRETE = Exercise(
     id="02.kl-discrete",
     title="the KL between two distributions over finitely many z",
     stub=stub("""
         def kl_discrete(q, p):    # (Z,), (Z,) -> KL(q || p), one float, nats
-            ...                   # q may hold zeros, and 0 log 0 = 0
+            ...                   # q may hold zeros, and 0 log 0 = 0; so may p
     """),
     reference=kl_discrete,
     cases=_kl_cases,
@@ -46,6 +53,12 @@ KL_DISCRETE = Exercise(
             "zero-times-log-zero",
             _kl_sum,
             "Where q is 0, 0 * log 0 is NaN in floating point: leave those z out.",
+        ),
+        WrongAnswer(
+            "both-supports",
+            _kl_where_both,
+            "You leave out the z with p = 0 too. Where q > 0 and p = 0 the log ratio is infinite, "
+            "and so is the KL.",
         ),
         WrongAnswer(
             "sign",
@@ -93,15 +106,19 @@ KL_DISCRETE = Exercise(
 # ---- 02.elbo-three -------------------------------------------------------------------------------
 
 
-def elbo_three_ways(q, prior, likelihood):
+def elbo_terms(q, prior, likelihood):
     """log p(x) - KL(q || p(z|x)) = E_q log p(x|z) - KL(q || p(z)) = E_q log p(x, z) + H(q)"""
     joint = prior * likelihood
     evidence = joint.sum()
     posterior = joint / evidence
-    from_evidence = np.log(evidence) - (q * np.log(q / posterior)).sum()
-    reconstruction = (q * np.log(likelihood)).sum() - (q * np.log(q / prior)).sum()
-    energy = (q * np.log(joint)).sum() - (q * np.log(q)).sum()
-    return from_evidence, reconstruction, energy
+    return (
+        float(np.log(evidence)),
+        float((q * np.log(q / posterior)).sum()),
+        float((q * np.log(likelihood)).sum()),
+        float((q * np.log(q / prior)).sum()),
+        float((q * np.log(joint)).sum()),
+        float(-(q * np.log(q)).sum()),
+    )
 
 
 def _elbo_cases():
@@ -110,18 +127,29 @@ def _elbo_cases():
         (np.array([0.4, 0.6]), np.array([0.25, 0.75]), np.array([0.9, 0.2])),
         (
             np.array([0.1, 0.2, 0.3, 0.4]),
-            np.array([0.3, 0.3, 0.2, 0.2]),
+            np.array([0.35, 0.3, 0.2, 0.15]),
             np.round(rng.uniform(0.05, 0.9, 4), 2),
         ),
     ]
 
 
-def _faces(change):
-    """A wrong answer: the three right values, after `change` has replaced some of them."""
+TERMS = (
+    "log p(x)",
+    "KL(q || p(z|x))",
+    "E_q log p(x|z)",
+    "KL(q || p(z))",
+    "E_q log p(x, z)",
+    "H(q)",
+)
+
+
+def _changed(term, change):
+    """A wrong answer: the right terms, but this one is change(q, prior, likelihood)."""
 
     def wrong(q, prior, likelihood):
-        right = elbo_three_ways(q, prior, likelihood)
-        return change(*right, q, prior, likelihood)
+        terms = list(elbo_terms(q, prior, likelihood))
+        terms[TERMS.index(term)] = float(change(q, prior, likelihood))
+        return tuple(terms)
 
     return wrong
 
@@ -132,130 +160,142 @@ def _kl(q, p):
 
 ELBO_THREE = Exercise(
     id="02.elbo-three",
-    title="the ELBO in three forms that give the same number",
+    title="the six terms of the ELBO's three forms",
     stub=stub("""
-        def elbo_three_ways(q, prior, likelihood):    # q(z) (Z,), p(z) (Z,), p(x|z) for this x (Z,)
-            ...      # -> log p(x) - KL(q || p(z|x)),  E_q log p(x|z) - KL(q || p(z)),
-                     #    E_q log p(x, z) + H(q): three floats, each computed as it reads
+        def elbo_terms(q, prior, likelihood):    # q(z), p(z), p(x|z) for this x: (Z,), all above 0
+            ...    # -> log p(x), KL(q || p(z|x)),  E_q log p(x|z), KL(q || p(z)),
+                   #    E_q log p(x, z), H(q): six floats, the terms of eqs. (4), (5) and (6)
     """),
-    reference=elbo_three_ways,
+    reference=elbo_terms,
     cases=_elbo_cases,
-    returns=("evidence face", "reconstruction face", "energy face"),
+    returns=TERMS,
     mistakes=(
         WrongAnswer(
             "entropy-sign",
-            _faces(lambda a, b, c, q, p, l: (a, b, (q * np.log(p * l * q)).sum())),
-            "The sign of the entropy is wrong: H(q) = -E_q log q is added, so E_q log q is "
-            "subtracted.",
+            _changed("H(q)", lambda q, p, l: (q * np.log(q)).sum()),
+            "The sign of the entropy is wrong: H(q) = -E_q log q, which is positive here.",
         ),
         WrongAnswer(
-            "kl-to-prior-added",
-            _faces(lambda a, b, c, q, p, l: (a, b + 2 * _kl(q, p), c)),
-            "The KL to the prior must be subtracted: it is what the code costs.",
+            "kl-to-prior-sign",
+            _changed("KL(q || p(z))", lambda q, p, l: -_kl(q, p)),
+            "A KL is never negative: this is minus the KL to the prior.",
         ),
         WrongAnswer(
-            "kl-to-posterior-added",
-            _faces(lambda a, b, c, q, p, l: (a + 2 * _kl(q, p * l / (p @ l)), b, c)),
-            "The KL to the posterior must be subtracted: the ELBO is never above log p(x).",
-        ),
-        WrongAnswer(
-            "kl-reversed",
-            _faces(lambda a, b, c, q, p, l: (a, b + _kl(q, p) - _kl(p, q), c)),
+            "kl-to-prior-reversed",
+            _changed("KL(q || p(z))", lambda q, p, l: _kl(p, q)),
             "This has KL(p || q) in place of KL(q || p); every average here is over q.",
         ),
         WrongAnswer(
+            "kl-to-posterior-reversed",
+            _changed("KL(q || p(z|x))", lambda q, p, l: _kl(p * l / (p @ l), q)),
+            "This averages over the posterior; KL(q || p(z|x)) averages over q.",
+        ),
+        WrongAnswer(
             "posterior-not-normalised",
-            _faces(lambda a, b, c, q, p, l: (np.log(p @ l) - _kl(q, p * l), b, c)),
+            _changed("KL(q || p(z|x))", lambda q, p, l: _kl(q, p * l)),
             "You use the joint in place of the posterior: divide it by p(x).",
         ),
         WrongAnswer(
+            "likelihood-for-posterior",
+            _changed("KL(q || p(z|x))", lambda q, p, l: _kl(q, l / l.sum())),
+            "The posterior is p(z) p(x|z) / p(x); here the prior is left out of it.",
+        ),
+        WrongAnswer(
             "likelihood-under-prior",
-            _faces(lambda a, b, c, q, p, l: (a, (p * np.log(l)).sum() - _kl(q, p), c)),
+            _changed("E_q log p(x|z)", lambda q, p, l: (p * np.log(l)).sum()),
             "You average log p(x|z) over the prior; average it over q.",
         ),
         WrongAnswer(
             "log-of-average",
-            _faces(lambda a, b, c, q, p, l: (a, np.log(q @ l) - _kl(q, p), c)),
+            _changed("E_q log p(x|z)", lambda q, p, l: np.log(q @ l)),
             "You take the log of an average; the ELBO has the average of the log, which is "
             "smaller (Jensen).",
         ),
         WrongAnswer(
-            "negative",
-            _faces(lambda a, b, c, q, p, l: (-a, -b, -c)),
-            "The sign is wrong: this is the loss, -ELBO.",
+            "evidence-under-q",
+            _changed("log p(x)", lambda q, p, l: np.log(q @ l)),
+            "p(x) averages p(x|z) over the prior, not over q.",
         ),
         WrongAnswer(
-            "prior-twice",
-            _faces(lambda a, b, c, q, p, l: (a, (q * np.log(p * l)).sum() - _kl(q, p), c)),
-            "E_q log p(x, z) - KL(q || p(z)) counts the prior twice: use log p(x|z) in the first "
-            "term.",
-        ),
-        WrongAnswer(
-            "evidence-alone",
-            _faces(lambda a, b, c, q, p, l: (np.log(p @ l), b, c)),
-            "The first is log p(x) alone: subtract KL(q || p(z|x)).",
+            "evidence-not-log",
+            _changed("log p(x)", lambda q, p, l: p @ l),
+            "This is p(x): take its log.",
         ),
     ),
     hints=(
         "First compute joint = prior * likelihood, its sum p(x), and their ratio, the posterior.",
         "Every average is a sum weighted by q; a KL is the average of a log ratio over q.",
-        "The last form is (q * np.log(joint)).sum() - (q * np.log(q)).sum().",
+        "A test: first minus second, third minus fourth and fifth plus sixth are one number.",
     ),
 )
 
 # ---- 02.bug --------------------------------------------------------------------------------------
 
 
-def repo_elbo(q, log_joint):
-    # "The ELBO is the expected log joint plus the entropy." Yet at the posterior it is too low.
-    return (q * log_joint).sum() + (q * np.log(q)).sum()
+def repo_elbo(q, prior, likelihood):
+    # "How well q's causes explain x, minus how far q is from the prior."
+    # Yet at the posterior this lower bound lies above log p(x).
+    fit = np.log((q * likelihood).sum())
+    kl = (q * np.log(q / prior)).sum()
+    return fit - kl
 
 
-def mended_elbo(q, log_joint):
-    # The entropy is -sum q log q: adding it subtracts sum q log q.
-    return (q * log_joint).sum() - (q * np.log(q)).sum()
-
-
-def _bug_cases():
-    return [
-        (np.array([0.4, 0.6]), np.array([-1.5, -2.3])),
-        (np.array([0.1, 0.2, 0.3, 0.4]), np.array([-3.1, -2.2, -4.0, -2.6])),
-    ]
+def mended_elbo(q, prior, likelihood):
+    # The ELBO has the average of the log. The log of the average is larger: Jensen.
+    fit = (q * np.log(likelihood)).sum()
+    kl = (q * np.log(q / prior)).sum()
+    return fit - kl
 
 
 BUG = Exercise(
     id="02.bug",
-    title="find the bug: a bound that is too low even at the posterior",
+    title="find the bug: a lower bound that lies above log p(x)",
     stub=inspect.getsource(repo_elbo).rstrip(),
     reference=mended_elbo,
     given=repo_elbo,
-    cases=_bug_cases,
+    cases=_elbo_cases,
     mistakes=(
         WrongAnswer(
-            "all-turned",
-            lambda q, log_joint: -(q * log_joint).sum() - (q * np.log(q)).sum(),
-            "The first term was right: the expected log joint is added.",
+            "kl-added",
+            lambda q, p, l: np.log(q @ l) + _kl(q, p),
+            "The sign was right: the KL to the prior is subtracted.",
         ),
         WrongAnswer(
-            "entropy-dropped",
-            lambda q, log_joint: (q * log_joint).sum(),
-            "Keep the entropy and correct its sign: without it, the best q would be the single "
-            "best z.",
+            "kl-reversed",
+            lambda q, p, l: np.log(q @ l) - _kl(p, q),
+            "The KL was right: it averages over q.",
         ),
         WrongAnswer(
-            "log-of-sum",
-            lambda q, log_joint: np.log((q * np.exp(log_joint)).sum()) - (q * np.log(q)).sum(),
-            "The average of the log was right; this is the log of an average.",
+            "under-prior",
+            lambda q, p, l: (p * np.log(l)).sum() - _kl(q, p),
+            "The log is where it should be, but the average is over q, not over the prior.",
         ),
         WrongAnswer(
-            "normalised",
-            lambda q, log_joint: (q * log_joint).sum() + (q * np.log(q)).mean(),
-            "The sum over z was right: q sums to one, so it is already an average.",
+            "evidence",
+            lambda q, p, l: np.log(p @ l) - _kl(q, p),
+            "log p(x) goes with the KL to the posterior, eq. (4). With the KL to the prior goes "
+            "E_q log p(x|z), eq. (5).",
+        ),
+        WrongAnswer(
+            "kl-forgotten",
+            lambda q, p, l: (q * np.log(l)).sum(),
+            "The first term is mended; the KL to the prior is still to be subtracted.",
+        ),
+        WrongAnswer(
+            "clipped",
+            lambda q, p, l: min(np.log(q @ l) - _kl(q, p), np.log(p @ l)),
+            "Cutting it off at log p(x) hides the mistake, and log p(x) is not known in practice. "
+            "Which step of the derivation is broken?",
+        ),
+        WrongAnswer(
+            "joint-and-kl",
+            lambda q, p, l: (q * np.log(p * l)).sum() - _kl(q, p),
+            "E_q log p(x, z) - KL(q || p(z)) counts the prior twice: use log p(x|z).",
         ),
     ),
     hints=(
-        "The sentence in the comment is right. Does the code do what it says?",
-        "Which sign has E_q log q, and which sign has the entropy?",
-        "H(q) = -sum q log q: subtract (q * np.log(q)).sum().",
+        "The sentence in the comment is right. Is the code's first term an average of logs?",
+        "log E_q[p(x|z)] is at least E_q[log p(x|z)]: the fit is too large.",
+        "fit = (q * np.log(likelihood)).sum().",
     ),
 )

@@ -1,87 +1,9 @@
-"""Estimates of log p(x) from samples: of the prior, and of q."""
+"""Estimates of log p(x) from samples of q, and how many of them it takes."""
 
 import numpy as np
 
 from minivae.exercises.chapters.nb01.logs import log_sum_exp
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
-
-# ---- 02.log-evidence -----------------------------------------------------------------------------
-
-
-def log_evidence_estimate(log_likelihood):
-    """log (1/K sum_k p(x|z_k)),  z_k ~ p(z)"""
-    K = len(log_likelihood)
-    top = log_likelihood.max(axis=0)
-    return top + np.log(np.exp(log_likelihood - top).sum(axis=0)) - np.log(K)
-
-
-def _log_likelihood_cases():
-    rng = np.random.default_rng(2)
-    return [
-        (np.array([[-0.5], [-1.3], [-0.2]]),),
-        (generic(rng, 5, 3) - 3,),
-        (generic(rng, 5, 3) - 1000,),
-    ]
-
-
-LOG_EVIDENCE = Exercise(
-    id="02.log-evidence",
-    title="naive Monte Carlo for log p(x)",
-    stub=stub("""
-        def log_evidence_estimate(log_likelihood):    # log p(x|z_k) at z_k ~ p(z): (K, B)
-            ...                                       # -> log of the estimate of p(x): (B,)
-    """),
-    reference=log_evidence_estimate,
-    cases=_log_likelihood_cases,
-    mistakes=(
-        WrongAnswer(
-            "log-k-forgotten",
-            log_sum_exp,
-            "log K is not subtracted: the mean of the samples estimates p(x), not their sum.",
-        ),
-        WrongAnswer(
-            "mean-of-logs",
-            lambda a: a.mean(axis=0),
-            "The mean of the logs is not the log of the mean: this estimates E log p(x|z), "
-            "which is lower (Jensen).",
-        ),
-        WrongAnswer(
-            "naive",
-            lambda a: np.log(np.exp(a).mean(axis=0)),
-            "exp(-1000) is 0.0: subtract the largest term before exp.",
-        ),
-        WrongAnswer(
-            "log-k-added",
-            lambda a: log_sum_exp(a) + np.log(len(a)),
-            "You add log K; a mean divides by K, so its log is smaller by log K.",
-        ),
-        WrongAnswer(
-            "divided-by-k",
-            lambda a: log_sum_exp(a) / len(a),
-            "You divide the log by K; dividing p by K subtracts log K from its log.",
-        ),
-        WrongAnswer(
-            "over-images",
-            lambda a: log_sum_exp(a.T) - np.log(a.shape[1]),
-            "You average over the images; the samples are along axis 0.",
-        ),
-        WrongAnswer(
-            "log-b",
-            lambda a: log_sum_exp(a) - np.log(a.shape[1]),
-            "You subtract log B, for the number of images; the mean is over the K samples.",
-        ),
-        WrongAnswer(
-            "best",
-            lambda a: a.max(axis=0),
-            "You take only the best sample; p(x) is the mean over all of them.",
-        ),
-    ),
-    hints=(
-        "p(x) is the mean of p(x|z) over the prior. You have its logs.",
-        "This is the log of a mean of exponentials: log-sum-exp, then the factor 1/K.",
-        "log_sum_exp(log_likelihood) - np.log(K).",
-    ),
-)
 
 # ---- 02.importance -------------------------------------------------------------------------------
 
@@ -99,7 +21,13 @@ def _importance_cases():
         (np.array([[-1.5], [-2.3]]), np.array([[-0.7], [-0.4]])),
         (generic(rng, 5, 3) - 4, generic(rng, 5, 3) - 1),
         (generic(rng, 5, 3) - 1000, generic(rng, 5, 3) - 30),
+        (np.array([[-1000.0, -1000.0], [-1003.1, 1000.0]]), np.array([[-1.2, -0.4], [-2.5, -0.7]])),
     ]
+
+
+def _shifted(a, top):
+    """log mean exp(a) by way of `top`, which should be the maximum of each column."""
+    return top + np.log(np.exp(a - top).mean(axis=0))
 
 
 def _log_mean_exp(a):
@@ -148,6 +76,18 @@ IMPORTANCE = Exercise(
             "exp(-970) is 0.0: subtract the largest log weight before exp.",
         ),
         WrongAnswer(
+            "one-maximum",
+            lambda log_joint, log_q: _shifted(log_joint - log_q, (log_joint - log_q).max()),
+            "You subtract one maximum for all columns: where a column lies far below it, exp "
+            "underflows. Each column needs its own, max(axis=0).",
+        ),
+        WrongAnswer(
+            "first-row",
+            lambda log_joint, log_q: _shifted(log_joint - log_q, (log_joint - log_q)[0]),
+            "You subtract the first row: a later sample may be larger by 2000 nats, and exp "
+            "overflows. Subtract each column's maximum.",
+        ),
+        WrongAnswer(
             "self-normalised",
             lambda log_joint, log_q: log_sum_exp(log_joint) - log_sum_exp(log_q),
             "A ratio of sums is not the mean of the ratios: divide each sample by its own q.",
@@ -162,5 +102,101 @@ IMPORTANCE = Exercise(
         "p(x) is the mean over q of p(x, z) / q(z). You have the logs of these weights' parts.",
         "log w = log_joint - log_q; then the log of their mean.",
         "log_sum_exp(log_joint - log_q) - np.log(K).",
+    ),
+)
+
+# ---- 02.draws ------------------------------------------------------------------------------------
+
+
+def draws_needed(prior, likelihood):
+    """exp KL(p(z|x) || p(z))"""
+    joint = prior * likelihood
+    posterior = joint / joint.sum()
+    seen = posterior > 0
+    return float(np.exp((posterior[seen] * np.log(posterior[seen] / prior[seen])).sum()))
+
+
+def _draws_cases():
+    return [
+        (np.array([0.8, 0.2]), np.array([0.05, 0.9])),
+        (np.array([0.45, 0.3, 0.2, 0.05]), np.array([0.02, 0.3, 0.07, 0.81])),
+        (np.array([0.5, 0.3, 0.15, 0.05]), np.array([0.0, 0.02, 0.0, 0.9])),
+    ]
+
+
+def _from_posterior(change):
+    """A wrong answer from the prior and the right posterior."""
+
+    def wrong(prior, likelihood):
+        joint = prior * likelihood
+        return float(change(prior, joint / joint.sum()))
+
+    return wrong
+
+
+def _kl(q, p):
+    with np.errstate(divide="ignore"):
+        return (q[q > 0] * np.log(q[q > 0] / p[q > 0])).sum()
+
+
+DRAWS = Exercise(
+    id="02.draws",
+    title="how many draws from the prior a posterior asks for",
+    stub=stub("""
+        def draws_needed(prior, likelihood):    # p(z) (Z,), above 0; p(x|z) for this x (Z,)
+            ...                                 # -> about how many draws of the prior: one float
+    """),
+    reference=draws_needed,
+    cases=_draws_cases,
+    mistakes=(
+        WrongAnswer(
+            "reversed",
+            _from_posterior(lambda prior, posterior: np.exp(_kl(prior, posterior))),
+            "This averages over the prior. What counts is the average over the posterior, where "
+            "the draws are needed.",
+        ),
+        WrongAnswer(
+            "nats",
+            _from_posterior(lambda prior, posterior: _kl(posterior, prior)),
+            "This is the KL, in nats; the number of draws is its exponential.",
+        ),
+        WrongAnswer(
+            "not-normalised",
+            lambda prior, likelihood: float(np.exp(_kl(prior * likelihood, prior))),
+            "You use p(x, z) in the place of the posterior: divide it by p(x).",
+        ),
+        WrongAnswer(
+            "prior-forgotten",
+            lambda prior, likelihood: float(np.exp(_kl(likelihood / likelihood.sum(), prior))),
+            "The posterior is p(z) p(x|z) / p(x); here the prior is left out of it.",
+        ),
+        WrongAnswer(
+            "zero-times-log-zero",
+            _from_posterior(
+                lambda prior, posterior: np.exp((posterior * np.log(posterior / prior)).sum())
+            ),
+            "Where p(x|z) is 0 the posterior is 0, and 0 * log 0 is NaN: leave those z out.",
+        ),
+        WrongAnswer(
+            "second-moment",
+            _from_posterior(lambda prior, posterior: (posterior**2 / prior).sum()),
+            "This is the posterior's average of the ratio p(z|x) / p(z); the KL averages its log.",
+        ),
+        WrongAnswer(
+            "largest-ratio",
+            _from_posterior(lambda prior, posterior: (posterior / prior).max()),
+            "This is the largest ratio p(z|x) / p(z); the KL averages its log over the posterior.",
+        ),
+        WrongAnswer(
+            "one-over-evidence",
+            lambda prior, likelihood: float(1 / (prior @ likelihood)),
+            "1 / p(x) is how many pairs of z and x one draws until this x comes up. Here x is "
+            "given, and only z is drawn.",
+        ),
+    ),
+    hints=(
+        "First the posterior, by Bayes' rule. Then how far it is from the prior, in nats.",
+        "About exp KL(p(z|x) || p(z)): the KL averages log p(z|x) / p(z) over the posterior.",
+        "Leave out the z whose posterior is 0, and do not forget np.exp around the sum.",
     ),
 )

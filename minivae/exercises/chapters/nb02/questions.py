@@ -14,11 +14,21 @@ PREDICTIONS = (
     ),
     Prediction(
         "02.dimensions",
-        "With the same number K of samples from the prior, but more latent dimensions, the naive "
-        "estimate of log p(x) gets:",
+        "With the same number K of samples from the prior, but more latents, each seen as sharply "
+        "as before, the naive estimate of log p(x) gets:",
         ("better", "the same", "worse"),
         "worse",
-        "The z that explain x fill a tiny part of the prior, and almost no sample falls there.",
+        "Each latent adds as many nats to what x tells about z, and the draws that are needed grow "
+        "as the exponential of the sum.",
+    ),
+    Prediction(
+        "02.which-misses",
+        "Fifty latents, each seen through a great deal of noise, or one latent, seen almost "
+        "without noise: for which of the two does a thousand draws of the prior not do?",
+        ("fifty", "one", "both"),
+        "one",
+        "The number of latents is not what counts. Much noise leaves the posterior close to the "
+        "prior, whose draws then serve; hardly any noise leaves a narrow one, which they miss.",
     ),
     Prediction(
         "02.elbo-up",
