@@ -13,15 +13,6 @@ PREDICTIONS = (
         "too low on average. That is Jensen's inequality.",
     ),
     Prediction(
-        "02.dimensions",
-        "With the same number K of samples from the prior, but more latents, each seen as sharply "
-        "as before, the naive estimate of log p(x) gets:",
-        ("better", "the same", "worse"),
-        "worse",
-        "Each latent adds as many nats to what x tells about z, and the draws that are needed grow "
-        "as the exponential of the sum.",
-    ),
-    Prediction(
         "02.which-misses",
         "Fifty latents, each seen through a great deal of noise, or one latent, seen almost "
         "without noise: for which of the two does a thousand draws of the prior not do?",
