@@ -309,9 +309,9 @@ def axes_angle(model: Linear, other: Linear) -> float:
 def ascent_that_lowers_evidence(lr: float = 0.1) -> dict[str, float]:
     """A gradient step that raises the ELBO and lowers log p(x) -> dict of nats.
 
-    [notebook 02, section 2.9]  Two images, x = 3 and x = -3, and the model x ~ N(z w + b, 1) at
-    w = 1, b = 0. The likelihood is highest at a larger w: var(x) = w^2 + 1 should be 9. But the
-    encoder gives q = N(0, 1) for both, as if z were independent of x; under that q a large w only
+    [notebook 02, section 2.8]  Two images, x = 3 and x = -3, and the model x ~ N(z W + b, 1) at
+    W = 1, b = 0. The likelihood is highest at a larger W: var(x) = W^2 + 1 should be 9. But the
+    encoder gives q = N(0, 1) for both, as if z were independent of x; under that q a large W only
     adds noise, and the ELBO is higher at a smaller one. It rises because the gap to log p(x)
     shrinks faster than log p(x) falls.
     """
