@@ -108,8 +108,8 @@ for L in (1, 5, 10, 20, 50):
 # them.
 #
 # Is the number of latents to blame? **Predict first.** Fifty latents behind noise of variance 100,
-# or one latent behind noise of variance $10^{-10}$: where do a thousand draws not do? (`"fifty"`,
-# `"one"` or `"both"`)
+# or one latent behind noise of variance $10^{-10}$: where do a thousand draws not suffice?
+# (`"fifty"`, `"one"` or `"both"`)
 
 # %%
 predict("02.which-misses", ...)
@@ -133,7 +133,8 @@ reveal("02.which-misses")
 # \mathrm{KL}(q \Vert p) = \mathbb{E}_{z \sim q}\!\left[\log\frac{q(z)}{p(z)}\right]
 # $$
 #
-# Let $q$ be the posterior and $p$ the prior. Where the posterior's draws lie, it is about
+# It is how much more probable a draw from $q$ is under $q$ than under $p$, in nats, on average. Let
+# $q$ be the posterior and $p$ the prior. Where the posterior's draws lie, it is about
 # $e^{\mathrm{KL}}$ times as dense as the prior. So only about $e^{-\mathrm{KL}}$ of the prior's
 # draws fall there, and the others add next to nothing: **the estimate needs about
 # $\exp \mathrm{KL}(\text{posterior} \Vert \text{prior})$ draws.** Let us measure it. By Bayes' rule
@@ -371,8 +372,9 @@ fig
 # $$
 #
 # So **the gap is a KL**: the one from $q_\phi$ to the posterior. A KL is never negative, by Jensen
-# again: $-\mathrm{KL}(q\Vert p) = \mathbb{E}_q[\log (p/q)] \le \log \mathbb{E}_q[p/q] \le \log 1$.
-# It is zero only where the two are the same.
+# again: $-\mathrm{KL}(q\Vert p) = \mathbb{E}_q[\log (p/q)] \le \log \mathbb{E}_q[p/q] \le \log 1$,
+# where the last average adds up $p$ wherever $q$ is not zero. And it is zero only if $p/q$ is
+# constant and all of $p$ is counted: if the two are the same.
 #
 # Now in numbers. The patient of notebook 01 has cough and fever, and the sums run over 32
 # combinations of diseases. Let $q_\phi$ keep the diseases independent, so that $\phi$ is five
@@ -445,8 +447,8 @@ for name, some_q in (("posterior", p_posterior), ("posterior marginals", from_ma
 # $q_\phi$ they minimise the *other* one (last column). The posterior nearly always has one of cold,
 # flu and pneumonia. With the right marginals but drawn independently, it is often none or several,
 # which the posterior finds improbable. The best one commits to the flu, more than the posterior
-# does. **Raising the ELBO has made $q_\phi$ too narrow**, and by section 2.4 a worse place to draw
-# from. Notebook 03 looks into the two directions.
+# does. **Raising the ELBO has made $q_\phi$ too sure**, the discrete form of too narrow, and by
+# section 2.4 a worse place to draw from. Notebook 03 looks into the two directions.
 
 # %% [markdown]
 # ## 2.6  Which form can be computed?
@@ -472,7 +474,8 @@ for name, some_q in (("posterior", p_posterior), ("posterior marginals", from_ma
 #
 # The *entropy* $H$ rewards $q_\phi$ for spreading out. Mind that there are **two KLs**. The one in
 # eq. (4) is the gap, and zero is perfect. The one in eq. (5) is a price, and zero means that
-# $q_\phi$ has not looked at $x$.
+# $q_\phi$ has not looked at $x$. With the posterior as $q_\phi$ it is the KL of section 2.2: what
+# $x$ tells about $z$.
 #
 # Are the three forms equal? A check is worth something if it can fail. So compute
 # $p_\theta(x\mid z)$ by notebook 01's eq. (2), and take the evidence and the posterior from the
@@ -537,28 +540,17 @@ linear = exact.Linear(W=np.eye(1), b=np.zeros(1), variance=0.25)           # x =
 package = exact.linear_faces(linear, x[None], np.array([[0.3]]), np.array([[0.5]]))
 agree = np.allclose(np.concatenate(package), elbo(0.3, np.log(0.5)), rtol=1e-12)
 print("ours and the package's three forms agree:", agree)
-print(f"q = prior: ELBO {elbo(0.0, 0.0):.3f}; section 2.3 at K = 1: "
+print(f"q = prior:     ELBO {elbo(0.0, 0.0):.3f}; section 2.3 at K = 1: "
       f"{log_evidence(x) - below[0]:.3f}, standard error {error[0]:.3f}")
+print(f"q = posterior: ELBO {elbo(0.8, np.log(0.2)):.3f}; log p(x): {log_evidence(x):.3f}")
 
 # %% [markdown]
-# The last line ties two sections together: with $q_\phi$ the prior the KL in eq. (5) is zero, and
+# The second line ties two sections together: with $q_\phi$ the prior the KL in eq. (5) is zero, and
 # what is left, $\mathbb{E}[\log p_\theta(x\mid z)]$, is the mean of the naive log estimate at
-# $K = 1$. With two parameters the ELBO is a landscape:
-
-# %%
-mus, logvars = np.linspace(-0.6, 2.2, 57), np.linspace(-4, 0.8, 49)
-best_mu, best_logvar = 0.8, np.log(0.2)                      # the posterior of 2.2 at x = 1
-gap = log_evidence(x) - elbo(mus, logvars[:, None])          # how far below log p(x), nats
-fig, ax = plots.figure(4.6, 3)
-lines = ax.contour(mus, logvars, gap, [0.1, 0.5, 1, 2, 4], colors=plots.BLUE, linewidths=1)
-ax.clabel(lines, fmt="%g", fontsize=8)
-ax.plot(best_mu, best_logvar, "*", color=plots.RED, ms=13, label="the posterior")
-ax.set(xlabel="mu", ylabel="logvar", title="how far the ELBO is below log p(x), nats")
-ax.legend(loc="lower left", fontsize=8)
-fig
-
-# %% [markdown]
-# The summit stands on the posterior, and touches $\log p_\theta(x)$. So **maximising the ELBO over
+# $K = 1$.
+#
+# The third is eq. (4) with a gap of zero. Over `mu` and `logvar` the ELBO is a landscape, whose
+# summit is the posterior and has the height $\log p_\theta(x)$. So **maximising the ELBO over
 # $\phi$ is a way to compute a posterior**: an integration has become an optimisation. That is what
 # *variational* means. (Drag $q$ up the hill with your own hand: open
 # [touch_the_bound.html](touch_the_bound.html) in a browser.)
@@ -594,10 +586,11 @@ fig
 # would, the gap is wider. And with a network as the decoder the average in eq. (5) has no closed
 # form; it is estimated from draws of $q_\phi$ (notebook 04).
 #
-# All this is from Kingma and Welling 2014, *Auto-Encoding Variational Bayes*. With
-# $q_\phi(z\mid x)$ in the place of $q_\phi(z)$, our eq. (4) is their (1), our (6) is their (2), and
-# our (5) is their (3). They write $\mathcal{L}(\theta, \phi; x)$ for the ELBO, $D_{KL}$ for the KL,
-# and $p_\theta(z)$ for the prior, to allow it parameters too.
+# The VAE comes from Kingma and Welling 2014, *Auto-Encoding Variational Bayes* (and, independently,
+# Rezende et al. 2014, *Stochastic Backpropagation and Approximate Inference in Deep Generative
+# Models*). With $q_\phi(z\mid x)$ in the place of $q_\phi(z)$, our eq. (4) is their (1), our (6) is
+# their (2), and our (5) is their (3). They write $\mathcal{L}(\theta, \phi; x)$ for the ELBO,
+# $D_{KL}$ for the KL, and $p_\theta(z)$ for the prior, to allow it parameters too.
 
 # %% [markdown]
 # ## 2.8  Does raising the ELBO always raise log p(x)?
@@ -681,7 +674,7 @@ for name, path in (("width learned", free), ("width held at 1", held)):
 
 # %%
 fig, ax = plots.figure(5.6, 3.1)
-Ws = np.linspace(0, 4, 200)
+Ws = np.linspace(0, 6, 200)
 ax.plot(Ws, log_px_at(Ws), color=plots.INK, label="log p(x)")
 ax.plot(Ws, elbo_at(Ws, Ws / (1 + Ws**2), 0.0), color=plots.RED, ls="--",
         label="best ELBO of a q with the width 1")
@@ -690,7 +683,7 @@ ax.plot(held[-1, 0], elbo_at(*held[-1]), "o", color=plots.RED)
 ax.axvline(1, color=plots.GREY, ls=":", label="start of both climbs")
 ax.set(xlabel="W (dots: where the climbs end)", ylabel="nats, mean of the two points")
 ax.set(ylim=(-5.6, -2.3), title="a restricted q moves the summit")
-ax.legend(fontsize=8, loc="lower center")
+ax.legend(fontsize=8, loc="lower right")
 fig
 
 # %% [markdown]

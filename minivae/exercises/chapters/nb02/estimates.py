@@ -84,8 +84,8 @@ IMPORTANCE = Exercise(
         WrongAnswer(
             "first-row",
             lambda log_joint, log_q: _shifted(log_joint - log_q, (log_joint - log_q)[0]),
-            "You subtract the first row: a later sample may be larger by 2000 nats, and exp "
-            "overflows. Subtract each column's maximum.",
+            "What you subtract is not the largest of its column: another sample is larger by 1000 "
+            "nats or more, and exp overflows. Subtract each column's maximum.",
         ),
         WrongAnswer(
             "self-normalised",

@@ -15,7 +15,7 @@ PREDICTIONS = (
     Prediction(
         "02.which-misses",
         "Fifty latents, each seen through a great deal of noise, or one latent, seen almost "
-        "without noise: for which of the two does a thousand draws of the prior not do?",
+        "without noise: for which do a thousand draws of the prior not suffice?",
         ("fifty", "one", "both"),
         "one",
         "The number of latents is not what counts. Much noise leaves the posterior close to the "
