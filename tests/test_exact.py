@@ -69,6 +69,13 @@ def test_the_best_independent_q_is_found_from_every_start_and_no_other_is_better
         near = 1 / (1 + np.exp(-np.log(best / (1 - best)) - 0.3 * rng.standard_normal(5)))
         assert elbo(near) < top
         assert elbo(rng.random(5)) < top
+    grid = np.array([0.001, 0.02, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.98, 0.999])
+    coin = np.stack([1 - grid, grid])  # q(z_i = 0) and q(z_i = 1)
+    everywhere = log_joint.reshape([2] * 5)  # becomes the ELBO of all 11^5 independent q
+    for _ in range(5):
+        everywhere = np.tensordot(everywhere, coin, axes=(0, 0))
+    entropy = -(coin * np.log(coin)).sum(axis=0)
+    assert (everywhere + sum(np.ix_(*[entropy] * 5))).max() < top
     marginals = list(exact.disease_probabilities(model, found).values())
     log_px = exact.log_evidence(model, found)
     assert log_px - elbo(marginals) == pytest.approx(0.763, abs=5e-4)

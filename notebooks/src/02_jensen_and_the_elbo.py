@@ -37,8 +37,8 @@ recall("02", ..., ..., ...)
 # %% [markdown]
 # ## 2.1  Can we average our way to p(x)?
 #
-# Notebook 01 ended before an integral that no grid can do. It is an average over the prior, and an
-# average can be estimated by drawing:
+# Notebook 01 ended before an integral that no grid can do. It is an average over the prior, so draw
+# from the prior and average:
 #
 # $$
 # p_\theta(x) = \mathbb{E}_{z \sim p(z)}\big[\,p_\theta(x\mid z)\,\big]
@@ -50,9 +50,9 @@ recall("02", ..., ..., ...)
 # Monte Carlo* estimate is *unbiased*: each term has the mean $p_\theta(x)$, so their average has it
 # too.
 #
-# To judge an estimate one needs the truth beside it. Here is a model whose evidence is known: $L$
-# latents, each seen through noise of variance $v$, so that $\theta$ is the one number $v$.
-# Independent Gaussians add up to a Gaussian, and their variances add:
+# To judge it, here is a model whose evidence is known: $L$ latents, each seen through noise of
+# variance $v$, so that $\theta$ is the one number $v$. Independent Gaussians add up to a Gaussian,
+# and their variances add:
 #
 # $$
 # z \sim N(0, I), \qquad x \mid z \sim N(z, v I),
@@ -100,12 +100,11 @@ def errors(L, v, K, rng, runs=40):
 rng = np.random.default_rng(2)
 for L in (1, 5, 10, 20, 50):
     off = errors(L, 0.25, 1000, rng)
-    print(f"{L:2} latents: median error {np.median(off):6.2f} nats, {np.mean(off < 0):4.0%} too low")
+    print(f"{L:2} latents: median error {np.median(off):6.2f} nats, {np.mean(off < 0):.0%} too low")
 
 # %% [markdown]
-# At twenty and at fifty latents every estimate is too low. Eq. (1) is unbiased all the same: its
-# mean is right thanks to rare draws that count for enormously much, and forty runs did not meet
-# them.
+# At twenty and at fifty latents every estimate is too low. Eq. (1) is unbiased all the same: rare
+# draws that count for enormously much make its mean right, and forty runs did not meet them.
 #
 # Is the number of latents to blame? **Predict first.** Fifty latents behind noise of variance 100,
 # or one latent behind noise of variance $10^{-10}$: where do a thousand draws not suffice?
@@ -182,9 +181,9 @@ ax.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# Many vague latents and one sharp latent follow the same rule; twenty or fifty fairly sharp ones
-# are off the picture. (The rule asks that the log ratio vary little over the posterior. Conditions
-# and proof: Chatterjee and Diaconis 2018, *The sample size required in importance sampling*.)
+# Many vague latents and one sharp one follow the same rule; twenty or fifty fairly sharp ones are
+# off the picture. (The log ratio must vary little over the posterior. Conditions and proof:
+# Chatterjee and Diaconis 2018, *The sample size required in importance sampling*.)
 
 # %% [markdown]
 # ## 2.3  Why does the log come out low?
@@ -211,10 +210,9 @@ for i, K in enumerate(many_K):
 reveal("02.log-of-average")
 
 # %% [markdown]
-# Every mean lies below the truth. The reason is the shape of the log. A function $f$ is *concave*
-# if its curve lies on or below each of its tangents; the log is, because it bends downward
-# everywhere. Let $w$ be a term $p_\theta(x \mid z_k)$ of eq. (1), or an average of such terms, and
-# take the tangent at its mean:
+# Every mean lies below the truth. A function $f$ is *concave* if its curve lies on or below each of
+# its tangents; the log is, because it bends downward everywhere. Let $w$ be a term
+# $p_\theta(x \mid z_k)$ of eq. (1), or an average of such terms, and take the tangent at its mean:
 #
 # $$
 # f(w) \;\le\; f(\mathbb{E}[w]) + f'(\mathbb{E}[w])\,\big(w - \mathbb{E}[w]\big)
@@ -268,7 +266,7 @@ fig
 # ## 2.4  Can we draw where it counts?
 #
 # Suppose somebody looks at $x$ and suggests where to draw: a distribution $q_\phi(z)$, whose
-# parameters $\phi$ are, say, a mean and a variance. We may draw from it if we correct for it:
+# parameters $\phi$ are, say, a mean and a variance. Draw from it, and correct for it:
 #
 # $$
 # p_\theta(x) = \int p_\theta(x, z)\, dz = \int q_\phi(z)\,\frac{p_\theta(x, z)}{q_\phi(z)}\, dz
@@ -276,10 +274,10 @@ fig
 # $$
 #
 # This is *importance sampling*, and $w$ is the importance weight. ($q_\phi$ must not be zero where
-# $p_\theta(x, z)$ is not.) With the prior as $q_\phi$ it is eq. (1) again. Which $q_\phi$ is best?
-# Since $p_\theta(x, z) = p_\theta(z\mid x)\,p_\theta(x)$, with the posterior every weight is
-# $p_\theta(x)$, whatever $z$ was drawn: one draw would do. So we want a $q_\phi$ close to the
-# posterior. But close in which sense? Ten latents, 200 estimates from 100 draws each, four choices:
+# $p_\theta(x, z)$ is not.) With the prior as $q_\phi$ it is eq. (1). With the posterior every
+# weight is $p_\theta(x)$, since $p_\theta(x, z) = p_\theta(z\mid x)\,p_\theta(x)$: one draw would
+# do. So $q_\phi$ should be close to the posterior. But close in which sense? Ten latents, 200
+# estimates from 100 draws each, four choices:
 
 # %%
 ones = np.ones(10)
@@ -376,12 +374,11 @@ fig
 # where the last average adds up $p$ wherever $q$ is not zero. And it is zero only if $p/q$ is
 # constant and all of $p$ is counted: if the two are the same.
 #
-# Now in numbers. The patient of notebook 01 has cough and fever, and the sums run over 32
-# combinations of diseases. Let $q_\phi$ keep the diseases independent, so that $\phi$ is five
-# probabilities. One choice is each disease's own posterior probability, its *marginal*. Another is
-# the five with the highest ELBO: with four of them held, the best value of the fifth is a formula;
-# go round until nothing moves. You will write this *coordinate ascent* as an exercise; here is the
-# package's.
+# Now in numbers. The patient of notebook 01 has cough and fever; the sums run over 32 combinations
+# of diseases. Let $q_\phi$ keep the diseases independent, so that $\phi$ is five probabilities. One
+# choice is each disease's own posterior probability, its *marginal*. Another is the five with the
+# highest ELBO. They are found by *coordinate ascent*: with four of them held, the best value of the
+# fifth is a formula; go round until nothing moves. (You will write it as an exercise.)
 
 # %%
 model = exact.diagnosis()
@@ -444,18 +441,18 @@ for name, some_q in (("posterior", p_posterior), ("posterior marginals", from_ma
 # gap of 0.763 nats, when each disease has its right probability? After looking at $x$ the diseases
 # are not independent (explaining away), and that costs every independent $q_\phi$ at least 0.451.
 # The rest is there because right marginals are not what this KL asks for: among independent
-# $q_\phi$ they minimise the *other* one (last column). The posterior nearly always has one of cold,
-# flu and pneumonia. With the right marginals but drawn independently, it is often none or several,
-# which the posterior finds improbable. The best one commits to the flu, more than the posterior
-# does. **Raising the ELBO has made $q_\phi$ too sure**, the discrete form of too narrow, and by
-# section 2.4 a worse place to draw from. Notebook 03 looks into the two directions.
+# $q_\phi$ they minimise the *other* one (last column). The posterior mostly has just one of cold,
+# flu and pneumonia; drawn independently with the right marginals, it is often none or several,
+# which the posterior finds improbable. The best $q_\phi$ commits to the flu. **Raising the ELBO has
+# made it too sure**, the discrete form of too narrow, and by section 2.4 a worse place to draw
+# from. Notebook 03 looks into the two directions.
 
 # %% [markdown]
 # ## 2.6  Which form can be computed?
 #
 # Eq. (4) contains the evidence and the posterior, which we do not have. But split
-# $p_\theta(x, z) = p_\theta(x\mid z)\,p(z)$ in eq. (3) instead (the *product rule*). The average of
-# a sum is the sum of the averages (*linearity*), and only known things remain:
+# $p_\theta(x, z) = p_\theta(x\mid z)\,p(z)$ in eq. (3) (the *product rule*). The average of a sum
+# is the sum of the averages (*linearity*), and only known things remain:
 #
 # $$
 # \text{ELBO} = \mathbb{E}_{q_\phi}\big[\log p_\theta(x\mid z)\big]
@@ -582,15 +579,14 @@ fig
 
 # %% [markdown]
 # Solid: the story, from the hidden $z$ to the seen $x$. Dashed: the encoder's guess at which $z$ it
-# was, no part of the story. Where the network answers less well than a climb for this $x$ alone
-# would, the gap is wider. And with a network as the decoder the average in eq. (5) has no closed
-# form; it is estimated from draws of $q_\phi$ (notebook 04).
+# was, no part of the story. Where it answers less well than a climb for this $x$ alone would, the
+# gap is wider. And with a network as the decoder the average in eq. (5) has no closed form; it is
+# estimated from draws of $q_\phi$ (notebook 04).
 #
-# The VAE comes from Kingma and Welling 2014, *Auto-Encoding Variational Bayes* (and, independently,
-# Rezende et al. 2014, *Stochastic Backpropagation and Approximate Inference in Deep Generative
-# Models*). With $q_\phi(z\mid x)$ in the place of $q_\phi(z)$, our eq. (4) is their (1), our (6) is
-# their (2), and our (5) is their (3). They write $\mathcal{L}(\theta, \phi; x)$ for the ELBO,
-# $D_{KL}$ for the KL, and $p_\theta(z)$ for the prior, to allow it parameters too.
+# This is the VAE of Kingma and Welling 2014, *Auto-Encoding Variational Bayes*. With
+# $q_\phi(z\mid x)$ in the place of $q_\phi(z)$, our eq. (4) is their (1), our (6) is their (2), and
+# our (5) is their (3). They write $\mathcal{L}(\theta, \phi; x)$ for the ELBO, $D_{KL}$ for the KL,
+# and $p_\theta(z)$ for the prior, to allow it parameters too.
 
 # %% [markdown]
 # ## 2.8  Does raising the ELBO always raise log p(x)?
@@ -659,7 +655,7 @@ reveal("02.elbo-up")
 # %% [markdown]
 # The ELBO gained by making the gap smaller. To a $q_\phi$ that knows nothing of $x$ the signal $Wz$
 # is noise, and the ELBO wants less of it: with a smaller $W$ the posterior comes closer to the
-# ignorant $q_\phi$. If the gap is closed before $\theta$ moves, this cannot happen: then the ELBO
+# ignorant $q_\phi$. If the gap is closed before $\theta$ moves, this cannot happen: the ELBO then
 # starts at $\log p_\theta(x)$, and wherever it ends, $\log p_\theta(x)$ is at least as high. Taking
 # turns like that is the *EM algorithm*.
 #
