@@ -9,11 +9,11 @@
 # # 02 · Jensen's inequality and the ELBO
 #
 # **What you will be able to do**
-# - estimate $\log p(x)$ from samples, and say how many it takes and why the log comes out low;
-# - derive the ELBO line by line, show that the gap below $\log p(x)$ is a KL divergence, and make
-#   that gap as small as a given kind of $q$ allows;
-# - compute the ELBO in three forms that agree, and find the mistake in one that is no bound;
-# - show what raising the ELBO does not promise.
+# - estimate $\log p(x)$ from samples, say how many it takes, and what taking the log does to it;
+# - derive the ELBO, show that the gap below $\log p(x)$ is a KL divergence, and make that gap as
+#   small as a given kind of $q$ allows;
+# - compute the ELBO in the form that a VAE uses, and find the mistake in one that is no bound;
+# - say what a step up the ELBO does to $\log p(x)$.
 #
 # **Builds on** notebook 01: the evidence, the posterior, logs. Reading time: 35 minutes.
 
@@ -87,10 +87,10 @@ print(f"{K:,} samples: {estimate:.5f}, standard error {error:.5f}")
 # ## 2.2  How many draws does it take?
 #
 # With one latent, averaging works. A VAE has tens of latents. Keep $v = 0.25$, let every entry of
-# $x$ be 1, and raise $L$. Draw a thousand samples each time.
+# $x$ be 1, and raise $L$. Draw a thousand samples each time, and repeat all of it 400 times.
 
 # %%
-def errors(L, v, K, rng, runs=40):
+def errors(L, v, K, rng, runs=400):
     """log of eq. (1) - log p(x), nats, for K draws in each run; every x_i is 1."""
     x = np.ones(L)
     sums = [log_sum_exp(log_likelihood(x, rng.standard_normal((K, L)), v)) for _ in range(runs)]
@@ -100,11 +100,11 @@ def errors(L, v, K, rng, runs=40):
 rng = np.random.default_rng(2)
 for L in (1, 5, 10, 20, 50):
     off = errors(L, 0.25, 1000, rng)
-    print(f"{L:2} latents: median error {np.median(off):6.2f} nats, {np.mean(off < 0):.0%} too low")
+    print(f"L = {L:2}: median error {np.median(off):6.2f} nats, {np.mean(off < 0):6.1%} too low")
 
 # %% [markdown]
-# At twenty and at fifty latents every estimate is too low. Eq. (1) is unbiased all the same: rare
-# draws that count for enormously much make its mean right, and forty runs did not meet them.
+# At twenty latents nearly every estimate is too low, at fifty every one. Eq. (1) is unbiased all
+# the same: rare draws that count for enormously much make its mean right, and few runs meet them.
 #
 # Is the number of latents to blame? **Predict first.** Fifty latents behind noise of variance 100,
 # or one latent behind noise of variance $10^{-10}$: where do a thousand draws not suffice?
@@ -114,9 +114,9 @@ for L in (1, 5, 10, 20, 50):
 predict("02.which-misses", ...)
 
 # %%
-for L, v in ((50, 100.0), (1, 1e-10)):
+for L, v in ((50, 100.0), (1, 1e-10), (50, 0.25)):
     off = errors(L, v, 1000, rng)
-    print(f"L = {L:2}, v = {v:g}: median size of the error {np.median(abs(off)):.3f} nats")
+    print(f"L = {L:2}, v = {v:5g}: median size of the error {np.median(abs(off)):10.3f} nats")
 
 # %%
 reveal("02.which-misses")
@@ -124,69 +124,57 @@ reveal("02.which-misses")
 # %% [markdown]
 # What counts is how much $x$ tells about $z$. Completing the square in
 # $\log p(z) + \log p_\theta(x\mid z)$ shows that each latent's posterior is Gaussian, with mean
-# $x / (1 + v)$ and variance $v / (1 + v)$: nearly the prior if $v$ is large, narrow if $v$ is
-# small. The *Kullback-Leibler divergence* measures how far apart two distributions are, by the
+# $m = x / (1 + v)$ and variance $S = v / (1 + v)$: nearly the prior if $v$ is large, narrow if $v$
+# is small. The *Kullback-Leibler divergence* measures how far apart two distributions are, by the
 # average of a log ratio over the first:
 #
 # $$
 # \mathrm{KL}(q \Vert p) = \mathbb{E}_{z \sim q}\!\left[\log\frac{q(z)}{p(z)}\right]
 # $$
 #
-# It is how much more probable a draw from $q$ is under $q$ than under $p$, in nats, on average. Let
-# $q$ be the posterior and $p$ the prior. Where the posterior's draws lie, it is about
+# Let $q$ be the posterior and $p$ the prior. Where the posterior's draws lie, it is typically about
 # $e^{\mathrm{KL}}$ times as dense as the prior. So only about $e^{-\mathrm{KL}}$ of the prior's
-# draws fall there, and the others add next to nothing: **the estimate needs about
-# $\exp \mathrm{KL}(\text{posterior} \Vert \text{prior})$ draws.** Let us measure it. By Bayes' rule
-# the log ratio is $\log p_\theta(x\mid z) - \log p_\theta(x)$, whose average has a closed form
-# here.
+# draws fall there, and the others add next to nothing: **the estimate begins to work at about
+# $\exp \mathrm{KL}(\text{posterior} \Vert \text{prior})$ draws.** To see it, take the log ratio at
+# draws of the posterior. By Bayes' rule it is $\log p_\theta(x\mid z) - \log p_\theta(x)$.
 
 # %%
-def nats_told(x, v):
-    """KL(posterior || prior): what x tells about z, nats."""
-    mean, S = x / (1 + v), v / (1 + v)
-    squares = (x - mean) ** 2 + S                            # the average of (x - z)^2
-    average = -0.5 * (np.log(2 * np.pi * v) + squares / v).sum()      # of log p(x|z)
-    return average - log_evidence(x, v)
+def log_ratios(L, v, rng, draws=100_000):
+    """log p(z|x)/p(z) at draws of the posterior; every x_i is 1: (draws,)."""
+    x, m, S = np.ones(L), 1 / (1 + v), v / (1 + v)
+    z = m + np.sqrt(S) * rng.standard_normal((draws, L))
+    return log_likelihood(x, z, v) - log_evidence(x, v)
 
 
-def smallest_K(L, v, rng):
-    """The first power of 2 with a median error below one nat."""
-    K = 1
-    while np.median(abs(errors(L, v, K, rng))) >= 1:
-        K *= 2
-    return K
-
-
-families = {
-    "L = 1 to 10, v = 0.25": [(1, 0.25), (2, 0.25), (5, 0.25), (8, 0.25), (10, 0.25)],
-    "50 latents, much noise": [(50, 100.0), (50, 10.0), (50, 5.0), (50, 3.0)],
-    "1 latent, little noise": [(1, 1e-2), (1, 1e-4), (1, 1e-6), (1, 1e-8)],
-}
 rng = np.random.default_rng(3)
-needed = {name: np.array([(np.exp(nats_told(np.ones(L), v)), smallest_K(L, v, rng))
-                          for L, v in family]) for name, family in families.items()}
-ratios = np.concatenate([points[:, 1] / points[:, 0] for points in needed.values()])
-print(f"draws needed / exp KL: from {ratios.min():.1f} to {ratios.max():.1f}")
-for L in (20, 50):
-    print(f"{L} latents at v = 0.25 would need {np.exp(nats_told(np.ones(L), 0.25)):.1e}")
+asked = {}
+for L, v in ((5, 0.25), (10, 0.25), (50, 2.0), (1, 1e-6), (20, 0.25), (50, 0.25)):
+    ratio = log_ratios(L, v, rng)
+    asked[L, v] = np.exp(ratio.mean())
+    print(f"L = {L:2}, v = {v:5g}: exp KL = {asked[L, v]:8.2g}, the log ratio scatters by "
+          f"{ratio.std():.1f} nats")
 
 # %%
 fig, ax = plots.figure(5.6, 3.2)
-for (name, points), marker in zip(needed.items(), "osD", strict=True):
-    ax.loglog(*points.T, marker, label=name)
-ax.loglog([1, 3e4], [1, 3e4], color=plots.INK, lw=1, ls="--", label="exp KL")
-ax.set(xlabel="exp KL(posterior || prior)", ylabel="draws for an error below 1 nat")
-ax.set_title("what counts is how much x tells about z")
+for (L, v), marker in zip(list(asked)[:4], "osD^", strict=True):
+    many_K = np.maximum(1, np.round(asked[L, v] * 2.0 ** np.arange(-4, 5))).astype(int)
+    sizes = [np.median(abs(errors(L, v, K, rng, runs=100))) for K in many_K]
+    ax.loglog(many_K / asked[L, v], sizes, marker=marker, ms=4, label=f"L = {L}, v = {v:g}")
+ax.axvline(1, color=plots.INK, lw=1, ls="--")
+ax.axhline(1, color=plots.INK, lw=1, ls="--")
+ax.set(xlabel="draws / exp KL(posterior || prior)", ylabel="median size of the error, nats")
+ax.set_title("at about exp KL draws the error falls below a nat")
 ax.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# Many vague latents and one sharp one follow the same rule; twenty or fifty fairly sharp ones are
-# off the picture. (The log ratio must vary little over the posterior. Conditions and proof:
-# Chatterjee and Diaconis 2018, *The sample size required in importance sampling*.)
+# Five fairly sharp latents, fifty vague ones and one very sharp one follow the same rule; the last
+# two rows of the table are out of reach. It is a rule to within a factor of about $e^s$, where $s$
+# is the scatter of the log ratio (Chatterjee and Diaconis 2018, *The sample size required in
+# importance sampling*).
 
 # %% [markdown]
-# ## 2.3  Why does the log come out low?
+# ## 2.3  The log of an average
 #
 # Back to one latent, where eq. (1) works well. We need the log of $p_\theta(x)$. So: take the log
 # of the average? **Predict first.** Averaged over many repetitions, will $\log \hat p_K(x)$ come
@@ -196,41 +184,46 @@ fig
 predict("02.log-of-average", ...)
 
 # %%
-rng = np.random.default_rng(4)
 many_K = np.array([1, 3, 10, 30, 100, 300])
-below, error = np.zeros(6), np.zeros(6)                      # nats below the truth
+below, error = np.zeros(6), np.zeros(6)                      # nats below log p(x)
+rng = np.random.default_rng(4)
 for i, K in enumerate(many_K):
-    z = rng.standard_normal((10_000, K, 1))
-    logs = log_sum_exp(log_likelihood(x, z), axis=1) - np.log(K)       # 10,000 estimates
-    below[i], error[i] = log_evidence(x) - logs.mean(), logs.std() / 100
-    print(f"K = {K:3}: mean {logs.mean():.4f}, that is {below[i]:.4f} nats below the truth "
-          f"(standard error {error[i]:.4f})")
+    z = rng.standard_normal((20_000, K, 1))                  # for 20,000 estimates
+    off = log_sum_exp(log_likelihood(x, z), axis=1) - np.log(K) - log_evidence(x)
+    off = off - np.expm1(off)              # minus (estimate / p(x) - 1): its mean is 0, see below
+    below[i], error[i] = -off.mean(), off.std() / np.sqrt(20_000)
+    print(f"K = {K:3}: {below[i]:.4f} nats below log p(x), standard error {error[i]:.4f}")
 
 # %%
 reveal("02.log-of-average")
 
 # %% [markdown]
-# Every mean lies below the truth. A function $f$ is *concave* if its curve lies on or below each of
-# its tangents; the log is, because it bends downward everywhere. Let $w$ be a term
-# $p_\theta(x \mid z_k)$ of eq. (1), or an average of such terms, and take the tangent at its mean:
+# Every mean lies below the truth. (What the cell subtracts has mean zero, because eq. (1) is
+# unbiased: the mean stays what it was, and most of the scatter cancels. This is a *control
+# variate*.)
+#
+# The log is *concave*: it bends downward everywhere, so it lies on or below each of its tangents.
+# Let $w$ be a positive random number, here a term $p_\theta(x \mid z_k)$ of eq. (1) or an average
+# of such terms, and take the tangent at its mean:
 #
 # $$
-# f(w) \;\le\; f(\mathbb{E}[w]) + f'(\mathbb{E}[w])\,\big(w - \mathbb{E}[w]\big)
-# \qquad \text{for every } w .
+# \log w \;\le\; \log \mathbb{E}[w] + \frac{w - \mathbb{E}[w]}{\mathbb{E}[w]}
+# \qquad \text{for every } w > 0 .
 # $$
 #
 # Average both sides. The last term becomes zero:
 #
 # $$
-# \mathbb{E}[f(w)] \;\le\; f(\mathbb{E}[w]) \quad \text{for every concave } f,
-# \qquad \text{so} \qquad \mathbb{E}[\log w] \;\le\; \log \mathbb{E}[w] \tag{2}
+# \mathbb{E}[\log w] \;\le\; \log \mathbb{E}[w] \tag{2}
 # $$
 #
-# This is *Jensen's inequality*, for any random $w$. The log touches its tangent in one point only,
-# so the two sides are equal only if $w$ is constant.
+# This is *Jensen's inequality*. The log touches its tangent in one point only, so the two sides are
+# equal only if $w$ is constant. (For a concave $f$ with kinks, a supporting line takes the place of
+# the tangent.)
 #
-# How wide is the gap? The next term of the Taylor series,
-# $-(w - \mathbb{E}[w])^2 / 2\mathbb{E}[w]^2$, has the average
+# So $\mathbb{E}[\log \hat p_K(x)]$ is a lower bound of $\log p_\theta(x)$ for every $K$, and more
+# draws never loosen it (Burda, Grosse and Salakhutdinov 2016, *Importance Weighted Autoencoders*).
+# How wide is the gap? The next term of the Taylor series of the log has the average
 # $-\mathrm{Var}(w) / 2\mathbb{E}[w]^2$. An average of $K$ draws has one draw's variance divided by
 # $K$, so to second order the gap shrinks as $1/K$:
 
@@ -254,13 +247,14 @@ second = likelihoods.var() / (2 * likelihoods.mean() ** 2 * many_K)             
 right.errorbar(many_K, below, 2 * error, fmt="o", color=plots.BLUE, ls="none", label="measured")
 right.plot(many_K, second, color=plots.GREY, ls="--", label="second order: Var(w) / 2 E[w]²")
 right.set(xscale="log", yscale="log", xlabel="samples K", ylabel="gap, nats")
-right.set_title("from K = 10 on, the gap falls as 1/K")
+right.set_title("from K = 30 on, the gap falls as 1/K")
 right.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# (Bars: two standard errors.) The second-order line is wrong at $K = 1$, where $w$ scatters much,
-# and right where it scatters little. **To narrow the gap, make $w$ scatter less.**
+# (The bars, two standard errors, vanish in the dots.) The line is right where $w$ scatters little
+# about its mean, and far off at $K = 1$, where it scatters much. There the variance does not even
+# tell which of two gaps is the wider, as the next table shows.
 
 # %% [markdown]
 # ## 2.4  Can we draw where it counts?
@@ -270,115 +264,158 @@ fig
 #
 # $$
 # p_\theta(x) = \int p_\theta(x, z)\, dz = \int q_\phi(z)\,\frac{p_\theta(x, z)}{q_\phi(z)}\, dz
-# = \mathbb{E}_{z\sim q_\phi}[w], \qquad w = \frac{p_\theta(x, z)}{q_\phi(z)}
+# = \mathbb{E}_{z\sim q_\phi}[w], \qquad w = \frac{p_\theta(x, z)}{q_\phi(z)} \tag{3}
 # $$
 #
 # This is *importance sampling*, and $w$ is the importance weight. ($q_\phi$ must not be zero where
-# $p_\theta(x, z)$ is not.) With the prior as $q_\phi$ it is eq. (1). With the posterior every
-# weight is $p_\theta(x)$, since $p_\theta(x, z) = p_\theta(z\mid x)\,p_\theta(x)$: one draw would
-# do. So $q_\phi$ should be close to the posterior. But close in which sense? Ten latents, 200
-# estimates from 100 draws each, four choices:
+# $p_\theta(x, z)$ is not.) With the prior as $q_\phi$ it is eq. (1). With the posterior every weight
+# is $p_\theta(x)$, since $p_\theta(x, z) = p_\theta(z\mid x)\,p_\theta(x)$: one draw would do. So
+# $q_\phi$ should be close to the posterior. But close in which sense? Ten latents, and the same
+# $N(\mu, \sigma^2)$ for each of them:
 
 # %%
 ones = np.ones(10)
 m, S = 1 / 1.25, 0.25 / 1.25                                 # the posterior of each latent
 
 
-def log_weights(z, q_mean, q_variance):
-    """log p(x, z) - log q(z): z (K, 10) -> (K,)."""
+def log_w(z, mu, sigma2):
+    """log w - log p(x), nats: z (..., 10) -> (...)."""
     log_joint = log_likelihood(ones, z) + log_normal(z, 0.0, 1.0)
-    return log_joint - log_normal(z, q_mean, q_variance)
+    return log_joint - log_normal(z, mu, sigma2) - log_evidence(ones)
 
 
-def draw(mean, variance, K, rng):
-    return mean + np.sqrt(variance) * rng.standard_normal((K, 10))
+def draw(mu, sigma2, shape, rng):
+    return mu + np.sqrt(sigma2) * rng.standard_normal((*shape, 10))
 
 
 choices = {
     "prior N(0, 1)": (0.0, 1.0),
     "wide N(0.6, 0.35)": (0.6, 0.35),
     "narrow N(0.8, 0.09)": (0.8, 0.09),
+    "N(0.8, 0.11)": (0.8, 0.11),
     "posterior N(0.8, 0.2)": (m, S),
 }
-rng = np.random.default_rng(6)
-print("q for each latent      KL(q || posterior)  KL(posterior || q)  scatter of the log estimate")
-for name, q in choices.items():
-    estimates = [log_sum_exp(log_weights(draw(*q, 100, rng), *q)) for _ in range(200)]
-    forward = log_evidence(ones) - log_weights(draw(*q, 100_000, rng), *q).mean()
-    backward = log_weights(draw(m, S, 100_000, rng), *q).mean() - log_evidence(ones)
-    print(f"{name:22} {abs(forward):17.2f} {abs(backward):19.2f} {np.std(estimates):20.3f}")
 
 # %% [markdown]
-# By the first KL the narrow $q_\phi$ is closer than the wide one, and yet it scatters more. The
-# second KL has the order right, for the reason of section 2.2: one needs about
-# $\exp \mathrm{KL}(\text{posterior} \Vert q_\phi)$ draws. It averages over the posterior, so it
-# sees what $q_\phi$ leaves out; the first averages over $q_\phi$ and hardly sees it.
+# For each $q_\phi$ the table has Jensen's gap at $K = 1$; the mean square of the weights,
+# $\mathbb{E}[w^2] / p_\theta(x)^2$, which is 1 if they are constant; the KL of 2.2, with $q_\phi$
+# for the prior; and the standard deviation of $\log \hat p_K(x)$ for four $K$.
+
+# %%
+def mean_square(mu, sigma2):
+    """E_q[w^2] / p(x)^2, by an integral over each of the ten latents."""
+    if sigma2 <= S / 2:
+        return np.inf                                        # explained below
+    z = np.linspace(-15, 15, 30_001)[:, None]
+    log_square = 2 * log_normal(z, m, S) - log_normal(z, mu, sigma2)
+    return (np.exp(log_square).sum() * (z[1, 0] - z[0, 0])) ** 10
+
+
+def scatter(log_w):
+    """The standard deviation of log p_hat_K from the first K of each run: (runs, 300) -> four."""
+    return [log_sum_exp(log_w[:, :K], axis=1).std() for K in (1, 3, 30, 300)]
+
+
+def row(name, gap, square, backward, spreads):
+    gap, backward = (round(nats, 3) + 0.0 for nats in (gap, backward))     # no -0.000
+    print(f"{name:21} {gap:9.3f} {square:10.2f} {backward:16.3f}    "
+          + " ".join(f"{s:6.3f}" for s in spreads))
+
+
+head = "\n".join(("q                          gap  E[w²]/p²  KL(posterior||q)     scatter at K =",
+                  f"{'at K = 1':>31}{'1':>38}{'3':>7}{'30':>7}{'300':>7}"))
+
+# %%
+rng = np.random.default_rng(6)
+print(head)
+for name, q in choices.items():
+    gap = -log_w(draw(*q, (100_000,), rng), *q).mean()
+    backward = log_w(draw(m, S, (100_000,), rng), *q).mean()
+    spreads = scatter(log_w(draw(*q, (1000, 300), rng), *q))
+    row(name, gap, mean_square(*q), backward, spreads)
+
+# %% [markdown]
+# **Who wins changes with $K$.** With one or three draws the narrow $q_\phi$ scatters less than the
+# wide one, with thirty or three hundred it scatters more. The three numbers say three things:
+# - At $K = 1$ the estimate is $\log w$. In this table the gap goes with its scatter: the narrow one
+#   has the smaller gap, although the variance of its weights is infinite.
+# - $\exp \mathrm{KL}(\text{posterior}\Vert q_\phi)$ says about when the estimate begins to work.
+#   The prior has not begun at 300 draws; the others have at thirty.
+# - The mean square says how well it works in the end: once $K$ is far above it, the scatter is
+#   about $\sqrt{(\mathbb{E}[w^2]/p^2 - 1)/K}$. For the wide one this gives the last column. For
+#   $N(0.8, 0.11)$, with 253, $K = 300$ is not enough, and for the narrow one no $K$ is.
 #
-# Too narrow is worse than the table shows. In one coordinate, let $q_\phi$ have the posterior's
-# mean $m$ but the variance $s^2$ instead of $S$. Then
+# Why infinite? In one latent, let $q_\phi$ have the posterior's mean $m$. Then
 #
 # $$
-# w \propto \exp\!\left(\tfrac12\Big(\frac{1}{s^2} - \frac{1}{S}\Big)(z - m)^2\right),
+# w \propto \exp\!\left(\tfrac12\Big(\frac{1}{\sigma^2} - \frac{1}{S}\Big)(z - m)^2\right),
 # \qquad
-# \mathbb{E}_{q_\phi}[w^2] \propto \int \exp\!\left(\tfrac12\Big(\frac{1}{s^2} -
-# \frac{2}{S}\Big)(z - m)^2\right) dz .
+# \mathbb{E}_{q_\phi}[w^2] \propto \int \exp\!\left(\tfrac12\Big(\frac{1}{\sigma^2} -
+# \frac{2}{S}\Big)(z - m)^2\right) dz ,
 # $$
 #
-# Unless $s^2 > S/2$ the second is infinite. The narrow one has $0.09 < 0.1$: **the variance of its
-# weights is infinite**, and no standard error can be trusted. If $q_\phi$ is the wider of the two
-# Gaussians, its weights are bounded.
+# which is finite only for $\sigma^2 > S/2 = 0.1$. Below that no standard error can be trusted.
 
 # %%
 rng = np.random.default_rng(7)
-fig, ax = plots.figure(5.6, 3)
+fig, (left, right) = plots.figure(8, 3, 1, 2)
+z = np.linspace(-1.5, 2.7, 300)[:, None]
 ranks = np.unique(np.geomspace(1, 1_000_000, 80).astype(int))
-for name, color, dash in (("wide N(0.6, 0.35)", plots.BLUE, "-"),
+for name, color, dash in (("posterior N(0.8, 0.2)", plots.INK, "-"),
+                          ("wide N(0.6, 0.35)", plots.BLUE, "-."),
                           ("narrow N(0.8, 0.09)", plots.RED, "--")):
     q = choices[name]
-    ratio = np.sort(np.exp(log_weights(draw(*q, 1_000_000, rng), *q) - log_evidence(ones)))[::-1]
-    ax.loglog(ratio[ranks - 1], ranks / 1e6, color=color, ls=dash, label=name)
-    print(f"{name}: the largest of a million weights is {ratio[0]:,.0f} p(x)")
-ax.set(xlabel="weight, in units of p(x)", ylabel="share of weights above", xlim=(1e-2, 1e5))
-ax.set_title("a narrow q has a heavy tail")
-ax.legend(fontsize=8)
+    left.plot(z[:, 0], np.exp(log_normal(z, *q)), color=color, ls=dash, label=name)
+    if color != plots.INK:                                   # its weights are all the same
+        ratio = np.sort(np.exp(log_w(draw(*q, (1_000_000,), rng), *q)))[::-1]
+        right.loglog(ratio[ranks - 1], ranks / 1e6, color=color, ls=dash)
+        print(f"{name}: the largest of a million weights is {ratio[0]:,.0f} p(x)")
+left.set(xlabel="z, one of the ten", ylabel="density", ylim=(0, 1.9))
+left.set_title("the narrow q leaves out the flanks")
+left.legend(fontsize=8, loc="upper left")
+right.set(xlabel="weight, in units of p(x)", ylabel="share of weights above", xlim=(0.03, 3e4))
+right.set_title("its weights have a heavy tail")
 fig
 
 # %% [markdown]
-# The wide one's curve falls steeply to its largest possible weight. The narrow one's goes on as
-# nearly a straight line, a *heavy tail*: rare draws far from $m$ carry weights of thousands.
+# The wide one's weights are bounded, and its curve falls steeply. The narrow one's goes on as nearly
+# a straight line, a *heavy tail*: rare draws in the posterior's flanks carry weights of thousands.
 
 # %% [markdown]
-# ## 2.5  The bound, line by line
+# ## 2.5  The bound and its gap
 #
-# Put the last sections together: write $p_\theta(x)$ as an average under some $q_\phi$, and move
-# the log inside.
+# Take the log of eq. (3), and move it inside by Jensen, eq. (2). This is the *evidence lower
+# bound*, the **ELBO**: the mean of $\log w$, that is, of the estimate at $K = 1$. And with
+# $p_\theta(x, z) = p_\theta(z\mid x)\,p_\theta(x)$ its gap has a name:
 #
 # $$
 # \begin{aligned}
-# \log p_\theta(x) &= \log \sum_z p_\theta(x, z) && \text{(sum rule)}\\
-# &= \log \sum_z q_\phi(z)\, \frac{p_\theta(x, z)}{q_\phi(z)} && \text{(times } q \text{ over } q)\\
-# &\ge \sum_z q_\phi(z) \log \frac{p_\theta(x, z)}{q_\phi(z)} && \text{(Jensen)}
-# \end{aligned} \tag{3}
+# \log p_\theta(x) = \log \mathbb{E}_{q_\phi}[w] \;&\ge\;
+# \mathbb{E}_{q_\phi}\!\left[\log \frac{p_\theta(x, z)}{q_\phi(z)}\right] = \text{ELBO}\\
+# &= \mathbb{E}_{q_\phi}\!\left[\log \frac{p_\theta(z\mid x)\,p_\theta(x)}{q_\phi(z)}\right]
+# = \log p_\theta(x) - \mathrm{KL}\big(q_\phi(z) \,\Vert\, p_\theta(z\mid x)\big)
+# \end{aligned} \tag{4}
 # $$
 #
-# The last line is the *evidence lower bound*, the **ELBO**, a mean of $\log w$. How much is lost?
-# With $p_\theta(x, z) = p_\theta(z\mid x)\,p_\theta(x)$, and since $q_\phi$ sums to one,
+# **The gap is a KL**, from $q_\phi$ to the posterior. A KL is never negative, by Jensen again:
+# $-\mathrm{KL}(q\Vert p) = \mathbb{E}_q[\log (p/q)] \le \log \mathbb{E}_q[p/q] \le \log 1$, where
+# the last average adds up $p$ wherever $q$ is not zero. And it is zero only if the two are the
+# same. (If $q_\phi$ is zero somewhere that $p_\theta(x, z)$ is not, $\mathbb{E}_{q_\phi}[w]$ leaves
+# this part out and is *below* $p_\theta(x)$; the first $=$ becomes $\ge$, and the ELBO is still a
+# bound.)
 #
-# $$
-# \text{ELBO} = \sum_z q_\phi(z) \log \frac{p_\theta(z\mid x)\,p_\theta(x)}{q_\phi(z)}
-# = \log p_\theta(x) - \mathrm{KL}\big(q_\phi(z) \,\Vert\, p_\theta(z\mid x)\big) \tag{4}
-# $$
+# So the first column of the table in 2.4 **is the ELBO's gap**, the one number of the three that
+# prefers the narrow $q_\phi$. Why then maximise the ELBO? Because it can be done. Its average is
+# over $q_\phi$, from which we can draw; $\mathrm{KL}(\text{posterior}\Vert q_\phi)$ needs draws of
+# the posterior. The unknown $\log p_\theta(x)$ does not depend on $\phi$, so raising the ELBO
+# narrows the gap without knowing either. And one draw of $\log w$ estimates the ELBO without bias;
+# its gradient can be estimated too (notebook 04).
 #
-# So **the gap is a KL**: the one from $q_\phi$ to the posterior. A KL is never negative, by Jensen
-# again: $-\mathrm{KL}(q\Vert p) = \mathbb{E}_q[\log (p/q)] \le \log \mathbb{E}_q[p/q] \le \log 1$,
-# where the last average adds up $p$ wherever $q$ is not zero. And it is zero only if $p/q$ is
-# constant and all of $p$ is counted: if the two are the same.
-#
-# Now in numbers. The patient of notebook 01 has cough and fever; the sums run over 32 combinations
-# of diseases. Let $q_\phi$ keep the diseases independent, so that $\phi$ is five probabilities. One
-# choice is each disease's own posterior probability, its *marginal*. Another is the five with the
-# highest ELBO. They are found by *coordinate ascent*: with four of them held, the best value of the
-# fifth is a formula; go round until nothing moves. (You will write it as an exercise.)
+# In numbers: the patient of notebook 01 has cough and fever, and averages are sums over 32
+# combinations of diseases. Let $q_\phi$ keep the diseases independent, so that $\phi$ is five
+# probabilities: each disease's own posterior probability, its *marginal*; or the five with the
+# highest ELBO, found by *coordinate ascent*. (With four held, the best value of the fifth is a
+# formula; go round until nothing moves. You will write it as an exercise.)
 
 # %%
 model = exact.diagnosis()
@@ -393,66 +430,56 @@ print("posterior marginals  ", "  ".join(f"{p:9.3f}" for p in marginals))
 print("best independent q   ", "  ".join(f"{p:9.3f}" for p in best))
 
 # %%
-from_marginals, from_best = (exact.independent(model, p) for p in (marginals, best))
-sure = np.zeros(32)
-sure[log_joint.argmax()] = 1.0                               # the most probable z: flu alone
+flu_alone = exact.patients(model)[log_joint.argmax()]                  # the most probable z
 five = {
     "prior": np.exp(exact.log_prior(model)),
-    "one sure\npatient": sure,
-    "posterior\nmarginals": from_marginals,
-    "best\nindependent": from_best,
+    "nearly sure": exact.independent(model, np.where(flu_alone == 1, 0.99, 0.01)),
+    "posterior marginals": exact.independent(model, marginals),
+    "best independent": exact.independent(model, best),
     "posterior": p_posterior,
 }
-print("q                      ELBO   + KL(q || posterior)  = log p(x)     KL(posterior || q)")
-gaps = {}
-for name, some_q in five.items():
-    with np.errstate(divide="ignore"):                       # the sure patient's q has zeros
-        ratio = np.log(some_q) - np.log(p_posterior)
-    seen = some_q > 0                                        # 0 log 0 = 0
-    gaps[name] = abs(some_q[seen] @ ratio[seen])
-    bound = exact.diagnosis_faces(model, found, some_q).energy
-    print(f"{' '.join(name.split()):20} {bound:7.3f} {gaps[name]:15.3f} {bound + gaps[name]:19.3f} "
-          f"{abs(p_posterior @ ratio):17.3f}")
+bounds, gaps = {}, {}
+for name, q in five.items():
+    bounds[name] = q @ (log_joint - np.log(q))                         # the first line of eq. (4)
+    gaps[name] = q @ np.log(q / p_posterior)                           # the KL of the second
+    print(f"{name:20} ELBO {bounds[name]:.3f} + KL {gaps[name]:.3f} = "
+          f"{bounds[name] + gaps[name]:.3f}    log p(x) {log_px:.3f}")
 
 # %%
-fig, ax = plots.figure(6.6, 3.4)
-low = -7.0
-elbos = np.array([log_px - gap for gap in gaps.values()])
-ax.bar(list(gaps), elbos - low, 0.6, bottom=low, color=plots.BLUE, label="ELBO (top edge)")
-ax.bar(list(gaps), list(gaps.values()), 0.6, bottom=elbos, color=plots.ORANGE, hatch="//",
-       edgecolor="white", label="KL(q || posterior)")
-ax.axhline(log_px, color=plots.INK, lw=1)
-ax.annotate("log p(x)", (-0.45, log_px + 0.08))
-for place, top in enumerate(elbos):
-    ax.annotate(f"{top:.2f}", (place, top - 0.12), ha="center", va="top", color="white")
-ax.set(ylim=(low, -2.2), ylabel="nats", title="ELBO + KL = log p(x), whatever q is")
-ax.legend(loc="upper right", ncols=2, fontsize=8)
+fig, ax = plots.figure(6.6, 3.2)
+labels = [name.replace(" ", "\n", 1) for name in five]
+ax.bar(labels, list(gaps.values()), 0.5, bottom=list(bounds.values()), color=plots.ORANGE,
+       hatch="//", edgecolor="white", label="KL(q || posterior), hung on the ELBO")
+ax.plot(labels, list(bounds.values()), "o", ls="none", color=plots.BLUE, label="ELBO")
+ax.axhline(log_px, color=plots.INK, lw=1.2, ls="-", label="log p(x)")
+ax.set(ylabel="nats", ylim=(-7, -2.8), title="ELBO + KL = log p(x), whatever q is")
+ax.legend(loc="lower right", fontsize=8)
 fig
 
 # %%
-how_many = exact.patients(model)[:, [0, 1, 3]].sum(axis=1)             # of cold, flu, pneumonia
-for name, some_q in (("posterior", p_posterior), ("posterior marginals", from_marginals),
-                     ("best independent", from_best)):
-    none, one = some_q[how_many == 0].sum(), some_q[how_many == 1].sum()
-    print(f"{name:20} none of the three {none:3.0%}, one {one:3.0%}, more {1 - none - one:3.0%}")
+rng = np.random.default_rng(8)
+print(head)
+for name in ("prior", "posterior marginals", "best independent", "posterior"):
+    q, log_ratio = five[name], np.log(p_posterior / five[name])        # log w - log p(x)
+    spreads = scatter(log_ratio[rng.choice(32, (1000, 300), p=q)])
+    row(name, gaps[name], p_posterior @ np.exp(log_ratio), p_posterior @ log_ratio, spreads)
 
 # %% [markdown]
-# All five columns end at $\log p_\theta(x)$; only the division moves. Why do the marginals leave a
-# gap of 0.763 nats, when each disease has its right probability? After looking at $x$ the diseases
-# are not independent (explaining away), and that costs every independent $q_\phi$ at least 0.451.
-# The rest is there because right marginals are not what this KL asks for: among independent
-# $q_\phi$ they minimise the *other* one (last column). The posterior mostly has just one of cold,
-# flu and pneumonia; drawn independently with the right marginals, it is often none or several,
-# which the posterior finds improbable. The best $q_\phi$ commits to the flu. **Raising the ELBO has
-# made it too sure**, the discrete form of too narrow, and by section 2.4 a worse place to draw
-# from. Notebook 03 looks into the two directions.
+# The bars all reach $\log p_\theta(x)$; only the division moves. Why do the marginals leave a gap,
+# when each disease has its right probability? After looking at $x$ the diseases are not independent
+# (explaining away), and that costs every independent $q_\phi$ at least the gap of the best one. The
+# rest is there because right marginals are not what this KL asks for: among independent $q_\phi$
+# they minimise the *other* one (third column). The best one commits to the flu. **Raising the
+# ELBO has made it too sure**, the discrete form of too narrow: for three
+# draws it is the better place to draw from, for thirty the worse. Notebook 03 looks into the two
+# directions of the KL.
 
 # %% [markdown]
 # ## 2.6  Which form can be computed?
 #
-# Eq. (4) contains the evidence and the posterior, which we do not have. But split
-# $p_\theta(x, z) = p_\theta(x\mid z)\,p(z)$ in eq. (3) (the *product rule*). The average of a sum
-# is the sum of the averages (*linearity*), and only known things remain:
+# The gap of eq. (4) contains the posterior, which we do not have. But split
+# $p_\theta(x, z) = p_\theta(x\mid z)\,p(z)$ in its first line (the *product rule*). The average of
+# a sum is the sum of the averages (*linearity*), and only known things remain:
 #
 # $$
 # \text{ELBO} = \mathbb{E}_{q_\phi}\big[\log p_\theta(x\mid z)\big]
@@ -461,8 +488,8 @@ for name, some_q in (("posterior", p_posterior), ("posterior marginals", from_ma
 #
 # How well do $q_\phi$'s causes explain $x$, minus how far is $q_\phi$ from the prior. A VAE
 # computes this form. In code the first term with its sign turned is called `nll` and the second
-# `kl`: ELBO $= -(\texttt{nll} + \texttt{kl})$, and `loss = nll + kl` is minimised. Or do not split
-# at all:
+# `kl`: ELBO $= -(\texttt{nll} + \texttt{kl})$, and `loss = nll + kl` is minimised. Or split off
+# only $q_\phi$:
 #
 # $$
 # \text{ELBO} = \mathbb{E}_{q_\phi}\big[\log p_\theta(x, z)\big] + H(q_\phi),
@@ -474,41 +501,32 @@ for name, some_q in (("posterior", p_posterior), ("posterior marginals", from_ma
 # $q_\phi$ has not looked at $x$. With the posterior as $q_\phi$ it is the KL of section 2.2: what
 # $x$ tells about $z$.
 #
-# Are the three forms equal? A check is worth something if it can fail. So compute
-# $p_\theta(x\mid z)$ by notebook 01's eq. (2), and take the evidence and the posterior from the
-# package, as above. The second time, plant a mistake: a leak that is ten times too small.
+# Are they equal? Eqs. (5) and (6) are one sum in two orders, so that they agree proves little. Only
+# eq. (4) is an independent test, if its evidence and posterior come from elsewhere: here from the
+# package, while $p_\theta(x\mid z)$ is computed anew by notebook 01's eq. (2). The second time,
+# plant a mistake: a leak that is ten times too small.
 
 # %%
-z = exact.patients(model)                                              # (32, 5)
-prior = np.where(z == 1, model.prior, 1 - model.prior).prod(axis=1)
+patients = exact.patients(model)                                       # every z: (32, 5)
+prior = np.where(patients == 1, model.prior, 1 - model.prior).prod(axis=1)
 
 
 def likelihood_of(leak):
     """p(cough, fever | z) by notebook 01, eq. (2): (32,)."""
-    absent = (1 - leak[:2]) * np.where(z[:, :, None] == 1, 1 - model.cause[:, :2], 1).prod(axis=1)
-    return (1 - absent).prod(axis=1)
+    spared = np.where(patients[:, :, None] == 1, 1 - model.cause[:, :2], 1).prod(axis=1)
+    return (1 - (1 - leak[:2]) * spared).prod(axis=1)
 
 
-q = from_marginals
+q = five["posterior marginals"]
+print(f"eq. (4), from the package    {log_px - q @ np.log(q / p_posterior):.10f}")
 for name, leak in (("right", model.leak), ("the leak at a tenth", model.leak / 10)):
     likelihood = likelihood_of(leak)
-    forms = (
-        log_px - q @ np.log(q / p_posterior),                          # eq. (4)
-        q @ np.log(likelihood) - q @ np.log(q / prior),                # eq. (5)
-        q @ np.log(prior * likelihood) - q @ np.log(q),                # eq. (6)
-    )
-    print(f"{name:20}", "  ".join(f"{form:.10f}" for form in forms))
+    print(f"eq. (5), {name:19} {q @ np.log(likelihood) - q @ np.log(q / prior):.10f}")
 
 # %% [markdown]
-# They agree, and the mistake shows: eqs. (5) and (6) part from (4).
+# The right one agrees, and the mistake shows.
 #
-# With a continuous $z$, densities take the place of probabilities, and integrals that of sums:
-#
-# $$
-# \log p_\theta(x) \;\ge\; \int q_\phi(z) \log \frac{p_\theta(x, z)}{q_\phi(z)}\, dz = \text{ELBO}
-# \tag{7}
-# $$
-#
+# All of this holds for a continuous $z$ too, with densities, and integrals in the place of sums.
 # Take one latent of the model of 2.1 and $q_\phi = N(\mu, \sigma^2)$, so that $\phi$ is `mu` and
 # `logvar` $= \log\sigma^2$. For such a $q_\phi$ the mean square around any $c$ is
 # $\mathbb{E}[(z - c)^2] = (\mu - c)^2 + \sigma^2$, and eq. (6) becomes
@@ -520,76 +538,113 @@ for name, leak in (("right", model.leak), ("the leak at a tenth", model.leak / 1
 # \mathbb{E}_{q_\phi}[\log p(z)] &= -\tfrac12 \log(2\pi) - \tfrac12(\mu^2 + \sigma^2)\\
 # H(q_\phi) &= \tfrac12 \log(2\pi\sigma^2) + \tfrac12\\
 # \text{ELBO} &= \text{the sum of the three}
-# \end{aligned} \tag{8}
+# \end{aligned} \tag{7}
 # $$
 
 # %%
 def elbo(mu, logvar, x=1.0, v=0.25):
-    """eq. (8), nats."""
+    """eq. (7), nats."""
     sigma2 = np.exp(logvar)
-    log_likelihood = -0.5 * (np.log(2 * np.pi * v) + ((x - mu) ** 2 + sigma2) / v)
-    log_prior = -0.5 * (np.log(2 * np.pi) + mu**2 + sigma2)
+    of_x_given_z = -0.5 * (np.log(2 * np.pi * v) + ((x - mu) ** 2 + sigma2) / v)
+    of_z = -0.5 * (np.log(2 * np.pi) + mu**2 + sigma2)
     entropy = 0.5 * (np.log(2 * np.pi) + logvar + 1)
-    return log_likelihood + log_prior + entropy
+    return of_x_given_z + of_z + entropy
 
 
+x = np.array([1.0])
 linear = exact.Linear(W=np.eye(1), b=np.zeros(1), variance=0.25)           # x = z W + b + noise
 package = exact.linear_faces(linear, x[None], np.array([[0.3]]), np.array([[0.5]]))
-agree = np.allclose(np.concatenate(package), elbo(0.3, np.log(0.5)), rtol=1e-12)
-print("ours and the package's three forms agree:", agree)
+agree = np.allclose(package.evidence, elbo(0.3, np.log(0.5)), rtol=1e-12)
+print("ours and the package's log p(x) - KL(q || posterior) agree:", agree)
 print(f"q = prior:     ELBO {elbo(0.0, 0.0):.3f}; section 2.3 at K = 1: "
       f"{log_evidence(x) - below[0]:.3f}, standard error {error[0]:.3f}")
-print(f"q = posterior: ELBO {elbo(0.8, np.log(0.2)):.3f}; log p(x): {log_evidence(x):.3f}")
+print(f"q = posterior: ELBO {elbo(m, np.log(S)):.3f}; log p(x): {log_evidence(x):.3f}")
+
+# %%
+fig, ax = plots.figure(5.2, 3)
+mu, logvar = np.meshgrid(np.linspace(-0.8, 2.2, 120), np.linspace(-4.5, 1, 120))
+levels = log_evidence(x) - np.array([4, 2, 1, 0.5, 0.2, 0.05])
+hill = ax.contour(mu, logvar, elbo(mu, logvar), levels, colors=plots.BLUE, linewidths=1.2)
+ax.clabel(hill, fontsize=8, fmt="%.1f")
+for name, place in (("prior", (0, 0)), ("posterior", (m, np.log(S)))):
+    ax.plot(*place, "o", color=plots.RED)
+    ax.annotate(name, place, (6, 4), textcoords="offset points")
+ax.set(xlabel="mu", ylabel="logvar", title="the ELBO, nats: its summit is log p(x)")
+fig
 
 # %% [markdown]
-# The second line ties two sections together: with $q_\phi$ the prior the KL in eq. (5) is zero, and
-# what is left, $\mathbb{E}[\log p_\theta(x\mid z)]$, is the mean of the naive log estimate at
-# $K = 1$.
+# With $q_\phi$ the prior the KL in eq. (5) is zero, and what is left,
+# $\mathbb{E}[\log p_\theta(x\mid z)]$, is the mean of the naive log estimate at $K = 1$. At the
+# posterior the gap of eq. (4) is zero.
 #
-# The third is eq. (4) with a gap of zero. Over `mu` and `logvar` the ELBO is a landscape, whose
-# summit is the posterior and has the height $\log p_\theta(x)$. So **maximising the ELBO over
-# $\phi$ is a way to compute a posterior**: an integration has become an optimisation. That is what
-# *variational* means. (Drag $q$ up the hill with your own hand: open
-# [touch_the_bound.html](touch_the_bound.html) in a browser.)
+# So **where the family of $q_\phi$ contains the posterior, maximising the ELBO over $\phi$ finds
+# it**; otherwise it finds the member with the smallest gap, as for the patient. An integration has
+# become an optimisation, which is what *variational* means. (Climb such a hill with your own hand:
+# open [touch_the_bound.html](touch_the_bound.html) in a browser. Its straight decoder is this
+# model with $x = 1.2$ and $v = 0.49$.)
 
 # %% [markdown]
 # ## 2.7  What is the encoder?
 #
 # Each $x$ has a landscape and a best $q_\phi$ of its own. The idea of the VAE: do not climb anew
-# for every $x$, but let one network look at $x$ and answer with `mu` and `logvar`. This is the
-# *encoder*. One writes $q_\phi(z\mid x)$, and $\phi$ are now its weights, shared by all $x$.
+# for every $x$, but let one function look at $x$ and answer with `mu` and `logvar`. This is the
+# *encoder*, in a VAE a network. One writes $q_\phi(z\mid x)$, and $\phi$ are now its weights,
+# shared by all $x$.
 
 # %%
-fig, ax = plots.figure(5.6, 1.9)
-ax.set(xlim=(0, 10), ylim=(0, 3.4), aspect="equal")
-ax.axis("off")
-for centre, name, color in ((2.6, "z", "white"), (7.4, "x", "#dddddd")):
-    ax.plot(centre, 1.7, "o", ms=38, mfc=color, mec=plots.INK, mew=1.4)
-    ax.annotate(name, (centre, 1.7), ha="center", va="center", fontsize=15, style="italic")
-for start, end, y, color, dash, name in (
-    (3.2, 6.8, 2.75, plots.INK, "-", r"decoder $p_\theta(x\mid z)$"),
-    (6.8, 3.2, 0.4, plots.RED, "--", r"encoder $q_\phi(z\mid x)$"),
-):
-    style = {"arrowstyle": "-|>", "connectionstyle": "arc3,rad=-0.25", "shrinkA": 6, "shrinkB": 6}
-    ax.annotate("", (end, 1.7), (start, 1.7), arrowprops=style | {"color": color, "ls": dash})
-    ax.annotate(name, (5, y), ha="center", color=color)
-ax.annotate("$p(z)$", (1.9, 1.7), (0.9, 1.7), ha="center", va="center",
-            arrowprops={"arrowstyle": "-|>"})
-fig
+plots.decoder_and_encoder()
 
 # %% [markdown]
-# Solid: the story, from the hidden $z$ to the seen $x$. Dashed: the encoder's guess at which $z$ it
-# was, no part of the story. Where it answers less well than a climb for this $x$ alone would, the
-# gap is wider. And with a network as the decoder the average in eq. (5) has no closed form; it is
-# estimated from draws of $q_\phi$ (notebook 04).
+# Solid: the story, from the hidden $z$ to the seen $x$. Dashed: a guess at which $z$ it was.
+#
+# What does the sharing cost? Draw twenty $x$ from the model of 2.1 with one latent. Each could have
+# a `mu` and a `logvar` of its own, forty numbers. Let instead an encoder with three numbers,
+# $\mu = a x + c$ and one `logvar`, climb the mean of the twenty ELBOs. **Predict first.** Will its
+# mean ELBO be `"lower"` than with the forty numbers, or `"equal"` to it?
+
+# %%
+predict("02.encoder", ...)
+
+# %%
+def fit_encoder(x, features, v=0.25, lr=0.05, steps=2000):
+    """mu = features @ phi and one logvar, by gradient ascent on the mean of eq. (7) over x."""
+    phi, logvar = np.zeros(features.shape[1]), 0.0
+    for _ in range(steps):
+        mu = features @ phi
+        dmu = (x - mu) / v - mu                              # of each ELBO
+        dlogvar = 0.5 - 0.5 * np.exp(logvar) * (1 + 1 / v)
+        phi = phi + lr * features.T @ dmu / len(x)
+        logvar = logvar + lr * dlogvar
+    return phi, logvar
+
+
+twenty = np.random.default_rng(9).standard_normal(20) * np.sqrt(1.25)
+own = elbo(twenty / 1.25, np.log(0.2), twenty).mean()                 # each its posterior
+one = np.ones(20)
+for name, seen in (("x", twenty), ("the sign of x", np.sign(twenty))):
+    features = np.stack([seen, one], axis=1)
+    phi, logvar = fit_encoder(twenty, features)
+    shared = elbo(features @ phi, logvar, twenty).mean()
+    print(f"sees {name:13} a = {phi[0]:.3f}, c = {phi[1] + 0.0:.3f}, sigma^2 = "
+          f"{np.exp(logvar):.3f}, mean ELBO {shared:.3f}, lower by {abs(own - shared):.3f}")
+
+# %%
+reveal("02.encoder")
+
+# %% [markdown]
+# The encoder that sees only the sign of $x$ pays the price of sharing, called the *amortization
+# gap* (Cremer, Li and Duvenaud 2018, *Inference Suboptimality in Variational Autoencoders*): the
+# mean ELBO with the best $q$ of the family for each $x$, minus that of the encoder. With a network
+# as the decoder the average in eq. (5) has no closed form either; it is estimated from draws of
+# $q_\phi$ (notebook 04).
 #
 # This is the VAE of Kingma and Welling 2014, *Auto-Encoding Variational Bayes*. With
-# $q_\phi(z\mid x)$ in the place of $q_\phi(z)$, our eq. (4) is their (1), our (6) is their (2), and
-# our (5) is their (3). They write $\mathcal{L}(\theta, \phi; x)$ for the ELBO, $D_{KL}$ for the KL,
-# and $p_\theta(z)$ for the prior, to allow it parameters too.
+# $q_\phi(z\mid x)$ in the place of $q_\phi(z)$, our eq. (4) is their (1), the first line of it
+# their (2), and our (5) their (3). They write $\mathcal{L}(\theta, \phi; x)$ for the ELBO, $D_{KL}$
+# for the KL, and $p_\theta(z)$ for the prior, to allow it parameters too.
 
 # %% [markdown]
-# ## 2.8  Does raising the ELBO always raise log p(x)?
+# ## 2.8  What does a step up the ELBO do to log p(x)?
 #
 # Training wants a high $\log p_\theta(x)$, averaged over the data. It turns $\theta$ and $\phi$
 # together, uphill on the ELBO. The bound rises. Does what it bounds rise too?
@@ -603,22 +658,22 @@ predict("02.elbo-up", ...)
 # Two data points, $x = 3$ and $x = -3$. The model: $z \sim N(0, 1)$, $x\mid z \sim N(W z, 1)$, so
 # $\theta$ is one weight $W$, and $p_\theta(x)$ is $N(0, W^2 + 1)$. Its variance should be 9, the
 # mean square of the data: $W^2 = 8$. The encoder is $q_\phi = N(a x, \sigma^2)$, with $a$ and
-# `logvar` to be learned. With $x - Wz$ in the place of eq. (8)'s $x - z$,
+# `logvar` to be learned. With $x - Wz$ in the place of eq. (7)'s $x - z$,
 #
 # $$
 # \text{ELBO} = -\tfrac12\big(\log 2\pi + (1 - W a)^2 x^2 + W^2 \sigma^2\big)
-# - \tfrac12\big(a^2 x^2 + \sigma^2 - 1 - \log \sigma^2\big) \tag{9}
+# - \tfrac12\big(a^2 x^2 + \sigma^2 - 1 - \log \sigma^2\big) \tag{8}
 # $$
 #
-# Start at $W = 1$ with an encoder that knows nothing, $a = 0$ and $\sigma^2 = 1$, and follow the
-# whole gradient.
+# Start at $W = 1$ with an encoder that knows nothing, $a = 0$ and $\sigma^2 = 1$. First hold the
+# encoder and move only $W$, by a tenth of its derivative.
 
 # %%
 x2 = 9.0                                                     # x^2, for both points
 
 
 def elbo_at(W, a, logvar):
-    sigma2 = np.exp(logvar)                                  # eq. (9)
+    sigma2 = np.exp(logvar)                                  # eq. (8)
     fit = -0.5 * (np.log(2 * np.pi) + (1 - W * a) ** 2 * x2 + W**2 * sigma2)
     return fit - 0.5 * (a**2 * x2 + sigma2 - 1 - logvar)
 
@@ -627,107 +682,127 @@ def log_px_at(W):
     return -0.5 * np.log(2 * np.pi * (W**2 + 1)) - 0.5 * x2 / (W**2 + 1)
 
 
-def climb(steps, lr, learn_width):
-    """Gradient ascent on the ELBO from the ignorant start -> (steps + 1, 3): W, a, logvar."""
-    W, a, logvar = 1.0, 0.0, 0.0
-    path = [(W, a, logvar)]
-    for _ in range(steps):
-        sigma2 = np.exp(logvar)
-        dW = (1 - W * a) * a * x2 - W * sigma2
-        da = (1 - W * a) * W * x2 - a * x2
-        dlogvar = -0.5 * (W**2 * sigma2 + sigma2 - 1) if learn_width else 0.0
-        W, a, logvar = W + lr * dW, a + lr * da, logvar + lr * dlogvar
-        path.append((W, a, logvar))
-    return np.array(path)
+def gradient(W, a, logvar):
+    """The derivatives of eq. (8) by W, a and logvar."""
+    sigma2 = np.exp(logvar)
+    left = (1 - W * a) * x2
+    return np.array([a * left - W * sigma2, W * left - a * x2,
+                     0.5 * (1 - sigma2 - W**2 * sigma2)])
 
 
 # %%
-before, after = climb(1, 0.1, learn_width=True)
-for name, old, new in (("ELBO", elbo_at(*before), elbo_at(*after)),
-                       ("log p(x)", log_px_at(before[0]), log_px_at(after[0]))):
-    print(f"one step: {name:8} {old:.4f} -> {new:.4f}, a change of {new - old:+.4f} nats")
-package = exact.ascent_that_lowers_evidence()["log p(x) after"]        # by the package's gradient
-print("our new log p(x) and the package's agree:", np.allclose(package, log_px_at(after[0])))
+start = np.array([1.0, 0.0, 0.0])
+W = start[0] + 0.1 * gradient(*start)[0]
+elbo_change = elbo_at(W, 0.0, 0.0) - elbo_at(*start)
+px_change = log_px_at(W) - log_px_at(start[0])
+print(f"W from 1 to {W:.1f}: ELBO {elbo_change:+.4f}, log p(x) {px_change:+.4f} nats, "
+      f"so the gap {px_change - elbo_change:+.4f}")
+package = exact.ascent_that_lowers_evidence()                          # by the package's gradient
+print("our new log p(x) and the package's agree:",
+      np.allclose(package["log p(x) after"], log_px_at(W)))
 
 # %%
 reveal("02.elbo-up")
 
 # %% [markdown]
-# The ELBO gained by making the gap smaller. To a $q_\phi$ that knows nothing of $x$ the signal $Wz$
-# is noise, and the ELBO wants less of it: with a smaller $W$ the posterior comes closer to the
-# ignorant $q_\phi$. If the gap is closed before $\theta$ moves, this cannot happen: the ELBO then
-# starts at $\log p_\theta(x)$, and wherever it ends, $\log p_\theta(x)$ is at least as high. Taking
-# turns like that is the *EM algorithm*.
+# The ELBO gained because the gap shrank by more than $\log p_\theta(x)$ fell. To a $q_\phi$ that
+# knows nothing of $x$ the signal $Wz$ is noise: with a smaller $W$ the posterior comes closer to
+# this $q_\phi$. If the gap is closed before $\theta$ moves, it cannot happen: the ELBO then starts
+# at $\log p_\theta(x)$, and wherever it ends, $\log p_\theta(x)$ is at least as high. Taking turns
+# like that is the *EM algorithm*.
 #
-# A VAE takes no turns. Does it matter in the end? Climb on, once with the width learned, and once
-# with $\sigma^2$ held at 1, a $q_\phi$ that cannot reach the posterior.
+# A VAE takes no turns, it moves everything by small steps. How deep is the dip then, and does it
+# last? Climb with a hundredth of that step, once with the width learned, and once with $\sigma^2$
+# held at 1, a $q_\phi$ that cannot reach the posterior.
 
 # %%
-free, held = climb(4000, 0.02, learn_width=True), climb(4000, 0.02, learn_width=False)
+def climb(steps, lr, learned):
+    """Gradient ascent on the ELBO -> (steps + 1, 3): W, a, logvar. learned: 1 or 0 for each."""
+    path = [start]
+    for _ in range(steps):
+        path.append(path[-1] + lr * np.array(learned) * gradient(*path[-1]))
+    return np.array(path)
+
+
+free, held = (climb(60_000, 0.001, (1, 1, width)) for width in (1, 0))
+for lr, path in ((0.001, free), (0.0001, climb(500, 0.0001, (1, 1, 1)))):
+    dip = log_px_at(path[:, 0]) - log_px_at(1.0)
+    print(f"steps of {lr}: log p(x) falls by {-dip.min():.4f} nats, until step {dip.argmin()}")
+print("the ELBO of the climb never falls:", (np.diff(elbo_at(*free.T)) > -1e-12).all())
 for name, path in (("width learned", free), ("width held at 1", held)):
-    W = path[-1, 0]
-    print(f"{name:15} W = {W:.3f}, ELBO {elbo_at(*path[-1]):.4f}, log p(x) {log_px_at(W):.4f} nats")
+    print(f"{name:15} ends at W = {path[-1, 0]:.3f}, ELBO {elbo_at(*path[-1]):.4f}, "
+          f"log p(x) {log_px_at(path[-1, 0]):.4f} nats")
 
 # %%
-fig, ax = plots.figure(5.6, 3.1)
+fig, (left, middle, right) = plots.figure(9.2, 3, 1, 3)
+steps = np.arange(1, len(free))
+left.semilogx(steps, log_px_at(free[1:, 0]), color=plots.INK, label="log p(x)")
+left.semilogx(steps, elbo_at(*free[1:].T), color=plots.BLUE, ls="--", label="ELBO")
+left.set(xlabel="step of 0.001", ylabel="nats, mean of the two points", title="the whole climb")
+middle.plot(log_px_at(free[:61, 0]), color=plots.INK, label="log p(x)")
+middle.axhline(log_px_at(1.0), color=plots.GREY, lw=1, ls=":", label="at the start")
+middle.set(xlabel="step of 0.001", title="its first 60 steps: the dip")
 Ws = np.linspace(0, 6, 200)
-ax.plot(Ws, log_px_at(Ws), color=plots.INK, label="log p(x)")
-ax.plot(Ws, elbo_at(Ws, Ws / (1 + Ws**2), 0.0), color=plots.RED, ls="--",
-        label="best ELBO of a q with the width 1")
-ax.plot(free[-1, 0], elbo_at(*free[-1]), "o", color=plots.INK)
-ax.plot(held[-1, 0], elbo_at(*held[-1]), "o", color=plots.RED)
-ax.axvline(1, color=plots.GREY, ls=":", label="start of both climbs")
-ax.set(xlabel="W (dots: where the climbs end)", ylabel="nats, mean of the two points")
-ax.set(ylim=(-5.6, -2.3), title="a restricted q moves the summit")
-ax.legend(fontsize=8, loc="lower right")
+right.plot(Ws, log_px_at(Ws), color=plots.INK, label="log p(x)")
+right.plot(Ws, elbo_at(Ws, Ws / (1 + Ws**2), 0.0), color=plots.RED, ls="--",
+           label="ELBO, width 1, best a")
+right.plot(free[-1, 0], elbo_at(*free[-1]), "o", color=plots.INK)
+right.plot(held[-1, 0], elbo_at(*held[-1]), "o", color=plots.RED)
+right.set(xlabel="W (dots: where the climbs end)", ylim=(-5.6, -2.3))
+right.set_title("this q moves the summit")
+for ax in (left, middle, right):
+    ax.legend(fontsize=8, loc="lower right")
 fig
 
 # %% [markdown]
-# (For the dashed curve, $q_\phi$ has its best $a$ for each $W$, $W/(1 + W^2)$.) With the width
-# learned the climb ends at the best $W$, $\sqrt 8$: turning $\theta$ and $\phi$ together did no
-# lasting harm here. With the width held it ends at another, where the restricted $q_\phi$ is closer
-# to the posterior. **The bias comes from what $q_\phi$ cannot reach**, and a VAE's $q_\phi$,
-# independent Gaussians, cannot reach everything.
+# With the width learned the climb ends at the best $W$, $\sqrt 8$: turning $\theta$ and $\phi$
+# together did no lasting harm here. With the width held it ends at another, where the restricted
+# $q_\phi$ is closer to the posterior. **This bias comes from what $q_\phi$ cannot reach.** A
+# restricted $q_\phi$ *may* move the summit, but need not: if some best $\theta$ has a posterior
+# that $q_\phi$ can reach, the summit stays there. So it is for a linear decoder with two latents
+# and independent Gaussians: among all rotations of the best $W$ one has a diagonal posterior (Lucas
+# et al. 2019, *Don't Blame the ELBO! A Linear VAE Perspective on Posterior Collapse*).
 
 # %% [markdown]
 # ## Recap
 #
-# - Estimating $p_\theta(x)$ with draws from $q_\phi$ (or from the prior) takes about
-#   $\exp \mathrm{KL}(\text{posterior}\Vert q_\phi)$ of them. A Gaussian $q_\phi$ that is too narrow
-#   has weights of infinite variance.
+# - Estimating $p_\theta(x)$ with draws from $q_\phi$ begins to work at about
+#   $\exp \mathrm{KL}(\text{posterior}\Vert q_\phi)$ of them; $\mathbb{E}[w^2]$ says how well it
+#   works in the end. For a Gaussian $q_\phi$ with less than half the posterior's variance it is
+#   infinite.
 # - The log is concave, so the mean of the log lies below the log of the mean: Jensen, eq. (2).
-# - $\log p_\theta(x) \ge$ ELBO, eqs. (3) and (7); the gap is
-#   $\mathrm{KL}(q_\phi \Vert p_\theta(z\mid x))$, eq. (4).
-# - A VAE computes eq. (5), reconstruction minus a KL to the prior; eq. (6) is energy plus entropy.
-#   The encoder gives every $x$ its $q_\phi(z\mid x)$.
-# - The ELBO may rise while $\log p_\theta(x)$ falls, and a restricted $q_\phi$ moves its summit.
+# - $\log p_\theta(x) \ge$ ELBO; the gap is $\mathrm{KL}(q_\phi \Vert p_\theta(z\mid x))$, eq. (4).
+# - A VAE computes eq. (5), reconstruction minus a KL to the prior. The encoder gives every $x$ its
+#   $q_\phi(z\mid x)$; what sharing costs is the amortization gap.
+# - The ELBO may rise while $\log p_\theta(x)$ falls, and a restricted $q_\phi$ may move its summit.
 #
 # ## Exercises
 #
-# `check` says what is right, or shows the smallest input where it is not; `hint("02.draws")` gives
-# a nudge.
+# `check` says what is right, or shows the smallest input where it is not; `hint("02.encoder")`
+# gives a nudge.
 
 # %% [markdown]
-# **Importance sampling.** The estimate of section 2.4, from the logs of its parts, for each of $B$
-# images. (With draws from the prior this is eq. (1).)
+# **The variance of the weights.** Section 2.4 took an integral for the mean square, and showed
+# where it is infinite. Find the formula, for one latent, and for a mean that may be off as well.
 
 # %%
-def importance_estimate(log_joint, log_q):    # log p(x, z_k), log q(z_k) at z_k ~ q: (K, B)
-    ...                                       # -> the estimate of log p(x): (B,)
+def weight_variance(mu, sigma2, m, S):    # q = N(mu, sigma2), the posterior N(m, S): floats
+    ...                                   # -> Var(w) / p(x)^2 under q: one float, or np.inf
 
 
-check("02.importance", importance_estimate)
+check("02.weight-variance", weight_variance)
 
 # %% [markdown]
-# **How many draws?** A story with finitely many $z$, and an $x$. About how many draws of the prior
-# does its posterior ask for?
+# **Which q to draw from?** A smaller gap is one thing, better draws are another. Find a pair where
+# the two disagree, and no variance is infinite.
 
 # %%
-def draws_needed(prior, likelihood):    # p(z) (Z,), above 0; p(x|z) for this x (Z,)
-    ...                                 # -> about how many draws of the prior: one float
+# One latent, posterior N(0.8, 0.2). Give two q, each as (mu, sigma2): the first with the
+# smaller gap KL(q || posterior), the second with the smaller variance of its weights.
+# Neither variance may be infinite: [(mu_1, sigma2_1), (mu_2, sigma2_2)]
+two_qs = ...
 
-
-check("02.draws", draws_needed)
+check("02.two-qs", two_qs)
 
 # %% [markdown]
 # **Jensen backwards.** Section 2.3 went from the weights to the gap. Go from the gap to the
@@ -742,28 +817,6 @@ def weights_with_gap(gap):    # log E[w] - E[log w], nats, above 0
 check("02.weights-with-gap", weights_with_gap)
 
 # %% [markdown]
-# **The KL, as a sum.** Mind the zeros: where $q$ is zero, and where only $p$ is.
-
-# %%
-def kl_discrete(q, p):    # (Z,), (Z,) -> KL(q || p), one float, nats
-    ...                   # q may hold zeros, and 0 log 0 = 0; so may p
-
-
-check("02.kl-discrete", kl_discrete)
-
-# %% [markdown]
-# **Three forms, six terms.** The two terms of each of eqs. (4), (5) and (6). See for yourself that
-# they make one number three times.
-
-# %%
-def elbo_terms(q, prior, likelihood):    # q(z), p(z), p(x|z) for this x: (Z,), all above 0
-    ...    # -> log p(x), KL(q || p(z|x)),  E_q log p(x|z), KL(q || p(z)),
-           #    E_q log p(x, z), H(q): six floats, the terms of eqs. (4), (5) and (6)
-
-
-check("02.elbo-three", elbo_terms)
-
-# %% [markdown]
 # **The best independent q.** Section 2.5 took it from the package. First derive the step: hold all
 # probabilities but that of $z_i$, write the ELBO as a function of this one, and find its highest
 # point. Then go round until nothing moves by more than $10^{-8}$.
@@ -774,36 +827,6 @@ def best_independent(log_joint, z):    # log p(x, z) (Z,); every z, of 0 and 1: 
 
 
 check("02.best-independent", best_independent)
-
-# %% [markdown]
-# **The derivation, in order.** Without looking at sections 2.5 and 2.6, put the lines in order,
-# each with what licenses it.
-
-# %%
-# log p(x) is:
-#   A   E_q[log p(x|z)] + E_q[log p(z) - log q(z)]
-#   B   log of the sum over z of p(x, z)
-#   C   E_q[log p(x|z)] - KL(q || p(z))
-#   D   log of E_q[p(x, z) / q(z)]
-#   E   E_q[log(p(x, z) / q(z))]                        (here = becomes >=)
-#   F   E_q[log p(x|z) + log p(z) - log q(z)]
-# Each step is justified by one of: "sum rule", "times q over q", "Jensen", "product rule",
-# "linearity", "definition". Put them in order: [("B", "sum rule"), ...]
-order = ...
-
-check("02.order", order)
-
-# %% [markdown]
-# **A decoder with a weight.** Eq. (8) had $x\mid z \sim N(z, v)$. Derive the same for
-# $N(Wz, \text{variance})$. At the posterior it must be $\log N(x; 0, W^2 + \text{variance})$.
-
-# %%
-def gaussian_elbo(mu, logvar, x, W, variance):    # (B,), (B,), (B,), float, float
-    # z ~ N(0, 1), x|z ~ N(W z, variance), q = N(mu, exp(logvar))
-    ...                                           # -> the ELBO of each x: (B,), nats
-
-
-check("02.gaussian-elbo", gaussian_elbo)
 
 # %% [markdown]
 # **Find the bug.** A lower bound that lies above what it bounds is none. Mend it.
@@ -818,6 +841,41 @@ def repo_elbo(q, prior, likelihood):
 
 
 check("02.bug", repo_elbo)
+
+# %% [markdown]
+# **The best encoder of a linear decoder.** In section 2.8 a climb found it. Set the derivatives of
+# the ELBO by $a$ and $\sigma^2$ to zero instead, for any noise.
+
+# %%
+def best_line_encoder(W, v):    # z ~ N(0, 1), x|z ~ N(W z, v), q = N(a x, sigma2): floats
+    ...                         # -> the a and sigma2 with the highest ELBO, whatever x is
+
+
+check("02.best-line", best_line_encoder)
+
+# %% [markdown]
+# **The price of sharing.** Now every $x_n$ has noise of its own variance $v_n$, but the encoder
+# $N(a x, \sigma^2)$ sees only $x_n$. Find its best two numbers, and its amortization gap.
+
+# %%
+def shared_encoder(x, v):    # z_n ~ N(0, 1), x_n|z_n ~ N(z_n, v_n): (N,), (N,)
+    ...    # -> the a and sigma2 with the highest mean ELBO, and how far this is below the
+           #    mean ELBO with a Gaussian of its own for every x_n: three floats
+
+
+check("02.encoder", shared_encoder)
+
+# %% [markdown]
+# **What did a step do?** You have draws of $q_\phi$ and their log weights, before and after a step
+# of $\theta$, and nothing else. Estimate what it did to the bound, to what it bounds, and to the
+# gap.
+
+# %%
+def what_a_step_did(before, after):    # log w of the same z_k ~ q, two thetas: (K,), (K,)
+    ...    # -> changes of the ELBO, log p(x) and the gap, estimated: three floats, nats
+
+
+check("02.step", what_a_step_did)
 
 # %% [markdown]
 # **Up and down.** Section 2.8 had a Gaussian example of a step that raises the ELBO and lowers
