@@ -47,8 +47,7 @@ recall("02", ..., ..., ...)
 # $$
 #
 # ($\theta$ stands for the model's *parameters*, such as the weights of a decoder.) This *naive
-# Monte Carlo* estimate is *unbiased*: each term has the mean $p_\theta(x)$, so their average has it
-# too.
+# Monte Carlo* estimate is *unbiased*: each term has the mean $p_\theta(x)$, and so has the average.
 #
 # To judge it, here is a model whose evidence is known: $L$ latents, each seen through noise of
 # variance $v$, so that $\theta$ is the one number $v$. Independent Gaussians add up to a Gaussian,
@@ -125,8 +124,8 @@ reveal("02.which-misses")
 # What counts is how much $x$ tells about $z$. Completing the square in
 # $\log p(z) + \log p_\theta(x\mid z)$ shows that each latent's posterior is Gaussian, with mean
 # $m = x / (1 + v)$ and variance $S = v / (1 + v)$: nearly the prior if $v$ is large, narrow if $v$
-# is small. The *Kullback-Leibler divergence* measures how far apart two distributions are, by the
-# average of a log ratio over the first:
+# is small. How far apart two distributions are is measured by the *Kullback-Leibler divergence*,
+# the average of a log ratio over the first:
 #
 # $$
 # \mathrm{KL}(q \Vert p) = \mathbb{E}_{z \sim q}\!\left[\log\frac{q(z)}{p(z)}\right]
@@ -135,8 +134,8 @@ reveal("02.which-misses")
 # Let $q$ be the posterior and $p$ the prior. Where the posterior's draws lie, it is typically about
 # $e^{\mathrm{KL}}$ times as dense as the prior. So only about $e^{-\mathrm{KL}}$ of the prior's
 # draws fall there, and the others add next to nothing: **the estimate begins to work at about
-# $\exp \mathrm{KL}(\text{posterior} \Vert \text{prior})$ draws.** To see it, take the log ratio at
-# draws of the posterior. By Bayes' rule it is $\log p_\theta(x\mid z) - \log p_\theta(x)$.
+# $\exp \mathrm{KL}(\text{posterior} \Vert \text{prior})$ draws.** By Bayes' rule the log ratio is
+# $\log p_\theta(x\mid z) - \log p_\theta(x)$; take it at draws of the posterior.
 
 # %%
 def log_ratios(L, v, rng, draws=100_000):
@@ -188,10 +187,10 @@ many_K = np.array([1, 3, 10, 30, 100, 300])
 below, error = np.zeros(6), np.zeros(6)                      # nats below log p(x)
 rng = np.random.default_rng(4)
 for i, K in enumerate(many_K):
-    z = rng.standard_normal((20_000, K, 1))                  # for 20,000 estimates
+    z = rng.standard_normal((2_000_000 // K, K, 1))
     off = log_sum_exp(log_likelihood(x, z), axis=1) - np.log(K) - log_evidence(x)
     off = off - np.expm1(off)              # minus (estimate / p(x) - 1): its mean is 0, see below
-    below[i], error[i] = -off.mean(), off.std() / np.sqrt(20_000)
+    below[i], error[i] = -off.mean(), off.std() / np.sqrt(len(off))
     print(f"K = {K:3}: {below[i]:.4f} nats below log p(x), standard error {error[i]:.4f}")
 
 # %%
@@ -199,12 +198,11 @@ reveal("02.log-of-average")
 
 # %% [markdown]
 # Every mean lies below the truth. (What the cell subtracts has mean zero, because eq. (1) is
-# unbiased: the mean stays what it was, and most of the scatter cancels. This is a *control
-# variate*.)
+# unbiased. The mean stays, and most of the scatter cancels: a *control variate*.)
 #
 # The log is *concave*: it bends downward everywhere, so it lies on or below each of its tangents.
-# Let $w$ be a positive random number, here a term $p_\theta(x \mid z_k)$ of eq. (1) or an average
-# of such terms, and take the tangent at its mean:
+# Let $w$ be a positive random number, such as a term of eq. (1) or an average of terms, and take
+# the tangent at its mean:
 #
 # $$
 # \log w \;\le\; \log \mathbb{E}[w] + \frac{w - \mathbb{E}[w]}{\mathbb{E}[w]}
@@ -218,14 +216,13 @@ reveal("02.log-of-average")
 # $$
 #
 # This is *Jensen's inequality*. The log touches its tangent in one point only, so the two sides are
-# equal only if $w$ is constant. (For a concave $f$ with kinks, a supporting line takes the place of
-# the tangent.)
+# equal only if $w$ is constant.
 #
 # So $\mathbb{E}[\log \hat p_K(x)]$ is a lower bound of $\log p_\theta(x)$ for every $K$, and more
 # draws never loosen it (Burda, Grosse and Salakhutdinov 2016, *Importance Weighted Autoencoders*).
-# How wide is the gap? The next term of the Taylor series of the log has the average
-# $-\mathrm{Var}(w) / 2\mathbb{E}[w]^2$. An average of $K$ draws has one draw's variance divided by
-# $K$, so to second order the gap shrinks as $1/K$:
+# How wide is the gap? The next term of the log's Taylor series has the average
+# $-\mathrm{Var}(w) / 2\mathbb{E}[w]^2$, and averaging $K$ draws divides the variance by $K$: to
+# second order the gap shrinks as $1/K$.
 
 # %%
 grid = np.linspace(0.12, 4.2, 300)
@@ -253,14 +250,14 @@ fig
 
 # %% [markdown]
 # (The bars, two standard errors, vanish in the dots.) The line is right where $w$ scatters little
-# about its mean, and far off at $K = 1$, where it scatters much. There the variance does not even
-# tell which of two gaps is the wider, as the next table shows.
+# about its mean. Where it scatters much, as at $K = 1$, the variance does not even tell which of
+# two gaps is the wider, as the next table shows.
 
 # %% [markdown]
 # ## 2.4  Can we draw where it counts?
 #
-# Suppose somebody looks at $x$ and suggests where to draw: a distribution $q_\phi(z)$, whose
-# parameters $\phi$ are, say, a mean and a variance. Draw from it, and correct for it:
+# Somebody looks at $x$ and suggests where to draw: a distribution $q_\phi(z)$, whose parameters
+# $\phi$ are, say, a mean and a variance. Draw from it, and correct for it:
 #
 # $$
 # p_\theta(x) = \int p_\theta(x, z)\, dz = \int q_\phi(z)\,\frac{p_\theta(x, z)}{q_\phi(z)}\, dz
@@ -284,7 +281,7 @@ def log_w(z, mu, sigma2):
     return log_joint - log_normal(z, mu, sigma2) - log_evidence(ones)
 
 
-def draw(mu, sigma2, shape, rng):
+def draw(mu, sigma2, *shape):
     return mu + np.sqrt(sigma2) * rng.standard_normal((*shape, 10))
 
 
@@ -297,9 +294,9 @@ choices = {
 }
 
 # %% [markdown]
-# For each $q_\phi$ the table has Jensen's gap at $K = 1$; the mean square of the weights,
+# For each $q_\phi$, compute Jensen's gap at $K = 1$; the weights' mean square
 # $\mathbb{E}[w^2] / p_\theta(x)^2$, which is 1 if they are constant; the KL of 2.2, with $q_\phi$
-# for the prior; and the standard deviation of $\log \hat p_K(x)$ for four $K$.
+# for the prior; and how $\log \hat p_K(x)$ scatters (standard deviation) for four $K$.
 
 # %%
 def mean_square(mu, sigma2):
@@ -318,32 +315,32 @@ def scatter(log_w):
 
 def row(name, gap, square, backward, spreads):
     gap, backward = (round(nats, 3) + 0.0 for nats in (gap, backward))     # no -0.000
-    print(f"{name:21} {gap:9.3f} {square:10.2f} {backward:16.3f}    "
-          + " ".join(f"{s:6.3f}" for s in spreads))
+    print(f"{name:21} {gap:8.3f} {square:10.2f} {backward:16.3f}   ",
+          *(f"{spread:6.3f}" for spread in spreads))
 
 
-head = "\n".join(("q                          gap  E[w²]/p²  KL(posterior||q)     scatter at K =",
-                  f"{'at K = 1':>31}{'1':>38}{'3':>7}{'30':>7}{'300':>7}"))
+head = f"""q                       gap at   E[w²]/p²  KL(posterior||q)   scatter at
+{'K = 1':>29}{'K = 1':>36}{'3':>7}{'30':>7}{'300':>7}"""
 
 # %%
 rng = np.random.default_rng(6)
 print(head)
 for name, q in choices.items():
-    gap = -log_w(draw(*q, (100_000,), rng), *q).mean()
-    backward = log_w(draw(m, S, (100_000,), rng), *q).mean()
-    spreads = scatter(log_w(draw(*q, (1000, 300), rng), *q))
+    gap = -log_w(draw(*q, 100_000), *q).mean()
+    backward = log_w(draw(m, S, 100_000), *q).mean()
+    spreads = scatter(log_w(draw(*q, 1000, 300), *q))
     row(name, gap, mean_square(*q), backward, spreads)
 
 # %% [markdown]
 # **Who wins changes with $K$.** With one or three draws the narrow $q_\phi$ scatters less than the
-# wide one, with thirty or three hundred it scatters more. The three numbers say three things:
+# wide one, with thirty or three hundred more. The three numbers say three things:
 # - At $K = 1$ the estimate is $\log w$. In this table the gap goes with its scatter: the narrow one
 #   has the smaller gap, although the variance of its weights is infinite.
 # - $\exp \mathrm{KL}(\text{posterior}\Vert q_\phi)$ says about when the estimate begins to work.
 #   The prior has not begun at 300 draws; the others have at thirty.
 # - The mean square says how well it works in the end: once $K$ is far above it, the scatter is
-#   about $\sqrt{(\mathbb{E}[w^2]/p^2 - 1)/K}$. For the wide one this gives the last column. For
-#   $N(0.8, 0.11)$, with 253, $K = 300$ is not enough, and for the narrow one no $K$ is.
+#   about $\sqrt{(\mathbb{E}[w^2]/p^2 - 1)/K}$. For the wide one this gives the last column; for
+#   $N(0.8, 0.11)$, $K = 300$ is not enough, and for the narrow one no $K$ is.
 #
 # Why infinite? In one latent, let $q_\phi$ have the posterior's mean $m$. Then
 #
@@ -367,7 +364,7 @@ for name, color, dash in (("posterior N(0.8, 0.2)", plots.INK, "-"),
     q = choices[name]
     left.plot(z[:, 0], np.exp(log_normal(z, *q)), color=color, ls=dash, label=name)
     if color != plots.INK:                                   # its weights are all the same
-        ratio = np.sort(np.exp(log_w(draw(*q, (1_000_000,), rng), *q)))[::-1]
+        ratio = np.sort(np.exp(log_w(draw(*q, 1_000_000), *q)))[::-1]
         right.loglog(ratio[ranks - 1], ranks / 1e6, color=color, ls=dash)
         print(f"{name}: the largest of a million weights is {ratio[0]:,.0f} p(x)")
 left.set(xlabel="z, one of the ten", ylabel="density", ylim=(0, 1.9))
@@ -384,8 +381,8 @@ fig
 # %% [markdown]
 # ## 2.5  The bound and its gap
 #
-# Take the log of eq. (3), and move it inside by Jensen, eq. (2). This is the *evidence lower
-# bound*, the **ELBO**: the mean of $\log w$, that is, of the estimate at $K = 1$. And with
+# Take the log of eq. (3), and move it inside by Jensen. This is the *evidence lower bound*, the
+# **ELBO**: the mean of $\log w$, the estimate at $K = 1$. With
 # $p_\theta(x, z) = p_\theta(z\mid x)\,p_\theta(x)$ its gap has a name:
 #
 # $$
@@ -400,9 +397,8 @@ fig
 # **The gap is a KL**, from $q_\phi$ to the posterior. A KL is never negative, by Jensen again:
 # $-\mathrm{KL}(q\Vert p) = \mathbb{E}_q[\log (p/q)] \le \log \mathbb{E}_q[p/q] \le \log 1$, where
 # the last average adds up $p$ wherever $q$ is not zero. And it is zero only if the two are the
-# same. (If $q_\phi$ is zero somewhere that $p_\theta(x, z)$ is not, $\mathbb{E}_{q_\phi}[w]$ leaves
-# this part out and is *below* $p_\theta(x)$; the first $=$ becomes $\ge$, and the ELBO is still a
-# bound.)
+# same. (Where $q_\phi$ is zero and $p_\theta(x, z)$ is not, $\mathbb{E}_{q_\phi}[w]$ misses a part
+# of $p_\theta(x)$: the first $=$ becomes $\ge$, and the ELBO is still a bound.)
 #
 # So the first column of the table in 2.4 **is the ELBO's gap**, the one number of the three that
 # prefers the narrow $q_\phi$. Why then maximise the ELBO? Because it can be done. Its average is
@@ -467,12 +463,11 @@ for name in ("prior", "posterior marginals", "best independent", "posterior"):
 # %% [markdown]
 # The bars all reach $\log p_\theta(x)$; only the division moves. Why do the marginals leave a gap,
 # when each disease has its right probability? After looking at $x$ the diseases are not independent
-# (explaining away), and that costs every independent $q_\phi$ at least the gap of the best one. The
-# rest is there because right marginals are not what this KL asks for: among independent $q_\phi$
-# they minimise the *other* one (third column). The best one commits to the flu. **Raising the
-# ELBO has made it too sure**, the discrete form of too narrow: for three
-# draws it is the better place to draw from, for thirty the worse. Notebook 03 looks into the two
-# directions of the KL.
+# (explaining away), which costs every independent $q_\phi$ at least the gap of the best one. For
+# the rest, right marginals are not what this KL asks for: among independent $q_\phi$ they minimise
+# the *other* one (third column). The best one commits to the flu. **Raising the ELBO has made it
+# too sure**, the discrete form of too narrow: for three draws it is the better place to draw from,
+# for thirty the worse. Notebook 03 looks into the two directions of the KL.
 
 # %% [markdown]
 # ## 2.6  Which form can be computed?
@@ -486,10 +481,9 @@ for name in ("prior", "posterior marginals", "best independent", "posterior"):
 # - \mathrm{KL}\big(q_\phi(z) \,\Vert\, p(z)\big) \tag{5}
 # $$
 #
-# How well do $q_\phi$'s causes explain $x$, minus how far is $q_\phi$ from the prior. A VAE
-# computes this form. In code the first term with its sign turned is called `nll` and the second
-# `kl`: ELBO $= -(\texttt{nll} + \texttt{kl})$, and `loss = nll + kl` is minimised. Or split off
-# only $q_\phi$:
+# How well do $q_\phi$'s causes explain $x$, minus how far is $q_\phi$ from the prior: a VAE computes
+# this form. In code the first term with its sign turned is `nll`, the second `kl`, and
+# `loss = nll + kl`, minus the ELBO, is minimised. Or split off only $q_\phi$:
 #
 # $$
 # \text{ELBO} = \mathbb{E}_{q_\phi}\big[\log p_\theta(x, z)\big] + H(q_\phi),
@@ -498,13 +492,12 @@ for name in ("prior", "posterior marginals", "best independent", "posterior"):
 #
 # The *entropy* $H$ rewards $q_\phi$ for spreading out. Mind that there are **two KLs**. The one in
 # eq. (4) is the gap, and zero is perfect. The one in eq. (5) is a price, and zero means that
-# $q_\phi$ has not looked at $x$. With the posterior as $q_\phi$ it is the KL of section 2.2: what
-# $x$ tells about $z$.
+# $q_\phi$ has not looked at $x$. With the posterior as $q_\phi$ it is the KL of 2.2.
 #
-# Are they equal? Eqs. (5) and (6) are one sum in two orders, so that they agree proves little. Only
-# eq. (4) is an independent test, if its evidence and posterior come from elsewhere: here from the
-# package, while $p_\theta(x\mid z)$ is computed anew by notebook 01's eq. (2). The second time,
-# plant a mistake: a leak that is ten times too small.
+# Eqs. (5) and (6) are one sum in two orders, so that they agree proves little. Only eq. (4) is an
+# independent test, if its evidence and posterior come from elsewhere: here from the package, while
+# $p_\theta(x\mid z)$ is computed anew by notebook 01's eq. (2). The second time, plant a mistake: a
+# leak that is ten times too small.
 
 # %%
 patients = exact.patients(model)                                       # every z: (32, 5)
@@ -526,10 +519,9 @@ for name, leak in (("right", model.leak), ("the leak at a tenth", model.leak / 1
 # %% [markdown]
 # The right one agrees, and the mistake shows.
 #
-# All of this holds for a continuous $z$ too, with densities, and integrals in the place of sums.
-# Take one latent of the model of 2.1 and $q_\phi = N(\mu, \sigma^2)$, so that $\phi$ is `mu` and
-# `logvar` $= \log\sigma^2$. For such a $q_\phi$ the mean square around any $c$ is
-# $\mathbb{E}[(z - c)^2] = (\mu - c)^2 + \sigma^2$, and eq. (6) becomes
+# All of this holds for densities too, with integrals for sums. Take one latent of the model of 2.1
+# and $q_\phi = N(\mu, \sigma^2)$; let $\phi$ be `mu` and `logvar` $= \log\sigma^2$. Then the mean
+# square around any $c$ is $\mathbb{E}[(z - c)^2] = (\mu - c)^2 + \sigma^2$, and eq. (6) becomes
 #
 # $$
 # \begin{aligned}
@@ -564,7 +556,7 @@ print(f"q = posterior: ELBO {elbo(m, np.log(S)):.3f}; log p(x): {log_evidence(x)
 fig, ax = plots.figure(5.2, 3)
 mu, logvar = np.meshgrid(np.linspace(-0.8, 2.2, 120), np.linspace(-4.5, 1, 120))
 levels = log_evidence(x) - np.array([4, 2, 1, 0.5, 0.2, 0.05])
-hill = ax.contour(mu, logvar, elbo(mu, logvar), levels, colors=plots.BLUE, linewidths=1.2)
+hill = ax.contour(mu, logvar, elbo(mu, logvar), levels, colors=plots.BLUE, linestyles="-")
 ax.clabel(hill, fontsize=8, fmt="%.1f")
 for name, place in (("prior", (0, 0)), ("posterior", (m, np.log(S)))):
     ax.plot(*place, "o", color=plots.RED)
@@ -573,23 +565,21 @@ ax.set(xlabel="mu", ylabel="logvar", title="the ELBO, nats: its summit is log p(
 fig
 
 # %% [markdown]
-# With $q_\phi$ the prior the KL in eq. (5) is zero, and what is left,
-# $\mathbb{E}[\log p_\theta(x\mid z)]$, is the mean of the naive log estimate at $K = 1$. At the
-# posterior the gap of eq. (4) is zero.
+# With $q_\phi$ the prior the KL in eq. (5) is zero, and what is left is the mean of the naive log
+# estimate at $K = 1$. At the posterior the gap is zero.
 #
 # So **where the family of $q_\phi$ contains the posterior, maximising the ELBO over $\phi$ finds
 # it**; otherwise it finds the member with the smallest gap, as for the patient. An integration has
-# become an optimisation, which is what *variational* means. (Climb such a hill with your own hand:
-# open [touch_the_bound.html](touch_the_bound.html) in a browser. Its straight decoder is this
-# model with $x = 1.2$ and $v = 0.49$.)
+# become an optimisation, which is what *variational* means. (Climb such a hill by hand: open
+# [touch_the_bound.html](touch_the_bound.html) in a browser. Its straight decoder is this model with
+# $x = 1.2$ and $v = 0.49$.)
 
 # %% [markdown]
 # ## 2.7  What is the encoder?
 #
-# Each $x$ has a landscape and a best $q_\phi$ of its own. The idea of the VAE: do not climb anew
-# for every $x$, but let one function look at $x$ and answer with `mu` and `logvar`. This is the
-# *encoder*, in a VAE a network. One writes $q_\phi(z\mid x)$, and $\phi$ are now its weights,
-# shared by all $x$.
+# Each $x$ has a landscape and a best $q_\phi$ of its own. The idea of the VAE: do not climb anew for
+# every $x$, but let one function, a network, look at $x$ and answer with `mu` and `logvar`. This is
+# the *encoder*. One writes $q_\phi(z\mid x)$, and $\phi$ are now its weights, shared by all $x$.
 
 # %%
 plots.decoder_and_encoder()
@@ -599,8 +589,8 @@ plots.decoder_and_encoder()
 #
 # What does the sharing cost? Draw twenty $x$ from the model of 2.1 with one latent. Each could have
 # a `mu` and a `logvar` of its own, forty numbers. Let instead an encoder with three numbers,
-# $\mu = a x + c$ and one `logvar`, climb the mean of the twenty ELBOs. **Predict first.** Will its
-# mean ELBO be `"lower"` than with the forty numbers, or `"equal"` to it?
+# $\mu = a x + c$ and one `logvar`, climb the mean of the twenty ELBOs. **Predict first.** Will it
+# end `"lower"` than with the forty numbers, or `"equal"`?
 
 # %%
 predict("02.encoder", ...)
@@ -632,11 +622,10 @@ for name, seen in (("x", twenty), ("the sign of x", np.sign(twenty))):
 reveal("02.encoder")
 
 # %% [markdown]
-# The encoder that sees only the sign of $x$ pays the price of sharing, called the *amortization
-# gap* (Cremer, Li and Duvenaud 2018, *Inference Suboptimality in Variational Autoencoders*): the
-# mean ELBO with the best $q$ of the family for each $x$, minus that of the encoder. With a network
-# as the decoder the average in eq. (5) has no closed form either; it is estimated from draws of
-# $q_\phi$ (notebook 04).
+# The encoder that sees only the sign of $x$ pays the price of sharing, the *amortization gap*
+# (Cremer, Li and Duvenaud 2018, *Inference Suboptimality in Variational Autoencoders*): the mean
+# ELBO with the family's best $q$ for each $x$, minus that of the encoder. (With a network as the
+# decoder the average in eq. (5) is estimated from draws of $q_\phi$, see notebook 04.)
 #
 # This is the VAE of Kingma and Welling 2014, *Auto-Encoding Variational Bayes*. With
 # $q_\phi(z\mid x)$ in the place of $q_\phi(z)$, our eq. (4) is their (1), the first line of it
@@ -707,13 +696,13 @@ reveal("02.elbo-up")
 # %% [markdown]
 # The ELBO gained because the gap shrank by more than $\log p_\theta(x)$ fell. To a $q_\phi$ that
 # knows nothing of $x$ the signal $Wz$ is noise: with a smaller $W$ the posterior comes closer to
-# this $q_\phi$. If the gap is closed before $\theta$ moves, it cannot happen: the ELBO then starts
-# at $\log p_\theta(x)$, and wherever it ends, $\log p_\theta(x)$ is at least as high. Taking turns
-# like that is the *EM algorithm*.
+# it. If the gap is closed before $\theta$ moves, this cannot happen: the ELBO then starts at
+# $\log p_\theta(x)$, and wherever it ends, $\log p_\theta(x)$ is at least as high. Taking turns like
+# that is the *EM algorithm*.
 #
-# A VAE takes no turns, it moves everything by small steps. How deep is the dip then, and does it
-# last? Climb with a hundredth of that step, once with the width learned, and once with $\sigma^2$
-# held at 1, a $q_\phi$ that cannot reach the posterior.
+# A VAE moves everything at once, by small steps. How deep is the dip then, and does it last? Climb
+# with a hundredth of that step, once with the width learned, and once with $\sigma^2$ held at 1, a
+# $q_\phi$ that cannot reach the posterior.
 
 # %%
 def climb(steps, lr, learned):
@@ -745,10 +734,10 @@ middle.set(xlabel="step of 0.001", title="its first 60 steps: the dip")
 Ws = np.linspace(0, 6, 200)
 right.plot(Ws, log_px_at(Ws), color=plots.INK, label="log p(x)")
 right.plot(Ws, elbo_at(Ws, Ws / (1 + Ws**2), 0.0), color=plots.RED, ls="--",
-           label="ELBO, width 1, best a")
+           label="ELBO, width 1")
 right.plot(free[-1, 0], elbo_at(*free[-1]), "o", color=plots.INK)
 right.plot(held[-1, 0], elbo_at(*held[-1]), "o", color=plots.RED)
-right.set(xlabel="W (dots: where the climbs end)", ylim=(-5.6, -2.3))
+right.set(xlabel="W (dots: where the climbs end)", ylim=(-8, -2.3))
 right.set_title("this q moves the summit")
 for ax in (left, middle, right):
     ax.legend(fontsize=8, loc="lower right")
@@ -757,19 +746,18 @@ fig
 # %% [markdown]
 # With the width learned the climb ends at the best $W$, $\sqrt 8$: turning $\theta$ and $\phi$
 # together did no lasting harm here. With the width held it ends at another, where the restricted
-# $q_\phi$ is closer to the posterior. **This bias comes from what $q_\phi$ cannot reach.** A
-# restricted $q_\phi$ *may* move the summit, but need not: if some best $\theta$ has a posterior
-# that $q_\phi$ can reach, the summit stays there. So it is for a linear decoder with two latents
-# and independent Gaussians: among all rotations of the best $W$ one has a diagonal posterior (Lucas
-# et al. 2019, *Don't Blame the ELBO! A Linear VAE Perspective on Posterior Collapse*).
+# $q_\phi$ is closer to the posterior. **This bias comes from what $q_\phi$ cannot reach.** It need
+# not arise: if $q_\phi$ can reach the posterior of some best $\theta$, the summit stays there. For a
+# linear decoder and independent Gaussians it does, because among all rotations of the best $W$ one
+# has a diagonal posterior (Lucas et al. 2019, *Don't Blame the ELBO! A Linear VAE Perspective on
+# Posterior Collapse*).
 
 # %% [markdown]
 # ## Recap
 #
 # - Estimating $p_\theta(x)$ with draws from $q_\phi$ begins to work at about
-#   $\exp \mathrm{KL}(\text{posterior}\Vert q_\phi)$ of them; $\mathbb{E}[w^2]$ says how well it
-#   works in the end. For a Gaussian $q_\phi$ with less than half the posterior's variance it is
-#   infinite.
+#   $\exp \mathrm{KL}(\text{posterior}\Vert q_\phi)$ of them; $\mathbb{E}[w^2]$ says how well in the
+#   end. It is infinite for a Gaussian $q_\phi$ below half the posterior's variance.
 # - The log is concave, so the mean of the log lies below the log of the mean: Jensen, eq. (2).
 # - $\log p_\theta(x) \ge$ ELBO; the gap is $\mathrm{KL}(q_\phi \Vert p_\theta(z\mid x))$, eq. (4).
 # - A VAE computes eq. (5), reconstruction minus a KL to the prior. The encoder gives every $x$ its
@@ -778,12 +766,12 @@ fig
 #
 # ## Exercises
 #
-# `check` says what is right, or shows the smallest input where it is not; `hint("02.encoder")`
+# `check` says what is right, or shows the smallest input where it is not; `hint("02.sharing")`
 # gives a nudge.
 
 # %% [markdown]
-# **The variance of the weights.** Section 2.4 took an integral for the mean square, and showed
-# where it is infinite. Find the formula, for one latent, and for a mean that may be off as well.
+# **The variance of the weights.** Section 2.4 took an integral. Find the formula, for one latent and
+# any mean.
 
 # %%
 def weight_variance(mu, sigma2, m, S):    # q = N(mu, sigma2), the posterior N(m, S): floats
@@ -843,8 +831,8 @@ def repo_elbo(q, prior, likelihood):
 check("02.bug", repo_elbo)
 
 # %% [markdown]
-# **The best encoder of a linear decoder.** In section 2.8 a climb found it. Set the derivatives of
-# the ELBO by $a$ and $\sigma^2$ to zero instead, for any noise.
+# **The best encoder of a linear decoder.** Where do the derivatives of the ELBO by $a$ and
+# $\sigma^2$ vanish?
 
 # %%
 def best_line_encoder(W, v):    # z ~ N(0, 1), x|z ~ N(W z, v), q = N(a x, sigma2): floats
@@ -863,12 +851,11 @@ def shared_encoder(x, v):    # z_n ~ N(0, 1), x_n|z_n ~ N(z_n, v_n): (N,), (N,)
            #    mean ELBO with a Gaussian of its own for every x_n: three floats
 
 
-check("02.encoder", shared_encoder)
+check("02.sharing", shared_encoder)
 
 # %% [markdown]
-# **What did a step do?** You have draws of $q_\phi$ and their log weights, before and after a step
-# of $\theta$, and nothing else. Estimate what it did to the bound, to what it bounds, and to the
-# gap.
+# **What did a step do?** You have the log weights of the same draws of $q_\phi$, before and after a
+# step of $\theta$, and nothing else.
 
 # %%
 def what_a_step_did(before, after):    # log w of the same z_k ~ q, two thetas: (K,), (K,)

@@ -81,7 +81,7 @@ BEST_LINE = Exercise(
     ),
 )
 
-# ---- 02.encoder ----------------------------------------------------------------------------------
+# ---- 02.sharing ----------------------------------------------------------------------------------
 
 
 def shared_encoder(x, v):
@@ -123,8 +123,8 @@ def _reversed_gap(x, v):
     return a, sigma2, float(gaps.mean())
 
 
-ENCODER = Exercise(
-    id="02.encoder",
+SHARING = Exercise(
+    id="02.sharing",
     title="an encoder that does not see all it would need, and its amortization gap",
     stub=stub("""
         def shared_encoder(x, v):    # z_n ~ N(0, 1), x_n|z_n ~ N(z_n, v_n): (N,), (N,)
