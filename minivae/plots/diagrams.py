@@ -1,8 +1,31 @@
-"""Drawings of how a model is put together: no data in them."""
+"""Drawings that explain a formula or a model: no data in them."""
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from minivae.plots.style import INK, RED, figure
+from minivae.plots.style import BLUE, GREY, INK, RED, figure
+
+
+def jensen_gap(ax: Axes, low: float, high: float) -> None:
+    """log E[w] above E[log w], for two equally likely weights above 0. [notebook 02, section 2.3]
+
+    The chord between the two points has E[log w] at their mean, the curve has log E[w].
+    """
+    w = np.array([low, high])
+    mean = w.mean()
+    above, below = np.log(mean), np.log(w).mean()
+    grid = np.linspace(0.3 * low, high + 0.15 * mean, 300)
+    ax.plot(grid, np.log(grid), color=BLUE, ls="-", label="the curve log w")
+    tangent = above + (grid - mean) / mean
+    ax.plot(grid, tangent, color=GREY, ls="--", label="tangent at the mean")
+    ax.plot(w, np.log(w), "o-", color=RED, lw=1, label="two equally likely w")
+    ax.plot([mean, mean], [below, above], color=INK, lw=3, ls="-")
+    arrow = {"arrowstyle": "->"}
+    ax.annotate("log E[w]", (mean, above), (0.4 * mean, above + 0.45), arrowprops=arrow)
+    ax.annotate("E[log w]", (mean, below), (1.25 * mean, below - 0.65), arrowprops=arrow)
+    ax.set(xlabel="w", ylabel="nats", title="the thick bar is Jensen's gap")
+    ax.legend(loc="lower right", fontsize=8)
 
 
 def decoder_and_encoder() -> Figure:

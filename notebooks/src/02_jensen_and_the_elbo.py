@@ -9,11 +9,10 @@
 # # 02 · Jensen's inequality and the ELBO
 #
 # **What you will be able to do**
-# - estimate $\log p(x)$ from samples, say how many it takes, and what taking the log does to it;
-# - derive the ELBO, show that the gap below $\log p(x)$ is a KL divergence, and make that gap as
-#   small as a given kind of $q$ allows;
-# - compute the ELBO in the form that a VAE uses, and find the mistake in one that is no bound;
-# - say what a step up the ELBO does to $\log p(x)$.
+# - estimate $\log p(x)$ from samples, and say how many it takes and what the log does to it;
+# - derive the ELBO, show that its gap is a KL divergence, and make that gap as small as a given
+#   kind of $q$ allows;
+# - compute the ELBO as a VAE does, and say what a step up it does to $\log p(x)$.
 #
 # **Builds on** notebook 01: the evidence, the posterior, logs. Reading time: 35 minutes.
 
@@ -124,8 +123,8 @@ reveal("02.which-misses")
 # What counts is how much $x$ tells about $z$. Completing the square in
 # $\log p(z) + \log p_\theta(x\mid z)$ shows that each latent's posterior is Gaussian, with mean
 # $m = x / (1 + v)$ and variance $S = v / (1 + v)$: nearly the prior if $v$ is large, narrow if $v$
-# is small. How far apart two distributions are is measured by the *Kullback-Leibler divergence*,
-# the average of a log ratio over the first:
+# is small. The *Kullback-Leibler divergence* measures how far apart two distributions are, by the
+# average of a log ratio over the first:
 #
 # $$
 # \mathrm{KL}(q \Vert p) = \mathbb{E}_{z \sim q}\!\left[\log\frac{q(z)}{p(z)}\right]
@@ -138,17 +137,12 @@ reveal("02.which-misses")
 # $\log p_\theta(x\mid z) - \log p_\theta(x)$; take it at draws of the posterior.
 
 # %%
-def log_ratios(L, v, rng, draws=100_000):
-    """log p(z|x)/p(z) at draws of the posterior; every x_i is 1: (draws,)."""
-    x, m, S = np.ones(L), 1 / (1 + v), v / (1 + v)
-    z = m + np.sqrt(S) * rng.standard_normal((draws, L))
-    return log_likelihood(x, z, v) - log_evidence(x, v)
-
-
 rng = np.random.default_rng(3)
 asked = {}
 for L, v in ((5, 0.25), (10, 0.25), (50, 2.0), (1, 1e-6), (20, 0.25), (50, 0.25)):
-    ratio = log_ratios(L, v, rng)
+    x_all, m, S = np.ones(L), 1 / (1 + v), v / (1 + v)
+    z = m + np.sqrt(S) * rng.standard_normal((100_000, L))
+    ratio = log_likelihood(x_all, z, v) - log_evidence(x_all, v)
     asked[L, v] = np.exp(ratio.mean())
     print(f"L = {L:2}, v = {v:5g}: exp KL = {asked[L, v]:8.2g}, the log ratio scatters by "
           f"{ratio.std():.1f} nats")
@@ -156,9 +150,9 @@ for L, v in ((5, 0.25), (10, 0.25), (50, 2.0), (1, 1e-6), (20, 0.25), (50, 0.25)
 # %%
 fig, ax = plots.figure(5.6, 3.2)
 for (L, v), marker in zip(list(asked)[:4], "osD^", strict=True):
-    many_K = np.maximum(1, np.round(asked[L, v] * 2.0 ** np.arange(-4, 5))).astype(int)
-    sizes = [np.median(abs(errors(L, v, K, rng, runs=100))) for K in many_K]
-    ax.loglog(many_K / asked[L, v], sizes, marker=marker, ms=4, label=f"L = {L}, v = {v:g}")
+    draws = np.round(asked[L, v] * 2.0 ** np.arange(-4, 5)).astype(int)
+    sizes = [np.median(abs(errors(L, v, K, rng, runs=100))) for K in draws]
+    ax.loglog(draws / asked[L, v], sizes, marker=marker, ms=4, label=f"L = {L}, v = {v:g}")
 ax.axvline(1, color=plots.INK, lw=1, ls="--")
 ax.axhline(1, color=plots.INK, lw=1, ls="--")
 ax.set(xlabel="draws / exp KL(posterior || prior)", ylabel="median size of the error, nats")
@@ -167,7 +161,7 @@ ax.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# Five fairly sharp latents, fifty vague ones and one very sharp one follow the same rule; the last
+# A few fairly sharp latents, fifty vague ones and one very sharp one follow the same rule; the last
 # two rows of the table are out of reach. It is a rule to within a factor of about $e^s$, where $s$
 # is the scatter of the log ratio (Chatterjee and Diaconis 2018, *The sample size required in
 # importance sampling*).
@@ -225,21 +219,8 @@ reveal("02.log-of-average")
 # second order the gap shrinks as $1/K$.
 
 # %%
-grid = np.linspace(0.12, 4.2, 300)
-w = np.array([0.4, 3.6])                                     # two values, each with probability 1/2
-mean = w.mean()
 fig, (left, right) = plots.figure(8, 3.3, 1, 2)
-left.plot(grid, np.log(grid), color=plots.BLUE, label="the curve log w")
-left.plot(grid, np.log(mean) + (grid - mean) / mean, color=plots.GREY, ls="--",
-          label="tangent at the mean")
-left.plot(w, np.log(w), "o-", color=plots.RED, lw=1, label="two equally likely w")
-left.plot([mean, mean], [np.log(w).mean(), np.log(mean)], color=plots.INK, lw=3, ls="-")
-for name, y, place in (("log E[w]", np.log(mean), (0.8, 1.15)),
-                       ("E[log w]", np.log(w).mean(), (2.5, -0.45))):
-    left.annotate(name, (mean, y), place, arrowprops={"arrowstyle": "->"})
-left.set(xlabel="w", ylabel="nats", title="the thick bar is Jensen's gap")
-left.legend(loc="lower right", fontsize=8)
-
+plots.jensen_gap(left, 0.4, 3.6)                                       # two equally likely w
 second = likelihoods.var() / (2 * likelihoods.mean() ** 2 * many_K)                # from 2.1
 right.errorbar(many_K, below, 2 * error, fmt="o", color=plots.BLUE, ls="none", label="measured")
 right.plot(many_K, second, color=plots.GREY, ls="--", label="second order: Var(w) / 2 E[w]²")
@@ -265,10 +246,10 @@ fig
 # $$
 #
 # This is *importance sampling*, and $w$ is the importance weight. ($q_\phi$ must not be zero where
-# $p_\theta(x, z)$ is not.) With the prior as $q_\phi$ it is eq. (1). With the posterior every weight
-# is $p_\theta(x)$, since $p_\theta(x, z) = p_\theta(z\mid x)\,p_\theta(x)$: one draw would do. So
-# $q_\phi$ should be close to the posterior. But close in which sense? Ten latents, and the same
-# $N(\mu, \sigma^2)$ for each of them:
+# $p_\theta(x, z)$ is not.) With the prior as $q_\phi$ it is eq. (1). With the posterior every
+# weight is $p_\theta(x)$, since $p_\theta(x, z) = p_\theta(z\mid x)\,p_\theta(x)$: one draw would
+# do. So $q_\phi$ should be close to the posterior. But close in which sense? Ten latents, and the
+# same $N(\mu, \sigma^2)$ for each of them:
 
 # %%
 ones = np.ones(10)
@@ -308,9 +289,9 @@ def mean_square(mu, sigma2):
     return (np.exp(log_square).sum() * (z[1, 0] - z[0, 0])) ** 10
 
 
-def scatter(log_w):
+def scatter(logs):
     """The standard deviation of log p_hat_K from the first K of each run: (runs, 300) -> four."""
-    return [log_sum_exp(log_w[:, :K], axis=1).std() for K in (1, 3, 30, 300)]
+    return [log_sum_exp(logs[:, :K], axis=1).std() for K in (1, 3, 30, 300)]
 
 
 def row(name, gap, square, backward, spreads):
@@ -351,18 +332,18 @@ for name, q in choices.items():
 # \frac{2}{S}\Big)(z - m)^2\right) dz ,
 # $$
 #
-# which is finite only for $\sigma^2 > S/2 = 0.1$. Below that no standard error can be trusted.
+# which is finite only for $\sigma^2 > S/2 = 0.1$. Otherwise no standard error can be trusted.
 
 # %%
 rng = np.random.default_rng(7)
 fig, (left, right) = plots.figure(8, 3, 1, 2)
-z = np.linspace(-1.5, 2.7, 300)[:, None]
+line = np.linspace(-1.5, 2.7, 300)[:, None]
 ranks = np.unique(np.geomspace(1, 1_000_000, 80).astype(int))
 for name, color, dash in (("posterior N(0.8, 0.2)", plots.INK, "-"),
                           ("wide N(0.6, 0.35)", plots.BLUE, "-."),
                           ("narrow N(0.8, 0.09)", plots.RED, "--")):
     q = choices[name]
-    left.plot(z[:, 0], np.exp(log_normal(z, *q)), color=color, ls=dash, label=name)
+    left.plot(line, np.exp(log_normal(line, *q)), color=color, ls=dash, label=name)
     if color != plots.INK:                                   # its weights are all the same
         ratio = np.sort(np.exp(log_w(draw(*q, 1_000_000), *q)))[::-1]
         right.loglog(ratio[ranks - 1], ranks / 1e6, color=color, ls=dash)
@@ -375,8 +356,8 @@ right.set_title("its weights have a heavy tail")
 fig
 
 # %% [markdown]
-# The wide one's weights are bounded, and its curve falls steeply. The narrow one's goes on as nearly
-# a straight line, a *heavy tail*: rare draws in the posterior's flanks carry weights of thousands.
+# The wide one's weights are bounded. The narrow one's curve goes on as nearly a straight line, a
+# *heavy tail*: rare draws in the posterior's flanks carry weights of thousands.
 
 # %% [markdown]
 # ## 2.5  The bound and its gap
@@ -410,8 +391,8 @@ fig
 # In numbers: the patient of notebook 01 has cough and fever, and averages are sums over 32
 # combinations of diseases. Let $q_\phi$ keep the diseases independent, so that $\phi$ is five
 # probabilities: each disease's own posterior probability, its *marginal*; or the five with the
-# highest ELBO, found by *coordinate ascent*. (With four held, the best value of the fifth is a
-# formula; go round until nothing moves. You will write it as an exercise.)
+# highest ELBO, found by *coordinate ascent* (an exercise): with four held, there is a formula for
+# the best value of the fifth; go round until nothing moves.
 
 # %%
 model = exact.diagnosis()
@@ -421,9 +402,9 @@ log_px = log_sum_exp(log_joint)
 p_posterior = np.exp(log_joint - log_px)                               # p(z|x): (32,)
 marginals = np.array(list(exact.disease_probabilities(model, found).values()))
 best = exact.best_independent(model, found)
-print("                     ", "  ".join(f"{name:>9}" for name in model.diseases))
-print("posterior marginals  ", "  ".join(f"{p:9.3f}" for p in marginals))
-print("best independent q   ", "  ".join(f"{p:9.3f}" for p in best))
+print(" " * 21, *(f"{name:>10}" for name in model.diseases))
+for name, p in (("posterior marginals", marginals), ("best independent", best)):
+    print(f"{name:21}", *(f"{p_i:10.3f}" for p_i in p))
 
 # %%
 flu_alone = exact.patients(model)[log_joint.argmax()]                  # the most probable z
@@ -481,9 +462,9 @@ for name in ("prior", "posterior marginals", "best independent", "posterior"):
 # - \mathrm{KL}\big(q_\phi(z) \,\Vert\, p(z)\big) \tag{5}
 # $$
 #
-# How well do $q_\phi$'s causes explain $x$, minus how far is $q_\phi$ from the prior: a VAE computes
-# this form. In code the first term with its sign turned is `nll`, the second `kl`, and
-# `loss = nll + kl`, minus the ELBO, is minimised. Or split off only $q_\phi$:
+# How well do $q_\phi$'s causes explain $x$, minus how far is $q_\phi$ from the prior. A VAE uses
+# this form: minus the first term is `nll`, the second is `kl`, and `loss = nll + kl` is minimised.
+# Or split off only $q_\phi$:
 #
 # $$
 # \text{ELBO} = \mathbb{E}_{q_\phi}\big[\log p_\theta(x, z)\big] + H(q_\phi),
@@ -502,18 +483,11 @@ for name in ("prior", "posterior marginals", "best independent", "posterior"):
 # %%
 patients = exact.patients(model)                                       # every z: (32, 5)
 prior = np.where(patients == 1, model.prior, 1 - model.prior).prod(axis=1)
-
-
-def likelihood_of(leak):
-    """p(cough, fever | z) by notebook 01, eq. (2): (32,)."""
-    spared = np.where(patients[:, :, None] == 1, 1 - model.cause[:, :2], 1).prod(axis=1)
-    return (1 - (1 - leak[:2]) * spared).prod(axis=1)
-
-
+spared = np.where(patients[:, :, None] == 1, 1 - model.cause[:, :2], 1).prod(axis=1)
 q = five["posterior marginals"]
 print(f"eq. (4), from the package    {log_px - q @ np.log(q / p_posterior):.10f}")
-for name, leak in (("right", model.leak), ("the leak at a tenth", model.leak / 10)):
-    likelihood = likelihood_of(leak)
+for name, leak in (("right", model.leak[:2]), ("the leak at a tenth", model.leak[:2] / 10)):
+    likelihood = (1 - (1 - leak) * spared).prod(axis=1)      # p(cough, fever | z): (32,)
     print(f"eq. (5), {name:19} {q @ np.log(likelihood) - q @ np.log(q / prior):.10f}")
 
 # %% [markdown]
@@ -545,9 +519,8 @@ def elbo(mu, logvar, x=1.0, v=0.25):
 
 x = np.array([1.0])
 linear = exact.Linear(W=np.eye(1), b=np.zeros(1), variance=0.25)           # x = z W + b + noise
-package = exact.linear_faces(linear, x[None], np.array([[0.3]]), np.array([[0.5]]))
-agree = np.allclose(package.evidence, elbo(0.3, np.log(0.5)), rtol=1e-12)
-print("ours and the package's log p(x) - KL(q || posterior) agree:", agree)
+faces = exact.linear_faces(linear, x[None], np.array([[0.3]]), np.array([[0.5]]))
+print("the package's eq. (4) agrees:", np.allclose(faces.evidence, elbo(0.3, np.log(0.5))))
 print(f"q = prior:     ELBO {elbo(0.0, 0.0):.3f}; section 2.3 at K = 1: "
       f"{log_evidence(x) - below[0]:.3f}, standard error {error[0]:.3f}")
 print(f"q = posterior: ELBO {elbo(m, np.log(S)):.3f}; log p(x): {log_evidence(x):.3f}")
@@ -577,9 +550,9 @@ fig
 # %% [markdown]
 # ## 2.7  What is the encoder?
 #
-# Each $x$ has a landscape and a best $q_\phi$ of its own. The idea of the VAE: do not climb anew for
-# every $x$, but let one function, a network, look at $x$ and answer with `mu` and `logvar`. This is
-# the *encoder*. One writes $q_\phi(z\mid x)$, and $\phi$ are now its weights, shared by all $x$.
+# Each $x$ has a landscape and a best $q_\phi$ of its own. The idea of the VAE: do not climb anew
+# for every $x$, but let one network look at $x$ and answer with `mu` and `logvar`. This is the
+# *encoder*. One writes $q_\phi(z\mid x)$, and $\phi$ are now its weights, shared by all $x$.
 
 # %%
 plots.decoder_and_encoder()
@@ -616,7 +589,7 @@ for name, seen in (("x", twenty), ("the sign of x", np.sign(twenty))):
     phi, logvar = fit_encoder(twenty, features)
     shared = elbo(features @ phi, logvar, twenty).mean()
     print(f"sees {name:13} a = {phi[0]:.3f}, c = {phi[1] + 0.0:.3f}, sigma^2 = "
-          f"{np.exp(logvar):.3f}, mean ELBO {shared:.3f}, lower by {abs(own - shared):.3f}")
+          f"{np.exp(logvar):.3f}, mean ELBO {shared:.3f}, lower by {own - shared:.3f}")
 
 # %%
 reveal("02.encoder")
@@ -628,9 +601,9 @@ reveal("02.encoder")
 # decoder the average in eq. (5) is estimated from draws of $q_\phi$, see notebook 04.)
 #
 # This is the VAE of Kingma and Welling 2014, *Auto-Encoding Variational Bayes*. With
-# $q_\phi(z\mid x)$ in the place of $q_\phi(z)$, our eq. (4) is their (1), the first line of it
-# their (2), and our (5) their (3). They write $\mathcal{L}(\theta, \phi; x)$ for the ELBO, $D_{KL}$
-# for the KL, and $p_\theta(z)$ for the prior, to allow it parameters too.
+# $q_\phi(z\mid x)$ for $q_\phi(z)$, our eq. (4) is their (1), its first line their (2), and our (5)
+# their (3). They write $\mathcal{L}(\theta, \phi; x)$ for the ELBO, and $p_\theta(z)$ for the
+# prior, to allow it parameters too.
 
 # %% [markdown]
 # ## 2.8  What does a step up the ELBO do to log p(x)?
@@ -696,9 +669,9 @@ reveal("02.elbo-up")
 # %% [markdown]
 # The ELBO gained because the gap shrank by more than $\log p_\theta(x)$ fell. To a $q_\phi$ that
 # knows nothing of $x$ the signal $Wz$ is noise: with a smaller $W$ the posterior comes closer to
-# it. If the gap is closed before $\theta$ moves, this cannot happen: the ELBO then starts at
-# $\log p_\theta(x)$, and wherever it ends, $\log p_\theta(x)$ is at least as high. Taking turns like
-# that is the *EM algorithm*.
+# this $q_\phi$. If the gap is closed before $\theta$ moves, this cannot happen: the ELBO starts at
+# $\log p_\theta(x)$, which ends at least as high as the ELBO. Taking turns like that is the *EM
+# algorithm*.
 #
 # A VAE moves everything at once, by small steps. How deep is the dip then, and does it last? Climb
 # with a hundredth of that step, once with the width learned, and once with $\sigma^2$ held at 1, a
@@ -733,8 +706,9 @@ middle.axhline(log_px_at(1.0), color=plots.GREY, lw=1, ls=":", label="at the sta
 middle.set(xlabel="step of 0.001", title="its first 60 steps: the dip")
 Ws = np.linspace(0, 6, 200)
 right.plot(Ws, log_px_at(Ws), color=plots.INK, label="log p(x)")
-right.plot(Ws, elbo_at(Ws, Ws / (1 + Ws**2), 0.0), color=plots.RED, ls="--",
-           label="ELBO, width 1")
+best_a = Ws / (1 + Ws**2)                                    # at every width
+right.plot(Ws, elbo_at(Ws, best_a, 0.0), color=plots.RED, ls="--",
+           label="ELBO, width 1, best a")
 right.plot(free[-1, 0], elbo_at(*free[-1]), "o", color=plots.INK)
 right.plot(held[-1, 0], elbo_at(*held[-1]), "o", color=plots.RED)
 right.set(xlabel="W (dots: where the climbs end)", ylim=(-8, -2.3))
@@ -744,34 +718,33 @@ for ax in (left, middle, right):
 fig
 
 # %% [markdown]
-# With the width learned the climb ends at the best $W$, $\sqrt 8$: turning $\theta$ and $\phi$
-# together did no lasting harm here. With the width held it ends at another, where the restricted
-# $q_\phi$ is closer to the posterior. **This bias comes from what $q_\phi$ cannot reach.** It need
-# not arise: if $q_\phi$ can reach the posterior of some best $\theta$, the summit stays there. For a
-# linear decoder and independent Gaussians it does, because among all rotations of the best $W$ one
-# has a diagonal posterior (Lucas et al. 2019, *Don't Blame the ELBO! A Linear VAE Perspective on
-# Posterior Collapse*).
+# The dip is shallow and short, and with the width learned the climb ends at the best $W$, $\sqrt 8$:
+# moving $\theta$ and $\phi$ together did no lasting harm here. With the width held it ends at
+# another, where the restricted $q_\phi$ is closer to the posterior. **This bias comes from what
+# $q_\phi$ cannot reach.** It need not arise: if $q_\phi$ can reach the posterior of some best
+# $\theta$, the summit stays there. So for a linear decoder and independent Gaussians, because among
+# all rotations of the best $W$ one has a diagonal posterior (Lucas et al. 2019, *Don't Blame the
+# ELBO! A Linear VAE Perspective on Posterior Collapse*).
 
 # %% [markdown]
 # ## Recap
 #
-# - Estimating $p_\theta(x)$ with draws from $q_\phi$ begins to work at about
-#   $\exp \mathrm{KL}(\text{posterior}\Vert q_\phi)$ of them; $\mathbb{E}[w^2]$ says how well in the
-#   end. It is infinite for a Gaussian $q_\phi$ below half the posterior's variance.
-# - The log is concave, so the mean of the log lies below the log of the mean: Jensen, eq. (2).
+# - $\exp \mathrm{KL}(\text{posterior}\Vert q_\phi)$: about how many draws of $q_\phi$ it takes to
+#   estimate $p_\theta(x)$. $\mathbb{E}[w^2]$: how well they do in the end; infinite for a Gaussian
+#   $q_\phi$ below half the posterior's variance.
+# - The mean of the log lies below the log of the mean: Jensen, eq. (2).
 # - $\log p_\theta(x) \ge$ ELBO; the gap is $\mathrm{KL}(q_\phi \Vert p_\theta(z\mid x))$, eq. (4).
-# - A VAE computes eq. (5), reconstruction minus a KL to the prior. The encoder gives every $x$ its
-#   $q_\phi(z\mid x)$; what sharing costs is the amortization gap.
+# - A VAE computes eq. (5), reconstruction minus a KL to the prior. Its encoder gives every $x$ a
+#   $q_\phi(z\mid x)$; sharing costs the amortization gap.
 # - The ELBO may rise while $\log p_\theta(x)$ falls, and a restricted $q_\phi$ may move its summit.
 #
 # ## Exercises
 #
-# `check` says what is right, or shows the smallest input where it is not; `hint("02.sharing")`
-# gives a nudge.
+# `check` shows the smallest input where an answer is wrong; `hint("02.sharing")` gives a nudge.
 
 # %% [markdown]
-# **The variance of the weights.** Section 2.4 took an integral. Find the formula, for one latent and
-# any mean.
+# **The variance of the weights.** Section 2.4 took an integral. Find the formula, for one latent
+# and any mean.
 
 # %%
 def weight_variance(mu, sigma2, m, S):    # q = N(mu, sigma2), the posterior N(m, S): floats
@@ -781,8 +754,7 @@ def weight_variance(mu, sigma2, m, S):    # q = N(mu, sigma2), the posterior N(m
 check("02.weight-variance", weight_variance)
 
 # %% [markdown]
-# **Which q to draw from?** A smaller gap is one thing, better draws are another. Find a pair where
-# the two disagree, and no variance is infinite.
+# **Which q to draw from?** A smaller gap is one thing, better draws are another:
 
 # %%
 # One latent, posterior N(0.8, 0.2). Give two q, each as (mu, sigma2): the first with the
@@ -793,8 +765,7 @@ two_qs = ...
 check("02.two-qs", two_qs)
 
 # %% [markdown]
-# **Jensen backwards.** Section 2.3 went from the weights to the gap. Go from the gap to the
-# weights.
+# **Jensen backwards.** From the gap to the weights:
 
 # %%
 def weights_with_gap(gap):    # log E[w] - E[log w], nats, above 0
@@ -805,9 +776,8 @@ def weights_with_gap(gap):    # log E[w] - E[log w], nats, above 0
 check("02.weights-with-gap", weights_with_gap)
 
 # %% [markdown]
-# **The best independent q.** Section 2.5 took it from the package. First derive the step: hold all
-# probabilities but that of $z_i$, write the ELBO as a function of this one, and find its highest
-# point. Then go round until nothing moves by more than $10^{-8}$.
+# **The best independent q.** Hold all probabilities but that of $z_i$, write the ELBO as a function
+# of this one, and find its highest point. Then go round until nothing moves by more than $10^{-8}$.
 
 # %%
 def best_independent(log_joint, z):    # log p(x, z) (Z,); every z, of 0 and 1: (Z, n)
@@ -817,7 +787,7 @@ def best_independent(log_joint, z):    # log p(x, z) (Z,); every z, of 0 and 1: 
 check("02.best-independent", best_independent)
 
 # %% [markdown]
-# **Find the bug.** A lower bound that lies above what it bounds is none. Mend it.
+# **Find the bug**, and mend it.
 
 # %%
 def repo_elbo(q, prior, likelihood):
@@ -831,22 +801,12 @@ def repo_elbo(q, prior, likelihood):
 check("02.bug", repo_elbo)
 
 # %% [markdown]
-# **The best encoder of a linear decoder.** Where do the derivatives of the ELBO by $a$ and
-# $\sigma^2$ vanish?
+# **The price of sharing.** In section 2.8 a climb found the best encoder of a linear decoder. Find
+# it by setting derivatives to zero, when every $x_n$ has noise of its own variance $v_n$, which the
+# encoder $N(a x, \sigma^2)$ does not see. What is its amortization gap?
 
 # %%
-def best_line_encoder(W, v):    # z ~ N(0, 1), x|z ~ N(W z, v), q = N(a x, sigma2): floats
-    ...                         # -> the a and sigma2 with the highest ELBO, whatever x is
-
-
-check("02.best-line", best_line_encoder)
-
-# %% [markdown]
-# **The price of sharing.** Now every $x_n$ has noise of its own variance $v_n$, but the encoder
-# $N(a x, \sigma^2)$ sees only $x_n$. Find its best two numbers, and its amortization gap.
-
-# %%
-def shared_encoder(x, v):    # z_n ~ N(0, 1), x_n|z_n ~ N(z_n, v_n): (N,), (N,)
+def shared_encoder(x, v, W):    # z_n ~ N(0, 1), x_n|z_n ~ N(W z_n, v_n): (N,), (N,), float
     ...    # -> the a and sigma2 with the highest mean ELBO, and how far this is below the
            #    mean ELBO with a Gaussian of its own for every x_n: three floats
 

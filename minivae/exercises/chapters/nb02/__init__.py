@@ -2,7 +2,7 @@
 
 from minivae.exercises.chapters.nb02.elbo import BUG
 from minivae.exercises.chapters.nb02.estimates import TWO_QS, WEIGHT_VARIANCE
-from minivae.exercises.chapters.nb02.gaussian import BEST_LINE, SHARING
+from minivae.exercises.chapters.nb02.gaussian import SHARING
 from minivae.exercises.chapters.nb02.independent import BEST_INDEPENDENT
 from minivae.exercises.chapters.nb02.jensen import WEIGHTS_WITH_GAP
 from minivae.exercises.chapters.nb02.promise import RISE_AND_FALL, STEP
@@ -13,7 +13,6 @@ EXERCISES = (
     WEIGHTS_WITH_GAP,
     BEST_INDEPENDENT,
     BUG,
-    BEST_LINE,
     SHARING,
     STEP,
     RISE_AND_FALL,
