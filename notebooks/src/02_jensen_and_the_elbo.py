@@ -222,7 +222,7 @@ reveal("02.log-of-average")
 fig, (left, right) = plots.figure(8, 3.3, 1, 2)
 plots.jensen_gap(left, 0.4, 3.6)                                       # two equally likely w
 second = likelihoods.var() / (2 * likelihoods.mean() ** 2 * many_K)                # from 2.1
-right.errorbar(many_K, below, 2 * error, fmt="o", color=plots.BLUE, ls="none", label="measured")
+right.plot(many_K, below, "o", color=plots.BLUE, ls="none", label="measured")
 right.plot(many_K, second, color=plots.GREY, ls="--", label="second order: Var(w) / 2 E[w]²")
 right.set(xscale="log", yscale="log", xlabel="samples K", ylabel="gap, nats")
 right.set_title("from K = 30 on, the gap falls as 1/K")
@@ -230,9 +230,9 @@ right.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# (The bars, two standard errors, vanish in the dots.) The line is right where $w$ scatters little
-# about its mean. Where it scatters much, as at $K = 1$, the variance does not even tell which of
-# two gaps is the wider, as the next table shows.
+# (Standard errors are smaller than the dots.) The line is right where $w$ scatters little about its
+# mean. Where it scatters much, as at $K = 1$, the variance does not even tell which of two gaps is
+# the wider, as the next table shows.
 
 # %% [markdown]
 # ## 2.4  Can we draw where it counts?
@@ -471,9 +471,9 @@ for name in ("prior", "posterior marginals", "best independent", "posterior"):
 # \qquad H(q_\phi) = -\mathbb{E}_{q_\phi}[\log q_\phi(z)] \tag{6}
 # $$
 #
-# The *entropy* $H$ rewards $q_\phi$ for spreading out. Mind that there are **two KLs**. The one in
-# eq. (4) is the gap, and zero is perfect. The one in eq. (5) is a price, and zero means that
-# $q_\phi$ has not looked at $x$. With the posterior as $q_\phi$ it is the KL of 2.2.
+# The *entropy* $H$ rewards $q_\phi$ for spreading out. Mind the **two KLs**: the one in eq. (4) is
+# the gap, and zero is perfect; the one in eq. (5) is a price, and zero means that $q_\phi$ has not
+# looked at $x$. With the posterior as $q_\phi$ it is the KL of 2.2.
 #
 # Eqs. (5) and (6) are one sum in two orders, so that they agree proves little. Only eq. (4) is an
 # independent test, if its evidence and posterior come from elsewhere: here from the package, while
@@ -527,14 +527,14 @@ print(f"q = posterior: ELBO {elbo(m, np.log(S)):.3f}; log p(x): {log_evidence(x)
 
 # %%
 fig, ax = plots.figure(5.2, 3)
-mu, logvar = np.meshgrid(np.linspace(-0.8, 2.2, 120), np.linspace(-4.5, 1, 120))
+mu, logvar = np.meshgrid(np.linspace(-1.8, 2.2, 160), np.linspace(-4.5, 1, 120))
 levels = log_evidence(x) - np.array([4, 2, 1, 0.5, 0.2, 0.05])
 hill = ax.contour(mu, logvar, elbo(mu, logvar), levels, colors=plots.BLUE, linestyles="-")
 ax.clabel(hill, fontsize=8, fmt="%.1f")
-for name, place in (("prior", (0, 0)), ("posterior", (m, np.log(S)))):
-    ax.plot(*place, "o", color=plots.RED)
-    ax.annotate(name, place, (6, 4), textcoords="offset points")
+ax.plot(0, 0, "s", color=plots.RED, label="q = prior")
+ax.plot(m, np.log(S), "o", color=plots.INK, label="q = posterior")
 ax.set(xlabel="mu", ylabel="logvar", title="the ELBO, nats: its summit is log p(x)")
+ax.legend(fontsize=8, loc="lower left")
 fig
 
 # %% [markdown]
@@ -704,21 +704,22 @@ left.set(xlabel="step of 0.001", ylabel="nats, mean of the two points", title="t
 middle.plot(log_px_at(free[:61, 0]), color=plots.INK, label="log p(x)")
 middle.axhline(log_px_at(1.0), color=plots.GREY, lw=1, ls=":", label="at the start")
 middle.set(xlabel="step of 0.001", title="its first 60 steps: the dip")
-Ws = np.linspace(0, 6, 200)
-right.plot(Ws, log_px_at(Ws), color=plots.INK, label="log p(x)")
-best_a = Ws / (1 + Ws**2)                                    # at every width
-right.plot(Ws, elbo_at(Ws, best_a, 0.0), color=plots.RED, ls="--",
-           label="ELBO, width 1, best a")
-right.plot(free[-1, 0], elbo_at(*free[-1]), "o", color=plots.INK)
-right.plot(held[-1, 0], elbo_at(*held[-1]), "o", color=plots.RED)
-right.set(xlabel="W (dots: where the climbs end)", ylim=(-8, -2.3))
-right.set_title("this q moves the summit")
-for ax in (left, middle, right):
+for ax in (left, middle):
     ax.legend(fontsize=8, loc="lower right")
+Ws = np.linspace(0, 6, 200)
+best_a = Ws / (1 + Ws**2)                                    # at width 1, for each W
+right.plot(Ws, log_px_at(Ws), color=plots.INK)
+right.plot(Ws, elbo_at(Ws, best_a, 0.0), color=plots.RED, ls="--")
+for path, color in ((free, plots.INK), (held, plots.RED)):
+    right.plot(path[-1, 0], elbo_at(*path[-1]), "o", color=color)
+right.annotate("log p(x)", (4.2, -2.4))
+right.annotate("ELBO at width 1,\nwith the best a", (2.5, -4.4), color=plots.RED)
+right.set(xlabel="W (dots: where the climbs end)", ylim=(-6, -2.1))
+right.set_title("width 1 moves the summit")
 fig
 
 # %% [markdown]
-# The dip is shallow and short, and with the width learned the climb ends at the best $W$, $\sqrt 8$:
+# The dip is shallow and short. With the width learned the climb ends at the best $W$, $\sqrt 8$:
 # moving $\theta$ and $\phi$ together did no lasting harm here. With the width held it ends at
 # another, where the restricted $q_\phi$ is closer to the posterior. **This bias comes from what
 # $q_\phi$ cannot reach.** It need not arise: if $q_\phi$ can reach the posterior of some best
@@ -732,8 +733,7 @@ fig
 # - $\exp \mathrm{KL}(\text{posterior}\Vert q_\phi)$: about how many draws of $q_\phi$ it takes to
 #   estimate $p_\theta(x)$. $\mathbb{E}[w^2]$: how well they do in the end; infinite for a Gaussian
 #   $q_\phi$ below half the posterior's variance.
-# - The mean of the log lies below the log of the mean: Jensen, eq. (2).
-# - $\log p_\theta(x) \ge$ ELBO; the gap is $\mathrm{KL}(q_\phi \Vert p_\theta(z\mid x))$, eq. (4).
+# - $\log p_\theta(x) \ge$ ELBO, by Jensen, eq. (2); the gap is $\mathrm{KL}(q_\phi \Vert p_\theta(z\mid x))$, eq. (4).
 # - A VAE computes eq. (5), reconstruction minus a KL to the prior. Its encoder gives every $x$ a
 #   $q_\phi(z\mid x)$; sharing costs the amortization gap.
 # - The ELBO may rise while $\log p_\theta(x)$ falls, and a restricted $q_\phi$ may move its summit.
