@@ -696,7 +696,7 @@ for name, path in (("width learned", free), ("width held at 1", held)):
           f"log p(x) {log_px_at(path[-1, 0]):.4f} nats")
 
 # %%
-fig, (left, middle, right) = plots.figure(9.2, 3, 1, 3)
+fig, (left, middle, right) = plots.figure(8.4, 2.7, 1, 3)
 steps = np.arange(1, len(free))
 left.semilogx(steps, log_px_at(free[1:, 0]), color=plots.INK, label="log p(x)")
 left.semilogx(steps, elbo_at(*free[1:].T), color=plots.BLUE, ls="--", label="ELBO")
@@ -733,7 +733,8 @@ fig
 # - $\exp \mathrm{KL}(\text{posterior}\Vert q_\phi)$: about how many draws of $q_\phi$ it takes to
 #   estimate $p_\theta(x)$. $\mathbb{E}[w^2]$: how well they do in the end; infinite for a Gaussian
 #   $q_\phi$ below half the posterior's variance.
-# - $\log p_\theta(x) \ge$ ELBO, by Jensen, eq. (2); the gap is $\mathrm{KL}(q_\phi \Vert p_\theta(z\mid x))$, eq. (4).
+# - $\log p_\theta(x) \ge$ ELBO, by Jensen, eq. (2); the gap is
+#   $\mathrm{KL}(q_\phi \Vert p_\theta(z\mid x))$, eq. (4).
 # - A VAE computes eq. (5), reconstruction minus a KL to the prior. Its encoder gives every $x$ a
 #   $q_\phi(z\mid x)$; sharing costs the amortization gap.
 # - The ELBO may rise while $\log p_\theta(x)$ falls, and a restricted $q_\phi$ may move its summit.
