@@ -1,7 +1,6 @@
 """Every picture, in one style. The functions draw on Matplotlib axes or return a figure; `save`
 writes a PNG whose bytes depend on the picture alone. `explorer` writes an HTML page."""
 
-from minivae.plots.diagrams import decoder_and_encoder, jensen_gap
 from minivae.plots.images import as_images, image_grid, show_grid
 from minivae.plots.runs import (
     curves,
@@ -49,11 +48,9 @@ __all__ = [
     "as_images",
     "by_beta",
     "curves",
-    "decoder_and_encoder",
     "figure",
     "image_grid",
     "information_map",
-    "jensen_gap",
     "latent_scatter",
     "manifold",
     "notebook_style",

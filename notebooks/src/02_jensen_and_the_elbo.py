@@ -24,6 +24,7 @@ import numpy as np
 from minivae import exact, plots
 from minivae.exact import log_sum_exp
 from minivae.exercises import check, hint, predict, recall, reveal, solution
+from minivae.plots import diagrams
 
 plots.notebook_style()
 
@@ -220,7 +221,7 @@ reveal("02.log-of-average")
 
 # %%
 fig, (left, right) = plots.figure(8, 3.3, 1, 2)
-plots.jensen_gap(left, 0.4, 3.6)                                       # two equally likely w
+diagrams.jensen_gap(left, 0.4, 3.6)                                    # two equally likely w
 second = likelihoods.var() / (2 * likelihoods.mean() ** 2 * many_K)                # from 2.1
 right.plot(many_K, below, "o", color=plots.BLUE, ls="none", label="measured")
 right.plot(many_K, second, color=plots.GREY, ls="--", label="second order: Var(w) / 2 E[w]²")
@@ -290,8 +291,11 @@ def mean_square(mu, sigma2):
 
 
 def scatter(logs):
-    """The standard deviation of log p_hat_K from the first K of each run: (runs, 300) -> four."""
-    return [log_sum_exp(logs[:, :K], axis=1).std() for K in (1, 3, 30, 300)]      # log K only shifts it
+    """The standard deviation of log p_hat_K, from the first K of each run: (runs, 300) -> four.
+
+    log K is left out: it shifts every estimate alike.
+    """
+    return [log_sum_exp(logs[:, :K], axis=1).std() for K in (1, 3, 30, 300)]
 
 
 def row(name, gap, square, backward, spreads):
@@ -555,7 +559,7 @@ fig
 # *encoder*. One writes $q_\phi(z\mid x)$, and $\phi$ are now its weights, shared by all $x$.
 
 # %%
-plots.decoder_and_encoder()
+diagrams.decoder_and_encoder()
 
 # %% [markdown]
 # Solid: the story, from the hidden $z$ to the seen $x$. Dashed: a guess at which $z$ it was.
