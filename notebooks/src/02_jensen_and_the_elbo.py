@@ -179,14 +179,14 @@ predict("02.log-of-average", ...)
 
 # %%
 many_K = np.array([1, 3, 10, 30, 100, 300])
-below, error = np.zeros(6), np.zeros(6)                      # nats below log p(x)
+mean_off, error = np.zeros(6), np.zeros(6)                   # nats from log p(x)
 rng = np.random.default_rng(4)
 for i, K in enumerate(many_K):
     z = rng.standard_normal((2_000_000 // K, K, 1))
     off = log_sum_exp(log_likelihood(x, z), axis=1) - np.log(K) - log_evidence(x)
     off = off - np.expm1(off)              # minus (estimate / p(x) - 1): its mean is 0, see below
-    below[i], error[i] = -off.mean(), off.std() / np.sqrt(len(off))
-    print(f"K = {K:3}: {below[i]:.4f} nats below log p(x), standard error {error[i]:.4f}")
+    mean_off[i], error[i] = off.mean(), off.std() / np.sqrt(len(off))
+    print(f"K = {K:3}: off by {mean_off[i]:+.4f} nats on average, standard error {error[i]:.5f}")
 
 # %%
 reveal("02.log-of-average")
@@ -223,7 +223,7 @@ reveal("02.log-of-average")
 fig, (left, right) = plots.figure(8, 3.3, 1, 2)
 diagrams.jensen_gap(left, 0.4, 3.6)                                    # two equally likely w
 second = likelihoods.var() / (2 * likelihoods.mean() ** 2 * many_K)                # from 2.1
-right.plot(many_K, below, "o", color=plots.BLUE, ls="none", label="measured")
+right.plot(many_K, -mean_off, "o", color=plots.BLUE, ls="none", label="measured")
 right.plot(many_K, second, color=plots.GREY, ls="--", label="second order: Var(w) / 2 E[w]²")
 right.set(xscale="log", yscale="log", xlabel="samples K", ylabel="gap, nats")
 right.set_title("from K = 30 on, the gap falls as 1/K")
@@ -526,7 +526,7 @@ linear = exact.Linear(W=np.eye(1), b=np.zeros(1), variance=0.25)           # x =
 faces = exact.linear_faces(linear, x[None], np.array([[0.3]]), np.array([[0.5]]))
 print("the package's eq. (4) agrees:", np.allclose(faces.evidence, elbo(0.3, np.log(0.5))))
 print(f"q = prior:     ELBO {elbo(0.0, 0.0):.3f}; section 2.3 at K = 1: "
-      f"{log_evidence(x) - below[0]:.3f}, standard error {error[0]:.3f}")
+      f"{log_evidence(x) + mean_off[0]:.3f}, standard error {error[0]:.3f}")
 print(f"q = posterior: ELBO {elbo(m, np.log(S)):.3f}; log p(x): {log_evidence(x):.3f}")
 
 # %%
