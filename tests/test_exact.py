@@ -9,6 +9,7 @@ from trained import small_vae
 
 from minivae import exact, vae
 from minivae.errors import MinivaeError
+from minivae.exact import diseases
 
 
 @pytest.fixture
@@ -47,6 +48,48 @@ def test_evidence_and_posterior_are_the_frequencies_among_sampled_patients():
     found = exact.disease_probabilities(model, {"cough": 1, "fever": 1})
     bar = 5 * ill.sum() ** -0.5
     np.testing.assert_allclose(z[ill].mean(axis=0), list(found.values()), atol=bar)
+
+
+def test_the_best_independent_q_is_found_from_every_start_and_no_other_is_better():
+    """The numbers of notebook 02, section 2.5: the gap, and what of it the best one saves."""
+    model, found = exact.diagnosis(), {"cough": 1, "fever": 1}
+    best = exact.best_independent(model, found)
+    log_joint, z = exact.log_joint(model, found), exact.patients(model)
+    rng = np.random.default_rng(0)
+    for start in rng.random((60, 5)):
+        ended = diseases.ascend_independent(log_joint, z, start)
+        np.testing.assert_allclose(ended, best, rtol=0, atol=1e-12)
+
+    def elbo(p):
+        return exact.diagnosis_faces(model, found, exact.independent(model, p)).energy
+
+    top = elbo(best)
+    assert top == pytest.approx(-3.570, abs=5e-4)
+    for _ in range(200):
+        near = 1 / (1 + np.exp(-np.log(best / (1 - best)) - 0.3 * rng.standard_normal(5)))
+        assert elbo(near) < top
+        assert elbo(rng.random(5)) < top
+    grid = np.array([0.001, 0.02, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.98, 0.999])
+    coin = np.stack([1 - grid, grid])  # q(z_i = 0) and q(z_i = 1)
+    everywhere = log_joint.reshape([2] * 5)  # becomes the ELBO of all 11^5 independent q
+    for _ in range(5):
+        everywhere = np.tensordot(everywhere, coin, axes=(0, 0))
+    entropy = -(coin * np.log(coin)).sum(axis=0)
+    assert (everywhere + sum(np.ix_(*[entropy] * 5))).max() < top
+    marginals = list(exact.disease_probabilities(model, found).values())
+    log_px = exact.log_evidence(model, found)
+    assert log_px - elbo(marginals) == pytest.approx(0.763, abs=5e-4)
+    assert log_px - top == pytest.approx(0.451, abs=5e-4)
+
+
+def test_the_best_independent_q_is_the_posterior_where_that_is_independent():
+    model = exact.diagnosis()
+    np.testing.assert_allclose(exact.best_independent(model, {}), model.prior, atol=1e-12)
+    found = {"cough": 0, "itchy eyes": 0}  # absences multiply, so they leave the diseases so
+    marginals = list(exact.disease_probabilities(model, found).values())
+    np.testing.assert_allclose(exact.best_independent(model, found), marginals, atol=1e-12)
+    with pytest.raises(MinivaeError, match="rule patients out"):
+        exact.best_independent(model, {"flu": 1})
 
 
 def test_flu_explains_pneumonia_away():

@@ -15,6 +15,7 @@ number for each model:
 
 from minivae.exact.diseases import (
     DiseaseModel,
+    best_independent,
     diagnosis,
     diagnosis_faces,
     disease_probabilities,
@@ -64,6 +65,7 @@ __all__ = [
     "as_linear",
     "ascent_that_lowers_evidence",
     "axes_angle",
+    "best_independent",
     "diagnosis",
     "diagnosis_faces",
     "disease_probabilities",
