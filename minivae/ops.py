@@ -19,6 +19,7 @@ import numpy as np
 Array = np.ndarray
 ACTIVATIONS = ("tanh", "relu", "softplus", "none")  # "none" is for the heads and the output
 SUM_BLOCK = 256  # rows
+PRODUCT_BLOCK = 500  # rows of x and da in one product
 
 
 class DenseCache(NamedTuple):
@@ -86,9 +87,20 @@ def dense_backward(
     else:
         da = dy
     dW, db = (np.empty_like(W), np.empty_like(W[0])) if out is None else out
-    np.matmul(x.T, da, out=dW)
+    multiply_rows(x, da, dW)
     db[...] = sum_rows(da)
     return (da @ W.T if need_dx else None), dW, db
+
+
+def multiply_rows(x: Array, da: Array, out: Array) -> None:
+    """out = x.T da = sum_n x_n da_n: (N, I), (N, O) -> (I, O), PRODUCT_BLOCK rows at a time.
+
+    One product does the same, but where I and O are small some BLAS libraries add the N terms one
+    after the other, and lose digits as `sum_rows` would without its blocks.
+    """
+    np.matmul(x[:PRODUCT_BLOCK].T, da[:PRODUCT_BLOCK], out=out)
+    for n in range(PRODUCT_BLOCK, len(x), PRODUCT_BLOCK):
+        out += x[n : n + PRODUCT_BLOCK].T @ da[n : n + PRODUCT_BLOCK]
 
 
 def sum_rows(a: Array) -> Array:

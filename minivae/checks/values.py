@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy import ma  # here, not at first use: a fork during an import hangs the child
 
 from minivae.errors import MinivaeError
 
@@ -64,7 +65,7 @@ def refuse_missing(value: Any, name: str) -> None:
     NumPy would take the numbers behind the mask for data.
     """
     items = value if isinstance(value, (list, tuple)) else (value,)
-    masks = [np.ma.getmaskarray(item) for item in items if isinstance(item, np.ma.MaskedArray)]
+    masks = [ma.getmaskarray(item) for item in items if isinstance(item, ma.MaskedArray)]
     missing = sum(int(mask.sum()) for mask in masks if mask.dtype.kind == "b")
     if missing:
         raise MinivaeError(

@@ -23,7 +23,7 @@ DENSE_MISTAKES = (
     ),
     in_ops(
         "dense-weight-gradient-averaged",
-        ("dense_backward", "np.matmul(x.T, da, out=dW)", "np.matmul(x.T, da / len(x), out=dW)"),
+        ("dense_backward", "multiply_rows(x, da, dW)", "multiply_rows(x, da / len(x), dW)"),
         sentence="dW is divided by B once more; the 1/B is already in dy.",
         symptom="Every weight matrix is wrong, and exactly B times too small; biases are right.",
     ),
@@ -55,7 +55,7 @@ DENSE_MISTAKES = (
     ),
     in_ops(
         "dense-weight-gradient-before-activation",
-        ("dense_backward", "np.matmul(x.T, da, out=dW)", "np.matmul(x.T, dy, out=dW)"),
+        ("dense_backward", "multiply_rows(x, da, dW)", "multiply_rows(x, dy, dW)"),
         sentence="dW is taken from dy, before the activation's derivative is multiplied in.",
         symptom="The hidden layers' W are wrong while their b, and all before them, are right.",
     ),
