@@ -241,7 +241,7 @@ class VAE:
             With a Bernoulli likelihood the values are in [0, 1].
         """
         model = self._model()
-        z = checks.check_latents(Z, model.spec, model.flat.dtype)
+        z = checks.check_usual_latents(Z, model.spec, model.flat.dtype)
         return self._run(vae.mean_image, z)
 
     def reconstruct(self, X: ArrayLike) -> np.ndarray:

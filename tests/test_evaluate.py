@@ -333,11 +333,18 @@ def test_bounds_need_two_groups_for_an_error_bar(trained):
         evaluate.importance_bounds(params, x, spec, rng=rng, samples=(1, 60), draws=100)
 
 
-@pytest.mark.parametrize("log_p", [[1.0], [-3.0, np.nan, -2.0]])
-def test_log_p_given_for_the_gaps_must_be_one_for_each_image(trained, log_p):
+@pytest.mark.parametrize(
+    ("log_p", "message"),
+    [
+        ([1.0], r"log_p has shape \(1,\); it must be \(3,\), one per image"),
+        ([-3.0, np.nan, -2.0], "log_p holds NaN or infinity at image 1; all must be finite"),
+        ("exact", "log_p is 'exact'; it must hold real numbers"),
+    ],
+)
+def test_log_p_given_for_the_gaps_must_be_one_for_each_image(trained, log_p, message):
     spec, params, x, _ = trained
     rng = np.random.default_rng(0)
-    with pytest.raises(MinivaeError, match="one per image"):
+    with pytest.raises(MinivaeError, match=message):
         evaluate.gaps(params, x[:3], spec, rng=rng, steps=1, log_p=log_p)
 
 

@@ -1,31 +1,41 @@
 """Checks for the evaluation of a model: what is passed in besides images, and that results are
 finite."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minivae.checks.values import check_samples
+from minivae.checks.values import as_array, as_float64, check_samples
 from minivae.errors import MinivaeError
 
+if TYPE_CHECKING:
+    from minivae.spec import Spec
 
-def check_q_shape(mu: Any, logvar: Any, n: int, spec: Any) -> tuple[np.ndarray, np.ndarray]:
-    """mu and logvar as arrays of shape (n, L), or MinivaeError. spec: a Spec."""
-    mu, logvar = np.asarray(mu), np.asarray(logvar)
+
+def check_q_shape(mu: Any, logvar: Any, n: int, spec: Spec) -> tuple[np.ndarray, np.ndarray]:
+    """mu and logvar as float arrays of shape (n, L), or MinivaeError."""
+    mu, logvar = as_array(mu, "q's mu"), as_array(logvar, "q's logvar")
     shape = n, spec.latent_dim
     if mu.shape != shape or logvar.shape != shape:
         raise MinivaeError(f"q has shapes {mu.shape} and {logvar.shape}; both must be {shape}")
+    if not {mu.dtype, logvar.dtype} <= {np.dtype(np.float32), np.dtype(np.float64)}:
+        raise MinivaeError(
+            f"q holds {mu.dtype} and {logvar.dtype}; both must be float32 or float64"
+        )
     return mu, logvar
 
 
 def check_log_p(log_p: Any, n: int) -> np.ndarray:
     """log_p as a float64 array of n finite numbers, or MinivaeError."""
-    log_p = np.asarray(log_p, np.float64)
-    if log_p.shape != (n,) or not np.isfinite(log_p).all():
-        raise MinivaeError(
-            f"log_p has shape {log_p.shape}; it must hold {n} finite numbers, one per image"
-        )
+    log_p = as_float64(log_p, "log_p")
+    if log_p.shape != (n,):
+        raise MinivaeError(f"log_p has shape {log_p.shape}; it must be ({n},), one per image")
+    if not np.isfinite(log_p).all():
+        i = int(np.argmin(np.isfinite(log_p)))
+        raise MinivaeError(f"log_p holds NaN or infinity at image {i}; all must be finite")
     return log_p
 
 

@@ -1,17 +1,22 @@
 """Checks of the models whose evidence is known (`minivae.exact`)."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minivae.checks.values import as_float64, check_number, check_whole
 from minivae.errors import MinivaeError
 
-Model = TypeVar("Model", bound=Any)  # a DiseaseModel: that module imports this one
+if TYPE_CHECKING:
+    from minivae.exact.diseases import DiseaseModel
+    from minivae.exact.linear import Linear
+    from minivae.spec import Spec
 
 
-def check_disease_model(model: Model) -> Model:
+def check_disease_model(model: DiseaseModel) -> DiseaseModel:
     """The model with its probabilities as float64 arrays, or MinivaeError."""
     n, symptoms = len(model.diseases), len(model.symptoms)
     return model._replace(
@@ -30,7 +35,7 @@ def _probabilities(p, name, shape):
     return p
 
 
-def check_findings(findings: Mapping[str, Any], model: Any) -> None:
+def check_findings(findings: Mapping[str, Any], model: DiseaseModel) -> None:
     """Raise MinivaeError unless the findings are 0 or 1, of the model's symptoms and diseases."""
     for name, value in findings.items():
         if value not in (0, 1):
@@ -40,12 +45,12 @@ def check_findings(findings: Mapping[str, Any], model: Any) -> None:
             raise MinivaeError(f"finding {name!r} is not in this model; it knows {known}")
 
 
-def check_disease_probabilities(p: Any, model: Any) -> np.ndarray:
+def check_disease_probabilities(p: Any, model: DiseaseModel) -> np.ndarray:
     """One probability for each disease as float64 (n,), or MinivaeError."""
     return _probabilities(p, "probabilities", (len(model.diseases),))
 
 
-def check_patient_distribution(q: Any, model: Any) -> np.ndarray:
+def check_patient_distribution(q: Any, model: DiseaseModel) -> np.ndarray:
     """q as a float64 array (2^n,) of probabilities that sum to 1, or MinivaeError."""
     q = as_float64(q, "q")
     if q.shape != (2 ** len(model.diseases),) or (q < 0).any() or not np.isclose(q.sum(), 1):
@@ -53,12 +58,12 @@ def check_patient_distribution(q: Any, model: Any) -> np.ndarray:
     return q
 
 
-def check_linear(model: Any) -> None:
+def check_linear(model: Linear) -> None:
     """Raise MinivaeError unless the variance of a `Linear` model is a number above 0."""
     check_number(model.variance, "the model's variance", above=0)
 
 
-def check_linear_spec(spec: Any) -> None:
+def check_linear_spec(spec: Spec) -> None:
     """Raise MinivaeError unless a VAE of this Spec is a linear Gaussian model."""
     if spec.hidden or spec.likelihood != "gaussian":
         raise MinivaeError("only a gaussian model with hidden = () is linear; this one is not")
@@ -83,7 +88,7 @@ def check_data(x: Any, latent: int) -> np.ndarray:
     return x
 
 
-def check_quadrature(spec: Any, tolerance: Any) -> None:
+def check_quadrature(spec: Spec, tolerance: Any) -> None:
     """Raise MinivaeError unless the Spec has 1 or 2 latents and tolerance is above 0 nats."""
     if spec.latent_dim > 2:
         raise MinivaeError(

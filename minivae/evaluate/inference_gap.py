@@ -67,12 +67,14 @@ def gaps(
     """
     for name, count in (("score_noise", score_noise), ("steps", steps), ("noise", noise)):
         checks.check_samples(count, name)
+    checks.check_number(lr, "lr", above=0)
+    checks.check_generator(rng)
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
     if log_p is None:
         checks.check_samples(samples)
     else:
         log_p = checks.check_log_p(log_p, len(x))
-    q = vae.encode(params, x, spec, ops)
+    q = vae.encoder_forward(params, x, spec, ops)[:2]
     checks.check_q(*q)
     search_rng, score_rng, iw_rng = rng.spawn(3)
     best = _best_q(params, x, q, spec, search_rng, steps, lr, noise, ops)
@@ -117,6 +119,8 @@ def best_q(
     """
     checks.check_samples(steps, "steps")
     checks.check_samples(noise, "noise")
+    checks.check_number(lr, "lr", above=0)
+    checks.check_generator(rng)
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
     start = checks.check_q_shape(mu, logvar, len(x), spec)
     return _best_q(params, x, start, spec, rng, steps, lr, noise, ops)

@@ -107,6 +107,7 @@ def elbo_terms(
     beta = 1 and no free bits, whatever the training used: `loss` is -elbo. Raises MinivaeError for
     images that the likelihood does not take, and if a result is not finite.
     """
+    checks.check_generator(rng)
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
     return _elbo_terms(params, x, spec, rng, ops)
 
@@ -138,7 +139,7 @@ def _latent_activity(params, x, spec, ops):
     total = np.zeros(spec.latent_dim)
     squares = np.zeros(spec.latent_dim)
     for rows in slices(len(x), ENCODER_ROWS):
-        mu = vae.encode(params, x[rows], spec, ops)[0].astype(np.float64)
+        mu = vae.encoder_forward(params, x[rows], spec, ops)[0].astype(np.float64)
         total += mu.sum(axis=0)
         squares += (mu * mu).sum(axis=0)
     mean = total / len(x)
@@ -186,6 +187,7 @@ def log_likelihood(
     density (its variance 0, infinite or NaN).
     """
     checks.check_samples(samples)
+    checks.check_generator(rng)
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
     if q is not None:
         q = checks.check_q_shape(*q, len(x), spec)
@@ -208,7 +210,10 @@ def log_likelihood_of_q(
     result = LogLikelihood(*np.empty((3, len(x))))
     for rows in slices(len(x), max(1, ROWS // samples)):
         batch = x[rows]
-        mu, logvar = vae.encode(params, batch, spec, ops) if q is None else (q[0][rows], q[1][rows])
+        if q is None:
+            mu, logvar, _ = vae.encoder_forward(params, batch, spec, ops)
+        else:
+            mu, logvar = q[0][rows], q[1][rows]
         checks.check_q(mu, logvar, first=rows.start)
         streams = [noise(i) for i in range(rows.start, rows.stop)]
         blocks = log_weight_blocks(params, batch, mu, logvar, samples, streams, spec, ops)
@@ -304,8 +309,9 @@ def importance_bounds(
     Raises MinivaeError where a K leaves fewer than two groups.
     """
     checks.check_group_sizes(samples, draws)
+    checks.check_generator(rng)
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
-    mu, logvar = vae.encode(params, x, spec, ops)
+    mu, logvar, _ = vae.encoder_forward(params, x, spec, ops)
     checks.check_q(mu, logvar)
     noise = noise_streams(rng)
     streams = [noise(i) for i in range(len(x))]

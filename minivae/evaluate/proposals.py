@@ -57,9 +57,10 @@ def compare_proposals(
     Raises MinivaeError as `log_likelihood` does, and unless width is above 1.
     """
     checks.check_samples(samples)
+    checks.check_generator(rng)
     width = checks.check_number(width, "width", above=1)
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
-    mu, logvar = vae.encode(params, x, spec, ops)
+    mu, logvar, _ = vae.encoder_forward(params, x, spec, ops)
     if q is None:
         second_q = mu, logvar + 2 * log(width)
     else:

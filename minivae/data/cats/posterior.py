@@ -89,14 +89,13 @@ def chonk_posterior(
     """
     column = check_free_factor(other, FACTORS)
     n_chonk, n_other = check_cells(cells)
-    known = check_known_factors(known, FACTORS)
+    known = check_known_factors(known, (0, column), FACTORS)
+    x = check_picture(x, 0, SIZES)
+    seen = check_mask(seen, x.shape[-1])
     chonk, rest = _cell_middles(0, n_chonk), _cell_middles(column, n_other)
     factors = np.repeat(known[None], n_chonk * n_other, axis=0)
     factors[:, 0] = np.repeat(chonk, n_other)
     factors[:, column] = np.tile(rest, n_chonk)
-    factors = check_factors(factors, FACTORS)
-    x = check_picture(x, 0, SIZES)
-    seen = check_mask(seen, x.shape[-1])
     log_p = _log_likelihood(x, factors, seen).reshape(n_chonk, n_other)
     top = log_p.max()
     weights = np.exp(log_p - top)  # the largest is 1: nothing overflows, and the sum is not 0
