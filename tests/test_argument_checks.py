@@ -29,13 +29,56 @@ def test_each_disease_has_a_probability_of_its_own(probabilities):
     assert "probabilities" in refusal(exact.independent, MODEL, probabilities)
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: exact.independent(MODEL, [0.5, 2, 0.5, 0.5, 0.5]),
+            "probabilities holds 2; it must hold probabilities from 0 to 1",
+        ),
+        (
+            lambda: exact.diagnosis_faces(MODEL, {"cough": 1}, [0.5, 0.5]),
+            "q has shape (2,); it must hold one probability for each of the 32 patients, summing "
+            "to 1",
+        ),
+        (
+            lambda: exact.diagnosis_faces(MODEL, {"cough": 1}, np.full(32, 0.25)),
+            "q has a lowest value of 0.25 and a sum of 8; it must hold probabilities summing to 1",
+        ),
+        (
+            lambda: exact.linear_faces(LINEAR, X, np.zeros((20, 2)), np.ones(4)),
+            "q's covariance has shape (4,); it must be (L, L) or (N, L, L)",
+        ),
+        (
+            lambda: exact.linear_faces(LINEAR, X, np.zeros((20, 2)), np.full((2, 2), np.nan)),
+            "q's covariance holds NaN or infinity; all must be finite",
+        ),
+        (
+            lambda: exact.linear_faces(LINEAR, X, np.zeros((20, 2)), np.diag([1, -2])),
+            "q's covariance has a variance of -2 along one axis; every one must be above 0",
+        ),
+        (
+            lambda: exact.linear_faces(LINEAR, X, np.zeros((20, 2)), "S"),
+            "q's covariance is 'S'; it must hold real numbers",
+        ),
+        (
+            lambda: exact.maximum_likelihood(X * np.where(X == X[3, 1], np.nan, 1), 1),
+            "x holds NaN or infinity in row 3; all must be finite",
+        ),
+    ],
+)
+def test_a_message_names_what_is_wrong(call, message):
+    assert refusal(call) == message
+
+
 def test_probabilities_that_fit_are_taken():
     assert exact.independent(MODEL, [0.5] * 5) == pytest.approx(1 / 32)
 
 
 @pytest.mark.parametrize("q", ["x", [[1.0], [1.0, 2.0]], [1j] * 32], ids=["str", "rows", "complex"])
 def test_a_distribution_over_patients_holds_real_numbers(q):
-    assert refusal(exact.diagnosis_faces, MODEL, {"cough": 1}, q).startswith("q is ")
+    message = refusal(exact.diagnosis_faces, MODEL, {"cough": 1}, q)
+    assert message.startswith(("q is ", "q: not an array"))
 
 
 @pytest.mark.parametrize("count", [-1, 0, 1.5, "a", True])

@@ -21,6 +21,7 @@ from minivae.checks.evaluation import (
     check_group_sizes,
     check_log_p,
     check_q_shape,
+    not_finite_error,
 )
 from minivae.checks.exact import (
     check_covariance,
@@ -135,6 +136,7 @@ __all__ = [
     "check_whole",
     "describe",
     "is_finite_number",
+    "not_finite_error",
     "printable",
     "seed_from",
 ]

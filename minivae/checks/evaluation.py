@@ -48,13 +48,15 @@ def check_group_sizes(samples: Sequence[int], draws: int) -> None:
             raise MinivaeError(f"samples holds {K}; two groups of it need draws={2 * K} or more")
 
 
+def not_finite_error(what: str, where: str = "") -> MinivaeError:
+    """The error for NaN or infinity in what a model computes. what: subject and verb."""
+    return MinivaeError(f"{what} not finite{where}; train again with a smaller lr")
+
+
 def check_finite_result(values: Any, what: str) -> None:
     """Raise MinivaeError if a number that was computed from the model is not finite."""
     if not np.isfinite(values).all():
-        raise MinivaeError(
-            f"{what} is not a finite number; the model's parameters hold NaN, infinite or enormous "
-            "values: train it again with a lower learning rate"
-        )
+        raise not_finite_error(f"{what} is")
 
 
 def check_finite_results(values: np.ndarray, what: str) -> None:

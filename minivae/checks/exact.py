@@ -28,9 +28,14 @@ def check_disease_model(model: DiseaseModel) -> DiseaseModel:
 
 def _probabilities(p, name, shape):
     p = as_float64(p, name)
-    if p.shape != shape or not ((p >= 0) & (p <= 1)).all():
+    if p.shape != shape:
         raise MinivaeError(
             f"{name} has shape {p.shape}; it must hold probabilities from 0 to 1, shape {shape}"
+        )
+    outside = ~((p >= 0) & (p <= 1))  # true for NaN, too
+    if outside.any():
+        raise MinivaeError(
+            f"{name} holds {p[outside][0]:g}; it must hold probabilities from 0 to 1"
         )
     return p
 
@@ -53,8 +58,17 @@ def check_disease_probabilities(p: Any, model: DiseaseModel) -> np.ndarray:
 def check_patient_distribution(q: Any, model: DiseaseModel) -> np.ndarray:
     """q as a float64 array (2^n,) of probabilities that sum to 1, or MinivaeError."""
     q = as_float64(q, "q")
-    if q.shape != (2 ** len(model.diseases),) or (q < 0).any() or not np.isclose(q.sum(), 1):
-        raise MinivaeError("q must hold one probability for each patient, summing to 1")
+    patients = 2 ** len(model.diseases)
+    if q.shape != (patients,):
+        raise MinivaeError(
+            f"q has shape {q.shape}; it must hold one probability for each of the {patients} "
+            "patients, summing to 1"
+        )
+    if not (q >= 0).all() or not np.isclose(q.sum(), 1):
+        raise MinivaeError(
+            f"q has a lowest value of {q.min():g} and a sum of {q.sum():g}; it must hold "
+            "probabilities summing to 1"
+        )
     return q
 
 
@@ -71,19 +85,28 @@ def check_linear_spec(spec: Spec) -> None:
 
 def check_covariance(covariance: Any) -> None:
     """Raise MinivaeError unless covariance, (L, L) or (N, L, L), is that of a density."""
-    covariance = np.asarray(covariance)
-    square = covariance.ndim >= 2 and covariance.shape[-1] == covariance.shape[-2]
-    if not (square and np.isfinite(covariance).all()):
-        raise MinivaeError("q's covariance must be finite and of shape (L, L)")
-    if np.linalg.eigvalsh(covariance).min() <= 0:
-        raise MinivaeError("q's covariance has a variance of 0 or less; every one must be above 0")
+    covariance = as_float64(covariance, "q's covariance")
+    shape = covariance.shape
+    if len(shape) not in (2, 3) or shape[-1] != shape[-2] or covariance.size == 0:
+        raise MinivaeError(f"q's covariance has shape {shape}; it must be (L, L) or (N, L, L)")
+    if not np.isfinite(covariance).all():
+        raise MinivaeError("q's covariance holds NaN or infinity; all must be finite")
+    lowest = np.linalg.eigvalsh(covariance).min()
+    if lowest <= 0:
+        raise MinivaeError(
+            f"q's covariance has a variance of {lowest:.3g} along one axis; every one must be "
+            "above 0"
+        )
 
 
 def check_data(x: Any, latent: int) -> np.ndarray:
     """x as a float64 array (N, D) of finite numbers with D above `latent`, or MinivaeError."""
     x = as_float64(x, "x")
-    if x.ndim != 2 or x.shape[1] < 2 or not (len(x) and np.isfinite(x).all()):
-        raise MinivaeError(f"x has shape {x.shape}; it must hold finite numbers, (N, D), D > 1")
+    if x.ndim != 2 or x.shape[1] < 2 or len(x) == 0:
+        raise MinivaeError(f"x has shape {x.shape}; it must be (N, D), N > 0, D > 1")
+    if not np.isfinite(x).all():
+        row = int(np.argmin(np.isfinite(x).all(axis=1)))
+        raise MinivaeError(f"x holds NaN or infinity in row {row}; all must be finite")
     check_whole(latent, "latent", 1, x.shape[1] - 1)
     return x
 

@@ -77,7 +77,7 @@ def claim_folder(name: str, out: Path | None = None) -> Path:
         folder = Path("runs", name if number == 1 else f"{name}-{number}")
         if _make_folder(folder):
             return folder
-    raise MinivaeError("runs/ holds 9,999 runs of that name; choose a folder with --out")
+    raise MinivaeError("runs/ holds 9,999 runs of that name; choose a folder (--out)")
 
 
 def _claim_named(folder):
@@ -85,15 +85,15 @@ def _claim_named(folder):
         raise _taken(folder)
     if not _make_folder(folder) and not is_new(folder):
         raise MinivaeError(
-            f"{checks.printable(folder)} is not empty and holds no run; choose a new --out"
+            f"{checks.printable(folder)} is not empty and holds no run; choose a new folder (--out)"
         )
     return folder
 
 
 def _taken(folder):
     return MinivaeError(
-        f"{checks.printable(folder)} already holds a run; choose another --out, or add --resume "
-        "to go on with it"
+        f"{checks.printable(folder)} already holds a run; choose another folder (--out), or go on "
+        "with it (--resume)"
     )
 
 
@@ -111,7 +111,7 @@ def _make_folder(folder):
 
 def _folder_error(folder, reason):
     return MinivaeError(
-        f"cannot use {checks.printable(folder)} as a run folder: {reason}; choose another --out"
+        f"cannot use {checks.printable(folder)} as a run folder: {reason}; choose another (--out)"
     )
 
 
