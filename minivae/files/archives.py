@@ -107,7 +107,11 @@ def read_archive(
                 array = read_member(archive, members[f"{name}.npy"], path)
                 if [array.dtype.name, list(array.shape)] != [dtype, shape]:
                     raise damaged(path, f"array {name} is not of the shape and type it lists")
-                if dtype not in ARCHIVE_DTYPES or not np.isfinite(array).all():
+                if dtype not in ARCHIVE_DTYPES:
+                    raise damaged(
+                        path, f"array {name} has dtype {dtype}, which minivae never saves"
+                    )
+                if not np.isfinite(array).all():
                     raise damaged(path, f"array {name} holds a number that is not finite")
                 arrays[name] = array
     return arrays, head["meta"]
