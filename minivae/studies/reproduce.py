@@ -23,6 +23,7 @@ from minivae.errors import MinivaeError
 from minivae.runs import checkpoints
 from minivae.settings import Settings
 from minivae.studies import published, shipping
+from minivae.studies.folder import check_folder
 
 KIND = "reproduction"
 RUN_FILE, SCORES_FILE = "training.npz", "scores.npz"
@@ -73,6 +74,7 @@ def train_rows(
     if start_from is not None:
         rows = [f"{start_from}{published.THEN}{name}" for name in rows]
     check_rows(rows, budget, epochs, shipped)
+    check_folder(Path(table).parent)
     dataset = data.load("mnist") if dataset is None else dataset
     fingerprint = data.fingerprint(dataset)
     results = []
