@@ -79,7 +79,7 @@ def test_the_same_seed_draws_the_same_cats():
 def test_a_cat_does_not_depend_on_its_company(monkeypatch):
     factors = some(7)
     together = cats.render(factors)
-    monkeypatch.setattr(renderer, "CHUNK_PIXELS", 2 * 784)
+    monkeypatch.setattr(renderer, "CACHE_PIXELS", 2 * 784)
     np.testing.assert_allclose(cats.render(factors), together, atol=1e-5)
     np.testing.assert_allclose(cats.render(factors[4:5])[0], together[4], atol=1e-5)
 
@@ -230,7 +230,7 @@ def test_what_is_seen_and_what_is_covered_add_up(monkeypatch):
     seen = np.random.default_rng(2).random((28, 28)) < 0.5
     parts = cats.log_likelihood(x, factors, seen) + cats.log_likelihood(x, factors, ~seen)
     np.testing.assert_allclose(parts, whole, rtol=1e-12)
-    monkeypatch.setattr(posterior, "PIECE_PIXELS", 2 * 784)
+    monkeypatch.setattr(posterior, "MEMORY_PIXELS", 2 * 784)
     np.testing.assert_allclose(cats.log_likelihood(x, factors), whole, rtol=1e-6)
 
 

@@ -16,11 +16,11 @@ from minivae.checks.estimator import (
     seed_from,
 )
 from minivae.checks.evaluation import (
+    check_finite_per_image,
     check_finite_result,
-    check_finite_results,
     check_group_sizes,
     check_log_p,
-    check_q_shape,
+    check_q_values,
     not_finite_error,
 )
 from minivae.checks.exact import (
@@ -55,8 +55,8 @@ from minivae.checks.settings import (
     CHOICES,
     INTEGER_RANGES,
     MAX_NUMBERS,
-    check_fit,
     check_settings,
+    check_settings_fit_data,
 )
 from minivae.checks.values import (
     MAX_SIZE,
@@ -96,9 +96,8 @@ __all__ = [
     "check_disease_probabilities",
     "check_findings",
     "check_finite_parameters",
+    "check_finite_per_image",
     "check_finite_result",
-    "check_finite_results",
-    "check_fit",
     "check_fitted",
     "check_flat",
     "check_generator",
@@ -125,11 +124,12 @@ __all__ = [
     "check_pixel_count",
     "check_pretrained_name",
     "check_q",
-    "check_q_shape",
+    "check_q_values",
     "check_quadrature",
     "check_radii",
     "check_samples",
     "check_settings",
+    "check_settings_fit_data",
     "check_spec",
     "check_uniform",
     "check_usual_latents",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from minivae.spec import Spec
 
 
-def check_q_shape(mu: Any, logvar: Any, n: int, spec: Spec) -> tuple[np.ndarray, np.ndarray]:
+def check_q_values(mu: Any, logvar: Any, n: int, spec: Spec) -> tuple[np.ndarray, np.ndarray]:
     """mu and logvar as float arrays of shape (n, L), or MinivaeError."""
     mu, logvar = as_array(mu, "q's mu"), as_array(logvar, "q's logvar")
     shape = n, spec.latent_dim
@@ -59,7 +59,7 @@ def check_finite_result(values: Any, what: str) -> None:
         raise not_finite_error(f"{what} is")
 
 
-def check_finite_results(values: np.ndarray, what: str) -> None:
+def check_finite_per_image(values: np.ndarray, what: str) -> None:
     """The same for one number an image, (N,): the message names the first one that is not."""
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:

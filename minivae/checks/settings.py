@@ -56,11 +56,11 @@ def check_settings(settings: Settings, dataset: Dataset | None = None) -> Settin
     check_spec(settings.spec(1))
     _check_objective(settings)
     if dataset is not None:
-        check_fit(settings, dataset)
+        check_settings_fit_data(settings, dataset)
     return settings
 
 
-def check_fit(settings: Settings, dataset: Dataset) -> None:
+def check_settings_fit_data(settings: Settings, dataset: Dataset) -> None:
     """Raise MinivaeError unless these settings, checked already, suit the data.
 
     The model must not have too many parameters, a batch not more images than there are, and a step

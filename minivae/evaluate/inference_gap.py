@@ -83,7 +83,7 @@ def gaps(
     if log_p is None:
         estimate = log_likelihood_of_q(params, x, spec, samples, iw_rng, best, ops)
         log_p, log_p_stderr = estimate.log_p, estimate.mc_stderr
-    checks.check_finite_results(log_p + elbos.sum(axis=0), "log p(x) or its bound")
+    checks.check_finite_per_image(log_p + elbos.sum(axis=0), "log p(x) or its bound")
     approximation, amortization = log_p - elbos[0], elbos[0] - elbos[1]
     return Gaps(
         approximation,
@@ -122,7 +122,7 @@ def best_q(
     checks.check_number(lr, "lr", above=0)
     checks.check_generator(rng)
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
-    start = checks.check_q_shape(mu, logvar, len(x), spec)
+    start = checks.check_q_values(mu, logvar, len(x), spec)
     return _best_q(params, x, start, spec, rng, steps, lr, noise, ops)
 
 

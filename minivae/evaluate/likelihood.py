@@ -190,7 +190,7 @@ def log_likelihood(
     checks.check_generator(rng)
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
     if q is not None:
-        q = checks.check_q_shape(*q, len(x), spec)
+        q = checks.check_q_values(*q, len(x), spec)
     return log_likelihood_of_q(params, x, spec, samples, rng, q, ops, progress)
 
 
@@ -221,7 +221,7 @@ def log_likelihood_of_q(
             array[rows] = values
         if progress is not None:
             progress(rows.stop, len(x))
-    checks.check_finite_results(result.log_p, "log p(x)")
+    checks.check_finite_per_image(result.log_p, "log p(x)")
     return result
 
 
@@ -317,7 +317,7 @@ def importance_bounds(
     streams = [noise(i) for i in range(len(x))]
     blocks = log_weight_blocks(params, x, mu, logvar, draws, streams, spec, ops)
     log_w = np.concatenate(list(blocks))
-    checks.check_finite_results(log_w.sum(axis=0), "log p(x, z) / q(z|x)")
+    checks.check_finite_per_image(log_w.sum(axis=0), "log p(x, z) / q(z|x)")
     bound, stderr = [], []
     for K in samples:
         groups = log_w[: draws // K * K].reshape(-1, K, len(x))

@@ -64,7 +64,7 @@ def compare_proposals(
     if q is None:
         second_q = mu, logvar + 2 * log(width)
     else:
-        second_q = checks.check_q_shape(*q, len(x), spec)
+        second_q = checks.check_q_values(*q, len(x), spec)
     first_rng, second_rng = rng.spawn(2)
     first = log_likelihood_of_q(params, x, spec, samples, first_rng, (mu, logvar), ops)
     second = log_likelihood_of_q(params, x, spec, samples, second_rng, second_q, ops)

@@ -148,15 +148,15 @@ def read_run_file(folder: str | os.PathLike[str]) -> dict[str, Any]:
     path = folder / RUN_FILE
     with files.reading(path) as (file, size):
         if size > MAX_RUN_FILE:
-            raise files.damaged(path, "it is far too large")
+            raise files.damaged_error(path, "it is far too large")
         record = json.loads(file.read().decode())
     if not isinstance(record, dict):
-        raise files.damaged(path, "it is not a JSON object")
+        raise files.damaged_error(path, "it is not a JSON object")
     for name, kind in RECORD.items():
         if not isinstance(record.get(name), kind):
-            raise files.damaged(path, f"its {name} is missing or of the wrong kind")
+            raise files.damaged_error(path, f"its {name} is missing or of the wrong kind")
     if record["format"] != RUN_FORMAT:
-        raise files.damaged(path, f"its format is {record['format']}, not {RUN_FORMAT}")
+        raise files.damaged_error(path, f"its format is {record['format']}, not {RUN_FORMAT}")
     return record
 
 
@@ -164,11 +164,11 @@ def recorded_settings(record: dict[str, Any], path: str | os.PathLike[str]) -> S
     """The Settings in a run's record, checked. Raises MinivaeError, naming `path`."""
     saved = with_current_names(record["settings"])
     if set(saved) != set(Settings._fields):
-        raise files.damaged(path, "its settings are not those of the train command")
+        raise files.damaged_error(path, "its settings are not those of the train command")
     try:
         return checks.check_settings(Settings(**saved))
     except MinivaeError as error:
-        raise files.damaged(path, str(error)) from None
+        raise files.damaged_error(path, str(error)) from None
 
 
 def with_current_names(saved: dict[str, Any]) -> dict[str, Any]:

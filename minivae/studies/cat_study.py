@@ -64,11 +64,11 @@ def read(path: Path = RESULTS) -> dict[str, Any]:
     """The results of the study, or MinivaeError."""
     with files.reading(path) as (file, size):
         if size > MAX_BYTES:
-            raise files.damaged(path, "it is far too large")
+            raise files.damaged_error(path, "it is far too large")
         results = json.loads(file.read().decode())
     whole = isinstance(results, dict) and {"settings", "factors", "models"} <= set(results)
     if not (whole and isinstance(results["settings"], dict)):
-        raise files.damaged(path, "it does not hold the results of the study")
+        raise files.damaged_error(path, "it does not hold the results of the study")
     return results
 
 

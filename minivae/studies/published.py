@@ -134,7 +134,7 @@ def read_table(path: str | Path = TABLE) -> list[dict[str, Any]]:
     with files.reading(path) as (file, _):
         rows = json.loads(file.read())["rows"]
         if not all(isinstance(row, dict) and is_row(row["row"]) for row in rows):
-            raise files.damaged(path, "its rows are not those of this table")
+            raise files.damaged_error(path, "its rows are not those of this table")
     return rows
 
 

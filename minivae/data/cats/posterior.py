@@ -14,7 +14,7 @@ from minivae.checks.cats import (
     check_picture_size,
 )
 from minivae.data.cats.factors import FACTORS, HIGH, LOW
-from minivae.data.cats.renderer import PIECE_PIXELS, SIZE, SIZES, render_checked
+from minivae.data.cats.renderer import MEMORY_PIXELS, SIZE, SIZES, render_checked
 
 P_MIN = 0.005  # the probability that the noise flips a pixel that is fully black or white
 
@@ -50,7 +50,7 @@ def _log_likelihood(x: np.ndarray, factors: np.ndarray, seen: np.ndarray) -> np.
     size = x.shape[-1]
     pictures = np.broadcast_to(x[..., seen], (len(factors), int(np.count_nonzero(seen))))
     result = np.empty(len(factors))
-    step = max(1, PIECE_PIXELS // size**2)
+    step = max(1, MEMORY_PIXELS // size**2)
     for start in range(0, len(factors), step):
         rows = slice(start, start + step)
         p = _probabilities(factors[rows], size)[:, seen].astype(np.float64)

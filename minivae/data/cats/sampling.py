@@ -9,7 +9,7 @@ from minivae.checks.cats import check_cat_count, check_picture_size
 from minivae.checks.values import check_generator
 from minivae.data.cats.factors import sample_factors
 from minivae.data.cats.posterior import pixel_probabilities
-from minivae.data.cats.renderer import PIECE_PIXELS, SIZE, SIZES, render_checked
+from minivae.data.cats.renderer import MEMORY_PIXELS, SIZE, SIZES, render_checked
 
 N_TRAIN, N_TEST, SEED = 50_000, 10_000, 9
 
@@ -65,7 +65,7 @@ def _byte_cats(n: int, rng: np.random.Generator, size: int) -> tuple[np.ndarray,
     """n random cats as bytes, (n, D) uint8, and their factors, without all floats in memory."""
     factors = sample_factors(n, rng)
     images = np.empty((n, size * size), np.uint8)
-    step = max(1, PIECE_PIXELS // size**2)
+    step = max(1, MEMORY_PIXELS // size**2)
     for start in range(0, n, step):
         rows = slice(start, start + step)
         images[rows] = np.rint(255 * render_checked(factors[rows], size)).reshape(-1, size * size)
