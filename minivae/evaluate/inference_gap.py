@@ -62,8 +62,8 @@ def gaps(
     not converged lies below the best one, which moves some of the amortization gap into the
     approximation gap.
 
-    Raises MinivaeError for a count below 1, images the likelihood does not take, a log_p of
-    another shape, and a q that is not a density.
+    Raises MinivaeError for a count below 1, an lr of 0 or less, an rng that is no NumPy generator,
+    images the likelihood does not take, a log_p of another shape, and a q that is not a density.
     """
     for name, count in (("score_noise", score_noise), ("steps", steps), ("noise", noise)):
         checks.check_samples(count, name)
@@ -114,8 +114,9 @@ def best_q(
 
     Starts at the given mu, logvar (B, L); every step draws fresh noise, `noise` samples and their
     mirror images (eps and -eps), so that q* cannot adapt to one draw. The rate falls to 0
-    along half a cosine. Raises MinivaeError for a count below 1, images the likelihood does not
-    take, a mu or logvar of another shape, and a result that is not a density.
+    along half a cosine. Raises MinivaeError for a count below 1, an lr of 0 or less, an rng that is
+    no NumPy generator, images the likelihood does not take, a mu or logvar of another shape, and a
+    result that is not a density.
     """
     checks.check_samples(steps, "steps")
     checks.check_samples(noise, "noise")

@@ -183,8 +183,8 @@ def log_likelihood(
     is low by log 2 although mc_stderr is 0 and ess is K. Only other samples can show it, see
     `compare_proposals`. With K = 1 there is no scatter to measure, and mc_stderr is infinite.
 
-    Raises MinivaeError for K < 1, images the likelihood does not take, and a q that is not a
-    density (its variance 0, infinite or NaN).
+    Raises MinivaeError for K < 1, an rng that is no NumPy generator, images the likelihood does not
+    take, and a q that is not a density (its variance 0, infinite or NaN).
     """
     checks.check_samples(samples)
     checks.check_generator(rng)
