@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from minivae.errors import MinivaeError
 
 BACKENDS = ("numba", "numpy")
+USE_NUMPY = 'use the numpy backend (--backend numpy, or backend="numpy")'
 
 
 class Backend(Protocol):
@@ -86,12 +87,12 @@ def load_backend(name: str) -> Backend:
             from minivae.kernels.threads import thread_count
         except ImportError as error:
             raise MinivaeError(
-                f"the numba backend is not available ({error}); use --backend numpy"
+                f"the numba backend is not available ({error}); {USE_NUMPY}"
             ) from error
         except RuntimeError as error:
             raise MinivaeError(
                 f"numba has no writable folder for its compiled code ({error}); set "
-                "NUMBA_CACHE_DIR to one, or use --backend numpy"
+                f"NUMBA_CACHE_DIR to one, or {USE_NUMPY}"
             ) from error
         thread_count()  # a wrong MINIVAE_NUM_THREADS is refused before anything begins
         return kernels

@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike
 
 from minivae import checks, data, evaluate, runs, train, vae
 from minivae.backend import Backend, load_backend
-from minivae.errors import MinivaeError
 from minivae.settings import Settings
 
 MODELS = Path(__file__).parent / "runs" / "shipped"
@@ -241,7 +240,7 @@ class VAE:
             With a Bernoulli likelihood the values are in [0, 1].
         """
         model = self._model()
-        z = checks.check_latents(Z, model.spec, model.flat.dtype)
+        z = checks.check_usual_latents(Z, model.spec, model.flat.dtype)
         return self._run(vae.mean_image, z)
 
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
@@ -360,10 +359,7 @@ class VAE:
         with np.errstate(all="ignore"):
             result = function(model.params, *args, model.spec, self._ops())
         if not np.isfinite(result).all():
-            raise MinivaeError(
-                "the model gives NaN or infinite values, because its parameters are too large; "
-                "fit it again with a smaller lr"
-            )
+            raise checks.not_finite_error("what this model computes is")
         return result
 
     def _model(self) -> runs.Model:

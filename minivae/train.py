@@ -200,8 +200,7 @@ def _one_step(state, params, x, spec, settings, lr, beta, ops):
             eps = noise.standard_normal(shape, dtype=np.float32)
             result = vae.elbo_and_grads(params, x, eps, spec, beta=beta, ops=ops)
         if not np.isfinite(result.loss):
-            what = f"the loss became {result.loss} at step {state.step + 1}"
-            raise MinivaeError(f"{what} (learning rate {lr:.3g}); try a smaller lr")
+            raise checks.not_finite_error("the loss is", f" at step {state.step + 1} (lr {lr:.3g})")
         logvar = next_logvar(params, result.grads) if spec.learns_variance else None
         ops.adam_step(state.flat, result.flat_grads, state.m, state.v, state.step + 1, lr)
     if logvar is not None:
@@ -260,7 +259,5 @@ def _test_terms(state, params, test, spec, settings, ops):
 def check_finite(state: State, settings: Settings) -> None:
     """Raise MinivaeError if a number of the state overflowed; the loss may still be finite then."""
     if not all(np.isfinite(array).all() for array in (state.flat, state.m, state.v, state.sums)):
-        raise MinivaeError(
-            f"the parameters or their gradients are not finite after step {state.step} "
-            f"(lr {settings.lr:g}); try a smaller lr"
-        )
+        where = f" after step {state.step} (lr {settings.lr:g})"
+        raise checks.not_finite_error("the parameters or their gradients are", where)

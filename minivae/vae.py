@@ -73,12 +73,12 @@ def encode(params: Params, x: Array, spec: Spec, ops: Backend = numpy_ops) -> tu
 
 
 def decode(params: Params, z: Array, spec: Spec, ops: Backend = numpy_ops) -> Array:
-    """The parameters of p(x|z): z (N, L) -> Bernoulli logits, or Gaussian means, (N, D)."""
-    return decoder_forward(params, z, spec, ops)[0]
+    """Bernoulli logits, or Gaussian means: z (N, L) -> (N, D). MinivaeError on a wrong z."""
+    return decoder_forward(params, checks.check_latents(z, spec), spec, ops)[0]
 
 
 def mean_image(params: Params, z: Array, spec: Spec, ops: Backend = numpy_ops) -> Array:
-    """E[x|z], the image that is shown for z: z (N, L) -> (N, D)."""
+    """E[x|z], the image that is shown for z: z (N, L) -> (N, D). MinivaeError on a wrong z."""
     out = decode(params, z, spec, ops)
     return ops.sigmoid(out) if spec.likelihood == "bernoulli" else out
 
@@ -88,6 +88,7 @@ def sample(
 ) -> Array:
     """n draws from the prior, decoded: (n, D) means (probabilities, for a Bernoulli)."""
     n = checks.check_samples(n, "n")
+    checks.check_generator(rng)
     z = rng.standard_normal((n, spec.latent_dim)).astype(params["mu_b"].dtype)
     return mean_image(params, z, spec, ops)
 
@@ -190,10 +191,10 @@ def elbo(
 ) -> Terms:
     """The ELBO with one sample of z: x (B, D), eps (B, L) -> Terms.   [notebook 06, eqs. 1 to 3]
 
-    The forward pass alone; it accepts complex parameters. Raises MinivaeError on a wrong x or eps.
+    The forward pass alone; it accepts complex parameters. Raises MinivaeError on a wrong argument.
     """
-    x = checks.check_batch(x, spec, params["mu_b"].real.dtype)
-    eps = checks.check_noise(eps, len(x), spec)
+    x, eps = checks.check_inputs(x, eps, spec, params["mu_b"].real.dtype)
+    checks.check_number(beta, "beta")
     return elbo_forward(params, x, eps, spec, beta, ops)
 
 
@@ -204,7 +205,7 @@ def elbo_forward(
     mu, logvar, _ = encoder_forward(params, x, spec, ops)
     z, _ = ops.reparam_forward(mu, logvar, eps)
     kl, _ = ops.gaussian_kl_forward(mu, logvar)
-    nll, _ = nll_forward(params, decode(params, z, spec, ops), x, spec, ops)
+    nll, _ = nll_forward(params, decoder_forward(params, z, spec, ops)[0], x, spec, ops)
     return elbo_loss(nll, kl, beta, spec)[0]
 
 
@@ -213,10 +214,10 @@ def elbo_and_grads(
 ) -> TermsAndGrads:
     """The ELBO and its gradient, derived by hand: x (B, D), eps (B, L) -> TermsAndGrads.
 
-    [notebook 06, eqs. 1 to 9]  Deterministic given eps. Raises MinivaeError on a wrong x or eps.
+    [notebook 06, eqs. 1 to 9]  Deterministic given eps. Raises MinivaeError on a wrong argument.
     """
-    x = checks.check_batch(x, spec, params["mu_b"].dtype)
-    eps = checks.check_noise(eps, len(x), spec)
+    x, eps = checks.check_inputs(x, eps, spec, params["mu_b"].dtype)
+    checks.check_number(beta, "beta")
     flat_grads = np.empty(n_params(spec), x.dtype)
     grads = unpack(flat_grads, spec)
 
@@ -270,8 +271,7 @@ def log_weights(
     share one pass of the encoder. As in training, a Bernoulli model accepts grey pixels here and
     uses their cross-entropy; `evaluate` and `exact`, which report log p(x), do not.
     """
-    x = checks.check_batch(x, spec, params["mu_b"].real.dtype)
-    eps = checks.check_noise(eps, len(x), spec, samples=True)
+    x, eps = checks.check_inputs(x, eps, spec, params["mu_b"].real.dtype, samples=True)
     return log_weights_of_q(params, x, *encoder_forward(params, x, spec, ops)[:2], eps, spec, ops)
 
 
@@ -290,8 +290,7 @@ def iwae(params: Params, x: Array, eps: Array, spec: Spec, *, ops: Backend = num
     loss = -mean_B log (1/K sum_k w_k)         [notebook 09, eq. 2; Burda et al. 2016, eq. 8]
     elbo, nll and kl are the plain averages over K (the KL as sampled), so loss <= -elbo.
     """
-    x = checks.check_batch(x, spec, params["mu_b"].real.dtype)
-    eps = checks.check_noise(eps, len(x), spec, samples=True)
+    x, eps = checks.check_inputs(x, eps, spec, params["mu_b"].real.dtype, samples=True)
     mu, logvar, _ = encoder_forward(params, x, spec, ops)
     return iwae_forward(params, x, mu, logvar, eps, spec, ops)[0]
 
@@ -322,8 +321,9 @@ def iwae_and_grads(
     by `resample`. The gradient is the same on average over u, and costs less [Burda et al. 2016,
     sec. 3]; loss, elbo, nll and kl are still those of all K.
     """
-    x = checks.check_batch(x, spec, params["mu_b"].dtype)
-    eps = checks.check_noise(eps, len(x), spec, samples=True)
+    x, eps = checks.check_inputs(x, eps, spec, params["mu_b"].dtype, samples=True)
+    if u is not None:
+        checks.check_uniform(u, len(x))
     flat_grads = np.empty(n_params(spec), x.dtype)
     grads = unpack(flat_grads, spec)
 
@@ -391,7 +391,7 @@ def resample(weights: Array, u: Array) -> Array:
 
 def _nll_of_samples(params, x, z, spec, ops):
     """-log p(x|z), all K samples in one pass of the decoder: z (K, B, L) -> (K, B)."""
-    out = decode(params, _rows(z), spec, ops).reshape(*z.shape[:2], -1)
+    out = decoder_forward(params, _rows(z), spec, ops)[0].reshape(*z.shape[:2], -1)
     return nll_forward(params, out, x, spec, ops)[0]
 
 

@@ -227,6 +227,13 @@ def test_a_crafted_archive_with_a_correct_seal_is_refused(tmp_path, case):
     assert "model.npz" in message
 
 
+def test_a_type_that_is_never_saved_is_named(tmp_path):
+    path = tmp_path / "model.npz"
+    reseal(path, archives.zip_bytes(CRAFTED["bytes"]))
+    message = refusal(files.read_archive, path, kind="model")
+    assert "array a has dtype int8, which minivae never saves" in message
+
+
 def zip_of(members, method):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from image_files import GREY
+from refusals import refusal
 
 from minivae import data
 from minivae.errors import MinivaeError
@@ -77,3 +78,13 @@ def test_scaling_is_exact():
     assert np.array_equal(scaled, levels.astype(np.float32) / np.float32(255))
     assert scaled[0, 255] == 1
     assert data.scale(scaled) is scaled
+
+
+def test_a_likelihood_that_does_not_exist_is_refused():
+    """It used to be taken for the Gaussian."""
+    images = np.zeros((3, 4), np.uint8)
+    for call in (
+        lambda: data.draw_batch(images, np.arange(2), "poisson", np.random.default_rng(0)),
+        lambda: data.test_images(images, "poisson"),
+    ):
+        assert refusal(call).startswith("likelihood is 'poisson'; it must be one of")

@@ -1,38 +1,62 @@
 """The study of the cats goes on with the results that are there."""
 
 import json
-from pathlib import Path
 
+import pytest
 import tiny
 
-RESULTS = Path("figures", "cat_study.json")
-ROOT = Path(__file__).parents[1]
+from minivae.errors import MinivaeError
+from minivae.studies import cat_study, published, reproduce
+
+COMMITTED = cat_study.RESULTS
 
 
-def test_results_with_the_old_name_of_a_setting_are_taken_as_they_are(
-    tmp_path, monkeypatch, capsys
-):
+@pytest.fixture
+def results_file(tmp_path, monkeypatch):
+    """Where the command finds and writes the results, in another folder than the current one."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "figures" / "cat_study.json"
+    path.parent.mkdir()
+    monkeypatch.setattr(cat_study, "RESULTS", path)
+    return path
+
+
+def test_results_with_the_old_name_of_a_setting_are_taken_as_they_are(results_file, capsys):
     """When the committed results were written, `latent_dim` was called `latent`, and there was no
     setting `resampled`; no model is missing."""
-    monkeypatch.chdir(tmp_path)
-    RESULTS.parent.mkdir()
-    results = json.loads((ROOT / RESULTS).read_text())
+    results = json.loads(COMMITTED.read_text())
     assert "latent" in results["settings"]
     assert "resampled" not in results["settings"]
     before = json.dumps(results)
-    RESULTS.write_text(before)
+    results_file.write_text(before)
     status, out, _ = tiny.command(capsys, "cat-study", "--json")
     assert status == 0
     assert json.loads(out) == results
-    assert RESULTS.read_text() == before
+    assert results_file.read_text() == before
 
 
-def test_results_of_other_settings_are_refused(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    RESULTS.parent.mkdir()
-    results = json.loads((ROOT / RESULTS).read_text())
+def test_results_of_other_settings_are_refused(results_file, capsys):
+    results = json.loads(COMMITTED.read_text())
     for wrong in (results["settings"] | {"epochs": 1}, [1]):
-        RESULTS.write_text(json.dumps(results | {"settings": wrong}))
+        results_file.write_text(json.dumps(results | {"settings": wrong}))
         status, out, err = tiny.command(capsys, "cat-study")
         assert (status, out) == (2, "")
         assert "cat_study.json" in err
+
+
+def test_a_missing_folder_is_found_before_anything_is_trained(results_file, monkeypatch, capsys):
+    """It used to be found when the first model was saved, after minutes of training."""
+    monkeypatch.setattr(cat_study.train, "train", pytest.fail)
+    results_file.parent.rmdir()
+    status, out, err = tiny.command(capsys, "cat-study")
+    assert (status, out) == (2, "")
+    assert "figures for the results; run this in a clone" in err
+    monkeypatch.setattr(reproduce.data, "load", pytest.fail)
+    with pytest.raises(MinivaeError, match="figures for the results; run this in a clone"):
+        reproduce.train_rows(["vae-1"], table=results_file)
+
+
+def test_every_study_keeps_its_results_in_the_same_folder():
+    assert COMMITTED.parent == published.TABLE.parent
+    assert COMMITTED.is_file()
+    assert published.TABLE.is_file()

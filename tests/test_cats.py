@@ -79,7 +79,7 @@ def test_the_same_seed_draws_the_same_cats():
 def test_a_cat_does_not_depend_on_its_company(monkeypatch):
     factors = some(7)
     together = cats.render(factors)
-    monkeypatch.setattr(renderer, "CHUNK_PIXELS", 2 * 784)
+    monkeypatch.setattr(renderer, "CACHE_PIXELS", 2 * 784)
     np.testing.assert_allclose(cats.render(factors), together, atol=1e-5)
     np.testing.assert_allclose(cats.render(factors[4:5])[0], together[4], atol=1e-5)
 
@@ -230,7 +230,7 @@ def test_what_is_seen_and_what_is_covered_add_up(monkeypatch):
     seen = np.random.default_rng(2).random((28, 28)) < 0.5
     parts = cats.log_likelihood(x, factors, seen) + cats.log_likelihood(x, factors, ~seen)
     np.testing.assert_allclose(parts, whole, rtol=1e-12)
-    monkeypatch.setattr(posterior, "PIECE_PIXELS", 2 * 784)
+    monkeypatch.setattr(posterior, "MEMORY_PIXELS", 2 * 784)
     np.testing.assert_allclose(cats.log_likelihood(x, factors), whole, rtol=1e-6)
 
 
@@ -318,15 +318,15 @@ WRONG = [
     (lambda: cats.render(changed(2, -1)), "tail curl"),
     (lambda: cats.render(changed(4, math.nan)), "eye openness of cat 0 is nan"),
     (lambda: cats.render(changed(1, math.inf)), "ear height"),
-    (lambda: cats.render(MIDDLE), r"shape \(6,\); they must be \(B, 6\)"),
+    (lambda: cats.render(MIDDLE), r"factors is float64 of shape \(6,\); it must be \(B, 6\)"),
     (lambda: cats.render(Z[:, :5]), r"shape \(1, 5\)"),
-    (lambda: cats.render("a cat"), "array of numbers"),
-    (lambda: cats.render([[1, 2], [3]]), "array of numbers"),
-    (lambda: cats.sample_factors(0, np.random.default_rng(0)), "from 1 up"),
-    (lambda: cats.draw(-3, np.random.default_rng(0)), "from 1 up"),
+    (lambda: cats.render("a cat"), r"factors is <U5 of shape \(\)"),
+    (lambda: cats.render([[1, 2], [3]]), "factors: not an array"),
+    (lambda: cats.sample_factors(0, np.random.default_rng(0)), "cats is 0; .* from 1 to"),
+    (lambda: cats.draw(-3, np.random.default_rng(0)), "cats is -3; .* from 1 to"),
     (lambda: cats.draw(3, 0), "rng is 0"),
     (lambda: cats.sample_pixels(Z, None), "rng is None"),
-    (lambda: cats.dataset(10, 0), "from 1 up"),
+    (lambda: cats.dataset(10, 0), "cats is 0; .* from 1 to"),
     (lambda: cats.dataset(10, 10, seed=-1), "seed is -1"),
     (lambda: cats.dataset(10, 10, size=200), "from 16 to 128"),
     (lambda: cats.log_likelihood(X + 0.5, Z), "other than 0 and 1"),
@@ -338,11 +338,21 @@ WRONG = [
     (lambda: cats.log_likelihood(X, Z, seen=np.ones((16, 16), bool)), "mask"),
     (lambda: cats.chonk_posterior(X, MIDDLE, other="chonk"), "other free factor is 'chonk'"),
     (lambda: cats.chonk_posterior(X, MIDDLE, other="paws"), "one of ear height, tail curl"),
-    (lambda: cats.chonk_posterior(X, Z), r"known factors are of shape \(1, 6\)"),
+    (lambda: cats.chonk_posterior(X, Z), r"known is float64 of shape \(1, 6\)"),
     (lambda: cats.chonk_posterior(X, changed(4, 2)[0]), "eye openness"),
     (lambda: cats.chonk_posterior(X[None], MIDDLE), r"one square picture"),
     (lambda: cats.chonk_posterior(X, MIDDLE, cells=5), "two numbers"),
     (lambda: cats.chonk_posterior(X, MIDDLE, cells=(0, 5)), "from 1 up"),
+    (lambda: cats.chonk_posterior(X, MIDDLE, cells=(10**6, 10**6)), "1000000 x 1000000 cells"),
+    (lambda: cats.chonk_posterior(X, changed(1, 9)[0], "position"), "the known ear height is 9;"),
+    (lambda: cats.sample_factors(10**12, np.random.default_rng(0)), "number of cats is 10000"),
+    (lambda: cats.draw(10**7, np.random.default_rng(0)), "from 1 to 342392"),
+    (lambda: cats.dataset(10**12, 1), "number of cats is 10000"),
+    (lambda: cats.dataset(1, 10**12), "number of cats is 10000"),
+    (lambda: cats.log_likelihood(X, Z, seen=np.ma.masked_equal(X, 0)), "seen: .* are masked"),
+    (lambda: cats.log_likelihood(np.ma.masked_equal(X, 0), Z), "x: .* are masked"),
+    (lambda: cats.render(np.ma.masked_less(Z, 1)), "factors: .* are masked"),
+    (lambda: cats.chonk_posterior(X, np.ma.masked_less(MIDDLE, 1)), "known: .* are masked"),
 ]
 
 

@@ -64,7 +64,7 @@ def test_lists_are_accepted():
         (np.array([[None]]), "Python objects"),
         (np.array([["a"]]), "not numbers (dtype <U1)"),
         (np.zeros((2, 2), "M8[s]"), "not numbers"),
-        ([[0.5], [0.5, 0.5]], "not an array of images"),
+        ([[0.5], [0.5, 0.5]], "not an array (setting an array element"),
         ("mnist", "not numbers"),
         (None, "Python objects"),
     ],

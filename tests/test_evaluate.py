@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from trained import small_vae
 
-from minivae import evaluate, exact, ops, vae
+from minivae import checks, evaluate, exact, ops, vae
 from minivae.errors import MinivaeError
 from minivae.evaluate import inference_gap
 from minivae.evaluate import likelihood as streamed
@@ -187,7 +187,7 @@ def test_active_units_are_those_whose_mean_moves(trained):
     np.testing.assert_allclose(activity, (x @ params["mu_W"]).var(axis=0), atol=1e-12)
     assert evaluate.active_units(params, x, spec) == 1
     params["mu_b"][2] = np.nan  # NaN > 0.01 is false: it must not count as inactive
-    with pytest.raises(MinivaeError, match="not a finite number"):
+    with pytest.raises(MinivaeError, match="not finite; train again with a smaller lr"):
         evaluate.active_units(params, x, spec)
 
 
@@ -346,9 +346,9 @@ def test_a_decoder_full_of_nan_is_an_error_and_not_a_result(trained):
     spec, params, x, _ = trained
     broken = {name: array.copy() for name, array in params.items()}
     broken["out_b"][0] = np.nan
-    with pytest.raises(MinivaeError, match="not a finite number"):
+    with pytest.raises(MinivaeError, match="not finite; train again with a smaller lr"):
         likelihood(broken, x, spec, samples=5)
-    with pytest.raises(MinivaeError, match="not a finite number"):
+    with pytest.raises(MinivaeError, match="not finite; train again with a smaller lr"):
         evaluate.elbo_terms(broken, x, spec, rng=np.random.default_rng(0))
 
 
@@ -359,11 +359,18 @@ def test_bounds_need_two_groups_for_an_error_bar(trained):
         evaluate.importance_bounds(params, x, spec, rng=rng, samples=(1, 60), draws=100)
 
 
-@pytest.mark.parametrize("log_p", [[1.0], [-3.0, np.nan, -2.0]])
-def test_log_p_given_for_the_gaps_must_be_one_for_each_image(trained, log_p):
+@pytest.mark.parametrize(
+    ("log_p", "message"),
+    [
+        ([1.0], r"log_p has shape \(1,\); it must be \(3,\), one per image"),
+        ([-3.0, np.nan, -2.0], "log_p holds NaN or infinity at image 1; all must be finite"),
+        ("exact", "log_p is 'exact'; it must hold real numbers"),
+    ],
+)
+def test_log_p_given_for_the_gaps_must_be_one_for_each_image(trained, log_p, message):
     spec, params, x, _ = trained
     rng = np.random.default_rng(0)
-    with pytest.raises(MinivaeError, match="one per image"):
+    with pytest.raises(MinivaeError, match=message):
         evaluate.gaps(params, x[:3], spec, rng=rng, steps=1, log_p=log_p)
 
 
@@ -389,3 +396,23 @@ def test_every_function_that_gives_a_bound_refuses_grey_pixels_and_a_q_of_anothe
         likelihood(params, x, spec, samples=2, q=q[:, :7])
     with pytest.raises(MinivaeError, match="draws is"):
         evaluate.importance_bounds(params, x, spec, rng=rng, samples=(1,), draws=2.5)
+
+
+def test_x_is_checked_once_and_not_again_in_every_block(trained, monkeypatch):
+    """`check_observed` is the check of `evaluate`; `check_batch`, that of `vae.encode`."""
+    spec, params, x, _ = trained
+    seen = []
+    check = checks.check_observed
+    monkeypatch.setattr(checks, "check_batch", pytest.fail)
+    monkeypatch.setattr(checks, "check_observed", lambda *args: seen.append(1) or check(*args))
+    rng = np.random.default_rng(0)
+    for call in (
+        lambda: evaluate.evaluate(params, x, spec, samples=200),
+        lambda: likelihood(params, x, spec, samples=200),
+        lambda: evaluate.gaps(params, x[:3], spec, rng=rng, steps=1, score_noise=2, samples=2),
+        lambda: evaluate.compare_proposals(params, x[:3], spec, samples=2, rng=rng),
+        lambda: evaluate.importance_bounds(params, x[:3], spec, rng=rng, samples=(1,), draws=4),
+    ):
+        seen.clear()
+        call()
+        assert seen == [1]

@@ -114,7 +114,7 @@ def test_divergence_is_one_line_and_keeps_the_last_good_checkpoint(tiny_file, ca
     last = err.splitlines()[-1]
     assert last.startswith("minivae: error: ")
     assert "step " in last
-    assert "try a smaller lr" in last
+    assert "train again with a smaller lr" in last
     assert "Warning" not in err
     arrays, _ = files.read_archive(tiny_file / "run" / runs.CHECKPOINT_FILE, kind=checkpoints.KIND)
     assert all(np.isfinite(array).all() for array in arrays.values())

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from refusals import refusal
 
 from minivae import ops, plots
 from minivae.estimator import VAE
@@ -11,19 +12,23 @@ pytest.importorskip("matplotlib")
 
 
 def test_a_figure_without_its_results_is_left_out_and_said_so(tmp_path, monkeypatch):
-    (tmp_path / "figures").mkdir()
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(figures, "FIGURES_FOLDER", tmp_path)
     monkeypatch.setattr(figures, "FIGURES", {"a.png": lambda path: None, "b.png": pytest.fail})
     monkeypatch.setattr(figures, "RESULTS", {"b.png": tmp_path / "missing.json"})
     said = []
-    assert figures.draw_all(say=said.append) == {"files": ["figures/a.png"]}
+    assert figures.draw_all(say=said.append) == {"files": [(tmp_path / "a.png").as_posix()]}
     missing = (tmp_path / "missing.json").as_posix()
     assert said[-1] == f"leaving out b.png: there is no {missing} yet"
 
 
+def test_without_the_folder_nothing_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "FIGURES_FOLDER", tmp_path / "figures")
+    monkeypatch.setattr(figures, "FIGURES", {"a.png": pytest.fail})
+    assert "figures for the results; run this in a clone" in refusal(figures.draw_all, say=print)
+
+
 def test_the_screenshot_is_left_out_where_there_is_no_browser(tmp_path, monkeypatch):
-    (tmp_path / "figures").mkdir()
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(figures, "FIGURES_FOLDER", tmp_path)
     monkeypatch.setattr(figures, "FIGURES", {figures.SCREENSHOT: pytest.fail})
     monkeypatch.setattr(figures, "BROWSER", None)
     said = []

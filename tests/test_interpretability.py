@@ -287,10 +287,10 @@ RNG = np.random.default_rng(0)
 WRONG = [
     (lambda: interp.mutual_information_matrix(V[:500], V[:500]), "500 examples; .* at least 10000"),
     (lambda: interp.mutual_information_matrix(V, V[1:]), "10000 rows of factors and 9999 of codes"),
-    (lambda: interp.mutual_information_matrix(V[:, 0], V), r"factors has shape \(10000,\)"),
+    (lambda: interp.mutual_information_matrix(V[:, 0], V), r"factors: float64 of shape \(10000,\)"),
     (lambda: interp.mutual_information_matrix(V, HOLED), "codes holds NaN or infinity in row 7"),
     (lambda: interp.mutual_information_matrix(V, "codes"), "table of numbers"),
-    (lambda: interp.mutual_information_matrix(V, [[1], [2, 3]]), "table of numbers"),
+    (lambda: interp.mutual_information_matrix(V, [[1], [2, 3]]), "codes: not an array"),
     (lambda: interp.mutual_information_matrix(V, V, bins=1), "bins is 1"),
     (lambda: interp.mutual_information_matrix(V, V, bins=20.0), "bins is 20.0"),
     (lambda: interp.mutual_information_gap(V, V[:, :1]), "give at least two"),
@@ -301,13 +301,18 @@ WRONG = [
         "permutations is 1; .* from 2 up",
     ),
     (lambda: interp.tracks([0.5, 0.6]), r"\(S, F, L\)"),
-    (lambda: interp.tracks("chonk"), r"\(S, F, L\)"),
-    (lambda: interp.tracks([[math.nan]]), "without NaN"),
+    (lambda: interp.tracks("chonk"), "normalised is 'chonk'; it must hold real numbers"),
+    (lambda: interp.tracks([[math.nan]]), "normalised holds NaN"),
     (lambda: quality.nearest(P, P[:, 1:]), "9 pixels and references of 8"),
     (lambda: quality.nearest(P[:0], P), "shape"),
     (lambda: quality.neighbour_radii(P, k=4), "from 1 to 3"),
     (lambda: quality.neighbour_radii(P, k=0), "from 1 to 3"),
     (lambda: quality.coverage(P, P, np.ones(3)), "one for each of the 4"),
+    (lambda: quality.coverage(P, P, [1, 1, -1, 1]), "radius 2 is -1; a distance is at least 0"),
+    (lambda: quality.coverage(P, P, "radii"), "radii is 'radii'; it must hold real numbers"),
+    (lambda: quality.nearest(np.ma.masked_less(P, 9), P), "the pictures: .* are masked"),
+    (lambda: interp.mutual_information_matrix(np.ma.masked_less(V, 9), V), "are masked"),
+    (lambda: interp.tracks(np.ma.masked_less([[0.5, 0.6]], 0.55)), "are masked"),
 ]
 
 

@@ -162,7 +162,7 @@ def test_a_training_that_starts_saturated_recovers_or_says_so():
             assert np.isfinite(state.flat).all()
             assert np.isfinite([row["loss"] for row in state.history]).all()
         else:
-            assert "try a smaller lr" in message
+            assert "train again with a smaller lr" in message
 
 
 def test_the_mean_of_many_large_images_does_not_lose_digits():

@@ -34,6 +34,7 @@ def small_batches(monkeypatch):
 
 def run(rows, tmp_path, tiny, **options):
     options = {"budget": 0.1, "backend": "numpy", "evaluation_samples": 20} | options
+    tmp_path.mkdir(exist_ok=True)  # the folder of the table must be there
     return reproduce.train_rows(
         rows,
         out=tmp_path / "runs",

@@ -238,7 +238,10 @@ def test_a_named_folder_is_made_with_its_parents(work):
     ("out", "message"),
     [
         ("full", "full is not empty and holds no run"),
-        ("run", "run already holds a run; choose another --out, or add --resume"),
+        (
+            "run",
+            "already holds a run; choose another folder .--out., or go on with it .--resume.",
+        ),
         ("file", "cannot use file as a run folder"),
         ("file/below", "cannot use file.below as a run folder"),
         ("file/far/below", "cannot use file.far.below as a run folder"),
@@ -259,7 +262,7 @@ def test_folders_that_cannot_be_used_are_named_and_left_alone(work, out, message
 
 def test_a_file_called_runs_is_in_the_way(work):
     (work / "runs").write_text("")
-    with pytest.raises(MinivaeError, match="its parent is not a folder; choose another --out"):
+    with pytest.raises(MinivaeError, match=r"its parent is not a folder; choose another \(--out\)"):
         runs.claim_folder("mnist")
 
 

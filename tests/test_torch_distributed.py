@@ -152,7 +152,7 @@ def trained_in_minivae(folder, world, epochs):
 
     -> the loss before and after, and the flat parameters.
     """
-    run = example.load_run(folder)
+    run = example.load_started_run(folder)
     state, spec = run.state, run.spec
     params = vae.unpack(state.flat, spec)
     losses = [loss_in_minivae(run, params, world)]
@@ -185,7 +185,7 @@ def assert_went_on(folder, new, out, world):
 @pytest.mark.slow
 def test_two_processes_go_on_where_minivae_stopped(make_run, tmp_path):
     folder, new = make_run(), tmp_path / "new"
-    last = example.load_run(folder).last["loss"]
+    last = example.load_started_run(folder).last["loss"]
     out = launch(folder, "--epochs", EPOCHS, "--out", new)
     first, *_ = printed_losses(out)
     assert first == pytest.approx(last, rel=0.02)  # the epoch's average, while it still learned
@@ -211,7 +211,7 @@ def test_the_model_that_came_back_is_not_trained_over(make_run, alone, tmp_path)
     """Its folder holds no checkpoint, and `train --resume` would begin again from nothing."""
     folder, new = make_run(), tmp_path / "new"
     assert alone(folder, "--out", new) == 0
-    run, before = example.load_run(folder), (new / runs.MODEL_FILE).read_bytes()
+    run, before = example.load_started_run(folder), (new / runs.MODEL_FILE).read_bytes()
     with pytest.raises(MinivaeError, match="no checkpoint to continue from"):
         runs.train_run(new, run.dataset, run.settings, run.record["fingerprint"])
     assert (new / runs.MODEL_FILE).read_bytes() == before
@@ -222,14 +222,14 @@ def test_a_record_with_a_setting_that_nobody_knows_is_refused(make_run):
     path = folder / runs.RUN_FILE
     path.write_text(path.read_text().replace('"latent_dim"', '"latents"'))
     with pytest.raises(MinivaeError, match="not those of the train command"):
-        example.load_run(folder)
+        example.load_started_run(folder)
 
 
 def test_what_cannot_go_on_is_refused_in_one_line(make_run, alone, tmp_path, capsys, monkeypatch):
     folder = make_run(free_bits=0.5)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
-    plain = example.load_run(folder)
+    plain = example.load_started_run(folder)
     plain = plain._replace(spec=plain.spec._replace(free_bits=0.0))
     capsys.readouterr()  # the progress bar of the training
     refused = [
@@ -239,7 +239,7 @@ def test_what_cannot_go_on_is_refused_in_one_line(make_run, alone, tmp_path, cap
     ]
     for arguments, words in refused:
         assert_refused(alone, arguments, words, capsys)
-    monkeypatch.setattr(example, "load_run", lambda run: plain)
+    monkeypatch.setattr(example, "load_started_run", lambda run: plain)
     assert_refused(alone, (folder, "--out", tmp_path / "full"), "not empty", capsys)
     monkeypatch.setenv("WORLD_SIZE", "21")
     assert_refused(alone, (folder,), "cannot be shared by 21 processes", capsys)

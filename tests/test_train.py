@@ -306,7 +306,7 @@ def test_a_rate_that_diverges_is_reported_or_the_numbers_are_finite(backend, lr,
         assert all(np.isfinite(list(row.values())).all() for row in state.history)
     else:
         assert "step " in message
-        assert "try a smaller lr" in message or "lower learning rate" in message
+        assert "train again with a smaller lr" in message
         assert len(message.splitlines()) == 1
     assert (message is not None) or lr < 1e38
 
@@ -327,7 +327,7 @@ def test_the_step_that_diverges_leaves_the_state_as_it_was(monkeypatch):
 
     made, chosen = tiny.dataset(), tiny.settings()
     state = train.new_state(made, chosen)
-    with pytest.raises(MinivaeError, match=r"the loss became nan at step 4 \(learning rate"):
+    with pytest.raises(MinivaeError, match=r"the loss is not finite at step 4 \(lr 0"):
         train.train(made, chosen, state=state, ops=Broken())
     good = train.new_state(made, chosen)
     with pytest.raises(train.Interrupted):
@@ -340,5 +340,5 @@ def test_a_moment_of_adam_that_overflows_is_reported(tmp_path):
     """A gradient of 1e20 squared is infinite in float32: Adam would silently stand still."""
     state = train.new_state(tiny.dataset(), tiny.settings())
     state.v[3] = np.inf
-    with pytest.raises(MinivaeError, match=r"are not finite after step 3 .*try a smaller lr"):
+    with pytest.raises(MinivaeError, match=r"are not finite after step 3 .*with a smaller lr"):
         train.train(tiny.dataset(), tiny.settings(), state=state)

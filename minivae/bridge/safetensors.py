@@ -39,7 +39,7 @@ def load_safetensors(path: str | PathLike[str]) -> Model:
             with safetensors.safe_open(path, framework="np") as file:
                 metadata, tensors = file.metadata(), _read_tensors(file, path)
         except safetensors.SafetensorError as error:
-            raise files.damaged(path, str(error)) from None
+            raise files.damaged_error(path, str(error)) from None
         if METADATA_KEY not in (metadata or {}):
             raise MinivaeError(
                 f"{checks.printable(path)} does not say which minivae model it holds; "
@@ -47,7 +47,7 @@ def load_safetensors(path: str | PathLike[str]) -> Model:
             )
         head = json.loads(metadata[METADATA_KEY])
         if not isinstance(head, dict) or head.get("format_version") != FORMAT_VERSION:
-            raise files.damaged(path, f"its description is not of format {FORMAT_VERSION}")
+            raise files.damaged_error(path, f"its description is not of format {FORMAT_VERSION}")
         spec = runs.spec_from_json(head.get("spec"), path)
         image_shape = runs.image_shape_from_json(head.get("image_shape"), spec, path)
     return gather(tensors, spec, image_shape, checks.printable(path))

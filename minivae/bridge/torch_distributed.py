@@ -37,9 +37,9 @@ def main() -> int:
     args = parse_arguments()
     try:
         check_start(args, world)
-        run = load_run(args.run)
+        run = load_started_run(args.run)
         check_run(run, world)
-        folder = claim_folder(args, run) if rank == 0 else None
+        folder = make_run_folder(args, run) if rank == 0 else None
         model = train_further(run, args.epochs, rank, world)
         if folder is not None:
             runs.save_model(folder / runs.MODEL_FILE, model)
@@ -87,12 +87,12 @@ def check_start(args: argparse.Namespace, world: int) -> None:
         raise MinivaeError(f"start this with torchrun: {command}")
 
 
-def load_run(folder: str | Path) -> StartedRun:
+def load_started_run(folder: str | Path) -> StartedRun:
     """The run in a folder. Raises MinivaeError if there is none, or no finished epoch in it."""
     record = runs.read_run_file(folder)
     dataset = data.load(record["data"])
     settings = runs.recorded_settings(record, Path(folder) / runs.RUN_FILE)
-    checks.check_fit(settings, dataset)
+    checks.check_settings_fit_data(settings, dataset)
     fingerprint = data.fingerprint(dataset)
     state = checkpoints.load_checkpoint(folder, settings, dataset, fingerprint)
     if state is None or not state.history:
@@ -116,7 +116,7 @@ def check_run(run: StartedRun, world: int) -> None:
         )
 
 
-def claim_folder(args: argparse.Namespace, run: StartedRun) -> Path:
+def make_run_folder(args: argparse.Namespace, run: StartedRun) -> Path:
     """Make the new run folder and its record -> its path. Raises MinivaeError if it exists."""
     out = None if args.out is None else checks.check_path(args.out, "--out")
     folder = runs.claim_folder(f"{Path(args.run).resolve().name}-distributed", out)

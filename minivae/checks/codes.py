@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minivae.checks.values import check_whole
+from minivae.checks.values import as_array, as_float64, check_whole
 from minivae.errors import MinivaeError
 
 MIN_EXAMPLES = 10_000  # the bias of a 20 x 20 table is then 0.02 nats, of log(20) = 3.0
@@ -34,14 +34,14 @@ def check_codes(
 
 def check_normalised_information(normalised: Any) -> np.ndarray:
     """Normalised information, (S, F, L) or (F, L), as float64, or MinivaeError."""
-    try:
-        normalised = np.asarray(normalised, np.float64)
-    except (TypeError, ValueError):
-        normalised = np.empty(0)
-    if normalised.ndim not in (2, 3) or normalised.size == 0 or np.isnan(normalised).any():
+    normalised = as_float64(normalised, "normalised")
+    if normalised.ndim not in (2, 3) or normalised.size == 0:
         raise MinivaeError(
-            "tracks needs normalised information without NaN, (S, F, L) over the seeds, or (F, L)"
+            f"normalised has shape {normalised.shape}; it must be (S, F, L) over the seeds, or "
+            "(F, L)"
         )
+    if np.isnan(normalised).any():
+        raise MinivaeError("normalised holds NaN; every pair of factor and latent needs a number")
     return normalised
 
 
@@ -59,25 +59,25 @@ def check_pictures(pictures: Any, references: Any) -> tuple[np.ndarray, np.ndarr
 
 def check_radii(radii: Any, n: int) -> np.ndarray:
     """radii as n float64 numbers of at least 0, or MinivaeError."""
-    radii = np.asarray(radii, np.float64)
-    if radii.shape != (n,) or not (radii >= 0).all():
+    radii = as_float64(radii, "radii")
+    if radii.shape != (n,):
         raise MinivaeError(
             f"radii has shape {radii.shape}; it must be one for each of the {n} references, from "
             "neighbour_radii"
         )
+    if not (radii >= 0).all():
+        i = int(np.argmin(radii >= 0))
+        raise MinivaeError(f"radius {i} is {radii[i]:g}; a distance is at least 0")
     return radii
 
 
 def _table(values, name, dtype):
     """A 2-D table of finite numbers."""
-    try:
-        table = np.asarray(values)
-        kind = table.dtype.kind
-    except ValueError:  # rows of different lengths
-        table, kind = np.empty(0), "O"
-    if kind not in "biuf" or table.ndim != 2 or table.size == 0:
+    table = as_array(values, name)
+    if table.dtype.kind not in "biuf" or table.ndim != 2 or table.size == 0:
         raise MinivaeError(
-            f"{name} has shape {table.shape}; it must be a table of numbers, one row an example"
+            f"{name}: {table.dtype} of shape {table.shape}; it must be a table of numbers, one row "
+            "an example"
         )
     table = table.astype(dtype)
     if not np.isfinite(table).all():

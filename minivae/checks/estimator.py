@@ -1,13 +1,18 @@
 """Checks of what a user passes to `minivae.VAE`, besides the settings of its training."""
 
+from __future__ import annotations
+
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minivae.checks.settings import INTEGER_RANGES
 from minivae.checks.values import check_whole, describe, printable
 from minivae.errors import MinivaeError
+
+if TYPE_CHECKING:
+    from minivae.estimator import VAE
 
 
 def check_parameter_names(names: Collection[str], known: Collection[str]) -> None:
@@ -26,7 +31,7 @@ def check_pretrained_name(name: Any, known: Collection[str]) -> None:
         )
 
 
-def check_fitted(estimator: Any) -> None:
+def check_fitted(estimator: VAE) -> None:
     """Raise MinivaeError if `fit` has not been called."""
     if not hasattr(estimator, "model_"):
         raise MinivaeError("this VAE is not fitted yet; call fit(X) first")

@@ -1,10 +1,12 @@
 """Checks of what goes into a model: its architecture, images, noise, latents and q(z|x).
 
-`spec` is a `Spec` wherever it is an argument; it is typed Any, as its module imports this one.
+`spec` is a `Spec` wherever it is an argument.
 """
 
+from __future__ import annotations
+
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +21,11 @@ from minivae.checks.values import (
 )
 from minivae.errors import MinivaeError
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from minivae.spec import Spec
+
 ACTIVATIONS = tuple(name for name in ops.ACTIVATIONS if name != "none")  # of hidden layers
 LIKELIHOODS = ("bernoulli", "gaussian")
 MAX_PARAMS = 1 << 28  # with both moments of Adam, 3 GiB of float32: what a checkpoint may hold
@@ -26,7 +33,7 @@ MAX_PARAMS = 1 << 28  # with both moments of Adam, 3 GiB of float32: what a chec
 MAX_INPUT = 1e6
 
 
-def check_spec(spec: Any) -> None:
+def check_spec(spec: Spec) -> None:
     """Raise MinivaeError unless `spec` describes a model that can be built."""
     for name, value in (("data_dim", spec.data_dim), ("latent_dim", spec.latent_dim)):
         check_whole(value, name, 1, MAX_SIZE)
@@ -38,14 +45,17 @@ def check_spec(spec: Any) -> None:
     if spec.activation not in ACTIVATIONS:
         given = describe(spec.activation)
         raise MinivaeError(f"activation is {given}; it must be one of {ACTIVATIONS}")
-    if spec.likelihood not in LIKELIHOODS:
-        given = describe(spec.likelihood)
-        raise MinivaeError(f"likelihood is {given}; it must be one of {LIKELIHOODS}")
+    check_likelihood(spec.likelihood)
     check_number(spec.free_bits, "free_bits")
     if spec.variance is not None:
         if spec.likelihood != "gaussian":
             raise MinivaeError("variance belongs to the gaussian likelihood; bernoulli has none")
         check_number(spec.variance, "variance", above=0)
+    check_model_size(spec)
+
+
+def check_model_size(spec: Spec) -> None:
+    """Raise MinivaeError if the model has too many parameters."""
     if spec.n_params > MAX_PARAMS:
         raise MinivaeError(
             f"the model would have {spec.n_params:,} parameters, and at most {MAX_PARAMS:,} are "
@@ -53,7 +63,14 @@ def check_spec(spec: Any) -> None:
         )
 
 
-def check_batch(x: Any, spec: Any, dtype: Any) -> np.ndarray:
+def check_likelihood(likelihood: Any) -> None:
+    """Raise MinivaeError unless it is the name of a likelihood."""
+    if not isinstance(likelihood, str) or likelihood not in LIKELIHOODS:
+        given = describe(likelihood)
+        raise MinivaeError(f"likelihood is {given}; it must be one of {LIKELIHOODS}")
+
+
+def check_batch(x: Any, spec: Spec, dtype: DTypeLike) -> np.ndarray:
     """x as a (B, D) array of `dtype` whose values the likelihood takes, or MinivaeError."""
     x = as_array(x, "x")
     if x.dtype.kind not in "biuf":
@@ -78,7 +95,7 @@ def check_batch(x: Any, spec: Any, dtype: Any) -> np.ndarray:
     return x.astype(dtype, copy=False)
 
 
-def check_observed(x: Any, spec: Any, dtype: Any) -> np.ndarray:
+def check_observed(x: Any, spec: Spec, dtype: DTypeLike) -> np.ndarray:
     """`check_batch` for log p(x): a Bernoulli likelihood takes only zeros and ones there."""
     x = check_batch(x, spec, dtype)
     if spec.likelihood == "bernoulli":
@@ -109,12 +126,27 @@ def check_q(mu: np.ndarray, logvar: np.ndarray, first: int = 0) -> None:
         )
 
 
-def check_latents(z: Any, spec: Any, dtype: Any) -> np.ndarray:
-    """z as an (N, L) array of `dtype` that can be decoded, or MinivaeError."""
-    z = as_array(z, "Z")
+def check_inputs(
+    x: Any, eps: Any, spec: Spec, dtype: DTypeLike, *, samples: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a bound needs: `check_batch` of x and `check_noise` of eps."""
+    x = check_batch(x, spec, dtype)
+    return x, check_noise(eps, len(x), spec, samples=samples)
+
+
+def check_latents(z: Any, spec: Spec, name: str = "z") -> np.ndarray:
+    """z as an array (N, L) of numbers, or MinivaeError; what they are is not checked, so that NaN
+    stays NaN."""
+    z = as_array(z, name)
     if z.dtype.kind not in "iuf" or z.ndim != 2 or z.shape[1] != spec.latent_dim or not len(z):
         shape = f"(N, {spec.latent_dim})"
-        raise MinivaeError(f"Z is {z.dtype} of shape {z.shape}; it must hold numbers, {shape}")
+        raise MinivaeError(f"{name} is {z.dtype} of shape {z.shape}; it must hold numbers, {shape}")
+    return z
+
+
+def check_usual_latents(z: Any, spec: Spec, dtype: DTypeLike) -> np.ndarray:
+    """`check_latents` for what a user of the estimator passes: finite as well, and of `dtype`."""
+    z = check_latents(z, spec, "Z")
     if not ((z >= -MAX_INPUT) & (z <= MAX_INPUT)).all():
         raise MinivaeError(
             "Z holds NaN, infinite or enormous values; latents lie within a few units of 0"
@@ -122,7 +154,7 @@ def check_latents(z: Any, spec: Any, dtype: Any) -> np.ndarray:
     return np.ascontiguousarray(z, dtype)
 
 
-def check_noise(eps: Any, n: int, spec: Any, *, samples: bool = False) -> np.ndarray:
+def check_noise(eps: Any, n: int, spec: Spec, *, samples: bool = False) -> np.ndarray:
     """eps as an array of shape (B, L), or (K, B, L) with `samples`, or MinivaeError."""
     eps = as_array(eps, "eps")
     right = eps.ndim == 2 + samples and eps.shape[-2:] == (n, spec.latent_dim) and eps.size > 0
@@ -138,5 +170,5 @@ def check_uniform(u: Any, n: int) -> np.ndarray:
     if u.ndim != 2 or u.shape[1] != n or u.size == 0 or u.dtype.kind != "f":
         raise MinivaeError(f"u is {u.dtype} of shape {u.shape}; it must be float (S, {n})")
     if not ((u >= 0) & (u < 1)).all():
-        raise MinivaeError("u holds numbers outside [0, 1)")
+        raise MinivaeError("u holds numbers outside [0, 1); draw it with rng.random")
     return u

@@ -1,17 +1,23 @@
 """What the settings of a training may be, and the checks of a `Settings`."""
 
-from typing import Any, TypeVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from minivae.backend import BACKENDS
-from minivae.checks.model import ACTIVATIONS, LIKELIHOODS, check_spec
+from minivae.checks.model import ACTIVATIONS, LIKELIHOODS, check_model_size, check_spec
 from minivae.checks.values import MAX_SIZE, check_layers, check_number, check_whole, describe
 from minivae.errors import MinivaeError
 
+if TYPE_CHECKING:
+    from minivae.data import Dataset
+    from minivae.settings import Settings
+
 INTEGER_RANGES = {  # the lowest and the highest value of each
-    "latent_dim": (1, 10**9),
-    "epochs": (1, 10**9),
-    "batch_size": (1, 10**9),
-    "samples": (1, 10**9),
+    "latent_dim": (1, MAX_SIZE),
+    "epochs": (1, MAX_SIZE),
+    "batch_size": (1, MAX_SIZE),
+    "samples": (1, MAX_SIZE),
     "seed": (0, 2**64 - 1),
 }
 NOT_NEGATIVE = ("beta", "warmup", "free_bits")
@@ -25,13 +31,10 @@ CHOICES = {
 MAX_NUMBERS = 1 << 28  # numbers in one layer's output for a whole batch: 1 GiB of float32
 
 
-SettingsT = TypeVar("SettingsT", bound=Any)  # a Settings: that module imports this package
-
-
-def check_settings(settings: SettingsT, dataset: Any = None) -> SettingsT:
+def check_settings(settings: Settings, dataset: Dataset | None = None) -> Settings:
     """The settings with plain Python values, as they are saved and compared.
 
-    dataset: a `data.Dataset`, to check as well that one can train on it. Raises MinivaeError unless
+    dataset: to check as well that one can train on it. Raises MinivaeError unless
     one can train with these settings.
     """
     values = settings._asdict()
@@ -53,18 +56,18 @@ def check_settings(settings: SettingsT, dataset: Any = None) -> SettingsT:
     check_spec(settings.spec(1))
     _check_objective(settings)
     if dataset is not None:
-        check_fit(settings, dataset)
+        check_settings_fit_data(settings, dataset)
     return settings
 
 
-def check_fit(settings: Any, dataset: Any) -> None:
+def check_settings_fit_data(settings: Settings, dataset: Dataset) -> None:
     """Raise MinivaeError unless these settings, checked already, suit the data.
 
     The model must not have too many parameters, a batch not more images than there are, and a step
     must fit into memory.
     """
     n, data_dim = dataset.train.shape
-    check_spec(settings.spec(data_dim))
+    check_model_size(settings.spec(data_dim))
     if settings.batch_size > n:
         raise MinivaeError(
             f"batch_size is {settings.batch_size}, but there are only {n} training images; "

@@ -80,8 +80,8 @@ def as_array(value: Any, name: str) -> np.ndarray:
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise MinivaeError(f"{name} is not an array ({reason}); it must hold numbers") from None
+        reason = printable(" ".join(str(error).split()))
+        raise MinivaeError(f"{name}: not an array ({reason}); it must hold numbers") from None
 
 
 def as_float64(value: Any, name: str) -> np.ndarray:

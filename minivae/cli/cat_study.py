@@ -2,6 +2,7 @@
 
 import argparse
 
+from minivae import checks
 from minivae.cli.parser import print_report, say
 
 DESCRIPTION = """\
@@ -14,7 +15,8 @@ continues it.
 def execute(args: argparse.Namespace) -> None:
     from minivae.studies import cat_study
 
-    report = cat_study.run_study(say=say)
+    path = cat_study.RESULTS
+    report = cat_study.run_study(say=say, path=path)
     print_report(
-        args, report, lambda report: f"{len(report['models'])} models in {cat_study.RESULTS}"
+        args, report, lambda report: f"{len(report['models'])} models in {checks.printable(path)}"
     )

@@ -128,7 +128,7 @@ def train_in_folder(
     plan = _plan(given, out, resume, from_run)
     dataset = data.load(plan.data)
     settings = plan.settings
-    checks.check_fit(settings, dataset)
+    checks.check_settings_fit_data(settings, dataset)
     load_backend(settings.backend)  # a missing one is an error before a folder is made
     fingerprint = data.fingerprint(dataset)
     _check_same(plan, fingerprint, say)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minivae.checks import check_likelihood
 from minivae.errors import MinivaeError
 
 BINARIZATION_SEED = 784  # of the fixed binarization of test images
@@ -17,7 +18,9 @@ def draw_batch(
     """The rows `batch`, (B,), of images (N, D) as the model trains on them -> (B, D) float32.
 
     Binarized anew at each call for a "bernoulli" likelihood, scaled to [0, 1] for a "gaussian".
+    Raises MinivaeError for any other likelihood.
     """
+    check_likelihood(likelihood)
     if likelihood == "bernoulli":
         return binarize(images[batch], rng)
     return scale(images[batch])
@@ -27,7 +30,9 @@ def test_images(images: np.ndarray, likelihood: str) -> np.ndarray:
     """Images (N, D) as they are always evaluated -> (N, D) float32.
 
     One fixed binarization for a "bernoulli" likelihood, scaled to [0, 1] for a "gaussian".
+    Raises MinivaeError for any other likelihood.
     """
+    check_likelihood(likelihood)
     if likelihood == "bernoulli":
         return fixed_binarization(images, BINARIZATION_SEED)
     return scale(images)

@@ -14,7 +14,7 @@ import numpy as np
 
 from minivae.checks import printable
 from minivae.errors import MinivaeError
-from minivae.files import MAX_BYTES, damaged, reading
+from minivae.files import MAX_BYTES, damaged_error, reading
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -29,7 +29,7 @@ PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the header's colour type
 ADAM7 = (
     (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)
 )  # fmt: skip
-WHOLE = ((0, 0, 1, 1),)
+NOT_INTERLACED = ((0, 0, 1, 1),)
 PNG_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 
@@ -121,7 +121,7 @@ def _read_png(path: Path) -> np.ndarray:
                 _check_palette(image, path)
                 return _grey(image)
         except UnidentifiedImageError:  # its message only has an address in memory
-            raise damaged(path, "its header is invalid") from None
+            raise damaged_error(path, "its header is invalid") from None
 
 
 def _pixel_chunks(data: bytes, path: Path) -> list[tuple[bytes, bytes]]:
@@ -137,16 +137,16 @@ def _pixel_chunks(data: bytes, path: Path) -> list[tuple[bytes, bytes]]:
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         end, found = at + 12 + length, found + 1
         if end > len(data):
-            raise damaged(path, "it ends too early")
+            raise damaged_error(path, "it ends too early")
         if found > MAX_PNG_CHUNKS:
-            raise damaged(path, f"it has more than {MAX_PNG_CHUNKS} chunks")
+            raise damaged_error(path, f"it has more than {MAX_PNG_CHUNKS} chunks")
         if (kind == b"IHDR") != (not kept):
-            raise damaged(path, "its header is not the first chunk")
+            raise damaged_error(path, "its header is not the first chunk")
         if kind == b"IHDR":
             _check_png_size(data[at + 8 : end - 4], path)
         if kind in PNG_PIXEL_CHUNKS:
             if zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-                raise damaged(path, "a checksum does not match")
+                raise damaged_error(path, "a checksum does not match")
             kept.append((kind, data[at:end]))
         at = end
     return kept
@@ -159,14 +159,14 @@ def _check_rows(chunks: list[tuple[bytes, bytes]], path: Path) -> None:
     depth, colour, interlaced = header[8], header[9], header[12]
     bits = depth * PNG_CHANNELS.get(colour, 1)
     wanted = 0
-    for column, row, columns, rows in ADAM7 if interlaced else WHOLE:
+    for column, row, columns, rows in ADAM7 if interlaced else NOT_INTERLACED:
         across, down = -(-(width - column) // columns), -(-(height - row) // rows)
         if across > 0 and down > 0:
             wanted += down * (1 + -(-across * bits // 8))
     packed = b"".join(chunk[8:-4] for kind, chunk in chunks if kind == b"IDAT")
     there = len(zlib.decompressobj().decompress(packed, wanted))
     if there < wanted:
-        raise damaged(path, f"it holds {there} of {wanted} bytes of pixels")
+        raise damaged_error(path, f"it holds {there} of {wanted} bytes of pixels")
 
 
 def _check_palette(image: Pillow.Image, path: Path) -> None:
@@ -174,11 +174,11 @@ def _check_palette(image: Pillow.Image, path: Path) -> None:
     if image.mode != "P":
         return
     if image.palette is None or not image.palette.palette:
-        raise damaged(path, "its palette is missing")
+        raise damaged_error(path, "its palette is missing")
     colours = len(image.palette.palette) // len(image.palette.mode)
     highest = int(np.asarray(image).max())
     if highest >= colours:
-        raise damaged(path, f"a pixel has colour {highest} of a palette of {colours}")
+        raise damaged_error(path, f"a pixel has colour {highest} of a palette of {colours}")
 
 
 def _check_png_size(header: bytes, path: Path) -> None:

@@ -18,13 +18,13 @@ from minivae.checks import printable
 from minivae.data.png import PNG_START, read_png_folder
 from minivae.errors import MinivaeError
 from minivae.files import (
-    damaged,
+    damaged_error,
     most_unpacked,
     read_member,
     read_npy,
     read_numbers,
     reading,
-    unpacks_too_far,
+    unpacked_size_error,
     zip_members,
 )
 
@@ -129,20 +129,22 @@ def read_idx(path: str | PathLike[str]) -> np.ndarray:
             what = "gzip data, but not IDX" if zipped else "not IDX"
             raise MinivaeError(f"{printable(path)} is {what}; give {FORMATS}")
         if not 1 <= head[3] <= 4:
-            raise damaged(path, f"its header declares {head[3]} dimensions")
+            raise damaged_error(path, f"its header declares {head[3]} dimensions")
         dtype = np.dtype(IDX_DTYPES[head[2]])
         sizes = stream.read(4 * head[3])
         shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
         announced = math.prod(shape) * dtype.itemsize
         if zipped and announced > most_unpacked(size):
-            raise unpacks_too_far(path, announced)
+            raise unpacked_size_error(path, announced)
         if not zipped and announced > size:
-            raise damaged(
+            raise damaged_error(
                 path, f"its header declares {announced} bytes of numbers in a file of {size}"
             )
         numbers = read_numbers(stream, dtype, shape, path)
         if stream.read(1):
-            raise damaged(path, f"it has more than the {announced} bytes that its header declares")
+            raise damaged_error(
+                path, f"it has more than the {announced} bytes that its header declares"
+            )
     return numbers
 
 

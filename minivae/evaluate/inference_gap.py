@@ -62,17 +62,19 @@ def gaps(
     not converged lies below the best one, which moves some of the amortization gap into the
     approximation gap.
 
-    Raises MinivaeError for a count below 1, images the likelihood does not take, a log_p of
-    another shape, and a q that is not a density.
+    Raises MinivaeError for a count below 1, an lr of 0 or less, an rng that is no NumPy generator,
+    images the likelihood does not take, a log_p of another shape, and a q that is not a density.
     """
     for name, count in (("score_noise", score_noise), ("steps", steps), ("noise", noise)):
         checks.check_samples(count, name)
+    checks.check_number(lr, "lr", above=0)
+    checks.check_generator(rng)
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
     if log_p is None:
         checks.check_samples(samples)
     else:
         log_p = checks.check_log_p(log_p, len(x))
-    q = vae.encode(params, x, spec, ops)
+    q = vae.encoder_forward(params, x, spec, ops)[:2]
     checks.check_q(*q)
     search_rng, score_rng, iw_rng = rng.spawn(3)
     best = _best_q(params, x, q, spec, search_rng, steps, lr, noise, ops)
@@ -81,7 +83,7 @@ def gaps(
     if log_p is None:
         estimate = log_likelihood_of_q(params, x, spec, samples, iw_rng, best, ops)
         log_p, log_p_stderr = estimate.log_p, estimate.mc_stderr
-    checks.check_finite_results(log_p + elbos.sum(axis=0), "log p(x) or its bound")
+    checks.check_finite_per_image(log_p + elbos.sum(axis=0), "log p(x) or its bound")
     approximation, amortization = log_p - elbos[0], elbos[0] - elbos[1]
     return Gaps(
         approximation,
@@ -112,13 +114,16 @@ def best_q(
 
     Starts at the given mu, logvar (B, L); every step draws fresh noise, `noise` samples and their
     mirror images (eps and -eps), so that q* cannot adapt to one draw. The rate falls to 0
-    along half a cosine. Raises MinivaeError for a count below 1, images the likelihood does not
-    take, a mu or logvar of another shape, and a result that is not a density.
+    along half a cosine. Raises MinivaeError for a count below 1, an lr of 0 or less, an rng that is
+    no NumPy generator, images the likelihood does not take, a mu or logvar of another shape, and a
+    result that is not a density.
     """
     checks.check_samples(steps, "steps")
     checks.check_samples(noise, "noise")
+    checks.check_number(lr, "lr", above=0)
+    checks.check_generator(rng)
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
-    start = checks.check_q_shape(mu, logvar, len(x), spec)
+    start = checks.check_q_values(mu, logvar, len(x), spec)
     return _best_q(params, x, start, spec, rng, steps, lr, noise, ops)
 
 

@@ -33,7 +33,7 @@ SEED_SHARE = 0.8  # ... in at least this share of the seeds (four of five)
 PERMUTATIONS = 20
 
 
-class Gap(NamedTuple):
+class MutualInformationGap(NamedTuple):
     """The mutual information gap, and what it is made of."""
 
     mig: float  # mean of `gaps`, 0 to 1
@@ -68,14 +68,16 @@ def normalised_information(factors: Array, codes: Array, bins: int = BINS) -> Ar
     return information / _entropies(cells, bins)[:, None]
 
 
-def mutual_information_gap(factors: Array, codes: Array, bins: int = BINS) -> Gap:
-    """The gap of each factor and their mean: factors (N, F), codes (N, L >= 2) -> Gap."""
+def mutual_information_gap(factors: Array, codes: Array, bins: int = BINS) -> MutualInformationGap:
+    """The gap of each factor and their mean: factors (N, F), codes (N, L >= 2) -> their gap."""
     factors, codes, bins = checks.check_codes(factors, codes, bins, fewest_latents=2)
     cells = _into_bins(factors, bins)
     information = _matrix(cells, _into_bins(codes, bins), bins)
     entropy = _entropies(cells, bins)
     gaps = _gaps(information, entropy)
-    return Gap(float(gaps.mean()), gaps, information, entropy, information.argmax(axis=1))
+    return MutualInformationGap(
+        float(gaps.mean()), gaps, information, entropy, information.argmax(axis=1)
+    )
 
 
 def permutation_baseline(

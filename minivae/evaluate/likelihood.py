@@ -107,6 +107,7 @@ def elbo_terms(
     beta = 1 and no free bits, whatever the training used: `loss` is -elbo. Raises MinivaeError for
     images that the likelihood does not take, and if a result is not finite.
     """
+    checks.check_generator(rng)
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
     return _elbo_terms(params, x, spec, rng, ops)
 
@@ -137,7 +138,7 @@ def latent_activity(params: Params, x: Array, spec: Spec, *, ops: Backend = nump
 def _latent_activity(params, x, spec, ops):
     total, squares, shift = np.zeros((3, spec.latent_dim))
     for rows in slices(len(x), ENCODER_ROWS):
-        mu = vae.encode(params, x[rows], spec, ops)[0].astype(np.float64)
+        mu = vae.encoder_forward(params, x[rows], spec, ops)[0].astype(np.float64)
         if rows.start == 0:
             shift = mu[0]
         mu = mu - shift  # or a variance far below the squared mean would be lost in rounding
@@ -184,13 +185,14 @@ def log_likelihood(
     is low by log 2 although mc_stderr is 0 and ess is K. Only other samples can show it, see
     `compare_proposals`. With K = 1 there is no scatter to measure, and mc_stderr is infinite.
 
-    Raises MinivaeError for K < 1, images the likelihood does not take, and a q that is not a
-    density (its variance 0, infinite or NaN).
+    Raises MinivaeError for K < 1, an rng that is no NumPy generator, images the likelihood does not
+    take, and a q that is not a density (its variance 0, infinite or NaN).
     """
     checks.check_samples(samples)
+    checks.check_generator(rng)
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
     if q is not None:
-        q = checks.check_q_shape(*q, len(x), spec)
+        q = checks.check_q_values(*q, len(x), spec)
     return log_likelihood_of_q(params, x, spec, samples, rng, q, ops, progress)
 
 
@@ -210,7 +212,10 @@ def log_likelihood_of_q(
     result = LogLikelihood(*np.empty((3, len(x))))
     for rows in slices(len(x), max(1, ROWS // samples)):
         batch = x[rows]
-        mu, logvar = vae.encode(params, batch, spec, ops) if q is None else (q[0][rows], q[1][rows])
+        if q is None:
+            mu, logvar, _ = vae.encoder_forward(params, batch, spec, ops)
+        else:
+            mu, logvar = q[0][rows], q[1][rows]
         checks.check_q(mu, logvar, first=rows.start)
         streams = [noise(i) for i in range(rows.start, rows.stop)]
         blocks = log_weight_blocks(params, batch, mu, logvar, samples, streams, spec, ops)
@@ -218,7 +223,7 @@ def log_likelihood_of_q(
             array[rows] = values
         if progress is not None:
             progress(rows.stop, len(x))
-    checks.check_finite_results(result.log_p, "log p(x)")
+    checks.check_finite_per_image(result.log_p, "log p(x)")
     return result
 
 
@@ -306,14 +311,15 @@ def importance_bounds(
     Raises MinivaeError where a K leaves fewer than two groups.
     """
     checks.check_group_sizes(samples, draws)
+    checks.check_generator(rng)
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
-    mu, logvar = vae.encode(params, x, spec, ops)
+    mu, logvar, _ = vae.encoder_forward(params, x, spec, ops)
     checks.check_q(mu, logvar)
     noise = noise_streams(rng)
     streams = [noise(i) for i in range(len(x))]
     blocks = log_weight_blocks(params, x, mu, logvar, draws, streams, spec, ops)
     log_w = np.concatenate(list(blocks))
-    checks.check_finite_results(log_w.sum(axis=0), "log p(x, z) / q(z|x)")
+    checks.check_finite_per_image(log_w.sum(axis=0), "log p(x, z) / q(z|x)")
     bound, stderr = [], []
     for K in samples:
         groups = log_w[: draws // K * K].reshape(-1, K, len(x))

@@ -57,13 +57,14 @@ def compare_proposals(
     Raises MinivaeError as `log_likelihood` does, and unless width is above 1.
     """
     checks.check_samples(samples)
+    checks.check_generator(rng)
     width = checks.check_number(width, "width", above=1)
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
-    mu, logvar = vae.encode(params, x, spec, ops)
+    mu, logvar, _ = vae.encoder_forward(params, x, spec, ops)
     if q is None:
         second_q = mu, logvar + 2 * log(width)
     else:
-        second_q = checks.check_q_shape(*q, len(x), spec)
+        second_q = checks.check_q_values(*q, len(x), spec)
     first_rng, second_rng = rng.spawn(2)
     first = log_likelihood_of_q(params, x, spec, samples, first_rng, (mu, logvar), ops)
     second = log_likelihood_of_q(params, x, spec, samples, second_rng, second_q, ops)

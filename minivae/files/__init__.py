@@ -10,10 +10,10 @@ from minivae.files.locking import lock_folder, one_writer
 from minivae.files.npy import read_member, read_npy, read_numbers
 from minivae.files.opening import (
     MAX_BYTES,
-    damaged,
+    damaged_error,
     most_unpacked,
     reading,
-    unpacks_too_far,
+    unpacked_size_error,
     zip_members,
 )
 from minivae.files.writing import atomic_write, make_folders
@@ -22,7 +22,7 @@ __all__ = [
     "ARCHIVE_DTYPES",
     "MAX_BYTES",
     "atomic_write",
-    "damaged",
+    "damaged_error",
     "lock_folder",
     "make_folders",
     "most_unpacked",
@@ -32,7 +32,7 @@ __all__ = [
     "read_npy",
     "read_numbers",
     "reading",
-    "unpacks_too_far",
+    "unpacked_size_error",
     "write_archive",
     "zip_members",
 ]

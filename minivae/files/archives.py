@@ -16,7 +16,7 @@ import numpy as np
 from minivae.checks.values import printable
 from minivae.errors import MinivaeError
 from minivae.files.npy import npy_bytes, read_member
-from minivae.files.opening import damaged, reading, zip_members
+from minivae.files.opening import damaged_error, reading, zip_members
 from minivae.files.writing import atomic_write
 
 FORMAT_VERSION = 1
@@ -96,19 +96,23 @@ def read_archive(
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = zip_members(archive, len(data), path)
             if sum(info.file_size for info in members.values()) > len(data):
-                raise damaged(path, "it declares more data than it holds")
+                raise damaged_error(path, "it declares more data than it holds")
             if "meta.json" not in members:
-                raise damaged(path, "it has no description")
+                raise damaged_error(path, "it has no description")
             head = _read_head(archive, members.pop("meta.json"), path, kind)
             if set(members) != {f"{name}.npy" for name in head["arrays"]}:
-                raise damaged(path, "its arrays are not those it lists")
+                raise damaged_error(path, "its arrays are not those it lists")
             arrays = {}
             for name, (dtype, shape) in head["arrays"].items():
                 array = read_member(archive, members[f"{name}.npy"], path)
                 if [array.dtype.name, list(array.shape)] != [dtype, shape]:
-                    raise damaged(path, f"array {name} is not of the shape and type it lists")
-                if dtype not in ARCHIVE_DTYPES or not np.isfinite(array).all():
-                    raise damaged(path, f"array {name} holds a number that is not finite")
+                    raise damaged_error(path, f"array {name} is not of the shape and type it lists")
+                if dtype not in ARCHIVE_DTYPES:
+                    raise damaged_error(
+                        path, f"array {name} has dtype {dtype}, which minivae never saves"
+                    )
+                if not np.isfinite(array).all():
+                    raise damaged_error(path, f"array {name} holds a number that is not finite")
                 arrays[name] = array
     return arrays, head["meta"]
 
@@ -116,14 +120,14 @@ def read_archive(
 def _check_seal(data: bytes, path: str | PathLike[str], kind: str) -> None:
     body, found = data[:-SEAL_BYTES], data[-SEAL_BYTES:]
     if not data:
-        raise damaged(path, "it is empty")
+        raise damaged_error(path, "it is empty")
     if not found.startswith(SEAL):
         raise MinivaeError(
             f"{printable(path)} is not a complete minivae {kind} file; give a file that minivae "
             "saved"
         )
     if found != SEAL + hashlib.sha256(body).hexdigest().encode():
-        raise damaged(path, "its checksum does not match its content")
+        raise damaged_error(path, "its checksum does not match its content")
 
 
 def _read_head(
@@ -133,7 +137,7 @@ def _read_head(
     ours = isinstance(head, dict) and head.get("format") == "minivae"
     version = head.get("format_version") if ours else None
     if type(version) is not int:
-        raise damaged(path, "its description is not minivae's")
+        raise damaged_error(path, "its description is not minivae's")
     if version != FORMAT_VERSION:
         later = version > FORMAT_VERSION
         writer = "a later minivae" if later else "an earlier minivae"
@@ -143,7 +147,7 @@ def _read_head(
             f"and this one reads format {FORMAT_VERSION}; {remedy}"
         )
     if not isinstance(head.get("arrays"), dict) or not isinstance(head.get("meta"), dict):
-        raise damaged(path, "its description is not minivae's")
+        raise damaged_error(path, "its description is not minivae's")
     if head.get("kind") != kind:
         found = printable(head.get("kind"))
         raise MinivaeError(f"{printable(path)} holds a {found}, not a {kind}; give the {kind} file")

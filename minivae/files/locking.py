@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from minivae.checks.values import check_path, printable
 from minivae.errors import MinivaeError
-from minivae.files.writing import locked_folders, while_held, write_error
+from minivae.files.writing import locked_folders, retry_while_open, write_error
 
 LOCK_TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # network folders
@@ -123,7 +123,7 @@ def _open_lock(path: Path) -> BinaryIO:
 def _sweep(folder: Path) -> None:
     try:
         for partial in folder.glob(".minivae-*.partial"):
-            while_held(Path.unlink, partial, True)  # missing_ok
+            retry_while_open(Path.unlink, partial, True)  # missing_ok
     except OSError as exc:
         raise write_error(folder, exc) from None
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from minivae.checks.values import printable
 from minivae.errors import MinivaeError
-from minivae.files.opening import damaged, most_unpacked, unpacks_too_far
+from minivae.files.opening import damaged_error, most_unpacked, unpacked_size_error
 
 CHUNK = 1 << 18  # bytes read at a time
 MAX_NPY_HEADER = 10_000  # bytes
@@ -42,20 +42,20 @@ def read_npy(
     """
     start = stream.read(8)
     if start[:6] != b"\x93NUMPY" or len(start) < 8 or start[6] not in (1, 2, 3):
-        raise damaged(path, "there is no NPY header where an array should begin")
+        raise damaged_error(path, "there is no NPY header where an array should begin")
     width = 2 if start[6] == 1 else 4
     length = int.from_bytes(stream.read(width), "little")
     if length > MAX_NPY_HEADER:
-        raise damaged(path, f"its NPY header is {length} bytes long")
+        raise damaged_error(path, f"its NPY header is {length} bytes long")
     dtype, fortran, shape = _parse_npy_header(stream.read(length).decode("latin-1"), path)
     there = max(0, size - 8 - width - length)
     announced = math.prod(shape) * dtype.itemsize
     if announced != there:
-        raise damaged(path, f"it declares {announced} bytes of numbers and holds {there}")
+        raise damaged_error(path, f"it declares {announced} bytes of numbers and holds {there}")
     # Half-precision numbers double when they are used.
     used = announced * 2 if dtype == np.float16 else announced
     if packed is not None and used > most_unpacked(packed):
-        raise unpacks_too_far(path, used)
+        raise unpacked_size_error(path, used)
     return read_numbers(stream, dtype, shape, path, order="F" if fortran else "C")
 
 
@@ -71,7 +71,7 @@ def _parse_npy_header(
             f"{printable(path)} holds a structured array; save a plain array of numbers"
         )
     if not (descr and order and shape):
-        raise damaged(path, "its NPY header is malformed")
+        raise damaged_error(path, "its NPY header is malformed")
     if not re.fullmatch(r"[<>|=]?(b1|[iu][1248]|f[248])", descr[1]):
         objects = descr[1].endswith("O")
         what = f"dtype {printable(descr[1])}"
@@ -82,7 +82,7 @@ def _parse_npy_header(
         )
     sizes = re.findall(r"\d+", shape[1], re.ASCII)
     if len(sizes) > MAX_DIMS or any(len(n) > 12 for n in sizes):
-        raise damaged(path, "its NPY header declares an impossible shape")
+        raise damaged_error(path, "its NPY header declares an impossible shape")
     return np.dtype(descr[1]), order[1] == "True", tuple(map(int, sizes))
 
 
@@ -112,7 +112,7 @@ def read_numbers(
     while filled < raw.size:
         got = stream.readinto(raw[filled : filled + CHUNK].data)
         if not got:
-            raise damaged(path, f"it ends after {filled} of {raw.size} bytes of numbers")
+            raise damaged_error(path, f"it ends after {filled} of {raw.size} bytes of numbers")
         filled += got
     numbers = raw.astype(bool) if dtype.kind == "b" else raw.view(dtype)
     return np.asarray(numbers.reshape(shape, order=order), dtype.newbyteorder("="), order="C")

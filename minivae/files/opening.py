@@ -64,22 +64,22 @@ def reading(path: str | PathLike[str]) -> Iterator[tuple[io.BufferedReader, int]
         ) from None
     except OSError as exc:
         if exc.errno in (None, errno.EINVAL):  # raised by gzip; a seek to before the start
-            raise damaged(path, str(exc)) from None
+            raise damaged_error(path, str(exc)) from None
         raise MinivaeError(
             f"cannot read {printable(path)}: {exc.strerror}; check the file"
         ) from None
     except PARSER_ERRORS as exc:
-        raise damaged(path, str(exc) or type(exc).__name__) from None
+        raise damaged_error(path, str(exc) or type(exc).__name__) from None
 
 
-def damaged(path: str | PathLike[str], why: str) -> MinivaeError:
+def damaged_error(path: str | PathLike[str], why: str) -> MinivaeError:
     """The error for a file whose content is broken, to be raised by the caller."""
     return MinivaeError(
         f"{printable(path)} is damaged ({printable(why)}); use an intact copy of the file"
     )
 
 
-def unpacks_too_far(path: str | PathLike[str], unpacked: int) -> MinivaeError:
+def unpacked_size_error(path: str | PathLike[str], unpacked: int) -> MinivaeError:
     """The error for a compressed file above `most_unpacked`, to be raised by the caller."""
     what = f"{printable(path)} would unpack to {unpacked} bytes, too many for a file of its size"
     return MinivaeError(f"{what}; save the images again, uncompressed")
@@ -102,16 +102,16 @@ def zip_members(
     for info in archive.infolist():
         stored = info.compress_type == zipfile.ZIP_STORED
         if not stored and info.compress_type != zipfile.ZIP_DEFLATED:
-            raise damaged(path, "it is compressed in a way that NumPy does not write")
+            raise damaged_error(path, "it is compressed in a way that NumPy does not write")
         packed = info.compress_size
         if packed > size or info.file_size > packed * (1 if stored else DEFLATE_RATIO):
-            raise damaged(path, "it declares more data than it can hold")
+            raise damaged_error(path, "it declares more data than it can hold")
         if info.flag_bits & 1:
             raise MinivaeError(f"{printable(path)} is encrypted; save it without a password")
         if info.filename in members:
-            raise damaged(path, f"it holds {printable(info.filename)} twice")
+            raise damaged_error(path, f"it holds {printable(info.filename)} twice")
         members[info.filename] = info
     unpacked = sum(info.file_size for info in members.values())
     if unpacked > most_unpacked(size):
-        raise unpacks_too_far(path, unpacked)
+        raise unpacked_size_error(path, unpacked)
     return members

@@ -44,9 +44,9 @@ def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
                 _sync(file.fileno())
             if mode is not None:
                 os.chmod(partial, mode)
-            while_held(os.replace, partial, target)
+            retry_while_open(os.replace, partial, target)
         except BaseException:  # including Ctrl-C: no partial file may stay
-            while_held(Path.unlink, partial, True)  # missing_ok
+            retry_while_open(Path.unlink, partial, True)  # missing_ok
             raise
         _sync_folder(target.parent)
     except OSError as exc:
@@ -134,7 +134,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def while_held(change: Callable[..., object], *args: object) -> None:
+def retry_while_open(change: Callable[..., object], *args: object) -> None:
     """Rename or delete a file. On Windows neither works while another program, such as a virus
     scanner or Excel, has the file open: try again for `HELD_SECONDS`."""
     give_up = time.monotonic() + HELD_SECONDS

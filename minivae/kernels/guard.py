@@ -45,7 +45,7 @@ def _converted(arrays: Sequence[Any]) -> list[np.ndarray]:
     return [np.require(a, dtype.type, ("C", "A", "W")) for a in given]
 
 
-def misfit(name: str, wanted: str, *arrays: Any) -> MinivaeError:
+def shape_error(name: str, wanted: str, *arrays: Any) -> MinivaeError:
     """The error for shapes that do not fit; `wanted` says which would."""
     shapes = ", ".join(str(np.shape(a)) for a in arrays)
     return MinivaeError(f"{name} takes {wanted}; the shapes are {shapes}")

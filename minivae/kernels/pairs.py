@@ -13,7 +13,7 @@ import numpy as np
 from minivae.errors import MinivaeError
 from minivae.kernels import loops, tasks
 from minivae.kernels.activations import ACTIVATIONS, CODES
-from minivae.kernels.guard import is_ready, is_row_strided, misfit, ready, rows
+from minivae.kernels.guard import is_ready, is_row_strided, ready, rows, shape_error
 from minivae.kernels.threads import ensure_compiled, pool_of
 
 
@@ -54,7 +54,7 @@ def dense_forward(
         raise MinivaeError(f"activation is {activation!r}; it must be one of {ACTIVATIONS}")
     x, W, b = ready(x, W, b)
     if not (x.ndim == W.ndim == 2 and x.shape[1] == W.shape[0] and b.shape == W.shape[1:]):
-        raise misfit("dense_forward", "x (N, I), W (I, O) and b (O,)", x, W, b)
+        raise shape_error("dense_forward", "x (N, I), W (I, O) and b (O,)", x, W, b)
     y = np.empty((x.shape[0], W.shape[1]), W.dtype)
     pool_of(W.dtype).run(tasks.describe_forward, x, W, b, CODES[activation], y)
     return y, DenseCache(x, W, y, activation)
@@ -76,9 +76,9 @@ def dense_backward(
     dy, x, W, y = ready(dy, cache.x, cache.W, cache.y)
     if not (dy.shape == y.shape == (len(x), W.shape[-1]) and x.shape[1:] == W.shape[:-1]):
         wanted = "dy and y (N, O), x (N, I) and W (I, O)"
-        raise misfit("dense_backward", wanted, dy, y, x, W)
+        raise shape_error("dense_backward", wanted, dy, y, x, W)
     if out is not None and (out[0].shape != W.shape or out[1].shape != W.shape[1:]):
-        raise misfit("dense_backward", "out = dW (I, O), db (O,)", *out)
+        raise shape_error("dense_backward", "out = dW (I, O), db (O,)", *out)
     if out is not None and is_ready(out[0], W.dtype) and is_ready(out[1], W.dtype):
         dW, db = out
     else:
@@ -105,7 +105,7 @@ def reparam_forward(
     mu, logvar, eps = ready(mu, logvar, eps)
     if not (mu.ndim == 2 and mu.shape == logvar.shape == eps.shape[-2:] and eps.ndim in (2, 3)):
         wanted = "mu, logvar (B, L) and eps (B, L) or (K, B, L)"
-        raise misfit("reparam_forward", wanted, mu, logvar, eps)
+        raise shape_error("reparam_forward", wanted, mu, logvar, eps)
     sigma, z = np.empty_like(mu), np.empty_like(eps)
     ensure_compiled(mu.dtype)
     loops.reparam(mu.ravel(), logvar.ravel(), eps.ravel(), sigma.ravel(), z.ravel())
@@ -120,7 +120,7 @@ def reparam_backward(dz: np.ndarray, cache: ReparamCache) -> tuple[np.ndarray, n
     dz, sigma, eps = ready(dz, cache.sigma, cache.eps)
     if not (dz.shape == eps.shape and sigma.ndim == 2 and sigma.shape == eps.shape[-2:]):
         wanted = "dz and eps (B, L) or (K, B, L), sigma (B, L)"
-        raise misfit("reparam_backward", wanted, dz, eps, sigma)
+        raise shape_error("reparam_backward", wanted, dz, eps, sigma)
     dmu, dlogvar = np.empty_like(sigma), np.empty_like(sigma)
     ensure_compiled(sigma.dtype)
     loops.reparam_gradient(dz.ravel(), sigma.ravel(), eps.ravel(), dmu.ravel(), dlogvar.ravel())
@@ -134,7 +134,7 @@ def gaussian_kl_forward(mu: np.ndarray, logvar: np.ndarray) -> tuple[np.ndarray,
     """
     mu, logvar = ready(mu, logvar)
     if mu.shape != logvar.shape:
-        raise misfit("gaussian_kl_forward", "mu and logvar (B, L)", mu, logvar)
+        raise shape_error("gaussian_kl_forward", "mu and logvar (B, L)", mu, logvar)
     kl = np.empty_like(mu)
     ensure_compiled(mu.dtype)
     loops.gaussian_kl(mu.ravel(), logvar.ravel(), kl.ravel())
@@ -148,7 +148,7 @@ def gaussian_kl_backward(dkl: np.ndarray, cache: GaussianKLCache) -> tuple[np.nd
     """
     dkl, mu, logvar = ready(dkl, cache.mu, cache.logvar)
     if mu.shape != logvar.shape:
-        raise misfit("gaussian_kl_backward", "mu and logvar (B, L)", mu, logvar)
+        raise shape_error("gaussian_kl_backward", "mu and logvar (B, L)", mu, logvar)
     if dkl.shape not in (mu.shape, mu.shape[1:]):
         dkl = np.ascontiguousarray(np.broadcast_to(dkl, mu.shape))
     dmu, dlogvar = np.empty_like(mu), np.empty_like(mu)
@@ -175,7 +175,7 @@ def bernoulli_nll_forward(logits: np.ndarray, x: np.ndarray) -> tuple[np.ndarray
     logits, x = ready(logits, x)
     if not (x.ndim == 2 and logits.ndim in (2, 3) and logits.shape[-2:] == x.shape):
         wanted = "logits (B, D) or (K, B, D) and x (B, D)"
-        raise misfit("bernoulli_nll_forward", wanted, logits, x)
+        raise shape_error("bernoulli_nll_forward", wanted, logits, x)
     residual, nll = np.empty_like(logits), np.zeros(logits.shape[:-1], x.dtype)
     pool = pool_of(x.dtype)
     pool.run(tasks.describe_bernoulli, rows(logits), x, rows(residual), nll.ravel())
@@ -203,7 +203,7 @@ def gaussian_nll_forward(
     right = x.ndim == 2 and mean.ndim in (2, 3) and mean.shape[-2:] == x.shape
     if not (right and logvar.shape == (1,)):
         wanted = "mean (B, D) or (K, B, D), logvar (1,) and x (B, D)"
-        raise misfit("gaussian_nll_forward", wanted, mean, logvar, x)
+        raise shape_error("gaussian_nll_forward", wanted, mean, logvar, x)
     residual, squares = np.empty_like(mean), np.empty(mean.shape[:-1], x.dtype)
     ensure_compiled(x.dtype)
     loops.gaussian_residual(rows(mean), x, rows(residual), squares.ravel())
@@ -242,7 +242,7 @@ def adam_step(
     Source: Kingma and Ba 2015, algorithm 1.
     """
     if not (flat.ndim == 1 and flat.shape == grad.shape == m.shape == v.shape):
-        raise misfit("adam_step", "flat, grad, m and v (P,)", flat, grad, m, v)
+        raise shape_error("adam_step", "flat, grad, m and v (P,)", flat, grad, m, v)
     given = flat, m, v
     flat, grad, m, v = ready(flat, grad, m, v)
     lr = lr / (1 - beta1**step)  # corrects for the start at 0
@@ -266,7 +266,7 @@ def matmul(
     if not (is_row_strided(a) and is_row_strided(b) and a.dtype == b.dtype):
         a, b = ready(a, b)
     if not (a.ndim == b.ndim == 2 and a.shape[not transpose_a] == b.shape[transpose_b]):
-        raise misfit("matmul", "(m, k) times (k, n), after the transpositions", a, b)
+        raise shape_error("matmul", "(m, k) times (k, n), after the transpositions", a, b)
     c = np.empty((a.shape[transpose_a], b.shape[not transpose_b]), a.dtype)
     pool_of(a.dtype).run(tasks.describe_matmul, a, int(transpose_a), b, int(transpose_b), c)
     return c
@@ -275,7 +275,7 @@ def matmul(
 def _scaled_rows(name: str, factors: np.ndarray, residual: np.ndarray) -> np.ndarray:
     """Row i of the residual times factor i."""
     if factors.shape != residual.shape[:-1]:
-        raise misfit(name, "dnll (B,) or (K, B)", factors, residual)
+        raise shape_error(name, "dnll (B,) or (K, B)", factors, residual)
     out = np.empty_like(residual)
     pool = pool_of(residual.dtype)
     pool.run(tasks.describe_scale_rows, factors.ravel(), rows(residual), rows(out))

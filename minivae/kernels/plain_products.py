@@ -43,7 +43,7 @@ def _multiply(kernel: Callable, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         raise MinivaeError(f"the shapes are {a.shape}, {b.shape}; a product takes (m, k), (k, n)")
     dtype = np.result_type(a, b)
     if dtype not in (np.float32, np.float64):
-        raise MinivaeError(f"the product is of {dtype}; these steps take float32 or float64")
+        raise MinivaeError(f"the product is of {dtype}; these products take float32 or float64")
     a, b = np.ascontiguousarray(a, dtype), np.ascontiguousarray(b, dtype)
     c = np.zeros((a.shape[0], b.shape[1]), dtype)
     kernel(a, b, c)

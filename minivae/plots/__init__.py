@@ -1,7 +1,10 @@
 """Every picture, in one style. The functions draw on Matplotlib axes or return a figure; `save`
 writes a PNG whose bytes depend on the picture alone. `explorer` writes an HTML page."""
 
-from minivae.plots.backend import plt
+# first, because the other modules import Matplotlib as it left it
+from minivae.plots.matplotlib_setup import plt
+
+# isort: split
 from minivae.plots.graphs import computation_graph
 from minivae.plots.images import as_images, image_grid, show_grid
 from minivae.plots.runs import (

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from minivae.errors import MinivaeError
+from minivae.checks import not_finite_error
 from minivae.runs import Model
 
 
@@ -35,8 +35,5 @@ def as_images(x: np.ndarray, model: Model) -> np.ndarray:
     Raises MinivaeError if they hold NaN or infinity.
     """
     if not np.isfinite(x).all():
-        raise MinivaeError(
-            "the model's images hold NaN or infinite values, as its parameters are enormous; "
-            "train it again with a lower learning rate"
-        )
+        raise not_finite_error("the model's images are")
     return np.clip(x, 0, 1).reshape(-1, *model.image_shape)

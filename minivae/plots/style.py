@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
 from minivae import files
-from minivae.plots.backend import matplotlib, plt
+from minivae.plots.matplotlib_setup import matplotlib, plt
 
 BLUE, ORANGE, GREEN, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
 INK, GREY = "#222222", "#999999"

@@ -91,14 +91,14 @@ def restore_state(
     try:
         _restore_progress(state, meta, settings, len(dataset.train), bool(len(dataset.test)))
     except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise files.damaged(path, f"its progress is inconsistent: {error}") from None
+        raise files.damaged_error(path, f"its progress is inconsistent: {error}") from None
     return state
 
 
 def _refuse_other_settings(saved, settings, path):
     saved = folders.with_current_names(saved) if isinstance(saved, dict) else {}
     if set(saved) != set(Settings._fields):
-        raise files.damaged(path, "its settings are not those of the train command")
+        raise files.damaged_error(path, "its settings are not those of the train command")
     for name, value in settings._asdict().items():
         then = tuple(saved[name]) if isinstance(saved[name], list) else saved[name]
         if then != value:
@@ -110,14 +110,14 @@ def _refuse_other_settings(saved, settings, path):
 
 def _restore_arrays(state, arrays, path):
     if set(arrays) != {"params", "m", "v"}:
-        raise files.damaged(path, "its arrays are not params, m and v")
+        raise files.damaged_error(path, "its arrays are not params, m and v")
     for name, target in (("params", state.flat), ("m", state.m), ("v", state.v)):
         saved = arrays[name]
         if saved.shape != target.shape or saved.dtype != target.dtype:
-            raise files.damaged(path, f"its array {name} does not fit this model")
+            raise files.damaged_error(path, f"its array {name} does not fit this model")
         target[...] = saved
     if (state.v < 0).any():
-        raise files.damaged(path, "Adam's v, a mean of squares, is negative")
+        raise files.damaged_error(path, "Adam's v, a mean of squares, is negative")
 
 
 def _restore_progress(state, meta, settings, n, has_test):

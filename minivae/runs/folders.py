@@ -77,7 +77,7 @@ def claim_folder(name: str, out: Path | None = None) -> Path:
         folder = Path("runs", name if number == 1 else f"{name}-{number}")
         if _make_folder(folder):
             return folder
-    raise MinivaeError("runs/ holds 9,999 runs of that name; choose a folder with --out")
+    raise MinivaeError("runs/ holds 9,999 runs of that name; choose a folder (--out)")
 
 
 def _claim_named(folder):
@@ -85,15 +85,15 @@ def _claim_named(folder):
         raise _taken(folder)
     if not _make_folder(folder) and not is_new(folder):
         raise MinivaeError(
-            f"{checks.printable(folder)} is not empty and holds no run; choose a new --out"
+            f"{checks.printable(folder)} is not empty and holds no run; choose a new folder (--out)"
         )
     return folder
 
 
 def _taken(folder):
     return MinivaeError(
-        f"{checks.printable(folder)} already holds a run; choose another --out, or add --resume "
-        "to go on with it"
+        f"{checks.printable(folder)} already holds a run; choose another folder (--out), or go on "
+        "with it (--resume)"
     )
 
 
@@ -111,7 +111,7 @@ def _make_folder(folder):
 
 def _folder_error(folder, reason):
     return MinivaeError(
-        f"cannot use {checks.printable(folder)} as a run folder: {reason}; choose another --out"
+        f"cannot use {checks.printable(folder)} as a run folder: {reason}; choose another (--out)"
     )
 
 
@@ -148,15 +148,15 @@ def read_run_file(folder: str | os.PathLike[str]) -> dict[str, Any]:
     path = folder / RUN_FILE
     with files.reading(path) as (file, size):
         if size > MAX_RUN_FILE:
-            raise files.damaged(path, "it is far too large")
+            raise files.damaged_error(path, "it is far too large")
         record = json.loads(file.read().decode())
     if not isinstance(record, dict):
-        raise files.damaged(path, "it is not a JSON object")
+        raise files.damaged_error(path, "it is not a JSON object")
     for name, kind in RECORD.items():
         if not isinstance(record.get(name), kind):
-            raise files.damaged(path, f"its {name} is missing or of the wrong kind")
+            raise files.damaged_error(path, f"its {name} is missing or of the wrong kind")
     if record["format"] != RUN_FORMAT:
-        raise files.damaged(path, f"its format is {record['format']}, not {RUN_FORMAT}")
+        raise files.damaged_error(path, f"its format is {record['format']}, not {RUN_FORMAT}")
     return record
 
 
@@ -164,11 +164,11 @@ def recorded_settings(record: dict[str, Any], path: str | os.PathLike[str]) -> S
     """The Settings in a run's record, checked. Raises MinivaeError, naming `path`."""
     saved = with_current_names(record["settings"])
     if set(saved) != set(Settings._fields):
-        raise files.damaged(path, "its settings are not those of the train command")
+        raise files.damaged_error(path, "its settings are not those of the train command")
     try:
         return checks.check_settings(Settings(**saved))
     except MinivaeError as error:
-        raise files.damaged(path, str(error)) from None
+        raise files.damaged_error(path, str(error)) from None
 
 
 def with_current_names(saved: dict[str, Any]) -> dict[str, Any]:

@@ -62,14 +62,14 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 def spec_from_json(value: Any, path: str | os.PathLike[str]) -> vae.Spec:
     """The Spec that a file describes. Raises MinivaeError, naming the file, if it is not valid."""
     if not isinstance(value, dict) or set(value) != set(vae.Spec._fields):
-        raise files.damaged(path, "it does not describe a model")
+        raise files.damaged_error(path, "it does not describe a model")
     if not isinstance(value["hidden"], list):
-        raise files.damaged(path, "its hidden layers are not a list")
+        raise files.damaged_error(path, "its hidden layers are not a list")
     spec = vae.Spec(**(value | {"hidden": tuple(value["hidden"])}))
     try:
         checks.check_spec(spec)
     except MinivaeError as error:
-        raise files.damaged(path, str(error)) from None
+        raise files.damaged_error(path, str(error)) from None
     return spec
 
 
@@ -79,10 +79,12 @@ def image_shape_from_json(
     """The image shape (h, w) that a file gives. Raises MinivaeError unless it fits the spec."""
     sides = value if isinstance(value, list) and len(value) == 2 else (0, 0)
     if any(type(side) is not int or not 1 <= side <= checks.MAX_SIZE for side in sides):
-        raise files.damaged(path, "its image shape is missing or invalid")
+        raise files.damaged_error(path, "its image shape is missing or invalid")
     height, width = sides
     if height * width != spec.data_dim:
-        raise files.damaged(path, f"images of shape {value} do not have {spec.data_dim} pixels")
+        raise files.damaged_error(
+            path, f"images of shape {value} do not have {spec.data_dim} pixels"
+        )
     return height, width
 
 
@@ -90,9 +92,9 @@ def _flatten(arrays, spec, path):
     """The arrays of a file as one flat vector (P,), after checking that they are the model's."""
     shapes = dict(vae.layout(spec))
     if {name: a.shape for name, a in arrays.items()} != shapes:
-        raise files.damaged(path, "its arrays are not those of the model that it describes")
+        raise files.damaged_error(path, "its arrays are not those of the model that it describes")
     dtypes = {a.dtype for a in arrays.values()}
     if len(dtypes) != 1 or not dtypes <= {np.dtype(t) for t in ("f2", "f4", "f8")}:
-        raise files.damaged(path, "its arrays are not of one floating-point type")
+        raise files.damaged_error(path, "its arrays are not of one floating-point type")
     dtype = np.promote_types(dtypes.pop(), np.float32)
     return np.concatenate([arrays[name].ravel() for name in shapes]).astype(dtype)

@@ -6,4 +6,5 @@ shipping    the weights of the rows, kept for readers and for rows that start fr
 cat_study   how much information the latents of cat models have about the true factors
 bench       a training step beside PyTorch and JAX
 figures     the pictures under figures/
+folder      where figures/ is
 """

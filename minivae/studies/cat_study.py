@@ -19,8 +19,9 @@ from minivae.data import cats
 from minivae.errors import MinivaeError
 from minivae.evaluate import interpretability, sample_quality
 from minivae.settings import Settings
+from minivae.studies.folder import FIGURES_FOLDER, check_folder
 
-RESULTS = Path("figures") / "cat_study.json"
+RESULTS = FIGURES_FOLDER / "cat_study.json"
 SEEDS = (0, 1, 2, 3, 4)
 BETAS = (1.0, 2.0, 4.0, 8.0, 16.0)
 SETTINGS = Settings(latent_dim=10, hidden=(200, 100), epochs=12, warmup=1, backend="numba")
@@ -38,6 +39,7 @@ def run_study(
     betas: Sequence[float] = BETAS,
 ) -> dict[str, Any]:
     """Train and measure what the result file lacks -> the results, as in the file."""
+    check_folder(Path(path).parent)
     results = read(path) if Path(path).exists() else _fresh(settings)
     recorded = runs.with_current_names(results["settings"])
     # a setting added later had its default value then
@@ -62,11 +64,11 @@ def read(path: Path = RESULTS) -> dict[str, Any]:
     """The results of the study, or MinivaeError."""
     with files.reading(path) as (file, size):
         if size > MAX_BYTES:
-            raise files.damaged(path, "it is far too large")
+            raise files.damaged_error(path, "it is far too large")
         results = json.loads(file.read().decode())
     whole = isinstance(results, dict) and {"settings", "factors", "models"} <= set(results)
     if not (whole and isinstance(results["settings"], dict)):
-        raise files.damaged(path, "it does not hold the results of the study")
+        raise files.damaged_error(path, "it does not hold the results of the study")
     return results
 
 

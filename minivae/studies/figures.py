@@ -19,16 +19,15 @@ from minivae.estimator import VAE
 from minivae.evaluate import interpretability
 from minivae.plots import explorer
 from minivae.studies import cat_study, published
+from minivae.studies.folder import FIGURES_FOLDER, check_folder
 
-FOLDER = Path("figures")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 SCREEN = "1180,762"  # pixels: large enough for the explorer's plane and its picture
 
 
 def draw_all(*, say: Callable[[str], None]) -> dict[str, list[str]]:
-    """Draw every figure into figures/ of the current folder -> {"files": [...]}."""
-    if not FOLDER.is_dir():
-        raise MinivaeError("there is no folder figures/ here; run this from the project's root")
+    """Draw every figure into figures/ of the project -> {"files": [...]}, the paths."""
+    check_folder(FIGURES_FOLDER)
     drawn = []
     for name, draw in FIGURES.items():
         lacking = _lacking(name)
@@ -36,7 +35,7 @@ def draw_all(*, say: Callable[[str], None]) -> dict[str, list[str]]:
             say(f"leaving out {name}: there is no {lacking}")
             continue
         say(f"drawing {name}")
-        path = FOLDER / name
+        path = FIGURES_FOLDER / name
         with plots.house_style():
             draw(path)
         drawn.append(path.as_posix())
@@ -82,7 +81,7 @@ def _explorer(name):
 
 def _screenshot(path):
     """The digits' explorer as a browser shows it, for the README."""
-    page = (FOLDER / "explorer_mnist.html").resolve()
+    page = (FIGURES_FOLDER / "explorer_mnist.html").resolve()
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "page.png"
         try:

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from minivae import files, train
 from minivae.errors import MinivaeError
 from minivae.settings import Settings
+from minivae.studies.folder import FIGURES_FOLDER
 
-TABLE = Path(__file__).parents[2] / "figures" / "iwae_table.json"
+TABLE = FIGURES_FOLDER / "iwae_table.json"
 THEN = "-then-"
 CONTINUED = 0.5  # a continued row starts at half of the learning rate of a new one
 
@@ -133,7 +134,7 @@ def read_table(path: str | Path = TABLE) -> list[dict[str, Any]]:
     with files.reading(path) as (file, _):
         rows = json.loads(file.read())["rows"]
         if not all(isinstance(row, dict) and is_row(row["row"]) for row in rows):
-            raise files.damaged(path, "its rows are not those of this table")
+            raise files.damaged_error(path, "its rows are not those of this table")
     return rows
 
 

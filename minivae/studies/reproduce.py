@@ -23,6 +23,7 @@ from minivae.errors import MinivaeError
 from minivae.runs import checkpoints
 from minivae.settings import Settings
 from minivae.studies import published, shipping
+from minivae.studies.folder import check_folder
 
 KIND = "reproduction"
 RUN_FILE, SCORES_FILE = "training.npz", "scores.npz"
@@ -73,6 +74,7 @@ def train_rows(
     if start_from is not None:
         rows = [f"{start_from}{published.THEN}{name}" for name in rows]
     check_rows(rows, budget, epochs, shipped)
+    check_folder(Path(table).parent)
     dataset = data.load("mnist") if dataset is None else dataset
     fingerprint = data.fingerprint(dataset)
     results = []
@@ -225,7 +227,7 @@ def _load(path, settings, dataset, fingerprint):
     average, seconds = arrays.pop("average", None), meta.get("seconds")
     state = checkpoints.restore_state(arrays, meta, settings, dataset, fingerprint, path)
     if average is None or average.shape != state.flat.shape or type(seconds) is not float:
-        raise files.damaged(path, "it holds no average of the weights")
+        raise files.damaged_error(path, "it holds no average of the weights")
     return RowState(state, average, seconds)
 
 
@@ -297,7 +299,7 @@ def _load_scores(path, scored, n):
     found, seconds = arrays.get("scores"), meta.get("seconds")
     right = found is not None and found.ndim == 2 and len(found) == 3 and found.shape[1] <= n
     if not right or type(seconds) is not float:
-        raise files.damaged(path, "it does not hold the scores of these images")
+        raise files.damaged_error(path, "it does not hold the scores of these images")
     if meta.get("scored") != scored:
         return np.empty((3, 0)), 0.0
     return found, seconds

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae.checks import check_generator, check_whole
+from minivae.checks import check_generator
+from minivae.checks.cats import check_cat_count
 
 
 class Factor(NamedTuple):
@@ -33,7 +34,8 @@ HIGH = np.array([factor.high for factor in FACTORS])
 def sample_factors(n: int, rng: np.random.Generator) -> np.ndarray:
     """z ~ p(z): the factors of n cats, (n, 6) float64.
 
-    Raises MinivaeError unless n is a whole number of at least 1 and rng a NumPy generator.
+    Raises MinivaeError unless n is a whole number of at least 1, not too large for memory, and rng
+    a NumPy generator.
     """
-    n = check_whole(n, "the number of cats", 1)
+    n = check_cat_count(n, LOW.nbytes)
     return check_generator(rng).uniform(LOW, HIGH, (n, len(FACTORS)))

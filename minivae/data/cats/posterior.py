@@ -14,7 +14,7 @@ from minivae.checks.cats import (
     check_picture_size,
 )
 from minivae.data.cats.factors import FACTORS, HIGH, LOW
-from minivae.data.cats.renderer import PIECE_PIXELS, SIZE, SIZES, render_checked
+from minivae.data.cats.renderer import MEMORY_PIXELS, SIZE, SIZES, render_checked
 
 P_MIN = 0.005  # the probability that the noise flips a pixel that is fully black or white
 
@@ -50,7 +50,7 @@ def _log_likelihood(x: np.ndarray, factors: np.ndarray, seen: np.ndarray) -> np.
     size = x.shape[-1]
     pictures = np.broadcast_to(x[..., seen], (len(factors), int(np.count_nonzero(seen))))
     result = np.empty(len(factors))
-    step = max(1, PIECE_PIXELS // size**2)
+    step = max(1, MEMORY_PIXELS // size**2)
     for start in range(0, len(factors), step):
         rows = slice(start, start + step)
         p = _probabilities(factors[rows], size)[:, seen].astype(np.float64)
@@ -89,14 +89,13 @@ def chonk_posterior(
     """
     column = check_free_factor(other, FACTORS)
     n_chonk, n_other = check_cells(cells)
-    known = check_known_factors(known, FACTORS)
+    known = check_known_factors(known, (0, column), FACTORS)
+    x = check_picture(x, 0, SIZES)
+    seen = check_mask(seen, x.shape[-1])
     chonk, rest = _cell_middles(0, n_chonk), _cell_middles(column, n_other)
     factors = np.repeat(known[None], n_chonk * n_other, axis=0)
     factors[:, 0] = np.repeat(chonk, n_other)
     factors[:, column] = np.tile(rest, n_chonk)
-    factors = check_factors(factors, FACTORS)
-    x = check_picture(x, 0, SIZES)
-    seen = check_mask(seen, x.shape[-1])
     log_p = _log_likelihood(x, factors, seen).reshape(n_chonk, n_other)
     top = log_p.max()
     weights = np.exp(log_p - top)  # the largest is 1: nothing overflows, and the sum is not 0

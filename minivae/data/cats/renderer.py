@@ -17,8 +17,8 @@ SIZES = (16, 128)  # smallest and largest side of a picture, pixels
 SIZE = 28
 
 UNITS = 28.0  # the side of every picture, units
-CHUNK_PIXELS = 192 * 784  # drawn at a time, so that temporaries stay in the processor's cache
-PIECE_PIXELS = 2048 * 784  # drawn at a time where the floats are not kept
+CACHE_PIXELS = 192 * 784  # drawn at a time, so that temporaries stay in the processor's cache
+MEMORY_PIXELS = 2048 * 784  # drawn at a time where the floats are not kept
 
 TAIL, BODY, BELLY, PAW, HEAD = 0.8, 0.84, 0.97, 1.0, 1.0  # the coat, 0 black to 1 white
 TAIL_TIP, STRIPE, INNER_EAR, NOSE, WHISKER = 1.0, 0.4, 0.45, 0.25, 0.5
@@ -57,7 +57,7 @@ def render(factors: np.ndarray, size: int = SIZE) -> np.ndarray:
 def render_checked(factors: np.ndarray, size: int) -> np.ndarray:
     """`render` for factors (B, 6) float64 and a size that have been checked."""
     images = np.empty((len(factors), size, size), np.float32)
-    step = max(1, CHUNK_PIXELS // size**2)
+    step = max(1, CACHE_PIXELS // size**2)
     for start in range(0, len(factors), step):
         rows = slice(start, start + step)
         images[rows] = _draw(factors[rows], size).transpose(2, 0, 1)

@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae.checks import check_whole
-from minivae.checks.cats import check_picture_size
+from minivae.checks.cats import check_cat_count, check_picture_size
 from minivae.checks.values import check_generator
 from minivae.data.cats.factors import sample_factors
 from minivae.data.cats.posterior import pixel_probabilities
-from minivae.data.cats.renderer import PIECE_PIXELS, SIZE, SIZES, render, render_checked
+from minivae.data.cats.renderer import MEMORY_PIXELS, SIZE, SIZES, render_checked
 
 N_TRAIN, N_TEST, SEED = 50_000, 10_000, 9
 
@@ -19,8 +19,9 @@ def draw(n: int, rng: np.random.Generator, size: int = SIZE) -> tuple[np.ndarray
 
     Raises MinivaeError as `sample_factors` and `render` do.
     """
-    factors = sample_factors(n, rng)
-    return render(factors, size), factors
+    size = check_picture_size(size, SIZES)
+    factors = sample_factors(check_cat_count(n, 4 * size**2), rng)  # float32
+    return render_checked(factors, size), factors
 
 
 def sample_pixels(factors: np.ndarray, rng: np.random.Generator, size: int = SIZE) -> np.ndarray:
@@ -51,10 +52,11 @@ def dataset(
     """
     seed = check_whole(seed, "the cats' seed", 0)
     size = check_picture_size(size, SIZES)
+    counts = [check_cat_count(n, size**2) for n in (n_train, n_test)]
     streams = np.random.SeedSequence(seed).spawn(2)
     (train, train_factors), (test, test_factors) = (
         _byte_cats(n, np.random.default_rng(stream), size)
-        for n, stream in zip((n_train, n_test), streams, strict=True)
+        for n, stream in zip(counts, streams, strict=True)
     )
     return CatData(train, test, train_factors, test_factors)
 
@@ -63,7 +65,7 @@ def _byte_cats(n: int, rng: np.random.Generator, size: int) -> tuple[np.ndarray,
     """n random cats as bytes, (n, D) uint8, and their factors, without all floats in memory."""
     factors = sample_factors(n, rng)
     images = np.empty((n, size * size), np.uint8)
-    step = max(1, PIECE_PIXELS // size**2)
+    step = max(1, MEMORY_PIXELS // size**2)
     for start in range(0, n, step):
         rows = slice(start, start + step)
         images[rows] = np.rint(255 * render_checked(factors[rows], size)).reshape(-1, size * size)

@@ -102,12 +102,12 @@ def _sweep(base, threads, contestants, say):
 
 def growth_exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
     """p in time ~ size^p, between the two largest sizes, for each contestant."""
-    last, largest = rows[-2:]
-    step = log(largest["value"] / last["value"])
+    second_largest, largest = rows[-2:]
+    step = log(largest["value"] / second_largest["value"])
     return {
-        name: log(t["median"] / last["milliseconds"][name]["median"]) / step
+        name: log(t["median"] / second_largest["milliseconds"][name]["median"]) / step
         for name, t in largest["milliseconds"].items()
-        if name in last["milliseconds"]
+        if name in second_largest["milliseconds"]
     }
 
 
