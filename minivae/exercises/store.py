@@ -31,10 +31,12 @@ _unsaved: dict[Path, str] = {}
 
 
 def today() -> datetime.date:
+    """The date by which reviews are due; tests replace it."""
     return datetime.date.today()
 
 
 def path() -> Path:
+    """Where the progress file is, or will be: MINIVAE_PROGRESS, or beside the package."""
     named = os.environ.get("MINIVAE_PROGRESS")
     return Path(named) if named else Path(__file__).parents[2] / ".minivae_progress.json"
 

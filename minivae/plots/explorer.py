@@ -28,7 +28,7 @@ PARTS = Path(__file__).parent
 DOTS = 1500  # test images drawn as dots
 TESTS = 16  # codes that the page decodes when it tests itself
 REACH = 3  # the plane and the sliders show -3 to 3 standard deviations of the prior
-HALF_MAX = 65504.0  # the largest number of 16 bits
+HALF_MAX = 65504.0  # the largest finite float16
 
 
 class Coloring(NamedTuple):
