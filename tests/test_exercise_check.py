@@ -27,7 +27,7 @@ def test_a_wrong_answer_shows_the_smallest_failing_input_and_the_exact_ratio():
     assert "logvar = [[0.5]]" in verdict.body
     assert "yours     [1.14872]" in verdict.body
     assert "expected  [0.57436]" in verdict.body
-    assert "exactly twice too large" in verdict.body
+    assert "exactly twice the right value" in verdict.body
 
 
 def test_the_mistake_is_named_from_the_second_failure_on():
@@ -100,7 +100,7 @@ def test_a_ufunc_and_a_method_are_functions_too():
     ("shift", "said"),
     [
         (lambda kl: -kl, "the right size with the wrong sign"),
-        (lambda kl: kl / 2, "exactly half as large"),
+        (lambda kl: kl / 2, "exactly half the right value"),
         (lambda kl: kl + 0.5, "too large by exactly 1/2"),
         (lambda kl: kl - np.log(2 * np.pi) / 2, "too small by exactly log(2 pi)/2"),
         (lambda kl: 0 * kl + np.inf, "yours     [inf]"),
