@@ -57,8 +57,8 @@ fig
 # ## 1.1  Can a classifier draw?
 #
 # The first networks that most people train are classifiers: they take a picture $x$ and return
-# $p(y\mid x)$, the probability of a label $y$. Such a machine has learned something about cats. Let us
-# make one and ask it to draw.
+# $p(y\mid x)$, the probability of a label $y$. Such a machine has learned something about cats. Let
+# us make one and ask it to draw.
 #
 # The pictures come from `minivae.data.cats`, a small program that draws cats of 28 by 28 pixels. The
 # question for the classifier: is this cat heavy, above 6 kg? The smallest classifier is a weighted
@@ -139,10 +139,11 @@ many = (rng.random((1000, 784)) < 0.5).astype(np.float32)             # 1000 pic
 extra = flat[heavy == 1].mean(axis=0) > flat[heavy == 0].mean(axis=0) + 0.1
 black_there = np.where(extra, 0, many)
 black_elsewhere = np.where(rng.permutation(extra), 0, many)           # as many pixels, anywhere
-for name, data, weights, bias in (("as drawn", flat, W, b), ("heavy ones dimmed", dimmed, W_dim, b_dim)):
+for name, data, weights, bias in (("as drawn", flat, W, b), ("dimmed", dimmed, W_dim, b_dim)):
     white = [data[heavy == k].sum(axis=1).mean() for k in (0, 1)]
     right = ((data[test] @ weights + bias > 0) == (heavy[test] == 1)).mean()
-    print(f"cats {name}: white of light and heavy {white[0]:.0f}, {white[1]:.0f}; correct {right:.0%}")
+    print(f"{name}: sum of the pixels, light cats {white[0]:.0f}, heavy {white[1]:.0f}; "
+          f"correct for {right:.0%}")
     for what, batch in (("noise", many), (f"black at {extra.sum()} random pixels", black_elsewhere),
                         (f"black at the {extra.sum()} where heavy cats are whiter", black_there)):
         print(f"    {what}: called heavy {np.mean(batch @ weights + bias > 0):.0%}")
@@ -209,20 +210,13 @@ fig
 # Each column is one run of the story: a cat, and one photograph of it in bad light. (The digits and
 # cats at the top of this notebook showed the probabilities, before the coins.)
 #
-# The three lines of `sample_cats` are a cat-drawing machine. The package's version gives the same:
-
-# %%
-again = np.random.default_rng(7)
-same_z = cats.sample_factors(12, again)
-same_x = cats.sample_pixels(same_z, again)
-print("our z and the package's agree:", np.array_equal(z, same_z))
-print("our x and the package's agree:", np.array_equal(x, same_x))
+# The three lines of `sample_cats` are a cat-drawing machine.
 
 # %% [markdown]
 # Somebody had to decide how grey a coat is and how wide a cat of 6 kg: the renderer is full of such
 # numbers. All that can be set in the second sentence is called $\theta$, the *parameters*, and one
-# writes $p_\theta(x\mid z)$. Here is the whole model as a drawing. (Papers often make $\theta$ a node
-# of its own, and put $z$ and $x$ in a box marked $N$, for $N$ pictures.)
+# writes $p_\theta(x\mid z)$. Here is the whole model as a drawing. (Papers often make $\theta$ a
+# node of its own, and put $z$ and $x$ in a box marked $N$, for $N$ pictures.)
 
 # %%
 def node(ax, x, text, shade, note):
@@ -582,8 +576,8 @@ reveal("01.upper-half")
 
 # %% [markdown]
 # The light middle was an accident: the coins fell so that this head resembles a lighter cat's. The
-# posterior is wide enough to allow for such accidents. A latent variable model does not make one guess; it returns
-# every $z$, weighted by its prior and by how well it explains $x$.
+# posterior is wide enough to allow for such accidents. A latent variable model does not make one
+# guess; it returns every $z$, weighted by its prior and by how well it explains $x$.
 #
 # The solid curve has a corner near 6.3 kg. Is that a bug in the renderer? Compare the cats just
 # below and just above, pixel by pixel:
@@ -601,10 +595,9 @@ print(f"that pixel is {'white' if white[at] else 'black'} in the photograph, "
       f"and p goes from {below[at]:.3f} to {above[at]:.3f}")
 
 # %% [markdown]
-# A cat below 6.3 kg does not reach this pixel, which is white in the photograph: there $p$ lies at
-# its floor, `cats.P_MIN`. From 6.3 kg on the edge of the body moves into the pixel. $p$ grows along
-# a straight line, and its logarithm, which is steep near zero, turns the corner that we see. The
-# corner belongs to the model, and one pixel can be a strong witness.
+# A cat below 6.3 kg does not reach this pixel, which is white in the photograph, and $p$ lies at its
+# floor, `cats.P_MIN`. From 6.3 kg on the edge of the body moves into the pixel, and the logarithm of
+# a rising $p$ is steep near zero. The corner belongs to the model: one pixel can be a strong witness.
 
 # %% [markdown]
 # ## 1.7  Which pictures are cats?
@@ -666,7 +659,8 @@ four = {
 }
 scores = {name: log_evidence_given_four(picture, 41, 81) for name, picture in four.items()}
 for name, value in scores.items():
-    print(f"{name:17} log p(x | the four) = {value:9.1f} nats, {scores['this cat'] - value:7.1f} behind")
+    behind = scores["this cat"] - value
+    print(f"{name:17} log p(x | the four) = {value:9.1f} nats, {behind:7.1f} behind")
 
 # %%
 fig, axes = plots.figure(7, 2.2, 1, 4)
@@ -710,14 +704,12 @@ for name in ("this cat", "upside down", "an empty picture"):
 
 # %%
 smooth = (p_true > 0.5).astype(float)
-print(f"log p(x | the four): rounded drawing {log_evidence_given_four(smooth, 41, 81):.1f} nats, "
-      f"this cat {scores['this cat']:.1f} nats")
-
-# %%
 thousand = cats.sample_pixels(np.repeat(this_z, 1000, axis=0), np.random.default_rng(4))
 at_true_z = np.log(np.where(thousand == 1, p_true, 1 - p_true)).sum(axis=(1, 2))
 print(f"log p(x | true z): 1000 photographs {at_true_z.mean():.0f} +- {at_true_z.std():.0f} nats, "
       f"the best {at_true_z.max():.0f}; the rounded drawing {log_likelihood(smooth, this_z)[0]:.0f}")
+print(f"log p(x | the four): this cat {scores['this cat']:.0f} nats, "
+      f"the rounded drawing {log_evidence_given_four(smooth, 41, 81):.0f}")
 
 # %% [markdown]
 # No photograph comes near it, although each was drawn from the model. Any one noisy picture is less
@@ -747,7 +739,7 @@ differing = (generated != (this_cat == 1)).sum(axis=(1, 2))                     
 print(f"of {differing.size} generated cats, {np.sum(differing == 0)} are this picture")
 print(f"the nearest differs in {differing.min()} pixels of 784")
 of_true_z = ((cats.render(this_z)[0] > 0.5) != (this_cat == 1)).sum()
-print(f"G(the z that made the photograph) differs in {of_true_z}: so many coins fell against the odds")
+print(f"G(the true z) differs in {of_true_z}: so many coins fell against the odds")
 
 # %%
 fig, ax = plots.figure(6.4, 2.7)
@@ -821,8 +813,8 @@ for L in (1, 2, 6, 50):
 # Second, for these cats we wrote the renderer ourselves. For handwritten digits we have none. So
 # $p_\theta(x\mid z)$ will be a network, the *decoder*, and $\theta$ its weights, which start as
 # noise; $z$ will be a few numbers without a meaning given in advance, independent standard
-# Gaussians, each of mean 0 and variance 1, which is written $z \sim N(0, I)$. We change $\theta$ until the data have high evidence. Three things are
-# needed for that:
+# Gaussians, each of mean 0 and variance 1, which is written $z \sim N(0, I)$. We change $\theta$
+# until the data have high evidence. Three things are needed for that:
 #
 # - $\log p(x)$, or something computable that stands in for it (notebooks 02 and 03);
 # - its gradient (04, 05 and 06);
@@ -840,8 +832,8 @@ for L in (1, 2, 6, 50):
 # - Causes that are independent at first can become dependent once their effect is seen: explaining
 #   away.
 # - Probabilities of pictures underflow. Work in logs, and sum with eq. (7).
-# - With noise at every pixel, the evidence of such a story scores every picture. A high score does not make a picture
-#   typical: a drawing without noise is more probable than each of a thousand photographs.
+# - With noise at every pixel, the evidence of such a story scores every picture. A high score does
+#   not make a picture typical: a drawing without noise beats each of a thousand photographs.
 # - Enumeration is exact; a grid is good where its cells are small beside the posterior. Both are out
 #   of reach beyond a few latents.
 #
@@ -864,9 +856,9 @@ def my_evidence(prior, likelihood):    # p(z) (Z,), p(x|z) (Z, X) -> p(x) (X,)
 check("01.evidence", my_evidence)
 
 # %% [markdown]
-# **Causes that help each other.** In 1.4 the flu made pneumonia less probable. Invent a symptom of two
-# causes for which it is the other way round: once the symptom is seen, learning of the second cause
-# makes the first *more* probable.
+# **Causes that help each other.** In 1.4 the flu made pneumonia less probable. Invent a symptom of
+# two causes for which it is the other way round: once the symptom is seen, learning of the second
+# cause makes the first *more* probable.
 
 # %%
 # Two causes, each present with probability 0.1, independently, and a symptom. Choose its
@@ -904,8 +896,8 @@ def settled_log_evidence(log_p, low, high, counts, tolerance):
 check("01.settled", settled_log_evidence)
 
 # %% [markdown]
-# **Every picture under every cause.** `p[b]` holds the pixels' probabilities of white under $z_b$, and
-# here they may be 0 or 1 exactly, as in 1.9. A picture that cannot occur has the log likelihood
+# **Every picture under every cause.** `p[b]` holds the pixels' probabilities of white under $z_b$,
+# and here they may be 0 or 1 exactly, as in 1.9. A picture that cannot occur has the log likelihood
 # $-\infty$; nothing may come out as NaN.
 
 # %%
