@@ -123,8 +123,8 @@ reveal("01.noise")
 # heaviest of all is no cat.
 #
 # Why heavy? A heavy cat has more white fur than a light one, and noise has more white than either.
-# Is that the reason? Take it away: dim the heavy cats to 0.7 of their brightness, so that they now
-# have *less* white than the light ones, and train again.
+# Is that the reason? Take it away: dim the heavy cats to 0.7 of their brightness, so that their
+# pixels add up to *less* white than those of the light ones, and train again.
 #
 # **Predict first.** What does the new classifier say about noise? (The words are the same.)
 
@@ -350,7 +350,7 @@ fig
 
 # %% [markdown]
 # Cough and fever lift cold, flu and pneumonia. Hay fever and migraine stay nearly where they were,
-# since in this model neither causes fever: each succeeds once in a hundred attempts.
+# since in this model fever hardly ever comes from either.
 
 # %% [markdown]
 # ## 1.4  What does one cause know of another?
@@ -751,11 +751,11 @@ ax.legend()
 fig
 
 # %% [markdown]
-# No $G(z)$ comes near the line, among three thousand, and the true $z$ does not either: what keeps
-# them away is the coins, not a wrong $z$. Is there any, among all $z$? One pixel settles
-# it: row 23, column 9, where the coins made a hole in the fur. The head does not reach so low, and
-# the tail lies behind the body, so this pixel depends on two factors alone, chonk and position, and
-# two factors can be gone through on a fine grid.
+# No $G(z)$ comes near the line, among three thousand, and the true $z$ does not either: its drawing
+# is kept away by the coins alone. Is there any, among all $z$? One pixel settles it: row 23, column
+# 9, where the coins made a hole in the fur. The head does not reach so low, and the tail lies behind
+# the body, so this pixel depends on two factors alone, chonk and position, and two factors can be
+# gone through on a fine grid.
 
 # %%
 row, column = 23, 9
@@ -779,7 +779,7 @@ print(f"the darkest, over chonk and position: {cats.render(fine)[:, row, column]
 # | | draws an $x$ | $p(x)$, how probable is this $x$ | $p(z\mid x)$, what made this $x$ |
 # |---|---|---|---|
 # | classifier $p(y\mid x)$ | no | no | no |
-# | GAN: eq. (1) without the coins | yes, and often sharp | no: 0 for almost every $x$ | no |
+# | GAN: eq. (1) without the coins | yes, and often sharp | no: 0 for every $x$ that $G$ does not draw | no |
 # | eq. (1) with coins, as here and in a VAE | yes | yes, by an integral | yes, by an integral |
 # | flow: $x = G(z)$, and $G$ can be inverted | yes | yes, exactly | one $z$, exactly |
 # | autoregressive: pixel after pixel, no $z$ | yes | yes, exactly | there is no $z$ |
@@ -862,11 +862,11 @@ check("01.evidence", my_evidence)
 
 # %%
 # Two causes, each present with probability 0.1, independently, and a symptom. Choose its
-# probability for each pair: p(symptom | z1, z2) = symptom[z1][z2]. Once the symptom is
+# probability for each pair: p(symptom | z1, z2) = my_symptom[z1][z2]. Once the symptom is
 # seen, z1 = 1 must be more probable if z2 = 1 is known as well.
-symptom = ...    # [[., .], [., .]]
+my_symptom = ...    # [[., .], [., .]]
 
-check("01.helping", symptom)
+check("01.helping", my_symptom)
 
 # %% [markdown]
 # **Ancestral sampling.** Two tables again, and the randomness is given: one uniform number to

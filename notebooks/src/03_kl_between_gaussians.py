@@ -194,7 +194,7 @@ fig
 
 # %%
 here, there = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8]), np.array([1 / 8, 1 / 8, 1 / 4, 1 / 2])
-code_here, code_there = ["0", "10", "110", "111"], ["111", "110", "10", "0"]   # sun, cloud, rain, snow
+code_here, code_there = ["0", "10", "110", "111"], ["111", "110", "10", "0"]     # sun ... snow
 own, other = (here @ [len(word) for word in code] for code in (code_here, code_there))
 kl_bits = (here * np.log2(here / there)).sum()
 print(f"this town's weather: {own:.3f} bits a day in its own code, {other:.3f} in the other's")
@@ -318,14 +318,14 @@ print(f"p has mean {abs(mean):.2f} and standard deviation {sd:.2f}")
 
 # %% [markdown]
 # Is it a law that $\mathrm{KL}(q\Vert p)$ chooses? Slide the hills. For each distance take the best
-# $q$ in the middle (`mu` = 0), the best one nearer to the right hill than to the middle, and the
-# best of the whole table.
+# $q$ in the middle (`mu` = 0), the best one centred on a hill (`mu` = `d`), and the best of the whole
+# table; the last for uneven hills too.
 
 # %%
 distances = np.array([0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8])
 tables = [q_to_p(log_two_hills(z_grid, d)) for d in distances]
 in_the_middle = [table[0].min() for table in tables]                       # mus[0] is 0
-at_a_hill = [table[mus > d / 2].min() for table, d in zip(tables, distances, strict=True)]
+on_a_hill = [table[np.isclose(mus, d)].min() for table, d in zip(tables, distances, strict=True)]
 best_mu = {0.5: [least(table)[0] for table in tables]}
 covers = np.array(best_mu[0.5]) < distances / 2
 print(f"even hills: the best q covers both up to d = {distances[covers].max()}, "
@@ -334,9 +334,9 @@ for share in (0.8, 0.9):
     best_mu[share] = [least(q_to_p(log_two_hills(z_grid, d, share)))[0] for d in distances]
 
 # %%
-fig, (left, right) = plots.figure(8, 3.3, 1, 2)
+fig, (left, right) = plots.figure(7.6, 3.1, 1, 2)
 left.plot(distances, in_the_middle, color=plots.RED, ls="--", label="best q with mu = 0: covers both")
-left.plot(distances, at_a_hill, color=plots.BLUE, label="best q near a hill")
+left.plot(distances, on_a_hill, color=plots.BLUE, label="best q with mu = d: on one hill")
 left.axhline(np.log(2), color=plots.GREY, lw=1, ls=":", label="log 2")
 left.set(xlabel="d: even hills at -d and d", ylabel="least KL(q || p), nats", ylim=(0, 1.4))
 left.set_title("even hills: the cheaper one wins")
@@ -360,14 +360,14 @@ print(f"covering both at d = 1.5: {parts.sum():.2f} nats, of which {parts[valley
       f"from the valley and {parts[~valley].sum():+.2f} from all other z")
 
 # %% [markdown]
-# (Where $p$ is denser than $q$, as on the hills, the log ratio is negative.) So choosing is no law.
-# A $q$ that covers both hills also draws from the valley, where $p$ is small and the log ratio
-# large. While the hills are close, the valley is shallow and this costs little. It costs more and
-# more as they part, but choosing never costs more than $-\log$ of the hill's share, $\log 2$ here: a
-# $q$ equal to one hill has $p$ at least that share of $q$ everywhere. Where the two curves cross,
-# near $d = 1.4$ or 2.8 widths of a hill, the best $q$ jumps. This is called *mode seeking*. If one
-# hill has a share of 0.8 or 0.9, there is no jump: $q$ leans to the larger hill from the start, and
-# slides onto it.
+# (A part may be negative: on the hills $p$ is denser than this $q$, and the log ratio below 0.) So
+# choosing is no law. A $q$ that covers both hills also draws from the valley, where $p$ is small and
+# the log ratio large. While the hills are close, the valley is shallow and this costs little. It
+# costs more and more as they part, but choosing never costs more than $-\log$ of the hill's share,
+# $\log 2$ here: a $q$ equal to one hill has $p$ at least that share of $q$ everywhere. Where the two
+# curves cross, near $d = 1.4$ or 2.8 widths of a hill, the best $q$ jumps. This is called *mode
+# seeking*. If one hill has a share of 0.8 or 0.9, there is no jump: $q$ leans to the larger hill
+# from the start, and slides onto it.
 #
 # In the other direction the cost of leaving out a hill has no such limit: $\mathrm{KL}(p\Vert q)$
 # averages $\log p/q$ over draws of $p$, half of them come from the hill that is left out, and $q$
@@ -375,19 +375,20 @@ print(f"covering both at d = 1.5: {parts.sum():.2f} nats, of which {parts[valley
 #
 # A VAE uses the first direction, and not by taste: it is what the ELBO leaves below $\log p(x)$, and
 # its average is over $q$, the encoder's own Gaussian, from which one can draw at once. To draw from
-# the true posterior takes long simulations, if it can be done at all.
-#
-# Two hills are a special case. **The common one has a single hill, and is tilted.** Let two latents
-# both brighten a pixel, $x = z_1 + z_2 + $ noise of variance $\frac19$. Once $x$ is seen, they
-# explain each other away: if one is larger, the other is smaller. As a function of $z$,
+# the true posterior of a network takes long simulations, if it can be done at all.
+
+# %% [markdown]
+# What does this direction cost where there is no second hill? **One tilted hill is enough.** Let two
+# latents both brighten a pixel, $x = z_1 + z_2 + $ noise of variance $\frac19$. Once $x$ is seen,
+# they explain each other away: if one is larger, the other is smaller. As a function of $z$,
 #
 # $$
 # \log p(z\mid x) = -\tfrac12 z_1^2 - \tfrac12 z_2^2 - \tfrac92 (x - z_1 - z_2)^2 + \text{constant},
 # $$
 #
-# a Gaussian with correlated latents, while a VAE's $q$ keeps them independent. In $\mathbb{E}_q[\log
-# q - \log p]$, each variance appears as $\frac12(1 + 9)\sigma_i^2 - \frac12\log\sigma_i^2$, which is
-# least at $\sigma_i^2 = \frac1{10}$. The other direction matches moments. Draw all three:
+# a Gaussian with correlated latents, while a VAE's $q$ keeps them independent. In its KL to this $p$
+# each variance appears as $\frac12(1 + 9)\sigma_i^2 - \frac12\log\sigma_i^2$, which is least at
+# $\sigma_i^2 = \frac1{10}$. The other direction matches moments. Draw all three:
 
 # %%
 side = np.linspace(-2.5, 3.5, 301)
@@ -413,7 +414,7 @@ fig
 
 # %% [markdown]
 # The grey posterior lets each latent range with the $\sigma$ of the dashed circle. The solid circle,
-# which a VAE would choose, is less than half as wide: it is as sure of $z_1$ as if $z_2$ were known.
+# which the ELBO prefers, is less than half as wide: it is as sure of $z_1$ as if $z_2$ were known.
 # So the price of this direction is a $q$ that is **too sure of itself**, and no second hill is
 # needed for it. (The best independent $q$ for the patient of notebook 02 was the same thing with
 # diseases.)

@@ -14,7 +14,7 @@ def _judge_symptom(answer):
     except (TypeError, ValueError):
         return "expected a table of numbers: [[., .], [., .]]"
     if table.shape != (2, 2):
-        return f"the shape is {table.shape}; expected (2, 2): symptom[z1][z2]"
+        return f"the shape is {table.shape}; expected (2, 2): my_symptom[z1][z2]"
     if not ((table >= 0) & (table <= 1)).all():  # false for nan too
         return "it holds a number that is no probability"
     prior = np.array([1 - PRESENT, PRESENT])
@@ -36,9 +36,9 @@ HELPING = Exercise(
     title="a symptom whose causes help each other",
     stub=stub("""
         # Two causes, each present with probability 0.1, independently, and a symptom. Choose its
-        # probability for each pair: p(symptom | z1, z2) = symptom[z1][z2]. Once the symptom is
+        # probability for each pair: p(symptom | z1, z2) = my_symptom[z1][z2]. Once the symptom is
         # seen, z1 = 1 must be more probable if z2 = 1 is known as well.
-        symptom = ...    # [[., .], [., .]]
+        my_symptom = ...    # [[., .], [., .]]
     """),
     reference=[[0.01, 0.01], [0.01, 0.9]],
     judge=_judge_symptom,
@@ -81,11 +81,11 @@ HELPING = Exercise(
         "Explaining away comes from causes that each do it alone. What if neither does?",
         "A poison of two parts, harmless one by one. And some symptom without any cause, or seeing "
         "it would prove both at once.",
-        "symptom[1][1] * symptom[0][0] must exceed symptom[0][1] * symptom[1][0]: try 0.9 for both "
-        "causes and 0.01 everywhere else.",
+        "p(symptom | 1, 1) p(symptom | 0, 0) must exceed p(symptom | 0, 1) p(symptom | 1, 0): try "
+        "0.9 for both causes and 0.01 everywhere else.",
     ),
     solution_text=stub("""
-        symptom = [[0.01, 0.01], [0.01, 0.9]]
+        my_symptom = [[0.01, 0.01], [0.01, 0.9]]
         # The symptom is rare unless both are there. Seen alone it makes z1 = 1 about as probable as
         # not; once z2 = 1 is known, z1 = 1 is the likely way to have it.
     """),
