@@ -796,7 +796,7 @@ print(f"the darkest, over chonk and position: {cats.render(fine)[:, row, column]
 # First, the integral. We integrated over two factors and were told the other four. What if all six
 # are free, with a grid of 40 cells for each, about as many as the tail needed in 1.7?
 
-# %%
+# %% tags=["timing"]
 start = time.perf_counter()
 cats.render(cats.sample_factors(2000, rng))
 rate = 10 ** round(np.log10(2000 / (time.perf_counter() - start)))       # to a power of ten

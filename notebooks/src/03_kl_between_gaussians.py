@@ -84,7 +84,7 @@ fig
 
 # %% [markdown]
 # The log ratio is negative in many places, and yet its average under $q$ is positive. Is that
-# because most draws of $q$ fall where $q$ is larger than $p$? Try wider ones:
+# because most draws of $q$ fall where $q$ is larger than $p$? Try others, all centred on 0:
 
 # %%
 for sigma in (0.5, 1.1, 2.0):
@@ -115,8 +115,7 @@ for n in (1, 3, 5):
 # ## 3.2  Can the integral be done exactly?
 #
 # For Gaussians, yes. Notebook 02 used the result already; here is where it comes from. Write both
-# log densities out; the constant $\frac12\log 2\pi$ is in both and
-# cancels:
+# log densities out; the constant $\frac12\log 2\pi$ is in both and cancels:
 #
 # $$
 # \log \frac{q(z)}{p(z)}
@@ -184,13 +183,15 @@ fig
 #
 # An encoder that answers `mu = 0, logvar = 0` for every image pays nothing, and its $z$ says nothing
 # about the image: it is noise from the prior. But to pay is not yet to say something. An encoder
-# that answers `mu = 2` for every image pays 2 nats, and its $z$ tells nothing either. What informs is
-# that $q$ *differs* from image to image. What does that cost? The answer needs the second way to read
-# a KL, **code length**. To write down what was drawn, give short words to frequent values: for a $z$
-# that takes separate values, the best code for $q$ spends about $-\log_2 q(z)$ bits on $z$, and one
-# made for $p$ about $-\log_2 p(z)$. If the draws come from $q$, the second code wastes the average
-# of the log ratio, which is the KL in bits. Here are two codes for the weather, made for two towns.
-# In each no word begins with another of its words, so that a row of bits can be read without gaps.
+# that answers `mu = 2` for every image pays 2 nats a latent, and its $z$ tells nothing either. What
+# informs is that $q$ *differs* from image to image. What does that cost?
+#
+# The answer needs the second way to read a KL, **code length**. To write down what was drawn, give
+# short words to frequent values: for a $z$ that takes separate values, the best code for $q$ spends
+# about $-\log_2 q(z)$ bits on $z$, and one made for $p$ about $-\log_2 p(z)$. If the draws come from
+# $q$, the second code wastes the average of the log ratio, which is the KL in bits. Here are two
+# codes for the weather, made for two towns. In each no word begins with another of its words, so
+# that a row of bits can be read without gaps.
 
 # %%
 here, there = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8]), np.array([1 / 8, 1 / 8, 1 / 4, 1 / 2])
@@ -497,6 +498,7 @@ predict("03.zero-check", ...)
 # %%
 from minivae.exercises.chapters.nb03 import WRONG_KLS
 
+
 def unseen(mu, logvar):
     """How many of the wrong KLs give the right value at one input, (1, L) each."""
     right = gaussian_kl(mu, logvar).sum(axis=1)
@@ -513,9 +515,10 @@ reveal("03.zero-check")
 
 # %% [markdown]
 # Read the table for its causes. With `logvar = 0` most mistakes hide, whatever `mu` is: every power
-# of $\sigma$ is 1 there, and every multiple of `logvar` is 0. `mu = 1` hides one more, which forgets
-# the square. The last two need a second latent to show. So this project checks at several latents, at
-# numbers with nothing special about them.
+# of $\sigma$ is 1 there, and every multiple of `logvar` is 0. With `mu = 0` as well the KL itself is
+# 0, which hides a lost half and a turned sign. `mu = 1` hides one that forgets the square. The last
+# two need a second latent to show. So this project checks at several latents, at numbers with
+# nothing special about them.
 
 # %% [markdown]
 # ## 3.7  Does walking downhill arrive at the prior?
@@ -570,8 +573,8 @@ reveal("03.wall")
 
 # %% [markdown]
 # In a VAE the reconstruction term pulls the other way, and each image's $q$ settles about where the
-# two balance. A latent for which the reconstruction does not pull at all is left to the KL, and ends
-# at the star: *posterior collapse*, seen in notebook 07.
+# two balance. A latent for which the reconstruction does not pull at all is left to the KL, which
+# pulls it to the star: *posterior collapse*, seen in notebook 07.
 
 # %% [markdown]
 # ## Recap
