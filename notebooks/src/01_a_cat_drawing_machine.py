@@ -207,10 +207,8 @@ plots.show_grid(bottom, x, 12, "x ~ p(x | z): a coin thrown for each pixel", cma
 fig
 
 # %% [markdown]
-# Each column is one run of the story: a cat, and one photograph of it in bad light. (The digits and
-# cats at the top of this notebook showed the probabilities, before the coins.)
-#
-# The three lines of `sample_cats` are a cat-drawing machine.
+# Each column is one run of the story: a cat, and one photograph of it in bad light. The three lines
+# of `sample_cats` are a cat-drawing machine.
 
 # %% [markdown]
 # Somebody had to decide how grey a coat is and how wide a cat of 6 kg: the renderer is full of such

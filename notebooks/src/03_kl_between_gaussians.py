@@ -298,7 +298,7 @@ fig
 reveal("03.direction")
 
 # %% [markdown]
-# Both results can be explained. The solid $q$ is almost equal to its hill, and $p$ is half of that
+# The solid $q$ is almost equal to its hill, and $p$ is half of that
 # hill there, so $\log q/p$ is close to $\log 2$ wherever $q$ draws. The dashed one follows from the
 # definition: $\mathrm{KL}(p\Vert q) = \mathbb{E}_p[\log p] - \mathbb{E}_p[\log q]$, and only the
 # second term depends on $q$. For a Gaussian it is
@@ -440,9 +440,8 @@ fig
 # Both are zero exactly at the prior, as the two curves promised. In code the gradient with respect to
 # `mu` is called `dmu`, and so on.
 #
-# A derivation on paper deserves a check by a machine that knows nothing of the derivation. The
-# definition of a derivative is such a check: move one entry of $x$ up by $h$ and down by $h$, see how
-# far the function moved, and divide by the distance. These are *central differences*:
+# A derivation deserves a check that knows nothing of it: move one entry of $x$ up by $h$ and down by
+# $h$, see how far the function moved, and divide by the distance. These are *central differences*:
 #
 # $$
 # \frac{\partial f}{\partial x_i} \approx \frac{f(x + h e_i) - f(x - h e_i)}{2h} \tag{5}
@@ -475,9 +474,8 @@ print("dmu differs by less than 1e-9:    ", np.abs(dmu - numeric_dmu).max() < 1e
 print("dlogvar differs by less than 1e-9:", np.abs(dlogvar - numeric_dlogvar).max() < 1e-9)
 
 # %% [markdown]
-# They agree to nine decimals at least. Notebook 05 explains where the rest went, and finds a check
-# that keeps all sixteen digits. That such a check fails where it should, an example: with the half
-# of eq. (4) forgotten, analytic over numeric is 2 in every entry.
+# They agree to nine decimals at least; notebook 05 explains where the rest went. And the check fails
+# where it should: with the half of eq. (4) forgotten, analytic over numeric is 2 in every entry.
 
 # %%
 print(((np.exp(some_logvar) - 1) / numeric_dlogvar).round(6))
@@ -640,8 +638,8 @@ def moment_matching(shares, mus, logvars):    # p: K hills, each (K,); the share
 check("03.moment-matching", moment_matching)
 
 # %% [markdown]
-# **Jump or slide?** In 3.4 the best $q$ jumped for even hills and slid for shares of 0.1 and 0.9.
-# Decide for five other targets, first by thinking, then by searching.
+# **Jump or slide?** In 3.4 the best $q$ jumped for even hills, and slid where one had a share of 0.8
+# or 0.9. Decide for five other targets, first by thinking, then by searching.
 
 # %%
 # As d grows, does the mu of the q with the least KL(q || p) jump or slide? p has hills at
