@@ -345,7 +345,7 @@ left.legend(fontsize=8)
 for (share, found), mark in zip(best_mu.items(), ("o-", "s--", "^:"), strict=True):
     right.plot(distances, found, mark, ms=4, label=f"shares {1 - share:.1f}, {share}")
 right.plot(distances, distances, color=plots.GREY, lw=1, label="on the hill")
-right.set(xlabel="d", ylabel="mu of the best q", title="even hills: a jump; uneven: a slide")
+right.set(xlabel="d", ylabel="mu of the best q", title="even: a jump; 0.8, 0.9: a slide")
 right.legend(fontsize=8)
 fig
 
