@@ -229,6 +229,7 @@ def test_bisection_finds_the_wrong_entry(entry, complex_too):
     assert before.verdict != "wrong"
     assert report.verdict == "wrong"
     assert f"wrong at x[{entry}]" in report.sentence
+    assert report.evaluations <= before.evaluations + 60
     row = report.labels.index(f"x[{entry}]")
     assert report.entries.numeric[row] == pytest.approx(d_cubic(LONG)[entry], rel=1e-3)
 
