@@ -83,6 +83,7 @@ def load_backend(name: str) -> Backend:
     if name == "numba":
         try:
             from minivae import kernels
+            from minivae.kernels.threads import thread_count
         except ImportError as error:
             raise MinivaeError(
                 f"the numba backend is not available ({error}); use --backend numpy"
@@ -92,6 +93,7 @@ def load_backend(name: str) -> Backend:
                 f"numba has no writable folder for its compiled code ({error}); set "
                 "NUMBA_CACHE_DIR to one, or use --backend numpy"
             ) from error
+        thread_count()  # a wrong MINIVAE_NUM_THREADS is refused before anything begins
         return kernels
     raise MinivaeError(f"backend is {name!r}; it must be one of {BACKENDS}")
 

@@ -20,7 +20,7 @@ from minivae.errors import MinivaeError
 from minivae.settings import Settings
 
 MODELS = Path(__file__).parent / "runs" / "shipped"
-PRETRAINED = ("mnist", "cats")
+PRETRAINED = tuple(sorted(path.stem for path in MODELS.glob("*.npz")))
 
 RandomState = int | np.random.Generator | np.random.RandomState | None
 
@@ -58,7 +58,7 @@ class VAE:
     objective : {"elbo", "iwae"}
         The bound that is maximised.
     samples : int
-        Importance samples of "iwae", K.
+        Samples of z for each image, K: "iwae" weighs them, "elbo" averages over them.
     resampled : int or None
         How many of the K samples go through the backward pass, drawn by weight; None for all.
     backend : {"numba", "numpy"}
@@ -343,7 +343,8 @@ class VAE:
 
     @classmethod
     def pretrained(cls, name: str) -> "VAE":
-        """A small fitted model from the package: "mnist" (two latents) or "cats" (eight)."""
+        """A fitted model from the package: "mnist" (two latents), "cats" (eight), or a row of the
+        published table, such as "vae-1" (fifty)."""
         checks.check_pretrained_name(name, PRETRAINED)
         return cls.load(MODELS / f"{name}.npz")
 

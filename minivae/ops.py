@@ -48,7 +48,7 @@ class GaussianCache(NamedTuple):
 
 
 def dense_forward(x: Array, W: Array, b: Array, activation: str) -> tuple[Array, DenseCache]:
-    """y = f(a),  a = x W + b,  f = tanh, relu, softplus or the identity     [notebook 05, eq. 1]
+    """y = act(a),  a = x W + b,  act = tanh, relu, softplus or the identity   [notebook 05, eq. 1]
 
     relu(a) = max(a, 0),  softplus(a) = log(1 + exp(a)) = max(a, 0) + log(1 + exp(-|a|))
     x: (N, I), W: (I, O), b: (O,) -> y: (N, O), cache.
@@ -71,7 +71,7 @@ def dense_forward(x: Array, W: Array, b: Array, activation: str) -> tuple[Array,
 def dense_backward(
     dy: Array, cache: DenseCache, *, out: tuple[Array, Array] | None = None, need_dx: bool = True
 ) -> tuple[Array | None, Array, Array]:
-    """da = dy f'(a),  dW = x' da,  db = sum_n da,  dx = da W'   [notebook 05, eqs. 2 to 5]
+    """da = dy act'(a),  dW = x.T da,  db = sum_n da,  dx = da W.T   [notebook 05, eqs. 2 to 5]
 
     dy: (N, O) -> dx: (N, I) (None unless need_dx), dW: (I, O), db: (O,).
     `out`: a pair (dW, db) of arrays to write into, such as views of one flat gradient.

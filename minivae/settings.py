@@ -12,9 +12,10 @@ class Settings(NamedTuple):
     """Everything that determines a run, except its data: architecture, objective, optimisation,
     seed.
 
-    epochs: passes over the training set. warmup: epochs over which beta rises from 0. samples: K,
-    for the importance-weighted objective. resampled: S, how many of the K go through the backward
-    pass, drawn by weight; None for all. `checks.check_settings` checks all of them.
+    epochs: passes over the training set. warmup: epochs over which beta rises from 0. samples: K
+    for each image, weighed by the importance-weighted objective, averaged by the ELBO. resampled:
+    S, how many of the K go through the backward pass, drawn by weight; None for all.
+    `checks.check_settings` checks all of them.
     """
 
     latent_dim: int = 2
@@ -70,7 +71,7 @@ OPTIONS = {  # in the order of `train --help`
     "warmup": Option("raise beta from 0 over this long", "EPOCHS"),
     "free_bits": Option("KL that each latent may have without cost", "NATS"),
     "objective": Option("what is maximised"),
-    "samples": Option("importance samples of iwae", "K"),
+    "samples": Option("samples of z for each image: iwae weighs them, elbo averages them", "K"),
     "resampled": Option(
         "backpropagate through only S of the K samples, drawn by their weights: the same "
         "gradient on average, faster (default all)",

@@ -187,6 +187,8 @@ def _run_loop(dataset, settings, state, on_step, on_epoch, should_stop, ops):
 def _one_step(state, params, x, spec, settings, lr, beta, ops):
     """One gradient and one step of Adam, in place -> (loss, nll, kl)."""
     noise = state.streams["noise"]
+    if settings.objective == "elbo" and settings.samples > 1:
+        x = np.repeat(x, settings.samples, axis=0)  # the ELBO is a mean over the rows anyway
     shape = (len(x), spec.latent_dim)
     with np.errstate(all="ignore"):  # no warnings: a loss that is not finite raises the error below
         if settings.objective == "iwae":

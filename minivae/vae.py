@@ -67,7 +67,8 @@ class DecoderCache(NamedTuple):
 
 
 def encode(params: Params, x: Array, spec: Spec, ops: Backend = numpy_ops) -> tuple[Array, Array]:
-    """The parameters of q(z|x): x (B, D) -> mu, logvar (B, L)."""
+    """The parameters of q(z|x): x (B, D) -> mu, logvar (B, L). Raises MinivaeError on a wrong x."""
+    x = checks.check_batch(x, spec, params["mu_b"].real.dtype)
     return encoder_forward(params, x, spec, ops)[:2]
 
 
@@ -107,7 +108,7 @@ def encoder_forward(
 def encoder_backward(
     dmu: Array, dlogvar: Array, cache: EncoderCache, grads: Params, ops: Backend
 ) -> None:
-    """dh = dmu mu_W' + dlogvar logvar_W', then back through the hidden layers  [notebook 06, eq. 9]
+    """dh = dmu mu_W.T + dlogvar logvar_W.T, then the hidden layers     [notebook 06, eq. 9]
 
     dmu, dlogvar (B, L). Writes the encoder's gradients into `grads`.
     """
@@ -145,8 +146,7 @@ def _hidden_forward(side, params, h, spec, ops):
 
 def _hidden_backward(side, dh, caches, grads, ops, *, need_dx):
     for i in range(len(caches), 0, -1):
-        need = need_dx or i > 1
-        dh = _dense_backward(f"{side}{i}", dh, caches[i - 1], grads, ops, need_dx=need)
+        dh = _dense_backward(f"{side}{i}", dh, caches[i - 1], grads, ops, need_dx=need_dx or i > 1)
     return dh
 
 
@@ -201,7 +201,7 @@ def elbo_forward(
     params: Params, x: Array, eps: Array, spec: Spec, beta: float, ops: Backend
 ) -> Terms:
     """`elbo` without its checks."""
-    mu, logvar = encode(params, x, spec, ops)
+    mu, logvar, _ = encoder_forward(params, x, spec, ops)
     z, _ = ops.reparam_forward(mu, logvar, eps)
     kl, _ = ops.gaussian_kl_forward(mu, logvar)
     nll, _ = nll_forward(params, decode(params, z, spec, ops), x, spec, ops)
@@ -272,7 +272,7 @@ def log_weights(
     """
     x = checks.check_batch(x, spec, params["mu_b"].real.dtype)
     eps = checks.check_noise(eps, len(x), spec, samples=True)
-    return log_weights_of_q(params, x, *encode(params, x, spec, ops), eps, spec, ops)
+    return log_weights_of_q(params, x, *encoder_forward(params, x, spec, ops)[:2], eps, spec, ops)
 
 
 def log_weights_of_q(
@@ -292,7 +292,7 @@ def iwae(params: Params, x: Array, eps: Array, spec: Spec, *, ops: Backend = num
     """
     x = checks.check_batch(x, spec, params["mu_b"].real.dtype)
     eps = checks.check_noise(eps, len(x), spec, samples=True)
-    mu, logvar = encode(params, x, spec, ops)
+    mu, logvar, _ = encoder_forward(params, x, spec, ops)
     return iwae_forward(params, x, mu, logvar, eps, spec, ops)[0]
 
 

@@ -12,8 +12,8 @@ TARGET = ROOT / "notebooks" / "map.md"
 # (what, formula, derivative, where it is derived, file, forward, backward)
 ROWS = (
     (
-        "Layer", r"a = xW + b,\; y = f(a)",
-        r"da = dy\, f'(a),\; dW = x^\top da,\; db = \textstyle\sum_n da_n,\; dx = da\, W^\top",
+        "Layer", r"a = xW + b,\; y = \mathrm{act}(a)",
+        r"da = dy\, \mathrm{act}'(a),\; dW = x^\top da,\; db = \textstyle\sum_n da_n,\; dx = da\, W^\top",
         "05", "ops.py", "dense_forward", "dense_backward",
     ),
     (

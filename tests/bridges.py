@@ -35,6 +35,13 @@ each_spec = pytest.mark.parametrize(
 )
 each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 
+UNFIT_PIXELS = [  # for a Bernoulli
+    np.full((4, 6), 255, np.uint8),
+    np.full((4, 6), 255, np.float32),
+    np.full((4, 6), -0.1, np.float32),
+    np.full((4, 6), np.nan, np.float32),
+]
+
 SOFTPLUS_AT = np.array([-800, -50, -1, 0, 1e-3, 1, 15, 19, 20.5, 25, 39, 41, 800])
 
 CERTAIN = {  # logit, x: nll, d nll / d logit

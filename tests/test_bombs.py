@@ -1,6 +1,7 @@
 """Files that announce or unpack to far more than their size take no memory."""
 
 import gzip
+import json
 import os
 import struct
 import subprocess
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from image_files import npy_bytes, png_bytes, zip_bytes
 
-from minivae import data
+from minivae import data, vae
 from minivae.data.png import PNG_START
 from minivae.files import archives
 
@@ -48,6 +49,16 @@ def bombs():
     yield "bomb.idx.gz", gzip.compress(all_there + zeros)
     yield "longer.idx.gz", gzip.compress(b"\0\0\x08\x02" + struct.pack(">II", 10, 10) + zeros)
 
+    half = npy_bytes(np.frombuffer(bytes(400_000_000), np.float16).reshape(-1, 1000))
+    yield "half.npz", zip_bytes([("x.npy", half)], zipfile.ZIP_DEFLATED)
+    yield "padded.idx.gz", gzip.compress(b"\0\0\x08\x02" + bytes(8)) + bytes(900_000)
+    spec = {"hidden": [1] * 300_000, "data_dim": 1, "latent_dim": 1}
+    layers = vae.Spec(1, (1,), 1)._asdict() | spec
+    meta = {"kind": "model", "minivae": "0", "spec": layers, "image_shape": [1, 1]}
+    head = {"format": "minivae", "format_version": 1, "kind": "model", "arrays": {}, "meta": meta}
+    text = json.dumps(head).encode()
+    yield "layers", archives.seal(archives.zip_bytes({"meta.json": text}))
+
     large = (b"IHDR", struct.pack(">IIBBBBB", 10**5, 10**6, 8, 0, 0, 0, 0))
     small = (b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0))
     pixels = (b"IDAT", zlib.compress(bytes(29 * 28)))
@@ -57,6 +68,7 @@ def bombs():
     yield "length.png", PNG_START + struct.pack(">I", 2**31 - 1) + b"IHDR" + bytes(99)
     texts = [(b"zTXt", b"a\0\0" + zeros)] * 9 + [(b"iCCP", b"a\0\0" + zeros)]
     yield "text.png", png_bytes([small, *texts, pixels, (b"IEND", b"")])
+    yield "chunks.png", png_bytes([small, *[(b"IDAT", b"")] * 60_000, pixels, (b"IEND", b"")])
     yield "pixels.png", png_bytes([small, (b"IDAT", zeros), (b"IEND", b"")])
 
 
@@ -64,7 +76,7 @@ WATCH = """
 import re, sys
 from pathlib import Path
 import PIL.Image, PIL.PngImagePlugin
-from minivae import data, files
+from minivae import data, runs
 from minivae.errors import MinivaeError
 
 def peak():
@@ -74,7 +86,7 @@ before = peak()
 for folder in sorted(Path(sys.argv[1]).iterdir()):
     path = next(folder.iterdir())
     for read in (lambda: data.load(folder), lambda: data.load(path),
-                 lambda: files.read_archive(path, kind="model")):
+                 lambda: runs.load_model(path)):
         try:
             read()
         except MinivaeError:

@@ -6,6 +6,7 @@ from bridges import (
     CERTAIN,
     SOFTPLUS_AT,
     SPECS,
+    UNFIT_PIXELS,
     assert_same,
     each_dtype,
     each_spec,
@@ -91,6 +92,21 @@ def test_jax_refuses_other_shapes(jax, x, eps):
     with pytest.raises(MinivaeError, match="has shape") as error:
         functions.elbo(params, np.zeros(x, np.float32), np.zeros(eps, np.float32))
     assert one_line(error)
+
+
+def test_jax_refuses_the_pixels_that_the_model_refuses(jax):
+    """255 as a pixel gave an ELBO that no Bernoulli can have."""
+    params, functions = bridge.to_jax(random_model(SPECS["bernoulli"]))
+    eps = np.zeros((4, 2), np.float32)
+    for x in UNFIT_PIXELS:
+        for call in (
+            lambda x=x: functions.elbo(params, x, eps),
+            lambda x=x: functions.iwae(params, x, eps[None]),
+            lambda x=x: functions.encode(params, x),
+        ):
+            with pytest.raises(MinivaeError, match="from 0 to 1") as error:
+                call()
+            assert one_line(error)
 
 
 def test_infinite_logits_cost_in_jax_what_they_cost_here(jax):

@@ -9,6 +9,7 @@ from bridges import (
     CERTAIN,
     SOFTPLUS_AT,
     SPECS,
+    UNFIT_PIXELS,
     assert_same,
     each_dtype,
     each_spec,
@@ -99,6 +100,21 @@ def test_a_batch_of_another_shape_is_refused(torch, shape):
     with pytest.raises(MinivaeError, match="x has shape") as error:
         module.iwae(torch.rand(shape), torch.randn(3, 4, 2))
     assert one_line(error)
+
+
+def test_the_module_refuses_the_pixels_that_the_model_refuses(torch):
+    """255 as a pixel gave an ELBO that no Bernoulli can have."""
+    module = bridge.to_torch(random_model(SPECS["bernoulli"]))
+    eps = torch.zeros(4, 2)
+    for x in map(torch.from_numpy, UNFIT_PIXELS):
+        for call in (
+            lambda x=x: module.elbo(x, eps),
+            lambda x=x: module.iwae(x, eps[None]),
+            lambda x=x: module.encode(x),
+        ):
+            with pytest.raises(MinivaeError, match="from 0 to 1") as error:
+                call()
+            assert one_line(error)
 
 
 # ---- PyTorch: what does not come back --------------------------------------------------------

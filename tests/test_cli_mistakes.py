@@ -23,7 +23,7 @@ def test_numbers_out_of_range(tiny_file, capsys):
         ("--beta", "-1", "beta is -1.0"),
         ("--warmup", "-0.5", "warmup is -0.5"),
         ("--free-bits", "nan", "free_bits is nan"),
-        ("--samples", "7", "use objective iwae"),
+        ("--samples", "0", "samples is 0"),
         ("--variance", "1", "variance belongs to the gaussian"),
         ("--seed", "-1", "seed is -1"),
         ("--checkpoint-seconds", "-1", "--checkpoint-seconds is -1"),

@@ -270,6 +270,24 @@ def test_the_pictured_posterior_is_a_density():
     assert np.exp(grid.log_density).sum() * cell == pytest.approx(1, abs=1e-3)
 
 
+def test_a_grid_too_coarse_for_the_posterior_is_refused():
+    """x = 10 |z| + 0.1 noise: two islands at -0.8 and 0.8, each a hundredth wide."""
+    spec = vae.Spec(1, (2,), 1, activation="relu", likelihood="gaussian", variance=0.01)
+    params = vae.unpack(np.zeros(vae.n_params(spec)), spec)
+    params["dec1_W"][...] = [[1.0, -1.0]]
+    params["out_W"][...] = [[10.0], [10.0]]
+    x = np.array([[8.0]])
+    result = exact.quadrature(params, x, spec)
+    for points in (31, 61, 200):
+        with pytest.raises(MinivaeError, match=f"{points} points for each latent are too few"):
+            exact.posterior_grid(params, x, spec, result, points=points)
+    grid = exact.posterior_grid(params, x, spec, result, points=2001)
+    (axis,) = grid.axes
+    density = np.exp(grid.log_density)
+    assert density.sum() * (axis[1] - axis[0]) == pytest.approx(1, abs=1e-3)
+    assert (density[axis < 0].sum() / density.sum()) == pytest.approx(0.5, abs=1e-3)
+
+
 def test_quadrature_refuses_what_it_cannot_do():
     rng = np.random.default_rng(0)
     spec = vae.Spec(4, (3,), 3)

@@ -54,8 +54,7 @@ def test_the_shown_solution_is_what_checks(exercise):
     """The text of `solution`, run on its own, is a correct answer: it needs nothing but NumPy."""
     namespace = {"np": np}
     exec(exercise.source(), namespace)
-    name = exercise.reference.__name__ if exercise.cases else exercise.name
-    assert grade(exercise, namespace[name]).status == CORRECT
+    assert grade(exercise, namespace[exercise.name]).status == CORRECT
 
 
 @pytest.mark.parametrize("exercise", ALL, ids=by_id)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,7 +40,7 @@ def test_the_report_names_what_comes_next():
         api.check(id, exercises()[id].reference)
     text = api.report()
     assert f"2 of {len(exercises())} exercises done" in text
-    assert "next: 01.posterior" in text
+    assert "next: 01.noisy-or" in text
 
 
 EARLIER = {
@@ -97,6 +99,72 @@ def test_a_damaged_file_is_set_aside_and_the_reader_told(damage, progress_file):
     assert "damaged" not in api.check("03.kl", right_kl).body
 
 
+def test_each_damaged_file_is_kept_under_a_name_of_its_own(progress_file):
+    for content in ("one", "two", "three"):
+        progress_file.write_text(content)
+        api.check("03.kl", right_kl)
+    kept = [p.read_text() for p in sorted(progress_file.parent.glob("progress.json.damaged*"))]
+    assert kept == ["one", "two", "three"]
+
+
+SHOWN = {
+    "progress": lambda: api.progress().body,
+    "hint": lambda: api.hint("03.kl").body,
+    "review": lambda: api.review().body,
+    "predict": lambda: api.predict("02.log-of-average", "low").body,
+    "reveal": lambda: api.reveal("02.log-of-average").body,
+    "recall": lambda: api.recall("03", "a").body,
+    "report": api.report,
+    "summary": lambda: api.summary()["note"],
+}
+
+
+@pytest.mark.parametrize("call", SHOWN)
+def test_every_call_tells_of_a_damaged_file(call, progress_file):
+    progress_file.write_text("{")
+    assert "damaged" in SHOWN[call]()
+
+
+def test_reading_leaves_a_damaged_file_where_it_is(progress_file):
+    progress_file.write_text("{")
+    api.summary()
+    api.progress()
+    assert [p.name for p in progress_file.parent.glob("progress.json*")] == ["progress.json"]
+
+
+def test_fields_of_a_later_version_survive(progress_file):
+    kept = {
+        "version": 1,
+        "exercises": {"03.kl": {"fails": 1, "minutes": 7}, "99.new": {"stars": 3}},
+        "answers": {},
+        "review": {},
+        "grades": {"a": 1},
+    }
+    progress_file.write_text(json.dumps(kept))
+    api.check("03.kl", right_kl)
+    now = json.loads(progress_file.read_text())
+    assert now["exercises"]["03.kl"]["minutes"] == 7
+    assert now["exercises"]["99.new"] == {"stars": 3}
+    assert now["grades"] == {"a": 1}
+
+
+WRITER = """
+import sys
+from minivae.exercises import store
+for i in range(100):
+    store.update(lambda state: state["exercises"].update({f"{sys.argv[1]}.{i}": {"fails": i}}))
+"""
+
+
+def test_processes_that_write_at_once_lose_nothing(progress_file):
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, name], cwd=ROOT, env=os.environ)
+        for name in ("a", "b", "c")
+    ]
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0]
+    assert len(json.loads(progress_file.read_text())["exercises"]) == 300
+
+
 def test_where_no_file_can_be_written_progress_is_kept_for_the_session(tmp_path, monkeypatch):
     monkeypatch.setenv("MINIVAE_PROGRESS", str(tmp_path / "no such folder" / "progress.json"))
     monkeypatch.setattr(store, "_unsaved", {})
@@ -105,15 +173,29 @@ def test_where_no_file_can_be_written_progress_is_kept_for_the_session(tmp_path,
     assert api.summary()["done"] == 2
 
 
-def test_a_folder_in_place_of_the_file_does_not_stop_check(tmp_path, monkeypatch):
-    monkeypatch.setenv("MINIVAE_PROGRESS", str(tmp_path))
+def _folder(place):
+    place.mkdir()
+    (place / "mine").write_text("kept")
+
+
+STRANGE = {"folder": _folder, "pipe": lambda place: os.mkfifo(place)}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in the file system")
+@pytest.mark.parametrize("kind", STRANGE)
+def test_what_is_no_ordinary_file_is_left_alone(kind, tmp_path, monkeypatch):
+    place = tmp_path / "progress"
+    STRANGE[kind](place)
+    before = os.stat(place)
+    monkeypatch.setenv("MINIVAE_PROGRESS", str(place))
     monkeypatch.setattr(store, "_unsaved", {})
-    monkeypatch.setattr(os, "replace", _refuse)
-    assert api.check("03.kl", right_kl).status == CORRECT
-
-
-def _refuse(*args):
-    raise PermissionError("no")
+    assert "cannot be read" in api.summary()["note"]
+    verdict = api.check("03.kl", right_kl)
+    assert verdict.status == CORRECT
+    assert "for this session only" in verdict.body
+    assert api.summary()["done"] == 1
+    assert (os.stat(place).st_ino, os.stat(place).st_mode) == (before.st_ino, before.st_mode)
+    assert [p.name for p in tmp_path.iterdir() if not p.name.endswith(".lock")] == ["progress"]
 
 
 def test_the_default_place_is_hidden_and_ignored_by_git(monkeypatch):

@@ -158,7 +158,7 @@ def test_a_missed_exercise_comes_back_until_it_passes_again(clock):
     api.check("03.kl", right_kl)
     clock(1)
     said = []
-    api.review_session(lambda prompt: "", said.append)
+    api.review_session(lambda prompt: "a", said.append)
     assert "write it again in notebook 03" in said[-1]
     assert "write it again in notebook 03" in api.review().body
     assert due() == ["03.kl"]
@@ -177,6 +177,16 @@ def test_the_review_ends_with_the_input(clock):
 
     api.review_session(ask, lambda text: None)
     assert len(due()) >= 2
+
+
+def test_the_review_asks_again_for_what_is_no_answer(clock):
+    api.predict("02.log-of-average", "high")
+    api.reveal("02.log-of-average")
+    clock(1)
+    answers, said = iter(["", "lwo", "d", "  LOW. "]), []
+    api.review_session(lambda prompt: next(answers), said.append)
+    assert sum("please answer a, b, c" in line for line in said) == 3
+    assert said[-1].startswith("✓")
 
 
 def test_nothing_due():

@@ -125,6 +125,56 @@ def test_a_process_killed_100_times_while_it_writes_leaves_a_whole_file(tmp_path
     kill_while_writing(tmp_path, 100)
 
 
+needs_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+
+
+@needs_posix
+def test_a_link_is_followed_and_permissions_are_kept(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    target = tmp_path / "elsewhere" / "target"
+    target.write_bytes(b"old")
+    target.chmod(0o640)
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    files.atomic_write(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert os.listdir(tmp_path / "elsewhere") == ["target"]
+
+
+@needs_posix
+def test_a_link_to_nothing_makes_the_file_that_it_names(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "new")
+    files.atomic_write(tmp_path / "link", b"new")
+    assert (tmp_path / "new").read_bytes() == b"new"
+
+
+@needs_posix
+def test_devices_and_pipes_are_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path(os.devnull)):
+        before = os.stat(path).st_mode
+        assert "not an ordinary file" in refusal(files.atomic_write, path, b"new")
+        assert os.stat(path).st_mode == before
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
+@needs_posix
+def test_new_folders_are_synced_into_their_parents(tmp_path, monkeypatch):
+    synced, fsync = [], os.fsync
+
+    def record(handle):
+        synced.append(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", record)
+    assert files.make_folders(tmp_path / "a" / "b" / "c")
+    made = (tmp_path, tmp_path / "a", tmp_path / "a" / "b")
+    assert synced == [os.stat(folder).st_ino for folder in made]
+    assert not files.make_folders(tmp_path / "a" / "b")
+
+
 # ---- other systems, simulated --------------------------------------------------------------------
 
 
@@ -259,3 +309,44 @@ def test_the_lock_sweeps_up_after_a_killed_writer(tmp_path):
     (tmp_path / "mine.partial").write_bytes(b"kept")
     with files.lock_folder(tmp_path):
         assert sorted(os.listdir(tmp_path)) == [".lock", "mine.partial"]
+
+
+@needs_posix
+def test_a_lock_file_that_is_a_pipe_or_a_link_is_refused(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    os.mkfifo(tmp_path / "a" / ".lock")
+    (tmp_path / "b" / ".lock").symlink_to(tmp_path / "elsewhere")
+    for folder in ("a", "b"):
+        assert folder in refusal(files.lock_folder(tmp_path / folder).__enter__)
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def test_a_run_does_not_write_into_a_folder_that_replaced_its_own(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with files.lock_folder(folder):
+        files.atomic_write(folder / "model", b"first")
+        folder.rename(tmp_path / "moved")
+        folder.mkdir()
+        assert "removed or replaced" in refusal(files.atomic_write, folder / "model", b"again")
+        (folder / ".lock").touch()
+        (folder / "model").write_bytes(b"another run's")
+        assert "removed or replaced" in refusal(files.atomic_write, folder / "model", b"again")
+    assert (folder / "model").read_bytes() == b"another run's"
+    files.atomic_write(folder / "model", b"after the lock")
+
+
+def test_a_file_system_without_locks_gets_a_note(tmp_path, monkeypatch, capsys):
+    fcntl = pytest.importorskip("fcntl", reason="Windows has no fcntl")
+
+    def flock(*args):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with files.lock_folder(tmp_path):
+        files.atomic_write(tmp_path / "a", b"new")
+    with files.one_writer(tmp_path / "a"):
+        files.atomic_write(tmp_path / "a", b"newer")
+    assert "has no locks" in capsys.readouterr().err
+    assert (tmp_path / "a").read_bytes() == b"newer"

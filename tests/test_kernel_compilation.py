@@ -80,6 +80,13 @@ def test_a_file_from_the_future_deletes_nothing_and_hides_no_other_edit(sources)
     assert not list(cache.glob(f"{files[2].stem}.before.nbc"))
 
 
+def _copy_compilation(package):
+    """The files that know numba's cache, in a package of their own."""
+    for name in ("code_cache.py", "compilation.py"):
+        text = (PACKAGE / name).read_text().replace("minivae.kernels", "package")
+        (package / name).write_text(text)
+
+
 KERNEL = """
 from package.compilation import compiled
 from package.helper import factor
@@ -105,7 +112,7 @@ def test_an_edit_of_one_file_is_seen_by_the_kernels_of_another(tmp_path):
     package = tmp_path / "package"
     package.mkdir()
     (package / "__init__.py").touch()
-    shutil.copy(PACKAGE / "compilation.py", package)
+    _copy_compilation(package)
     (package / "kernel.py").write_text(KERNEL)
 
     def printed(factor, edited):
@@ -122,6 +129,65 @@ def test_an_edit_of_one_file_is_seen_by_the_kernels_of_another(tmp_path):
     assert printed(factor=3, edited=2000) == (3, 1)  # from the cache
     assert printed(factor=1000, edited=2001) == (1000, 0)
     assert printed(factor=7, edited=1000) == (7, 0)  # an older version, put back with its date
+
+
+DAMAGE = {
+    "empty": lambda data: b"",
+    "truncated": lambda data: data[: len(data) // 2],
+    "cut by a byte": lambda data: data[:-1],
+    "a flipped bit": lambda data: data[:99] + bytes([data[99] ^ 1]) + data[100:],
+    "another file": lambda data: b"something else",
+}
+
+
+@needs_jit
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_file_in_the_cache_is_compiled_again(tmp_path, damage, ending):
+    """numba alone ends with an EOFError or UnpicklingError at every start, or crashes."""
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    _copy_compilation(package)
+    (package / "kernel.py").write_text(KERNEL)
+    (package / "helper.py").write_text(HELPER.format(factor=3))
+
+    def start():
+        result = run_python(
+            "import package.kernel", PYTHONPATH=str(tmp_path), NUMBA_CACHE_DIR=str(tmp_path / "c")
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout.split()
+
+    assert start() == ["3", "0"]
+    (file,) = (tmp_path / "c").rglob(f"kernel.scaled*.{ending}")
+    file.write_bytes(DAMAGE[damage](file.read_bytes()))
+    assert start() == ["3", "0"]
+    assert start() == ["3", "1"]  # the file is whole again
+
+
+@needs_jit
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of a file")
+def test_where_no_machine_code_can_be_written_the_kernels_work_and_a_line_says_so(tmp_path):
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    _copy_compilation(package)
+    (package / "kernel.py").write_text(KERNEL)
+    (package / "helper.py").write_text(HELPER.format(factor=3))
+    code = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+import package.kernel
+"""
+    for _ in range(2):
+        result = run_python(
+            code, PYTHONPATH=str(tmp_path), NUMBA_CACHE_DIR=str(tmp_path / "c"),
+            PYTHONDONTWRITEBYTECODE="1",
+        )  # fmt: skip
+        assert result.stdout.split() == ["3", "0"], result.stderr
+        assert result.stderr.count("\n") == 1
+        assert "cannot be kept (File too large" in result.stderr
 
 
 @needs_jit

@@ -98,8 +98,116 @@ def test_a_helper_that_slept_is_woken_and_the_pool_outlives_errors(pool_of):
 
     with pytest.raises(KeyboardInterrupt):
         pool.run(fails)
-    assert not pool.in_use.locked()
+    assert not pool.user
     np.testing.assert_array_equal(train(3), expected)
+
+
+INTERRUPT = """
+import itertools, sys
+sys.path.insert(0, "tests")
+import numpy as np
+from test_kernel_threads import train
+from minivae.kernels import threads
+
+expected, dtype = train(1), np.dtype(np.float32)
+OWN = threads.Pool.run.__code__.co_filename
+
+class Interrupter:
+    "Raises KeyboardInterrupt at the n-th place in the pool's code where Python handles signals."
+    def __init__(self, n):
+        self.left = n
+    def __call__(self, frame, event, arg):
+        if frame.f_code.co_filename == OWN and event in ("call", "c_return"):
+            self.left -= 1
+            if self.left == 0:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+def interrupted(n):
+    sys.setprofile(Interrupter(n))
+    try:
+        train(1)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.setprofile(None)
+    return False
+
+hits = 0
+for n in itertools.count(1):
+    pool = threads.pools[dtype] = threads.Pool(dtype, 2)
+    if not interrupted(n):
+        break
+    hits += 1
+    assert not pool.user, n
+    assert (train(1) == expected).all(), n
+    assert len(pool.helpers) == 1 == len(pool.wake_locks), n
+    pool.stop()
+    assert not any(helper.is_alive() for helper in pool.helpers), n
+print(hits)
+"""
+
+
+@needs_jit
+def test_an_interrupt_anywhere_in_the_pool_loses_nothing():
+    """Neither the pool nor a helper, and the process ends. The first job starts the threads, the
+    others use them. A pool that stays taken would compute on one thread from then on, silently."""
+    result = run_python(INTERRUPT, timeout=400, MINIVAE_NUM_THREADS="2")
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) > 50  # the places in one training step
+
+
+@needs_jit
+def test_where_no_thread_may_be_started_the_pool_works_alone():
+    """As under a container's limit on processes (pids.max)."""
+    result = run_python(
+        """
+import sys, threading
+sys.path.insert(0, "tests")
+from test_kernel_threads import train
+expected = train(2)
+import numpy as np
+from minivae.kernels import threads
+
+def refuse(self):
+    raise RuntimeError("can't start new thread")
+
+threading.Thread.start = refuse
+for count in (2, 4):
+    pool = threads.pools[np.dtype(np.float32)] = threads.Pool(np.dtype(np.float32), count)
+    assert (train(2) == expected).all()
+    assert (pool.threads, pool.helpers) == (1, [])
+print("done")
+""",
+        MINIVAE_NUM_THREADS="1",
+    )
+    assert result.stdout == "done\n", result.stderr
+
+
+@needs_jit
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_fork_while_another_thread_loads_the_kernels_does_not_hang():
+    """The child has the locks of the loading thread, but not the thread."""
+    result = run_python("""
+import os, sys, threading, time, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, about forking with threads
+sys.path.insert(0, "tests")
+from test_kernel_threads import train
+loader = threading.Thread(target=train, args=(1,))
+loader.start()
+children = []
+while loader.is_alive() and len(children) < 5:
+    child = os.fork()
+    if child == 0:
+        train(1)
+        os._exit(0)
+    children.append(child)
+    time.sleep(0.05)
+loader.join()
+assert children and all(os.waitpid(child, 0)[1] == 0 for child in children)
+print("done")
+""")
+    assert result.stdout == "done\n", result.stderr
 
 
 def run_python(code, timeout=120, **environment):

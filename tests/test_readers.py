@@ -156,6 +156,13 @@ def test_transparent_pixels_are_white(tmp_path):
     assert png_of(tmp_path, palette, transparency=1).tolist() == [[0, 255]]
 
 
+def test_a_gzip_file_of_several_members_and_padding_is_read(tmp_path):
+    whole = idx_bytes(GREY)
+    packed = gzip.compress(whole[:50]) + gzip.compress(whole[50:]) + bytes(100_000)
+    (tmp_path / "a.idx.gz").write_bytes(packed)
+    assert_split(data.load(tmp_path / "a.idx.gz"), GREY)
+
+
 def test_a_file_called_mnist_is_reached_by_its_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("mnist.npy", GREY)

@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from minivae import cli, data, files, train
+from minivae import cli, data, files, plots, train
 from minivae.errors import MinivaeError
+from minivae.plots.studies import spread_out
 from minivae.settings import Settings
-from minivae.studies import reproduce
+from minivae.studies import published, reproduce
 
 COMMITTED = ("vae-1",)  # rows of the table that must be there
 WORST = {"vae-1": 86.76, "iwae-5": 85.54}  # nats: the published values
@@ -25,10 +26,10 @@ def tiny():
 @pytest.fixture
 def small_batches(monkeypatch):
     """The rows with batches of 20, so that the tiny data have enough steps; and no picture."""
-    rows = {name: row._replace(batch_size=20) for name, row in reproduce.ROWS.items()}
-    monkeypatch.setattr(reproduce, "ROWS", rows)
+    rows = {name: row._replace(batch_size=20) for name, row in published.ROWS.items()}
+    monkeypatch.setattr(published, "ROWS", rows)
     monkeypatch.setattr(reproduce, "seconds_per_step", lambda dataset, settings: 0.1)
-    monkeypatch.setattr(reproduce, "draw_table", lambda path: None)
+    monkeypatch.setattr(published, "draw_table", lambda path: None)
 
 
 def run(rows, tmp_path, tiny, **options):
@@ -37,6 +38,7 @@ def run(rows, tmp_path, tiny, **options):
         rows,
         out=tmp_path / "runs",
         table=tmp_path / "table.json",
+        shipped=tmp_path,
         dataset=tiny,
         say=lambda line: None,
         **options,
@@ -44,10 +46,10 @@ def run(rows, tmp_path, tiny, **options):
 
 
 def test_a_run_reports_what_it_did(tmp_path, tiny, small_batches):
-    results = run(["vae-1", "iwae-5"], tmp_path, tiny)
+    results = run(["vae-1", "vae-5", "iwae-5"], tmp_path, tiny)
     table = json.loads((tmp_path / "table.json").read_text())["rows"]
     assert sorted(results, key=lambda row: row["row"]) == table
-    for row, objective in zip(results, ("elbo", "iwae"), strict=True):
+    for row, objective in zip(results, ("elbo", "elbo", "iwae"), strict=True):
         assert row["objective"] == objective
         assert (row["epochs"], row["updates"], row["batch_size"]) == (2, 60, 20)
         assert (row["images"], row["evaluation_samples"]) == (40, 20)
@@ -58,18 +60,52 @@ def test_a_run_reports_what_it_did(tmp_path, tiny, small_batches):
 
 
 def test_what_differs_from_the_paper_is_named():
-    differs = reproduce.differences(Settings(latent_dim=50, batch_size=100, epochs=7))
+    differs = published.differences(Settings(latent_dim=50, batch_size=100, epochs=7))
     assert "here: batch 100; Adam's epsilon 1e-8; 7 epochs" in differs
+    assert "start is not random" not in differs
     drawn = Settings(batch_size=20, objective="iwae", samples=50, resampled=5)
-    assert "here: 5 of the 50 samples, drawn by their weights" in reproduce.differences(drawn)
+    assert "here: 5 of the 50 samples, drawn by their weights" in published.differences(drawn)
 
 
 def test_the_table_has_a_picture(tmp_path):
-    row = {"row": "vae-1", "published": 86.76, "epochs": 10, "seed": 0}
+    row = {"row": "vae-1", "published": 86.76, "epochs": 10, "seed": 0, "stderr_images": 0.2}
     rows = [row | {"minutes": 10.0, "nll": 89.0}, row | {"minutes": 100.0, "nll": 86.5, "seed": 1}]
-    reproduce.write_table(tmp_path / "table.json", rows)
-    reproduce.draw_table(tmp_path / "table.json")
+    published.write_table(tmp_path / "table.json", rows)
+    published.draw_table(tmp_path / "table.json")
     assert (tmp_path / "table.png").stat().st_size > 1000
+
+
+def test_the_picture_joins_no_runs_and_its_labels_are_apart():
+    """Every row of the table, and one continued: bars, no lines, and no label over another."""
+    names = [*published.ROWS, "vae-1-then-iwae-50"]
+    rows = [
+        {
+            "row": name,
+            "published": published.ROWS[published.last_stage(name)].published,
+            "minutes": minutes,
+            "nll": 88 - minutes / 50,
+            "stderr_images": 0.2,
+        }
+        for name in names
+        for minutes in (10.0, 90.0)
+    ]
+    figure = plots.reproduced_table(rows)
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    bars = axes.containers
+    assert len(bars) == len(names)
+    assert all(bar.lines[0].get_linestyle() == "None" for bar in bars)
+    assert all(len(bar.lines[2][0].get_segments()) == 2 for bar in bars)
+    boxes = [label.get_window_extent() for label in axes.texts]
+    assert len(boxes) == len(published.ROWS)
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_heights_are_spread_out_no_further_than_needed():
+    assert spread_out([1.0, 2.0, 3.0], 0.5) == [1.0, 2.0, 3.0]
+    assert spread_out([1.0, 1.0], 0.5) == pytest.approx([0.75, 1.25])
+    assert spread_out([1.0, 1.4, 1.5, 9.0], 0.5) == pytest.approx([0.8, 1.3, 1.8, 9.0])
+    assert spread_out([0.0, 1.0, 1.1, 1.2], 0.9) == pytest.approx([-0.525, 0.375, 1.275, 2.175])
 
 
 def test_stopped_anywhere_it_goes_on_to_the_bit(tmp_path, tiny, small_batches, monkeypatch):
@@ -114,10 +150,10 @@ def test_another_budget_or_seed_adds_a_row_and_the_same_replaces_it(tmp_path, ti
     run(["vae-1"], tmp_path, tiny)
     run(["vae-1"], tmp_path, tiny, budget=0.05)
     run(["vae-1"], tmp_path, tiny, seed=1)
-    plans = [(row["epochs"], row["seed"]) for row in reproduce.read_table(path)]
+    plans = [(row["epochs"], row["seed"]) for row in published.read_table(path)]
     assert plans == [(1, 0), (2, 0), (2, 1)]
     run(["vae-1"], tmp_path, tiny, epochs=2, evaluation_samples=30)
-    rows = reproduce.read_table(path)
+    rows = published.read_table(path)
     assert len(rows) == 3
     assert rows[1]["evaluation_samples"] == 30
 
@@ -154,9 +190,9 @@ def test_the_time_of_a_step_is_measured_on_a_state_of_its_own(tiny):
         reproduce.seconds_per_step(few, settings._replace(epochs=1))
 
 
-@pytest.mark.parametrize("rows", [[], ["vae-2"], ["vae-1", "iwae5"]])
+@pytest.mark.parametrize("rows", [[], ["vae-2"], ["vae-1", "iwae5"], ["vae-1-then-"], ["vae-1", 5]])
 def test_unknown_rows_are_refused_before_any_work(tmp_path, tiny, rows):
-    with pytest.raises(MinivaeError, match="choose from vae-1, iwae-5, iwae-50"):
+    with pytest.raises(MinivaeError, match="choose from vae-1, vae-5, vae-50, iwae-5, iwae-50"):
         run(rows, tmp_path, tiny)
     assert not (tmp_path / "runs").exists()
 
@@ -189,7 +225,7 @@ def test_damaged_files_are_named_and_kept(tmp_path, tiny, small_batches):
     assert path.read_bytes() == whole[:-100]
     (tmp_path / "table.json").write_text("[1, 2]")
     with pytest.raises(MinivaeError, match=r"table\.json is damaged"):
-        reproduce.read_table(tmp_path / "table.json")
+        published.read_table(tmp_path / "table.json")
 
 
 def test_the_command_passes_its_options_on_and_tells_how_it_ended(monkeypatch, capsys):
@@ -220,12 +256,16 @@ def test_the_command_passes_its_options_on_and_tells_how_it_ended(monkeypatch, c
     assert (first, options["budget"], options["epochs"]) == (["iwae-5"], 10, None)
     assert (second, others["epochs"]) == (["vae-1", "iwae-50"], 3)
     assert cli.main(["reproduce"]) == 0
-    assert asked[-1][0] == list(reproduce.ROWS)
+    assert asked[-1][0] == list(published.ROWS)
+    assert asked[-1][1]["start_from"] is None
+    continued = ["reproduce", "--rows", "iwae-5", "--start-from", "vae-1", "--out", "elsewhere"]
+    assert cli.main(continued) == 0
+    assert (asked[-1][1]["start_from"], asked[-1][1]["out"]) == ("vae-1", "elsewhere")
 
 
 def test_the_committed_table_holds_real_runs_on_the_whole_test_set():
     """Every row was scored on all 10,000 images with 5,000 samples, and says how it was trained."""
-    rows = reproduce.read_table()
+    rows = published.read_table()
     for name in COMMITTED:
         kept_to_bounds = [
             row
@@ -241,6 +281,6 @@ def test_the_committed_table_holds_real_runs_on_the_whole_test_set():
     assert shortest["nll"] > longest["nll"], "ten minutes give an honest, higher number"
     for row in rows:
         assert (row["images"], row["evaluation_samples"]) == (10_000, 5000)
-        assert row["published"] == reproduce.ROWS[row["row"]].published
+        assert row["published"] == published.ROWS[published.last_stage(row["row"])].published
         assert row["updates"] == row["epochs"] * -(-60_000 // row["batch_size"])
         assert 0 < row["stderr_mc"] < row["stderr_images"] < 1

@@ -126,7 +126,7 @@ CHANGES = [  # file, right, wrong, the notebooks that can show the difference
     ("minivae/gradcheck/model.py", "mistakes.MISTAKES", "mistakes.MISTAKES[1:]", ""),
     ("minivae/mistakes/adam.py", "adam-climbs", "adam-ascends", ALL),
     ("minivae/kernels/plain_products.py", "_multiply(_naive", "_multiply(_blocked", "08"),
-    ("minivae/studies/reproduce.py", '"iwae_table.json"', '"other.json"', "09"),
+    ("minivae/studies/published.py", '"iwae_table.json"', '"other.json"', "09"),
     ("minivae/evaluate/interpretability.py", "gaps.mean()", "gaps.sum()", "10"),
     ("minivae/evaluate/sample_quality.py", "*= -2", "*= 2", "10"),
     ("minivae/studies/cat_study.py", '"cat_study.json"', '"other.json"', "10"),

@@ -23,6 +23,16 @@ def expected(f, x, sigma, mean, width):
     return np.log(np.exp(log_joint).sum() * step), elbo
 
 
+def importance_weighted(f, x, sigma, mean, width, samples):
+    """The importance-weighted bound by plain Monte Carlo, and its standard error."""
+    eps = np.random.default_rng(0).standard_normal((samples, 100_000))
+    z = mean + width * eps
+    log_w = log_normal(z, 0, 1) + log_normal(x, f(z), sigma) - log_normal(z, mean, width)
+    top = log_w.max(axis=0)
+    each = top + np.log(np.exp(log_w - top).mean(axis=0))
+    return each.mean(), each.std() / 100_000**0.5
+
+
 @needs_browser
 def test_the_page_shows_the_bound_as_it_is(tmp_path):
     report = selftest(PAGE, tmp_path)
@@ -36,6 +46,23 @@ def test_the_page_shows_the_bound_as_it_is(tmp_path):
         np.testing.assert_allclose(shown["evidence"] - gap, shown["start"]["elbo"], rtol=1e-8)
         assert shown["monotone"]
         assert shown["highest"] <= shown["climbed"] + 1e-6 <= shown["evidence"] + 2e-6
+        ladder = shown["ladder"]
+        assert np.all(np.diff(ladder) > 0)
+        assert ladder[-1] < shown["evidence"] + 0.01
+        assert ladder[0] == pytest.approx(shown["start"]["elbo"], abs=0.02)
+        bound, error = importance_weighted(f, shown["x"], shown["sigma"], *shown["startQ"], 8)
+        scatter = error * (100_000 / 512) ** 0.5  # the page has 4,096 draws, 512 groups of eight
+        assert ladder[3] == pytest.approx(bound, abs=3 * scatter)
+    moved = report["moved"]
+    now = expected(DECODERS["curve"], 2.25, moved["sigma"], *moved["startQ"])
+    np.testing.assert_allclose([moved["evidence"], moved["elbo"]], now, rtol=1e-8)
+    assert "deviation 0.7, and x = 2.25 was observed" in moved["shown"]
+    assert abs(report["saddle"][0]) < 1e-3
+    assert "in the middle between two hills" in report["saddle"][1]
+    top, width = report["narrow"]
+    assert width == 0.05
+    assert top > 10, "the peak of a narrow q is inside the picture"
+    assert report["samples"] == [16, "K = 16"]
     line = report["models"]["line"]
     assert line["climbed"] == pytest.approx(line["evidence"])
     mean_moved, width_ratio = report["drag"]

@@ -49,7 +49,12 @@ def test_a_run_with_the_numpy_backend_does_not_depend_on_blas_threads():
 
 @pytest.mark.parametrize(
     "kind",
-    [{}, {"objective": "iwae", "samples": 3}, {"objective": "iwae", "samples": 3, "resampled": 2}],
+    [
+        {},
+        {"samples": 3},
+        {"objective": "iwae", "samples": 3},
+        {"objective": "iwae", "samples": 3, "resampled": 2},
+    ],
 )
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
 def test_training_learns(kind, likelihood):
@@ -62,6 +67,31 @@ def test_training_learns(kind, likelihood):
     first, last = state.history[0], state.history[-1]
     assert last["loss"] < first["loss"] - 1
     assert last["test_elbo"] > first["test_elbo"] + 1
+
+
+def test_the_elbo_with_several_samples_averages_their_gradients(monkeypatch):
+    """Of each image, with noise of its own for each sample; free bits count the mean KL once."""
+    calls = []
+    plain = vae.elbo_and_grads
+
+    def record(params, x, eps, spec, **options):
+        result = plain(params, x, eps, spec, **options)
+        start = {name: block.astype(np.float64) for name, block in params.items()}
+        calls.append((start, x, eps, spec, result))
+        return result
+
+    monkeypatch.setattr(vae, "elbo_and_grads", record)
+    trained(epochs=1, samples=3, free_bits=0.1)
+    assert len(calls) == tiny.STEPS_PER_EPOCH
+    params, x, eps, spec, result = calls[0]
+    assert x.shape == (60, 36)
+    assert len(np.unique(eps)) == eps.size == 120
+    each = [plain(params, x[k::3], eps[k::3], spec) for k in range(3)]
+    assert (x[0::3] == x[1::3]).all()
+    assert (x[0::3] == x[2::3]).all()
+    assert result.loss == pytest.approx(np.mean([one.loss for one in each]), rel=1e-5)
+    mean = np.mean([one.flat_grads for one in each], axis=0)
+    np.testing.assert_allclose(result.flat_grads, mean, rtol=1e-4, atol=1e-5)
 
 
 # ---- where training starts ---------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 The signatures are those of `vae.py`, and the parameters have its names and shapes; `jax.grad` makes
 the gradients. Shapes: B batch, D data, L latent, K importance samples. Values are nats per example.
-JAX traces the functions, so only the shapes of the inputs are checked; the pixels of a Bernoulli
-must lie in 0 to 1.
+While JAX traces a function, its inputs have no values: only then is it not checked that the pixels
+of a Bernoulli lie in 0 to 1.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,9 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 def encode(params: Params, x: Array, spec: Spec) -> tuple[Array, Array]:
-    """The parameters of q(z|x): x (B, D) -> mu, logvar (B, L)."""
+    """The parameters of q(z|x): x (B, D) -> mu, logvar (B, L). Raises MinivaeError for pixels that
+    are not floats, or, outside of `jax.jit` and `jax.grad`, that a Bernoulli does not take."""
+    _check_pixels(x, spec)
     h = _hidden("enc", params, x, spec)
     return _dense("mu", params, h), _dense("logvar", params, h)
 
@@ -106,6 +108,16 @@ def _log_normal(x, mean, logvar):
     """log N(x; mean, exp(logvar)), summed over the last axis."""
     squares = (x - mean) ** 2 * jnp.exp(-logvar)
     return -(squares + logvar + log(2 * pi)).sum(axis=-1) / 2
+
+
+def _check_pixels(x, spec):
+    pixels = "this model takes floats, from 0 to 1 for a bernoulli (divide 8-bit images by 255)"
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise MinivaeError(f"x has dtype {x.dtype}; {pixels}")
+    if spec.likelihood == "bernoulli" and not isinstance(x, jax.core.Tracer):
+        if not bool(((x >= 0) & (x <= 1)).all()):
+            low, high = float(x.min()), float(x.max())
+            raise MinivaeError(f"x has values from {low:.9g} to {high:.9g}; {pixels}")
 
 
 def _check_shapes(x, eps, eps_shape, spec):

@@ -170,7 +170,8 @@ def batches(
 ) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
     """One epoch over `images`, in a random order: yields x (B, D) and eps, as tensors.
 
-    eps: (B, L), or (K, B, L) for a run with the importance-weighted bound.
+    eps: (B, L), or (K, B, L) for a run with the importance-weighted bound. A run that averages the
+    ELBO over several samples goes on with one: the same gradient on average.
     """
     import torch
 

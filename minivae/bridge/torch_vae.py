@@ -29,6 +29,9 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 
 
+PIXELS = "this model takes floats, from 0 to 1 for a bernoulli (divide 8-bit images by 255)"
+
+
 def tensors(params: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
     """Arrays by minivae's names, copied, as a state_dict: enc1_W (I, O) -> enc1.weight (O, I)."""
     state = {}
@@ -80,7 +83,9 @@ class TorchVAE(nn.Module):
         self.load_state_dict(tensors(model.params), assign=True)
 
     def encode(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The parameters of q(z|x): x (B, D) -> mu, logvar (B, L)."""
+        """The parameters of q(z|x): x (B, D) -> mu, logvar (B, L). Raises MinivaeError for pixels
+        that are not floats, or that a Bernoulli does not take."""
+        self._check_pixels(x)
         h = self._hidden("enc", x)
         return self._dense("mu", h), self._dense("logvar", h)
 
@@ -148,6 +153,15 @@ class TorchVAE(nn.Module):
         if self.spec.learns_variance:
             return -_normal(out, self.out_logvar).log_prob(x).sum(dim=-1)
         return -Normal(out, self.spec.variance**0.5).log_prob(x).sum(dim=-1)
+
+    def _check_pixels(self, x):
+        """Values too, except while PyTorch compiles the module: that cannot look at them."""
+        if not x.is_floating_point():
+            raise MinivaeError(f"x has dtype {x.dtype}; {PIXELS}")
+        if self.spec.likelihood == "bernoulli" and not torch.compiler.is_compiling():
+            if not bool(((x >= 0) & (x <= 1)).all()):
+                low, high = float(x.min()), float(x.max())
+                raise MinivaeError(f"x has values from {low:.9g} to {high:.9g}; {PIXELS}")
 
     def _check_shapes(self, x, eps, eps_shape):
         if x.shape[1:] != (self.spec.data_dim,):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minivae.checks.values import printable
+from minivae.checks.values import printable, refuse_missing
 from minivae.errors import MinivaeError
 
 ROUNDING = 1e-3  # the message calls floats up to 1 + ROUNDING rounding errors
@@ -47,6 +47,7 @@ def check_images_and_shape(X: Any, where: str) -> tuple[np.ndarray, tuple[int, i
 
 def _as_stack(X: Any, where: str) -> np.ndarray:
     """X as an array of numbers, (N, D) or (N, h, w), with at least one pixel."""
+    refuse_missing(X, where)
     try:
         stack = np.asarray(X)
     except (TypeError, ValueError, RuntimeError) as exc:

@@ -12,6 +12,7 @@ from minivae import ops
 from minivae.checks.values import (
     MAX_SIZE,
     as_array,
+    check_layers,
     check_number,
     check_whole,
     describe,
@@ -31,6 +32,7 @@ def check_spec(spec: Any) -> None:
         check_whole(value, name, 1, MAX_SIZE)
     if not isinstance(spec.hidden, tuple):
         raise MinivaeError(f"hidden is {describe(spec.hidden)}; it must be a tuple of sizes")
+    check_layers(spec.hidden)
     for size in spec.hidden:
         check_whole(size, "hidden", 1, MAX_SIZE)
     if spec.activation not in ACTIVATIONS:

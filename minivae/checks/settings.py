@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 from minivae.backend import BACKENDS
 from minivae.checks.model import ACTIVATIONS, LIKELIHOODS, check_spec
-from minivae.checks.values import MAX_SIZE, check_number, check_whole, describe
+from minivae.checks.values import MAX_SIZE, check_layers, check_number, check_whole, describe
 from minivae.errors import MinivaeError
 
 INTEGER_RANGES = {  # the lowest and the highest value of each
@@ -85,15 +85,11 @@ def _sizes(hidden):
         sizes = tuple(hidden)
     except TypeError:
         sizes = (hidden,)
+    check_layers(sizes)
     return tuple(check_whole(size, "hidden", 1, MAX_SIZE) for size in sizes)
 
 
 def _check_objective(settings):
-    if settings.objective == "elbo" and settings.samples != 1:
-        raise MinivaeError(
-            f"samples is {settings.samples}, but the elbo objective uses one; leave samples out, "
-            "or use objective iwae"
-        )
     plain = (settings.beta, settings.warmup, settings.free_bits) == (1, 0, 0)
     if settings.objective == "iwae" and not plain:
         raise MinivaeError("the iwae objective has no beta, warmup or free_bits; leave them out")

@@ -14,6 +14,7 @@ import numpy as np
 from minivae.errors import MinivaeError
 
 MAX_SIZE = 10**9  # of one dimension
+MAX_LAYERS = 100  # hidden layers of the encoder; a file could list millions
 
 
 def printable(path: Any) -> str:
@@ -51,8 +52,30 @@ def check_path(path: Any, what: str = "the path") -> Path:
     return Path(text)
 
 
+def check_layers(sizes: Any) -> None:
+    """Raise MinivaeError if there are more than `MAX_LAYERS` sizes."""
+    if len(sizes) > MAX_LAYERS:
+        raise MinivaeError(f"hidden has {len(sizes)} layers; at most {MAX_LAYERS} are possible")
+
+
+def refuse_missing(value: Any, name: str) -> None:
+    """Raise MinivaeError if `value`, or an item of a list, is a masked array with masked values.
+
+    NumPy would take the numbers behind the mask for data.
+    """
+    items = value if isinstance(value, (list, tuple)) else (value,)
+    masks = [np.ma.getmaskarray(item) for item in items if isinstance(item, np.ma.MaskedArray)]
+    missing = sum(int(mask.sum()) for mask in masks if mask.dtype.kind == "b")
+    if missing:
+        raise MinivaeError(
+            f"{name}: {missing} values are masked, which means missing; fill them, for instance "
+            "with .filled(0), or leave those rows out"
+        )
+
+
 def as_array(value: Any, name: str) -> np.ndarray:
-    """`value` as an array, or MinivaeError if NumPy cannot convert it."""
+    """`value` as an array, or MinivaeError if NumPy cannot convert it or some of it is missing."""
+    refuse_missing(value, name)
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:

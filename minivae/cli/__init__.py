@@ -7,14 +7,13 @@ Each command has a module of its own with DESCRIPTION, `execute(args)` and, if i
 
 import argparse
 import importlib
-import io
-import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from minivae.cli.parser import Parser
+from minivae.cli.parser import Parser, escaped
 from minivae.cli.signals import INTERRUPTED
+from minivae.cli.streams import usable_streams
 from minivae.errors import MinivaeError
 
 COMMANDS = {
@@ -34,31 +33,31 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command -> the exit status: 0, 1 (a check failed), 2 (a user's mistake), 130."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook puts another object there
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     argv = sys.argv[1:] if argv is None else list(argv)
-    try:
-        args = build_parser(argv).parse_args(argv)
-        args.argv = argv
-        return args.command(args) or 0
-    except MinivaeError as error:
-        print(f"minivae: error: {_one_line(error)}", file=sys.stderr)
-        return 2
-    except MemoryError:
-        print("minivae: error: out of memory; try a smaller model or batch", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("minivae: stopped", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # the process that reads our output, such as `head`, has ended
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    with usable_streams():
+        try:
+            args = build_parser(argv).parse_args(argv)
+            args.argv = argv
+            status = args.command(args) or 0
+            sys.stdout.flush()
+            return status
+        except MinivaeError as error:
+            print(f"minivae: error: {_one_line(error)}", file=sys.stderr)
+            return 2
+        except MemoryError:
+            print("minivae: error: out of memory; try a smaller model or batch", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("minivae: stopped", file=sys.stderr)
+            return INTERRUPTED
+        except BrokenPipeError:  # the process that reads our output, such as `head`, has ended
+            return 1
 
 
 def _one_line(error):
     """The message without line breaks, and with control characters escaped."""
     words = " ".join(str(error).split())
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    line = escaped(words)
     return line if len(line) <= 1000 else f"{line[:600]} ... {line[-300:]}"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minivae import data
+from minivae import checks, data
 from minivae.cli.parser import print_report
 from minivae.cli.run_data import output_path, run_and_data
 
@@ -34,7 +34,7 @@ def explore_run(run: str, *, out: str | None) -> dict[str, Any]:
     path = output_path(run, "explorer.html", out)
     model, dataset, name = run_and_data(run)
     x = data.test_images(dataset.test, model.spec.likelihood)
-    title = f"{Path(run).name}: latent space explorer"
+    title = f"{checks.printable(Path(run).name)}: latent space explorer"
     with np.errstate(all="ignore"):  # terms that are not finite are refused
         factors = data.true_factors(name)
         explorer.write(path, model, dataset, x, title=title, ops=ops, factors=factors)

@@ -17,10 +17,24 @@ class Parser(argparse.ArgumentParser):
 
 
 def say(line: str) -> None:
-    """Print progress to standard error, because standard output is for the result."""
-    print(line, file=sys.stderr, flush=True)
+    """Print progress to standard error, because standard output is for the result. Control
+    characters are escaped."""
+    print("\n".join(escaped(part) for part in line.split("\n")), file=sys.stderr, flush=True)
+
+
+def escaped(line: str) -> str:
+    """A line with its control characters and lone surrogates escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def print_report(args: argparse.Namespace, report: Any, describe: Callable[[Any], str]) -> None:
-    """Print a command's result: as JSON where --json asks for it, or in words."""
-    print(json.dumps(report, allow_nan=False) if args.json else describe(report), flush=True)
+    """Print a command's result: as JSON where --json asks for it, or in words.
+
+    Words may come from a stranger's file, so control characters, which a terminal would obey, are
+    escaped, as they are in JSON.
+    """
+    if args.json:
+        text = json.dumps(report, allow_nan=False)
+    else:
+        text = "\n".join(escaped(line) for line in describe(report).split("\n"))
+    print(text, flush=True)

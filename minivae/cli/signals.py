@@ -10,7 +10,11 @@ INTERRUPTED = 130  # the shell's status for a command that Ctrl-C ended
 
 class StopSignals:
     """In a `with` block: calling it returns whether Ctrl-C or SIGTERM has come since the block
-    began."""
+    began.
+
+    The second signal ends the computation at once, with KeyboardInterrupt: the flag may not be
+    looked at for a long time, for instance while the kernels are compiled. What was saved stays.
+    """
 
     def __init__(self) -> None:
         self.asked = False
@@ -31,4 +35,6 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
         self.asked = True

@@ -1,6 +1,7 @@
 """`train`: train a VAE in a run folder, and draw its pictures."""
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -131,6 +132,7 @@ def train_in_folder(
     load_backend(settings.backend)  # a missing one is an error before a folder is made
     fingerprint = data.fingerprint(dataset)
     _check_same(plan, fingerprint, say)
+    _check_outside(plan)
     resumed = resume and plan.record is not None
     folder = plan.folder if resumed else runs.claim_folder(dataset.name, plan.folder)
     with files.lock_folder(folder):
@@ -163,6 +165,18 @@ def train_in_folder(
         "figures": [path.as_posix() for path in pictures],
         **{name: value for name, value in history[-1].items() if name != "step"},
     }
+
+
+def _check_outside(plan):
+    """The pictures of a run in the folder of its images would count as images the next time."""
+    if plan.folder is None or not os.path.isdir(plan.data):
+        return
+    images, run = Path(plan.data).resolve(), Path(plan.folder).resolve()
+    if run == images or images in run.parents:
+        raise MinivaeError(
+            f"--out {checks.printable(plan.folder)} is inside the folder of the images, and the "
+            "run's pictures would be taken for images; choose a folder outside it"
+        )
 
 
 def _plan(given, out, resume, from_run):

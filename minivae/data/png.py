@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
 MAX_PNG_SIDE = 1024  # pixels
 MAX_PNG_BYTES = 16 << 20
+MAX_PNG_CHUNKS = 10_000
 PNG_START = b"\x89PNG\r\n\x1a\n"
+PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the header's colour type
+# Where the passes of an interlaced PNG start, column and row, and their steps (Adam7, in the PNG
+# specification); and the one pass of any other PNG.
+ADAM7 = (
+    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)
+)  # fmt: skip
+WHOLE = ((0, 0, 1, 1),)
 PNG_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 
@@ -105,37 +113,72 @@ def _read_png(path: Path) -> np.ndarray:
         if size > MAX_PNG_BYTES:
             limit = f"at most {MAX_PNG_BYTES >> 20} MiB can be read"
             raise MinivaeError(f"{printable(path)} is too large for one image; {limit}")
-        pixels = _pixel_chunks(file.read(), path)
+        chunks = _pixel_chunks(file.read(), path)
+        _check_rows(chunks, path)
+        pixels = PNG_START + b"".join(chunk for _, chunk in chunks)
         try:
             with Image.open(io.BytesIO(pixels), formats=["PNG"]) as image:
+                _check_palette(image, path)
                 return _grey(image)
         except UnidentifiedImageError:  # its message only has an address in memory
             raise damaged(path, "its header is invalid") from None
 
 
-def _pixel_chunks(data: bytes, path: Path) -> bytes:
-    """The PNG without texts, profiles and animations, because nothing bounds their unpacked
-    size."""
+def _pixel_chunks(data: bytes, path: Path) -> list[tuple[bytes, bytes]]:
+    """The chunks of a PNG that hold pixels, (kind, whole chunk) each, without texts, profiles and
+    animations, because nothing bounds their unpacked size."""
     if not data.startswith(PNG_START):
         raise MinivaeError(
             f"{printable(path)} is not a PNG image, despite its name; convert it to PNG"
         )
-    kept, at, kind = [PNG_START], len(PNG_START), b""
+    kept: list[tuple[bytes, bytes]] = []
+    at, kind, found = len(PNG_START), b"", 0
     while kind != b"IEND":
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        end = at + 12 + length
+        end, found = at + 12 + length, found + 1
         if end > len(data):
             raise damaged(path, "it ends too early")
-        if (kind == b"IHDR") != (len(kept) == 1):
+        if found > MAX_PNG_CHUNKS:
+            raise damaged(path, f"it has more than {MAX_PNG_CHUNKS} chunks")
+        if (kind == b"IHDR") != (not kept):
             raise damaged(path, "its header is not the first chunk")
         if kind == b"IHDR":
             _check_png_size(data[at + 8 : end - 4], path)
         if kind in PNG_PIXEL_CHUNKS:
             if zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
                 raise damaged(path, "a checksum does not match")
-            kept.append(data[at:end])
+            kept.append((kind, data[at:end]))
         at = end
-    return b"".join(kept)
+    return kept
+
+
+def _check_rows(chunks: list[tuple[bytes, bytes]], path: Path) -> None:
+    """Raise MinivaeError unless all rows are there: Pillow fills missing ones with zeros."""
+    header = chunks[0][1][8:]
+    width, height = (int.from_bytes(header[i : i + 4], "big") for i in (0, 4))
+    depth, colour, interlaced = header[8], header[9], header[12]
+    bits = depth * PNG_CHANNELS.get(colour, 1)
+    wanted = 0
+    for column, row, columns, rows in ADAM7 if interlaced else WHOLE:
+        across, down = -(-(width - column) // columns), -(-(height - row) // rows)
+        if across > 0 and down > 0:
+            wanted += down * (1 + -(-across * bits // 8))
+    packed = b"".join(chunk[8:-4] for kind, chunk in chunks if kind == b"IDAT")
+    there = len(zlib.decompressobj().decompress(packed, wanted))
+    if there < wanted:
+        raise damaged(path, f"it holds {there} of {wanted} bytes of pixels")
+
+
+def _check_palette(image: Pillow.Image, path: Path) -> None:
+    """Raise MinivaeError if pixels name colours that the palette does not have."""
+    if image.mode != "P":
+        return
+    if image.palette is None or not image.palette.palette:
+        raise damaged(path, "its palette is missing")
+    colours = len(image.palette.palette) // len(image.palette.mode)
+    highest = int(np.asarray(image).max())
+    if highest >= colours:
+        raise damaged(path, f"a pixel has colour {highest} of a palette of {colours}")
 
 
 def _check_png_size(header: bytes, path: Path) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import io
 import math
 import os
 import zipfile
+import zlib
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -123,7 +123,7 @@ def read_idx(path: str | PathLike[str]) -> np.ndarray:
         file.seek(0)
         stream: io.BufferedIOBase = file
         if zipped:
-            stream = stack.enter_context(gzip.GzipFile(fileobj=file))
+            stream = stack.enter_context(io.BufferedReader(_Gunzip(file)))
         head = stream.read(4)
         if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_DTYPES:
             what = "gzip data, but not IDX" if zipped else "not IDX"
@@ -144,6 +144,40 @@ def read_idx(path: str | PathLike[str]) -> np.ndarray:
         if stream.read(1):
             raise damaged(path, f"it has more than the {announced} bytes that its header declares")
     return numbers
+
+
+class _Gunzip(io.RawIOBase):
+    """The unpacked bytes of a gzip file. (Python's own reader takes the zeros that may pad such a
+    file one by one: minutes for a large one.)"""
+
+    CHUNK = 1 << 16
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file, self._packed = file, b""
+        self._unpacker = zlib.decompressobj(wbits=31)  # 31: with gzip's header and checksum
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = b""
+        while not data:
+            if self._unpacker.eof:  # another member may follow, or zeros
+                self._packed = (self._unpacker.unused_data + self._packed).lstrip(b"\0")
+                self._unpacker = zlib.decompressobj(wbits=31)
+                while not self._packed:
+                    more = self._file.read(self.CHUNK)
+                    if not more:
+                        return 0
+                    self._packed = more.lstrip(b"\0")
+            elif not self._packed:
+                self._packed = self._file.read(self.CHUNK)
+                if not self._packed:
+                    raise EOFError("its compressed data end too early")
+            data = self._unpacker.decompress(self._packed, len(buffer))
+            self._packed = self._unpacker.unconsumed_tail
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def _labels_beside(images_path: Path) -> Path | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from minivae.backend import Backend
 
 Array = np.ndarray
+GRID_MASS = 0.05  # how far from one the mass on a grid may be; at most 2/25 lies beyond 5 sd
 BOUNDED_WEIGHTS = 4_000  # the largest decoder that is integrated with bounds of its cells
 
 
@@ -124,7 +125,9 @@ def posterior_grid(
 ) -> PosteriorGrid:
     """The exact posterior of one image on a grid: mean +- `widths` standard deviations.
 
-    x: (N, D) and `result`, its `quadrature` -> PosteriorGrid of image number `image`.
+    x: (N, D) and `result`, its `quadrature` -> PosteriorGrid of image number `image`. Raises
+    MinivaeError if the points are too far apart for this posterior: its mass in their cells, one
+    in truth, would come out far from one, and so would a picture of it.
     """
     x = checks.check_observed(x, spec, np.float64)
     low = result.mean[image] - widths * result.sd[image]
@@ -132,6 +135,12 @@ def posterior_grid(
     axes = tuple(np.linspace(a, b, points) for a, b in zip(low, high, strict=True))
     z = mesh(axes)
     log_density = as_model(params, spec, ops).log_joint(z, x[image]) - result.log_p[image]
+    mass = np.exp(log_density).sum() * np.prod([axis[1] - axis[0] for axis in axes])
+    if mass > 1 + GRID_MASS or (widths >= 5 and mass < 1 - GRID_MASS):
+        raise MinivaeError(
+            f"{points} points for each latent are too few for the posterior of image {image}: its "
+            f"mass comes out as {mass:.2f}; use more points"
+        )
     return PosteriorGrid(axes, log_density.reshape([points] * spec.latent_dim))
 
 

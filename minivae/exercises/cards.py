@@ -67,8 +67,13 @@ class _RichCard:
 AnyCard = TypeVar("AnyCard", bound=Card)
 
 
-def display(card: AnyCard) -> AnyCard:
-    """Display a card in a notebook, print it elsewhere; returns the card."""
+def display(card: AnyCard, note: str | None = None) -> AnyCard:
+    """Display a card in a notebook, print it elsewhere; returns the card.
+
+    note: one more sentence for the reader, below the body, such as that a file is damaged.
+    """
+    if note:
+        card.body = f"{card.body}\n\n({note})".lstrip("\n")
     if _in_notebook():
         import IPython.display
 

@@ -22,10 +22,7 @@ def check(id: str, answer: Any = ...) -> Verdict:
     if exercise is None:
         return display(_unknown(id))
     verdict = grade(exercise, answer)
-    message = _record(exercise, answer, verdict)
-    if message:
-        verdict.body = f"{verdict.body}\n\n({message})".lstrip("\n")
-    return display(verdict)
+    return display(verdict, _record(exercise, answer, verdict))
 
 
 def hint(id: str) -> Card:
@@ -36,12 +33,12 @@ def hint(id: str) -> Card:
     state, _ = store.load()
     entry = state["exercises"].get(id, {})
     given = min(entry.get("hints", 0) + 1, len(exercise.hints))
-    store.update(lambda state: state["exercises"].setdefault(id, {}).update(hints=given))
+    note = store.update(lambda state: state["exercises"].setdefault(id, {}).update(hints=given))
     lines = [f"{i}. {text}" for i, text in enumerate(exercise.hints[:given], start=1)]
     likely = next((m for m in exercise.mistakes if m.name == entry.get("mistake")), None)
     if likely:
         lines.append(f"your last answer: {likely.says}")
-    return display(Card(f"{id}: hint {given} of {len(exercise.hints)}", "\n".join(lines)))
+    return display(Card(f"{id}: hint {given} of {len(exercise.hints)}", "\n".join(lines)), note)
 
 
 def solution(id: str) -> Card:
@@ -53,19 +50,24 @@ def solution(id: str) -> Card:
 
 
 def use(id: str, answer: Any = ...) -> Any:
-    """The reader's answer once it passes, else the reference; says which.
+    """The reader's answer once it passes, else the reference; says which, and why. Counts as a
+    check.
 
-    Raises MinivaeError where there is no such exercise.
+    Raises MinivaeError where there is no such exercise, or one that asks for a value.
     """
     exercise = _find(id)
     if exercise is None:
         near = closest(id, exercises())
         raise MinivaeError(f"there is no exercise {format_value(id)}; did you mean {near!r}?")
-    if grade(exercise, answer).status == CORRECT:
-        passed[id] = answer
-        display(Card(f"{id}: yours is used from here on"))
+    if exercise.cases is None:
+        raise MinivaeError(f'{id} asks for a value; check("{id}", ...) says whether yours is right')
+    verdict = grade(exercise, answer)
+    note = _record(exercise, answer, verdict)
+    if verdict.status == CORRECT:
+        display(Card(f"{id}: yours is used from here on"), note)
         return answer
-    display(Card(f"{id}: the reference is used from here on"))
+    why = "" if verdict.status == NOT_ATTEMPTED else f"yours does not pass yet:\n{verdict.body}"
+    display(Card(f"{id}: the reference is used from here on", why), note)
     return exercise.reference
 
 
@@ -84,6 +86,7 @@ def _record(exercise: Exercise, answer: Any, verdict: Verdict) -> str | None:
     """Keep the result in the progress file; returns a sentence for the reader, or None."""
     if verdict.status == NOT_ATTEMPTED:
         return None
+    source, note = _kept(exercise, answer) if verdict.status == CORRECT else (None, None)
 
     def change(state: store.State) -> None:
         entry = state["exercises"].setdefault(exercise.id, {})
@@ -92,7 +95,6 @@ def _record(exercise: Exercise, answer: Any, verdict: Verdict) -> str | None:
             passed[exercise.id] = answer
             entry["passed"] = store.today().isoformat()
             entry.pop("source", None)
-            source = capture.source_of(answer) if exercise.cases else None
             if source:
                 entry["source"] = source
             store.remembered(state, exercise.id)
@@ -102,4 +104,14 @@ def _record(exercise: Exercise, answer: Any, verdict: Verdict) -> str | None:
                 entry["mistake"] = verdict.mistake
             store.missed(state, exercise.id)
 
-    return store.update(change)
+    return store.update(change) or note
+
+
+def _kept(exercise, answer):
+    """(the answer as text for later sessions, or None; a sentence for the reader, or None)."""
+    if not exercise.cases:
+        return None, None
+    try:
+        return capture.source_of(answer), None
+    except capture.CannotKeep as reason:
+        return None, f"it passes, but only this session can use it: {reason}"

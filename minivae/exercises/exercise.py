@@ -73,10 +73,11 @@ class Exercise(NamedTuple):
         return re.findall(r"^(?:def )?(\w+)", self.stub, re.MULTILINE)[0]
 
     def source(self) -> str:
-        """The reference as text: the reader sees the code that `check` runs."""
+        """The reference as text: the code that `check` runs, under the name that the stub has."""
         if self.cases is None:
             return self.solution_text
-        return textwrap.dedent(inspect.getsource(self.reference)).rstrip()
+        text = textwrap.dedent(inspect.getsource(self.reference)).rstrip()
+        return text.replace(f"def {self.reference.__name__}(", f"def {self.name}(", 1)
 
 
 def stub(text: str) -> str:

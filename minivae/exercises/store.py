@@ -6,6 +6,7 @@ the reader's own code (the answers that passed), which `my_backend` runs again.
 """
 
 import datetime
+import itertools
 import json
 import os
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from minivae.errors import MinivaeError
-from minivae.files import atomic_write
+from minivae.files import atomic_write, one_writer, reading
 
 VERSION = 1
 SECTIONS = ("exercises", "answers", "review")  # answers: to predictions and recall questions
@@ -39,53 +40,91 @@ def path() -> Path:
 
 
 def load() -> tuple[State, str | None]:
-    """The state, and a sentence for the reader if a damaged file had to be set aside."""
+    """The state, and a sentence for the reader if the file is damaged or cannot be read.
+
+    Reading changes nothing: a damaged file is set aside by the next `update`.
+    """
     place = path()
+    if place in _unsaved:
+        return json.loads(_unsaved[place]), None
     try:
-        text = _unsaved.get(place) or place.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return _empty(), None
-    except (OSError, UnicodeDecodeError) as error:
-        return _set_aside(place, error)
-    try:
-        return _checked(json.loads(text)), None
-    except (ValueError, RecursionError) as error:
-        return _set_aside(place, error)
+        return _read(place), None
+    except _DamagedFile:
+        return _empty(), (
+            f"{place.name} is damaged, so nothing in it counts; it is kept under another name "
+            "when something new is written"
+        )
+    except MinivaeError as error:
+        return _empty(), f"your progress cannot be read: {error}"
 
 
 def update(change: Callable[[State], Any]) -> str | None:
     """Read the file, call change(state), write it. Returns a sentence for the reader, or None.
 
-    The file is read anew each time, as another notebook may have written to it meanwhile.
+    The file is read anew each time and locked until it is written, as another notebook may change
+    it at the same time.
     """
-    state, message = load()
-    change(state)
-    text = json.dumps({"version": VERSION, **state}, indent=1, sort_keys=True)
     place = path()
+    if place in _unsaved:
+        return _keep_in_memory(place, json.loads(_unsaved[place]), change, None)
     try:
-        atomic_write(place, text.encode())
-        _unsaved.pop(place, None)
+        with one_writer(place):
+            try:
+                state, message = _read(place), None
+            except _DamagedFile:
+                state, message = _empty(), _set_aside(place)
+            change(state)
+            atomic_write(place, _text(state).encode())
+            return message
     except MinivaeError as error:
-        first = place not in _unsaved  # reported only once
-        message = f"progress is kept for this session only: {error}" if first else None
-        _unsaved[place] = text
-    return message
+        return _keep_in_memory(place, load()[0], change, error)
+
+
+class _DamagedFile(Exception):
+    """The content is not that of a progress file."""
+
+
+def _read(place: Path) -> State:
+    """The state in the file, or none yet. Raises `_DamagedFile`, or MinivaeError if it cannot be
+    read."""
+    if not os.path.lexists(place):
+        return _empty()
+    with reading(place) as (file, _):
+        data = file.read()
+    try:
+        return _checked(json.loads(data.decode("utf-8")))
+    except (ValueError, RecursionError):
+        raise _DamagedFile from None
+
+
+def _keep_in_memory(place, state, change, error):
+    change(state)
+    _unsaved[place] = _text(state)
+    return error and f"progress is kept for this session only: {error}"  # said once
+
+
+def _text(state):
+    return json.dumps({"version": VERSION, **state}, indent=1, sort_keys=True)
 
 
 def _empty():
     return {section: {} for section in SECTIONS}
 
 
-def _set_aside(place, error):
-    spare = place.with_name(place.name + ".damaged")
+def _set_aside(place):
+    """Rename a damaged file, to a name that is free -> a sentence for the reader."""
+    numbers = itertools.count(2)
+    spare = place.with_name(f"{place.name}.damaged")
+    while os.path.lexists(spare):
+        spare = place.with_name(f"{place.name}.damaged-{next(numbers)}")
     try:
         os.replace(place, spare)
-    except OSError:
-        reason = type(error).__name__
-        return _empty(), f"{place.name} cannot be read ({reason}); progress starts empty"
-    return _empty(), (
-        f"{place.name} was damaged; it is kept as {spare.name}, and a new one is started"
-    )
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise MinivaeError(
+            f"{place.name} is damaged and cannot be renamed ({reason}); rename it yourself"
+        ) from None
+    return f"{place.name} was damaged; it is kept as {spare.name}, and a new one is started"
 
 
 def _checked(state):
@@ -107,13 +146,14 @@ def _checked(state):
         datetime.date.fromisoformat(entry["due"])
         if not 0 <= entry["box"] < len(REVIEW_DAYS):
             raise ValueError("a review box is out of range")
-    return {section: state[section] for section in SECTIONS}
+    return {name: part for name, part in state.items() if name != "version"}
 
 
 def _fits(entry, fields):
-    return all(type(value) is fields.get(key) for key, value in entry.items()) and (
-        fields is not FIELDS["review"] or set(entry) == set(fields)
-    )
+    """Whether the known fields have their types. Unknown ones, of a later version, are kept."""
+    if fields is FIELDS["review"] and not set(fields) <= set(entry):
+        return False
+    return all(type(entry[key]) is kind for key, kind in fields.items() if key in entry)
 
 
 # ---- review: what was wrong is asked again after 1, 3 and 7 days -----------------------------

@@ -27,8 +27,8 @@ def predict(id: str, answer: Any = ...) -> Card:
         return display(Card(f"{id}: your prediction?", body))
     if answer not in asked.options:
         return display(Card(f"{id}: {format_value(answer)} is not one of the answers", body))
-    message = store.update(lambda state: state["answers"].update({id: answer}))
-    return display(Card(f"{id}: you predict {answer}", message or ""))
+    note = store.update(lambda state: state["answers"].update({id: answer}))
+    return display(Card(f"{id}: you predict {answer}"), note)
 
 
 def reveal(id: str, truth: str | None = None) -> Card:
@@ -42,16 +42,16 @@ def reveal(id: str, truth: str | None = None) -> Card:
         return display(
             Card(f"{id}: the right answer is missing", f"one of {', '.join(asked.options)}")
         )
-    state, _ = store.load()
+    state, note = store.load()
     predicted = state["answers"].get(id)
     if predicted not in asked.options:
-        return display(Card(f"{id}: {truth}", _fill(asked.why)))
+        return display(Card(f"{id}: {truth}", _fill(asked.why)), note)
     right = predicted == truth
     if asked.truth:  # without a stored truth, a review could not mark the answer
-        store.update(lambda state: _mark_once(state, id, predicted, right))
+        note = store.update(lambda state: _mark_once(state, id, predicted, right))
     result = "and that is right" if right else f"but it is {truth}"
     title = f"{id}: you predicted {predicted}, {result}"
-    return display(Card(title, _fill(asked.why), status=CORRECT if right else NOT_YET))
+    return display(Card(title, _fill(asked.why), status=CORRECT if right else NOT_YET), note)
 
 
 def _prediction(id):
@@ -75,10 +75,11 @@ def recall(notebook: str, *answers: Any) -> Card:
         )
     answers = (*answers, *[...] * len(asked))[: len(asked)]
     marked = [_marked(q, answer) for q, answer in zip(asked, answers, strict=True)]
+    note = None
     if any(right is not None for _, right in marked):
-        store.update(lambda state: _keep(state, asked, answers, marked))
+        note = store.update(lambda state: _keep(state, asked, answers, marked))
     title = f"{notebook}: three questions about earlier notebooks"
-    return display(Card(title, "\n\n".join(text for text, _ in marked)))
+    return display(Card(title, "\n\n".join(text for text, _ in marked)), note)
 
 
 def _marked(asked, answer):
@@ -129,8 +130,9 @@ def _fill(text, indent=0):
 
 
 def summary() -> dict[str, Any]:
-    """Progress as plain data, for `exercises --json`."""
-    state, _ = store.load()
+    """Progress as plain data, for `exercises --json`. "note": what is wrong with the file, or
+    None."""
+    state, note = store.load()
     rows = []
     for exercise in exercises().values():
         entry = state["exercises"].get(exercise.id, {})
@@ -150,6 +152,7 @@ def summary() -> dict[str, Any]:
         "total": len(rows),
         "next": to_do,
         "due": store.due(state),
+        "note": note,
         "exercises": rows,
     }
 
@@ -173,6 +176,8 @@ def report() -> str:
         lines.append(f"next: {data['next']}, {exercises()[data['next']].title}")
     if data["due"]:
         lines.append(f"due for review: {', '.join(data['due'])}")
+    if data["note"]:
+        lines.append(_fill(data["note"]))
     return "\n".join(lines)
 
 
@@ -186,9 +191,9 @@ def progress() -> Card:
 
 def review() -> Card:
     """Show what is due for review today."""
-    state, _ = store.load()
+    state, note = store.load()
     lines = [f"{id}: {_task(id)}" for id in store.due(state)]
-    return display(Card("review", "\n".join(lines) or "nothing is due today"))
+    return display(Card("review", "\n".join(lines) or "nothing is due today"), note)
 
 
 def _task(id):
@@ -201,7 +206,9 @@ def _task(id):
 def review_session(ask: Callable[[str], str] = input, say: Callable[[str], Any] = print) -> None:
     """Ask what is due, one by one: `python -m minivae exercises --review`. Stops at the end of the
     input."""
-    state, _ = store.load()
+    state, note = store.load()
+    if note:
+        say(note)
     ids = store.due(state)
     if not ids:
         say("nothing is due today")
@@ -225,10 +232,23 @@ def _review_one(id, ask, say):
     listed = "\n".join(f"   {letter}  {o}" for letter, o in zip(LETTERS, options, strict=False))
     say(f"\n{id}  {_fill(asked.question)}\n{listed}")
     try:
-        answer = ask("your answer: ").strip().lower()
+        chosen = _choose(options, ask, say)
     except EOFError:
         return False
-    known = right is not None and answer == LETTERS[options.index(right)]
+    known = right is not None and chosen == right
     say((f"{MARKS[CORRECT]} " if known else f"{MARKS[NOT_YET]} {right}. ") + _fill(asked.why))
     store.update(lambda state: (store.remembered if known else store.missed)(state, id))
     return True
+
+
+def _choose(options, ask, say):
+    """One of the options, given by its letter or in words; asks again for anything else."""
+    letters = dict(zip(LETTERS, options, strict=False))
+    while True:
+        answer = " ".join(ask("your answer: ").split()).lower().rstrip(".)")
+        if answer in letters:
+            return letters[answer]
+        meant = [o for o in options if answer and " ".join(str(o).split()).lower() == answer]
+        if meant:
+            return meant[0]
+        say(f"   please answer {', '.join(letters)} (Ctrl-D ends the review)")

@@ -6,6 +6,7 @@ a reader here returns its content or raises one `MinivaeError`.
 """
 
 from minivae.files.archives import ARCHIVE_DTYPES, read_archive, write_archive
+from minivae.files.locking import lock_folder, one_writer
 from minivae.files.npy import read_member, read_npy, read_numbers
 from minivae.files.opening import (
     MAX_BYTES,
@@ -15,7 +16,7 @@ from minivae.files.opening import (
     unpacks_too_far,
     zip_members,
 )
-from minivae.files.writing import atomic_write, lock_folder
+from minivae.files.writing import atomic_write, make_folders
 
 __all__ = [
     "ARCHIVE_DTYPES",
@@ -23,7 +24,9 @@ __all__ = [
     "atomic_write",
     "damaged",
     "lock_folder",
+    "make_folders",
     "most_unpacked",
+    "one_writer",
     "read_archive",
     "read_member",
     "read_npy",

@@ -16,7 +16,7 @@ import numpy as np
 
 from minivae.checks.values import printable
 from minivae.errors import MinivaeError
-from minivae.files.opening import damaged
+from minivae.files.opening import damaged, most_unpacked, unpacks_too_far
 
 CHUNK = 1 << 18  # bytes read at a time
 MAX_NPY_HEADER = 10_000  # bytes
@@ -31,11 +31,14 @@ def npy_bytes(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def read_npy(stream: io.BufferedIOBase, size: int, path: str | PathLike[str]) -> np.ndarray:
+def read_npy(
+    stream: io.BufferedIOBase, size: int, path: str | PathLike[str], packed: int | None = None
+) -> np.ndarray:
     """Read one array of numbers or booleans from a stream of `size` bytes.
 
-    The announced array must have exactly as many bytes as follow the header, so that memory is
-    taken only for data that exist. Raises MinivaeError, which names `path`, for anything else.
+    packed: how many compressed bytes these are unpacked from, if they are. The announced array must
+    have exactly as many bytes as follow the header, so that memory is taken only for data that
+    exist. Raises MinivaeError, which names `path`, for anything else.
     """
     start = stream.read(8)
     if start[:6] != b"\x93NUMPY" or len(start) < 8 or start[6] not in (1, 2, 3):
@@ -49,6 +52,10 @@ def read_npy(stream: io.BufferedIOBase, size: int, path: str | PathLike[str]) ->
     announced = math.prod(shape) * dtype.itemsize
     if announced != there:
         raise damaged(path, f"it declares {announced} bytes of numbers and holds {there}")
+    # Half-precision numbers double when they are used.
+    used = announced * 2 if dtype == np.float16 else announced
+    if packed is not None and used > most_unpacked(packed):
+        raise unpacks_too_far(path, used)
     return read_numbers(stream, dtype, shape, path, order="F" if fortran else "C")
 
 
@@ -85,7 +92,7 @@ def read_member(
     """Read the .npy member `info` of an open zip; errors as in `read_npy`."""
     with archive.open(info) as opened:
         stream = cast(io.BufferedIOBase, opened)  # declared as IO[bytes]
-        return read_npy(stream, info.file_size, path)
+        return read_npy(stream, info.file_size, path, packed=info.compress_size)
 
 
 def read_numbers(

@@ -1,47 +1,104 @@
-"""Writes a file atomically, and locks a folder for one process at a time."""
+"""Writes files atomically, and makes folders that survive a power cut."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import secrets
+import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 from minivae.checks.values import check_path, printable
 from minivae.errors import MinivaeError
 
-LOCK_TAKEN = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOTTY)  # some network file systems
 HELD_SECONDS = 1.0  # a virus scanner lets go of a file sooner; Excel may not at all
+
+
+# The folders that this process has locked: {folder: what identifies its lock file}. See locking.py.
+locked_folders: dict[str, tuple[int, int]] = {}
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` to `path` so that a crash at any moment leaves the old file or the new one.
 
     Temporary file in the same folder, flush, fsync, rename, fsync of the folder. On any error the
-    temporary file is removed and the old file stays. Raises MinivaeError if the file cannot be
-    written (full disk, read-only folder, ...).
+    temporary file is removed and the old file stays. As with `open`, a link is followed, and a file
+    that exists keeps its permissions. Raises MinivaeError if the file cannot be written (full disk,
+    read-only folder, ...), if `path` is no ordinary file (a device, a pipe), or if this process has
+    locked the folder and the folder has been replaced since.
     """
     path = check_path(path)
-    partial = path.parent / f".minivae-{secrets.token_hex(8)}.partial"
     try:
+        target = Path(os.path.realpath(path)) if path.is_symlink() else path
+        mode = _permissions(target, path)
+        _check_still_locked(target.parent)
+        partial = target.parent / f".minivae-{secrets.token_hex(8)}.partial"
         try:
             with open(partial, "xb") as file:
                 file.write(data)
                 file.flush()
                 _sync(file.fileno())
-            _while_held(os.replace, partial, path)
+            if mode is not None:
+                os.chmod(partial, mode)
+            while_held(os.replace, partial, target)
         except BaseException:  # including Ctrl-C: no partial file may stay
-            _while_held(Path.unlink, partial, True)  # missing_ok
+            while_held(Path.unlink, partial, True)  # missing_ok
             raise
-        _sync_folder(path.parent)
+        _sync_folder(target.parent)
     except OSError as exc:
-        raise _write_error(path, exc) from None
+        raise write_error(path, exc) from None
+
+
+def _permissions(target: Path, path: Path) -> int | None:
+    """The permissions of the file that is replaced, or None if there is none yet."""
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        return None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # the rename refuses a folder
+        raise MinivaeError(
+            f"{printable(path)} is not an ordinary file; choose the name of a new file"
+        )
+    return stat.S_IMODE(mode)
+
+
+def _check_still_locked(folder: Path) -> None:
+    """A folder may be removed, and made again by another run, while this one goes on. Its files
+    belong to the other run then."""
+    ours = locked_folders.get(os.path.abspath(folder))
+    if ours is None:
+        return
+    try:
+        now = os.stat(folder / ".lock")
+    except FileNotFoundError:
+        now = None
+    if now is None or (now.st_dev, now.st_ino) != ours:
+        raise MinivaeError(
+            f"{printable(folder)} was removed or replaced while this run was writing to it; "
+            "nothing more is written there, so start again in another folder"
+        )
+
+
+def make_folders(folder: Path) -> bool:
+    """Make the folder, and its parents where they are missing -> True if it is new.
+
+    mkdir is atomic, so two runs never get the same one. Each new folder is synced into its parent,
+    so that a power cut does not lose it. Raises OSError.
+    """
+    if not os.path.isdir(folder.parent):
+        make_folders(folder.parent)
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        if os.path.isdir(folder):
+            return False
+        raise
+    _sync_folder(folder.parent)
+    return True
 
 
 def _sync(handle: int) -> None:
@@ -77,7 +134,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _while_held(change: Callable[..., object], *args: object) -> None:
+def while_held(change: Callable[..., object], *args: object) -> None:
     """Rename or delete a file. On Windows neither works while another program, such as a virus
     scanner or Excel, has the file open: try again for `HELD_SECONDS`."""
     give_up = time.monotonic() + HELD_SECONDS
@@ -91,7 +148,7 @@ def _while_held(change: Callable[..., object], *args: object) -> None:
         time.sleep(0.02)
 
 
-def _write_error(path: Path, exc: OSError) -> MinivaeError:
+def write_error(path: Path, exc: OSError) -> MinivaeError:
     remedy = {
         errno.ENOSPC: "free some space",
         errno.EDQUOT: "free some space",
@@ -102,60 +159,3 @@ def _write_error(path: Path, exc: OSError) -> MinivaeError:
         remedy = f"close the program that has it open, or {remedy}"
     reason = exc.strerror or type(exc).__name__
     return MinivaeError(f"cannot write {printable(path)}: {reason}; {remedy}")
-
-
-@contextlib.contextmanager
-def lock_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Lock a folder for this process; raises MinivaeError at once if another process has the lock.
-
-    The operating system holds the lock (on the hidden file .lock) and releases it when the process
-    ends, even if it is killed. Taking the lock also removes the partial files of a killed writer.
-    """
-    folder = check_path(folder, "the folder")
-    try:
-        file = open(folder / ".lock", "ab")
-    except OSError as exc:
-        raise _write_error(folder, exc) from None
-    with file:
-        try:
-            _lock(file)
-        except OSError as exc:
-            if exc.errno not in LOCK_TAKEN:
-                raise _write_error(folder, exc) from None
-            message = f"{printable(folder)} is being written by another run"
-            raise MinivaeError(f"{message}; wait for it, or choose another folder") from None
-        try:
-            _sweep(folder)
-            yield
-        finally:
-            _unlock(file)
-
-
-def _sweep(folder: Path) -> None:
-    try:
-        for partial in folder.glob(".minivae-*.partial"):
-            _while_held(Path.unlink, partial, True)  # missing_ok
-    except OSError as exc:
-        raise _write_error(folder, exc) from None
-
-
-def _lock(file: BinaryIO) -> None:
-    """Take the lock or raise OSError at once."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _unlock(file: BinaryIO) -> None:
-    """Before the file is closed: Windows releases the lock of a closed file at a time of its own
-    choosing. Elsewhere closing it is what releases the lock, and a fork of this process that
-    unlocked it would take the lock from its parent."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)

@@ -15,6 +15,8 @@ from typing import Any
 from numba import config, njit
 from numba.core import event
 
+from minivae.kernels.code_cache import SealedCache
+
 # Without the JIT, plain Python replaces the LLVM instructions. (mypy cannot see numba's options.)
 JIT = not config.DISABLE_JIT  # type: ignore[attr-defined]
 
@@ -29,24 +31,23 @@ def _options(*fastmath: str) -> dict[str, Any]:
     return {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
 
 
-def _cached(**options: Any) -> Callable[[Callable], Any]:
+def cached(**options: Any) -> Callable[[Callable], Any]:
+    """numba's njit, with machine code that is kept on disk and checked when it is loaded."""
+
     def decorate(function: Callable) -> Any:
-        dispatcher = njit(cache=True, **options)(function)
-        # Private attributes of numba, which has no public way to add files. If a new version
-        # renames them, `remove_stale_code` still detects an edit.
-        file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-        if hasattr(file, "_source_stamp"):
-            file._source_stamp = (file._source_stamp, SOURCES_STAMP)
+        dispatcher = njit(**options)(function)
+        if JIT:
+            dispatcher._cache = SealedCache(function, SOURCES_STAMP)
         return dispatcher
 
     return decorate
 
 
 # "contract": a * b + c may be one instruction, rounded once
-compiled = _cached(**_options("contract"))
+compiled = cached(**_options("contract"))
 # "reassoc", "nsz": a sum may be regrouped to keep several partial sums in a register. The grouping
 # is fixed at compile time, so the result is the same each time.
-regrouping = _cached(**_options("contract", "reassoc", "nsz"))
+regrouping = cached(**_options("contract", "reassoc", "nsz"))
 # inlined into the caller before type inference
 inlined = njit(inline="always", **_options("contract"))
 

@@ -46,7 +46,7 @@ class GaussianCache(NamedTuple):
 def dense_forward(
     x: np.ndarray, W: np.ndarray, b: np.ndarray, activation: str
 ) -> tuple[np.ndarray, DenseCache]:
-    """y = f(x W + b),  f = tanh, relu, softplus or none     [notebook 05, eq. 1]
+    """y = act(x W + b),  act = tanh, relu, softplus or none     [notebook 05, eq. 1]
 
     x: (N, I), W: (I, O), b: (O,) -> y: (N, O), cache.
     """
@@ -67,7 +67,7 @@ def dense_backward(
     out: tuple[np.ndarray, np.ndarray] | None = None,
     need_dx: bool = True,
 ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
-    """da = dy f'(a),  dW = x' da,  db = sum_n da,  dx = da W'   [notebook 05, eqs. 2 to 5]
+    """da = dy act'(a),  dW = x.T da,  db = sum_n da,  dx = da W.T   [notebook 05, eqs. 2 to 5]
 
     dy: (N, O) -> dx: (N, I) (None unless need_dx), dW: (I, O), db: (O,).
     `out`: a pair (dW, db) of arrays to write into, such as views of one flat gradient; they must

@@ -14,11 +14,11 @@ sum. Only notebook 08 uses this module.
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
 from minivae.errors import MinivaeError
+from minivae.kernels.compilation import cached
 
-compiled = njit(cache=True, nogil=True, fastmath={"contract"})
+compiled = cached(nogil=True, fastmath={"contract"})
 BLOCK = 4  # rows of B at once
 
 

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba.core import event
+from numba.core.compiler_lock import global_compiler_lock
 
 from minivae.errors import MinivaeError
 from minivae.kernels import loops, tasks
@@ -133,7 +134,8 @@ class Buffers(NamedTuple):
 class Pool:
     """The threads for one dtype. `lanes`: numbers in a vector register, by default this machine's.
 
-    The threads start with the first job that has more than one chunk.
+    The threads start with the first job that has more than one chunk. Ctrl-C may interrupt the
+    Python code here between any two instructions of the main thread: nothing may be lost then.
     """
 
     def __init__(self, dtype: np.dtype, threads: int, lanes: int | None = None) -> None:
@@ -141,7 +143,7 @@ class Pool:
         self.kind: np.ndarray = np.empty((0,) * lanes, dtype)
         self.tile_rows = TILE_ROWS[lanes * dtype.itemsize * 8]
         self.threads = threads
-        self.in_use = threading.Lock()
+        self.user: dict[str, object] = {}  # {"now": the call of `run` that uses the threads}
         self.buffers = self._new_buffers()
         self.words = np.zeros((ASLEEP + 64 * MOST_THREADS) // 8 + 8, np.int64)
         self.words = self.words[-self.words.ctypes.data % 64 // 8 :]  # from a cache line on
@@ -159,41 +161,63 @@ class Pool:
 
         If another Python thread is using the pool, the calling thread does the job alone.
         """
-        shared = self.in_use.acquire(blocking=False)
-        buffers = self.buffers if shared else self._new_buffers()
+        me = object()
         try:
+            # One operation of the dict, and undone by identity: an interrupt between taking the
+            # pool and knowing that it was taken does not leave it taken.
+            shared = self.user.setdefault("now", me) is me
+            buffers = self.buffers if shared else self._new_buffers()
             chunks = describe(buffers.tasks_address, self.threads, self.kind, *args)
             role = ALONE
-            if shared and chunks > 1 and self.threads > 1:
+            if shared and chunks > 1 and self.threads > 1 and self._wake_helpers():
                 role = LEADER
-                self._wake_helpers()
             work(
                 role, 0, buffers.tasks_address, chunks, self.state, buffers.scratch_address,
                 self.tile_rows, self.kind,
             )  # fmt: skip
         finally:
-            if shared:
-                self.in_use.release()
+            try:
+                self._release(me)
+            finally:  # again, if an interrupt came in the first one
+                self._release(me)
 
-    def _wake_helpers(self) -> None:
-        if not self.helpers:
+    def _release(self, me: object) -> None:
+        if self.user.get("now") is me:
+            del self.user["now"]
+
+    def _wake_helpers(self) -> bool:
+        """Wake the helpers that sleep, start them first if need be -> whether there are any."""
+        if len(self.helpers) < self.threads - 1:
             self._start()
-        for helper, wake_lock in enumerate(self.wake_locks):
-            word = ASLEEP // 8 + 8 * helper
-            if self.words[word]:
-                self.words[word] = 0
-                wake_lock.release()
+        for helper in range(len(self.helpers)):
+            self._wake(helper)
+        return bool(self.helpers)
+
+    def _wake(self, helper: int) -> None:
+        """A helper that is asleep holds its lock in vain; releasing it is all that wakes it. The
+        helper itself says that it is awake, so there is nothing to undo after an interrupt."""
+        wake_lock = self.wake_locks[helper]
+        if self.words[ASLEEP // 8 + 8 * helper] and wake_lock.locked():
+            wake_lock.release()
 
     def _start(self) -> None:
-        for helper in range(self.threads - 1):
+        """Start the missing helpers. Where the system allows no more threads, be content with
+        those that there are."""
+        while len(self.helpers) < self.threads - 1:
+            helper = len(self.helpers)
+            del self.wake_locks[helper:]  # of a start that was interrupted
             wake_lock = threading.Lock()
             wake_lock.acquire()
             self.wake_locks.append(wake_lock)
             thread = threading.Thread(
                 target=self._help, args=(helper, wake_lock), name=f"minivae-{helper}", daemon=True
             )
+            try:
+                thread.start()
+            except RuntimeError:  # can't start new thread
+                self.threads = helper + 1
+                return
             self.helpers.append(thread)
-            thread.start()
 
     def _help(self, helper: int, wake_lock: threading.Lock) -> None:
         """What a helper thread does until the pool is stopped."""
@@ -205,22 +229,21 @@ class Pool:
                 self.tile_rows, self.kind,
             )  # fmt: skip
             wake_lock.acquire()
+            self.words[ASLEEP // 8 + 8 * helper] = 0
 
     def stop(self) -> None:
         """End the helper threads. At exit this must come before the interpreter shuts down."""
         self.words[STOP // 8] = 1
         for helper, thread in enumerate(self.helpers):
             while thread.is_alive():
-                if self.words[ASLEEP // 8 + 8 * helper]:
-                    self.words[ASLEEP // 8 + 8 * helper] = 0
-                    self.wake_locks[helper].release()
+                self._wake(helper)
                 thread.join(timeout=0.001)
 
 
 # ---- one pool for each dtype -------------------------------------------------------------------
 
 pools: dict[np.dtype, Pool] = {}
-_opening = threading.Lock()
+_opening = threading.RLock()  # so that a fork in the middle of opening does not wait for itself
 
 
 def thread_count() -> int:
@@ -293,10 +316,21 @@ def _keep_freed_memory() -> None:
         ctypes.CDLL(None).mallopt(mmap_threshold, 32 << 20)
 
 
-def _forget_threads() -> None:
-    """After a fork: the child process has no helper threads, so it computes on one thread."""
-    global _opening
-    _opening = threading.Lock()
+def _before_fork() -> None:
+    """Wait until no other thread compiles or loads kernels. The child would have their locks, held
+    by threads that it does not have."""
+    _opening.acquire()
+    global_compiler_lock.acquire()
+
+
+def _after_fork() -> None:
+    global_compiler_lock.release()
+    _opening.release()
+
+
+def _after_fork_in_child() -> None:
+    """The child process has no helper threads, so it computes on one thread."""
+    _after_fork()
     for dtype in list(pools):
         pools[dtype] = Pool(dtype, 1)
 
@@ -308,4 +342,6 @@ def _stop_threads() -> None:
 
 atexit.register(_stop_threads)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_threads)
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+    )

@@ -1,7 +1,9 @@
 """Every picture, in one style. The functions draw on Matplotlib axes or return a figure; `save`
 writes a PNG whose bytes depend on the picture alone. `explorer` writes an HTML page."""
 
+from minivae.plots.backend import plt
 from minivae.plots.gradcheck import error_against_step
+from minivae.plots.graphs import computation_graph
 from minivae.plots.images import as_images, image_grid, show_grid
 from minivae.plots.runs import (
     curves,
@@ -31,8 +33,8 @@ from minivae.plots.style import (
     RED,
     STYLE,
     figure,
+    house_style,
     notebook_style,
-    plt,
     save,
 )
 
@@ -48,9 +50,11 @@ __all__ = [
     "against_beta",
     "as_images",
     "by_beta",
+    "computation_graph",
     "curves",
     "error_against_step",
     "figure",
+    "house_style",
     "image_grid",
     "information_map",
     "latent_scatter",

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from minivae import vae
 from minivae.backend import Backend
 from minivae.plots.images import as_images, image_grid, show_grid
-from minivae.plots.style import BLUE, figure, save
+from minivae.plots.style import BLUE, figure, house_style, save
 from minivae.runs import Model
 
 
+@house_style()
 def curves(history: Sequence[dict[str, Any]]) -> Figure:
     """Loss = nll + kl over the epochs, with the test ELBO where there is one."""
     fig, (left, right) = figure(8.4, 3.4, 1, 2)
@@ -34,6 +35,7 @@ def curves(history: Sequence[dict[str, Any]]) -> Figure:
     return fig
 
 
+@house_style()
 def samples(model: Model, ops: Backend, *, n: int = 64, seed: int = 0) -> Figure:
     """n images drawn from the model: z ~ N(0, I), decoded."""
     rng = np.random.default_rng(seed)
@@ -44,6 +46,7 @@ def samples(model: Model, ops: Backend, *, n: int = 64, seed: int = 0) -> Figure
     return fig
 
 
+@house_style()
 def reconstructions(model: Model, x: np.ndarray, ops: Backend) -> Figure:
     """Test images x (N, D) in the upper row, their reconstructions in the lower one."""
     mu, _ = vae.encode(model.params, x, model.spec, ops)
@@ -54,6 +57,7 @@ def reconstructions(model: Model, x: np.ndarray, ops: Backend) -> Figure:
     return fig
 
 
+@house_style()
 def manifold(model: Model, ops: Backend, *, side: int = 20) -> Figure:
     """The 2-D latent plane, decoded at the side * side points of `prior_grid`."""
     z = prior_grid(side)
@@ -72,6 +76,7 @@ def prior_grid(side: int) -> np.ndarray:
     return np.stack([right.ravel(), up.ravel()], axis=1)
 
 
+@house_style()
 def latent_scatter(model: Model, x: np.ndarray, labels: np.ndarray | None, ops: Backend) -> Figure:
     """The means of q(z|x) of test images x (N, D) in a 2-D latent, coloured by label (N,)."""
     mu, _ = vae.encode(model.params, x, model.spec, ops)

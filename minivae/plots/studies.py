@@ -14,39 +14,85 @@ from minivae.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, RED, fig
 from minivae.runs import Model
 
 Row = dict[str, Any]  # of a study's result file
+TABLE_STYLES = {  # colour and marker of each row of the published table
+    "vae-1": (BLUE, "o"),
+    "vae-5": (PURPLE, "v"),
+    "vae-50": (INK, "^"),
+    "iwae-5": (RED, "s"),
+    "iwae-50": (GREEN, "D"),
+}
 
 
 # ---- the published table ---------------------------------------------------------------------
 
 
 def reproduced_table(rows: Sequence[Row]) -> Figure:
-    """Test nll against minutes of training, a colour for each row; published values are dashed.
+    """Test nll against minutes of training: a point for each run, published values dashed.
 
-    rows: the results of `studies.reproduce`.
+    rows: the results of `studies.reproduce`. Bars are the standard error over the test images. Runs
+    of one row are not joined: a longer run has another schedule, and is not the shorter one
+    continued. A row that started from another's weights has an open marker, and its minutes are
+    those of its own training.
     """
-    fig, ax = figure(6.4, 4.0)
-    names = sorted({row["row"] for row in rows}, reverse=True)
-    for name, color, marker in zip(names, (BLUE, RED, GREEN), "osD", strict=False):
-        ours = sorted((row["minutes"], row["nll"]) for row in rows if row["row"] == name)
-        published = next(row["published"] for row in rows if row["row"] == name)
-        ax.plot(*zip(*ours, strict=True), marker=marker, color=color, linestyle="-", label=name)
-        ax.axhline(published, color=color, linestyle="--", linewidth=1)
-        ax.annotate(
-            f"{name}, published {published:.2f}",
-            (0.99, published),
+    fig, ax = figure(6.8, 4.0)
+    published = {}
+    for name in dict.fromkeys(row["row"] for row in rows):
+        ours = [row for row in rows if row["row"] == name]
+        stage = name.rpartition("-then-")[2]
+        color, marker = TABLE_STYLES[stage]
+        published[stage] = ours[0]["published"]
+        ax.errorbar(
+            [row["minutes"] for row in ours],
+            [row["nll"] for row in ours],
+            [row["stderr_images"] for row in ours],
+            linestyle="none",
+            marker=marker,
+            markerfacecolor=color if stage == name else "white",
             color=color,
-            xycoords=("axes fraction", "data"),
-            ha="right",
-            va="bottom",
-            fontsize=8,
+            capsize=3,
+            label=name.replace("-then-", " then "),
         )
     values = [row[key] for row in rows for key in ("nll", "published")]
-    ax.set(xlabel="minutes of training", ylabel="-log p(x), nats per image")
-    ax.set_xlim(0, 1.15 * max(row["minutes"] for row in rows))
-    ax.set_ylim(min(values) - 0.5, max(values) + 0.5)
+    low, high = min(values) - 0.7, max(values) + 0.7
+    names = sorted(published, key=lambda name: published[name])
+    heights = spread_out([published[name] for name in names], gap=0.06 * (high - low))
+    for name, height in zip(names, heights, strict=True):
+        color, value = TABLE_STYLES[name][0], published[name]
+        ax.axhline(value, color=color, linestyle="--", linewidth=1)
+        ax.annotate(
+            f"{name}, published {value:.2f}",
+            (1, value),
+            (1.04, height),
+            color=color,
+            xycoords=("axes fraction", "data"),
+            textcoords=("axes fraction", "data"),
+            va="center",
+            fontsize=8,
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6},
+        )
+    ax.set(xlabel="minutes of training", ylabel="-log p(x), nats per image", ylim=(low, high))
+    ax.set_xlim(0, 1.1 * max(row["minutes"] for row in rows))
     ax.set_title("a published table, trained again (dashed: as published)")
-    ax.legend()
+    ax.legend(fontsize=8)
     return fig
+
+
+def spread_out(heights: Sequence[float], gap: float) -> list[float]:
+    """Heights in ascending order, moved apart until neighbours are at least `gap` apart.
+
+    Those too close become a group, evenly spaced about the mean of their own heights.
+    """
+    groups: list[list[float]] = []
+
+    def ends(group: list[float]) -> tuple[float, float]:
+        middle, reach = sum(group) / len(group), gap * (len(group) - 1) / 2
+        return middle - reach, middle + reach
+
+    for height in heights:
+        groups.append([height])
+        while len(groups) > 1 and ends(groups[-1])[0] - ends(groups[-2])[1] < gap:
+            groups[-2:] = [groups[-2] + groups[-1]]
+    return [float(at) for group in groups for at in np.linspace(*ends(group), len(group))]
 
 
 # ---- the study of the cats' latents ----------------------------------------------------------

@@ -4,19 +4,17 @@ Colours are Okabe and Ito's (2008), in an order that also falls from dark to lig
 share an axis also differ in marker or dash.
 """
 
+import contextlib
 import io
+from collections.abc import Iterator
 from os import PathLike
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("agg", force=False)
-
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
 from minivae import files
+from minivae.plots.backend import matplotlib, plt
 
 BLUE, ORANGE, GREEN, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
 INK, GREY = "#222222", "#999999"
@@ -41,6 +39,16 @@ STYLE: dict[Any, Any] = {
 }
 
 
+@contextlib.contextmanager
+def house_style() -> Iterator[None]:
+    """In the block, Matplotlib draws with its own defaults and `STYLE`, whatever the user's
+    matplotlibrc says: a picture has the same bytes everywhere, and needs no LaTeX."""
+    with plt.rc_context():
+        matplotlib.rcdefaults()
+        plt.rcParams.update(STYLE)
+        yield
+
+
 def figure(
     width: float = 6.4, height: float = 3.6, rows: int = 1, columns: int = 1, **kwargs: Any
 ) -> tuple[Figure, Any]:
@@ -48,7 +56,7 @@ def figure(
 
     The axes are one Axes, or an array of them; kwargs go to Matplotlib's `subplots`.
     """
-    with plt.rc_context(STYLE):
+    with house_style():
         fig = Figure(figsize=(width, height), layout="constrained")
         return fig, fig.subplots(rows, columns, **kwargs)
 
@@ -56,7 +64,8 @@ def figure(
 def save(fig: Figure, path: str | PathLike[str]) -> None:
     """Write a figure as PNG, atomically, without time stamps."""
     buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    with house_style():
+        fig.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
     files.atomic_write(path, buffer.getvalue())
 
 
@@ -64,6 +73,7 @@ def notebook_style() -> None:
     """The house style for every figure of a notebook; pictures carry no time or version stamp."""
     from IPython import get_ipython
 
+    matplotlib.rcdefaults()
     plt.rcParams.update(STYLE)
     shell = get_ipython()
     if shell is not None:

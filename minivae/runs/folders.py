@@ -98,17 +98,15 @@ def _taken(folder):
 
 
 def _make_folder(folder):
-    """Make the folder -> True if it is new. mkdir is atomic, so two runs never get the same one."""
+    """Make the folder -> True if it is new, False if something of this name is there."""
     try:
-        os.makedirs(folder.parent, exist_ok=True)
-        os.mkdir(folder)
+        return files.make_folders(folder)
     except FileExistsError:
         if os.path.isdir(folder.parent):
             return False
         raise _folder_error(folder, "its parent is not a folder") from None
     except OSError as error:
         raise _folder_error(folder, error.strerror) from None
-    return True
 
 
 def _folder_error(folder, reason):

@@ -1,9 +1,23 @@
 """The progress bar of a training."""
 
+import os
 import sys
+from typing import Any
 
 from minivae.settings import Settings
 from minivae.train import State, StepTerms
+
+
+def _import_tqdm() -> Any:
+    """tqdm's bar. It fails to import where an environment variable such as TQDM_MININTERVAL holds
+    no number; these are left out then."""
+    try:
+        from tqdm import tqdm
+    except ValueError:
+        for name in [name for name in os.environ if name.startswith("TQDM_")]:
+            del os.environ[name]
+        from tqdm import tqdm
+    return tqdm
 
 
 class ProgressBar:
@@ -16,8 +30,7 @@ class ProgressBar:
 
     def __init__(self, state: State, settings: Settings, n: int) -> None:
         """state: where training starts. n: the number of training images."""
-        from tqdm import tqdm
-
+        tqdm = _import_tqdm()
         # With other settings the loss is not nll + kl.
         self.is_sum = settings.objective == "elbo" and (
             (settings.beta, settings.warmup, settings.free_bits) == (1, 0, 0)

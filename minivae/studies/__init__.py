@@ -1,6 +1,8 @@
 """Long computations, run by commands of their own, whose results are committed under figures/.
 
 reproduce   Burda et al. 2016, Table 1, trained again
+published   the rows of that table, and the file of our results
+shipping    the weights of the rows, kept for readers and for rows that start from them
 cat_study   how much information the latents of cat models have about the true factors
 bench       a training step beside PyTorch and JAX
 figures     the pictures under figures/

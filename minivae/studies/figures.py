@@ -18,7 +18,7 @@ from minivae.errors import MinivaeError
 from minivae.estimator import VAE
 from minivae.evaluate import interpretability
 from minivae.plots import explorer
-from minivae.studies import cat_study, reproduce
+from minivae.studies import cat_study, published
 
 FOLDER = Path("figures")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
@@ -37,7 +37,8 @@ def draw_all(*, say: Callable[[str], None]) -> dict[str, list[str]]:
             continue
         say(f"drawing {name}")
         path = FOLDER / name
-        draw(path)
+        with plots.house_style():
+            draw(path)
         drawn.append(path.as_posix())
     return {"files": drawn}
 
@@ -144,14 +145,14 @@ SCREENSHOT = "explorer.png"
 RESULTS = {  # figures drawn from results that a long command of their own writes
     "cat_study.png": cat_study.RESULTS,
     "cat_information.png": cat_study.RESULTS,
-    "iwae_table.png": reproduce.TABLE,
+    "iwae_table.png": published.TABLE,
 }
 FIGURES = {
     "hero.png": hero,
     "cat_traversals.png": _traversals,
     "cat_study.png": _study,
     "cat_information.png": _information,
-    "iwae_table.png": lambda path: plots.save(plots.reproduced_table(reproduce.read_table()), path),
+    "iwae_table.png": lambda path: plots.save(plots.reproduced_table(published.read_table()), path),
     "explorer_mnist.html": _explorer("mnist"),
     "explorer_cats.html": _explorer("cats"),
     SCREENSHOT: _screenshot,

@@ -1,17 +1,15 @@
-"""A published table, trained again: Burda et al. 2016, Table 1, one stochastic layer, on MNIST.
+"""Rows of the published table, trained again, scored, and their weights shipped.
 
 For each row: a training that fits a budget of minutes, then log p(x) of all 10,000 test images from
 K = 5000 importance samples. A run can be stopped and resumed at any point, in training and in
-scoring (the last few hundred images may be scored again). Results go to figures/iwae_table.json,
-one object for each run.
+scoring (the last few hundred images may be scored again). The rows, and the file and picture of the
+results, are in `studies.published`.
 
 As in the paper: 784-200-200-50 tanh and its mirror, Glorot uniform, the output bias at the logit of
-the clipped training mean, Adam, images binarized afresh for each batch, K = 5000. `differences`
-lists what differs, and every result contains its text.
+the clipped training mean, Adam, images binarized afresh for each batch, K = 5000.
+`published.differences` lists what differs, and every result contains its text.
 """
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,10 +22,11 @@ from minivae.backend import load_backend
 from minivae.errors import MinivaeError
 from minivae.runs import checkpoints
 from minivae.settings import Settings
+from minivae.studies import published, shipping
 
-TABLE = Path(__file__).parents[2] / "figures" / "iwae_table.json"
 KIND = "reproduction"
 RUN_FILE, SCORES_FILE = "training.npz", "scores.npz"
+OUT = "runs/reproduce"
 BUDGET = 105.0  # minutes of training; scoring comes on top, some ten minutes on two cores
 EVALUATION_SAMPLES = 5000
 SCORING_SEED = 2016
@@ -37,30 +36,6 @@ TIMED_STEPS = 40
 AVERAGE_EVERY = 10  # steps
 AVERAGE_SPAN = 0.02  # of the run: the mean age of the averaged weights
 SECONDS_BETWEEN_SAVES = 60.0
-
-
-class Row(NamedTuple):
-    """One row of the table: how it is trained, and its published negative log-likelihood."""
-
-    objective: str
-    samples: int
-    resampled: int | None  # how many of the samples go through the backward pass, or all
-    batch_size: int
-    lr: float
-    published: float
-    rerun: float  # github.com/nbip/IWAE
-
-
-ROWS = {
-    "vae-1": Row("elbo", 1, None, 100, 2e-3, 86.76, 86.35),
-    "iwae-5": Row("iwae", 5, None, 100, 2e-3, 85.54, 85.18),
-    "iwae-50": Row("iwae", 50, 5, 20, 1e-3, 84.78, 84.59),
-}
-PAPER_BATCH = 20
-PAPER = (
-    f"batch {PAPER_BATCH}; Adam with beta1 0.9, beta2 0.999, epsilon 1e-4; 3^i epochs at "
-    "1e-3 * 10^(-i/7) for i = 0..7, 3280 in all; the last weights, not an average"
-)
 
 
 class RowState:
@@ -73,48 +48,68 @@ class RowState:
 def train_rows(
     rows: Sequence[str],
     *,
+    start_from: str | None = None,
     budget: float = BUDGET,
     epochs: int | None = None,
-    out: str | Path = "runs/reproduce",
+    out: str | Path = OUT,
     seed: int = 0,
     backend: str = "numba",
-    table: Path = TABLE,
+    table: Path = published.TABLE,
+    shipped: Path = shipping.SHIPPED,
     dataset: data.Dataset | None = None,
     evaluation_samples: int = EVALUATION_SAMPLES,
     should_stop: Callable[[], bool] | None = None,
     say: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
-    """Train and score each of `rows` in turn -> the list of results, as in the table.
+    """Train, score and ship each of `rows` in turn -> the list of results, as in the table.
 
-    rows: names of `ROWS`. budget: minutes of training for each, at the speed that a few steps have
-    at its start; or `epochs` themselves. The same call continues where an earlier one stopped: each
-    row, budget (or epochs) and seed has a folder of its own under `out`. should_stop(): true ends
-    the work at the next step or image, with `train.Interrupted`, training saved.
+    rows: names of `published.ROWS`; or `vae-1-then-iwae-50`, which starts from the shipped weights
+    of vae-1, as all rows do from those of the row `start_from`. budget: minutes of training for
+    each, at the speed that a few steps have at its start; or `epochs` themselves. The same call
+    continues where an earlier one stopped: each row, start, budget (or epochs) and seed has a
+    folder of its own under `out`. should_stop(): true ends the work at the next step or image, with
+    `train.Interrupted`, training saved.
     """
-    check_rows(rows, budget, epochs)
+    if start_from is not None:
+        rows = [f"{start_from}{published.THEN}{name}" for name in rows]
+    check_rows(rows, budget, epochs, shipped)
     dataset = data.load("mnist") if dataset is None else dataset
     fingerprint = data.fingerprint(dataset)
     results = []
     for name in rows:
+        start = shipping.load_start(name, table, shipped)
         length = f"{budget:g}min" if epochs is None else f"{epochs}epochs"
-        folder = checks.check_path(out, "--out") / f"{name}-{length}-seed{seed}"
+        begin = "" if start is None else f"-from-{start.result['weights'][:8]}"
+        folder = checks.check_path(out, "--out") / f"{name}{begin}-{length}-seed{seed}"
         _make_folder(folder)
         with files.lock_folder(folder):
             settings = _settings(folder, name, budget, epochs, seed, backend, dataset, say)
-            done = _train(folder, dataset, settings, fingerprint, should_stop, say)
+            done = _train(folder, dataset, settings, fingerprint, start, should_stop, say)
             scores = _score(folder, dataset, settings, done, evaluation_samples, should_stop, say)
-        results.append(_result(name, settings, done, scores, dataset))
-        write_table(table, [results[-1]])
-        draw_table(table)
-        say(describe(results[-1]))
+        results.append(_result(name, settings, done, scores, start, dataset))
+        published.write_table(table, [results[-1]])
+        published.draw_table(table)
+        shipping.ship(results[-1], scores.model, published.read_table(table), shipped, say)
+        say(published.describe(results[-1]))
     return results
 
 
-def check_rows(rows: Sequence[str], budget: float, epochs: int | None) -> None:
-    """Raise MinivaeError unless these rows can be trained for that long."""
-    unknown = [name for name in rows if name not in ROWS]
-    if unknown or not rows:
-        raise MinivaeError(f"rows are {list(rows)}; choose from {', '.join(ROWS)}")
+def check_rows(
+    rows: Sequence[str], budget: float, epochs: int | None, shipped: Path = shipping.SHIPPED
+) -> None:
+    """Raise MinivaeError unless these rows can be trained for that long, in this order."""
+    if not rows:
+        raise MinivaeError(f"there are no rows to train; choose from {', '.join(published.ROWS)}")
+    for place, name in enumerate(rows):
+        published.check_row(name)
+        start = published.start_of(name)
+        if start is None or start in rows[:place]:
+            continue
+        if not shipping.shipped_file(start, shipped).is_file():
+            raise MinivaeError(
+                f"{name} starts from the weights of {start}, and none are shipped; train {start} "
+                f"first, with --rows {start} {name}"
+            )
     checks.check_number(budget, "budget, in minutes,", above=0)
     if epochs is not None:
         checks.check_whole(epochs, "epochs", 1, checks.MAX_SIZE)
@@ -122,7 +117,7 @@ def check_rows(rows: Sequence[str], budget: float, epochs: int | None) -> None:
 
 def _make_folder(folder):
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        files.make_folders(folder)
     except OSError as error:
         raise MinivaeError(
             f"{checks.printable(folder)} cannot be made a folder: {error.strerror}; choose "
@@ -135,14 +130,15 @@ def _make_folder(folder):
 
 def _settings(folder, name, budget, epochs, seed, backend, dataset, say):
     """The Settings of this run: those it was started with, or the epochs that the budget allows."""
-    row = ROWS[name]
+    row = published.ROWS[published.last_stage(name)]
+    share = 1.0 if published.start_of(name) is None else published.CONTINUED
     settings = Settings(
         latent_dim=50,
         objective=row.objective,
         samples=row.samples,
         resampled=row.resampled,
         batch_size=row.batch_size,
-        lr=row.lr,
+        lr=share * row.lr,
         backend=backend,
         seed=seed,
     )
@@ -155,8 +151,8 @@ def _settings(folder, name, budget, epochs, seed, backend, dataset, say):
         epochs = max(1, int(budget * 60 / (step * steps)))
         say(f"{name}: {1000 * step:.2f} ms a step, {budget:g} minutes allow {epochs} epochs")
     say(
-        f"{name}: {epochs} epochs of {steps} steps, batch {row.batch_size}, the rate falling "
-        f"geometrically from {row.lr:g} to {row.lr * train.DECAY_TO:g}"
+        f"{name}: {epochs} epochs of {steps} steps, batch {row.batch_size}, the "
+        f"{published.schedule(settings)}"
     )
     return checks.check_settings(settings._replace(epochs=epochs), dataset)
 
@@ -179,12 +175,14 @@ def seconds_per_step(dataset: data.Dataset, settings: Settings, steps: int = TIM
 # ---- training ----------------------------------------------------------------------------------
 
 
-def _train(folder, dataset, settings, fingerprint, should_stop, say):
-    """Train to the end, from the last save if there is one -> RowState."""
+def _train(folder, dataset, settings, fingerprint, start, should_stop, say):
+    """Train to the end, from the last save if there is one, or else from `start` -> RowState."""
     path = folder / RUN_FILE
     current = _load(path, settings, dataset, fingerprint)
     if current is None:
         state = train.new_state(dataset, settings)
+        if start is not None:
+            state.flat[:] = start.model.flat
         current = RowState(state, state.flat.copy(), 0.0)
         _save(path, current, settings, fingerprint)
     state = current.state
@@ -235,31 +233,35 @@ def _load(path, settings, dataset, fingerprint):
 
 
 class Scores(NamedTuple):
-    """The averaged weights on the test images: `evaluate.LogLikelihood`, and the test ELBO."""
+    """The averaged weights, rounded, on the test images: log p(x) and the ELBO.
 
+    rounding: nats per image that the rounding costs, from the first `CURVE_IMAGES` with the same
+    noise.
+    """
+
+    model: runs.Model
     likelihood: evaluate.LogLikelihood
     terms: vae.Terms
     active_units: int
     samples: int
     seconds: float
+    rounding: float
 
 
 def _score(folder, dataset, settings, done, samples, should_stop, say):
     """log p(x) of every test image, saved every few hundred images -> Scores."""
     ops = load_backend(settings.backend)
     spec = settings.spec(dataset.train.shape[1])
-    params = vae.unpack(done.average, spec)
     x = data.test_images(dataset.test, settings.likelihood)
-    model = runs.Model(spec, done.average, dataset.image_shape)
-    runs.save_model(folder / runs.MODEL_FILE, model)
+    exact = runs.Model(spec, done.average, dataset.image_shape)
+    runs.save_model(folder / runs.MODEL_FILE, exact)
+    model = exact._replace(flat=shipping.rounded(done.average))
     rng = np.random.default_rng(SCORING_SEED)
-    terms = evaluate.elbo_terms(params, x, spec, rng=rng, ops=ops)
-    active = evaluate.active_units(params, x, spec, ops=ops)
+    terms = evaluate.elbo_terms(model.params, x, spec, rng=rng, ops=ops)
+    active = evaluate.active_units(model.params, x, spec, ops=ops)
 
-    scored = {"samples": samples, "model": hashlib.sha256(done.average).hexdigest()}
-    found, seconds = _load_scores(folder / SCORES_FILE, scored, len(x))
-    while found.shape[1] < len(x):
-        started, first = time.monotonic(), found.shape[1]
+    def score_piece(params, first):
+        """The images from number `first` on, each with noise of its own -> (3, images)."""
         piece = evaluate.log_likelihood(
             params,
             x[first : first + IMAGES_AT_A_TIME],
@@ -269,12 +271,22 @@ def _score(folder, dataset, settings, done, samples, should_stop, say):
             ops=ops,
             progress=lambda *_: _stop_if_asked(should_stop, done.state.step),
         )
-        found = np.concatenate([found, np.stack(piece)], axis=1)
+        return np.stack(piece)
+
+    scored = {"samples": samples, "model": shipping.weights_hash(model.flat)}
+    found, seconds = _load_scores(folder / SCORES_FILE, scored, len(x))
+    while found.shape[1] < len(x):
+        started = time.monotonic()
+        found = np.concatenate([found, score_piece(model.params, found.shape[1])], axis=1)
         seconds += time.monotonic() - started
         meta = {"kind": KIND, "scored": scored, "seconds": seconds}
         files.write_archive(folder / SCORES_FILE, {"scores": found}, meta)
         say(f"scored {found.shape[1]} of {len(x)} images, {seconds:.0f} s")
-    return Scores(evaluate.LogLikelihood(*found), terms, active, samples, seconds)
+    firsts = range(0, min(CURVE_IMAGES, len(x)), IMAGES_AT_A_TIME)
+    unrounded = np.concatenate([score_piece(exact.params, first)[0] for first in firsts])
+    rounding = float((unrounded - found[0, : len(unrounded)]).mean())
+    likelihood = evaluate.LogLikelihood(*found)
+    return Scores(model, likelihood, terms, active, samples, seconds, rounding)
 
 
 def _load_scores(path, scored, n):
@@ -296,11 +308,13 @@ def _stop_if_asked(should_stop, step):
         raise train.Interrupted(step)
 
 
-# ---- the table ---------------------------------------------------------------------------------
+# ---- the result --------------------------------------------------------------------------------
 
 
-def _result(name, settings, done, scores, dataset):
-    row, likelihood = ROWS[name], scores.likelihood
+def _result(name, settings, done, scores, start, dataset):
+    """One run as the table holds it. published, public_rerun: of the row that its training is."""
+    row, likelihood = published.ROWS[published.last_stage(name)], scores.likelihood
+    start_from = None if start is None else start.record()
     return {
         "row": name,
         "nll": round(-float(likelihood.mean), 4),
@@ -318,77 +332,16 @@ def _result(name, settings, done, scores, dataset):
         "epochs": settings.epochs,
         "minutes": float(f"{done.seconds / 60:.3g}"),
         "scoring_minutes": float(f"{scores.seconds / 60:.3g}"),
+        "start_from": start_from,
+        "weights": shipping.weights_hash(scores.model.flat),
+        "rounding_costs": round(scores.rounding, 4),
         "objective": settings.objective,
         "samples": settings.samples,
         "resampled": settings.resampled,
         "batch_size": settings.batch_size,
-        "schedule": f"rate falling geometrically from {row.lr:g} to {row.lr * train.DECAY_TO:g}",
+        "schedule": published.schedule(settings),
         "averaging": f"exponential, over the last {AVERAGE_SPAN:.0%} of the updates",
-        "differs": differences(settings),
+        "differs": published.differences(settings, start_from),
         "data": data.fingerprint(dataset)[:12],
         "versions": runs.versions(),
     }
-
-
-def differences(settings: Settings) -> str:
-    """How this run differs from the paper, as text."""
-    batch = "" if settings.batch_size == PAPER_BATCH else f"batch {settings.batch_size}; "
-    backward = (
-        ""
-        if settings.resampled is None
-        else (
-            f"{settings.resampled} of the {settings.samples} samples, drawn by their weights, go "
-            "through the backward pass (section 3 of the paper draws one); "
-        )
-    )
-    return (
-        f"the paper: {PAPER}; here: {batch}{backward}Adam's epsilon 1e-8; "
-        f"{settings.epochs} epochs, the rate falling geometrically to {train.DECAY_TO:.0%} of its "
-        "start; the scored weights are a running average; the test images are one fixed "
-        "binarization from a recorded seed"
-    )
-
-
-def read_table(path: str | Path = TABLE) -> list[dict[str, Any]]:
-    """The results so far, a list of objects; empty where there is no table yet."""
-    path = Path(path)
-    if not path.exists():
-        return []
-    with files.reading(path) as (file, _):
-        rows = json.loads(file.read())["rows"]
-        if not all(isinstance(row, dict) and row["row"] in ROWS for row in rows):
-            raise files.damaged(path, "its rows are not those of this table")
-    return rows
-
-
-def write_table(path: Path, results: list[dict[str, Any]]) -> None:
-    """Add results to the table; each replaces an earlier one of the same row, epochs and seed."""
-
-    def plan(row):
-        return row["row"], row["epochs"], row["seed"]
-
-    new = {plan(row) for row in results}
-    rows = [row for row in read_table(path) if plan(row) not in new] + results
-    rows.sort(key=plan)
-    table = {
-        "what": "Burda et al. 2016, Table 1: test negative log-likelihood of MNIST, nats",
-        "rows": rows,
-    }
-    files.atomic_write(path, (json.dumps(table, indent=1, allow_nan=False) + "\n").encode())
-
-
-def draw_table(path: Path = TABLE) -> None:
-    """The table's picture, beside it: a PNG of the same name."""
-    from minivae import plots
-
-    plots.save(plots.reproduced_table(read_table(path)), Path(path).with_suffix(".png"))
-
-
-def describe(result: dict[str, Any]) -> str:
-    """A result as text, one line."""
-    return (
-        f"{result['row']}: {result['nll']:.2f} nats (standard error {result['stderr_images']:.2f} "
-        f"over images, {result['stderr_mc']:.3f} Monte Carlo) after {result['epochs']} epochs and "
-        f"{result['minutes']:.0f} minutes; published {result['published']:.2f}, "
-        f"a public rerun {result['public_rerun']:.2f}"
-    )

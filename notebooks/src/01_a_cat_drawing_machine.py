@@ -9,14 +9,13 @@
 # # 01 · A cat-drawing machine
 #
 # **What you will be able to do**
-# - write a model as a story that can be run, $z \sim p(z)$ and then $x \sim p(x\mid z)$, and draw
-#   cats from it;
+# - write a model as a story that can be run, $z \sim p(z)$ and then $x \sim p(x\mid z)$, and sample
+#   from it;
 # - run a story backwards: compute the evidence $p(x)$ and the posterior $p(z\mid x)$ by
-#   enumeration;
-# - say what a classifier and a generative adversarial network (GAN) cannot tell you about a
-#   picture, and why we work in logs.
+#   enumeration, in logs;
+# - score a picture under a model, and say which pictures a model without noise rules out.
 #
-# **Builds on** Bayes' rule and NumPy, nothing else. Reading time: 30 minutes.
+# **Builds on** Bayes' rule and NumPy, nothing else. Reading time: 40 minutes.
 
 # %%
 import sys; sys.path[:0] = [".", ".."]
@@ -56,14 +55,15 @@ fig
 # %% [markdown]
 # ## 1.1  Can a classifier draw?
 #
-# Most networks that people meet are classifiers: they take a picture $x$ and return $p(y\mid x)$,
-# the probability of a label $y$. Such a machine surely has learned something about cats. Let us
+# The first networks that most people train are classifiers: they take a picture $x$ and return
+# $p(y\mid x)$, the probability of a label $y$. Such a machine has learned something about cats. Let us
 # make one and ask it to draw.
 #
 # The pictures come from `minivae.data.cats`, a small program that draws cats of 28 by 28 pixels. The
 # question for the classifier: is this cat heavy, above 6 kg? The smallest classifier is a weighted
 # sum of the pixels, squeezed into a probability by the sigmoid function, and trained by following a
-# gradient. (That gradient is derived in notebook 05; here only the trained result matters.)
+# gradient. (How such a gradient is derived is the subject of notebook 05; here only the trained
+# result matters.)
 
 # %%
 pictures, factors = cats.draw(600, rng)                   # (600, 28, 28) in [0, 1], (600, 6)
@@ -77,32 +77,65 @@ def sigmoid(a):
 
 
 # %%
-w, b = np.zeros(784, np.float32), np.float32(0)
+W, b = np.zeros(784, np.float32), np.float32(0)
 for _ in range(150):
-    error = sigmoid(flat[train] @ w + b) - heavy[train]
-    w -= 0.1 * error @ flat[train] / 400
+    error = sigmoid(flat[train] @ W + b) - heavy[train]
+    W -= 0.1 * error @ flat[train] / 400
     b -= np.float32(0.1) * error.mean()
-correct = (sigmoid(flat[test] @ w + b) > 0.5) == (heavy[test] > 0.5)
+correct = (sigmoid(flat[test] @ W + b) > 0.5) == (heavy[test] > 0.5)
 print(f"correct for {correct.mean():.0%} of {correct.size} cats that it was not trained on")
 
 # %% [markdown]
-# It is a good classifier. **Predict first:** what will it say about a picture of white noise? And
-# which picture does it find the heaviest of all? Answer in your head before you run the next cell.
+# It is a good classifier. What will it say about a picture of white noise, in which every pixel is
+# black or white with equal probability?
+#
+# **Predict first.** Questions like this one come before the cell that answers them. Put one of
+# the words, in quotes, in place of the `...`, run the cell, and only then read on: an answer that
+# you have committed to teaches more, above all when it is wrong. `reveal` shows your answer beside
+# the truth. A wrong one costs nothing.
+
+# %%
+predict("01.noise", ...)          # "light", "unsure" or "heavy"
 
 # %%
 light_cat = flat[test][factors[test, 0].argmin()]
 noise = (rng.random(784) < 0.5).astype(np.float32)
-heaviest = (w > 0).astype(np.float32)                     # white wherever white speaks for "heavy"
+heaviest = (W > 0).astype(np.float32)                     # white wherever white speaks for "heavy"
 fig, axes = plots.figure(6.6, 2.5, 1, 3)
 shown = {"a light cat": light_cat, "noise": noise, "its ideal": heaviest}
 for ax, (name, x) in zip(axes, shown.items(), strict=True):
-    title = f"{name}\np(heavy | x) = {sigmoid(x @ w + b):.3f}"
+    title = f"{name}\np(heavy | x) = {sigmoid(x @ W + b):.3f}"
     plots.show_grid(ax, x.reshape(1, 28, 28), 1, title, cmap="gray")
 fig
 
+# %%
+reveal("01.noise")
+
 # %% [markdown]
-# The classifier is right about the cat, confident about noise, and its ideal heavy cat is no cat at
-# all.
+# The classifier is right about the cat, confident about noise, and the picture that it finds the
+# heaviest of all is no cat.
+#
+# Why heavy? Heavy cats have more fur, and so more white pixels, than light ones, and the weights sum
+# to a positive number: on balance, white speaks for "heavy". If each pixel is white with
+# probability $s$, the weighted sum is $s \sum_d W_d + b$ on average, and noise with a share $s$ of
+# one half has more white than any of the 600 cats.
+
+# %%
+for name, group in (("light", heavy == 0), ("heavy", heavy == 1)):
+    print(f"{name} cats: {flat[group].sum(axis=1).mean():.0f} white pixels of 784, on average")
+print(f"the whitest cat: {flat.sum(axis=1).max():.0f}, the noise: {noise.sum():.0f}")
+print(f"the weights sum to {W.sum():+.1f}")
+for s in (0.1, 0.5, 0.9):
+    many = (rng.random((1000, 784)) < s).astype(np.float32) @ W + b
+    print(f"noise with a share {s} of white: s sum(W) + b = {s * W.sum() + b:.2f}, "
+          f"measured {many.mean():.2f}; called heavy: {np.mean(many > 0):.0%}")
+shuffled = np.array([rng.permutation(light_cat) for _ in range(1000)]) @ W + b
+print(f"the light cat with its pixels shuffled is called heavy {np.mean(shuffled > 0):.0%} of the time")
+
+# %% [markdown]
+# The last line keeps the light cat's pixels and changes only their places. What told the classifier
+# "light" was *where* the white of this cat lies, not how much of it there is, and the white of noise
+# lies everywhere.
 #
 # Nothing is broken. $p(y\mid x)$ answers one question: *given* that this is the picture, which
 # label? Its probabilities sum to one over the labels, for every $x$, cat or not. It was never asked
@@ -157,7 +190,7 @@ fig
 # Each column is one run of the story: a cat, and one photograph of it in bad light. (The digits and
 # cats at the top of this notebook showed the probabilities, before the coins.)
 #
-# The three lines of `sample_cats` are a cat-drawing machine. The package's version is the same:
+# The three lines of `sample_cats` are a cat-drawing machine. The package's version gives the same:
 
 # %%
 again = np.random.default_rng(7)
@@ -165,6 +198,34 @@ same_z = cats.sample_factors(12, again)
 same_x = cats.sample_pixels(same_z, again)
 print("our z and the package's agree:", np.array_equal(z, same_z))
 print("our x and the package's agree:", np.array_equal(x, same_x))
+
+# %% [markdown]
+# Somebody had to decide how grey a coat is and how wide a cat of 6 kg: the renderer is full of such
+# numbers. All that can be set in the second sentence is called $\theta$, the *parameters*, and one
+# writes $p_\theta(x\mid z)$. Here is the whole model as it is usually drawn.
+
+# %%
+def node(ax, x, text, shade, note):
+    """One circle of the drawing: a random variable, shaded if it is seen."""
+    ax.scatter(x, 0, s=1500, color=shade, edgecolor=plots.INK, zorder=2)
+    ax.text(x, 0, text, ha="center", va="center", fontsize=15)
+    ax.text(x, -0.62, note, ha="center", va="top", fontsize=9)
+
+
+fig, ax = plots.figure(5.4, 1.7)
+ax.annotate("", (2.6, 0), (0.4, 0), arrowprops={"arrowstyle": "-|>", "color": plots.INK, "lw": 1.5})
+node(ax, 0, "$z$", "white", "the causes, not seen\n$z \\sim p(z)$")
+node(ax, 3, "$x$", "#d9d9d9", "the pixels, seen\n$x \\sim p_\\theta(x\\mid z)$")
+ax.text(1.5, 0.18, r"$\theta$", ha="center", fontsize=15)
+ax.set(xlim=(-1.2, 4.2), ylim=(-1.3, 0.6))
+ax.axis("off")
+fig
+
+# %% [markdown]
+# The arrow says that $x$ is made from $z$, by a program with the parameters $\theta$. In this
+# notebook $\theta$ was chosen by hand and stays as it is, so we leave the index away until it is
+# needed. The paper that this course follows, *Auto-Encoding Variational Bayes* [Kingma and Welling
+# 2014], uses the same letters.
 
 # %% [markdown]
 # ## 1.3  Can the story be run backwards?
@@ -202,17 +263,17 @@ def p_symptoms(z):
 
 
 flu_only = (0, 1, 0, 0, 0)
-for symptom, p in zip(model.symptoms, p_symptoms(flu_only), strict=True):
-    print(f"p({symptom} | flu alone) = {p:.3f}")
+for symptom, chance in zip(model.symptoms, p_symptoms(flu_only), strict=True):
+    print(f"p({symptom} | flu alone) = {chance:.3f}")
 
 # %% [markdown]
 # A patient comes in with cough and fever; the other symptoms were not looked at. What share of all
 # patients is like that? Cough and fever can come about through every combination of diseases, and
-# there are few enough to list. Once the diseases are given, the symptoms come independently of each
-# other, so $p(x\mid z)$ is the product for cough and fever; a symptom that nobody looked at drops
-# out, since its two possibilities add up to one. The probability of *this $z$ and this $x$
-# together* is the *joint*, $p(x, z) = p(z)\,p(x\mid z)$. Add it up over all $z$ and you have the
-# *evidence*:
+# there are few enough to list. Once the diseases are given, the symptoms of this model come
+# independently of each other, so $p(x\mid z)$ is the product for cough and fever; a symptom that
+# nobody looked at drops out, since its two possibilities add up to one. The probability of *this $z$
+# and this $x$ together* is the *joint*, $p(x, z) = p(z)\,p(x\mid z)$. Add it up over all $z$ and you
+# have the *evidence*:
 #
 # $$
 # p(x) = \sum_z p(z)\, p(x \mid z) \tag{3}
@@ -223,7 +284,7 @@ all_z = np.array(list(product((0, 1), repeat=5)))                          # (32
 p_z = np.where(all_z == 1, model.prior, 1 - model.prior).prod(axis=1)      # p(z), (32,)
 p_cough, p_fever = np.array([p_symptoms(z) for z in all_z])[:, :2].T       # the first two symptoms
 joint = p_z * p_cough * p_fever                                            # p(x, z), (32,)
-evidence = joint.sum()                                                     # eq. (3)
+evidence = joint.sum()                                                     # eq. (3), one number
 print(f"the prior sums to {p_z.sum():.6f}")
 print(f"p(cough, fever) = {evidence:.6f}")
 
@@ -269,8 +330,8 @@ ax.legend()
 fig
 
 # %% [markdown]
-# Cough and fever lift cold, flu and pneumonia; hay fever and migraine stay nearly where they were,
-# since they hardly cause either.
+# Cough and fever lift cold, flu and pneumonia. Hay fever and migraine stay nearly where they were,
+# since in this model they hardly cause either.
 
 # %% [markdown]
 # ## 1.4  What does one cause know of another?
@@ -304,11 +365,20 @@ fig
 reveal("01.explaining-away")
 
 # %% [markdown]
-# Pneumonia falls back nearly to where it began: once the flu accounts for the symptoms, they no
-# longer speak for anything else. This is called *explaining away*, and it has a consequence for
-# everything that follows. **Causes that are independent before we look are dependent after.** A
-# posterior is a more tangled thing than its prior, and notebook 02 will have to approximate it with
-# something less tangled.
+# Pneumonia falls back most of the way: once the flu accounts for the symptoms, they say much less
+# about anything else. This is called *explaining away*. **Causes that are independent before we
+# look can be dependent after.** They need not be: where a symptom is *absent*, every cause of it
+# must have failed, and the failures of eq. (2) multiply, one factor for each disease.
+
+# %%
+for words, found in (("no fever", {"fever": 0}), ("no fever, flu", {"fever": 0, "flu": 1})):
+    value = exact.disease_probabilities(model, found)["pneumonia"]
+    print(f"p(pneumonia | {words}) = {value:.6f}")
+
+# %% [markdown]
+# Without fever the flu tells nothing about pneumonia. So a posterior can be a more tangled thing
+# than its prior, and mostly is: notebook 02 will have to approximate one with something less
+# tangled.
 
 # %% [markdown]
 # ## 1.5  How probable is one picture?
@@ -364,8 +434,8 @@ print(f"so p(x|z) itself is about 10^{log_p / np.log(10):.0f}; float32 ends at 1
 print("the package agrees:", np.allclose(log_p, cats.log_likelihood(this_cat, this_z)))
 
 # %% [markdown]
-# Even the right $z$ gives this picture a probability beyond `float32`. That is no sign of a bad
-# model: there are very many photographs of one cat, and each gets a small share.
+# Even the right $z$ gives this picture a probability that `float32` cannot write. That is no sign of
+# a bad model: there are very many photographs of one cat, and each gets a small share.
 #
 # One trap is left. Evidence and posterior need a *sum over z of probabilities*, and the log of a
 # sum is not a sum of logs. Going back through `exp` underflows again. Here is a larger picture, 64
@@ -405,7 +475,8 @@ print("posterior of each:    ", np.exp(a - exact.log_sum_exp(a)).round(6))
 # Everything is ready for the question that a cat-owner would ask. Here is one photograph. Suppose
 # we know its ears, tail, head, eyes and position, and want its weight, called *chonk*. There are
 # not 32 values of chonk but infinitely many, so lay a grid of 121 cells over its range, and apply
-# eqs. (3) and (4) as before. The prior is uniform: every cell weighs the same, and cancels.
+# eqs. (3) and (4) as before, with the middle of each cell for the whole cell. The prior is uniform:
+# every cell weighs the same, and the weight cancels.
 
 # %%
 step = (9.0 - 3.0) / 121
@@ -413,9 +484,9 @@ chonk = 3.0 + step * (np.arange(121) + 0.5)                # the middles of 121 
 candidates = np.repeat(this_z, 121, axis=0)
 candidates[:, 0] = chonk
 log_p = log_likelihood(this_cat, candidates)               # (121,)
-posterior = np.exp(log_p - exact.log_sum_exp(log_p))       # p(chonk | x), sums to 1
-mean = posterior @ chonk
-sd = np.sqrt(posterior @ (chonk - mean) ** 2)
+posterior_chonk = np.exp(log_p - exact.log_sum_exp(log_p))     # p(chonk | x), sums to 1
+mean = posterior_chonk @ chonk
+sd = np.sqrt(posterior_chonk @ (chonk - mean) ** 2)
 print(f"posterior: {mean:.2f} kg, give or take {sd:.2f}; the truth is {this_z[0, 0]} kg")
 
 # %% [markdown]
@@ -432,7 +503,7 @@ seen = np.ones((28, 28), bool)
 seen[14:] = False
 covered = cats.chonk_posterior(this_cat, this_z[0], seen=seen, cells=(121, 1))   # 121 chonks
 whole = cats.chonk_posterior(this_cat, this_z[0], cells=(121, 1))                # and one tail
-print("our posterior and the package's agree:", np.allclose(posterior, whole.probability))
+print("our posterior and the package's agree:", np.allclose(posterior_chonk, whole.probability))
 mean = covered.probability @ chonk
 sd = np.sqrt(covered.probability @ (chonk - mean) ** 2)
 print(f"half covered: {mean:.2f} kg, give or take {sd:.2f}")
@@ -441,7 +512,7 @@ print(f"half covered: {mean:.2f} kg, give or take {sd:.2f}")
 fig, (photo, half, ax) = plots.figure(8, 2.5, 1, 3, width_ratios=(1, 1, 2))
 plots.show_grid(photo, this_cat[None], 1, "the whole cat", cmap="gray")
 plots.show_grid(half, np.where(seen, this_cat, 0.5)[None], 1, "half covered", cmap="gray")
-ax.plot(chonk, posterior / step, color=plots.BLUE, label="whole")
+ax.plot(chonk, posterior_chonk / step, color=plots.BLUE, label="whole")
 ax.plot(chonk, covered.probability / step, color=plots.RED, ls="--", label="half covered")
 ax.axhline(1 / 6, color=plots.GREY, ls=":", label="prior")
 ax.axvline(this_z[0, 0], color=plots.INK, lw=0.8)
@@ -455,9 +526,43 @@ reveal("01.half-covered")
 # %% [markdown]
 # With the body covered, the width of the head and the cheeks still say something about weight, and
 # the posterior says how much: it is wider, and not as wide as the prior. Its middle is too light
-# this time: the coins fell so that this head resembles a lighter cat's. The posterior is wide
+# this time. Is that a fault of covering, or an accident of the coins? Take other photographs of the
+# same cat:
+
+# %%
+photographs = cats.sample_pixels(np.repeat(this_z, 100, axis=0), np.random.default_rng(11))
+middles = []
+for x in photographs:
+    found = cats.chonk_posterior(x, this_z[0], seen=seen, cells=(121, 1))
+    middles.append(found.probability @ chonk)
+print(f"half covered, 100 photographs: {np.mean(middles):.2f} kg on average, "
+      f"from {min(middles):.1f} to {max(middles):.1f}")
+
+# %% [markdown]
+# An accident: the coins fell so that this head resembles a lighter cat's. The posterior is wide
 # enough to allow for such accidents. A latent variable model does not make one guess; it returns
 # every $z$, weighted by its prior and by how well it explains $x$.
+#
+# The solid curve has a corner near 6.3 kg. Is that a bug in the renderer? Compare the cats just
+# below and just above, pixel by pixel:
+
+# %%
+two = np.repeat(this_z, 2, axis=0)
+two[:, 0] = 6.3, 6.35
+below, above = np.clip(cats.render(two), cats.P_MIN, 1 - cats.P_MIN).astype(float)
+white = this_cat == 1
+change = np.log(np.where(white, above, 1 - above)) - np.log(np.where(white, below, 1 - below))
+at = np.unravel_index(abs(change).argmax(), change.shape)
+print(f"from 6.30 to 6.35 kg log p(x|z) rises by {change.sum():.2f} nats, "
+      f"{change[at]:.2f} of them at row {at[0]}, column {at[1]}")
+print(f"that pixel is {'white' if white[at] else 'black'} in the photograph, "
+      f"and p goes from {below[at]:.3f} to {above[at]:.3f}")
+
+# %% [markdown]
+# A cat below 6.3 kg does not reach this pixel, which is white in the photograph: there $p$ lies at
+# its floor, `cats.P_MIN`. From 6.3 kg on the edge of the body moves into the pixel. $p$ grows along
+# a straight line, and its logarithm, which is steep near zero, turns the corner that we see. The
+# corner belongs to the model, and one pixel can be a strong witness.
 
 # %% [markdown]
 # ## 1.7  Which pictures are cats?
@@ -470,10 +575,26 @@ reveal("01.half-covered")
 # $$
 #
 # Read it from the right: draw causes from the prior, ask each how probable it makes $x$, average.
-# With a uniform prior and a grid of equal cells, the integral is the mean over the cells.
+# With a uniform prior and a grid of equal cells, the integral is about the mean over the cells.
 # `cats.chonk_posterior` returns its log, here with two factors free, chonk and tail curl, and the
-# other four given. Ask it about four pictures, one of them the noise that the classifier was so
-# sure about.
+# other four given. How fine does the grid have to be?
+
+# %%
+for tails in (14, 15, 41, 81, 161):
+    found = cats.chonk_posterior(this_cat, this_z[0], cells=(41, tails))      # 41 chonks
+    tail, share = found.other, found.joint.sum(axis=0)
+    sd = np.sqrt(share @ (tail - share @ tail) ** 2)
+    print(f"{tails:4} tails, {tail[1] - tail[0]:5.2f} degrees apart: log p(x) = "
+          f"{found.log_evidence:.2f} nats; posterior of the tail: give or take {sd:.1f} degrees")
+
+# %% [markdown]
+# Fifteen tails are too few: the posterior is narrower than one of their cells, so the answer depends
+# on where the cells happen to lie, and with fourteen it is another. (Of the fifteen, one has the true
+# tail in its middle.) Once several cells fit into the posterior, the numbers settle. The sum over 32
+# combinations of diseases was the exact answer; a grid approximates an integral, and refining it is
+# how to see whether it does so well.
+#
+# Now score four pictures, one of them the noise that the classifier was so sure about.
 
 # %%
 four = {
@@ -482,48 +603,77 @@ four = {
     "an empty picture": np.zeros((28, 28)),
     "noise": noise.reshape(28, 28),
 }
-log_evidence = [
-    cats.chonk_posterior(x, this_z[0], cells=(41, 15)).log_evidence     # 41 chonks, 15 tails
-    for x in four.values()
-]
-for name, value in zip(four, log_evidence, strict=True):
-    print(f"{name:17} log p(x) = {value:9.1f} nats")
+log_evidence = {
+    name: cats.chonk_posterior(x, this_z[0], cells=(41, 81)).log_evidence for name, x in four.items()
+}
+for name, value in log_evidence.items():
+    print(f"{name:17} log p(x) = {value:9.1f} nats, {log_evidence['this cat'] - value:7.1f} behind")
 
 # %%
-fig, ax = plots.figure(6.6, 2.3)
-ax.barh(list(four), log_evidence, 0.6, color=[plots.BLUE, plots.GREY, plots.GREY, plots.RED])
-ax.invert_yaxis()
-ax.set(xlabel="log p(x), nats (to the right: more probable)")
-ax.set_title("the evidence knows a cat from noise")
+fig, axes = plots.figure(7, 2.2, 1, 4)
+for ax, (name, x) in zip(axes, four.items(), strict=True):
+    behind = log_evidence["this cat"] - log_evidence[name]
+    title = name if name == "this cat" else f"{name}\n{behind:.0f} nats behind"
+    plots.show_grid(ax, x[None], 1, title, cmap="gray")
 fig
 
 # %% [markdown]
 # The cat is ahead of the others by hundreds of nats, and a nat is a factor of $e$ in probability.
 # This is the question that the classifier could not even be asked. It is also what we will train
 # on: a good model of cats is one that gives high $\log p(x)$ to photographs of cats.
+
+# %% [markdown]
+# ## 1.8  Is a probable picture a typical one?
 #
-# There is a catch, and it is the reason why this course has nine more notebooks. We integrated over
-# two factors and were told the other four. What if all are free, with a grid of 20 cells for each?
+# Look at the order of the others once more. An *empty* picture is far more probable than a cat upside
+# down. Split eq. (6), at the true $z$, by what the model expected of each pixel:
 
 # %%
-for L in (1, 2, 6, 50):
-    seconds = 20.0**L / 1e6
-    print(f"{L:2} latents: {20.0**L:.1e} cats to render, {seconds:.1e} s at a million a second")
-print(f"the last is {seconds / (365 * 24 * 3600):.0e} years")
+ahead = log_evidence["an empty picture"] - log_evidence["upside down"]
+print(f"log p(x): the empty picture is {ahead:.0f} nats ahead of the cat upside down")
+p_true = np.clip(cats.render(this_z)[0], cats.P_MIN, 1 - cats.P_MIN).astype(float)
+for name in ("this cat", "upside down", "an empty picture"):
+    x = four[name]
+    surprised = {"white where black was sure": (x == 1) & (p_true < 0.05),
+                 "black where white was sure": (x == 0) & (p_true > 0.95)}
+    for what, where in surprised.items():
+        cost = np.log(1 / np.where(x == 1, p_true, 1 - p_true)[where]).sum()
+        print(f"{name:17} {where.sum():3} pixels {what}, cost {cost:5.1f} nats")
 
 # %% [markdown]
-# The grid grows exponentially with the number of latents, for a single picture. Eq. (8) as an
-# expectation suggests a way around the grid, averaging over random draws. Notebook 02 begins by
-# trying that.
+# The empty picture is wrong only where the cat should be. The cat upside down misses part of that
+# too, and besides is white in many places where the model was sure of black. The score adds up
+# pixels; it does not ask how much a picture looks like a cat.
+#
+# There is a picture that scores even better than our photograph. Take the renderer's drawing and
+# round each pixel to the likelier colour, so that no coin goes against the odds:
+
+# %%
+smooth = (p_true > 0.5).astype(float)
+of_smooth = cats.chonk_posterior(smooth, this_z[0], cells=(41, 81)).log_evidence
+photographs = cats.sample_pixels(np.repeat(this_z, 1000, axis=0), np.random.default_rng(4))
+scores = np.log(np.where(photographs == 1, p_true, 1 - p_true)).sum(axis=(1, 2))
+at_smooth = np.log(np.where(smooth == 1, p_true, 1 - p_true)).sum()
+print(f"log p(x): rounded drawing {of_smooth:.1f}, this cat {log_evidence['this cat']:.1f} nats")
+print(f"log p(x|z), 1000 photographs of this cat: {scores.mean():.0f} +- {scores.std():.0f}, "
+      f"the best {scores.max():.0f}; the rounded drawing {at_smooth:.0f} nats")
 
 # %% [markdown]
-# ## 1.8  What does a GAN throw away?
+# No photograph comes near it, although each was drawn from the model. Any one noisy picture is less
+# probable than the smooth one; there are just vastly more noisy ones. So a high $\log p(x)$ is no
+# certificate that $x$ is typical of the model, and simple pictures can score above real data. This
+# happens with learned models too: several that were trained on photographs of objects gave higher
+# likelihoods to photographs of house numbers, which vary less [*Do Deep Generative Models Know
+# What They Don't Know?*, Nalisnick et al. 2019].
+
+# %% [markdown]
+# ## 1.9  What does a GAN throw away?
 #
 # There is a famous way to have samples and never face the integral. A *generative adversarial
-# network* [Goodfellow et al. 2014] keeps $z \sim p(z)$ and a program $G$ that turns it into a
-# picture, $x = G(z)$, with no noise on the pixels. A second network is trained to tell $G$'s
-# pictures from real ones, and $G$ is trained to fool it. The probability of a picture appears
-# nowhere.
+# network*, GAN [*Generative Adversarial Nets*, Goodfellow et al. 2014], keeps $z \sim p(z)$ and a
+# program $G$ that turns it into a picture, $x = G(z)$, with no noise on the pixels. A second network
+# is trained to tell $G$'s pictures from real ones, and $G$ is trained to fool it. The probability of
+# a picture appears nowhere.
 #
 # We can make such a generator without training: render, and round each pixel to black or white.
 # Then $p(x\mid z)$ is 1 for the picture that $G(z)$ is, and 0 for every other. What is the evidence
@@ -535,25 +685,40 @@ generated = cats.render(cats.sample_factors(3000, np.random.default_rng(3))) > 0
 differing = (generated != (this_cat == 1)).sum(axis=(1, 2))                            # (3000,)
 print(f"of {differing.size} generated cats, {np.sum(differing == 0)} are this picture")
 print(f"the nearest differs in {differing.min()} pixels of 784")
-never = (generated != (this_cat == 1)).all(axis=0)                                     # (28, 28)
-print(f"pixels that every one of them gets wrong: {never.sum()}")
 
 # %%
 fig, ax = plots.figure(6.4, 2.7)
 ax.hist(differing, bins=np.arange(0, 300, 4), color=plots.GREY)
 ax.axvline(0, color=plots.RED, lw=2.5, label="what p(x|z) > 0 would need")
 ax.set(xlabel="pixels in which G(z) differs from the photograph", ylabel="of 3000 cats")
-ax.set_title("without pixel noise, no z explains x")
+ax.set_title("without pixel noise, none of these z explains x")
 ax.legend()
 fig
 
 # %% [markdown]
-# No $G(z)$ comes near the line. A few pixels settle it: the coins made holes where every one of these
-# cats has a belly, and a speck where none has anything. So $p(x\mid z) = 0$ for every $z$, and so is
-# their average, the evidence. A generator without noise can draw, and is
-# speechless before a picture that it would not draw itself, to the last pixel: log-evidence
-# $-\infty$, and no posterior, since eq. (4) divides zero by zero. The coin at each pixel is what
-# makes every picture possible and comparable.
+# No $G(z)$ comes near the line, among three thousand. Is there any, among all $z$? One pixel settles
+# it: row 23, column 9, where the coins made a hole in the fur. The head does not reach so low, and
+# the tail lies behind the body, so this pixel depends on two factors alone, chonk and position, and
+# two factors can be gone through on a fine grid.
+
+# %%
+row, column = 23, 9
+others = np.repeat(this_z, 1000, axis=0)
+others[:, 1:5] = cats.sample_factors(1000, np.random.default_rng(5))[:, 1:5]   # ears to eyes
+grey = cats.render(others)[:, row, column]
+print(f"in the photograph: {this_cat[row, column]:.0f}")
+print(f"its grey value with any ears, tail, tilt and eyes: {grey.min():.4f} to {grey.max():.4f}")
+fine = np.repeat(this_z, 101 * 101, axis=0)
+fine[:, 0] = np.repeat(np.linspace(cats.LOW[0], cats.HIGH[0], 101), 101)       # chonk
+fine[:, 5] = np.tile(np.linspace(cats.LOW[5], cats.HIGH[5], 101), 101)         # position
+print(f"the darkest, over chonk and position: {cats.render(fine)[:, row, column].min():.3f}")
+
+# %% [markdown]
+# Every cat of this machine has fur there, so every $G(z)$ is white where the photograph is black.
+# Hence $p(x\mid z) = 0$ for every $z$, and so is their average, the evidence. A generator without
+# noise can draw, and gives no score to a picture that it would not draw itself, to the last pixel:
+# its log-evidence is $-\infty$, and there is no posterior, since eq. (4) divides zero by zero. The
+# coin at each pixel is what makes every picture possible and comparable.
 #
 # | | draws an $x$ | $p(x)$, how probable is this $x$ | $p(z\mid x)$, what made this $x$ |
 # |---|---|---|---|
@@ -562,17 +727,32 @@ fig
 # | latent variable model, eq. (1) | yes | yes, by an integral | yes, by an integral |
 #
 # What the GAN keeps is worth having: its training asks that pictures pass for real, and they often
-# do. What it throws away is the ability to score a picture it has not made, and so to be compared
-# with another model on pictures that neither has seen. A VAE keeps the whole of eq. (1), and pays
-# with an integral that it can only bound.
+# do. What it throws away is the ability to score a picture it has not made, and so to be compared by
+# likelihood with another model on pictures that neither has seen. A VAE keeps the whole of eq. (1),
+# and pays with an integral that in general it can only bound or estimate.
 
 # %% [markdown]
-# ## 1.9  What is missing?
+# ## 1.10  What is missing?
 #
-# For these cats we wrote the renderer ourselves. For handwritten digits we have none. So
-# $p(x\mid z)$ will be a network, the *decoder*, whose weights start as noise; $z$ will be a few
-# numbers without a meaning given in advance, independent standard Gaussians, $z \sim N(0, I)$. We
-# change the weights until the data have high evidence. Three things are needed for that:
+# First, the integral. We integrated over two factors and were told the other four. What if all are
+# free, with a grid of only 20 cells for each?
+
+# %%
+for L in (1, 2, 6, 50):
+    seconds = 20.0**L / 1e6
+    print(f"latents: {L:2}, cats to render: {20.0**L:.1e}, at a million a second: {seconds:.1e} s")
+print(f"the last is {seconds / (365 * 24 * 3600):.0e} years")
+
+# %% [markdown]
+# The grid grows exponentially with the number of latents, for a single picture. Eq. (8) as an
+# expectation suggests a way around the grid, averaging over random draws. Notebook 02 begins by
+# trying that.
+#
+# Second, for these cats we wrote the renderer ourselves. For handwritten digits we have none. So
+# $p_\theta(x\mid z)$ will be a network, the *decoder*, and $\theta$ its weights, which start as
+# noise; $z$ will be a few numbers without a meaning given in advance, independent standard
+# Gaussians, $z \sim N(0, I)$. We change $\theta$ until the data have high evidence. Three things are
+# needed for that:
 #
 # - $\log p(x)$, or something computable that stands in for it (notebooks 02 and 03);
 # - its gradient (04, 05 and 06);
@@ -582,40 +762,36 @@ fig
 # %% [markdown]
 # ## Recap
 #
-# - A classifier models $y$ given $x$; it has no distribution over $x$, so it cannot draw and cannot
-#   doubt.
-# - A latent variable model is a story that runs: $z \sim p(z)$, $x \sim p(x\mid z)$, eq. (1).
+# - A classifier models $y$ given $x$; it has no distribution over $x$, so it cannot draw, and it
+#   answers for noise as it does for cats.
+# - A latent variable model is a story that runs: $z \sim p(z)$, $x \sim p_\theta(x\mid z)$, eq. (1).
 # - The evidence adds up all ways in which $x$ can come about, eqs. (3) and (8); the posterior says
 #   through which it came, eq. (4).
-# - Independent causes become dependent once their effect is seen: explaining away.
+# - Causes that are independent at first can become dependent once their effect is seen: explaining
+#   away.
 # - Probabilities of pictures underflow. Work in logs, and sum with eq. (7).
-# - Enumeration and grids are exact, and out of reach beyond a few latents.
+# - The evidence scores every picture, if every pixel has noise. A high score does not make a picture
+#   typical: a drawing without noise is more probable than each of a thousand photographs.
+# - Enumeration is exact; a grid is good where its cells are small beside the posterior. Both are out
+#   of reach beyond a few latents.
 #
 # ## Exercises
 #
 # Each stub is yours to fill in. `check` says what is right, or shows the smallest input where it is
-# not; `hint("01.evidence")` gives a nudge, `solution("01.evidence")` the reference.
+# not; `hint("01.evidence")` gives a nudge, `solution("01.evidence")` the reference. After
+# `from minivae.exercises import progress, review`, `progress()` lists what you have done and what is
+# next, and `review()` asks some of the questions again, days later.
 
 # %% [markdown]
 # **The evidence, by enumeration.** Any story with finitely many $z$ and $x$ is two tables:
 # `prior[z]` and `likelihood[z, x]`. Eq. (3) for every $x$ at once.
 
 # %%
-def evidence(prior, likelihood):    # p(z) (Z,), p(x|z) (Z, X) -> p(x) (X,)
+def my_evidence(prior, likelihood):    # p(z) (Z,), p(x|z) (Z, X) -> p(x) (X,)
     ...
 
 
-check("01.evidence", evidence)
-
-# %% [markdown]
-# **The posterior.** Eq. (4), for every $x$ at once.
-
-# %%
-def posterior(prior, likelihood):    # p(z) (Z,), p(x|z) (Z, X) -> p(z|x) (Z, X)
-    ...                              # each column a distribution over z
-
-
-check("01.posterior", posterior)
+check("01.evidence", my_evidence)
 
 # %% [markdown]
 # **Noisy-or.** Section 1.3 looped over the diseases of one patient. Do eq. (2) for many patients,
@@ -653,5 +829,40 @@ def log_sum_exp(a):    # (K, B) -> (B,): log of the sum over k of exp(a[k])
 check("01.log-sum-exp", log_sum_exp)
 
 # %% [markdown]
-# **Next:** notebook 02 tries to average its way through the integral, fails in an instructive way,
-# and finds a bound.
+# **Every picture under every cause.** `p[b]` holds the pixels' probabilities of white under $z_b$, and
+# here they may be 0 or 1 exactly, as in 1.9. A picture that cannot occur has the log likelihood
+# $-\infty$; nothing may come out as NaN.
+
+# %%
+def picture_log_likelihoods(x, p):    # x (N, D) of 0 and 1, p (B, D) in [0, 1] for B z
+    ...                               # -> log p(x_n|z_b) (N, B), nats; impossible: -inf
+
+
+check("01.log-likelihood", picture_log_likelihoods)
+
+# %% [markdown]
+# **Bayes' rule where everything underflows.** The whole of 1.6, for a prior that need not be uniform:
+# no step may leave the logs before it is safe.
+
+# %%
+def posterior_from_logs(log_prior, log_likelihood):    # log p(z) (Z,), log p(x|z) (Z, X)
+    ...                                                # -> log p(x) (X,), p(z|x) (Z, X)
+
+
+check("01.log-posterior", posterior_from_logs)
+
+# %% [markdown]
+# **A story of your own.** Doctors are warned of it: the cause that would explain a finding best need
+# not be the cause that the finding makes most probable. Invent a story in which that happens; what
+# its $z$ and $x$ mean is up to you.
+
+# %%
+# p(z) with Z >= 2 entries, and p(x|z) with one row for each z. For at least one x, the z
+# under which x is likeliest must not be the likeliest z once x has been seen.
+my_story = ...    # (p_z, p_x_given_z): lists or arrays
+
+check("01.story", my_story)
+
+# %% [markdown]
+# **Next:** notebook 02 tries to average its way through the integral, sees when that fails, and
+# finds a bound.

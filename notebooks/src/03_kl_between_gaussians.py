@@ -10,11 +10,11 @@
 #
 # **What you will be able to do**
 # - derive the KL divergence between two Gaussians in closed form, and check it by Monte Carlo;
-# - say what the two directions of the KL want, and which one a VAE uses;
-# - derive the KL's gradient, and check it with central differences that you write in ten lines.
+# - find the best Gaussian for a target in both directions of the KL, and say which one a VAE uses;
+# - derive the KL's gradient, and check it with central differences that you write yourself.
 #
 # **Builds on** notebook 02, where the gap below $\log p(x)$ turned out to be a KL. Reading time:
-# 25 minutes.
+# 35 minutes.
 
 # %%
 import sys; sys.path[:0] = [".", ".."]
@@ -22,7 +22,7 @@ import sys; sys.path[:0] = [".", ".."]
 import numpy as np
 
 from minivae import ops, plots
-from minivae.exercises import check, hint, predict, recall, reveal, solution
+from minivae.exercises import check, hint, predict, recall, reveal, solution, use
 
 plots.notebook_style()
 rng = np.random.default_rng(3)
@@ -46,9 +46,10 @@ recall("03", ..., ..., ...)
 # Read it from the inside out. Draw a $z$ from $q$. The log ratio says how much more probable $q$
 # finds this $z$ than $p$ does. Average that over many draws.
 #
-# In a VAE both sides are Gaussians: $p(z) = N(0, 1)$ for each latent, and $q(z\mid x)$ has a mean
-# `mu` and a variance $\sigma^2$. The code never stores $\sigma$ but `logvar` $= \log \sigma^2$,
-# which can be any real number, so that a network may output it freely.
+# In the VAE of this course both sides are Gaussians: $p(z) = N(0, 1)$ for each latent, and
+# $q_\phi(z\mid x)$ has a mean `mu` and a variance $\sigma^2$. ($\phi$ are the weights of the encoder;
+# there is none in this notebook, so we write $q(z)$.) The code never stores $\sigma$ but `logvar`
+# $= \log \sigma^2$, which can be any real number, so that a network may output it freely.
 #
 # Before any algebra: estimate eq. (1) as it stands, by drawing.
 
@@ -80,8 +81,41 @@ bottom.legend(loc="lower left")
 fig
 
 # %% [markdown]
-# The log ratio is negative in many places, and yet its average under $q$ is positive: $q$ draws
-# where the ratio is high, because that is where $q$ is large.
+# The log ratio is negative in many places, and yet its average under $q$ is positive: most draws of
+# $q$ fall where $q$ is larger than $p$. (That a KL is never negative, notebook 02 has shown.)
+#
+# What does a number of nats mean here? There are two ways to read it. The first is **evidence**.
+# Somebody shows you draws; you do not know whether they come from $q$ or from $p$, and at first you
+# hold both for equally probable. By Bayes' rule each draw adds its log ratio to your log odds for
+# $q$. If the draws do come from $q$, the KL is the evidence that each gives you, on average.
+
+# %%
+log_odds = log_ratio.reshape(-1, 5).cumsum(axis=1)             # 20,000 times five draws from q
+for n in (1, 3, 5):
+    wrong = np.mean(log_odds[:, n - 1] < 0)
+    print(f"draws: {n}, log odds {log_odds[:, n - 1].mean():.2f} nats on average "
+          f"({n} KL: {n * log_ratio.mean():.2f}); they favour p in {wrong:.1%} of the cases")
+
+# %% [markdown]
+# The second reading is **code length**. To write down what was drawn, give short words to frequent
+# values: for a $z$ that takes separate values, the best code for $q$ spends about $-\log_2 q(z)$ bits
+# on $z$, and one made for $p$ about $-\log_2 p(z)$. If the draws come from $q$, the second code wastes
+# the average of the log ratio, which is the KL in bits. Here are two codes for the weather, made for
+# two towns. In each no word begins with another of its words, so that a row of bits can be read
+# without gaps.
+
+# %%
+weather = ["sun", "cloud", "rain", "snow"]
+here, there = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8]), np.array([1 / 8, 1 / 8, 1 / 4, 1 / 2])
+code_here = dict(zip(weather, ["0", "10", "110", "111"], strict=True))      # 1, 2, 3, 3 bits
+code_there = dict(zip(weather, ["111", "110", "10", "0"], strict=True))     # 3, 3, 2, 1 bits
+
+days = rng.choice(weather, size=500_000, p=here)
+own = len("".join(code_here[day] for day in days)) / days.size
+other = len("".join(code_there[day] for day in days)) / days.size
+kl_bits = (here * np.log2(here / there)).sum()
+print(f"this town's weather: {own:.3f} bits a day in its own code, {other:.3f} in the other's")
+print(f"wasted: {other - own:.3f} bits a day; KL: {kl_bits:.3f} bits, {kl_bits * np.log(2):.3f} nats")
 
 # %% [markdown]
 # ## 3.2  Can the integral be done exactly?
@@ -127,7 +161,7 @@ print(f"closed form {gaussian_kl(mu, logvar):.4f}, sampled {log_ratio.mean():.4f
 print(f"they differ by {distance / error:.1f} standard errors")
 
 # %% [markdown]
-# The package's version is the same formula, spelled otherwise. Close to $\sigma = 1$,
+# The package's version is the same formula, written otherwise. Close to $\sigma = 1$,
 # `exp(logvar) - 1` subtracts two nearly equal numbers and loses digits, and so does taking
 # `logvar` away from that: what is left is about $\tfrac12\mathrm{logvar}^2$. There the package
 # (`ops.expm1_minus`) sums the series $\tfrac12\mathrm{logvar}^2 + \tfrac16\mathrm{logvar}^3 + \dots$,
@@ -138,7 +172,7 @@ zero, near = np.float32([[0.0]]), np.float32([[1e-3]])     # a latent that is al
 plain = gaussian_kl(zero, near).item()
 package = ops.gaussian_kl_forward(zero, near)[0].item()           # [0]: a cache comes with it
 true = gaussian_kl(zero.astype(float), near.astype(float)).item()  # float64: digits to spare
-print(f"true {true:.3e}   float32 as we spelled it {plain:.3e}   float32, the package {package:.3e}")
+print(f"true {true:.3e}   float32 as we wrote it {plain:.3e}   float32, the package {package:.3e}")
 
 # %%
 some_mu, some_logvar = rng.standard_normal((2, 4, 3))           # 4 examples, 3 latents
@@ -146,7 +180,8 @@ package, _ = ops.gaussian_kl_forward(some_mu, some_logvar)
 print("ours and the package's agree:", np.allclose(gaussian_kl(some_mu, some_logvar), package))
 
 # %% [markdown]
-# Training runs in float32, with many latents that are almost the prior, so the spelling matters.
+# In training a difference of this size does not matter. But this accuracy costs nothing, so the
+# package takes it.
 
 # %% [markdown]
 # ## 3.3  What does this price ask of q?
@@ -157,14 +192,14 @@ print("ours and the package's agree:", np.allclose(gaussian_kl(some_mu, some_log
 fig, (left, right) = plots.figure(7.6, 3.2, 1, 2, sharey=True)
 steps = np.linspace(-3, 3, 200)
 left.plot(steps, gaussian_kl(steps, 0.0), color=plots.BLUE)
-left.set(xlabel="mu (logvar = 0)", ylabel="KL, nats", title="moving away costs its square")
+left.set(xlabel="mu (logvar = 0)", ylabel="KL, nats", title="moving by mu costs half its square")
 right.plot(steps, gaussian_kl(0.0, steps), color=plots.RED, ls="--")
-right.set(xlabel="logvar (mu = 0)", title="too wide costs more than too narrow")
+right.set(xlabel="logvar (mu = 0)", title="for equal |logvar|, wide costs more")
 fig
 
 # %% [markdown]
 # Both curves touch zero only where $q$ is the prior. The right one is lopsided: far to the left (a
-# narrow, certain $q$) it grows along a straight line, far to the right it grows exponentially.
+# narrow, certain $q$) it approaches a straight line, far to the right it grows exponentially.
 #
 # So the KL term does more than hold the numbers down, as a penalty on weights does: it has a
 # meaning. An encoder that answers `mu = 0, logvar = 0` for
@@ -181,56 +216,70 @@ print(f"log 10 is {np.log(10):.2f} nats")
 
 # %% [markdown]
 # From each line to the next, $z$ is known to one more decimal digit, and the price goes up by
-# $\log 10$ nats: what it takes to say one digit out of ten.
+# $\log 10$ nats (almost: eq. (2) has a small $\sigma^2$ besides). That is the length of one digit,
+# chosen out of ten: the KL as a code length once more.
 
 # %% [markdown]
 # ## 3.4  Which direction?
 #
 # $\mathrm{KL}(q\Vert p)$ averages over $q$, $\mathrm{KL}(p\Vert q)$ over $p$, and the two are
 # different numbers. The difference matters most where $q$ cannot match $p$. That is the case of the
-# gap in notebook 02, eq. (4), where the posterior stands in the place of $p$. So let $p$ here be any
-# target: it has two hills, and $q$ must be one Gaussian.
+# gap in notebook 02, where the posterior stands in the place of $p$. So let $p$ here be any target:
+# it has two hills, and $q$ must be one Gaussian.
 #
-# **Predict first.** You minimise $\mathrm{KL}(q\Vert p)$, the direction that a VAE uses. Does the
-# best $q$ cover both hills, or sit on one? Put `"both"` or `"one"` in place of the `...`.
+# **Predict first.** The hills are $N(-1.5, 0.5^2)$ and $N(1.5, 0.5^2)$. You minimise
+# $\mathrm{KL}(q\Vert p)$, the direction that a VAE uses. Does the best $q$ cover both hills, or sit on
+# one? Put `"both"` or `"one"` in place of the `...`.
 
 # %%
 predict("03.direction", ...)
 
+# %% [markdown]
+# Between one hill and two there is no closed form, so eq. (1) becomes a sum over a fine grid of $z$,
+# for every $q$ from a table of means and widths. There is no optimiser that could get stuck: the
+# smallest entry is the answer, up to the steps of the table (0.1 in `mu`, 0.05 in $\sigma$).
+
 # %%
-def log_two_hills(z):
-    """log p(z) for an even mixture of N(-1.5, 0.5^2) and N(1.5, 0.5^2)."""
-    hills = [log_normal(z, centre, 2 * np.log(0.5)) for centre in (-1.5, 1.5)]
+def log_two_hills(z, d):
+    """log p(z) for an even mixture of N(-d, 0.5^2) and N(d, 0.5^2)."""
+    hills = [log_normal(z, centre, 2 * np.log(0.5)) for centre in (-d, d)]
     return np.logaddexp(*hills) - np.log(2)
 
 
 z_grid, dz = np.linspace(-8, 8, 401, retstep=True)
-log_p = log_two_hills(z_grid)
 mus = np.linspace(-2.5, 2.5, 51)
 logvars = 2 * np.log(np.linspace(0.2, 2.5, 47))
 log_q = log_normal(z_grid, mus[:, None, None], logvars[:, None])       # (51, 47, 401)
-q_to_p = (np.exp(log_q) * (log_q - log_p)).sum(axis=2) * dz            # KL(q || p)
-p_to_q = (np.exp(log_p) * (log_p - log_q)).sum(axis=2) * dz            # KL(p || q)
 
-# %% [markdown]
-# Between one hill and two there is no closed form, so eq. (1) becomes a sum over a fine grid of $z$.
-# `q_to_p` and `p_to_q` hold the two divergences for every $q$ from a table of means and widths.
-# There is no optimiser that could get stuck: the smallest entry of each is the answer.
+
+def both_directions(d):
+    """KL(q || p) and KL(p || q) for every q of the table, each (51, 47)."""
+    log_p = log_two_hills(z_grid, d)
+    q_to_p = (np.exp(log_q) * (log_q - log_p)).sum(axis=2) * dz
+    p_to_q = (np.exp(log_p) * (log_p - log_q)).sum(axis=2) * dz
+    return q_to_p, p_to_q
+
+
+def least(table):
+    """Where a table is smallest: (mu, logvar, the value); of equals, the first."""
+    i, j = np.unravel_index(table.round(9).argmin(), table.shape)
+    return mus[i], logvars[j], table[i, j]
+
 
 # %%
 fig, ax = plots.figure(6.4, 3.2)
-ax.fill_between(z_grid, np.exp(log_p), color=plots.GREY, alpha=0.35, label="p(z), two hills")
-for table, name, color, dash in (
-    (q_to_p, "KL(q || p)", plots.BLUE, "-"),
-    (p_to_q, "KL(p || q)", plots.RED, "--"),
+p_grid = np.exp(log_two_hills(z_grid, 1.5))
+ax.fill_between(z_grid, p_grid, color=plots.GREY, alpha=0.35, label="p(z), two hills")
+for table, name, color, dash in zip(
+    both_directions(1.5), ("KL(q || p)", "KL(p || q)"), (plots.BLUE, plots.RED), ("-", "--"),
+    strict=True,
 ):
-    i, j = np.unravel_index(table.round(9).argmin(), table.shape)    # of equals, the first
-    best = np.exp(log_normal(z_grid, mus[i], logvars[j]))
-    ax.plot(z_grid, best, color=color, ls=dash, label=f"the q with the least {name}")
-    sigma = np.exp(logvars[j] / 2)
-    print(f"least {name}: mu {mus[i]:+.2f}, sigma {sigma:.2f}, {table[i, j]:.3f} nats")
+    m, v, value = least(table)
+    curve = np.exp(log_normal(z_grid, m, v))
+    ax.plot(z_grid, curve, color=color, ls=dash, label=f"the q with the least {name}")
+    print(f"least {name}: mu {m:+.2f}, sigma {np.exp(v / 2):.2f}, {value:.3f} nats")
 ax.set(xlabel="z", ylabel="density", xlim=(-4.5, 4.5), ylim=(0, 1.25))
-ax.set_title("one direction chooses a hill, the other covers both")
+ax.set_title("here one direction chooses a hill, the other covers both")
 ax.legend(loc="upper right", fontsize=8)
 fig
 
@@ -243,60 +292,136 @@ fig
 reveal("03.direction")
 
 # %% [markdown]
-# The reason is in eq. (1). $\mathrm{KL}(q\Vert p)$ averages $\log q/p$ over draws of $q$: a $q$
-# that covers both hills also draws from the valley, where $p$ is tiny and the log ratio enormous.
-# So $q$ retreats onto one hill: *mode seeking*. $\mathrm{KL}(p\Vert q)$ averages $\log p/q$ over
-# draws of $p$: leaving out a hill means draws where $q$ is tiny. So $q$ covers everything: *mass
-# covering*.
+# Both results can be explained. The solid $q$ is almost equal to its hill, and $p$ is half of that
+# hill there, so $\log q/p$ is close to $\log 2$ wherever $q$ draws. The dashed one follows from the
+# definition: $\mathrm{KL}(p\Vert q) = \mathbb{E}_p[\log p] - \mathbb{E}_p[\log q]$, and only the second
+# term depends on $q$. For a Gaussian it is
 #
-# A VAE uses the first, and not by taste: it is what the ELBO leaves below $\log p(x)$, and its
-# average is over $q$, the encoder's own Gaussian, from which one can draw. From the true posterior
-# one cannot. The price is a $q$ that may be too sure of itself. Notebook
-# 09 measures by how much.
+# $$
+# -\mathbb{E}_p[\log q(z)]
+# = \tfrac12\log(2\pi\sigma^2) + \frac{1}{2\sigma^2}\,\mathbb{E}_p\big[(z-\mu)^2\big],
+# $$
+#
+# which is least where $\mu$ is the mean of $p$ and $\sigma^2$ its variance. This is *moment matching*:
+# beyond these two numbers, the shape of $p$ does not matter.
+
+# %%
+print(f"log 2 = {np.log(2):.3f} nats")
+mean = (p_grid * z_grid).sum() * dz
+sd = np.sqrt((p_grid * (z_grid - mean) ** 2).sum() * dz)
+print(f"p has mean {abs(mean):.2f} and standard deviation {sd:.2f}")
+
+# %% [markdown]
+# Is it a law that $\mathrm{KL}(q\Vert p)$ chooses? Slide the hills. For each distance take the best
+# $q$ in the middle (`mu` = 0), the best one centred on a hill (`mu` = `d`), and the best of the whole
+# table.
+
+# %%
+distances = np.array([0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.5, 1.6, 1.7, 1.8])
+in_the_middle, on_a_hill, best, best_mu = [], [], [], []
+for d in distances:
+    table, _ = both_directions(d)
+    in_the_middle.append(table[np.isclose(mus, 0)].min())
+    on_a_hill.append(table[np.isclose(mus, d)].min())
+    m, _, value = least(table)
+    best.append(value)
+    best_mu.append(abs(m))
+covers = np.array(best_mu) < 0.05
+print(f"the best q covers both hills up to d = {distances[covers].max()}, "
+      f"and sits on one from d = {distances[~covers].min()}")
+at_1 = np.exp(log_two_hills(z_grid, 1.0))
+share = np.exp(log_two_hills(0.0, 1.0)) / at_1.max()
+print(f"at d = 1 the valley of p is {share:.0%} as high as its peaks")
+
+# %%
+fig, ax = plots.figure(6.4, 3.4)
+ax.plot(distances, in_the_middle, color=plots.RED, ls="--", label="best q with mu = 0: covers both")
+ax.plot(distances, on_a_hill, color=plots.BLUE, label="best q with mu = d: on one hill")
+ax.plot(distances, best, "o", color=plots.INK, ms=5, label="best q of the whole table")
+ax.axhline(np.log(2), color=plots.GREY, lw=1, ls=":", label="log 2")
+ax.set(xlabel="d: the hills stand at -d and d", ylabel="least KL(q || p), nats", ylim=(0, 1.4))
+ax.set_title("q chooses a hill where covering both costs more")
+ax.legend(fontsize=8)
+fig
+
+# %% [markdown]
+# What does covering pay for? Split the sum of eq. (1) by where the draws fall:
+
+# %%
+log_p = log_two_hills(z_grid, 1.5)
+at_zero = np.flatnonzero(np.isclose(mus, 0)).item()
+covering = log_q[at_zero, both_directions(1.5)[0][at_zero].argmin()]        # log q, mu = 0
+parts = np.exp(covering) * (covering - log_p) * dz
+valley = np.abs(z_grid) < 1
+print(f"covering both at d = 1.5: {parts.sum():.2f} nats, of which {parts[valley].sum():.2f} "
+      f"from z between -1 and 1, and {parts[~valley].sum():.2f} from all other z")
+
+# %% [markdown]
+# So choosing is no law. A $q$ that covers both hills also draws from the valley between them, where $p$ is
+# small and the log ratio large, and that is what it pays for. While the hills are close, the valley is
+# shallow and this costs little. It costs more and more as they part, but choosing never costs more
+# than $\log 2$, because $p$ is at least half of each hill everywhere. Where the two curves cross, near
+# $d = 1.4$, the best $q$ jumps onto a hill. This is called *mode seeking*, and it happens only when the modes are far enough
+# apart. In the other direction the cost of leaving out a hill has no such limit:
+# $\mathrm{KL}(p\Vert q)$ averages $\log p/q$ over draws of $p$, half of them come from the hill that
+# is left out, and $q$ there is the smaller the further it is away. That is called *mass covering*.
+#
+# A VAE uses the first direction, and not by taste: it is what the ELBO leaves below $\log p(x)$, and
+# its average is over $q$, the encoder's own Gaussian, from which one can draw at once. To draw from
+# the true posterior takes long simulations, if it can be done at all. The price is a $q$ that may be
+# too sure of itself. Notebook 09 measures by how much.
 
 # %% [markdown]
 # ## 3.5  Which way is downhill?
 #
-# Training needs the slope of eq. (2). Take `mu` first: only the term $\mu^2/2$ contains it.
+# Training needs the gradient of eq. (2). Take `mu` first: only the term $\mu^2/2$ contains it.
 #
 # $$
 # \frac{\partial\,\mathrm{KL}}{\partial \mu} = \mu \tag{3}
 # $$
 #
-# For `logvar`, write $\sigma^2 = e^{\texttt{logvar}}$, whose derivative by `logvar` is itself, and
-# $\log\sigma^2 = \texttt{logvar}$, whose derivative is 1:
+# For `logvar`, write $\sigma^2 = e^{\texttt{logvar}}$, whose derivative with respect to `logvar` is
+# itself, and $\log\sigma^2 = \texttt{logvar}$, whose derivative is 1:
 #
 # $$
 # \frac{\partial\,\mathrm{KL}}{\partial\,\texttt{logvar}}
 # = \tfrac12\left(\sigma^2 - 1\right) \tag{4}
 # $$
 #
-# Both are zero exactly at the prior, as the two curves promised.
+# Both are zero exactly at the prior, as the two curves promised. In code the gradient with respect to
+# `mu` is called `dmu`, and so on.
 #
 # A derivation on paper deserves a check by a machine that knows nothing of the derivation. The
-# definition of a derivative is such a check: wiggle one entry by $\pm h$, see how far the function
-# moved.
+# definition of a derivative is such a check: move one entry of $x$ up by $h$ and down by $h$, see how
+# far the function moved, and divide by the distance. These are *central differences*:
+#
+# $$
+# \frac{\partial f}{\partial x_i} \approx \frac{f(x + h e_i) - f(x - h e_i)}{2h} \tag{5}
+# $$
+#
+# where $e_i$ is 1 at entry $i$ and 0 everywhere else. **This one you write now**, in ten lines or
+# fewer. The checker knows the usual mistakes, and `hint("03.central-differences")` helps. Until yours
+# passes, the next cell takes the reference.
 
 # %%
-def central_differences(f, x, h=1e-5):
-    """df/dx, entry by entry: (f(x + h) - f(x - h)) / 2h.  f: array -> number."""
-    grad = np.empty_like(x)
-    for i in np.ndindex(x.shape):
-        step = np.zeros_like(x)
-        step[i] = h
-        grad[i] = (f(x + step) - f(x - step)) / (2 * h)
-    return grad
+def my_central_differences(f, x, h):    # f: array -> number, x (B, L) real or whole, step h
+    ...                                 # -> df/dx (B, L), one entry of x moved at a time
 
 
+check("03.central-differences", my_central_differences)
+
+# %%
+central_differences = use("03.central-differences", my_central_differences)
+
+# %%
 def gaussian_kl_gradient(mu, logvar):
     """eqs. (3) and (4)."""
     return mu, 0.5 * (np.exp(logvar) - 1)
 
 
-# %%
 dmu, dlogvar = gaussian_kl_gradient(some_mu, some_logvar)
-numeric_dmu = central_differences(lambda m: gaussian_kl(m, some_logvar).sum(), some_mu)
-numeric_dlogvar = central_differences(lambda v: gaussian_kl(some_mu, v).sum(), some_logvar)
+numeric_dmu = central_differences(lambda m: gaussian_kl(m, some_logvar).sum(), some_mu, 1e-5)
+numeric_dlogvar = central_differences(lambda v: gaussian_kl(some_mu, v).sum(), some_logvar, 1e-5)
 print("dmu differs by less than 1e-9:    ", np.abs(dmu - numeric_dmu).max() < 1e-9)
 print("dlogvar differs by less than 1e-9:", np.abs(dlogvar - numeric_dlogvar).max() < 1e-9)
 
@@ -383,40 +508,44 @@ fig
 
 # %% [markdown]
 # All three arrive; each dot is one step, and the rings are lines of equal KL, in nats. The path that
-# starts narrow (bottom) creeps: there the slope by `logvar` is close to $-\tfrac12$ and never
-# steeper. In a VAE the reconstruction term pulls the other way, and each image's $q$ settles where
-# the two balance. A latent for which the reconstruction does not pull at all ends at the star:
-# *posterior collapse*, seen in notebook 07.
+# starts narrow (bottom) creeps: where `logvar` is negative, `dlogvar` lies between $-\tfrac12$ and 0,
+# however far away the prior is. In a VAE the reconstruction term pulls the other way, and each
+# image's $q$ settles about where the two balance. A latent for which the reconstruction does not pull
+# at all ends at the star: *posterior collapse*, seen in notebook 07.
 
 # %% [markdown]
 # ## Recap
 #
-# - $\mathrm{KL}(q\Vert p)$ is the average, over draws from $q$, of the log ratio of the densities:
-#   eq. (1).
+# - $\mathrm{KL}(q\Vert p)$ is the average, over draws from $q$, of the log ratio of the densities,
+#   eq. (1): the evidence of one draw, and what a code made for $p$ wastes on it.
 # - For a diagonal Gaussian against $N(0, I)$ it is a sum of one closed term per latent: eq. (2).
-# - It asks $q$ to stay near 0 and not to be too sure; each digit of precision costs $\log 10$
+# - It asks $q$ to stay near 0 and not to be too sure; each digit of precision costs about $\log 10$
 #   nats.
-# - The VAE's direction seeks a mode; the other covers the mass.
-# - The slopes are `mu` and `(sigma^2 - 1) / 2`, and central differences agree: eqs. (3), (4).
+# - The VAE's direction covers two hills while they are close and chooses one when covering costs
+#   more; the other direction matches the mean and the variance.
+# - The gradient is `mu` and `(sigma^2 - 1) / 2`, eqs. (3) and (4), and central differences agree.
 # - A check is as good as its input: at zeros and ones, wrong formulas look right.
 #
 # ## Exercises
 #
 # Each stub below is yours to fill in; `check` says what is right, or shows the smallest input
-# where it is not. `hint("03.kl")` gives a nudge, `solution("03.kl")` the reference.
+# where it is not. `hint("03.kl")` gives a nudge, `solution("03.kl")` the reference. After
+# `from minivae.exercises import progress, review`, `progress()` lists what is done and what comes
+# next, and `review()` asks earlier questions again.
 
 # %% [markdown]
 # **The KL of a diagonal Gaussian.** One number for each example: the latents are summed.
 
 # %%
-def gaussian_kl(mu, logvar):      # (B, L), (B, L) -> (B,) nats
-    ...                           # your code
+def my_gaussian_kl(mu, logvar):      # (B, L), (B, L) -> (B,) nats
+    ...                              # your code
 
 
-check("03.kl", gaussian_kl)
+check("03.kl", my_gaussian_kl)
 
 # %% [markdown]
-# **Its gradient.** `dkl` is the slope of the loss by each example's KL, as it arrives from above.
+# **Its gradient.** `dkl` is the gradient of the loss with respect to each example's KL, as it arrives
+# from above.
 
 # %%
 def gaussian_kl_backward(dkl, mu, logvar):    # (B,), (B, L), (B, L)
@@ -446,6 +575,28 @@ def kl_two_gaussians(mu1, logvar1, mu2, logvar2):    # each (B, L) -> (B,) nats
 
 
 check("03.kl-two-gaussians", kl_two_gaussians)
+
+# %% [markdown]
+# **The other direction, for any mixture.** Moment matching asks for the mean and the variance of $p$.
+# Find them where $p$ has $K$ hills with shares, means and widths of their own.
+
+# %%
+def moment_matching(shares, mus, logvars):    # p: K hills, each (K,); the shares sum to 1
+    ...                                       # -> mu, logvar of the q with least KL(p || q)
+
+
+check("03.moment-matching", moment_matching)
+
+# %% [markdown]
+# **Uneven hills.** Where does $\mathrm{KL}(q\Vert p)$ begin to choose if one hill is larger than the
+# other? Search as in 3.4; the answer is a number that you measure.
+
+# %%
+# p has a hill N(-d, 1) with a share of 0.4 and a hill N(d, 1) with a share of 0.6. Up to
+# which d does the q with the least KL(q || p) cover both? Within 0.02.
+parting = ...
+
+check("03.parting", parting)
 
 # %% [markdown]
 # **Find the bug.** This KL is of a kind found in public code. The model trains, reconstructs a

@@ -9,21 +9,25 @@
 # # 05 · Backpropagation by hand
 #
 # **What you will be able to do**
-# - say what a multilayer perceptron is, and carry a gradient back through each of its parts;
+# - carry numbers forward and gradients backward through a graph, and say why backward is cheap;
+# - derive the backward pass of a layer that you have never seen, and predict what a mistake in it
+#   spoils;
 # - write the Bernoulli and the Gaussian likelihood with their gradients, without a NaN at the
 #   edges;
-# - check a gradient to sixteen digits, and say how far each kind of check can be trusted.
+# - put an error bar on a difference, judge a gradient by it, and confirm it to fifteen digits by
+#   the complex step where that is possible.
 #
-# **Builds on** notebooks 03 and 04, and on their central differences. Reading time: 40 minutes.
+# **Builds on** notebooks 03 (the KL and its derivatives) and 04 (`z = mu + sigma * eps`, central
+# differences). Reading time: 40 minutes, without the exercises.
 
 # %%
 import sys; sys.path[:0] = [".", ".."]
 
 import numpy as np
 
-from minivae import ops, plots
+from minivae import gradcheck, ops, plots, vae
 from minivae.gradcheck.differences import central_differences
-from minivae.exercises import check, hint, predict, recall, reveal, solution
+from minivae.exercises import check, hint, predict, recall, reveal, solution, use
 
 plots.notebook_style()
 rng = np.random.default_rng(5)
@@ -35,58 +39,162 @@ rng = np.random.default_rng(5)
 recall("05", ..., ..., ...)
 
 # %% [markdown]
-# ## 5.1  What is between z and x?
+# ## 5.1  A gradient, one number at a time
 #
-# The decoder of notebook 04 was `z @ W + b`, a straight line. Digits do not lie on a straight
-# line. Would two such layers, one after the other, do better? Multiply out:
-#
-# $$
-# (zW_1 + b_1)\,W_2 + b_2 = z\,(W_1W_2) + (b_1W_2 + b_2)
-# $$
-#
-# That is one straight line again. Something must bend in between. A **multilayer perceptron**
-# (MLP) puts a bend $f$, its *activation*, after each layer but the last. The usual bends are `tanh`,
-# and `relu`, which is the larger of its input and 0.
+# Before any rule, an example with numbers. Here is the smallest VAE there is: one pixel `x`, one
+# latent, and three weights. The encoder is `mu = x * W_mu`, `logvar = x * W_logvar`; the decoder
+# is `mean = z * W_out`; the likelihood is a Gaussian with variance 1 around `mean` (its constant
+# $\frac12\log 2\pi$ is left out). Forward, each line uses the ones above it:
 
 # %%
-H = 6                                                     # hidden units
-W1 = np.full((1, H), 2.0)                                 # chosen by hand, for a clear picture
-b1 = -2 * np.linspace(-2.5, 2.5, H)
-W2, b2 = np.array([[0.5], [-0.9], [0.6], [0.6], [-0.9], [0.5]]), np.zeros(1)
-z = np.linspace(-3, 3, 200)[:, None]                      # (200, 1)
-hidden = np.tanh(z @ W1 + b1)                             # (200, H)
-bent, straight = hidden @ W2 + b2, (z @ W1 + b1) @ W2 + b2
+x, eps = 2.0, 0.5
+W_mu, W_logvar, W_out = 0.6, -0.7, 0.5
+
+mu = x * W_mu
+logvar = x * W_logvar
+sigma = np.exp(logvar / 2)
+z = mu + sigma * eps
+mean = z * W_out
+nll = (x - mean) ** 2 / 2
+kl = (mu**2 + sigma**2 - 1 - logvar) / 2
+loss = nll + kl
+
+# %% [markdown]
+# Draw each value as a box, with an arrow to whatever is computed from it. Each arrow has a **local
+# derivative**: how fast the value at its tip changes with the value at its start, all other inputs
+# held fixed. It takes one line of calculus for each arrow. `mean = z * W_out`, so from `z` to `mean` it is
+# `W_out`, and from `W_out` to `mean` it is `z`.
 
 # %%
-fig, (left, right) = plots.figure(7.6, 3.2, 1, 2)
-left.plot(z, hidden, color=plots.GREY, ls="-", lw=1.2)
-left.set(xlabel="z", ylabel="tanh(z W1 + b1)", title=f"{H} hidden units: a bend each")
-right.plot(z, bent, color=plots.BLUE, ls="-", label="with tanh between")
-right.plot(z, straight, color=plots.RED, ls="--", label="without")
-right.set(xlabel="z", ylabel="output", title="their weighted sum is a curve")
-right.legend(fontsize=8)
-fig
+PLACES = {
+    "W_mu": (0, 0.9), "W_logvar": (0, -1.1), "mu": (1.4, 0.9), "logvar": (1.5, -1.1),
+    "sigma": (2.9, -0.35), "z": (4.1, 0.9), "W_out": (4.2, 1.9), "mean": (5.5, 0.9),
+    "nll": (6.9, 0.9), "kl": (5.5, -1.1), "loss": (7.8, 0.0),
+}
+LOCAL = {
+    ("W_mu", "mu"): x, ("W_logvar", "logvar"): x, ("mu", "z"): 1, ("mu", "kl"): mu,
+    ("logvar", "sigma"): sigma / 2, ("logvar", "kl"): -1 / 2, ("sigma", "z"): eps,
+    ("sigma", "kl"): sigma, ("z", "mean"): W_out, ("W_out", "mean"): z,
+    ("mean", "nll"): mean - x, ("nll", "loss"): 1, ("kl", "loss"): 1,
+}
+VALUES = {name: f"{globals()[name]:.2f}" for name in PLACES}
+
+
+def draw(title, gradients):
+    """The graph: values above the boxes, local derivatives on the arrows, gradients below."""
+    fig, ax = plots.figure(7.2, 3.4)
+    labels = {arrow: f"{slope:.3g}" for arrow, slope in LOCAL.items()}
+    below = {name: f"{gradient:+.2f}" for name, gradient in gradients.items()}
+    plots.computation_graph(ax, PLACES, labels, above=VALUES, below=below, label_at=0.5,
+                            shaded=("mu", "logvar", "sigma"))
+    ax.set_title(title)
+    return fig
+
+
+draw("forward: the values (above), and a local derivative on each arrow", {})
 
 # %% [markdown]
-# Each hidden unit contributes one bend, at a place and of a steepness that `W1` and `b1` set; `W2`
-# weighs and adds them. With enough units the sum comes as close as one likes to any continuous
-# curve on an interval (Cybenko 1989), and training has to find the weights. For that it needs the
-# slope of the loss by every one of them.
-
-# %% [markdown]
-# ## 5.2  What does a backward pass compute?
+# (`x` and `eps` are given, nobody asks for a gradient with respect to them, and they are left out. Shaded: the
+# boxes that *two* arrows leave.)
 #
-# A layer takes an array $x$ to an array $y$. All its slopes together, $\partial y_j/\partial x_i$
-# for each pair of entries, are its *Jacobian*. How large is that for one layer of a VAE on a batch
-# of digits?
+# Now backward. We want, for each box, the **gradient**: how fast the loss changes with that value.
+# For the loss itself it is 1. `nll` and `kl` are added to give the loss, so theirs is 1 too. For
+# `mean` we go one arrow further back: a change of `mean` changes `nll` by `mean - x` times as much,
+# and `nll` changes the loss by 1 times that. So multiply along the way, and write `dmean` for the
+# gradient with respect to `mean`:
+
+# %%
+d = {"loss": 1.0}
+d["nll"] = d["loss"] * 1
+d["kl"] = d["loss"] * 1
+d["mean"] = d["nll"] * (mean - x)
+d["W_out"] = d["mean"] * z
+d["z"] = d["mean"] * W_out
+
+draw("backward, as far as z (gradients below)", d)
+
+# %% [markdown]
+# Next would be `mu`. It is used twice: `z` is computed from it, and so is `kl`. The way through `z`
+# brings `dz * 1`, the way through the KL brings `dkl * mu`.
+#
+# **Predict first.** `dmu` is `"the one through z"`, `"their sum"`, or `"their mean"`?
+
+# %%
+predict("05.used-twice", ...)
+
+# %%
+d["mu"] = d["z"] * 1 + d["kl"] * mu
+d["sigma"] = d["z"] * eps + d["kl"] * sigma
+d["logvar"] = d["sigma"] * sigma / 2 + d["kl"] * -1 / 2
+d["W_mu"] = d["mu"] * x
+d["W_logvar"] = d["logvar"] * x
+
+draw("backward, all of it", d)
+
+# %%
+reveal("05.used-twice")
+
+# %% [markdown]
+# If `mu` grows by a little, both of its arrows carry the change to the loss, and the loss changes by
+# both amounts. So the two are added. `sigma` and `logvar` are used twice as well, and theirs are
+# added in the same way. Is it right? Move each weight by a millionth, and watch the loss:
+
+# %%
+def tiny_loss(W_mu, W_logvar, W_out):
+    mu, logvar = x * W_mu, x * W_logvar
+    sigma = np.exp(logvar / 2)
+    mean = (mu + sigma * eps) * W_out
+    return (x - mean) ** 2 / 2 + (mu**2 + sigma**2 - 1 - logvar) / 2
+
+
+weights = {"W_mu": W_mu, "W_logvar": W_logvar, "W_out": W_out}
+for name, value in weights.items():
+    moved = tiny_loss(**(weights | {name: value + 1e-6}))
+    print(f"{name:9s} by hand {d[name]:+.4f}, by moving it {(moved - loss) / 1e-6:+.4f}")
+
+# %% [markdown]
+# That is the whole of backpropagation, and here is its rule: **the gradient of a box is the sum, over the arrows
+# that leave it, of the gradient at the tip times the local derivative.** It needs each box's
+# successors to be done first, so one goes from the loss backward. The rest of this notebook is the
+# same with arrays in the boxes.
+#
+# ## 5.2  Why go backward?
+#
+# Moving each weight also gave the gradient, without any calculus. Why not always do that? Because
+# of what it costs: two evaluations of the loss *for each parameter*. Count the multiplications in the
+# matrix products of a usual VAE, for one image:
+
+# %%
+spec = vae.Spec(data_dim=784, hidden=(200, 200), latent_dim=50)
+flat = vae.init_params(spec, rng)                         # all parameters in one vector
+params = vae.unpack(flat, spec)                           # its parts, by name
+n_params = flat.size
+forward = sum(W.size for name, W in params.items() if name.endswith("_W"))
+backward = 2 * forward - params["enc1_W"].size            # for each layer one product for dW and one
+                                                          # for dx, which the image does not need
+print(f"forward pass       {forward:15,d} multiplications")
+print(f"backward pass      {backward:15,d}, which is {backward / forward:.2f} forward passes")
+print(f"differences        {2 * n_params * forward:15,d}, which is {2 * n_params:,} forward passes")
+
+# %% [markdown]
+# (Each product of a layer has as many multiplications as the layer has weights; section 5.4 shows
+# why backward has two. Everything that is done once for each *unit*, as `tanh`, is left out of the count:
+# there are far fewer units than weights.) So differences are for checking on small nets, and the
+# backward pass is for training.
+
+# %% [markdown]
+# ## 5.3  What does a backward pass compute?
+#
+# With arrays in the boxes, an arrow carries an array of local derivatives: $\partial y_j/\partial x_i$
+# for each entry $i$ at its start and each entry $j$ at its tip. That is the *Jacobian*. How large
+# is it for one layer on a batch of digits?
 
 # %%
 B, D, H = 100, 784, 200
 print(f"outputs {B * H:,}, inputs {B * D:,}, entries of the Jacobian {B * H * B * D:,}")
 
 # %% [markdown]
-# Nobody stores that, and nobody needs it. The loss is *one number*, and the chain rule asks for a
-# sum over outputs only:
+# Nobody stores that, and nobody needs it. The rule of 5.1 asks for a sum over the tips only:
 #
 # $$
 # \frac{\partial\,\mathrm{loss}}{\partial x_i}
@@ -95,8 +203,8 @@ print(f"outputs {B * H:,}, inputs {B * D:,}, entries of the Jacobian {B * H * B 
 # $$
 #
 # Write all entries of `dy` in one row and all of `dx` in another: the row `dy`, times the Jacobian,
-# is the row `dx`. That is a **vector-Jacobian product**. A backward pass is a function that computes this
-# product without ever writing the Jacobian down. (`dx` always means
+# is the row `dx`. That is a **vector-Jacobian product**. A backward pass is a function that computes
+# this product without writing the Jacobian down. (`dx` always means
 # $\partial\,\mathrm{loss}/\partial x$, an array of the shape of `x`.)
 #
 # For a layer small enough, write it down anyway and look.
@@ -116,7 +224,7 @@ for n, o in np.ndindex(4, 2):
 dy = rng.standard_normal((4, 2))
 dx = np.einsum("no,noki->ki", dy, jacobian)               # dy times the Jacobian
 shortcut = central_differences(lambda x: (dy * layer(x)).sum(), x)
-print("dy times the Jacobian is the slope of the number sum(dy * y):", np.allclose(dx, shortcut))
+print("dy times the Jacobian is the gradient of the number sum(dy * y):", np.allclose(dx, shortcut))
 
 # %%
 fig, ax = plots.figure(5.2, 3.2)
@@ -124,16 +232,15 @@ picture = ax.imshow(np.abs(jacobian).reshape(8, 12), cmap="gray_r")
 ax.grid(False)
 ax.set(xlabel="inputs: 4 examples of 3", ylabel="outputs: 4 of 2")
 ax.set(xticks=np.arange(-0.5, 12, 3), yticks=np.arange(-0.5, 8, 2), xticklabels=[], yticklabels=[])
-ax.set_title("a Jacobian is mostly zeros")
-fig.colorbar(picture, label="size of the slope")
+ax.set_title("a layer's Jacobian is mostly zeros")
+fig.colorbar(picture, label="size of the local derivative")
 fig
 
 # %% [markdown]
 # An example's outputs depend on its own inputs alone, so only the blocks on the diagonal are not
-# zero. (The last block is faint: its units sit where tanh is nearly flat, see 5.3.) The
-# vector-Jacobian product never touches the rest.
+# zero. The vector-Jacobian product never touches the rest.
 #
-# And the line printed above is worth keeping: `dx` is the gradient of the plain number
+# The line printed above is worth keeping: `dx` is the gradient of the plain number
 # `sum(dy * y)`, whatever `dy` is. So every backward pass can be checked alone, with a random `dy`, as
 # if the loss were that sum. Two small functions do it, for use all through this notebook:
 
@@ -155,58 +262,87 @@ def errors(forward, args, dy, gradients):
 
 
 # %% [markdown]
-# ## 5.3  How does a gradient pass a dense layer?
+# **A layer that you have not met.** *Softmax* turns $n$ numbers into $n$ positive ones that sum to 1:
+# $y_j = e^{a_j} / \sum_k e^{a_k}$. Nothing here is specific to softmax; the four steps serve for any layer.
 #
-# A dense layer is a weighted sum, a shift and a bend. For $N$ examples as the rows of $x$:
+# 1. *One output, one input.* By the quotient rule $\partial y_j/\partial a_j = y_j - y_j^2$, and for
+#    another input $\partial y_j/\partial a_i = -y_j\,y_i$. No entry of this Jacobian is zero.
+# 2. *Multiply by `dy` and sum over the outputs.* The outputs $j \ne i$ bring
+#    $-\sum_j \texttt{dy}_j\, y_j\, y_i$, the output $i$ brings one term $\texttt{dy}_i\, y_i$ more.
+# 3. *Take out what does not depend on the sum:*
+#    $\texttt{da}_i = y_i\,\big(\texttt{dy}_i - \sum_j \texttt{dy}_j\, y_j\big)$.
+# 4. *Write it in arrays, and check it with a random `dy`.* The sum is one number for each row.
+
+# %%
+def softmax(a):
+    e = np.exp(a - a.max(axis=1, keepdims=True))          # the same value, without overflow
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def softmax_backward(dy, y):
+    return y * (dy - (dy * y).sum(axis=1, keepdims=True))
+
+
+a, dy = rng.standard_normal((4, 7)), rng.standard_normal((4, 7))
+found = errors(softmax, (a,), dy, (softmax_backward(dy, softmax(a)),))
+print("softmax: error below 1e-8:", found[0] < 1e-8)
+
+# %% [markdown]
+# A row of $n$ numbers has a Jacobian of $n^2$ entries, none of them zero, and the backward pass
+# needed $2n$ multiplications. In the exercises you do the same for three layers that this text leaves out.
+#
+# ## 5.4  How does a gradient pass a dense layer?
+#
+# The decoder of notebook 04 was `z @ W + b`, which is linear. Would two such layers, one after the
+# other, do better? Multiply out:
 #
 # $$
-# a = xW + b, \qquad y = f(a), \qquad\text{entry by entry}\quad
+# (zW_1 + b_1)\,W_2 + b_2 = z\,(W_1W_2) + (b_1W_2 + b_2)
+# $$
+#
+# That is linear again. Something must bend in between. A **multilayer perceptron** (MLP) puts a
+# function $\mathrm{act}$, its *activation*, after each layer but the last. Common ones are `tanh`,
+# and `relu`, which is the larger of its input and 0.
+#
+# Each hidden unit of such a network contributes one bend, at a place and of a steepness that `W1` and `b1` set;
+# `W2` weighs and adds them. With enough units the sum comes as close as one likes to any continuous
+# curve on an interval (Cybenko 1989, *Approximation by superpositions of a sigmoidal function*); section 5.7 has a
+# picture. Training has to find the weights, and for that it needs their gradient.
+#
+# So, one layer. For $N$ examples as the rows of $x$:
+#
+# $$
+# a = xW + b, \qquad y = \mathrm{act}(a), \qquad\text{entry by entry}\quad
 # a_{no} = \sum_i x_{ni}W_{io} + b_o \tag{1}
 # $$
 #
-# Backward goes through it in the opposite order. The bend first: $y_{no}$ depends on its own
-# $a_{no}$ only, so the Jacobian of $f$ is diagonal, and the product with it is entry by entry:
+# Backward, the activation comes first. $y_{no}$ depends on its own $a_{no}$ only, so the product with
+# its Jacobian is entry by entry ($\mathrm{act}'$ is the derivative of $\mathrm{act}$):
 #
 # $$
-# \texttt{da} = \texttt{dy}\; f'(a) \tag{2}
+# \texttt{da} = \texttt{dy}\;\, \mathrm{act}'(a) \tag{2}
 # $$
 #
-# For relu the slope is 1 where $a > 0$ and 0 elsewhere. For $\tanh = \sinh/\cosh$ the quotient
-# rule gives
+# For $\tanh = \sinh/\cosh$ the quotient rule gives
 #
 # $$
 # \tanh' = \frac{\cosh\cdot\cosh - \sinh\cdot\sinh}{\cosh^2} = 1 - \tanh^2 .
 # $$
 #
-# Both can be read off $y$: $1 - y^2$, and $y > 0$. So a layer needs to keep its output, and $a$
-# can be forgotten.
-
-# %%
-a = np.linspace(-4, 4, 200)
-fig, axes = plots.figure(7.6, 2.9, 1, 2)
-for ax, name, y, slope in (
-    (axes[0], "tanh", np.tanh(a), 1 - np.tanh(a) ** 2),
-    (axes[1], "relu", np.maximum(a, 0), (a > 0).astype(float)),
-):
-    ax.plot(a, y, color=plots.BLUE, ls="-", label=name)
-    ax.plot(a, slope, color=plots.RED, ls="--", label="its slope")
-    ax.set(xlabel="a", ylim=(-1.2, 2.2))
-    ax.legend()
-axes[0].set_title("far out, tanh is flat ...")
-axes[1].set_title("... relu on one side only")
-fig
-
-# %% [markdown]
-# Where the slope is zero, eq. (2) lets nothing through: a unit far out on the flat part of tanh
-# hardly learns, and a relu unit that is off for an example learns nothing from it.
+# So it can be read off $y$: it is $1 - y^2$. A layer needs to keep its output, and can forget $a$.
+#
+# Where the derivative is zero, eq. (2) lets nothing through: a unit far out on the flat part of tanh
+# hardly learns, and a relu unit that is off for an example learns nothing from it. At 0 itself relu has a
+# *kink*: coming from the left its slope is 0, from the right it is 1, and there is no derivative. Code has
+# to choose, and takes 0. That does no harm in training, but it can mislead a check by differences: section 5.8.
 #
 # Next, the weighted sum. Which entries of $a$ does $W_{io}$ reach? In every example $n$ the entry
-# $a_{no}$, with the factor $x_{ni}$. So the chain rule sums over the examples, and that sum is a
-# matrix product (a prime on an array is its transpose):
+# $a_{no}$, with the factor $x_{ni}$. So the rule sums over the examples, and that sum is a
+# matrix product ($x^\top$ is the transpose):
 #
 # $$
 # \texttt{dW}_{io} = \sum_n x_{ni}\,\texttt{da}_{no}
-# \quad\Longrightarrow\quad \texttt{dW} = x'\,\texttt{da} \tag{3}
+# \quad\Longrightarrow\quad \texttt{dW} = x^\top\,\texttt{da} \tag{3}
 # $$
 #
 # $b_o$ reaches $a_{no}$ in every example, with the factor 1:
@@ -219,40 +355,42 @@ fig
 #
 # $$
 # \texttt{dx}_{ni} = \sum_o \texttt{da}_{no}\,W_{io}
-# \quad\Longrightarrow\quad \texttt{dx} = \texttt{da}\,W' \tag{5}
+# \quad\Longrightarrow\quad \texttt{dx} = \texttt{da}\,W^\top \tag{5}
 # $$
 #
 # What is shared in the forward pass is summed in the backward pass: $W$ and $b$ serve all
-# examples, so their gradients are sums over examples. And shapes are a guide: of all products of
-# `da`, `x` and `W`, with and without transposes, only these have the shapes of `W` and `x`.
+# examples, so their gradients are sums over examples. Shapes help to remember it. If $N$, $I$ and
+# $O$ differ, $x^\top\texttt{da}$ is the only product of `da` and `x`, transposed or not, with the shape of `W`, and
+# $\texttt{da}\,W^\top$ the only one of `da` and `W` with the shape of `x`. That is a help and no proof:
+# $x^\top x\,W$ also has the shape of `W`.
 
 # %%
 def dense(x, W, b, activation):
     """eq. (1): x (N, I), W (I, O), b (O,) -> y (N, O), and what the backward needs."""
     a = x @ W + b
-    y = {"tanh": np.tanh(a), "relu": np.maximum(a, 0), "none": a}[activation]
+    y = np.tanh(a) if activation == "tanh" else a
     return y, (x, W, y, activation)
 
 
 def dense_backward(dy, cache):
     """eqs. (2) to (5): dy (N, O) -> dx (N, I), dW (I, O), db (O,)."""
     x, W, y, activation = cache
-    slope = {"tanh": 1 - y**2, "relu": y > 0, "none": 1}[activation]
-    da = dy * slope                                       # eq. (2)
+    da = dy * (1 - y**2) if activation == "tanh" else dy  # eq. (2)
     return da @ W.T, x.T @ da, da.sum(axis=0)             # eqs. (5), (3), (4)
 
 
 # %%
-for activation in ("tanh", "relu", "none"):
+dy = rng.standard_normal((4, 2))
+for activation in ("tanh", "none"):
     _, cache = dense(x, W, b, activation)
     by_hand = dense_backward(dy, cache)
-    found = errors(lambda *args, f=activation: dense(*args, f)[0], (x, W, b), dy, by_hand)
+    found = errors(lambda *args, kind=activation: dense(*args, kind)[0], (x, W, b), dy, by_hand)
     package = ops.dense_backward(dy, ops.dense_forward(x, W, b, activation)[1])
     same = all(np.allclose(ours, its) for ours, its in zip(by_hand, package, strict=True))
     print(f"{activation}: dx, dW, db, errors below 1e-8: {(found < 1e-8).all()}; as ops: {same}")
 
 # %% [markdown]
-# ## 5.4  What should a network say about a black-and-white pixel?
+# ## 5.5  What should a network say about a black-and-white pixel?
 #
 # A binary pixel $x$ is 1 with a probability $p$ and 0 otherwise, and a decoder has to output $p$
 # for each. A dense layer outputs any real number $l$, a **logit**, and takes it to be the
@@ -271,51 +409,76 @@ for activation in ("tanh", "relu", "none"):
 # \texttt{nll} = -\log p(x\mid z) = \sum_d \log\!\left(1+e^{l_d}\right) - x_d\, l_d \tag{7}
 # $$
 #
-# On paper, eq. (7) and the formula with $p$ are the same. In a computer they are not. Suppose a
-# pixel is 0 and the decoder is sure that it is 1, with ever larger logits. The loss should be
-# about $l$ nats. In float32:
-
-# %%
-l = np.array([5, 15, 20, 100], np.float32)
-with np.errstate(all="ignore"):                           # the naive forms overflow on purpose
-    p = 1 / (1 + np.exp(-l))
-    through_p = -np.log(1 - p)
-    through_small = -np.log(1 - p + np.float32(1e-8))
-    as_written = np.log(1 + np.exp(l))
-in_logits = np.maximum(l, 0) + np.log1p(np.exp(-np.abs(l)))
-print("logit                 ", l)
-print("-log(1 - p)           ", through_p.round(3))
-print("-log(1 - p + 1e-8)    ", through_small.round(3))
-print("log(1 + exp(l))       ", as_written.round(3))
-print("the form used here    ", in_logits.round(3))
-
-# %% [markdown]
-# At 15 the log of $1 - p$ has lost digits already; at 20, $p$ has rounded to exactly 1 and the log
-# of 0 is infinite. The popular remedy, `+ 1e-8`, is finite and wrong: it caps the loss near 18
-# nats. Eq. (7) as it stands overflows in the last column. The form that never fails splits off the larger term,
-# $\log(1+e^l) = \max(l, 0) + \log(1 + e^{-|l|})$. For $l > 0$ that is the step
-# $1 + e^l = e^l(1 + e^{-l})$, and for $l \le 0$ it is no change at all. Its exponential is never
-# above 1.
-
-# %%
-grid = np.linspace(0, 40, 400, dtype=np.float32)
-with np.errstate(all="ignore"):
-    capped = -np.log(1 - 1 / (1 + np.exp(-grid)) + np.float32(1e-8))
-stable = np.maximum(grid, 0) + np.log1p(np.exp(-np.abs(grid)))
-fig, ax = plots.figure(6.4, 3.2)
-ax.plot(grid, stable, color=plots.BLUE, ls="-", label="from logits")
-ax.plot(grid, capped, color=plots.RED, ls="--", label="-log(1 - p + 1e-8)")
-ax.set(xlabel="logit of a pixel that is 0", ylabel="nll, nats")
-ax.set_title("capped losses stop where the mistake is largest")
-ax.legend()
-fig
-
-# %% [markdown]
-# The dashed loss frays near 16, as $p$ runs out of digits, and then stays flat: the surer the
-# decoder is of its mistake, the less it is told. The solid one keeps its slope.
+# (For a grey $x$ between 0 and 1 the same formula is the *cross-entropy*: what the loss would be on
+# average if the pixel were drawn with that probability.)
 #
-# That slope, in full: the derivative of $\log(1+e^l)$ is $e^l/(1+e^l)$, which is the sigmoid, and
-# that of $-x\,l$ is $-x$. With the factor that arrives from above, one `dnll` for each image,
+# On paper, there are many ways to write eq. (7). In a computer they differ. Take a decoder that is sure that a
+# pixel is 1, with ever larger logits, once where it is wrong ($x = 0$, the loss should be about
+# $l$) and once where it is right ($x = 1$, the loss should be about $e^{-l}$). In float32:
+
+# %%
+def through_p(l, x):
+    p = 1 / (1 + np.exp(-l))
+    return -np.log(p if x else 1 - p)
+
+
+def with_small(l, x):
+    p = 1 / (1 + np.exp(-l))
+    return -np.log((p if x else 1 - p) + np.float32(1e-8))
+
+
+def as_written(l, x):
+    return np.log(1 + np.exp(l)) - x * l
+
+
+def larger_first(l, x):
+    return np.maximum(l, 0) + np.log1p(np.exp(-np.abs(l))) - x * l
+
+
+def two_terms(l, x):
+    return ((l > 0) - np.float32(x)) * l + np.log1p(np.exp(-np.abs(l)))
+
+
+l = np.array([5, 15, 20, 100], np.float32)
+for x in (0, 1):
+    print(f"x = {x}, logits              " + "".join(f"{v:10.3g}" for v in l))
+    for form in (through_p, with_small, as_written, larger_first, two_terms):
+        with np.errstate(all="ignore"):                   # some of these overflow, on purpose
+            print(f"       {form.__name__:20s}" + "".join(f"{v + 0:10.3g}" for v in form(l, x)))
+
+# %% [markdown]
+# - `through_p`: at 20, $p$ has rounded to exactly 1, and the loss is infinite where $x = 0$ and 0 where
+#   $x = 1$.
+# - `with_small`: the popular `+ 1e-8` is finite and wrong. It caps the loss near 18 nats where the decoder is
+#   wrong, so that beyond this point the loss is flat: the gradient is 0, and nothing mends the mistake.
+# - `as_written`: overflows in the last column, and where $x = 1$ it subtracts two numbers that are nearly the same.
+# - `larger_first`: uses $\log(1+e^l) = \max(l, 0) + \log(1 + e^{-|l|})$, whose exponential is never above
+#   1. It never overflows. But where $x = 1$ it computes $l + (\text{something tiny}) - l$, and the tiny part, which is
+#   the loss, is lost.
+# - `two_terms`: right everywhere. It does that subtraction on paper. For $l > 0$,
+#   $\log(1 + e^l) - xl = (1 - x)\,l + \log(1 + e^{-l})$; for $l \le 0$, it is $-x\,l + \log(1 + e^{l})$. In one line:
+#
+# $$
+# \log(1+e^l) - x\,l = \big([l > 0] - x\big)\,l + \log\!\big(1 + e^{-|l|}\big),
+# \qquad [l > 0] = 1 \text{ or } 0
+# $$
+#
+# For $x$ between 0 and 1 neither term is ever negative, so nothing can cancel. This is the form of `ops.py`, and we
+# use it from here on.
+
+# %% [markdown]
+# **Your turn, before the text goes on.** Differentiate eq. (7) with respect to a logit. One `dnll` arrives
+# for each image.
+
+# %%
+def my_bernoulli_nll_backward(dnll, logits, x):    # (B,), (B, D), (B, D) -> dlogits (B, D)
+    ...
+
+
+check("05.bernoulli-nll-backward", my_bernoulli_nll_backward)
+
+# %% [markdown]
+# The derivative of $\log(1+e^l)$ is $e^l/(1+e^l)$, which is the sigmoid, and that of $-x\,l$ is $-x$:
 #
 # $$
 # \texttt{dlogits} = \texttt{dnll}\,\left(\mathrm{sigmoid}(l) - x\right) \tag{8}
@@ -328,7 +491,7 @@ fig
 # %%
 def bernoulli_nll(logits, x):
     """eq. (7): (B, D), (B, D) -> (B,) nats."""
-    return (np.maximum(logits, 0) + np.log1p(np.exp(-np.abs(logits))) - x * logits).sum(axis=1)
+    return (((logits > 0) - x) * logits + np.log1p(np.exp(-np.abs(logits)))).sum(axis=1)
 
 
 def bernoulli_nll_backward(dnll, logits, x):
@@ -346,11 +509,29 @@ print("nll as ops:", np.allclose(nll, bernoulli_nll(logits, pixels)), end="; ")
 print("dlogits as ops:", np.allclose(dlogits, ops.bernoulli_nll_backward(dnll, cache)))
 
 # %% [markdown]
-# ## 5.5  And about a measured number?
+# ## 5.6  And about a measured number?
 #
 # For pixels or measurements that take any value, the decoder outputs a mean, and the likelihood is
 # a Gaussian around it. Its variance can be learned too: one number `logvar` $= \log\sigma^2$,
-# shared by all pixels. Minus the log of the density, summed over pixels:
+# shared by all pixels of all images. This time both passes are yours, from the density
+# $p(x_d\mid z) = e^{-(x_d - \texttt{mean}_d)^2/2\sigma^2} / \sqrt{2\pi\sigma^2}$.
+
+# %%
+def my_gaussian_nll(mean, logvar, x):    # (B, D), (1,), (B, D) -> (B,) nats
+    ...                                  # all pixels share one variance exp(logvar)
+
+
+check("05.gaussian-nll", my_gaussian_nll)
+
+# %%
+def my_gaussian_nll_backward(dnll, mean, logvar, x):    # (B,), (B, D), (1,), (B, D)
+    ...                                                 # -> dmean (B, D), dlogvar (1,)
+
+
+check("05.gaussian-nll-backward", my_gaussian_nll_backward)
+
+# %% [markdown]
+# The answers. Minus the log of the density, summed over pixels, is
 #
 # $$
 # \texttt{nll} = \tfrac12\sum_d\left(\frac{(x_d - \texttt{mean}_d)^2}{\sigma^2}
@@ -364,7 +545,7 @@ print("dlogits as ops:", np.allclose(dlogits, ops.bernoulli_nll_backward(dnll, c
 # $$
 #
 # `logvar` sits in $1/\sigma^2 = e^{-\texttt{logvar}}$, whose derivative is its own negative, and
-# in $D$ plain terms. It is shared by all pixels *and* all examples $n$, so it collects from all of
+# in $D$ plain terms. It is shared by all pixels *and* all examples $n$, so its gradient is a sum over all of
 # them:
 #
 # $$
@@ -395,38 +576,40 @@ print("as ops:", all(np.allclose(ours, its) for ours, its in zip(by_hand, packag
 
 # %% [markdown]
 # It is tempting to take the mean squared error instead, `((x - mean)**2).mean()`, and to leave the
-# likelihood at that. Which likelihood would it be? Eq. (9) at a fixed $\sigma^2$ is $\mathrm{squares}/2\sigma^2$ plus a
-# constant, and the mean over $D$ pixels is $\mathrm{squares}/D$. The two agree where
-# $\sigma^2 = D/2$.
+# likelihood at that. Which likelihood would it be? Eq. (9) at a fixed $\sigma^2$ is
+# $\mathrm{squares}/2\sigma^2$ plus a constant, and the mean over $D$ pixels is $\mathrm{squares}/D$.
+# The two agree where $\sigma^2 = D/2$. Measured against a Gaussian of the variance that you meant,
+# the KL beside such a loss weighs $D/2\sigma^2$ times too much:
 
 # %%
-D = 784
-print(f"the mean squared error over {D} pixels is a Gaussian with variance {D / 2:.0f},")
-print(f"a standard deviation of {np.sqrt(D / 2):.1f}, for pixels that lie between 0 and 1")
+D, meant = 784, 0.25
+print(f"the mean squared error over {D} pixels is a Gaussian with sigma = {np.sqrt(D / 2):.1f},")
+print(f"for pixels that lie between 0 and 1. If sigma = {meant} was meant, the KL beside it")
+print(f"weighs {D / (2 * meant**2):,.0f} times too much.")
 
 # %% [markdown]
-# Beside so much noise every misfit looks small, and the KL wins. Whoever then weakens the KL by
-# hand is repairing a variance that was never chosen. Learning `logvar` chooses it.
+# So whoever then weakens the KL by hand is repairing a variance that nobody chose. Learning `logvar`
+# chooses it.
 
 # %% [markdown]
-# ## 5.6  Does the chain hold?
+# ## 5.7  Does the chain hold?
 #
-# Backpropagation is nothing more than this: run the pairs forward, keep the caches, run the pairs
-# backward in the opposite order, each `dx` being the `dy` of the one before. Here is a whole
-# network: dense with tanh, dense, Gaussian.
+# For a whole network, run the pairs forward, keep the caches, and run the pairs
+# backward in the opposite order, each `dx` being the `dy` of the one before. Here: dense with tanh,
+# dense, Gaussian.
 
 # %%
 def loss_and_grads(p, z, x):
     """A network z -> x with one hidden layer: its mean nll and the gradient of each block."""
-    h, cache1 = dense(z, p["W1"], p["b1"], "tanh")
-    mean, cache2 = dense(h, p["W2"], p["b2"], "none")
+    y1, cache1 = dense(z, p["W1"], p["b1"], "tanh")
+    mean, cache2 = dense(y1, p["W2"], p["b2"], "none")
     nll = gaussian_nll(mean, p["logvar"], x)
-    g = {}
+    grads = {}
     dnll = np.full(len(x), 1 / len(x))                    # loss = mean of nll
-    dmean, g["logvar"] = gaussian_nll_backward(dnll, mean, p["logvar"], x)
-    dh, g["W2"], g["b2"] = dense_backward(dmean, cache2)
-    _, g["W1"], g["b1"] = dense_backward(dh, cache1)
-    return nll.mean(), g
+    dmean, grads["logvar"] = gaussian_nll_backward(dnll, mean, p["logvar"], x)
+    dy1, grads["W2"], grads["b2"] = dense_backward(dmean, cache2)
+    _, grads["W1"], grads["b1"] = dense_backward(dy1, cache1)
+    return nll.mean(), grads
 
 
 # %%
@@ -437,27 +620,26 @@ H = 20
 p = {"W1": 2 * rng.standard_normal((1, H)), "b1": 2 * rng.standard_normal(H), "b2": np.zeros(1)}
 p |= {"W2": 0.1 * rng.standard_normal((H, 1)), "logvar": np.zeros(1)}
 
-# %%
 _, grads = loss_and_grads(p, z, x)
 for name in p:
-    def loss(block, name=name):
+    def block_loss(block, name=name):
         return loss_and_grads(p | {name: block}, z, x)[0]
 
-    numeric = central_differences(loss, p[name])
+    numeric = central_differences(block_loss, p[name])
     print(f"{name:6s} error below 1e-8: {error(grads[name], numeric) < 1e-8}")
 
 # %%
-steps, losses = 3000, []
-for step in range(steps):
+n_steps, losses = 3000, []
+for step in range(n_steps):
     loss, grads = loss_and_grads(p, z, x)
     losses.append(loss)
     for name in p:
-        p[name] = p[name] - 0.04 * (1 - step / steps) * grads[name]
+        p[name] = p[name] - 0.04 * (1 - step / n_steps) * grads[name]
 print(f"nll from {losses[0]:.2f} to {losses[-1]:.2f} nats")
 print(f"learned sigma {np.exp(p['logvar'][0] / 2):.2f}; the data's noise had {noise:.2f}")
 
 # %%
-fig, ax = plots.figure(6.4, 3.2)
+fig, ax = plots.figure(5.2, 2.5)
 grid = np.linspace(-3, 3, 200)[:, None]
 curve = np.tanh(grid @ p["W1"] + p["b1"]) @ p["W2"] + p["b2"]
 sigma = np.exp(p["logvar"] / 2)
@@ -474,27 +656,27 @@ fig
 # notebook 06 puts an encoder before it.
 
 # %% [markdown]
-# ## 5.7  How far can the witness be trusted?
+# ## 5.8  How far can a difference be trusted?
 #
-# Every check so far said "error below 1e-8". Why not 1e-16, if the gradients are right? Look at
-# the witness, the central difference with step $h$ (so far the package has chosen $h$ for us):
+# Every check so far said "error below 1e-8". Why not 1e-16, if the gradients are right? Look at the
+# other side of the comparison, the central difference with step $h$ (so far the package has chosen $h$ for us):
 #
 # $$
-# \frac{\partial f}{\partial x_j} \approx \frac{f(x + h\,e_j) - f(x - h\,e_j)}{2h} \tag{12}
+# \frac{\partial f}{\partial x_i} \approx D(h) = \frac{f(x + h\,e_i) - f(x - h\,e_i)}{2h} \tag{12}
 # $$
 #
-# where $f$ is now the whole function under test, from parameters to one number, and $e_j$ is 1 in
-# entry $j$ and 0 elsewhere. Expand $f$ around $x$ (one variable is enough):
+# where $f$ is the whole function under test, from parameters to one number, and $e_i$ is 1 in
+# entry $i$ and 0 elsewhere. Expand $f$ around $x$ (one variable is enough):
 #
 # $$
 # \begin{aligned}
 # f(x \pm h) &= f \pm h f' + \tfrac{h^2}{2}f'' \pm \tfrac{h^3}{6}f''' + \dots \\
-# \frac{f(x+h) - f(x-h)}{2h} &= f' + \tfrac{h^2}{6}f''' + \dots
+# D(h) &= f' + \tfrac{h^2}{6}f''' + \dots
 # \end{aligned}
 # $$
 #
-# The even terms cancel, which is why one steps to both sides, and an error proportional to $h^2$
-# is left. So the smaller, the better?
+# The even terms cancel, which is why one steps to both sides, and what is left is called the **truncation** error. It
+# falls with $h^2$. So the smaller, the better?
 #
 # **Predict first.** In float64, $h$ goes from $10^{-5}$ down to $10^{-10}$. The error `"falls"`,
 # `"stays"` or `"rises"`?
@@ -503,100 +685,233 @@ fig
 predict("05.smaller-h", ...)
 
 # %% [markdown]
-# The test function is the loss of a small Bernoulli decoder, as a function of its first weights.
-# The package's forward functions are used here; the reason comes below.
+# The test function is the loss of a small Bernoulli decoder, as a function of its first weights `W1`.
+# One of its three latents is measured in other units, so that it is a million times smaller than the others. (The
+# package's forward functions are used here; the reason comes in 5.10.)
 
 # %%
 B, L, H, D = 8, 3, 12, 20
-z, x = rng.standard_normal((B, L)), (rng.random((B, D)) < 0.5).astype(float)
+z, x = rng.standard_normal((B, L)) * [1, 1, 1e-6], (rng.random((B, D)) < 0.5).astype(float)
 W1, b1 = rng.standard_normal((L, H)), 0.5 * rng.standard_normal(H)
 W2, b2 = 0.5 * rng.standard_normal((H, D)), 0.5 * rng.standard_normal(D)
 
 
 def decoder_loss(W1, dtype=float):
-    hidden, _ = ops.dense_forward(z.astype(dtype), W1, b1.astype(dtype), "tanh")
-    logits, _ = ops.dense_forward(hidden, W2.astype(dtype), b2.astype(dtype), "none")
+    y1, _ = ops.dense_forward(z.astype(dtype), W1, b1.astype(dtype), "tanh")
+    logits, _ = ops.dense_forward(y1, W2.astype(dtype), b2.astype(dtype), "none")
     return ops.bernoulli_nll_forward(logits, x.astype(dtype))[0].mean()
 
-# %%
-hidden, cache1 = dense(z, W1, b1, "tanh")
-logits, cache2 = dense(hidden, W2, b2, "none")
-dlogits = bernoulli_nll_backward(np.full(B, 1 / B), logits, x)
-dhidden, _, _ = dense_backward(dlogits, cache2)
-_, by_hand, _ = dense_backward(dhidden, cache1)           # dW1, by eqs. (2) to (8)
+
+def decoder_gradient(W1):
+    """dW1, by eqs. (1) to (8)."""
+    y1, cache1 = dense(z, W1, b1, "tanh")
+    logits, cache2 = dense(y1, W2, b2, "none")
+    dlogits = bernoulli_nll_backward(np.full(B, 1 / B), logits, x)
+    dy1, _, _ = dense_backward(dlogits, cache2)
+    return dense_backward(dy1, cache1)[1]
+
+
+by_hand = decoder_gradient(W1)
 
 # %%
-def by_differences(f, x, h):
-    """eq. (12), entry by entry."""
-    gradient = np.empty_like(x)
-    for i in np.ndindex(x.shape):
-        step = np.zeros_like(x)
-        step[i] = h
-        gradient[i] = (f(x + step) - f(x - step)) / (2 * h)
-    return gradient
+def difference(f, x, i, h):
+    """eq. (12): D(h) for the entry i of x."""
+    step = np.zeros_like(x)
+    step[i] = h
+    return (f(x + step) - f(x - step)) / (2 * h)
 
 
-steps = 10.0 ** np.arange(-14, 0.1, 0.5)
-central64 = np.array([error(by_differences(decoder_loss, W1, h), by_hand) for h in steps])
-
-# %%
-fig, ax = plots.figure(6.4, 3.6)
-ax.loglog(steps, central64, "o-", color=plots.BLUE, ms=4, label="central differences, float64")
-rounding = np.finfo(float).eps * decoder_loss(W1) / np.abs(by_hand).max()
-ax.loglog(steps, rounding / steps, color=plots.GREY, ls=":", label="falls as 1 / h")
-at = np.flatnonzero(steps > 0.02)[0]                      # the dashed line starts from this point
-parabola = central64[at] * (steps / steps[at]) ** 2
-ax.loglog(steps, parabola, color=plots.GREY, ls="--", label="rises as h^2")
-ax.set(xlabel="h", ylabel="error of the gradient", ylim=(1e-13, 10))
+steps = 10.0 ** np.arange(-12, 3.1, 0.25)
+u = np.finfo(float).eps
+usual, faint = (0, 4), (2, 4)                             # the second belongs to the small latent
+fig, ax = plots.figure(5.8, 3.0)
+for i, marker, color in ((usual, "o", plots.BLUE), (faint, "^", plots.RED)):
+    off = [abs(difference(decoder_loss, W1, i, h) / by_hand[i] - 1) for h in steps]
+    label = f"entry {i} of dW1, which is {by_hand[i]:.0e}"
+    ax.loglog(steps, off, marker, color=color, ms=4, label=label)
+    rounding = u * decoder_loss(W1) / abs(by_hand[i])
+    ax.loglog(steps, rounding / steps, color=color, ls=":", lw=1)
+ax.set(xlabel="h", ylabel="error, as a part of the entry", ylim=(1e-12, 30))
 ax.set_title("the V: too small is as bad as too large")
-ax.legend(loc="upper center", fontsize=8)
+ax.legend(loc="lower left", fontsize=8)
 fig
 
 # %%
 reveal("05.smaller-h")
 
 # %% [markdown]
-# To the right the error follows $h^2$, as it should. To the left it follows $1/h$: that is
-# rounding. Floats near 1 are a distance $u$ apart, about $10^{-16}$ in float64, so each of the two
-# values of $f$ is off by up to some $u|f|$. The subtraction keeps that error, and the division by
-# $2h$ magnifies it to $u|f|/h$ (the dotted line).
+# To the right, each cloud rises with $h^2$: truncation. To the left it rises with $1/h$: that is
+# **rounding**. Numbers near 1 are a distance $u \approx 2\cdot 10^{-16}$ apart in float64, so each of the two
+# values of $f$ is off by about $u|f|$. The subtraction keeps that error, and the division by
+# $2h$ magnifies it to about $u|f|/h$ (dotted lines).
 #
-# The best $h$ is where the two meet. Setting the derivative of $u|f|/h + h^2|f'''|/6$ by $h$ to
-# zero gives $h^3 = 3u|f|/|f'''|$: if $f$ and $f'''$ are of size 1, about the cube root of $u$.
+# The best $h$ is where the two meet. Setting the derivative of $u|f|/h + h^2|f'''|/6$ with respect to $h$ to
+# zero gives $h^3 = 3u|f|/|f'''|$: if $f$ and $f'''$ are of size 1, about the cube root of $u$. But look at the two
+# clouds: for the weight of the small latent, the best $h$ is about a million times larger. At any $h$ that suits one
+# of the two, the difference for the other is poor.
 
 # %%
-u = np.finfo(np.float64).eps
-print(f"float64: u = {u:.1e}, and its cube root is {np.cbrt(u):.0e}")
-print(f"the best h tried is {steps[central64.argmin()]:.0e}")
-print(f"digits that are right there: {int(-np.log10(central64.min()))}")
+for i in (usual, faint):
+    off = np.array([abs(difference(decoder_loss, W1, i, h) / by_hand[i] - 1) for h in steps])
+    print(f"entry {i}: the best h tried is {steps[off.argmin()]:.0e};", end=" ")
+    print(f"at h = 1e-5 the error is {off[np.isclose(steps, 1e-5)][0]:.0e} of the entry")
 
 # %% [markdown]
-# No choice of $h$ gives more: of the sixteen digits of a float64, a difference can confirm a little
-# over half.
+# **An error bar.** So a difference should say how far it can be off, for each entry by itself. Both parts can be
+# estimated from values of $f$. Truncation: the step $2h$ has four times the error of $h$, so
+# $D(2h) - D(h)$ is three times the error of $D(h)$. Rounding: some units $u|f|/h$; four are on the safe side here.
+#
+# $$
+# \mathrm{bar}(h) = \frac{|D(2h) - D(h)|}{3} + \frac{4\,u\,|f|}{h} \tag{13}
+# $$
+#
+# Start with a small $h$, enlarge it step by step, and keep the one with the smallest bar. Stop when truncation is the
+# larger part: much further out, the expansion no longer holds. This needs no knowledge of $f'''$, and each entry finds
+# its own $h$.
+
+# %%
+def slope_and_bar(f, x, i):
+    """The central difference for entry i with the smallest error bar, and that bar: eq. (13)."""
+    best = np.nan, np.inf
+    for h in 10.0 ** np.arange(-8, 2.1, 0.5):
+        D = difference(f, x, i, h)
+        truncation = abs(difference(f, x, i, 2 * h) - D) / 3
+        rounding = 4 * u * abs(f(x)) / h
+        if truncation + rounding < best[1]:
+            best = D, truncation + rounding
+        if truncation > rounding:
+            break
+    return best
+
+
+entries = list(np.ndindex(W1.shape))
+slopes, bars = np.array([slope_and_bar(decoder_loss, W1, i) for i in entries]).T
+off = np.abs(by_hand.ravel() - slopes)
+print(f"entries that agree within their error bar: {(off <= bars).sum()} of {len(entries)}")
+
+# %%
+sizes = np.abs(by_hand).ravel()
+fig, ax = plots.figure(5.6, 2.8)
+ax.loglog(sizes, bars, "_", color=plots.INK, ms=9, label="its error bar")
+ax.loglog(sizes, np.maximum(off, 1e-18), "o", color=plots.BLUE, ms=4, label="by hand - difference")
+ax.loglog(np.sort(sizes), np.sort(sizes), color=plots.GREY, ls=":", label="as large as the entry")
+ax.set(xlabel="size of the entry of dW1", ylabel="size", ylim=(1e-18, 1))
+ax.set_title("each entry is judged by a bar of its own")
+ax.legend(fontsize=8, loc="upper left")
+fig
 
 # %% [markdown]
-# ## 5.8  Does it work in float32?
+# Every dot lies below its bar, and every bar lies far below the dotted line, so each entry is confirmed to several
+# digits of its own, the faint ones too.
+#
+# Many checks do it differently: they divide the largest difference of a block by its *largest* entry (so does our `error`). Plant a
+# mistake and compare the two ways: one faint entry gets the wrong sign.
+
+# %%
+def verdict(a, slope, bar):
+    """One entry: by hand a, against slope +- bar."""
+    if abs(a - slope) > bar:
+        return "wrong"
+    return "right" if bar < 1e-3 * abs(slope) else "cannot tell"
+
+
+def entry_verdicts(gradient, slopes, bars):
+    return [verdict(*entry) for entry in zip(gradient.ravel(), slopes, bars)]
+
+
+spoiled = by_hand.copy()
+spoiled[faint] *= -1
+numeric = slopes.reshape(W1.shape)
+print(f"by the largest entry, the error is {error(spoiled, numeric):.0e}")
+for name, gradient in (("by hand", by_hand), ("spoiled", spoiled)):
+    said = entry_verdicts(gradient, slopes, bars)
+    print(f"{name}:", ", ".join(f"{said.count(v)} {v}" for v in ("right", "wrong", "cannot tell")))
+
+# %% [markdown]
+# By the largest entry the spoiled gradient has a tiny error, and a check with a bound of $10^{-6}$ lets it pass.
+# By its own bar the entry is wrong. There is a third verdict, *cannot tell*: the two agree within the bar,
+# but the bar is so large that a mistake would agree as well. Add a large constant to the loss. The gradient
+# is the same, the rounding is not:
+
+# %%
+def raised_loss(W1):
+    return decoder_loss(W1) + 1e8
+
+
+raised = np.array([slope_and_bar(raised_loss, W1, i) for i in entries]).T
+for name, gradient in (("by hand", by_hand), ("spoiled", spoiled)):
+    said = entry_verdicts(gradient, *raised)
+    print(f"{name}:", ", ".join(f"{said.count(v)} {v}" for v in ("right", "wrong", "cannot tell")))
+
+# %% [markdown]
+# Entries whose bar is now more than a thousandth of them are called neither right nor wrong. (The spoiled one is
+# still found: a wrong sign is off by more than its bar.) A bar is an estimate and no guarantee. Eq. (13) assumes that the rounding
+# error of $f$ is about $u|f|$, and that some $h$ lies between too small and too large.
+#
+# **A kink.** relu at $a = 3\cdot10^{-6}$ has the slope 1. A step that reaches across the kink at 0 sees a mixture:
+
+# %%
+def relu_at(v):
+    return np.maximum(v, 0).sum()
+
+
+near, at_zero = np.array([3e-6]), np.array([0.0])
+for h in (1e-4, 1e-5, 1e-6):
+    print(f"h = {h:.0e}: D(h) = {difference(relu_at, near, 0, h):.2f} at 3e-6,"
+          f" {difference(relu_at, at_zero, 0, h):.2f} at 0")
+for name, at in (("3e-6", near), ("0", at_zero)):
+    print(f"eq. (13) at {name}: {slope_and_bar(relu_at, at, 0)[0]:.6f} +- {slope_and_bar(relu_at, at, 0)[1]:.0e}")
+print(f"at 0, one-sided: {relu_at(at_zero + h) / h:.0f} to the right,"
+      f" {(relu_at(at_zero) - relu_at(at_zero - h)) / h:.0f} to the left")
+
+# %% [markdown]
+# Near the kink a small enough $h$ is right, and eq. (13) finds it, since $D(2h)$ and $D(h)$ disagree for the larger ones.
+# *At* the kink every $h$ gives one half, and the bar is 0, and there is no slope that it could be the estimate of. Only a look
+# at both sides shows it. So a relu net is checked at a random point, where no unit sits exactly at 0.
+#
+# The package's check works entry by entry too. It takes the function, its gradient by hand, and a point. Give it our
+# gradient, and one that sums over the batch where the loss takes the mean:
+
+# %%
+for name, gradient in (
+    ("ours", decoder_gradient),
+    ("sum over the batch", lambda W1: B * decoder_gradient(W1)),
+):
+    report = gradcheck.check_grad(decoder_loss, gradient, W1)
+    print(f"{name:20s} right: {report.ok}")
+
+# %% [markdown]
+# ## 5.9  Does it work in float32?
 #
 # Networks train in float32, whose $u$ is about $10^{-7}$. It is tempting to check them there as well.
 #
-# **Predict first.** The same right gradient, all arrays in float32, $h = 10^{-5}$. The relative
-# error is about `"1e-7"`, `"1e-4"`, or `"1e-2 or more"`?
+# **Predict first.** The same right gradient, all arrays in float32, $h = 10^{-5}$. The error, as a part of the
+# largest entry, is about `"1e-7"`, `"1e-4"`, or `"1e-2 or more"`?
 
 # %%
 predict("05.float32", ...)
 
 # %%
-W1_32 = W1.astype(np.float32)
+def block_errors(gradient_at, steps):
+    """The error of the whole block dW1, as a part of its largest entry, for each step."""
+    return np.array([error(by_hand, gradient_at(h)) for h in steps])
+
+
+def by_differences(f, x, h):
+    return np.array([difference(f, x, i, h) for i in np.ndindex(x.shape)]).reshape(x.shape)
 
 
 def loss32(W):
     return decoder_loss(W, np.float32)
 
 
-steps32 = (10.0 ** np.arange(-7, 0.1, 0.5)).astype(np.float32)
-central32 = np.array([error(by_differences(loss32, W1_32, h), by_hand) for h in steps32])
-print("h = 1e-5: error above 1e-2:", central32[np.isclose(steps32, 1e-5)][0] > 1e-2)
+steps = 10.0 ** np.arange(-14, 0.1, 0.5)
+steps32 = (10.0 ** np.arange(-6, 0.1, 0.5)).astype(np.float32)
+central64 = block_errors(lambda h: by_differences(decoder_loss, W1, h), steps)
+central32 = block_errors(lambda h: by_differences(loss32, W1.astype(np.float32), h), steps32)
+print("float32, h = 1e-5: error above 1e-2:", central32[np.isclose(steps32, 1e-5)][0] > 1e-2)
 print("digits that are right at the best h of all:", int(-np.log10(central32.min())))
+print("the same in float64:", int(-np.log10(central64.min())))
 
 # %%
 reveal("05.float32")
@@ -604,147 +919,120 @@ reveal("05.float32")
 # %% [markdown]
 # With seven digits to begin with, even the best $h$ leaves only these few. A right gradient looks
 # wrong, and a small mistake cannot be seen. So this project trains in float32 and *verifies in
-# float64*, with the same code.
-
-# %% [markdown]
-# ## 5.9  Can a check have sixteen digits?
+# float64*, with the same code. But there too a difference confirms only a little over half of the digits.
 #
-# The digits were lost in the subtraction. Here is a way without one. Suppose that the formulas in
-# $f$ can be computed with complex numbers, and that $f$ is smooth there. Take the step along the
-# imaginary axis, where $i^2 = -1$:
+# ## 5.10  Can a check have fifteen digits?
+#
+# The digits were lost in the subtraction. Here is a way without one. Suppose that the code of
+# $f$ can compute with complex numbers, and that what it computes is **analytic**: it has a Taylor series in the complex variable. Take
+# the step along the imaginary axis, where $i^2 = -1$:
 #
 # $$
 # f(x + ih) = f + ih f' - \tfrac{h^2}{2}f'' - \tfrac{ih^3}{6}f''' + \dots
 # $$
 #
 # For a real $x$ the value sits in the real part, and the slope in the imaginary part, where no
-# large number hides it. Read it off:
+# large number hides it. Read it off (with $i$ in front of $h$ the imaginary unit, and entry $j$):
 #
 # $$
-# \frac{\partial f}{\partial x_j} \approx \frac{\mathrm{Im}\, f(x + ih\,e_j)}{h} \tag{13}
+# \frac{\partial f}{\partial x_j} \approx \frac{\mathrm{Im}\, f(x + ih\,e_j)}{h} \tag{14}
 # $$
 #
 # The error is of size $h^2f'''/6$ again, but nothing is subtracted, so $h$ may be as small as one
-# likes: at $10^{-30}$ the square is too small to change any digit (Squire and Trapp 1998).
+# likes: at $10^{-30}$ the square is too small to change any digit (Squire and Trapp 1998, *Using complex
+# variables to estimate derivatives of real functions*).
 
 # %%
 def by_complex_step(f, x, h=1e-30):
-    """eq. (13), entry by entry."""
+    """eq. (14), entry by entry."""
     gradient = np.empty_like(x)
-    for i in np.ndindex(x.shape):
+    for j in np.ndindex(x.shape):
         moved = x.astype(complex)
-        moved[i] += 1j * h
-        gradient[i] = f(moved).imag / h
+        moved[j] += 1j * h
+        gradient[j] = f(moved).imag / h
     return gradient
 
 
-imaginary = np.array([error(by_complex_step(decoder_loss, W1, h), by_hand) for h in steps])
-print("h = 1e-30: error below 1e-15:", error(by_complex_step(decoder_loss, W1), by_hand) < 1e-15)
+imaginary = block_errors(lambda h: by_complex_step(decoder_loss, W1, h), steps)
+exact = by_complex_step(decoder_loss, W1)
+print("the block: error below 1e-15:", error(by_hand, exact) < 1e-15)
+print("every entry, by its own size, below 1e-12:", (abs(by_hand / exact - 1) < 1e-12).all())
 
 # %%
-fig, ax = plots.figure(6.4, 3.8)
+fig, ax = plots.figure(5.6, 3.0)
 ax.loglog(steps32, central32, "s--", color=plots.RED, ms=4, label="central differences, float32")
 ax.loglog(steps, central64, "o-", color=plots.BLUE, ms=4, label="central differences, float64")
 shown = np.maximum(imaginary, 1e-17)                      # a perfect 0 has no place on a log axis
 ax.loglog(steps, shown, "^-.", color=plots.GREEN, ms=4, label="complex step, float64")
-ax.axhline(np.finfo(float).eps, color=plots.GREY, ls=":", lw=1, label="u of float64")
-ax.set(xlabel="h", ylabel="error of the gradient", ylim=(1e-17, 10))
-ax.set_title("only the complex step goes down to the last digit")
+ax.axhline(u, color=plots.GREY, ls=":", lw=1, label="u of float64")
+ax.set(xlabel="h", ylabel="error of the block", ylim=(1e-17, 10))
+ax.set_title("only the complex step goes down to the last digits")
 ax.legend(loc="center", bbox_to_anchor=(0.3, 0.3), fontsize=8)
 fig
 
 # %% [markdown]
-# The complex step follows the same $h^2$ down, and where the others turn back it stays at the
-# floor: the gradient by hand is confirmed to the last digit of float64.
+# The complex step follows the same $h^2$ down, and where the others turn back it stays near $u$. It judges the
+# faint entries too, where a difference could not tell.
 #
-# Its price: the code must be able to compute with complex numbers. The package's `ops.py` can (it
-# takes no absolute value, and compares real parts only), which is why it was used above. Ours, with
-# its `np.maximum` and `np.abs`, cannot: the absolute value of a complex number mixes its imaginary
-# part into a real number, and the slope is gone.
+# Its price: $f$ must be analytic, and that is more than smooth. Sums, products, quotients, `exp`, `log`, `tanh` are.
+# An absolute value, a conjugate, a real part or a maximum is not, even where the function of *real* numbers is as smooth as
+# can be:
 
 # %%
 point = np.array([0.7])
-print("slope of x^2 at 0.7:", by_complex_step(lambda v: (v**2).sum(), point)[0])
-print("slope of |x| at 0.7:", by_complex_step(lambda v: np.abs(v).sum(), point)[0], "(it is 1)")
-
-# %% [markdown]
-# ## 5.10  How should two gradients be compared?
-#
-# Our `error` divides by the *largest* entry. Why not divide each difference by its own entry?
-# Compare all entries of `dW1` with their central differences, at the best $h$ of the V.
-
-# %%
-numeric = by_differences(decoder_loss, W1, 1e-5)
-sizes, differences = np.abs(by_hand).ravel(), np.abs(by_hand - numeric).ravel()
-fig, ax = plots.figure(6.4, 3.2)
-for divisor, style, color, label in (
-    (sizes, "o", plots.RED, "by its own size"),
-    (sizes.max(), "^", plots.BLUE, "by the largest entry"),
+for text, f in (
+    ("v**2", lambda v: (v**2).sum()),
+    ("abs(v)**2", lambda v: (np.abs(v) ** 2).sum()),
+    ("v * conj(v)", lambda v: (v * v.conj()).sum()),
 ):
-    ax.loglog(sizes, differences / divisor, style, color=color, ms=4, label=label)
-ax.set(xlabel="size of the entry of dW1", ylabel="difference, divided")
-ax.set_title("a tiny entry looks wrong beside its own size")
-ax.legend(fontsize=8)
-fig
+    print(f"slope of {text:12s} at 0.7 by complex step: {by_complex_step(f, point)[0]:.1f}")
 
 # %% [markdown]
-# The differences have about the same size everywhere, as they come from the rounding of one and
-# the same loss. Divided by a tiny entry, they look like a mistake (circles rise to the left);
-# divided by the block's largest, they do not.
+# On real numbers the three are one function with the slope 1.4. But `abs` and `conj` mix the imaginary part into a real
+# number, and the slope is gone. So `ops.py` takes no absolute value and compares real parts only, which is why it was
+# used above; our own `bernoulli_nll`, with its `np.abs`, would not do.
 #
-# The package's `minivae/gradcheck/differences.py` has all of this: `central_differences`, `complex_step`,
-# and `compare`. The last divides by the largest entry of the two gradients, much as we do, asks whether the error is below a
-# bound, and if not, what the ratio may mean. Give it our gradient, and one that sums over the batch
-# where the loss takes the mean:
-
-# %%
-from minivae.gradcheck.differences import COMPLEX_BOUND, compare, complex_step
-
-numeric = complex_step(decoder_loss, W1)
-sizes = {"the batch size B": B}
-print(f"the bound: {COMPLEX_BOUND}")
-print("ours:     ", compare("dW1", by_hand, numeric, COMPLEX_BOUND, sizes).sentence)
-print("B * dW1:  ", compare("dW1", B * by_hand, numeric, COMPLEX_BOUND, sizes).sentence)
-
-# %% [markdown]
 # ## Recap
 #
-# - A backward pass computes a vector-Jacobian product: `dy` in, `dx` out, and no Jacobian is ever
-#   written down.
-# - Dense: `da = dy * f'(a)`, `dW = x.T @ da`, `db = da.sum(axis=0)`, `dx = da @ W.T`: eqs. (1) to
+# - The gradient of a value is the sum, over the arrows that leave it, of the gradient at the tip
+#   times the local derivative. For arrays that is a vector-Jacobian product: `dy` in, `dx` out, for *all*
+#   parameters together at less than twice the multiplications of the forward pass.
+# - Dense: `da = dy * act'(a)`, `dW = x.T @ da`, `db = da.sum(axis=0)`, `dx = da @ W.T`: eqs. (1) to
 #   (5). What is shared forward is summed backward.
-# - Bernoulli, from logits: `log(1 + exp(l)) - x * l`, and its gradient is `sigmoid(l) - x`: eqs.
-#   (6) to (8).
+# - Bernoulli, from logits: `log(1 + exp(l)) - x * l`, written as two terms that are never negative; its gradient is
+#   `sigmoid(l) - x`: eqs. (6) to (8).
 # - Gaussian, with a learned variance: eqs. (9) to (11). A mean squared error is a Gaussian whose
 #   variance nobody chose.
-# - Central differences keep about half of a float's digits, which in float32 is too few; the complex
-#   step keeps all of them: eqs. (12), (13).
+# - A difference has a truncation and a rounding error, and an error bar for each entry can be had from several steps:
+#   eqs. (12), (13). An entry is right, wrong, or cannot be judged. The complex step has nearly all digits, for
+#   analytic functions: eq. (14).
 #
 # ## Exercises
 #
-# Write them from the formulas, without looking at the code above. `hint("05.dense")` nudges,
-# `solution("05.dense")` shows the reference. These functions, with those of
-# notebooks 03 and 04, become *your backend*: notebook 07 trains on MNIST with it.
-
-# %% [markdown]
-# **Dense, forward**, before its bend.
+# `hint("05.dense")` nudges, `solution("05.dense")` shows the reference. The functions of the first group, with those of
+# notebooks 03 and 04, become *your backend*: notebook 07 trains on MNIST with it. After `from minivae.exercises import
+# progress, review`, `progress()` shows what is solved and what comes next, and `review()` asks again what you missed.
+#
+# ### The parts of your backend
+#
+# **Dense, forward**, before its activation.
 
 # %%
-def dense(x, W, b):    # (N, I), (I, O), (O,) -> (N, O)
+def my_dense(x, W, b):    # (N, I), (I, O), (O,) -> (N, O)
     ...
 
 
-check("05.dense", dense)
+check("05.dense", my_dense)
 
 # %% [markdown]
-# **Dense, backward**: eqs. (3) to (5), now without looking.
+# **Dense, backward**: eqs. (3) to (5), without looking.
 
 # %%
-def dense_backward(da, x, W):    # (N, O), (N, I), (I, O)
-    ...                          # -> dx (N, I), dW (I, O), db (O,)
+def my_dense_backward(da, x, W):    # (N, O), (N, I), (I, O)
+    ...                             # -> dx (N, I), dW (I, O), db (O,)
 
 
-check("05.dense-backward", dense_backward)
+check("05.dense-backward", my_dense_backward)
 
 # %% [markdown]
 # **tanh, backward**: two blanks.
@@ -759,7 +1047,7 @@ def tanh_backward(dy, y):    # (N, O), y = tanh(a) (N, O) -> da (N, O)
 check("05.tanh-backward", tanh_backward)
 
 # %% [markdown]
-# **relu, backward**.
+# **relu, backward**, from its output. At the kink take 0.
 
 # %%
 def relu_backward(dy, y):    # (N, O), y = max(a, 0) (N, O) -> da (N, O)
@@ -773,77 +1061,51 @@ check("05.relu-backward", relu_backward)
 # side: there one of them gives NaN, the other is right but warns. Can you do without both?
 
 # %%
-def sigmoid(logits):    # any shape -> the same shape; logits of +-1000 must work
+def my_sigmoid(logits):    # any shape -> the same shape; logits of +-1000 must work
     ...
 
 
-check("05.sigmoid", sigmoid)
+check("05.sigmoid", my_sigmoid)
 
 # %% [markdown]
-# **The Bernoulli likelihood**: eq. (7), in the form that never overflows.
+# **The Bernoulli likelihood**: eq. (7), in a form that never overflows.
 
 # %%
-def bernoulli_nll(logits, x):    # (B, D), (B, D) -> (B,) nats
-    ...                          # logits of +-1000 must work
+def my_bernoulli_nll(logits, x):    # (B, D), (B, D) -> (B,) nats; x from 0 to 1, grey too
+    ...                             # logits of +-1000 must work
 
 
-check("05.bernoulli-nll", bernoulli_nll)
+check("05.bernoulli-nll", my_bernoulli_nll)
 
 # %% [markdown]
-# **Its gradient**: eq. (8), with your sigmoid.
+# ### Checks
+#
+# **Choose h.** The function is unknown: you can only call it. `u` is the distance between numbers near 1 in the
+# precision that it computes in. The error at your `h` may be ten times the best one.
 
 # %%
-def bernoulli_nll_backward(dnll, logits, x):    # (B,), (B, D), (B, D) -> dlogits (B, D)
-    ...
+def choose_h(f, x, u):    # f: number -> number; x: number; u: 2.2e-16 or 1.2e-7
+    ...                   # -> h for (f(x + h) - f(x - h)) / (2 * h)
 
 
-check("05.bernoulli-nll-backward", bernoulli_nll_backward)
+check("05.choose-h", choose_h)
 
 # %% [markdown]
-# **The Gaussian likelihood**: eq. (9).
+# **Ready for the complex step.** The Huber loss is a square near 0 and a straight line further out. This code has the right
+# value for real residuals, and its complex step gives nonsense. Mend it.
 
 # %%
-def gaussian_nll(mean, logvar, x):    # (B, D), (1,), (B, D) -> (B,) nats
-    ...                               # all pixels share one variance exp(logvar)
+def huber(r):  # (N,), real or complex -> a number
+    size = np.abs(r)
+    return np.where(size <= 1, size**2 / 2, size - 0.5).sum()
 
 
-check("05.gaussian-nll", gaussian_nll)
-
-# %% [markdown]
-# **Its gradient**, the shared variance included. Derive it yourself before you look at eqs. (10)
-# and (11).
-
-# %%
-def gaussian_nll_backward(dnll, mean, logvar, x):    # (B,), (B, D), (1,), (B, D)
-    ...                                              # -> dmean (B, D), dlogvar (1,)
-
-
-check("05.gaussian-nll-backward", gaussian_nll_backward)
-
-# %% [markdown]
-# **Central differences**: eq. (12).
-
-# %%
-def central_difference(f, x, h):    # f: array -> float, x: any shape, step h
-    ...                             # -> the gradient, of the shape of x
-
-
-check("05.central-difference", central_difference)
-
-# %% [markdown]
-# **The complex step**: eq. (13).
-
-# %%
-def complex_step(f, x):    # f: array, real or complex -> number; x: any shape, real
-    ...                    # -> the gradient, real, of the shape of x
-
-
-check("05.complex-step", complex_step)
+check("05.complex-ready", huber)
 
 # %% [markdown]
 # **Write the check.** Planted mistakes wait for it: a lost factor, a wrong last entry, a wrong
-# shape, a NaN. A right gradient must pass, and none of these may. (Section 5.7 says which `h`, 5.10
-# what to divide by.)
+# shape, a NaN, a faint entry. A right gradient must pass, and none of these may. (Section 5.8 says which `h`, and what
+# to compare the difference with.)
 
 # %%
 def gradient_check(f, df, x):    # f: array -> float; df: array -> array; x: any shape
@@ -851,6 +1113,80 @@ def gradient_check(f, df, x):    # f: array -> float; df: array -> array; x: any
 
 
 check("05.gradient-check", gradient_check)
+
+# %%
+own_check = use("05.gradient-check", gradient_check)
+
+# %% [markdown]
+# **What does it spoil?** No code: predict. A layer computes `y = relu(x @ W + b)` for two examples, and its backward pass
+# forgets the derivative of relu, so that it takes `da = dy`. Mark with `True` the entries that are wrong.
+
+# %%
+# x = [[0, 2],      y = [[0, 4],      no entry of dy is 0
+#      [1, 3]]           [2, 0]]
+# da and dW: two rows of two, such as [[True, False], [True, False]]; in dW row i belongs to
+# input i and column o to output o. db: two entries, such as [True, False].
+spoiled_entries = ...    # (da, dW, db)
+
+check("05.spoiled", spoiled_entries)
+
+# %% [markdown]
+# ### Layers that this text left out
+#
+# Derive each backward pass with the four steps of 5.3. Below each of them your own check judges it (the reference's check,
+# until yours passes). It says `False` while there is nothing to check.
+#
+# **Softplus**, $\log(1 + e^a)$: a relu without a kink.
+
+# %%
+def softplus_backward(dy, a):    # (N, O), (N, O) -> da (N, O); a of +-1000 must work
+    ...
+
+
+check("05.softplus-backward", softplus_backward)
+
+# %%
+random_dy, point = rng.standard_normal((4, 3)), rng.standard_normal((4, 3))
+own_check(
+    lambda a: (random_dy * np.logaddexp(0, a)).sum(), lambda a: softplus_backward(random_dy, a), point
+)
+
+# %% [markdown]
+# **Layer normalisation.** Each row is shifted and scaled so that it has mean 0 and variance 1: `y = (x - m) / s`, where `m`
+# and `s` are the row's own mean and standard deviation (`s**2` is the mean of `(x - m)**2`). Both depend on every
+# entry of the row.
+
+# %%
+def layer_norm_backward(dy, x):    # (N, I), (N, I) -> dx (N, I)
+    ...
+
+
+check("05.layer-norm-backward", layer_norm_backward)
+
+# %%
+own_check(
+    lambda x: (random_dy * (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)).sum(),
+    lambda x: layer_norm_backward(random_dy, x),
+    point,
+)
+
+# %% [markdown]
+# **A bottleneck with a skip connection**: `y = x + tanh(x @ W1) @ W2`, from I to fewer (H) and back to I.
+
+# %%
+def skip_backward(dy, x, W1, W2):    # (N, I), (N, I), (I, H), (H, I)
+    ...                              # -> dx (N, I), dW1 (I, H), dW2 (H, I)
+
+
+check("05.skip-backward", skip_backward)
+
+# %%
+narrow, wide = rng.standard_normal((3, 2)), rng.standard_normal((2, 3))
+own_check(
+    lambda x: (random_dy * (x + np.tanh(x @ narrow) @ wide)).sum(),
+    lambda x: (skip_backward(random_dy, x, narrow, wide) or (None,))[0],
+    point,
+)
 
 # %% [markdown]
 # **Next:** notebook 06 joins encoder, sample, decoder and KL into one graph, and takes the

@@ -660,9 +660,9 @@ check("07.free-bits-backward", free_bits_backward)
 # A course writes loss = nll.mean() + kl.mean(), where nll is the mean over 784 pixels and
 # kl the mean over 200 latents. Up to a constant factor this is nll + beta kl in nats per
 # example. Which beta?
-beta = ...
+silent_beta = ...
 
-check("07.silent-beta", beta)
+check("07.silent-beta", silent_beta)
 
 # %% [markdown]
 # **Find the bug.** Compare 7.7.

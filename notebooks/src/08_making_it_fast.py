@@ -1201,17 +1201,17 @@ fig
 # **The order that memory likes.** Three loops, from memory, yours.
 
 # %%
-def matmul_ikj(A, B):    # (I, K), (K, J) -> C (I, J), by three loops: i, then k, then j
+def my_matmul_ikj(A, B):    # (I, K), (K, J) -> C (I, J), by three loops: i, then k, then j
     ...                  # (write B[k, j]: the check records the order in which B is read)
-check("08.loop-order", matmul_ikj)
+check("08.loop-order", my_matmul_ikj)
 
 # %% [markdown]
 # **A product in blocks.** Any shape: mind the edges, where a block is smaller.
 
 # %%
-def matmul_blocked(A, B, block):    # (I, K), (K, J), int -> C (I, J), any shape
+def my_matmul_blocked(A, B, block):    # (I, K), (K, J), int -> C (I, J), any shape
     ...      # read A and B in pieces of at most block x block; @ may multiply two pieces
-check("08.blocked", matmul_blocked)
+check("08.blocked", my_matmul_blocked)
 
 # %% [markdown]
 # **A fused kernel.** The loss and its gradient in one pass, as 8.7 describes it.

@@ -660,9 +660,9 @@ check("10.traversal", traversal)
 # **What a latent tells about a factor,** eq. (1), from a table of counts.
 
 # %%
-def mutual_information(counts):    # how often bin a of a latent met bin b of a factor:
-    ...                            # (a, b), zeros allowed -> nats, one float
-check("10.mutual-information", mutual_information)
+def my_mutual_information(counts):    # how often bin a of a latent met bin b of a factor:
+    ...                               # (a, b), zeros allowed -> nats, one float
+check("10.mutual-information", my_mutual_information)
 
 # %% [markdown]
 # **The mutual information gap,** eq. (2). (Here latents are rows and factors columns, the other way

@@ -5,8 +5,8 @@ gives samples but no density. Noise on each pixel makes it a probability model,
 
     p(x | z) = prod_d Bernoulli(x_d; p_d(z)),   p(z) = clip(render(z), P_MIN, 1 - P_MIN)
 
-and then the cats have a likelihood, and with two factors free an exact posterior: a sum over
-a grid. Because of the clip, every black and white picture has a probability above 0.
+and then the cats have a likelihood, and with two factors free a posterior that can be computed:
+a sum over a grid. Because of the clip, every black and white picture has a probability above 0.
 
     factors.py      the table of factors, and their prior
     renderer.py     draws the picture for given factors

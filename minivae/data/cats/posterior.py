@@ -1,4 +1,4 @@
-"""The likelihood of a picture, p(x | z), and the exact posterior over its factors."""
+"""The likelihood of a picture, p(x | z), and the posterior over its factors, on a grid."""
 
 from typing import NamedTuple
 
@@ -76,11 +76,12 @@ def chonk_posterior(
     seen: np.ndarray | None = None,
     cells: tuple[int, int] = (121, 41),
 ) -> ChonkPosterior:
-    """The exact posterior over chonk: Bayes' rule as a sum over a grid.
+    """The posterior over chonk: Bayes' rule as a sum over a grid.
 
     p(chonk, other | x) = p(x | chonk, other) / sum of the same;  evidence = their mean, because
-    the prior is uniform: every cell weighs 1 / (G M). It is exact for cats on the grid, and for
-    all cats up to the width of a cell (the midpoint rule).
+    the prior is uniform: every cell weighs 1 / (G M). It is exact if the only cats are those on
+    the grid. For all cats it is the midpoint rule, and good where several cells fit into the
+    posterior: refine the grid to see how good (notebook 01 does).
 
     x: (S, S) of 0 and 1; known: the factors (6,), of which chonk and `other` are ignored;
     seen: (S, S) bool, False where the picture is covered; cells: (G, M).

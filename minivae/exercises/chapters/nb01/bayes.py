@@ -1,4 +1,4 @@
-"""Evidence and posterior by enumeration: Bayes' rule."""
+"""The evidence by enumeration, and the posterior from logs: Bayes' rule."""
 
 import numpy as np
 
@@ -30,7 +30,7 @@ EVIDENCE = Exercise(
     id="01.evidence",
     title="the evidence by enumeration",
     stub=stub("""
-        def evidence(prior, likelihood):    # p(z) (Z,), p(x|z) (Z, X) -> p(x) (X,)
+        def my_evidence(prior, likelihood):    # p(z) (Z,), p(x|z) (Z, X) -> p(x) (X,)
             ...
     """),
     reference=evidence,
@@ -80,57 +80,233 @@ EVIDENCE = Exercise(
     ),
 )
 
-# ---- 01.posterior --------------------------------------------------------------------------------
+# ---- 01.log-posterior ----------------------------------------------------------------------------
 
 
-def posterior(prior, likelihood):
-    """p(z|x) = p(z) p(x|z) / p(x): Bayes' rule for every x at once"""
-    joint = prior[:, None] * likelihood
-    return joint / joint.sum(axis=0)
+def posterior_from_logs(log_prior, log_likelihood):
+    """Bayes' rule in logs: the evidence is a log-sum-exp over z, and is subtracted"""
+    log_joint = log_prior[:, None] + log_likelihood
+    top = log_joint.max(axis=0)
+    log_evidence = top + np.log(np.exp(log_joint - top).sum(axis=0))
+    return log_evidence, np.exp(log_joint - log_evidence)
 
 
-POSTERIOR = Exercise(
-    id="01.posterior",
-    title="the posterior by Bayes' rule",
+def _log_cases():
+    rng = np.random.default_rng(14)
+    prior, likelihood = _tables(rng, 3, 4)
+    far = np.array([[-2000.0, -700.0, -3.0], [-2001.5, 898.0, -np.inf], [-1999.0, 900.0, -1.0]])
+    return [
+        (np.log([0.25, 0.75]), np.log([[0.9], [0.5]])),
+        (np.log(prior), np.log(likelihood)),
+        (np.log(prior), far),  # densities may be above 1, and one z cannot give the last x
+    ]
+
+
+def _with_top(top_of):
+    def wrong(log_prior, log_likelihood):
+        log_joint = log_prior[:, None] + log_likelihood
+        top = top_of(log_joint)
+        log_evidence = top + np.log(np.exp(log_joint - top).sum(axis=0))
+        return log_evidence, np.exp(log_joint - log_evidence)
+
+    return wrong
+
+
+def _other_axis(log_prior, log_likelihood):
+    log_joint = log_prior[:, None] + log_likelihood
+    top = log_joint.max(axis=1, keepdims=True)
+    log_evidence = top + np.log(np.exp(log_joint - top).sum(axis=1, keepdims=True))
+    return log_evidence[:, 0], np.exp(log_joint - log_evidence)
+
+
+LOG_POSTERIOR = Exercise(
+    id="01.log-posterior",
+    title="evidence and posterior, where probabilities underflow",
     stub=stub("""
-        def posterior(prior, likelihood):    # p(z) (Z,), p(x|z) (Z, X) -> p(z|x) (Z, X)
-            ...                              # each column a distribution over z
+        def posterior_from_logs(log_prior, log_likelihood):    # log p(z) (Z,), log p(x|z) (Z, X)
+            ...                                                # -> log p(x) (X,), p(z|x) (Z, X)
     """),
-    reference=posterior,
-    cases=_table_cases,
+    reference=posterior_from_logs,
+    cases=_log_cases,
+    returns=("log p(x)", "p(z|x)"),
     mistakes=(
         WrongAnswer(
-            "not-normalised",
-            lambda prior, likelihood: prior[:, None] * likelihood,
-            "This is the joint p(x, z): divide by p(x), so that each column sums to one.",
+            "naive",
+            _with_top(lambda log_joint: 0.0),
+            "exp(-2000) is 0.0 and exp(1000) infinite: take the largest of each column out first, "
+            "eq. (7).",
+        ),
+        WrongAnswer(
+            "one-top",
+            _with_top(lambda log_joint: log_joint.max()),
+            "One maximum serves all columns here: a column that is 2000 smaller underflows to 0.",
+        ),
+        WrongAnswer(
+            "first-row",
+            _with_top(lambda log_joint: log_joint[0]),
+            "You take the first entry of each column out; one that is 1600 larger overflows. Take "
+            "the largest.",
         ),
         WrongAnswer(
             "prior-forgotten",
-            lambda prior, likelihood: likelihood / likelihood.sum(axis=0),
-            "The prior is missing: however well a rare disease explains the symptoms, it is still "
-            "rare.",
+            lambda log_prior, log_likelihood: posterior_from_logs(0 * log_prior, log_likelihood),
+            "log p(z) is missing: it is added to log p(x|z).",
+        ),
+        WrongAnswer(
+            "prior-multiplied",
+            lambda log_prior, log_likelihood: posterior_from_logs(
+                0 * log_prior, log_prior[:, None] * log_likelihood
+            ),
+            "A product of probabilities is a sum of logs: add log p(z).",
+        ),
+        WrongAnswer(
+            "prior-not-a-log",
+            lambda log_prior, log_likelihood: posterior_from_logs(
+                np.exp(log_prior), log_likelihood
+            ),
+            "You add p(z) itself to log p(x|z); add its log.",
         ),
         WrongAnswer(
             "wrong-axis",
-            lambda prior, likelihood: (
-                (prior[:, None] * likelihood) / (prior[:, None] * likelihood).sum(axis=1)[:, None]
+            _other_axis,
+            "You sum over x (axis 1), which gives the prior back; sum over z, axis 0.",
+        ),
+        WrongAnswer(
+            "evidence-not-a-log",
+            lambda log_prior, log_likelihood: (
+                np.exp(posterior_from_logs(log_prior, log_likelihood)[0]),
+                posterior_from_logs(log_prior, log_likelihood)[1],
             ),
-            "You normalise over x, which gives p(x|z) back; each column must sum to one.",
+            "The first result is log p(x), which is finite even where p(x) underflows.",
+        ),
+        WrongAnswer(
+            "posterior-in-logs",
+            lambda log_prior, log_likelihood: (
+                posterior_from_logs(log_prior, log_likelihood)[0],
+                log_prior[:, None]
+                + log_likelihood
+                - posterior_from_logs(log_prior, log_likelihood)[0],
+            ),
+            "The second result is log p(z|x); exponentiate it, now that nothing can underflow "
+            "that matters.",
         ),
         WrongAnswer(
             "likelihood-over-evidence",
-            lambda prior, likelihood: likelihood / (prior @ likelihood),
+            lambda log_prior, log_likelihood: (
+                posterior_from_logs(log_prior, log_likelihood)[0],
+                np.exp(log_likelihood - posterior_from_logs(log_prior, log_likelihood)[0]),
+            ),
             "p(x|z) / p(x) lacks the factor p(z).",
         ),
         WrongAnswer(
-            "transposed",
-            lambda prior, likelihood: posterior(prior, likelihood).T,
-            "This is transposed: the rows are the z, the columns the x.",
+            "swapped",
+            lambda log_prior, log_likelihood: posterior_from_logs(log_prior, log_likelihood)[::-1],
+            "The two results are swapped: first log p(x), then p(z|x).",
         ),
     ),
     hints=(
-        "p(z|x) = p(x, z) / p(x). You have both.",
-        "The joint is prior[:, None] * likelihood; p(x) is its sum over z.",
-        "joint / joint.sum(axis=0).",
+        "The log of the joint is a sum of two logs, and the evidence a sum of joints.",
+        "log p(x) is eq. (7) down each column of log_prior[:, None] + log_likelihood.",
+        "Subtract log p(x) from the log joint; what is left exponentiates safely: it is at most 1.",
     ),
+)
+
+# ---- 01.story ------------------------------------------------------------------------------------
+
+
+def _judge_story(answer):
+    """None for two tables that are distributions, with an x that a rare cause explains best."""
+    if not isinstance(answer, tuple | list) or len(answer) != 2:
+        return "expected a pair: the table p(z), and the table p(x|z)"
+    try:
+        prior, likelihood = (np.asarray(a, float) for a in answer)
+    except (TypeError, ValueError):
+        return "expected two tables of numbers, every row of the second equally long"
+    if prior.ndim != 1 or likelihood.ndim != 2 or len(prior) != len(likelihood):
+        shapes = f"the shapes are {prior.shape} and {likelihood.shape}"
+        return f"{shapes}; expected (Z,) and (Z, X), one row for each z"
+    if len(prior) < 2 or likelihood.shape[1] < 2:
+        return "expected at least two z and at least two x"
+    return _not_distributions(prior, likelihood) or _without_a_rare_cause(prior, likelihood)
+
+
+def _not_distributions(prior, likelihood):
+    for name, table in (("p(z)", prior), ("p(x|z)", likelihood)):
+        if not (np.isfinite(table).all() and (table >= 0).all() and (table <= 1).all()):
+            return f"{name} holds a number that is no probability"
+    if abs(prior.sum() - 1) > 1e-6:
+        return f"p(z) sums to {prior.sum():.6g}; expected 1"
+    sums = likelihood.sum(axis=1)
+    off = np.abs(sums - 1) > 1e-6
+    if not off.any():
+        return None
+    z = int(off.argmax())
+    clue = "; it is the columns that sum to 1" if np.allclose(likelihood.sum(axis=0), 1) else ""
+    return f"row {z} of p(x|z) sums to {sums[z]:.6g}; expected 1: given z, some x occurs{clue}"
+
+
+def _without_a_rare_cause(prior, likelihood):
+    joint = prior[:, None] * likelihood
+    best = likelihood.argmax(axis=0)  # of equals, the first; a tie is no rare cause
+    columns = np.arange(likelihood.shape[1])
+    beaten = joint.max(axis=0) > joint[best, columns] + 1e-9
+    unique = np.sort(likelihood, axis=0)[-1] > np.sort(likelihood, axis=0)[-2] + 1e-9
+    if (beaten & unique).any():
+        return None
+    return (
+        "it is a story, but for every x the z that makes x likeliest is also the likeliest given x"
+    )
+
+
+STORY = Exercise(
+    id="01.story",
+    title="a story of your own, with a rare cause",
+    stub=stub("""
+        # p(z) with Z >= 2 entries, and p(x|z) with one row for each z. For at least one x, the z
+        # under which x is likeliest must not be the likeliest z once x has been seen.
+        my_story = ...    # (p_z, p_x_given_z): lists or arrays
+    """),
+    reference=([0.99, 0.01], [[0.9, 0.1], [0.2, 0.8]]),
+    judge=_judge_story,
+    mistakes=(
+        WrongAnswer(
+            "equal-causes",
+            ([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]]),
+            "Under a uniform prior the posterior is proportional to the likelihood, so the best z "
+            "is the same for both. Make one cause rare.",
+        ),
+        WrongAnswer(
+            "not-rare-enough",
+            ([0.6, 0.4], [[0.9, 0.1], [0.2, 0.8]]),
+            "The prior has to outweigh the likelihood: compare p(z) p(x|z) for the two z.",
+        ),
+        WrongAnswer(
+            "columns",
+            ([0.99, 0.01], [[0.9, 0.2], [0.1, 0.8]]),
+            "Each row belongs to one z and is a distribution over x; here it is the columns.",
+        ),
+        WrongAnswer(
+            "joint",
+            ([0.99, 0.01], [[0.891, 0.099], [0.002, 0.008]]),
+            "This is the joint p(x, z), whose entries sum to 1 all together; each row of p(x|z) "
+            "does so by itself.",
+        ),
+        WrongAnswer(
+            "effect-of-nothing",
+            ([0.99, 0.01], [[0.7, 0.3], [0.7, 0.3]]),
+            "The rows are equal: x is independent of z and tells nothing about it.",
+        ),
+    ),
+    hints=(
+        "A test for a rare disease: z is the disease, x the result.",
+        "Given the disease a positive result is likely; given health it is unlikely, but most "
+        "people are healthy.",
+        "One sick in a hundred, a test that is right for 80 per cent of the sick and 90 per cent "
+        "of the healthy: compare 0.01 * 0.8 with 0.99 * 0.1.",
+    ),
+    solution_text=stub("""
+        my_story = ([0.99, 0.01], [[0.9, 0.1], [0.2, 0.8]])
+        # z: healthy, ill; x: test negative, positive. A positive test is likeliest for the ill, and
+        # yet most who test positive are healthy: 0.99 * 0.1 is far more than 0.01 * 0.8.
+    """),
 )

@@ -19,6 +19,7 @@ def _noisy_or_cases():
         (np.array([[1.0, 1.0]]), np.array([[0.7], [0.4]]), np.array([0.1])),
         (np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])[:2], cause, leak),
         (rng.integers(0, 2, (5, 3)).astype(float), cause, leak),
+        (np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([[1.0], [0.4]]), np.array([0.0])),
     ]
 
 
@@ -71,6 +72,12 @@ NOISY_OR = Exercise(
                 (present[:, :, None] * cause).max(axis=1), leak
             ),
             "You take only the strongest cause; each of the others can cause the symptom as well.",
+        ),
+        WrongAnswer(
+            "log-of-zero",
+            lambda present, cause, leak: 1 - (1 - leak) * np.exp(present @ np.log1p(-cause)),
+            "A cause that never fails has log(1 - cause) = -inf, and times 0, where it is absent, "
+            "that is NaN.",
         ),
         WrongAnswer(
             "leak-added",

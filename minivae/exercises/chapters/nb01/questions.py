@@ -4,6 +4,15 @@ from minivae.exercises.questions import Prediction, Recall
 
 PREDICTIONS = (
     Prediction(
+        "01.noise",
+        "A classifier was trained to tell heavy cats from light ones. What does it say about white "
+        "noise?",
+        ("light", "unsure", "heavy"),
+        "heavy",
+        "It can only weigh the pixels that it is given. White speaks for heavy on balance, and "
+        "noise has more white than any of the cats.",
+    ),
+    Prediction(
         "01.underflow",
         "A picture of 784 pixels, each with probability 0.5. What is their product in float32?",
         ("tiny", "zero", "nan"),

@@ -21,6 +21,12 @@ def _ancestral_cases():
     return [
         (np.array([0.3, 0.7]), np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([[0.5, 0.6]])),
         (prior, likelihood, np.round(rng.uniform(0.01, 0.99, (12, 2)), 3)),
+        # u on a running sum, exactly: what has probability 0 is never drawn
+        (
+            np.array([0.0, 0.25, 0.75]),
+            np.array([[0.5, 0.5], [0.0, 1.0], [0.25, 0.75]]),
+            np.array([[0.0, 0.0], [0.25, 0.25], [0.5, 0.0]]),
+        ),
     ]
 
 
@@ -90,6 +96,18 @@ ANCESTRAL = Exercise(
                 ),
             ),
             "You compare u with the probabilities; compare it with their running sums.",
+        ),
+        WrongAnswer(
+            "side",
+            lambda prior, likelihood, u: (
+                (u[:, :1] > np.cumsum(prior)).sum(axis=1),
+                (
+                    u[:, 1:]
+                    > np.cumsum(likelihood, axis=1)[(u[:, :1] > np.cumsum(prior)).sum(axis=1)]
+                ).sum(axis=1),
+            ),
+            "u lies in [0, 1), so the first z has the share u < p(0), without its end: as you cut "
+            "it, u = 0 draws a first z of probability 0.",
         ),
         WrongAnswer(
             "counted-from-one",

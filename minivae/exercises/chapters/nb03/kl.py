@@ -20,6 +20,7 @@ def _kl_cases():
         (np.array([[1.0]]), np.array([[0.5]])),
         (generic(rng, 1, 3), generic(rng, 1, 3)),
         (generic(rng, 4, 3), generic(rng, 4, 3)),
+        (np.array([[0.3, -1.2]]), np.array([[-14.0, 12.0]])),  # very narrow, very wide
     ]
 
 
@@ -84,14 +85,19 @@ KL = Exercise(
     id="03.kl",
     title="the KL of a diagonal Gaussian from N(0, I)",
     stub=stub("""
-        def gaussian_kl(mu, logvar):      # (B, L), (B, L) -> (B,) nats
-            ...                           # your code
+        def my_gaussian_kl(mu, logvar):      # (B, L), (B, L) -> (B,) nats
+            ...                              # your code
     """),
     reference=gaussian_kl,
     cases=_kl_cases,
     package=_package_kl,
     mistakes=(
         *WRONG_KLS,
+        WrongAnswer(
+            "logvar-clipped",
+            lambda mu, logvar: gaussian_kl(mu, np.clip(logvar, -10, 10)),
+            "logvar is clipped: outside of the limits the KL is another one, and its gradient 0.",
+        ),
         WrongAnswer(
             "not-summed",
             lambda mu, logvar: (mu**2 + np.exp(logvar) - 1 - logvar) / 2,
@@ -137,6 +143,7 @@ def _kl_backward_cases():
         (np.array([1.0]), np.array([[0.8]]), np.array([[0.5]])),
         (np.array([1.0, 1.0]), generic(rng, 2, 3), generic(rng, 2, 3)),
         (generic(rng, 4), generic(rng, 4, 3), generic(rng, 4, 3)),
+        (np.array([0.6]), np.array([[0.3, -1.2]]), np.array([[-14.0, 12.0]])),
     ]
 
 
@@ -174,6 +181,11 @@ KL_BACKWARD = Exercise(
             "kl-gradient-logvar-lost",
             "kl-gradient-lost",
             "kl-gradient-sign",
+        ),
+        WrongAnswer(
+            "logvar-clipped",
+            lambda dkl, mu, logvar: gaussian_kl_backward(dkl, mu, np.clip(logvar, -10, 10)),
+            "logvar is clipped: the formula holds for every logvar.",
         ),
         WrongAnswer(
             "by-sigma",

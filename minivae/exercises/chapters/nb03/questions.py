@@ -5,12 +5,12 @@ from minivae.exercises.questions import Prediction, Recall
 PREDICTIONS = (
     Prediction(
         "03.direction",
-        "p has two peaks and q only one. Does the q with the smallest KL(q || p) cover both peaks "
-        "of p, or only one?",
+        "p has two hills, N(-1.5, 0.5^2) and N(1.5, 0.5^2) in equal shares; q is one Gaussian. "
+        "Does the q with the smallest KL(q || p) cover both hills, or only one?",
         ("both", "one"),
         "one",
-        "KL(q || p) is large if q draws samples where p is small, as between the two peaks. A q "
-        "on one peak avoids this.",
+        "A q that covers both draws from the deep valley between them, where log q/p is large. On "
+        "one hill q pays about log 2 nats, and here that is less.",
     ),
     Prediction(
         "03.zero-check",

@@ -149,7 +149,7 @@ RELU_BACKWARD = Exercise(
 # ---- 05.sigmoid ----------------------------------------------------------------------------------
 
 
-def sigmoid(logits):
+def my_sigmoid(logits):
     """1 / (1 + exp(-logits)), with no exp of a large number        [notebook 05, eq. 6]"""
     small = np.exp(-np.abs(logits))  # between 0 and 1
     return np.where(logits > 0, 1, small) / (1 + small)
@@ -164,15 +164,25 @@ def _sigmoid_cases():
     ]
 
 
+def _sigmoid_and_its_log(answer, logits):
+    """With its log, in which a tiny probability that is wrong by a factor shows too. To two
+    decimals, because (1 + tanh(logits / 2)) / 2 is right as well and rounds such a probability."""
+    p = answer(logits)
+    with np.errstate(all="ignore"):
+        return p, np.round(np.log(p), 2)
+
+
 SIGMOID = Exercise(
     id="05.sigmoid",
     title="a sigmoid that works for large logits too",
     stub=stub("""
-        def sigmoid(logits):    # any shape -> the same shape; logits of +-1000 must work
+        def my_sigmoid(logits):    # any shape -> the same shape; logits of +-1000 must work
             ...
     """),
-    reference=sigmoid,
+    reference=my_sigmoid,
     cases=_sigmoid_cases,
+    observe=_sigmoid_and_its_log,
+    returns=("sigmoid", "its log, rounded"),
     package=lambda ops: ops.sigmoid,
     mistakes=(
         WrongAnswer(
@@ -189,6 +199,11 @@ SIGMOID = Exercise(
             "clipped",
             lambda logits: 1 / (1 + np.exp(-np.clip(logits, -20, 20))),
             "Clipping changes the value: sigmoid(-30) is 1e-13, not 2e-9.",
+        ),
+        WrongAnswer(
+            "clipped-further-out",
+            lambda logits: 1 / (1 + np.exp(-np.clip(logits, -25, 25))),
+            "Clipping changes the value: sigmoid(-30) is 1e-13, 150 times smaller than at -25.",
         ),
         WrongAnswer(
             "tanh",

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from minivae.exercises.chapters.nb05.activations import sigmoid
+from minivae.exercises.chapters.nb05.activations import my_sigmoid as sigmoid
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, stub
 
-# ---- 05.bernoulli-nll: without help --------------------------------------------------------------
+# ---- 05.bernoulli-nll ----------------------------------------------------------------------------
 
 
-def bernoulli_nll(logits, x):
-    """-log p(x) = sum_d log(1 + exp(l_d)) - x_d l_d                [notebook 05, eq. 7]"""
-    softplus = np.maximum(logits, 0) + np.log1p(np.exp(-np.abs(logits)))
-    return (softplus - x * logits).sum(axis=1)
+def my_bernoulli_nll(logits, x):
+    """sum_d log(1 + exp(l_d)) - x_d l_d, in terms that are never negative   [notebook 05, eq. 7]"""
+    small = np.exp(-np.abs(logits))  # between 0 and 1
+    return (((logits > 0) - x) * logits + np.log1p(small)).sum(axis=1)
 
 
 def _bernoulli_cases():
@@ -36,10 +36,10 @@ BERNOULLI = Exercise(
     id="05.bernoulli-nll",
     title="the Bernoulli likelihood, from logits",
     stub=stub("""
-        def bernoulli_nll(logits, x):    # (B, D), (B, D) -> (B,) nats
-            ...                          # logits of +-1000 must work
+        def my_bernoulli_nll(logits, x):    # (B, D), (B, D) -> (B,) nats; x from 0 to 1, grey too
+            ...                             # logits of +-1000 must work
     """),
-    reference=bernoulli_nll,
+    reference=my_bernoulli_nll,
     cases=_bernoulli_cases,
     package=_package_bernoulli,
     mistakes=(
@@ -51,7 +51,7 @@ BERNOULLI = Exercise(
         ),
         WrongAnswer(
             "sign",
-            lambda logits, x: -bernoulli_nll(logits, x),
+            lambda logits, x: -my_bernoulli_nll(logits, x),
             "The sign is wrong: this is log p(x), which is never positive.",
         ),
         WrongAnswer(
@@ -77,7 +77,7 @@ BERNOULLI = Exercise(
         ),
         WrongAnswer(
             "logits-clipped",
-            lambda logits, x: bernoulli_nll(np.clip(logits, -20, 20), x),
+            lambda logits, x: my_bernoulli_nll(np.clip(logits, -20, 20), x),
             "Clipping the logits caps the loss: a pixel that is confidently wrong must cost more.",
         ),
         WrongAnswer(
@@ -87,17 +87,17 @@ BERNOULLI = Exercise(
         ),
         WrongAnswer(
             "sigmoid-twice",
-            lambda logits, x: bernoulli_nll(sigmoid(logits), x),
+            lambda logits, x: my_bernoulli_nll(sigmoid(logits), x),
             "The sigmoid is applied, and then the loss applies it again.",
         ),
         WrongAnswer(
             "one-number",
-            lambda logits, x: bernoulli_nll(logits, x).sum(),
+            lambda logits, x: my_bernoulli_nll(logits, x).sum(),
             "Summed over the batch too: keep one number for each example.",
         ),
         WrongAnswer(
             "batch-mean",
-            lambda logits, x: bernoulli_nll(logits, x).mean(),
+            lambda logits, x: my_bernoulli_nll(logits, x).mean(),
             "The mean over the batch comes later: keep one number for each example.",
         ),
         WrongAnswer(
@@ -107,12 +107,17 @@ BERNOULLI = Exercise(
         ),
         WrongAnswer(
             "swapped",
-            lambda logits, x: bernoulli_nll(-logits, x),
+            lambda logits, x: my_bernoulli_nll(-logits, x),
             "The roles of 0 and 1 are swapped: a large logit must favour x = 1.",
         ),
         WrongAnswer(
+            "binary-only",
+            lambda logits, x: np.logaddexp(0, -(2 * x - 1) * logits).sum(axis=1),
+            "Right where x is 0 or 1; for a grey x, log(1 + exp(l)) - x l is linear in x.",
+        ),
+        WrongAnswer(
             "bits",
-            lambda logits, x: bernoulli_nll(logits, x) / np.log(2),
+            lambda logits, x: my_bernoulli_nll(logits, x) / np.log(2),
             "This is in bits; nats use the natural logarithm.",
         ),
         WrongAnswer(
@@ -131,9 +136,11 @@ BERNOULLI = Exercise(
 # ---- 05.bernoulli-nll-backward -------------------------------------------------------------------
 
 
-def bernoulli_nll_backward(dnll, logits, x):
+def my_bernoulli_nll_backward(dnll, logits, x):
     """dlogits = dnll (sigmoid(logits) - x)                         [notebook 05, eq. 8]"""
-    return dnll[:, None] * (1 / (1 + np.exp(-logits)) - x)
+    small = np.exp(-np.abs(logits))  # so that no exp overflows
+    sigmoid = np.where(logits > 0, 1, small) / (1 + small)
+    return dnll[:, None] * (sigmoid - x)
 
 
 def _bernoulli_backward_cases():
@@ -141,6 +148,7 @@ def _bernoulli_backward_cases():
     return [
         (np.array([1.0]), np.array([[0.5]]), np.array([[1.0]])),
         (generic(rng, 3), generic(rng, 3, 4), np.round(rng.random((3, 4)), 2)),
+        (np.array([1.5, -0.5]), np.array([[-1000.0, 0.2], [1000.0, 3.0]]), np.eye(2)),
     ]
 
 
@@ -153,12 +161,12 @@ def _package_bernoulli_backward(ops):
 
 BERNOULLI_BACKWARD = Exercise(
     id="05.bernoulli-nll-backward",
-    title="the gradient of the Bernoulli likelihood, which is surprisingly short",
+    title="the gradient of the Bernoulli likelihood, before the text shows it",
     stub=stub("""
-        def bernoulli_nll_backward(dnll, logits, x):    # (B,), (B, D), (B, D) -> dlogits (B, D)
+        def my_bernoulli_nll_backward(dnll, logits, x):    # (B,), (B, D), (B, D) -> dlogits (B, D)
             ...
     """),
-    reference=bernoulli_nll_backward,
+    reference=my_bernoulli_nll_backward,
     cases=_bernoulli_backward_cases,
     package=_package_bernoulli_backward,
     mistakes=(
@@ -188,6 +196,12 @@ BERNOULLI_BACKWARD = Exercise(
             ),
             "This is the derivative with respect to the probability; the sigmoid's slope p (1 - p) "
             "is missing.",
+        ),
+        WrongAnswer(
+            "overflows",
+            lambda dnll, logits, x: dnll[:, None] * (np.exp(logits) / (1 + np.exp(logits)) - x),
+            "exp(1000) is infinite, and infinite / infinite is NaN: the sigmoid needs an exponent "
+            "that is never positive.",
         ),
         WrongAnswer(
             "squared",

@@ -7,7 +7,7 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, 
 # ---- 05.dense ------------------------------------------------------------------------------------
 
 
-def dense(x, W, b):
+def my_dense(x, W, b):
     """a = x W + b                                                  [notebook 05, eq. 1]"""
     return x @ W + b
 
@@ -29,10 +29,10 @@ DENSE = Exercise(
     id="05.dense",
     title="a dense layer, before its activation",
     stub=stub("""
-        def dense(x, W, b):    # (N, I), (I, O), (O,) -> (N, O)
+        def my_dense(x, W, b):    # (N, I), (I, O), (O,) -> (N, O)
             ...
     """),
-    reference=dense,
+    reference=my_dense,
     cases=_dense_cases,
     package=_package_dense,
     mistakes=(
@@ -73,8 +73,8 @@ DENSE = Exercise(
 # ---- 05.dense-backward: worked out in the text ---------------------------------------------------
 
 
-def dense_backward(da, x, W):
-    """dx = da W',  dW = x' da,  db = sum_n da                  [notebook 05, eqs. 3 to 5]"""
+def my_dense_backward(da, x, W):
+    """dx = da @ W.T,  dW = x.T @ da,  db = sum_n da            [notebook 05, eqs. 3 to 5]"""
     dx = da @ W.T
     dW = x.T @ da
     db = da.sum(axis=0)
@@ -104,10 +104,10 @@ DENSE_BACKWARD = Exercise(
         "looking)"
     ),
     stub=stub("""
-        def dense_backward(da, x, W):    # (N, O), (N, I), (I, O)
-            ...                          # -> dx (N, I), dW (I, O), db (O,)
+        def my_dense_backward(da, x, W):    # (N, O), (N, I), (I, O)
+            ...                             # -> dx (N, I), dW (I, O), db (O,)
     """),
-    reference=dense_backward,
+    reference=my_dense_backward,
     cases=_dense_backward_cases,
     returns=("dx", "dW", "db"),
     package=_package_dense_backward,
@@ -126,7 +126,7 @@ DENSE_BACKWARD = Exercise(
         WrongAnswer(
             "dW-transposed",
             lambda da, x, W: (da @ W.T, da.T @ x, da.sum(axis=0)),
-            "dW is transposed: it must have the shape of W, (I, O), so it is x' da.",
+            "dW is transposed: it must have the shape of W, (I, O), so it is x.T @ da.",
         ),
         WrongAnswer(
             "bias-wrong-axis",

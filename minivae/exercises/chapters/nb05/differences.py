@@ -1,38 +1,18 @@
-"""Gradients from values of the function alone: central differences and the complex step."""
+"""Differences and the complex step: how large a step, and which code can take a complex number."""
 
+import inspect
 from collections.abc import Callable
 
 import numpy as np
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 
-# ---- 05.central-difference -----------------------------------------------------------------------
+# ---- central differences, for the exercises on gradient checks -----------------------------------
 
 
 def central_difference(f, x, h):
     """(f(x + h e_i) - f(x - h e_i)) / 2h for every entry i         [notebook 05, eq. 12]"""
-    gradient = np.zeros(x.shape)
-    for i in np.ndindex(x.shape):
-        step = np.zeros(x.shape)
-        step[i] = h
-        gradient[i] = (f(x + step) - f(x - step)) / (2 * h)
-    return gradient
-
-
-def cubic(x: np.ndarray) -> float:
-    return (x**3).sum()
-
-
-def wave(x: np.ndarray) -> float:
-    return np.sin(x).sum() + x.flat[0] * x.flat[-1]
-
-
-def _difference_cases():
-    return [
-        (cubic, np.array([0.7]), 0.1),
-        (wave, np.array([0.3, -1.1, 0.8]), 0.1),
-        (cubic, np.array([[0.3, -1.1, 0.8], [0.5, 0.2, -0.6]]), 1e-3),
-    ]
+    return entry_by_entry(lambda f, x, step, h: (f(x + step) - f(x - step)) / (2 * h))(f, x, h)
 
 
 def entry_by_entry(rule: Callable) -> Callable:
@@ -49,167 +29,234 @@ def entry_by_entry(rule: Callable) -> Callable:
     return differences
 
 
-def _never_steps_back(f, x, h):
-    x, gradient = x.copy(), np.zeros(x.shape)
-    for i in np.ndindex(x.shape):
-        x[i] += h
-        up = f(x)
-        x[i] -= 2 * h
-        gradient[i] = (up - f(x)) / (2 * h)
-    return gradient
+# ---- 05.choose-h ---------------------------------------------------------------------------------
+
+TIMES_THE_BEST = 10
 
 
-CENTRAL = Exercise(
-    id="05.central-difference",
-    title="a gradient from values of f: central differences",
-    stub=stub("""
-        def central_difference(f, x, h):    # f: array -> float, x: any shape, step h
-            ...                             # -> the gradient, of the shape of x
-    """),
-    reference=central_difference,
-    cases=_difference_cases,
-    mistakes=(
-        WrongAnswer(
-            "forward",
-            entry_by_entry(lambda f, x, step, h: (f(x + step) - f(x)) / h),
-            "This is the one-sided difference: its error falls with h, the central one's with h^2.",
-        ),
-        WrongAnswer(
-            "backward",
-            entry_by_entry(lambda f, x, step, h: (f(x) - f(x - step)) / h),
-            "This is the one-sided difference backwards, f(x) - f(x - h): step to both sides.",
-        ),
-        WrongAnswer(
-            "over-h",
-            entry_by_entry(lambda f, x, step, h: (f(x + step) - f(x - step)) / h),
-            "The distance from x - h to x + h is 2 h: divide by 2 h.",
-        ),
-        WrongAnswer(
-            "brackets",
-            entry_by_entry(lambda f, x, step, h: (f(x + step) - f(x - step)) / 2 * h),
-            "/ 2 * h multiplies by h: write / (2 * h).",
-        ),
-        WrongAnswer(
-            "sign",
-            entry_by_entry(lambda f, x, step, h: (f(x - step) - f(x + step)) / (2 * h)),
-            "The two values are swapped: it is f(x + h) - f(x - h).",
-        ),
-        WrongAnswer(
-            "all-at-once",
-            lambda f, x, h: np.full(x.shape, (f(x + h) - f(x - h)) / (2 * h)),
-            "All entries of x are moved at once, which gives the sum of the gradient everywhere.",
-        ),
-        WrongAnswer(
-            "step-not-undone",
-            _never_steps_back,
-            "The entries are not moved back, so the later differences are taken at another point.",
-        ),
-        WrongAnswer(
-            "flat",
-            lambda f, x, h: central_difference(f, x, h).ravel(),
-            "The gradient must have the shape of x; this one is flattened.",
-        ),
-        WrongAnswer(
-            "second-derivative",
-            entry_by_entry(lambda f, x, step, h: (f(x + step) - 2 * f(x) + f(x - step)) / h**2),
-            "This estimates the second derivative.",
-        ),
-    ),
-    hints=(
-        "Move one entry of x at a time, up and down.",
-        "np.ndindex(x.shape) runs over the entries of any shape. Work on copies of x.",
-        "gradient[i] = (f(x + step) - f(x - step)) / (2 * h); step is h at i and 0 elsewhere.",
-    ),
-)
-
-# ---- 05.complex-step -----------------------------------------------------------------------------
+def choose_h(f, x, u):
+    """From small steps up: the smallest error bar, until truncation is the larger part"""
+    best_h, smallest = None, np.inf
+    for h in 10.0 ** np.arange(-12, 6, 0.25):
+        D = (f(x + h) - f(x - h)) / (2 * h)
+        D2 = (f(x + 2 * h) - f(x - 2 * h)) / (4 * h)
+        size = max(abs(f(x + h)), abs(f(x - h)))
+        truncation, rounding = abs(D2 - D) / 3, 4 * u * size / h
+        if truncation + rounding < smallest:
+            best_h, smallest = h, truncation + rounding
+        if truncation > rounding:
+            break
+    return best_h
 
 
-def complex_step(f, x):
-    """Im f(x + i h e_j) / h, with h so small that no digit is lost  [notebook 05, eq. 13]"""
-    h = 1e-20
-    gradient = np.zeros(x.shape)
-    for j in np.ndindex(x.shape):
-        z = x.astype(complex)
-        z[j] += 1j * h
-        gradient[j] = f(z).imag / h
-    return gradient
+def _unknown(name, formula, slope, dtype):
+    """f of one number, computed in this precision; `slope` is its derivative, for the judge."""
+
+    def f(x):
+        return float(formula(dtype(x)))
+
+    f.__name__, f.slope = name, slope
+    return f
 
 
-def raised_cubic(x: np.ndarray) -> complex:
-    return (x**3).sum() + 1e6
+def _step_cases():
+    def case(name, formula, slope, x, dtype=np.float64):
+        return _unknown(name, formula, slope, dtype), x, float(np.finfo(dtype).eps)
 
+    def peak(x):
+        return 1 / (1 + (1000 * x) ** 2)
 
-def raised_wave(x: np.ndarray) -> complex:
-    return (np.exp(x) * np.sin(x)).sum() + x.flat[0] * x.flat[-1] + 1e6
+    def peak_slope(x):
+        return -2e6 * x * peak(x) ** 2
 
-
-def _complex_cases():
     return [
-        (raised_cubic, np.array([0.7])),
-        (raised_wave, np.array([[0.3, -1.1, 0.8], [0.5, 0.2, -0.6]])),
+        case("wave", lambda x: 2 + np.sin(x), np.cos, 0.7),
+        case("fast", lambda x: 2 + np.sin(200 * x), lambda x: 200 * np.cos(200 * x), 0.004),
+        case("slow", lambda x: 2 + np.sin(x / 1e4), lambda x: np.cos(x / 1e4) / 1e4, 7e3),
+        case("raised", lambda x: 1e6 + np.sin(x), np.cos, 0.7),
+        case("peak", peak, peak_slope, 4e-4),
+        case("wave32", lambda x: 2 + np.sin(x), np.cos, 0.7, np.float32),
+        case(
+            "fast32", lambda x: 2 + np.sin(50 * x), lambda x: 50 * np.cos(50 * x), 0.02, np.float32
+        ),
     ]
 
 
-def _each_complex(rule):
-    """A wrong answer from its rule for one entry: rule(f, x, unit), where unit is 1 there."""
-
-    def wrong(f, x):
-        gradient = np.zeros(x.shape)
-        for j in np.ndindex(x.shape):
-            unit = np.zeros(x.shape)
-            unit[j] = 1
-            gradient[j] = rule(f, x, unit)
-        return gradient
-
-    return wrong
+def _error(f, x, h):
+    """The error of the central difference at about this h: the largest of nine steps nearby, since
+    a single one can be right by luck."""
+    slope = f.slope(x)
+    near = h * 2.0 ** np.linspace(-0.5, 0.5, 9)
+    return max(abs((f(x + step) - f(x - step)) / (2 * step) - slope) for step in near)
 
 
-COMPLEX = Exercise(
-    id="05.complex-step",
-    title="the complex step: a derivative to sixteen digits",
+def _judged_step(answer, f, x, u):
+    """In words, how the error at the chosen h compares with the best."""
+    h = answer(f, x, u)
+    if not isinstance(h, int | float | np.number) or not h > 0:
+        return "no positive number"
+    best = min(_error(f, x, step) for step in 10.0 ** np.arange(-12, 6, 0.25))
+    times = _error(f, x, float(h)) / best
+    if times <= TIMES_THE_BEST:
+        return f"an error of at most {TIMES_THE_BEST} times the best"
+    return f"h = {h:.1e}, with {times:.1e} times the best error"
+
+
+def _smallest_bar_of_all(f, x, u):
+    def bar(h):
+        D = (f(x + h) - f(x - h)) / (2 * h)
+        return abs((f(x + 2 * h) - f(x - 2 * h)) / (4 * h) - D) / 3 + 4 * u * abs(f(x)) / h
+
+    return min(10.0 ** np.arange(-12, 6, 0.25), key=bar)
+
+
+def _closest_pair(f, x, u):
+    def difference(h):
+        return (f(x + h) - f(x - h)) / (2 * h)
+
+    steps = 10.0 ** np.arange(-12, 0, 0.25)
+    return min(steps, key=lambda h: abs(difference(h) - difference(2 * h)))
+
+
+CHOOSE_H = Exercise(
+    id="05.choose-h",
+    title="the step of a difference, for a function that you can only call",
     stub=stub("""
-        def complex_step(f, x):    # f: array, real or complex -> number; x: any shape, real
-            ...                    # -> the gradient, real, of the shape of x
+        def choose_h(f, x, u):    # f: number -> number; x: number; u: 2.2e-16 or 1.2e-7
+            ...                   # -> h for (f(x + h) - f(x - h)) / (2 * h)
     """),
-    reference=complex_step,
-    cases=_complex_cases,
+    reference=choose_h,
+    cases=_step_cases,
+    observe=_judged_step,
     mistakes=(
         WrongAnswer(
-            "real-part",
-            _each_complex(lambda f, x, unit: f(x + 1e-20j * unit).real / 1e-20),
-            "The real part is f itself; the derivative is in the imaginary part.",
+            "cube-root-of-u",
+            lambda f, x, u: u ** (1 / 3),
+            "The cube root of u is right where f and its third derivative are of size 1; this f "
+            "varies on another scale.",
         ),
         WrongAnswer(
-            "not-divided",
-            _each_complex(lambda f, x, unit: f(x + 1e-20j * unit).imag),
-            "This is almost 0: the imaginary part has to be divided by h.",
+            "scaled-by-x",
+            lambda f, x, u: u ** (1 / 3) * max(1.0, abs(x)),
+            "The scale on which f varies need not be the size of x.",
         ),
         WrongAnswer(
-            "large-step",
-            _each_complex(lambda f, x, unit: f(x + 1e-2j * unit).imag / 1e-2),
-            "h is too large: the error falls with h^2. Nothing is subtracted, so h may be 1e-20.",
+            "by-x-alone",
+            lambda f, x, u: u ** (1 / 3) * abs(x),
+            "The scale on which f varies need not be the size of x.",
         ),
         WrongAnswer(
-            "central-difference",
-            lambda f, x: central_difference(f, x, 1e-5),
-            "This is a real difference: f is 1e6 here, and subtracting two such values "
-            "leaves few digits. The complex step subtracts nothing.",
+            "root-of-u",
+            lambda f, x, u: u**0.5,
+            "The square root of u suits the one-sided difference; this one steps to both sides.",
         ),
         WrongAnswer(
-            "all-at-once",
-            lambda f, x: np.full(x.shape, f(x + 1e-20j).imag / 1e-20),
-            "All entries of x are moved at once, which gives the sum of the gradient everywhere.",
+            "constant",
+            lambda f, x, u: 1e-5,
+            "One constant cannot serve: float32 needs a larger h, and a slow function too.",
         ),
         WrongAnswer(
-            "complex-result",
-            _each_complex(lambda f, x, unit: abs(f(x + 1e-20j * unit) - f(x)) / 1e-20),
-            "The absolute value loses the sign of the derivative.",
+            "as-small-as-possible",
+            lambda f, x, u: u,
+            "So small a step leaves nothing but rounding error in f(x + h) - f(x - h).",
+        ),
+        WrongAnswer(
+            "rounding-forgotten",
+            _closest_pair,
+            "D(h) and D(2h) can agree by luck, or because both are 0; the rounding, u |f| / h, "
+            "has to count too.",
+        ),
+        WrongAnswer(
+            "never-stops",
+            _smallest_bar_of_all,
+            "Where h is much larger than the scale on which f varies, D(h) and D(2h) are both near "
+            "0, and their difference says nothing: stop once truncation is the larger part.",
         ),
     ),
     hints=(
-        "f(x + ih) = f(x) + i h f'(x) - ...: where is f'(x)?",
-        "Nothing is subtracted, so h may be 1e-20. Copy x as a complex array: x.astype(complex).",
-        "Im f(x + i h e_j) / h, one entry j at a time.",
+        "You can call f at many steps. What does D(2h) - D(h) say, and what does it not see?",
+        "The error has two parts: |D(2h) - D(h)| / 3 and about 4 u |f(x)| / h.",
+        "From h = 1e-12 up, keep the one with the smallest sum; stop once truncation is larger.",
+    ),
+)
+
+# ---- 05.complex-ready ----------------------------------------------------------------------------
+
+
+def huber(r):  # (N,), real or complex -> a number
+    size = np.abs(r)
+    return np.where(size <= 1, size**2 / 2, size - 0.5).sum()
+
+
+def mended_huber(r):
+    size = np.where(r.real < 0, -r, r)  # |r| of a real r, by comparing real parts
+    return np.where(size.real <= 1, size**2 / 2, size - 0.5).sum()
+
+
+def _huber_cases():
+    return [
+        (np.array([0.4]),),
+        (np.array([-2.5]),),
+        (np.array([0.3, -0.8, 1.7, -2.5, 0.0]),),
+    ]
+
+
+def _value_and_complex_step(answer, r):
+    gradient = np.zeros(r.shape)
+    for j in range(len(r)):
+        moved = r.astype(complex)
+        moved[j] += 1e-30j
+        gradient[j] = np.imag(answer(moved)) / 1e-30
+    return float(np.real(answer(r.copy()))), gradient
+
+
+COMPLEX_READY = Exercise(
+    id="05.complex-ready",
+    title="mend a loss so that the complex step can differentiate it",
+    stub=inspect.getsource(huber).rstrip(),
+    reference=mended_huber,
+    given=huber,
+    cases=_huber_cases,
+    observe=_value_and_complex_step,
+    returns=("the value", "the complex step"),
+    mistakes=(
+        WrongAnswer(
+            "sign-lost",
+            lambda r: np.where(np.abs(r) <= 1, r**2 / 2, r - 0.5).sum(),
+            "Far out on the negative side the loss is -r - 1/2: the sign has to be turned there.",
+        ),
+        WrongAnswer(
+            "lines-still-by-abs",
+            lambda r: np.where(np.abs(r) <= 1, r**2 / 2, np.abs(r) - 0.5).sum(),
+            "The squares are mended; the lines still use np.abs, so their slope is 0.",
+        ),
+        WrongAnswer(
+            "squares-still-by-abs",
+            lambda r: np.where(
+                np.abs(r) <= 1, np.abs(r) ** 2 / 2, np.where(r.real < 0, -r, r) - 0.5
+            ).sum(),
+            "The lines are mended; the square still uses np.abs, so its slope is 0.",
+        ),
+        WrongAnswer(
+            "square-only",
+            lambda r: (r**2 / 2).sum(),
+            "The loss is a square near 0 only; beyond 1 it is |r| - 1/2.",
+        ),
+        WrongAnswer(
+            "one-sided",
+            lambda r: np.where(r.real <= 1, r**2 / 2, r - 0.5).sum(),
+            "A residual of -2.5 is far out as well: compare its size, not its value.",
+        ),
+        WrongAnswer(
+            "offset-lost",
+            lambda r: np.where(np.abs(r) <= 1, r**2 / 2, np.where(r.real < 0, -r, r)).sum(),
+            "The line is |r| - 1/2, so that it meets the square at 1; the complex step cannot see "
+            "a constant.",
+        ),
+    ),
+    hints=(
+        "np.abs of a complex number is real: the imaginary part, which carries the slope, is lost.",
+        "A comparison may look at the real part; what is returned must be r, -r or r**2.",
+        "size = np.where(r.real < 0, -r, r), and compare size.real.",
     ),
 )

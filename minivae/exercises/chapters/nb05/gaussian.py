@@ -7,7 +7,7 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, 
 # ---- 05.gaussian-nll: transfer -------------------------------------------------------------------
 
 
-def gaussian_nll(mean, logvar, x):
+def my_gaussian_nll(mean, logvar, x):
     """-log N(x; mean, exp(logvar) I)                               [notebook 05, eq. 9]"""
     D = x.shape[1]
     squares = ((x - mean) ** 2).sum(axis=1)
@@ -34,10 +34,10 @@ GAUSSIAN = Exercise(
     id="05.gaussian-nll",
     title="a Gaussian likelihood with one learned variance",
     stub=stub("""
-        def gaussian_nll(mean, logvar, x):    # (B, D), (1,), (B, D) -> (B,) nats
-            ...                               # all pixels share one variance exp(logvar)
+        def my_gaussian_nll(mean, logvar, x):    # (B, D), (1,), (B, D) -> (B,) nats
+            ...                                  # all pixels share one variance exp(logvar)
     """),
-    reference=gaussian_nll,
+    reference=my_gaussian_nll,
     cases=_gaussian_cases,
     package=_package_gaussian,
     mistakes=(
@@ -50,17 +50,17 @@ GAUSSIAN = Exercise(
         ),
         WrongAnswer(
             "no-half",
-            lambda mean, logvar, x: 2 * gaussian_nll(mean, logvar, x),
+            lambda mean, logvar, x: 2 * my_gaussian_nll(mean, logvar, x),
             "The factor 1/2 is missing.",
         ),
         WrongAnswer(
             "sign",
-            lambda mean, logvar, x: -gaussian_nll(mean, logvar, x),
+            lambda mean, logvar, x: -my_gaussian_nll(mean, logvar, x),
             "The sign is wrong: this is log p(x).",
         ),
         WrongAnswer(
             "logvar-sign",
-            lambda mean, logvar, x: gaussian_nll(mean, logvar, x) - x.shape[1] * logvar,
+            lambda mean, logvar, x: my_gaussian_nll(mean, logvar, x) - x.shape[1] * logvar,
             "logvar has the wrong sign: a wider Gaussian has a lower peak, so a larger logvar adds "
             "to -log p.",
         ),
@@ -94,7 +94,7 @@ GAUSSIAN = Exercise(
 # ---- 05.gaussian-nll-backward --------------------------------------------------------------------
 
 
-def gaussian_nll_backward(dnll, mean, logvar, x):
+def my_gaussian_nll_backward(dnll, mean, logvar, x):
     """dmean = dnll (mean - x) / sigma^2,  dlogvar = sum dnll (D - |x - mean|^2 / sigma^2) / 2"""
     D = x.shape[1]
     precision = np.exp(-logvar)
@@ -120,7 +120,7 @@ def _package_gaussian_backward(ops):
 
 
 def _gaussian_backward_with(dnll, mean, logvar, x, change):
-    dmean, dlogvar = gaussian_nll_backward(dnll, mean, logvar, x)
+    dmean, dlogvar = my_gaussian_nll_backward(dnll, mean, logvar, x)
     return change(dmean, dlogvar, np.exp(logvar))
 
 
@@ -128,10 +128,10 @@ GAUSSIAN_BACKWARD = Exercise(
     id="05.gaussian-nll-backward",
     title="transfer: the gradient of the Gaussian likelihood, including the shared variance",
     stub=stub("""
-        def gaussian_nll_backward(dnll, mean, logvar, x):    # (B,), (B, D), (1,), (B, D)
-            ...                                              # -> dmean (B, D), dlogvar (1,)
+        def my_gaussian_nll_backward(dnll, mean, logvar, x):    # (B,), (B, D), (1,), (B, D)
+            ...                                                 # -> dmean (B, D), dlogvar (1,)
     """),
-    reference=gaussian_nll_backward,
+    reference=my_gaussian_nll_backward,
     cases=_gaussian_backward_cases,
     returns=("dmean", "dlogvar"),
     package=_package_gaussian_backward,
@@ -171,7 +171,7 @@ GAUSSIAN_BACKWARD = Exercise(
         WrongAnswer(
             "one-for-each-example",
             lambda dnll, mean, logvar, x: (
-                gaussian_nll_backward(dnll, mean, logvar, x)[0],
+                my_gaussian_nll_backward(dnll, mean, logvar, x)[0],
                 dnll * (x.shape[1] - _squares(mean, x) / np.exp(logvar)) / 2,
             ),
             "One variance is shared by the whole batch, so dlogvar is a sum over it, shape (1,).",
@@ -179,7 +179,7 @@ GAUSSIAN_BACKWARD = Exercise(
         WrongAnswer(
             "no-upstream-in-logvar",
             lambda dnll, mean, logvar, x: (
-                gaussian_nll_backward(dnll, mean, logvar, x)[0],
+                my_gaussian_nll_backward(dnll, mean, logvar, x)[0],
                 np.atleast_1d(((x.shape[1] - _squares(mean, x) / np.exp(logvar)) / 2).sum()),
             ),
             "dnll is missing in dlogvar: multiply each example by its dnll before the sum.",
@@ -187,7 +187,7 @@ GAUSSIAN_BACKWARD = Exercise(
         WrongAnswer(
             "squares-lost",
             lambda dnll, mean, logvar, x: (
-                gaussian_nll_backward(dnll, mean, logvar, x)[0],
+                my_gaussian_nll_backward(dnll, mean, logvar, x)[0],
                 np.atleast_1d((dnll * x.shape[1] / 2).sum()),
             ),
             "dlogvar lacks the term of the squares: they are divided by exp(logvar), so they "

@@ -4,6 +4,13 @@ from minivae.exercises.questions import Prediction, Recall
 
 PREDICTIONS = (
     Prediction(
+        "05.used-twice",
+        "mu is used twice: z and the KL are computed from it. Its gradient is:",
+        ("the one through z", "their sum", "their mean"),
+        "their sum",
+        "A change of mu changes the loss in both ways at once, and the changes add up.",
+    ),
+    Prediction(
         "05.smaller-h",
         "In central differences in float64, h goes from 1e-5 down to 1e-10. The error:",
         ("falls", "stays", "rises"),
@@ -13,8 +20,8 @@ PREDICTIONS = (
     ),
     Prediction(
         "05.float32",
-        "A right gradient is checked by central differences in float32 with h = 1e-5. The "
-        "relative error is about:",
+        "A right gradient is checked by central differences in float32 with h = 1e-5. The error, "
+        "as a part of the largest entry, is about:",
         ("1e-7", "1e-4", "1e-2 or more"),
         "1e-2 or more",
         "float32 has seven digits, and few of them are left in f(x + h) - f(x - h).",

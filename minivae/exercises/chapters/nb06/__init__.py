@@ -1,8 +1,21 @@
 """Notebook 06, the gradient of a whole VAE."""
 
-from minivae.exercises.chapters.nb06.bugs import BUG, NAME_THE_BUG
+from minivae.exercises.chapters.nb06.bugs import NAME_THE_BUG
+from minivae.exercises.chapters.nb06.kl_test import KL_TEST
 from minivae.exercises.chapters.nb06.loss import LOSS
-from minivae.exercises.chapters.nb06.paths import HEADS_BACKWARD, Q_BACKWARD
+from minivae.exercises.chapters.nb06.paths import HEADS_BACKWARD
+from minivae.exercises.chapters.nb06.repair import REPAIR
+from minivae.exercises.chapters.nb06.transfer import BEST_Q, K_SAMPLES, VARIANCE_OUTPUT
 from minivae.exercises.chapters.nb06.whole_gradient import ELBO_AND_GRADS
 
-EXERCISES = (LOSS, Q_BACKWARD, HEADS_BACKWARD, ELBO_AND_GRADS, BUG, NAME_THE_BUG)
+EXERCISES = (
+    LOSS,
+    HEADS_BACKWARD,
+    ELBO_AND_GRADS,
+    K_SAMPLES,
+    VARIANCE_OUTPUT,
+    BEST_Q,
+    NAME_THE_BUG,
+    REPAIR,
+    KL_TEST,
+)

@@ -35,9 +35,9 @@ RECALL = (
         "06.r2",
         "05",
         "For a = x W + b, dW is",
-        ("x' da", "da x'", "da W'"),
+        ("x.T @ da", "da @ x.T", "da @ W.T"),
         "a",
-        "Only x' da has the shape (I, O) of W.",
+        "Each W[i, o] reaches a[n, o] in every example, with the factor x[n, i]: a sum over n.",
     ),
     Recall(
         "06.r3",

@@ -9,37 +9,37 @@ from minivae.vae import Spec, init_params, unpack
 SPEC = Spec(data_dim=4, hidden=(3,), latent_dim=2)
 
 
-def elbo_and_grads(params, x, eps):
+def my_elbo_and_grads(params, x, eps):
     """loss = mean_B nll + mean_B kl and its gradients, one hidden layer   [notebook 06]"""
     p, B, grads = params, len(x), {}
     # forward
-    h = np.tanh(x @ p["enc1_W"] + p["enc1_b"])
-    mu = h @ p["mu_W"] + p["mu_b"]
-    logvar = h @ p["logvar_W"] + p["logvar_b"]
+    y1 = np.tanh(x @ p["enc1_W"] + p["enc1_b"])
+    mu = y1 @ p["mu_W"] + p["mu_b"]
+    logvar = y1 @ p["logvar_W"] + p["logvar_b"]
     sigma = np.exp(logvar / 2)
     z = mu + sigma * eps
-    g = np.tanh(z @ p["dec1_W"] + p["dec1_b"])
-    logits = g @ p["out_W"] + p["out_b"]
+    y2 = np.tanh(z @ p["dec1_W"] + p["dec1_b"])
+    logits = y2 @ p["out_W"] + p["out_b"]
     nll = (np.logaddexp(0, logits) - x * logits).sum() / B
     kl = (mu**2 + sigma**2 - 1 - logvar).sum() / 2 / B
     # backward, the decoder
     dlogits = (1 / (1 + np.exp(-logits)) - x) / B
-    grads["out_W"], grads["out_b"] = g.T @ dlogits, dlogits.sum(axis=0)
-    da = dlogits @ p["out_W"].T * (1 - g**2)
+    grads["out_W"], grads["out_b"] = y2.T @ dlogits, dlogits.sum(axis=0)
+    da = dlogits @ p["out_W"].T * (1 - y2**2)
     grads["dec1_W"], grads["dec1_b"] = z.T @ da, da.sum(axis=0)
     dz = da @ p["dec1_W"].T
     # backward, q: through z and from the KL
     dmu = dz + mu / B
     dlogvar = dz * eps * sigma / 2 + (sigma**2 - 1) / 2 / B
-    # backward, the encoder: both heads read the same h
-    grads["mu_W"], grads["mu_b"] = h.T @ dmu, dmu.sum(axis=0)
-    grads["logvar_W"], grads["logvar_b"] = h.T @ dlogvar, dlogvar.sum(axis=0)
-    da = (dmu @ p["mu_W"].T + dlogvar @ p["logvar_W"].T) * (1 - h**2)
+    # backward, the encoder: both heads read the same y1
+    grads["mu_W"], grads["mu_b"] = y1.T @ dmu, dmu.sum(axis=0)
+    grads["logvar_W"], grads["logvar_b"] = y1.T @ dlogvar, dlogvar.sum(axis=0)
+    da = (dmu @ p["mu_W"].T + dlogvar @ p["logvar_W"].T) * (1 - y1**2)
     grads["enc1_W"], grads["enc1_b"] = x.T @ da, da.sum(axis=0)
     return nll + kl, grads
 
 
-def _whole_cases():
+def whole_cases():
     cases = []
     for seed, B in ((63, 1), (64, 5)):
         rng = np.random.default_rng(seed)
@@ -72,13 +72,14 @@ ELBO_AND_GRADS = Exercise(
     id="06.elbo-and-grads",
     title="the whole gradient, by hand",
     stub=stub("""
-        def elbo_and_grads(params, x, eps):    # dict of arrays, (B, D), (B, L)
-            ...      # encoder x -> h = tanh(x enc1_W + enc1_b) -> mu, logvar (mu_W, mu_b, logvar_W,
-                     # logvar_b), decoder z -> tanh(z dec1_W + dec1_b) -> logits (out_W, out_b)
-                     # -> loss = mean_B nll + mean_B kl (float), gradients (dict, the same keys)
+        def my_elbo_and_grads(params, x, eps):    # dict of arrays, (B, D), (B, L)
+            ...      # encoder x -> y1 = tanh(x enc1_W + enc1_b) -> mu, logvar (mu_W, mu_b,
+                     # logvar_W, logvar_b), decoder z -> tanh(z dec1_W + dec1_b)
+                     # -> logits (out_W, out_b) -> loss = mean_B nll + mean_B kl (float),
+                     # gradients (dict, the same keys)
     """),
-    reference=elbo_and_grads,
-    cases=_whole_cases,
+    reference=my_elbo_and_grads,
+    cases=whole_cases,
     returns=("loss", "gradients"),
     package=_package_whole,
     module="vae",
@@ -119,6 +120,6 @@ ELBO_AND_GRADS = Exercise(
     hints=(
         "Forward first, and keep every intermediate: each backward line needs one.",
         "dlogits = (sigmoid(logits) - x) / B, then back to dz. Which two terms does dmu have?",
-        "dmu = dz + mu / B; dlogvar = dz eps sigma / 2 + (sigma^2 - 1) / (2 B); dh from both.",
+        "dmu = dz + mu / B; dlogvar = dz eps sigma / 2 + (sigma^2 - 1) / (2 B); dy1 from both.",
     ),
 )

@@ -95,7 +95,7 @@ SILENT_BETA = Exercise(
         # A course writes loss = nll.mean() + kl.mean(), where nll is the mean over 784 pixels and
         # kl the mean over 200 latents. Up to a constant factor this is nll + beta kl in nats per
         # example. Which beta?
-        beta = ...
+        silent_beta = ...
     """),
     reference=784 / 200,
     judge=_judge_beta,
@@ -118,7 +118,7 @@ SILENT_BETA = Exercise(
         "784 / 200.",
     ),
     solution_text=stub("""
-        beta = 784 / 200
+        silent_beta = 784 / 200
         # nll / 784 + kl / 200 = (nll + 784 / 200 kl) / 784: the KL counts 3.92 times.
     """),
 )

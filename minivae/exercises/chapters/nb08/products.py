@@ -57,7 +57,7 @@ LOOP_ORDER = Exercise(
     id="08.loop-order",
     title="the same product, in the loop order that suits memory",
     stub=stub("""
-        def matmul_ikj(A, B):    # (I, K), (K, J) -> C (I, J), by three loops: i, then k, then j
+        def my_matmul_ikj(A, B):    # (I, K), (K, J) -> C (I, J), by three loops: i, then k, then j
             ...                  # (write B[k, j]: the check records the order in which B is read)
     """),
     reference=matmul_ikj,
@@ -171,7 +171,7 @@ BLOCKED = Exercise(
     id="08.blocked",
     title="a product in blocks",
     stub=stub("""
-        def matmul_blocked(A, B, block):    # (I, K), (K, J), int -> C (I, J), any shape
+        def my_matmul_blocked(A, B, block):    # (I, K), (K, J), int -> C (I, J), any shape
             ...      # read A and B in pieces of at most block x block; @ may multiply two pieces
     """),
     reference=matmul_blocked,

@@ -1,4 +1,4 @@
-"""The importance-weighted bound, its normalised weights and its gradient."""
+"""The importance-weighted bound and its gradient."""
 
 import numpy as np
 
@@ -88,7 +88,7 @@ IW_BOUND = Exercise(
     ),
 )
 
-# ---- 09.iwae-weights -----------------------------------------------------------------------------
+# ---- 09.iwae-backward ----------------------------------------------------------------------------
 
 
 def iwae_weights(log_w):
@@ -99,61 +99,6 @@ def iwae_weights(log_w):
 
 def _package_weights(vae):
     return lambda log_w: vae.iwae_loss(-log_w, np.zeros_like(log_w))[1]
-
-
-IWAE_WEIGHTS = Exercise(
-    id="09.iwae-weights",
-    title="how much each sample counts",
-    stub=stub("""
-        def iwae_weights(log_w):    # (K, B) -> (K, B): each image's weights, summing to one
-            ...
-    """),
-    reference=iwae_weights,
-    cases=log_weight_cases,
-    package=_package_weights,
-    module="vae",
-    mistakes=(
-        *planted(
-            _package_weights,
-            "iwae-plain-average-of-gradients",
-            "iwae-softmax-over-batch",
-            "iwae-softmax-sign",
-            "iwae-weights-not-normalised",
-        ),
-        WrongAnswer(
-            "over-everything",
-            lambda log_w: np.exp(log_w - log_w.max()) / np.exp(log_w - log_w.max()).sum(),
-            "This normalises over images and samples together; each image's weights sum to one.",
-        ),
-        WrongAnswer(
-            "naive",
-            lambda log_w: np.exp(log_w) / np.exp(log_w).sum(axis=0),
-            "exp(-1000) is 0.0, and 0 / 0 is NaN: subtract the largest first.",
-        ),
-        WrongAnswer(
-            "logs-normalised",
-            lambda log_w: log_w / log_w.sum(axis=0),
-            "This normalises the logs; the weights are their exponentials.",
-        ),
-        WrongAnswer(
-            "best-takes-all",
-            lambda log_w: (log_w == log_w.max(axis=0)).astype(float),
-            "The best sample gets all the weight; a softmax gives the others their part.",
-        ),
-        WrongAnswer(
-            "log-softmax",
-            lambda log_w: log_w - log_sum_exp(log_w),
-            "These are the logs of the weights.",
-        ),
-    ),
-    hints=(
-        "A softmax. Over which axis?",
-        "The samples of one image compete, the images do not: axis 0.",
-        "w = np.exp(log_w - log_w.max(axis=0)); w / w.sum(axis=0).",
-    ),
-)
-
-# ---- 09.iwae-backward ----------------------------------------------------------------------------
 
 
 def iwae_backward(log_w):

@@ -44,8 +44,8 @@ LOG_WEIGHTS = Exercise(
     id="09.log-weights",
     title="the log of an importance weight",
     stub=stub("""
-        def log_weights(nll, z, mu, logvar):    # (K, B), z ~ q (K, B, L), q's (B, L) and (B, L)
-            ...                                 # -> log w (K, B), nats; p(z) = N(0, I)
+        def my_log_weights(nll, z, mu, logvar):    # (K, B), z ~ q (K, B, L), q's (B, L) and (B, L)
+            ...                                    # -> log w (K, B), nats; p(z) = N(0, I)
     """),
     reference=log_weights,
     cases=_weights_cases,

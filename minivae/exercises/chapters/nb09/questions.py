@@ -20,6 +20,23 @@ PREDICTIONS = (
         "No Gaussian has this shape, so the approximation gap stays; only the amortization gap "
         "closes.",
     ),
+    Prediction(
+        "09.deeper-encoder",
+        "The decoder stays as it is, and a new encoder with twice the layers is trained for it. "
+        "Which gap can shrink?",
+        ("approximation", "amortization", "both"),
+        "amortization",
+        "The approximation gap is that of the best q of the family. It depends on the decoder and "
+        "the family alone.",
+    ),
+    Prediction(
+        "09.signal",
+        "As K grows, the ratio of signal to noise in the bound's gradients:",
+        ("both rise", "decoder rises, encoder falls", "both fall"),
+        "decoder rises, encoder falls",
+        "The bound approaches log p(x), which depends on the decoder and not on q: what is left of "
+        "the encoder's gradient shrinks faster than its noise.",
+    ),
 )
 
 RECALL = (

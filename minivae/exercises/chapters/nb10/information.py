@@ -41,8 +41,8 @@ MUTUAL_INFORMATION = Exercise(
     id="10.mutual-information",
     title="what a latent tells about a factor",
     stub=stub("""
-        def mutual_information(counts):    # how often bin a of a latent met bin b of a factor:
-            ...                            # (a, b), zeros allowed -> nats, one float
+        def my_mutual_information(counts):    # how often bin a of a latent met bin b of a factor:
+            ...                               # (a, b), zeros allowed -> nats, one float
     """),
     reference=mutual_information,
     cases=_counts_cases,

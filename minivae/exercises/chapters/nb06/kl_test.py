@@ -1,0 +1,165 @@
+"""A test of a KL by draws, which sees what no gradient check can see."""
+
+import numpy as np
+
+from minivae import ops
+from minivae.exercises.exercise import Exercise, WrongAnswer, planted_module, stub
+
+
+def kl_is_right(kl):
+    """Compare with the average of log q - log p over draws, at generic points, by its own error"""
+    rng = np.random.default_rng(0)
+    mu, logvar = 1.5 * rng.normal(size=(2, 3, 2))
+    eps = rng.normal(size=(100_000, 3, 2))
+    z = mu + np.exp(logvar / 2) * eps
+    each = (z**2 - eps**2 - logvar) / 2  # log q(z) - log p(z); both log 2 pi cancel
+    standard_error = each.std(axis=0) / np.sqrt(len(each))
+    value = kl(mu, logvar)
+    if np.shape(value) != mu.shape:
+        return False
+    return bool((np.abs(value - each.mean(axis=0)) <= 5 * standard_error).all())
+
+
+BLIND = (
+    "kl-half-lost",
+    "kl-constant-lost",
+    "kl-logvar-as-log-sigma",
+    "kl-mean-over-latents",
+    "kl-sign-of-logvar",
+)
+
+
+def _right(mu, logvar):
+    return (mu**2 + np.exp(logvar) - 1 - logvar) / 2
+
+
+def _reversed(mu, logvar):
+    """KL(N(0, 1) || q)"""
+    return ((1 + mu**2) * np.exp(-logvar) - 1 + logvar) / 2
+
+
+def _one_latent_off(mu, logvar):
+    kl = _right(mu, logvar)
+    kl[:, -1] *= 1.1
+    return kl
+
+
+def _kl_cases():
+    def named(name, kl):
+        kl.__name__ = name
+        return (kl,)
+
+    def planted(name):
+        module = planted_module(name)
+        return named(name.replace("-", "_"), lambda mu, lv: module.gaussian_kl_forward(mu, lv)[0])
+
+    return [
+        named("as_written", lambda mu, logvar: _right(mu, logvar)),
+        named("of_the_package", lambda mu, logvar: ops.gaussian_kl_forward(mu, logvar)[0]),
+        *map(planted, BLIND),
+        named("reversed", lambda mu, logvar: _reversed(mu, logvar)),
+        named("last_latent_off", lambda mu, logvar: _one_latent_off(mu, logvar)),
+        named("per_example", lambda mu, logvar: _right(mu, logvar).sum(axis=1)),
+    ]
+
+
+def _judged(answer, kl):
+    verdict = answer(kl)
+    return bool(verdict) if isinstance(verdict, bool | np.bool_) else verdict
+
+
+def _against_draws(mu, logvar, agree, seed=1, n=100_000):
+    """A flawed test: agree(value, each), where `each` holds log q - log p of each draw."""
+
+    def test(kl):
+        eps = np.random.default_rng(seed).normal(size=(n, *mu.shape))
+        z = mu + np.exp(logvar / 2) * eps
+        return bool(agree(kl(mu, logvar), (z**2 - eps**2 - logvar) / 2))
+
+    return test
+
+
+_MU, _LOGVAR = np.array([[0.8, -1.2], [0.3, 2.0]]), np.array([[-1.1, 0.6], [0.9, -0.4]])
+
+
+def _close(value, each):
+    if np.shape(value) != each.shape[1:]:
+        return False
+    return (np.abs(value - each.mean(axis=0)) <= 0.05).all()
+
+
+KL_TEST = Exercise(
+    id="06.kl-test",
+    title="write a test that sees a wrong KL whose gradient is right",
+    stub=stub("""
+        def kl_is_right(kl):    # kl(mu, logvar): (B, L), (B, L) -> (B, L) nats, against N(0, 1)
+            ...                 # -> True or False, by draws from q
+    """),
+    reference=kl_is_right,
+    cases=_kl_cases,
+    observe=_judged,
+    mistakes=(
+        WrongAnswer(
+            "at-the-prior",
+            _against_draws(np.zeros((2, 2)), np.zeros((2, 2)), _close),
+            "Where q is the prior, several wrong formulas give 0 as well: take a generic mu and "
+            "logvar.",
+        ),
+        WrongAnswer(
+            "at-logvar-0",
+            _against_draws(_MU, np.zeros((2, 2)), _close),
+            "At logvar = 0 a wrong use of logvar does not show: take a generic one.",
+        ),
+        WrongAnswer(
+            "one-latent",
+            _against_draws(np.array([[0.8]]), np.array([[-1.1]]), _close),
+            "With one latent, a mean over the latents is their sum: take two or more.",
+        ),
+        WrongAnswer(
+            "total-only",
+            _against_draws(
+                _MU,
+                _LOGVAR,
+                lambda value, each: abs(np.sum(value) - each.mean(axis=0).sum()) <= 0.1,
+            ),
+            "Only the total is compared: a result of the wrong shape passes.",
+        ),
+        WrongAnswer(
+            "never-negative",
+            lambda kl: bool((np.asarray(kl(_MU, _LOGVAR)) >= 0).all()),
+            "That a KL is never negative does not make a number the KL: half of it is not negative "
+            "either.",
+        ),
+        WrongAnswer(
+            "too-strict",
+            _against_draws(
+                _MU,
+                _LOGVAR,
+                lambda value, each: (
+                    value.shape == each.shape[1:] and np.allclose(value, each.mean(axis=0))
+                ),
+            ),
+            "An average over draws scatters: ask whether the difference is within a few of its "
+            "standard errors.",
+        ),
+        WrongAnswer(
+            "too-few-draws",
+            _against_draws(
+                _MU,
+                _LOGVAR,
+                lambda value, each: (
+                    value.shape == each.shape[1:]
+                    and (np.abs(value - each.mean(axis=0)) <= each.std(axis=0)).all()
+                ),
+            ),
+            "The scatter of single draws is no error bar of their average: divide by the root of "
+            "their number.",
+        ),
+    ),
+    hints=(
+        "The KL is the average of log q(z) - log p(z) over draws z from q.",
+        "With z = mu + sigma eps it is the average of (z^2 - eps^2 - logvar) / 2.",
+        "100,000 draws, a generic mu and logvar of shape (3, 2); compare shape and every entry, "
+        "within 5 std / sqrt(n).",
+    ),
+)
