@@ -1,0 +1,1 @@
+"""A corpus of functions with right and wrong gradients, and checkers that judge it."""

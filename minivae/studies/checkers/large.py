@@ -1,0 +1,97 @@
+"""Functions of 10^3 to 10^5 variables."""
+
+import numpy as np
+
+from minivae.studies.checkers.case import Field, Problem, normal, uniform
+from minivae.studies.checkers.losses import softmax
+from minivae.studies.checkers.vae_terms import sigmoid
+
+field = Field("large")
+MANY = 100_000
+
+
+@field("weighted squares of 10^5 variables")
+def _squares():
+    c = uniform(1, 0.5, 2, MANY)
+    return Problem(lambda x: (c * x * x).sum(), lambda x: 2 * c * x, normal(2, MANY))
+
+
+@field("mean of log cosh over 10^5 variables")
+def _log_cosh():
+    return Problem(
+        lambda x: np.log(np.cosh(x)).mean(), lambda x: np.tanh(x) / x.size, normal(3, 250, 400)
+    )
+
+
+@field("Rosenbrock of 10^5 variables")
+def _rosenbrock():
+    def f(x):
+        return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+
+    def df(x):
+        r = x[1:] - x[:-1] ** 2
+        g = np.zeros(x.shape)
+        g[:-1] = -400 * x[:-1] * r - 2 * (1 - x[:-1])
+        g[1:] += 200 * r
+        return g
+
+    return Problem(f, df, 1 + 0.3 * normal(4, MANY))
+
+
+@field("logistic regression of 2 * 10^4 weights")
+def _logistic():
+    A, t = normal(5, 20, 20_000) / 100, (normal(6, 20) > 0).astype(float)
+    return Problem(
+        lambda w: (np.log(1 + np.exp(A @ w)) - t * (A @ w)).sum() + 0.01 * w @ w,
+        lambda w: A.T @ (sigmoid(A @ w) - t) + 0.02 * w,
+        normal(7, 20_000),
+        {"penalty lost": lambda w: A.T @ (sigmoid(A @ w) - t)},
+    )
+
+
+@field("dense layer of 200 x 300 weights")
+def _dense():
+    x, c = normal(8, 10, 200), normal(9, 10, 300)
+
+    def df(W):
+        return x.T @ (c * (1 - np.tanh(x @ W) ** 2))
+
+    return Problem(lambda W: (c * np.tanh(x @ W)).sum(), df, 0.07 * normal(10, 200, 300))
+
+
+@field("softmax of 3000 logits")
+def _softmax():
+    return Problem(
+        lambda a: np.log(np.exp(a).sum()) - a[17],
+        lambda a: softmax(a) - (np.arange(a.size) == 17),
+        normal(11, 3000),
+    )
+
+
+@field("smoothing of a signal of 10^5 points")
+def _smoothing():
+    t = np.cumsum(normal(12, MANY)) / 100
+
+    def df(x):
+        bend = np.diff(x)
+        g = x - t
+        g[1:] += 5 * bend
+        g[:-1] -= 5 * bend
+        return g
+
+    return Problem(
+        lambda x: ((x - t) ** 2).sum() / 2 + 2.5 * (np.diff(x) ** 2).sum(),
+        df,
+        t + 0.1 * normal(13, MANY),
+        {"data lost": lambda x: df(x) - (x - t)},
+    )
+
+
+@field("10^4 probabilities, cross-entropy")
+def _bernoulli():
+    t = (normal(14, 10_000) > 0).astype(float)
+    return Problem(
+        lambda p: -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean(),
+        lambda p: (p - t) / (p * (1 - p)) / p.size,
+        uniform(15, 0.02, 0.98, 10_000),
+    )
