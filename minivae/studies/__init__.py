@@ -3,5 +3,6 @@
 reproduce   Burda et al. 2016, Table 1, trained again
 cat_study   how much information the latents of cat models have about the true factors
 bench       a training step beside PyTorch and JAX
+checkers    gradient checkers on a corpus of functions with right and wrong gradients
 figures     the pictures under figures/
 """

@@ -1,1 +1,11 @@
-"""A corpus of functions with right and wrong gradients, and checkers that judge it."""
+"""Gradient checkers compared: a corpus of functions with right and wrong gradients, and who sees it.
+
+case                  what a case is, and the rules that make wrong gradients of a right one
+losses, likelihoods, vae_terms, layers, recurrent, matrices, physics, statistics
+                      the functions that people check, by field
+scales, borders, not_analytic, kinks, noisy, large
+                      what makes a check hard
+corpus                all of them
+checkers              minivae's check and four others, each as its documentation says to use it
+compare, results      their verdicts, counted and written to a file; the file, read and shown
+"""
