@@ -1,9 +1,10 @@
-"""Gradient checkers compared: a corpus of functions with right and wrong gradients, and who sees it.
+"""Gradient checkers compared on a corpus of functions with right and wrong gradients.
 
 case                  what a case is, and the rules that make wrong gradients of a right one
 losses, likelihoods, vae_terms, layers, recurrent, matrices, physics, statistics
                       the functions that people check, by field
-scales, borders, not_analytic, kinks, noisy, large
+scales, borders, rounding, not_analytic, real_only, kinks, noisy,
+random_draws, large
                       what makes a check hard
 corpus                all of them
 checkers              minivae's check and four others, each as its documentation says to use it

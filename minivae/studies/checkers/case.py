@@ -30,7 +30,7 @@ class Problem(NamedTuple):
     x: np.ndarray
     mistakes: dict[str, Function] | None = None  # wrong gradients of its own
     exact: Function | None = None  # f as an analytic function without noise, where f itself is not
-    at_kink: np.ndarray | None = None  # a mask of entries with more than one subgradient
+    kept: np.ndarray | None = None  # a mask of entries that the rules leave as they are
 
 
 class Case(NamedTuple):
@@ -69,7 +69,7 @@ class Field:
         return [self._case(name, kind, maker()) for name, kind, maker in self._makers]
 
     def _case(self, name, kind, problem):
-        wrong = wrong_gradients(problem.df, problem.x, problem.at_kink) | (problem.mistakes or {})
+        wrong = wrong_gradients(problem.df, problem.x, problem.kept) | (problem.mistakes or {})
         exact = problem.exact or problem.f
         return Case(name, self.name, kind, problem.f, problem.df, problem.x, wrong, exact)
 
@@ -88,14 +88,15 @@ def uniform(seed: int, low: float, high: float, *shape: int) -> np.ndarray:
 
 
 def wrong_gradients(
-    df: Function, x: np.ndarray, at_kink: np.ndarray | None = None
+    df: Function, x: np.ndarray, kept: np.ndarray | None = None
 ) -> dict[str, Function]:
     """The wrong gradients that the rules make of a right one: those that are wrong at x.
 
-    Entries at a kink are left as they are: another value might be a subgradient, and not wrong.
+    kept: entries that are left as they are, because another value there need not be wrong: at a
+    kink there is more than one subgradient; an entry may be nothing but a rounding residue.
     """
     right = np.array(df(x.copy()), np.float64)
-    kept = np.zeros(x.shape, bool) if at_kink is None else at_kink
+    kept = np.zeros(x.shape, bool) if kept is None else kept
     wrong = {}
     for name, rule in RULES.items():
         change = rule(right, x)

@@ -11,7 +11,10 @@ from minivae.studies.checkers import (
     noisy,
     not_analytic,
     physics,
+    random_draws,
+    real_only,
     recurrent,
+    rounding,
     scales,
     statistics,
     vae_terms,
@@ -31,9 +34,12 @@ FIELDS = tuple(
         statistics,
         scales,
         borders,
+        rounding,
         not_analytic,
+        real_only,
         kinks,
         noisy,
+        random_draws,
         large,
     )
 )

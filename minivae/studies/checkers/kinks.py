@@ -37,7 +37,7 @@ def _nearer():
 def _at():
     c = np.array([2.0, -1, 3, 0.5])
     x = np.array([0.8, 0.0, -0.4, 1.1])
-    return Problem(lambda x: c @ relu(x), lambda x: c * (x > 0), x, at_kink=x == 0)
+    return Problem(lambda x: c @ relu(x), lambda x: c * (x > 0), x, kept=x == 0)
 
 
 @field("relu layer of weights, one unit 2e-5 from its kink", KINKED)
@@ -87,7 +87,7 @@ def _abs_at():
         lambda x: np.sign(x - t),
         np.array([1.0, 2.5, 2.2]),
         exact=lambda x: (np.sign((x - t).real) * (x - t)).sum(),
-        at_kink=np.array([True, False, False]),
+        kept=np.array([True, False, False]),
     )
 
 
@@ -105,7 +105,7 @@ def _lasso():
         return ((A @ w - t) ** 2).sum() / 2 + 0.5 * (np.sign(w.real) * w).sum()
 
     w = np.array([0.7, 0.0, -0.3, 0.0])
-    return Problem(f, df, w, exact=exact, at_kink=w == 0)
+    return Problem(f, df, w, exact=exact, kept=w == 0)
 
 
 @field("max pooling, two entries 1e-6 apart", KINKED)
@@ -127,7 +127,7 @@ def _pool_tie():
         return g
 
     x = np.array([[0.3, 0.9, 0.9], [1.2, -0.4, 0.5]])
-    return Problem(f, df, x, at_kink=x == 0.9)
+    return Problem(f, df, x, kept=x == 0.9)
 
 
 @field("hinge loss, a margin of 1 - 1e-6", KINKED)
@@ -211,7 +211,7 @@ def _variation():
         return ((x - t) ** 2).sum() / 2 + (np.sign(d.real) * d).sum()
 
     x = np.array([0.2, 0.2, 0.9, 1.4, 1.4, 0.1])
-    return Problem(f, df, x, exact=exact, at_kink=(x == 0.2) | (x == 1.4))
+    return Problem(f, df, x, exact=exact, kept=(x == 0.2) | (x == 1.4))
 
 
 @field("square root of |x| at 1e-8", KINKED)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minivae.studies.checkers.case import Field, Problem, normal, uniform
+from minivae.studies.checkers.case import KINKED, Field, Problem, normal, uniform
 from minivae.studies.checkers.losses import softmax
 from minivae.studies.checkers.vae_terms import sigmoid
 
@@ -94,4 +94,41 @@ def _bernoulli():
         lambda p: -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean(),
         lambda p: (p - t) / (p * (1 - p)) / p.size,
         uniform(15, 0.02, 0.98, 10_000),
+    )
+
+
+@field("strengths from 1e-6 to 1e6 over 10^5 variables")
+def _strengths():
+    c = np.geomspace(1e-6, 1e6, MANY)
+    return Problem(lambda x: (c * np.sin(x)).sum(), lambda x: c * np.cos(x), normal(16, MANY))
+
+
+@field("energy of 10^5 entries by np.vdot")
+def _vdot():
+    return Problem(
+        lambda x: np.vdot(x, x) / 2,
+        lambda x: x + 0.0,
+        normal(17, MANY),
+        exact=lambda x: (x * x).sum() / 2,
+    )
+
+
+@field("L1 norm of 10^5 entries", KINKED)
+def _l1():
+    return Problem(
+        lambda x: np.abs(x).sum(),
+        np.sign,
+        normal(18, MANY),
+        exact=lambda x: (np.sign(x.real) * x).sum(),
+    )
+
+
+@field("relu layer of 300 x 200 weights", KINKED)
+def _relu():
+    x, c = normal(19, 20, 300), normal(20, 20, 200)
+    return Problem(
+        lambda W: (c * np.maximum(x @ W, 0)).sum(),
+        lambda W: x.T @ (c * (x @ W > 0)),
+        0.1 * normal(21, 300, 200),
+        {"slope of relu lost": lambda W: x.T @ c + 0 * W},
     )
