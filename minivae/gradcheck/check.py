@@ -14,7 +14,7 @@ from minivae.gradcheck.directions import Directions
 from minivae.gradcheck.entries import Numerics, Surroundings, scales_of
 from minivae.gradcheck.inputs import Function, Gradient, Misfit, Point, make_point
 from minivae.gradcheck.ladder import Estimate
-from minivae.gradcheck.noise import EPS32, EPS64, noise_of
+from minivae.gradcheck.noise import EPS32, EPS64, near, noise_of, roughness
 from minivae.gradcheck.symptoms import Block, block_sizes, constant_factor, symptom
 from minivae.gradcheck.verdicts import (
     CANNOT_TELL,
@@ -28,8 +28,7 @@ from minivae.gradcheck.verdicts import (
 MOST_ENTRIES = 1000  # above it, random directions
 CALLS = 4  # of f at the point, to see whether it is random
 SAME = 100.0  # roundings: values that differ by more are random
-OWN_POINTS = 3  # at which the rounding of the gradient by hand is seen
-OWN_BARS = 4.0  # times the largest change there
+OWN_BARS = 4.0  # times the roughness of the gradient by hand is taken for its error
 
 Structure = Any  # an array, a dict of arrays, or a list or tuple of them
 
@@ -128,20 +127,18 @@ def _check(
 
 
 def own_bars(gradient: Gradient, analytic: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The rounding of the gradient by hand itself: how it changes when x moves by rounding, (N,).
-
-    As for the complex step, this shows an ill-conditioned formula, and one in float32.
-    """
+    """The rounding of the gradient by hand itself, from how rough it is as x moves by many
+    roundings: (N,). An ill-conditioned formula shows, and one in float32."""
     x, eps = gradient.point.flat, gradient.eps
-    largest = np.zeros(x.size)
-    for _ in range(OWN_POINTS):
-        try:
-            moved = gradient(x * (1 + 2 * eps * rng.uniform(-1, 1, x.size)))
-        except (MinivaeError, Misfit):
-            continue
-        change = np.abs(moved - analytic)
-        largest = np.maximum(largest, np.where(np.isfinite(change), change, 0.0))
-    return OWN_BARS * (largest + eps * np.abs(analytic))
+    calls = [analytic]
+    try:
+        calls += [gradient(at) for at in near(x, eps, rng)]
+        calls += [gradient(x * (1 + 2 * eps * rng.uniform(-1, 1, x.size)))]
+    except (MinivaeError, Misfit):  # not defined so close to x
+        return OWN_BARS * eps * np.abs(analytic)
+    line, moved = np.array(calls[:-1]), calls[-1]
+    rough = np.maximum(roughness(line), np.abs(moved - analytic))
+    return OWN_BARS * (np.where(np.isfinite(rough), rough, 0.0) + eps * np.abs(analytic))
 
 
 def _is_random(calls: np.ndarray, made: Function | Gradient) -> bool:

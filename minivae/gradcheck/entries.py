@@ -56,6 +56,7 @@ class Numerics:
         n = around.x.size
         self.value, self.bar = np.full(n, np.nan), np.full(n, np.inf)
         self.imaginary: np.ndarray | None = None  # the complex step, if f takes it
+        self.lost = 0.0  # of a complex step, where differences show that it lost more than rounding
         self.confirmed = np.zeros(n, bool)  # complex steps that differences confirm
         self.estimates: dict[int, Estimate] = {}  # of the entries that went up the ladder
         self.notes: list[str] = []

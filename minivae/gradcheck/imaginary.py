@@ -11,11 +11,10 @@ import warnings
 import numpy as np
 
 from minivae.gradcheck.inputs import Function, one_line
-from minivae.gradcheck.noise import EPS64
+from minivae.gradcheck.noise import EPS64, near, roughness
 
 SMALL = 1e-25  # h, as a share of |x|: its square is far below the rounding of x
-REPEATS = 3  # evaluations around x that show how much rounding is in the derivative
-SPREAD = 8.0  # times the largest deviation of these is taken for its error
+SPREAD = 8.0  # times the roughness of a derivative is taken for its error
 
 
 class Refuses(Exception):
@@ -53,16 +52,12 @@ def rounding_of(
     value: float,
     rng: np.random.Generator,
 ) -> float:
-    """The rounding error in a complex step: how much it changes when x moves by a few roundings.
+    """The rounding error in a complex step, from how rough it is as x moves by many roundings.
 
-    An algorithm that is stable returns the exact derivative at a point that differs from x by
-    rounding, so this is about the error, as large as it is where f is ill-conditioned.
+    That is large where f is ill-conditioned, as the solution of nearly dependent equations.
     """
-    deviations = []
-    for _ in range(REPEATS):
-        moved = x * (1 + 2 * EPS64 * rng.uniform(-1, 1, x.size))
-        try:
-            deviations.append(abs(imaginary_step(f, moved, along, scale) - value))
-        except Refuses:
-            return float("inf")
-    return SPREAD * max(deviations)
+    try:
+        steps = [imaginary_step(f, at, along, scale) for at in near(x, EPS64, rng)]
+    except Refuses:
+        return float("inf")
+    return SPREAD * float(roughness(np.array([[value], *[[s] for s in steps]]))[0])

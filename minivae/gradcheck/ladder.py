@@ -27,6 +27,7 @@ COLUMNS = 3  # of the extrapolation
 NOISES = 6.0  # the noise bar of a difference is 6 eps / h: more than eight standard deviations
 KINK_NOISES = 12.0  # of the gap of the one-sided derivatives, extrapolated to h = 0
 KINK_SURE = 1.5  # a gap that falls as slowly as sqrt(h) is no kink
+JUMP, JUMP_NOISES = 0.45, 50.0  # a smooth change falls to a quarter
 SETTLED = 1e-7  # a bar of this share of the derivative is small enough to stop
 ROUNDS, MORE = 9, 3  # how often more steps are added, and how many to each side
 FAR, NEAR = 41, -91  # limits of e
@@ -163,7 +164,11 @@ class Ladder:
         if len(rows) < 3:
             return Estimate(np.nan, np.inf, np.nan, 0.0, 0.0, False, tuple(rows), ())
         swing = max((row.swing for row in rows if row.h <= self.scale / 8), default=rows[0].swing)
-        clear = _below_kinks(rows, abs(float(np.max(np.abs(self.line.x)))))
+        clear = (
+            0.0
+            if _jumps(self._valid(), self.noise)
+            else _below_kinks(rows, float(np.max(np.abs(self.line.x))))
+        )
         candidates = _candidates(rows)
         usable = [c for c in candidates if clear is None or c.h <= clear]
         if not candidates:
@@ -216,6 +221,15 @@ def _believed(candidates: list[Candidate]) -> tuple[Candidate, list[Candidate]]:
             return best, rejected
         rejected += [c for c in candidates if c.h >= best.h]
         candidates = smaller
+
+
+def _jumps(rows: list[Row], noise: float) -> bool:
+    """Does f change across x by as much as ever, as the step shrinks by factors of 4?"""
+    changes = [(abs(row.slope) * 2 * row.h, abs(row.gap) * row.h) for row in rows[-3:]]
+    return any(
+        c > JUMP_NOISES * noise and c > JUMP * b and b > JUMP * a
+        for a, b, c in zip(*changes, strict=True)
+    )
 
 
 def _below_kinks(rows: list[Row], largest_x: float) -> float | None:

@@ -87,19 +87,21 @@ class Entries(NamedTuple):
 
 def judge(numerics: Numerics, analytic: np.ndarray, own_bar: np.ndarray) -> Entries:
     """Every entry of a gradient by hand. own_bar: the rounding of that gradient itself, (N,)."""
-    n = analytic.size
-    verdict, reason = np.full(n, CANNOT_TELL, dtype=object), np.full(n, "", dtype=object)
-    for i in range(n):
-        if not np.isfinite(analytic[i]):
-            verdict[i] = WRONG
-        elif numerics.by_complex_step:
-            verdict[i], reason[i] = _by_complex_step(numerics, i, analytic[i], own_bar[i])
-        else:
-            verdict[i], reason[i] = _by_differences(
-                numerics, numerics.climb(i), analytic[i], own_bar[i]
-            )
+    lost = -1.0
+    while numerics.lost > lost:  # again, where an entry shows that the complex step lost digits
+        lost = numerics.lost
+        judged = [_judge(numerics, i, analytic[i], own_bar[i]) for i in range(analytic.size)]
+    verdict, reason = (np.array(column, dtype=object) for column in zip(*judged, strict=True))
     bar = numerics.bar + own_bar
     return Entries(analytic, numerics.value.copy(), bar, verdict, reason)
+
+
+def _judge(numerics: Numerics, i: int, a: float, own: float) -> tuple[str, str]:
+    if not np.isfinite(a):
+        return WRONG, ""
+    if numerics.by_complex_step:
+        return _by_complex_step(numerics, i, a, own)
+    return _by_differences(numerics, numerics.climb(i), a, own)
 
 
 def _by_complex_step(numerics: Numerics, i: int, a: float, own: float) -> tuple[str, str]:
@@ -119,18 +121,20 @@ def _by_complex_step(numerics: Numerics, i: int, a: float, own: float) -> tuple[
         return CANNOT_TELL, "unstable" if own > numerics.bar[i] else "faint"
     # an accusation: the differences must not speak for the gradient
     estimate = numerics.climb(i)
-    if estimate.kink:
-        return CANNOT_TELL, "kink"
-    if _is_at(a, own, estimate.rejected):
-        return CANNOT_TELL, "near kink"
-    if not numerics.confirmed[i]:
-        by_differences = _by_differences(numerics, estimate, a, own)
-        unseen = estimate.bar > SEEN * abs(c)
-        if by_differences[0] == WRONG or (c == 0 and unseen) or not numerics.confirmed.any():
-            return by_differences if by_differences[0] == WRONG else (CANNOT_TELL, "unconfirmed")
+    by_differences = _by_differences(numerics, estimate, a, own)
+    if by_differences[1] in ("kink", "near kink"):
+        return by_differences
+    n, n_bar = estimate.value, estimate.bar
+    if abs(a - n) <= n_bar + own and abs(c - n) > n_bar:  # the complex step has lost digits
+        numerics.lost = max(numerics.lost, 4 * abs(c - n) / max(abs(c), abs(n)))
+        return by_differences
+    if not numerics.confirmed[i] and by_differences[0] != WRONG:
+        unseen = n_bar > SEEN * abs(c)
+        if (c == 0 and unseen) or not numerics.confirmed.any():
+            return CANNOT_TELL, "unconfirmed"
     if gap <= max(SURE * bar, NEARLY * max(abs(a), abs(c))):
         return CANNOT_TELL, "nearly" if bar <= FINE * abs(c) else "unstable"
-    return WRONG, ""
+    return (CANNOT_TELL, "unstable") if gap <= numerics.lost * abs(c) else (WRONG, "")
 
 
 def _by_differences(
