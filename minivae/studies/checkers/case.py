@@ -44,6 +44,7 @@ class Case(NamedTuple):
     x: np.ndarray
     wrong: dict[str, Function]
     exact: Function
+    kept: np.ndarray
 
 
 class Field:
@@ -69,9 +70,10 @@ class Field:
         return [self._case(name, kind, maker()) for name, kind, maker in self._makers]
 
     def _case(self, name, kind, problem):
-        wrong = wrong_gradients(problem.df, problem.x, problem.kept) | (problem.mistakes or {})
-        exact = problem.exact or problem.f
-        return Case(name, self.name, kind, problem.f, problem.df, problem.x, wrong, exact)
+        f, df, x, mistakes, exact, kept = problem
+        kept = np.zeros(x.shape, bool) if kept is None else kept
+        wrong = wrong_gradients(df, x, kept) | (mistakes or {})
+        return Case(name, self.name, kind, f, df, x, wrong, exact or f, kept)
 
 
 def normal(seed: int, *shape: int) -> np.ndarray:
