@@ -201,7 +201,7 @@ CHECKERS = (
 )
 
 
-def versions(checkers: Sequence[Checker] = CHECKERS) -> dict[str, Any]:
+def versions(checkers: Sequence[Checker]) -> dict[str, Any]:
     """The version of NumPy and of every package among the checkers that is installed."""
     from importlib.metadata import version
 

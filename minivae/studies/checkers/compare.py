@@ -23,16 +23,15 @@ def run_comparison(
     *,
     say: Callable[[str], None],
     path: Path = RESULTS,
-    checkers: Sequence[Checker] = CHECKERS,
 ) -> dict[str, Any]:
     """Run every installed checker and write the results -> the results, as in the file."""
     results: dict[str, Any] = {
         "command": COMMAND,
-        "versions": versions(checkers),
+        "versions": versions(CHECKERS),
         "corpus": describe_corpus(corpus.all_cases()),
         "checkers": [],
     }
-    for checker in checkers:
+    for checker in CHECKERS:
         if not checker.is_installed():
             say(f"leaving out {checker.name}: {checker.package} is not installed")
             continue

@@ -16,10 +16,10 @@ def _squares():
     return Problem(lambda x: (c * x * x).sum(), lambda x: 2 * c * x, normal(2, MANY))
 
 
-@field("mean of log cosh over 10^5 variables")
+@field("mean of log cosh over 100 x 200 variables")
 def _log_cosh():
     return Problem(
-        lambda x: np.log(np.cosh(x)).mean(), lambda x: np.tanh(x) / x.size, normal(3, 250, 400)
+        lambda x: np.log(np.cosh(x)).mean(), lambda x: np.tanh(x) / x.size, normal(3, 100, 200)
     )
 
 
@@ -49,14 +49,14 @@ def _logistic():
     )
 
 
-@field("dense layer of 200 x 300 weights")
+@field("dense layer of 100 x 150 weights")
 def _dense():
-    x, c = normal(8, 10, 200), normal(9, 10, 300)
+    x, c = normal(8, 10, 100), normal(9, 10, 150)
 
     def df(W):
         return x.T @ (c * (1 - np.tanh(x @ W) ** 2))
 
-    return Problem(lambda W: (c * np.tanh(x @ W)).sum(), df, 0.07 * normal(10, 200, 300))
+    return Problem(lambda W: (c * np.tanh(x @ W)).sum(), df, 0.1 * normal(10, 100, 150))
 
 
 @field("softmax of 3000 logits")
@@ -68,9 +68,9 @@ def _softmax():
     )
 
 
-@field("smoothing of a signal of 10^5 points")
+@field("smoothing of a signal of 10^4 points")
 def _smoothing():
-    t = np.cumsum(normal(12, MANY)) / 100
+    t = np.cumsum(normal(12, 10_000)) / 100
 
     def df(x):
         bend = np.diff(x)
@@ -82,7 +82,7 @@ def _smoothing():
     return Problem(
         lambda x: ((x - t) ** 2).sum() / 2 + 2.5 * (np.diff(x) ** 2).sum(),
         df,
-        t + 0.1 * normal(13, MANY),
+        t + 0.1 * normal(13, 10_000),
         {"data lost": lambda x: df(x) - (x - t)},
     )
 
@@ -97,38 +97,38 @@ def _bernoulli():
     )
 
 
-@field("strengths from 1e-6 to 1e6 over 10^5 variables")
+@field("strengths from 1e-6 to 1e6 over 10^4 variables")
 def _strengths():
-    c = np.geomspace(1e-6, 1e6, MANY)
-    return Problem(lambda x: (c * np.sin(x)).sum(), lambda x: c * np.cos(x), normal(16, MANY))
+    c = np.geomspace(1e-6, 1e6, 10_000)
+    return Problem(lambda x: (c * np.sin(x)).sum(), lambda x: c * np.cos(x), normal(16, 10_000))
 
 
-@field("energy of 10^5 entries by np.vdot")
+@field("energy of 10^4 entries by np.vdot")
 def _vdot():
     return Problem(
         lambda x: np.vdot(x, x) / 2,
         lambda x: x + 0.0,
-        normal(17, MANY),
+        normal(17, 10_000),
         exact=lambda x: (x * x).sum() / 2,
     )
 
 
-@field("L1 norm of 10^5 entries", KINKED)
+@field("L1 norm of 10^4 entries", KINKED)
 def _l1():
     return Problem(
         lambda x: np.abs(x).sum(),
         np.sign,
-        normal(18, MANY),
+        normal(18, 10_000),
         exact=lambda x: (np.sign(x.real) * x).sum(),
     )
 
 
-@field("relu layer of 300 x 200 weights", KINKED)
+@field("relu layer of 100 x 80 weights", KINKED)
 def _relu():
-    x, c = normal(19, 20, 300), normal(20, 20, 200)
+    x, c = normal(19, 20, 100), normal(20, 20, 80)
     return Problem(
         lambda W: (c * np.maximum(x @ W, 0)).sum(),
         lambda W: x.T @ (c * (x @ W > 0)),
-        0.1 * normal(21, 300, 200),
+        0.1 * normal(21, 100, 80),
         {"slope of relu lost": lambda W: x.T @ c + 0 * W},
     )
