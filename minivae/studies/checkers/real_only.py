@@ -242,3 +242,31 @@ def _spins():
         normal(17, 3000),
         exact=lambda x: (c * x * x).sum() / 2,
     )
+
+
+@field("a sum of 2000 terms of 1e4 that nearly cancel")
+def _alternating():
+    signs = np.where(np.arange(2000) % 2, 1e4, -1e4)
+    phases = np.repeat(normal(18, 1000), 2)
+
+    def df(x):
+        slope = -signs * np.sin(phases + x[0] * (1 + 1e-3 * (signs > 0)))
+        return np.array([(slope * (1 + 1e-3 * (signs > 0))).sum()])
+
+    return Problem(
+        lambda x: signs @ cos(phases + x[0] * (1 + 1e-3 * (signs > 0))),
+        df,
+        np.array([0.7]),
+        exact=lambda x: signs @ np.cos(phases + x[0] * (1 + 1e-3 * (signs > 0))),
+    )
+
+
+@field("near a minimum of height 5")
+def _minimum():
+    cosh = each(math.cosh)
+    return Problem(
+        lambda x: 4 + cosh(x).mean(),
+        lambda x: np.sinh(x) / x.size,
+        np.array([1e-3, -0.02, 0.3]),
+        exact=lambda x: 4 + np.cosh(x).mean(),
+    )

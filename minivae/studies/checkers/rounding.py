@@ -189,3 +189,27 @@ def _neighbours():
         normal(8, 6),
         {"mean taken as constant": lambda x: c * np.exp(c @ (x - x.mean()))},
     )
+
+
+@field("sigmoid at -800, where exp overflows")
+def _overflow():
+    a = np.array([-800.0, -2.0, 0.5, 30.0])
+
+    def quiet(a):
+        with np.errstate(over="ignore"):
+            return sigmoid(a)
+
+    return Problem(
+        lambda a: quiet(a).sum(), lambda a: quiet(a) * (1 - quiet(a)), a, kept=np.abs(a) > 20
+    )
+
+
+@field("softmax shifted by its own maximum")
+def _own_maximum():
+    t = one_hot([1, 0, 2], 3)
+
+    def f(a):
+        e = np.exp(a - a.max(axis=1, keepdims=True))
+        return -(t * np.log(e / e.sum(axis=1, keepdims=True))).sum()
+
+    return Problem(f, lambda a: softmax(a) - t, 3 * normal(9, 3, 3))
