@@ -1,6 +1,7 @@
 """Difficult points of functions that take real numbers only, so that differences must decide."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from minivae.studies.checkers.vae_terms import sigmoid
 field = Field("real numbers only")
 
 
-def each(function):
+def each(function: Callable[[float], float]) -> Callable[[np.ndarray], np.ndarray]:
     """A function of a float, applied to every entry; it refuses complex numbers."""
     return np.vectorize(lambda v: function(float(v)), otypes=[float])
 
