@@ -29,7 +29,7 @@ from minivae.gradcheck.verdicts import (
 )
 
 DECADES = 1.5  # of size in one group
-MOST_GROUPS = 12
+MOST_GROUPS = 8
 BUDGET = 60  # evaluations for the bisection
 ONE = 0.25  # a right direction's bar is at most this share of a typical entry's contribution
 
@@ -65,14 +65,19 @@ class Directions:
         finite = np.isfinite(analytic)
         self.infinite = np.flatnonzero(~finite)
         self.groups = _groups(np.where(finite, np.abs(analytic) * around.scales, 0.0))
-        self.lines = [self._take(g, group) for g, group in enumerate(self.groups) for _ in range(n)]
+        self.lines: list[Direction] = []
+        for g, group in enumerate(self.groups):
+            first = self._take(g, group, None)
+            self.lines += [first, *[self._take(g, group, first) for _ in range(n - 1)]]
         self.imaginary = self._complex_steps()
         self.notes.append(
             f"{analytic.size} entries: {n} random directions for each of {len(self.groups)} "
             "groups of entries of like size"
         )
 
-    def _take(self, g: int, group: np.ndarray) -> Direction:
+    def _take(self, g: int, group: np.ndarray, first: Direction | None) -> Direction:
+        """A new direction in group g. The first of a group goes up the ladder; the others take one
+        difference, at the step that was best there."""
         around = self.around
         along = np.zeros(around.x.size)
         signs = around.rng.choice((-1.0, 1.0), group.size)
@@ -82,8 +87,14 @@ class Directions:
         own = float(4 * np.linalg.norm(self.own[group] * along[group]) + rounding)
         typical = float(np.median(np.abs(products)))
         norm = float(np.linalg.norm(products))
-        estimate = around.ladder(along, 1.0)
-        return Direction(g, along, float(products.sum()), own, typical, norm, estimate)
+        by_hand = float(products.sum())
+        if first is None or not first.estimate.rows or not np.isfinite(first.estimate.bar):
+            estimate = around.ladder(along, 1.0)
+        else:
+            probe = Probe(around, first, False)
+            value, bar = probe.of(along)
+            estimate = first.estimate._replace(value=value, bar=bar, h=probe.h, rejected=())
+        return Direction(g, along, by_hand, own, typical, norm, estimate)
 
     def _complex_steps(self) -> np.ndarray | None:
         """The complex step along every direction, if f takes it and differences confirm it."""
@@ -187,7 +198,7 @@ class Directions:
             inside, excess = sets.pop()
             while inside.size > 1 and left >= probe.cost:
                 half = inside[: inside.size // 2]
-                numeric, bar = probe.of(half)
+                numeric, bar = probe.part(half)
                 left -= probe.cost
                 bar += 4 * float(np.linalg.norm(self.own[half] * d.along[half]))
                 first = float(self.analytic[half] @ d.along[half]) - numeric
@@ -261,10 +272,14 @@ class Probe:
             best = min(estimate.rows, key=off)
             self.h, self.bar = best.h, off(best) + estimate.bar
 
-    def of(self, part: np.ndarray) -> tuple[float, float]:
+    def part(self, entries: np.ndarray) -> tuple[float, float]:
         """(derivative, bar) along the direction with all but these entries held."""
         along = np.zeros_like(self.along)
-        along[part] = self.along[part]
+        along[entries] = self.along[entries]
+        return self.of(along)
+
+    def of(self, along: np.ndarray) -> tuple[float, float]:
+        """(derivative, bar) along another direction."""
         around = self.around
         if self.by_complex_step:
             return imaginary_step(around.f, around.x, along, 1.0), self.bar

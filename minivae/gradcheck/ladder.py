@@ -28,6 +28,8 @@ NOISES = 6.0  # the noise bar of a difference is 6 eps / h: more than eight stan
 KINK_NOISES = 12.0  # of the gap of the one-sided derivatives, extrapolated to h = 0
 KINK_SURE = 1.5  # a gap that falls as slowly as sqrt(h) is no kink
 JUMP, JUMP_NOISES = 0.45, 50.0  # a smooth change falls to a quarter
+RESOLVED = 0.1  # a larger bar, as a share of the derivative, far from x is of no use
+HOPELESS = 1e-3  # noise, as a share of f
 SETTLED = 1e-7  # a bar of this share of the derivative is small enough to stop
 ROUNDS, MORE = 9, 3  # how often more steps are added, and how many to each side
 FAR, NEAR = 41, -91  # limits of e
@@ -61,6 +63,8 @@ class Estimate(NamedTuple):
     noise: float  # the part of the bar that is noise
     swing: float  # how fast f varies along this line over the largest step: the natural scale
     kink: bool
+    hidden: bool  # f seems flat, but far from x it grows as a power of h: a slope below the noise?
+    hopeless: bool  # the noise is of the size of f: it may vary faster than any step
     rows: tuple[Row, ...]  # from the largest step to the smallest
     rejected: tuple[Candidate, ...]  # larger steps that smaller ones contradict
 
@@ -162,36 +166,50 @@ class Ladder:
         """The derivative that the steps so far give."""
         rows = self._noisier(self._valid())
         if len(rows) < 3:
-            return Estimate(np.nan, np.inf, np.nan, 0.0, 0.0, False, tuple(rows), ())
+            return Estimate(np.nan, np.inf, np.nan, 0.0, 0.0, False, False, False, tuple(rows), ())
         swing = max((row.swing for row in rows if row.h <= self.scale / 8), default=rows[0].swing)
         clear = (
             0.0
             if _jumps(self._valid(), self.noise)
             else _below_kinks(rows, float(np.max(np.abs(self.line.x))))
         )
-        candidates = _candidates(rows)
+        candidates = _candidates(rows, self.scale)
         usable = [c for c in candidates if clear is None or c.h <= clear]
         if not candidates:
-            return Estimate(np.nan, np.inf, np.nan, 0.0, swing, False, tuple(rows), ())
+            return Estimate(
+                np.nan, np.inf, np.nan, 0.0, swing, False, False, False, tuple(rows), ()
+            )
         if not usable:
             best = min(candidates, key=lambda c: c.bar)
-            return Estimate(best.value, np.inf, best.h, best.noise, swing, True, tuple(rows), ())
+            return Estimate(
+                best.value, np.inf, best.h, best.noise, swing, True, False, False, tuple(rows), ()
+            )
         best, rejected = _believed(usable)
+        size = max(abs(self.value), *(row.swing * row.h for row in rows if row.h <= self.scale), 0)
+        hopeless = self.noise > HOPELESS * size
         rejected += [c for c in candidates if c not in usable]
         return Estimate(
-            best.value, best.bar, best.h, best.noise, swing, False, tuple(rows), tuple(rejected)
+            best.value,
+            best.bar,
+            best.h,
+            best.noise,
+            swing,
+            False,
+            _is_hidden(rows),
+            hopeless,
+            tuple(rows),
+            tuple(rejected),
         )
 
     def _noisier(self, rows: list[Row]) -> list[Row]:
         """The rows with the noise that the smallest steps show, where it is more than was known."""
         if len(rows) < 3:
             return rows
-        a, b, c = rows[-3:]
-        seen = max(abs(b.slope - c.slope) * c.h, abs(a.slope - b.slope) * b.h)
+        seen = max(abs(a.slope - b.slope) * b.h for a, b in pairwise(rows[-4:]))
         return [row._replace(noise=max(row.noise, seen)) for row in rows]
 
 
-def _candidates(rows: list[Row]) -> list[Candidate]:
+def _candidates(rows: list[Row], scale: float) -> list[Candidate]:
     """For each step, the combination of it and larger ones that has the smallest bar."""
     table: list[list[float]] = []
     candidates = []
@@ -202,8 +220,12 @@ def _candidates(rows: list[Row]) -> list[Candidate]:
             above = table[-1][j - 1]
             line.append(line[-1] + (line[-1] - above) / (16.0**j - 1))
             truncation = max(abs(line[j] - line[j - 1]), abs(line[j] - above))
+            if row.h > scale:  # far from x only what is nearly straight says anything
+                truncation = max(truncation, abs(row.gap))
             bar = truncation + 1.1 * noise
-            if np.isfinite(bar) and (best is None or bar < best.bar):
+            # a bounded f has ever smaller differences far away, which say nothing about x
+            useless = row.h > scale and bar > RESOLVED * abs(line[j])
+            if np.isfinite(bar) and not useless and (best is None or bar < best.bar):
                 best = Candidate(row.h, line[j], bar, 1.1 * noise)
         table.append(line)
         if best is not None:
@@ -221,6 +243,17 @@ def _believed(candidates: list[Candidate]) -> tuple[Candidate, list[Candidate]]:
             return best, rejected
         rejected += [c for c in candidates if c.h >= best.h]
         candidates = smaller
+
+
+def _is_hidden(rows: list[Row]) -> bool:
+    """Do the first changes that are seen, as h grows from steps at which f is flat, follow a power
+    of h? Behind a kink they do not."""
+    changes = [row.swing * row.h for row in rows[::-1]]
+    first = next((k for k, c in enumerate(changes) if c > 8 * rows[0].noise), len(changes))
+    if first < 3 or first + 2 >= len(changes):
+        return False
+    a, b, c = changes[first : first + 3]
+    return abs(b / a - c / b) <= 0.3 * c / b
 
 
 def _jumps(rows: list[Row], noise: float) -> bool:
@@ -243,10 +276,12 @@ def _below_kinks(rows: list[Row], largest_x: float) -> float | None:
         gaps.append((4 * row.gap - above.gap) / 3)
         asymmetry = EPS64 * largest_x * abs(row.slope)  # x + h and x - h are rounded
         noises.append(KINK_NOISES * (row.noise + asymmetry) / row.h)
-    kink = None
+    kink, before = None, False
     for k in range(1, len(gaps)):
-        if abs(gaps[k]) > noises[k] + KINK_SURE * abs(gaps[k] - gaps[k - 1]):
+        stays = abs(gaps[k]) > noises[k] + KINK_SURE * abs(gaps[k] - gaps[k - 1])
+        if stays and before:  # at two steps in a row: once may be noise
             kink = k
+        before = stays
     if kink is None:
         return None
     jump = abs(gaps[kink])

@@ -5,8 +5,8 @@
     cannot tell   everything else, with the reason
 
 The bar is that of the numerical derivative plus the rounding of the gradient by hand. So a tiny
-entry is not right because a large one is. An entry that is zero is right if the numerical one is
-exactly zero too, or both are zero to the rounding of f along that very entry.
+entry is not right because a large one is. An entry by hand that is exactly 0 is right if the
+numerical one is exactly 0 too, or 0 to the rounding of f along that very entry.
 """
 
 from typing import NamedTuple
@@ -114,15 +114,15 @@ def _by_complex_step(numerics: Numerics, i: int, a: float, own: float) -> tuple[
         numerics.sharpen(i)
     bar = numerics.bar[i] + own
     if gap <= bar:
-        if bar <= FINE * abs(c) or (a == 0 and c == 0):
+        if bar <= FINE * abs(c) or a == c == 0:
             return RIGHT, ""
-        if abs(c) <= bar <= ZERO * (estimate or numerics.climb(i)).swing:
+        if a == 0 and bar <= ZERO * (estimate or numerics.climb(i)).swing:
             return RIGHT, ""
         return CANNOT_TELL, "unstable" if own > numerics.bar[i] else "faint"
     # an accusation: the differences must not speak for the gradient
     estimate = numerics.climb(i)
     by_differences = _by_differences(numerics, estimate, a, own)
-    if by_differences[1] in ("kink", "near kink"):
+    if by_differences[1] in ("kink", "near kink") or estimate.hopeless:
         return by_differences
     n, n_bar = estimate.value, estimate.bar
     if abs(a - n) <= n_bar + own and abs(c - n) > n_bar:  # the complex step has lost digits
@@ -145,9 +145,12 @@ def _by_differences(
         return CANNOT_TELL, "kink"
     if not np.isfinite(bar):
         return CANNOT_TELL, "edge" if len(estimate.rows) < 3 else "steep"
+    if estimate.hopeless:
+        return CANNOT_TELL, "noisy"
     gap = abs(a - n)
     if gap <= bar:
-        zero = a == n == 0 or abs(n) <= bar <= ZERO * estimate.swing
+        flat = n == 0 and not estimate.hidden
+        zero = a == 0 and (flat or bar <= ZERO * estimate.swing)
         if bar <= FINE * abs(n) or zero:
             return RIGHT, ""
         return CANNOT_TELL, _blur(numerics, estimate, own)
