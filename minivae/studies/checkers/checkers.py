@@ -126,16 +126,14 @@ def _jax(f, df, x):
     jax.config.update("jax_enable_x64", True)
     try:
         point = jax.numpy.asarray(np.asarray(x, np.float64))
-        number = jax.ShapeDtypeStruct((), np.float64)
-        array = jax.ShapeDtypeStruct(point.shape, np.float64)
 
+        # called outside jit, so that both passes get arrays, and no callback has to be compiled
         @jax.custom_vjp
         def wrapped(x):
-            return jax.pure_callback(lambda v: np.float64(f(np.array(v))), number, x)
+            return jax.numpy.asarray(np.float64(f(np.array(x))))
 
         def backward(x, dy):
-            gradient = jax.pure_callback(lambda v: np.array(df(np.array(v)), float), array, x)
-            return (dy * gradient,)
+            return (dy * np.array(df(np.array(x)), np.float64),)
 
         wrapped.defvjp(lambda x: (wrapped(x), x), backward)
         check_grads(wrapped, (point,), order=1, modes=("rev",))
