@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae.gradcheck.differences import constant_ratio, name_ratio
+from minivae.gradcheck.differences import constant_ratio, is_close, name_ratio
 from minivae.gradcheck.entries import COMPLEX_BAR, SEEN, Surroundings
 from minivae.gradcheck.imaginary import Refuses, imaginary_step, rounding_of
 from minivae.gradcheck.ladder import NOISES, Estimate, Line
@@ -30,6 +30,7 @@ from minivae.gradcheck.verdicts import (
 
 DECADES = 1.5  # of size in one group
 MOST_GROUPS = 8
+BELOW = 0.01  # of the excess: the noise bar of the differences in a bisection
 BUDGET = 60  # evaluations for the bisection
 ONE = 0.25  # a right direction's bar is at most this share of a typical entry's contribution
 
@@ -76,8 +77,8 @@ class Directions:
         )
 
     def _take(self, g: int, group: np.ndarray, first: Direction | None) -> Direction:
-        """A new direction in group g. The first of a group goes up the ladder; the others take one
-        difference, at the step that was best there."""
+        """A new direction in group g. The first of a group goes up the ladder; the others take two
+        differences, at the steps that were best there."""
         around = self.around
         along = np.zeros(around.x.size)
         signs = around.rng.choice((-1.0, 1.0), group.size)
@@ -91,10 +92,24 @@ class Directions:
         if first is None or not first.estimate.rows or not np.isfinite(first.estimate.bar):
             estimate = around.ladder(along, 1.0)
         else:
-            probe = Probe(around, first, False)
-            value, bar = probe.of(along)
-            estimate = first.estimate._replace(value=value, bar=bar, h=probe.h, rejected=())
+            estimate = self._two_steps(along, first.estimate)
         return Direction(g, along, by_hand, own, typical, norm, estimate)
+
+    def _two_steps(self, along: np.ndarray, known: Estimate) -> Estimate:
+        """The derivative along another direction, from the two steps that are best in `known`."""
+
+        def off(k: int) -> float:
+            row, above = known.rows[k], known.rows[k - 1]
+            return abs(row.slope - above.slope) + NOISES * row.noise / row.h
+
+        row = known.rows[min(range(1, len(known.rows)), key=off)]
+        line = Line(self.around.f, self.around.x, along)
+        fine, coarse = ((a - b) / d for a, b, d in (line.pair(row.h), line.pair(4 * row.h)))
+        value = (16 * fine - coarse) / 15
+        bar = 2 * abs(value - coarse) + 1.1 * NOISES * row.noise / row.h
+        if not np.isfinite(bar):
+            return self.around.ladder(along, 1.0)
+        return known._replace(value=value, bar=bar, h=row.h, rejected=())
 
     def _complex_steps(self) -> np.ndarray | None:
         """The complex step along every direction, if f takes it and differences confirm it."""
@@ -191,7 +206,7 @@ class Directions:
 
     def _bisect(self, d: Direction, excess: float, left: int) -> tuple[list[Found], int]:
         """(entries of one direction whose contributions make up the excess, budget left)."""
-        probe = Probe(self.around, d, self.imaginary is not None)
+        probe = Probe(self.around, d, excess, self.imaginary is not None)
         sets = [(np.flatnonzero(d.along), excess)]
         found = []
         while sets:
@@ -241,7 +256,7 @@ class Directions:
         worst = int(max(wrong, key=lambda k: gap[k]))
         n = len(self.lines)
         ratio = constant_ratio(entries.analytic[:n], entries.numeric[:n])
-        if ratio is not None:
+        if ratio is not None and not is_close(ratio, 1):
             meaning = name_ratio(ratio, sizes) or f"{ratio:.6g} times the right value"
             return f"along every direction: {meaning}", ratio, worst
         if not self.found:
@@ -257,20 +272,20 @@ class Directions:
 class Probe:
     """The derivative along a part of one direction, as cheaply as it can be had."""
 
-    def __init__(self, around: Surroundings, direction: Direction, by_complex_step: bool) -> None:
+    def __init__(
+        self, around: Surroundings, direction: Direction, excess: float, by_complex_step: bool
+    ) -> None:
+        """excess: of the gradient by hand along the direction; what it comes from is sought."""
         self.around, self.along = around, direction.along
         self.by_complex_step = by_complex_step
         self.cost = 1 if by_complex_step else 2
-        estimate = direction.estimate
         if by_complex_step:
             self.bar = 16 * EPS64 * direction.norm * np.sqrt(np.count_nonzero(self.along))
-        else:  # the step whose plain difference is off by least
-
-            def off(row):
-                return abs(row.slope - estimate.value) + NOISES * row.noise / row.h
-
-            best = min(estimate.rows, key=off)
-            self.h, self.bar = best.h, off(best) + estimate.bar
+        else:  # the smallest step whose noise is far below the excess: the least truncation
+            rows = [row for row in direction.estimate.rows if row.h <= direction.estimate.h]
+            quiet = [r for r in rows if NOISES * r.noise / r.h <= BELOW * abs(excess)] or rows[:1]
+            self.h = quiet[-1].h
+            self.bar = NOISES * quiet[-1].noise / self.h
 
     def part(self, entries: np.ndarray) -> tuple[float, float]:
         """(derivative, bar) along the direction with all but these entries held."""
