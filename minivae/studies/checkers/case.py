@@ -183,3 +183,4 @@ RULES: dict[str, Callable[[np.ndarray, np.ndarray], Function | None]] = {
     "transposed": _transposed,
     "first axis reversed": _reversed,
 }
+SLIGHT = tuple(name for name in RULES if "1e-4" in name)  # mistakes of one in ten thousand

@@ -171,7 +171,7 @@ CHECKERS = (
         _scipy,
     ),
     Checker(
-        "SciPy, error < 1e-5 |gradient|",
+        "SciPy, relative error < 1e-5",
         "scipy",
         "scipy.optimize.check_grad(f, df, x) <= 1e-5 times the length of df(x); "
         f'direction="random" beyond {MANY_VARIABLES} variables',

@@ -11,9 +11,9 @@ from typing import Any
 
 from minivae import files
 from minivae.studies.checkers import corpus
-from minivae.studies.checkers.case import KINDS, Case
+from minivae.studies.checkers.case import KINDS, SLIGHT, Case
 from minivae.studies.checkers.checkers import CHECKERS, Checker, verdict_of, versions
-from minivae.studies.checkers.results import RESULTS, RIGHT, VERDICTS, WRONG
+from minivae.studies.checkers.results import GIVEN, RESULTS, RIGHT, SLIGHTLY_WRONG, VERDICTS, WRONG
 
 COMMAND = "python -m minivae compare-checkers"
 THE_RIGHT_ONE = "the right gradient"
@@ -46,24 +46,28 @@ def describe_corpus(cases: Sequence[Case]) -> dict[str, Any]:
     of_kind = {kind: [c for c in cases if c.kind == kind] for kind in KINDS}
     return {
         "right": {kind: len(some) for kind, some in of_kind.items()},
-        "wrong": {kind: sum(len(c.wrong) for c in some) for kind, some in of_kind.items()},
+        "wrong": {
+            kind: sum(len(set(c.wrong).difference(SLIGHT)) for c in some)
+            for kind, some in of_kind.items()
+        },
+        "slightly wrong": {
+            kind: sum(len(set(c.wrong).intersection(SLIGHT)) for c in some)
+            for kind, some in of_kind.items()
+        },
         "variables": [min(c.x.size for c in cases), max(c.x.size for c in cases)],
     }
 
 
 def judge_corpus(checker: Checker, cases: Sequence[Case]) -> dict[str, Any]:
     """One checker's verdicts on every gradient of the cases, counted; the misjudged are named."""
-    counts = {
-        given: {kind: dict.fromkeys(VERDICTS, 0) for kind in KINDS} for given in (RIGHT, WRONG)
-    }
+    counts = {given: {kind: dict.fromkeys(VERDICTS, 0) for kind in KINDS} for given in GIVEN}
     named: dict[str, dict[str, list[str]]] = {}
     for case in cases:
-        gradients = [(RIGHT, THE_RIGHT_ONE, case.df)]
-        gradients += [(WRONG, name, df) for name, df in case.wrong.items()]
-        for given, name, df in gradients:
+        for name, df in ((THE_RIGHT_ONE, case.df), *case.wrong.items()):
+            given = RIGHT if name == THE_RIGHT_ONE else SLIGHTLY_WRONG if name in SLIGHT else WRONG
             verdict = verdict_of(checker, case.f, df, case.x)
             counts[given][case.kind][verdict] += 1
-            if verdict != given:
+            if verdict != (RIGHT if given == RIGHT else WRONG):
                 said = f"{given} called {verdict}" if verdict in (RIGHT, WRONG) else verdict
                 named.setdefault(said, {}).setdefault(f"{case.field}: {case.name}", []).append(name)
     return {"name": checker.name, "call": checker.call, "counts": counts, "named": named}
