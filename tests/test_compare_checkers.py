@@ -8,7 +8,7 @@ import pytest
 import tiny
 
 from minivae.errors import MinivaeError
-from minivae.studies.checkers import checkers, compare, corpus, results
+from minivae.studies.checkers import checkers, compare, corpus, random_draws, results
 from minivae.studies.checkers.case import KINDS, Field, Problem
 
 ROOT = Path(__file__).parents[1]
@@ -70,6 +70,15 @@ def test_every_checker_has_a_mode_for_many_variables(checker):
     x = np.linspace(-1, 1, checkers.MANY_VARIABLES + 1)
     assert checkers.verdict_of(checker, f, lambda x: 4 * x, x) == "wrong"
     assert len(calls) < checkers.MANY_VARIABLES
+
+
+@pytest.mark.parametrize("checker", checkers.CHECKERS, ids=lambda checker: checker.name)
+def test_a_second_run_gives_the_same_verdicts(checker):
+    """Cases made afresh draw the same noise, and the checkers' own directions have fixed seeds."""
+    if not checker.is_installed():
+        pytest.skip(f"{checker.package} is not installed")
+    first, second = (compare.judge_corpus(checker, random_draws.field.cases()) for _ in range(2))
+    assert first == second
 
 
 def test_the_command_writes_the_file_and_prints_the_table(tmp_path, monkeypatch, capsys):
