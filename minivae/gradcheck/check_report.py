@@ -56,7 +56,8 @@ class GradReport(NamedTuple):
             lines.append(f"  ... and {left} more")
         return "\n".join(lines + [f"  note: {note}" for note in self.notes])
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         """A small table, for a notebook."""
@@ -128,7 +129,7 @@ class GradReport(NamedTuple):
             size = np.maximum(np.abs(e.analytic), np.abs(e.numeric))
             off = np.abs(e.analytic - e.numeric) / np.where(size > 0, size, 1)
         off = np.where(np.isfinite(off), off, np.inf)
-        order = np.lexsort((-off, [rank[v] for v in e.verdict]))
+        order = np.lexsort((-off, np.array([rank[v] for v in e.verdict])))
         return order[:SHOWN]
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae.gradcheck.imaginary import Refuses, all_entries, imaginary_step, rounding_of
+from minivae.gradcheck.imaginary import Refuses, all_entries, rounding_of
 from minivae.gradcheck.inputs import Function
 from minivae.gradcheck.ladder import NOISES, Estimate, Ladder, Line
 from minivae.gradcheck.noise import EPS32, EPS64
@@ -80,16 +80,17 @@ class Numerics:
                 self.imaginary = imaginary
             else:
                 self.notes.append("the complex step was not used: f is not finite there")
-        if self.imaginary is not None:
-            for i in range(around.x.size):
-                self.confirmed[i] = self._quickly_confirmed(i)
-                if not self.confirmed[i] and self._contradicted(i):
-                    self.imaginary = None
-                    self.notes.append(
-                        "the complex step was not used: differences contradict it, so f is not "
-                        "analytic (abs, conj, .real, np.vdot or a Hermitian routine?)"
-                    )
-                    break
+        for i in range(around.x.size):
+            if self.imaginary is None:
+                break
+            derivative = float(self.imaginary[i])
+            self.confirmed[i] = self._quickly_confirmed(i, derivative)
+            if not self.confirmed[i] and self._contradicted(i, derivative):
+                self.imaginary = None
+                self.notes.append(
+                    "the complex step was not used: differences contradict it, so f is not "
+                    "analytic (abs, conj, .real, np.vdot or a Hermitian routine?)"
+                )
         if self.imaginary is not None:
             self.value, self.bar = self.imaginary.copy(), COMPLEX_BAR * np.abs(self.imaginary)
         else:
@@ -103,9 +104,9 @@ class Numerics:
             self.estimates[i] = self.around.ladder(i, float(self.around.scales[i]))
         return self.estimates[i]
 
-    def _quickly_confirmed(self, i: int) -> bool:
+    def _quickly_confirmed(self, i: int, derivative: float) -> bool:
         """Does one central difference agree with the complex step, and see the entry?"""
-        around, derivative = self.around, self.imaginary[i]
+        around = self.around
         h = QUICK * float(around.scales[i])
         above, below, two_h = Line(around.f, around.x, i).pair(h)
         noise = NOISES * max(around.noise, around.unit * max(abs(above), abs(below))) / h
@@ -115,9 +116,9 @@ class Numerics:
             and noise <= SEEN * abs(derivative)
         )
 
-    def _contradicted(self, i: int) -> bool:
+    def _contradicted(self, i: int, derivative: float) -> bool:
         """Do the differences say that the complex step is wrong? They may also confirm it."""
-        derivative, estimate = self.imaginary[i], self.climb(i)
+        estimate = self.climb(i)
         if estimate.kink or not np.isfinite(estimate.bar):
             return False
         gap = abs(estimate.value - derivative)
@@ -140,7 +141,3 @@ class Numerics:
             around.f, around.x, i, around.scales[i], self.imaginary[i], around.rng
         )
         self.bar[i] = COMPLEX_BAR * abs(self.imaginary[i]) + rounding
-
-    def step(self, i: int) -> float:
-        """The complex step of one entry, again."""
-        return imaginary_step(self.around.f, self.around.x, i, self.around.scales[i])

@@ -21,6 +21,7 @@ RIGHT, WRONG, CANNOT_TELL = "right", "wrong", "cannot tell"
 FINE = 1e-5  # a bar of at most this share of the entry can tell a factor of 1.0001
 SURE = 4.0  # bars
 NEARLY = 3e-6  # of the entry: a difference that is seen, but too small to call it a mistake
+PLATEAU = 0.1  # of the contradiction: the bar of a larger step that is taken seriously
 ZERO = 1e-11  # of the natural scale of f along an entry: what rounding makes of a zero derivative
 NOISY = 1e3  # roundings: noise of that size is not rounding in float64
 
@@ -154,7 +155,7 @@ def _by_differences(
         if bar <= FINE * abs(n) or zero:
             return RIGHT, ""
         return CANNOT_TELL, _blur(numerics, estimate, own)
-    if _is_at(a, own, estimate.rejected):
+    if _is_at(a, own, estimate):
         return CANNOT_TELL, "near kink"
     if gap <= max(SURE * bar, NEARLY * max(abs(a), abs(n))):
         fine = bar <= FINE * abs(n)
@@ -162,11 +163,11 @@ def _by_differences(
     return WRONG, ""
 
 
-def _is_at(a: float, own: float, rejected: tuple) -> bool:
+def _is_at(a: float, own: float, estimate: Estimate) -> bool:
     """Do larger steps, which smaller ones contradict, agree with the gradient by hand?"""
     return any(
-        abs(a - c.value) <= c.bar + own and c.bar <= SEEN * max(abs(a), abs(c.value))
-        for c in rejected
+        abs(a - c.value) <= c.bar + own and c.bar <= PLATEAU * abs(c.value - estimate.value)
+        for c in estimate.rejected
     )
 
 

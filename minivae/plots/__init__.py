@@ -1,6 +1,7 @@
 """Every picture, in one style. The functions draw on Matplotlib axes or return a figure; `save`
 writes a PNG whose bytes depend on the picture alone. `explorer` writes an HTML page."""
 
+from minivae.plots.gradcheck import error_against_step
 from minivae.plots.images import as_images, image_grid, show_grid
 from minivae.plots.runs import (
     curves,
@@ -48,6 +49,7 @@ __all__ = [
     "as_images",
     "by_beta",
     "curves",
+    "error_against_step",
     "figure",
     "image_grid",
     "information_map",

@@ -8,15 +8,18 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted_m
 
 
 def gradient_check(f, df, x):
-    """True if df(x) is the gradient of f at x, by central differences in every entry"""
+    """True if df(x) is the gradient of f at x: every entry within 1e-6 of its own size, and what
+    rounding does to its difference"""
     gradient, h = df(x), 1e-5
     if np.shape(gradient) != x.shape:
         return False
     for i in np.ndindex(x.shape):
         step = np.zeros(x.shape)
         step[i] = h
-        numeric = (f(x + step) - f(x - step)) / (2 * h)
-        if not abs(gradient[i] - numeric) <= 1e-6 * max(1, abs(numeric)):  # NaN fails too
+        above, below = f(x + step), f(x - step)
+        numeric = (above - below) / (2 * h)
+        rounding = 4 * np.finfo(float).eps * max(abs(above), abs(below)) / h
+        if not abs(gradient[i] - numeric) <= 1e-6 * abs(numeric) + rounding:  # NaN fails too
             return False
     return True
 
@@ -28,7 +31,7 @@ def _named_case(name, f, df, x):
 
 
 def _simple_pairs():
-    """(f, df, x): four right gradients, and a wrong one for each flaw that a check may have."""
+    """(f, df, x): six right gradients, and a wrong one for each flaw that a check may have."""
     a = np.array([0.7, -1.3, 0.4])
     m = np.array([[0.3, -1.1], [0.8, 0.5], [0.2, -0.6]])
     c = np.array([[1.0, 2.0], [-1.0, 0.5], [3.0, -2.0]])
@@ -53,6 +56,14 @@ def _simple_pairs():
     def faint(x):
         return 1e-3 * (x**2).sum()
 
+    def fainter(x):
+        return 1e-8 * (x**2).sum()
+
+    scales = np.array([1e5, 1e-3, 1.0])
+
+    def two_sizes(x):
+        return (scales * x**2).sum()
+
     return [
         _named_case("square", lambda x: square(x), lambda x: 2 * x, a),
         _named_case("weighted", lambda x: weighted(x), d_weighted, m),
@@ -65,6 +76,10 @@ def _simple_pairs():
         _named_case("one_number", lambda x: x.sum() * 2, lambda x: np.array(2.0), a),
         _named_case("not_a_number", lambda x: square(x), lambda x: 2 * x + np.nan, a),
         _named_case("faint_and_wrong", faint, lambda x: 2.2e-3 * x, a),
+        _named_case("fainter", lambda x: fainter(x), lambda x: 2e-8 * x, a),
+        _named_case("five_times_too_large", lambda x: fainter(x), lambda x: 1e-7 * x, a),
+        _named_case("two_sizes", lambda x: two_sizes(x), lambda x: 2 * scales * x, a),
+        _named_case("the_small_one_lost", two_sizes, lambda x: 2 * scales * x * [1, 0, 1], a),
         _named_case("scaled_by_1.01", lambda x: square(x), lambda x: 2.02 * x, a),
         _named_case("right_at_zero_only", lambda x: (x**2).sum() + x.sum(), lambda x: x**2 + 1, a),
     ]
@@ -160,7 +175,7 @@ def _shaped(rule):
 
 GRADIENT_CHECK = Exercise(
     id="05.gradient-check",
-    title="write a gradient check that finds every planted mistake",
+    title="write a gradient check that judges every entry by its own size",
     stub=stub("""
         def gradient_check(f, df, x):    # f: array -> float; df: array -> array; x: any shape
             ...                          # -> True if df(x) is the gradient of f at x, else False
@@ -201,6 +216,24 @@ GRADIENT_CHECK = Exercise(
             "by a large factor.",
         ),
         WrongAnswer(
+            "one-at-least",
+            _shaped(lambda a, n: (np.abs(a - n) <= 1e-6 * np.maximum(1, np.abs(n))).all()),
+            "max(1, |n|) makes the tolerance absolute for entries below 1: a gradient of size 1e-8 "
+            "passes whatever it is. Compare with the entry's own size.",
+        ),
+        WrongAnswer(
+            "largest-entry",
+            _shaped(lambda a, n: (np.abs(a - n) <= 1e-6 * np.abs(n).max()).all()),
+            "Every entry is compared with the largest one, so a small entry passes whatever it is: "
+            "compare it with its own size, and allow for rounding.",
+        ),
+        WrongAnswer(
+            "no-room-for-rounding",
+            _shaped(lambda a, n: (np.abs(a - n) <= 1e-6 * np.abs(n)).all()),
+            "A right gradient is rejected where one entry is tiny beside the value of f: the "
+            "difference is off by about eps |f| / h, whatever the size of the entry.",
+        ),
+        WrongAnswer(
             "too-strict",
             _shaped(lambda a, n: (np.abs(a - n) <= 1e-12 * np.maximum(1, np.abs(n))).all()),
             "Right gradients are rejected: differences in float64 are accurate to about 1e-8, "
@@ -225,8 +258,10 @@ GRADIENT_CHECK = Exercise(
         ),
     ),
     hints=(
-        "Central differences in every entry, then a comparison relative to the size.",
-        "What does your check say about a gradient of the wrong shape, and about NaN?",
-        "False unless the shapes agree and |a - n| <= 1e-6 max(1, |n|) holds in every entry.",
+        "Central differences in every entry, then a comparison relative to that entry's own size.",
+        "What does your check say about a gradient of the wrong shape, about NaN, and about a tiny "
+        "entry beside a large f? A difference is off by about eps |f| / h through rounding alone.",
+        "False unless the shapes agree and |a - n| <= 1e-6 |n| + 4 eps |f| / h holds in every "
+        "entry, with eps = 2.2e-16.",
     ),
 )
