@@ -132,3 +132,42 @@ def _relu():
         0.1 * normal(21, 100, 80),
         {"slope of relu lost": lambda W: x.T @ c + 0 * W},
     )
+
+
+def _layer(seed, act, slope, twin):
+    """60 x 50 weights; the inputs' strengths go from 1e-3 to 1e3; f takes real numbers only."""
+    x = normal(seed, 12, 60) * np.geomspace(1e-3, 1e3, 60)
+    c = normal(seed + 1, 12, 50)
+    return Problem(
+        lambda W: (c * act(np.asarray(x @ W, np.float64))).sum(),
+        lambda W: x.T @ (c * slope(x @ W)),
+        normal(seed + 2, 60, 50) / 8,
+        {"slope lost": lambda W: x.T @ c + 0 * W},
+        lambda W: (c * twin(x @ W)).sum(),
+    )
+
+
+@field("sine layer, inputs from 1e-3 to 1e3")
+def _sine():
+    return _layer(30, np.sin, np.cos, np.sin)
+
+
+@field("tanh layer, inputs from 1e-3 to 1e3")
+def _tanh():
+    return _layer(40, np.tanh, lambda a: 1 / np.cosh(np.clip(a, -300, 300)) ** 2, np.tanh)
+
+
+@field("softplus layer, inputs from 1e-3 to 1e3")
+def _softplus():
+    def softplus(a):
+        return np.log(1 + np.exp(np.where(a.real > 0, -a, a))) + np.where(a.real > 0, a, 0)
+
+    return _layer(50, softplus, lambda a: 1 / (1 + np.exp(np.clip(-a, -700, 700))), softplus)
+
+
+@field("relu layer, inputs from 1e-3 to 1e3", KINKED)
+def _strong_relu():
+    def relu(a):
+        return np.where(a.real > 0, a, 0)
+
+    return _layer(60, relu, lambda a: (a > 0) * 1.0, relu)

@@ -287,3 +287,13 @@ def _nll32():
         return (r * r).sum() / np.float32(2)
 
     return Problem(f, lambda mu: (mu - t) / 1e-4, t + 0.01 * normal(24, 6), exact=exact)
+
+
+@field("a sum of sines in float32 beside an offset of 1e7, which hides it", FLOAT32)
+def _hidden32():
+    return Problem(
+        lambda x: float(np.float32(1e7 + np.sin(x).sum())),
+        np.cos,
+        normal(39, 3),
+        exact=lambda x: 1e7 + np.sin(x).sum(),
+    )
