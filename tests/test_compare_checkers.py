@@ -101,6 +101,13 @@ def test_the_command_writes_the_file_and_prints_the_table(tmp_path, monkeypatch,
     assert results.RESULTS.read_text() == written
 
 
+def test_elsewhere_the_command_says_at_once_where_to_run_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = tiny.command(capsys, "compare-checkers")
+    assert (status, out) == (2, "")
+    assert "project's root" in err
+
+
 def test_a_damaged_file_is_refused(tmp_path):
     path = tmp_path / "results.json"
     path.write_text('{"versions": {}}')

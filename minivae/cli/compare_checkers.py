@@ -10,7 +10,7 @@ autograd where they are installed, the same functions, each with its right gradi
 wrong ones, and count the right ones called wrong and the wrong ones called right. Writes
 figures/gradient_checkers.json, which also names every gradient that was misjudged.
 
-About ten minutes. To compare them all: pip install scipy torch jax autograd
+A few minutes. To compare them all: pip install scipy torch jax autograd
 """
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from minivae import files
+from minivae.errors import MinivaeError
 from minivae.studies.checkers import corpus
 from minivae.studies.checkers.case import KINDS, SLIGHT, Case
 from minivae.studies.checkers.checkers import CHECKERS, Checker, verdict_of, versions
@@ -25,6 +26,10 @@ def run_comparison(
     path: Path = RESULTS,
 ) -> dict[str, Any]:
     """Run every installed checker and write the results -> the results, as in the file."""
+    if not path.parent.is_dir():
+        raise MinivaeError(
+            f"there is no folder {path.parent} here; run this from the project's root"
+        )
     results: dict[str, Any] = {
         "command": COMMAND,
         "versions": versions(CHECKERS),
