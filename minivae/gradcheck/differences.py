@@ -1,4 +1,7 @@
-"""Numerical gradients, and how a gradient derived by hand compares with them.
+"""Plain numerical gradients with one step, and how a whole block compares with them.
+
+For the model check, whose points are chosen so that one step suits every entry. `check_grad` judges
+each entry by itself, over a ladder of steps.
 
 The error of a gradient is max|a - n| / max(max|a|, max|n|) over its entries, where a is by hand and
 n numerical (0 where both are 0). A relative error of each entry would reject a correct gradient

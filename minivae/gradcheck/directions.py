@@ -29,6 +29,7 @@ from minivae.gradcheck.verdicts import (
 )
 
 DECADES = 1.5  # of size in one group
+FLOOR = 0.03  # of the median: the smallest distance that an entry may move
 MOST_GROUPS = 8
 BELOW = 0.01  # of the excess: the noise bar of the differences in a bisection
 BUDGET = 60  # evaluations for the bisection
@@ -59,6 +60,9 @@ class Directions:
     """The check along directions at one point."""
 
     def __init__(self, around: Surroundings, analytic: np.ndarray, own: np.ndarray, n: int) -> None:
+        # a tiny entry among larger ones may move further than by its own size
+        floor = FLOOR * float(np.median(around.scales))
+        around = around._replace(scales=np.maximum(around.scales, floor))
         self.around, self.analytic, self.own = around, analytic, own
         self.notes: list[str] = []
         self.found: list[int] = []

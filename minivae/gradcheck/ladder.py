@@ -28,6 +28,7 @@ NOISES = 6.0  # the noise bar of a difference is 6 eps / h: more than eight stan
 KINK_NOISES = 12.0  # of the gap of the one-sided derivatives, extrapolated to h = 0
 KINK_SURE = 1.5  # a gap that falls as slowly as sqrt(h) is no kink
 JUMP, JUMP_NOISES = 0.45, 50.0  # a smooth change falls to a quarter
+HIDDEN = 1e4  # noises: the first change of a smooth f, as h grows by factors of 4
 RESOLVED = 0.1  # a larger bar, as a share of the derivative, far from x is of no use
 HOPELESS = 1e-3  # noise, as a share of f
 SETTLED = 1e-7  # a bar of this share of the derivative is small enough to stop
@@ -63,7 +64,7 @@ class Estimate(NamedTuple):
     noise: float  # the part of the bar that is noise
     swing: float  # how fast f varies along this line over the largest step: the natural scale
     kink: bool
-    hidden: bool  # f seems flat, but far from x it grows as a power of h: a slope below the noise?
+    hidden: bool  # f seems flat, but a slope may be hidden below its noise
     hopeless: bool  # the noise is of the size of f: it may vary faster than any step
     rows: tuple[Row, ...]  # from the largest step to the smallest
     rejected: tuple[Candidate, ...]  # larger steps that smaller ones contradict
@@ -246,14 +247,12 @@ def _believed(candidates: list[Candidate]) -> tuple[Candidate, list[Candidate]]:
 
 
 def _is_hidden(rows: list[Row]) -> bool:
-    """Do the first changes that are seen, as h grows from steps at which f is flat, follow a power
-    of h? Behind a kink they do not."""
+    """Does f, flat at small steps, begin to change by little more than its noise? Then a slope may
+    be hidden below it. Behind a kink, f is flat and then changes by far more at once."""
     changes = [row.swing * row.h for row in rows[::-1]]
-    first = next((k for k, c in enumerate(changes) if c > 8 * rows[0].noise), len(changes))
-    if first < 3 or first + 2 >= len(changes):
-        return False
-    a, b, c = changes[first : first + 3]
-    return abs(b / a - c / b) <= 0.3 * c / b
+    noise = rows[-1].noise  # the values far away are larger, and so is their rounding
+    first = next((c for c in changes if c > 8 * noise), np.inf)
+    return changes[2] <= 8 * noise and first <= HIDDEN * noise
 
 
 def _jumps(rows: list[Row], noise: float) -> bool:

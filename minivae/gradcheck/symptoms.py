@@ -140,7 +140,7 @@ def _explains(guess: np.ndarray, block: Block, widen: float = 1.0) -> bool:
 def _same(excess: np.ndarray, term: np.ndarray, block: Block) -> bool:
     """Is the excess one multiple of this term at every entry, and far above the bars?"""
     norm = float(np.vdot(term, term))
-    if norm == 0 or not np.isfinite(block.bar).all():
+    if np.count_nonzero(term) < 3 or not np.isfinite(block.bar).all():
         return False
     fit = float(np.vdot(excess, term)) / norm * term
     if not (np.abs(fit) > 1e2 * block.bar)[term != 0].all():

@@ -165,10 +165,11 @@ def _by_differences(
 
 def _is_at(a: float, own: float, estimate: Estimate) -> bool:
     """Do larger steps, which smaller ones contradict, agree with the gradient by hand?"""
-    return any(
-        abs(a - c.value) <= c.bar + own and c.bar <= PLATEAU * abs(c.value - estimate.value)
-        for c in estimate.rejected
-    )
+    for c in estimate.rejected:
+        known = max(SEEN * max(abs(a), abs(c.value)), PLATEAU * abs(c.value - estimate.value))
+        if c.bar <= known and abs(a - c.value) <= c.bar + own:
+            return True
+    return False
 
 
 def _blur(numerics: Numerics, estimate: Estimate, own: float) -> str:
