@@ -167,7 +167,7 @@ def test_wrong_answers_on_no_list_are_rejected_with_the_failing_input():
         "04.pathwise": lambda df, eps, logvar: (float(np.median(df)), float(logvar)),
         "05.bernoulli-nll": lambda logits, x: (np.abs(logits) - x * logits).sum(axis=1),
         "05.logsumexp-backward": lambda dy, a: 0.9 * dy[:, None] * (a > 0),
-        "06.heads-backward": lambda a, b, c, d: np.maximum(a @ c.T, b @ d.T),
+        "06.k-samples": lambda dz, mu, logvar, eps: (dz.max(axis=0), logvar),
         "07.adam": lambda flat, grad, m, v, step, lr: flat.__isub__(lr * grad),
         "08.loop-order": lambda A, B: np.zeros((len(A), B.shape[1])),
         "09.effective-samples": lambda log_w: np.full(log_w.shape[1], float(len(log_w))),

@@ -1041,7 +1041,7 @@ for text, f in (
     ("abs(v)**2", lambda v: (np.abs(v) ** 2).sum()),
     ("v * conj(v)", lambda v: (v * v.conj()).sum()),
 ):
-    print(f"slope of {text:12s} at 0.7 by complex step: {by_complex_step(f, point)[0] + 0:.1f}")
+    print(f"slope of {text:12s} at 0.7 by complex step: {round(by_complex_step(f, point)[0], 1) + 0:.1f}")
 
 # %% [markdown]
 # On real numbers the three are one function with the slope 1.4. But `abs` and `conj` mix the imaginary part into a real
