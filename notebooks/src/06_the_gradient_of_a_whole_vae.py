@@ -406,8 +406,8 @@ fig
 # Line: the mean of $q$, step by step; it overshoots the spot and comes back. Ellipses: two standard deviations of $q$, and the
 # outermost blue contour is where a Gaussian would have its two as well. The search never saw the posterior, only the gradient of the
 # ELBO, and it ended on the spot. The slight tilt is beyond it, since this Gaussian is diagonal. And as the printed numbers say, it is
-# a little narrower than the posterior in both latents: along the axes a tilted ellipse has less room than its shadow is wide.
-# (The exercise 06.best-q derives it.)
+# a little narrower than the posterior in both latents: for a tilted Gaussian, the best diagonal one has each latent's variance
+# *given the other latent*, which is smaller than its variance alone. (The exercise 06.best-q derives it.)
 #
 # Why does $q$ stop at that width? Two terms pull at `logvar`, and they want different things. Change the `logvar` of the
 # first latent alone, and look at both parts of the loss:
@@ -436,7 +436,8 @@ ax.legend()
 fig
 
 # %% [markdown]
-# At the star the two terms of eq. (8) cancel, up to the spacing of the 41 values tried. To its left $q$ is so
+# At the star the two terms of eq. (8) cancel, up to the spacing of the 41 values tried (for these 200 draws: the valley is flat,
+# and other draws move its lowest point a little). To its left $q$ is so
 # narrow that the decoder gains nothing more from it, and the KL widens it; to the right the draws of $z$ decode to
 # other images, and the reconstruction narrows it.
 #
@@ -471,12 +472,15 @@ print(f"it ends lower on {(gain > 0).sum()} of 32 images: by {np.median(gain):.1
 from_prior, _, _ = minus_elbo(*path[-1], some, eps_many)
 print(f"the search from the prior ends more than 0.3 nats above it on {(from_prior > improved + 0.3).sum()} images,"
       f" and below it by as much on {(from_prior < improved - 0.3).sum()}")
+worst = (from_prior - improved).argmax()
+print(f"the worst of these ends {from_prior[worst] - improved[worst]:.0f} nats above, with its mean"
+      f" {np.linalg.norm(path[-1][0, worst] - better[-1][0, worst]):.1f} away")
 
 # %% [markdown]
 # What the search gains is the *amortization gap*: how much is lost because one network serves all images. (If the search found the
 # best $q$ of the family; if not, the gap is larger. Notebook 09 measures it.) On most images it is small, on a few large: there the
-# encoder places an image badly. But the search from the prior is not safe either: it may climb a hill far from the best one and stay
-# on it, since a gradient only points uphill.
+# encoder places an image badly. But the search from the prior is not safe either: as the last line shows, it can climb a hill of
+# the ELBO far from the best one, and stay on it, since a gradient only points uphill.
 #
 # ## 6.9  The bug museum
 #
@@ -619,7 +623,7 @@ for mistake in mistakes.MISTAKES:
         continue
     if any(r != 1 for r in ratios.values()):
         patterns[tuple(ratios.values())] += 1
-        with_both[*ratios.values(), *examine(mistake.name, 0.0).values()] += 1
+        with_both[(*ratios.values(), *examine(mistake.name, 0.0).values())] += 1
 alone = sum(n == 1 for n in patterns.values())
 print(f"{patterns.total()} mistakes show here, in {len(patterns)} different patterns;")
 print(f"{alone} patterns belong to one mistake alone, and the commonest is shared by {max(patterns.values())}")
@@ -881,10 +885,10 @@ def repaired_vae(params, x, eps):
 check("06.repair", repaired_vae)
 
 # %%
-numeric = complex_step(lambda flat: repaired_vae(vae.unpack(flat, spec), x, eps)[0], flat)
+numeric = vae.unpack(complex_step(lambda flat: repaired_vae(vae.unpack(flat, spec), x, eps)[0], flat), spec)
 mended = repaired_vae(params, x, eps)[1]
 print(" ".join(ORDER))
-print(show({n: ratio_of(mended[n], block) for n, block in vae.unpack(numeric, spec).items() if n in ORDER}))
+print(show({block: ratio_of(mended[block], numeric[block]) for block in ORDER}))
 
 # %% [markdown]
 # **See what the gradient check cannot.** Write the test of 6.10 so that it accepts every right KL and none of the wrong ones,
