@@ -69,7 +69,7 @@ loss = nll + kl
 PLACES = {
     "W_mu": (0, 0.9), "W_logvar": (0, -1.1), "mu": (1.4, 0.9), "logvar": (1.5, -1.1),
     "sigma": (2.9, -0.35), "z": (4.1, 0.9), "W_out": (4.2, 1.9), "mean": (5.5, 0.9),
-    "nll": (6.9, 0.9), "kl": (5.5, -1.1), "loss": (7.8, 0.0),
+    "nll": (6.9, 0.9), "kl": (6.2, -1.1), "loss": (7.9, 0.0),
 }
 LOCAL = {
     ("W_mu", "mu"): x, ("W_logvar", "logvar"): x, ("mu", "z"): 1, ("mu", "kl"): mu,
@@ -85,7 +85,7 @@ def draw(title, gradients):
     fig, ax = plots.figure(7.2, 3.4)
     labels = {arrow: f"{slope:.3g}" for arrow, slope in LOCAL.items()}
     below = {name: f"{gradient:+.2f}" for name, gradient in gradients.items()}
-    plots.computation_graph(ax, PLACES, labels, above=VALUES, below=below, label_at=0.62,
+    plots.computation_graph(ax, PLACES, labels, above=VALUES, below=below, label_at=0.5,
                             shaded=("mu", "logvar", "sigma"))
     ax.set_title(title)
     return fig
@@ -660,7 +660,7 @@ off, inside = np.abs(curve - np.sin(2 * grid)), np.abs(grid) < 2.7
 print(f"mean against sin(2z): off by at most {off[inside].max():.2f} for |z| < 2.7, and {off.max():.2f} at the ends")
 
 # %%
-fig, axes = plots.figure(7.4, 2.3, 1, 2)
+fig, axes = plots.figure(7.0, 2.1, 1, 2)
 axes[0].plot(grid, units, color=plots.GREY, lw=1)
 axes[0].set(xlabel="z", title="what each of the 20 units adds")
 axes[1].plot(z, x, ".", color=plots.GREY, ms=3, label="data")
@@ -758,8 +758,8 @@ for i, marker, color in ((usual, "o", plots.BLUE), (faint, "^", plots.RED)):
     off = [abs(difference(decoder_loss, W1, i, h) / by_hand[i] - 1) for h in steps]
     label = f"entry {i} of dW1, which is {by_hand[i]:.0e}"
     ax.loglog(steps, off, marker, color=color, ms=4, label=label)
-    rounding = u * decoder_loss(W1) / abs(by_hand[i])
-    ax.loglog(steps, rounding / steps, color=color, ls=":", lw=1)
+    dotted = u * decoder_loss(W1) / abs(by_hand[i]) / steps
+    ax.loglog(steps, dotted, color=color, ls=":", lw=1)
 ax.set(xlabel="h", ylabel="error, as a part of the entry", ylim=(1e-14, 30))
 ax.set_title("the V: too small is as bad as too large")
 ax.legend(loc="lower left", fontsize=8)
@@ -771,7 +771,8 @@ reveal("05.smaller-h")
 # %% [markdown]
 # To the right, each cloud rises with $h^2$: truncation. (Blue then goes flat at 1: the step is so large that tanh has reached its
 # flat parts, $D(h)$ is next to nothing, and the error is the whole entry. Red is flat at 1 on the left, where a step is so small that
-# no digit of $f$ changes.) To the left# the clouds rise with $1/h$: that is **rounding**. Numbers near 1 are a distance $u \approx 2\cdot 10^{-16}$ apart in float64, so each of the two
+# no digit of $f$ changes.) To the left the clouds rise with $1/h$: that is **rounding**. Numbers near 1 are a distance
+# $u \approx 2\cdot 10^{-16}$ apart in float64, so each of the two
 # values of $f$ is off by about $u|f|$. The subtraction keeps that error, and the division by
 # $2h$ magnifies it to about $u|f|/h$ (dotted lines).
 #
@@ -909,8 +910,8 @@ print(f"at 0, one-sided: {relu_at(at_zero + h) / h:.0f} to the right,"
 
 # %% [markdown]
 # If the kink is further away than the smallest $h$, here $10^{-8}$, that $h$ is right and eq. (13) finds it, since $D(2h)$ and
-# $D(h)$ disagree for the larger ones. At $10^{-9}$ it would not. *At* the kink every $h$ gives one half, and the bar is next to nothing, and there is no slope that it could be the
-# estimate of. Only a look at both sides shows it. So a relu net is checked at a random point, where no unit sits exactly at 0.
+# $D(h)$ disagree for the larger ones. At $10^{-9}$ it does not. *At* the kink every $h$ gives one
+# half, the bar is next to nothing, and there is no slope that it could be the estimate of. Only a look at both sides shows it. So a relu net is checked at a random point, where no unit sits exactly at 0.
 #
 # The package's check does all this: each entry has a bar and a verdict of its own, kinks are looked for, and the rounding error of
 # $f$ is measured and not assumed. It takes the function, its gradient by hand, and a point:
