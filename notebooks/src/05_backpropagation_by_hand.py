@@ -911,7 +911,8 @@ print(f"at 0, one-sided: {relu_at(at_zero + h) / h:.0f} to the right,"
 # %% [markdown]
 # If the kink is further away than the smallest $h$, here $10^{-8}$, that $h$ is right and eq. (13) finds it, since $D(2h)$ and
 # $D(h)$ disagree for the larger ones. At $10^{-9}$ it does not. *At* the kink every $h$ gives one
-# half, the bar is next to nothing, and there is no slope that it could be the estimate of. Only a look at both sides shows it. So a relu net is checked at a random point, where no unit sits exactly at 0.
+# half, the bar is next to nothing, and there is no slope that it could be the estimate of. Only a look at both sides shows it.
+# So a relu net is checked at a random point, where no unit sits exactly at 0.
 #
 # The package's check does all this: each entry has a bar and a verdict of its own, kinks are looked for, and the rounding error of
 # $f$ is measured and not assumed. It takes the function, its gradient by hand, and a point:

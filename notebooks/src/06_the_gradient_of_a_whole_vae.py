@@ -284,7 +284,8 @@ print(f"entry by entry, by its own size, complex step: {np.abs(every / complex_s
 # ## 6.7  Which z made this image?
 #
 # Here is one image `x`. Which $z$ did it come from? For the decoder of the shipped model, Bayes' rule gives the exact
-# answer, $p(z\mid x) = p(x\mid z)\,p(z) / p(x)$. With two latents it can be computed: decode every point of a fine grid, and see how probable `x` is there.
+# answer, $p(z\mid x) = p(x\mid z)\,p(z) / p(x)$. With two latents it
+# can be computed: decode every point of a fine grid, and see how probable `x` is there.
 
 # %%
 first = images[[0]]
@@ -630,7 +631,8 @@ print(f"{alone} patterns belong to one mistake alone, and the commonest is share
 
 # %% [markdown]
 # So a second question is needed, and a good one is: *what happens at `beta = 0`?* Then the KL is out of the loss, and if all is
-# right, the mistake is in the KL's terms. (Not the other way round: a backward pass that forgets to multiply by `beta` is wrong there.) If `logvar`'s head is still wrong, its ratio is no longer blurred by the KL. Here for 7 and 9:
+# right, the mistake is in the KL's terms. If `logvar`'s head is still wrong, its ratio is no longer blurred by the KL. Here for
+# 7 and 9, and for a mistake of the KL's terms that is *not* right at `beta = 0`: a backward pass that forgets to multiply by it.
 
 # %%
 def show(ratios):
@@ -638,10 +640,10 @@ def show(ratios):
     return "  ".join("r" if r == 1 else "x" if r is None else f"{r:.3g}" for r in ratios.values())
 
 
-print("                   ", " ".join(ORDER))
-for name in ("reparam-half-lost", "kl-gradient-mu-doubled"):
+print(" " * 26, " ".join(ORDER))
+for name in ("reparam-half-lost", "kl-gradient-mu-doubled", "elbo-beta-forgotten-in-gradient"):
     for weight in (1.5, 0.0):
-        print(f"{name:24s} beta = {weight}:  {show(examine(name, weight))}")
+        print(f"{name:31s} beta = {weight}:  {show(examine(name, weight))}")
 alone = sum(n == 1 for n in with_both.values())
 print(f"both questions together: {len(with_both)} patterns, of which {alone} belong to one mistake alone;")
 print(f"the commonest is shared by {max(with_both.values())}")
