@@ -176,7 +176,7 @@ CHOOSE_H = Exercise(
     ),
     hints=(
         "You can call f at many steps. What does D(2h) - D(h) say, and what does it not see?",
-        "The error has two parts: |D(2h) - D(h)| / 3 and about 4 u |f(x)| / h.",
+        "The error has two parts: |D(2h) - D(h)| / 3 and about 4 u |f| / h, f where it is called.",
         "From h = 1e-12 up, keep the one with the smallest sum; stop once truncation is larger.",
     ),
 )
