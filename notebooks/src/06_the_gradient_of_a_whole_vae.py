@@ -638,7 +638,7 @@ print(f"{alone} patterns belong to one mistake alone, and the commonest is share
 def show(ratios):
     """One line for a report, under the names in ORDER: r is right, x is wrong without a ratio."""
     words = ("r" if r == 1 else "x" if r is None else f"{r:.3g}" for r in ratios.values())
-    return " ".join(f"{word:{len(block)}s}" for word, block in zip(words, ORDER))
+    return " ".join(f"{word:{len(block)}s}" for word, block in zip(words, ORDER)).rstrip()
 
 
 print(" " * 44, " ".join(ORDER))
@@ -827,7 +827,7 @@ check("06.gaps", gaps)
 # %%
 from minivae.exercises.chapters.nb06.bugs import PATIENTS
 
-print(" " * 14, " ".join(ORDER))
+print(" " * 15, " ".join(ORDER))
 for letter, hidden in PATIENTS.items():
     for weight in (1.5, 0.0):
         print(f"{letter}, beta = {weight}:  {show(examine(hidden, weight))}")
