@@ -27,6 +27,7 @@ COMMANDS = {
     "museum": "the bug museum: a quiz that shows a symptom and asks for the bug",
     "reproduce": "train a published table again (long)",
     "bench": "the training step, side by side with PyTorch and JAX",
+    "compare-checkers": "gradient checkers on functions with right and wrong gradients",
     "cat-study": "the experiment on interpretable latents (long)",
 }
 
