@@ -11,7 +11,7 @@ import numpy as np
 
 from minivae.gradcheck.imaginary import Refuses, all_entries, rounding_of
 from minivae.gradcheck.inputs import Function
-from minivae.gradcheck.ladder import NOISES, Estimate, Ladder, Line
+from minivae.gradcheck.ladder import NOISES, ROUNDS, Estimate, Ladder, Line
 from minivae.gradcheck.noise import EPS32, EPS64
 
 QUICK = 2.0**-17  # one step, as a share of the scale, to confirm a complex step
@@ -35,10 +35,10 @@ class Surroundings(NamedTuple):
         """The relative rounding of the values of f."""
         return (EPS32 if self.f.single else EPS64) / 2
 
-    def ladder(self, along: int | np.ndarray, scale: float) -> Estimate:
+    def ladder(self, along: int | np.ndarray, scale: float, rounds: int = ROUNDS) -> Estimate:
         """The derivative along an entry or a direction, by differences."""
         line = Line(self.f, self.x, along)
-        return Ladder(line, scale, self.value, self.noise, self.unit).climb()
+        return Ladder(line, scale, self.value, self.noise, self.unit).climb(rounds)
 
 
 def scales_of(x: np.ndarray) -> np.ndarray:

@@ -109,11 +109,14 @@ class Ladder:
         self.scale = 2.0 ** round(np.log2(scale))  # steps that are powers of 2 round less
         self.rows: dict[int, Row] = {}
 
-    def climb(self) -> Estimate:
-        """Take steps until the derivative is settled, or no further step can help."""
+    def climb(self, rounds: int = ROUNDS) -> Estimate:
+        """Take steps until the derivative is settled, or no further step can help.
+
+        rounds: how often steps are added at most.
+        """
         self._add(range(FIRST, LAST - 1, -STRIDE))
         low, high, estimate = LAST, FIRST, self.estimate()
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             if self._settled(estimate):
                 break
             down, up = self._wants(estimate, low, high)

@@ -63,6 +63,10 @@ REASONS = {  # kind: (what is the matter, what to do)
         "only the complex step sees this entry, and nothing confirms that f is analytic in it",
         "scale f or its inputs so that differences see it",
     ),
+    "at odds": (
+        "a direction disagrees with the gradient, but the entry that it leads to does not",
+        "check the parts of x one by one",
+    ),
     "random": ("f gives another value at each call", "fix the noise: pass it in, or seed it"),
     "random gradient": (
         "the gradient gives other numbers at each call",
