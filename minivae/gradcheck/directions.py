@@ -22,6 +22,7 @@ from minivae.gradcheck.verdicts import (
     NEARLY,
     REASONS,
     RIGHT,
+    ROUNDINGS,
     SURE,
     WRONG,
     ZERO,
@@ -73,6 +74,8 @@ class Directions:
         self.found: list[int] = []
         self.unfollowed = False  # whether more wrong entries are left than were found
         finite = np.isfinite(analytic)
+        largest = np.abs(analytic[finite]).max(initial=0.0)
+        self.residue = ROUNDINGS * EPS64 * largest  # an entry may be a difference of such terms
         self.infinite = np.flatnonzero(~finite)
         self.groups = _groups(np.where(finite, np.abs(analytic) * around.scales, 0.0))
         self.lines: list[Direction] = []
@@ -214,6 +217,8 @@ class Directions:
         contradicted = [c for c in estimate.rejected if abs(d.by_hand - c.value) <= c.bar + d.own]
         if contradicted:
             return *row, CANNOT_TELL, "near kink"
+        if gap <= self.residue * np.linalg.norm(d.along):
+            return *row, CANNOT_TELL, "residue"
         if gap <= max(SURE * bar, NEARLY * d.typical):
             return *row, CANNOT_TELL, "nearly" if bar <= FINE * d.norm else "faint"
         return *row, WRONG, ""
@@ -266,7 +271,8 @@ class Directions:
             value = imaginary_step(around.f, around.x, i, scale)
             bar = COMPLEX_BAR * abs(value) + own
             bar += rounding_of(around.f, around.x, i, scale, value, around.rng)
-        is_wrong = abs(a - value) > max(SURE * bar, NEARLY * max(abs(a), abs(value)))
+        known = max(SURE * bar, NEARLY * max(abs(a), abs(value)), self.residue)
+        is_wrong = abs(a - value) > known
         return Found(i, value, bar) if is_wrong else None
 
     def _bisect(self, d: Direction, excess: float, left: int) -> tuple[list[Found], int]:

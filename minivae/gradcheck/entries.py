@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae.gradcheck.imaginary import Refuses, all_entries, rounding_of
+from minivae.gradcheck.imaginary import Refuses, all_entries, imaginary_step, rounding_of
 from minivae.gradcheck.inputs import Function
 from minivae.gradcheck.ladder import NOISES, ROUNDS, Estimate, Ladder, Line
 from minivae.gradcheck.noise import EPS32, EPS64
@@ -17,6 +17,7 @@ from minivae.gradcheck.noise import EPS32, EPS64
 QUICK = 2.0**-17  # one step, as a share of the scale, to confirm a complex step
 CONFIRMS = 1e-6  # of the derivative: what truncation may add at that step
 SEEN = 1e-3  # a derivative whose bar is at most this share of it is seen by differences
+LARGER = 1e-18  # a larger complex step, as a share of the scale
 COMPLEX_BAR = 1e-9  # of the derivative: what rounding inside f may make of a complex step
 
 
@@ -131,6 +132,16 @@ class Numerics:
             self.around.f, self.around.x, i, self.around.scales[i], derivative, self.around.rng
         )
         return gap > 4 * (estimate.bar + rounding)
+
+    def is_settled(self, i: int) -> bool:
+        """Is the complex step of entry i the same at a far larger step? Not so at the border of the
+        domain of x**1.5, say."""
+        around = self.around
+        try:
+            larger = imaginary_step(around.f, around.x, i, around.scales[i], LARGER)
+        except Refuses:
+            return False
+        return bool(abs(larger - self.value[i]) <= self.bar[i] + CONFIRMS * abs(self.value[i]))
 
     def sharpen(self, i: int) -> None:
         """Add to the bar of entry i the rounding of its own complex step, where that decides."""
