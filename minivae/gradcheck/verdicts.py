@@ -12,6 +12,7 @@ is exactly 0 is right if the numerical one is exactly 0 too, and differences see
 change along it, or changes alike to both sides.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,9 @@ NEARLY = 3e-6  # of the entry: a difference that is seen, but too small to call 
 PLATEAU = 0.1  # of the contradiction: the bar of a larger step that is taken seriously
 ZERO = 1e-11  # of the natural scale of f along an entry: what rounding makes of a zero derivative
 ROUNDINGS = 4.0  # of the largest entry: what a tiny entry may be off as a difference of large terms
+PROBES = 12  # points at which the gradient by hand is looked at again
+PROBE_NEAR, PROBE_FAR = 1e-3, 0.5  # how far they are, as shares of how far an entry may move
+DEGREE = 3  # of the polynomial that a gradient follows over the near ones
 NOISY = 1e3  # roundings: noise of that size is not rounding in float64
 
 REASONS = {  # kind: (what is the matter, what to do)
@@ -56,7 +60,7 @@ REASONS = {  # kind: (what is the matter, what to do)
     ),
     "unstable": (
         "the gradient by hand is lost in its own rounding: it changes when x moves by rounding",
-        "use float64 in the gradient, and a stabler formula",
+        "is the entry simply zero? Else use float64 in the gradient, or a stabler formula",
     ),
     "residue": (
         "the entry is zero to the rounding of the terms that it may be a difference of",
@@ -98,8 +102,14 @@ class Entries(NamedTuple):
         return np.flatnonzero(self.verdict == verdict)
 
 
-def judge(numerics: Numerics, analytic: np.ndarray, own_bar: np.ndarray) -> Entries:
-    """Every entry of a gradient by hand. own_bar: the rounding of that gradient itself, (N,)."""
+def judge(
+    numerics: Numerics,
+    analytic: np.ndarray,
+    own_bar: np.ndarray,
+    gradient: Callable[[np.ndarray], np.ndarray],
+) -> Entries:
+    """Every entry of a gradient by hand. own_bar: the rounding of that gradient itself, (N,).
+    gradient: what gave it, to be called at other points."""
     lost = -1.0
     sizes = np.abs(numerics.value)
     residue = ROUNDINGS * EPS64 * sizes[np.isfinite(sizes)].max(initial=0.0)
@@ -107,13 +117,44 @@ def judge(numerics: Numerics, analytic: np.ndarray, own_bar: np.ndarray) -> Entr
         lost = numerics.lost
         judged = [_judge(numerics, i, analytic[i], own_bar[i]) for i in range(analytic.size)]
     gaps = np.abs(analytic - numerics.value)
-    judged = [
-        (CANNOT_TELL, "residue") if verdict == WRONG and gap <= residue else (verdict, reason)
-        for (verdict, reason), gap in zip(judged, gaps, strict=True)
-    ]
+    small = [i for i, (verdict, _) in enumerate(judged) if verdict == WRONG and gaps[i] <= residue]
+    if small:
+        precise = _is_precise(numerics, analytic, gaps, gradient)
+        for i in small:
+            judged[i] = judged[i] if precise[i] else (CANNOT_TELL, "residue")
     verdict, reason = (np.array(column, dtype=object) for column in zip(*judged, strict=True))
     bar = numerics.bar + own_bar
     return Entries(analytic, numerics.value.copy(), bar, verdict, reason)
+
+
+def _is_precise(
+    numerics: Numerics,
+    analytic: np.ndarray,
+    gaps: np.ndarray,
+    gradient: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Whether each entry of the gradient by hand is known far better than by its gap: (N,) bool.
+
+    It is so where it never changes, and where it changes smoothly as x moves. A difference of
+    larger terms goes in steps of their rounding.
+    """
+    around = numerics.around
+    along = around.scales * around.rng.choice((-1.0, 1.0), around.x.size)
+
+    def at(share: float) -> tuple[np.ndarray, np.ndarray]:
+        moves = np.sort(around.rng.uniform(-1, 1, PROBES))
+        return moves, np.array([gradient(around.x + share * t * along) for t in moves])
+
+    try:
+        (moves, near), (_, far) = at(PROBE_NEAR), at(PROBE_FAR)
+    except Exception:  # not defined there, or not of this shape
+        return np.zeros(analytic.size, bool)
+    powers = np.vander(moves, DEGREE + 1)
+    safe = np.where(np.isfinite(near), near, 0.0)
+    left = np.abs(safe - powers @ np.linalg.lstsq(powers, safe, rcond=None)[0]).max(axis=0)
+    changes = (np.diff(np.sort(near, axis=0), axis=0) > 0).all(axis=0)
+    smooth = changes & np.isfinite(near).all(axis=0) & (left <= 0.1 * gaps)
+    return smooth | (far == analytic).all(axis=0)
 
 
 def _judge(numerics: Numerics, i: int, a: float, own: float) -> tuple[str, str]:
@@ -137,6 +178,8 @@ def _by_complex_step(numerics: Numerics, i: int, a: float, own: float) -> tuple[
         if c != 0:
             fine = bar <= FINE * abs(c)
             return (RIGHT, "") if fine else (CANNOT_TELL, "residue" if a == 0 else "unstable")
+        if a != 0:
+            return CANNOT_TELL, "unstable"
         # a function that conjugates or takes an absolute value gives 0 as well
         return (RIGHT, "") if _is_flat(numerics.climb(i)) else (CANNOT_TELL, "unconfirmed")
     # an accusation: the differences must not speak for the gradient
