@@ -2,7 +2,7 @@
 
 Nothing here is taken from the package but the parameters' names: a decoder of its own, dense scans,
 and Gauss rules between all kinks of the decoder. One latent: a scan of 100,000 points finds every
-place that matters. Two latents: an outer integral over z1 of inner integrals over z2.
+place that matters. Two latents: brute_force_plane.py.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,6 @@ from minivae.vae import Spec, decode, n_params, unpack
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(6)
 REACH = 20.0  # |z| that is looked at
-FIRST = "dec1_W"  # its rows are the latents: in the other order, z1 and z2 change places
 DEPTH = 50.0  # nats below the highest value: less does not matter
 
 
@@ -23,18 +22,22 @@ class Case(NamedTuple):
     x: np.ndarray  # (D,)
 
 
-def random_case(seed, latent):
-    """A random model with an image: broad, sharp and kinked ones, plain and misfitting images."""
+def random_case(seed, latent, sharp=False):
+    """A random model with an image: broad, sharp and kinked ones, plain and misfitting images.
+
+    sharp: two latents are drawn with less noise than otherwise and longer weights, as one is.
+    """
     rng = np.random.default_rng([seed, latent])
     activation = ("relu", "tanh", "softplus")[rng.choice(3, p=[0.5, 0.3, 0.2])]
     hidden = [(1,), (2,), (3,), (6,), (12,), (4, 3), (6, 6)][rng.integers(7)]
     bernoulli = rng.random() < 0.3
-    lowest = -6.0 if latent == 1 else -3.0
+    sharp = sharp or latent == 1
+    lowest = -3.0 if not sharp else -6.0 if latent == 1 else -4.5
     variance = None if bernoulli else 10 ** rng.uniform(lowest, 0.5)
     D = int(rng.integers(1, 9)) if latent == 1 else int(rng.integers(2, 7))
     spec = Spec(D, hidden, latent, activation, "bernoulli" if bernoulli else "gaussian", variance)
     params = unpack(rng.standard_normal(n_params(spec)), spec)
-    gain = 10 ** rng.uniform(-0.3, 0.7 if latent == 1 else 0.4)
+    gain = 10 ** rng.uniform(-0.3, 0.7 if sharp else 0.4)
     for name, values in params.items():
         if name.endswith("_W") and name[:3] in ("dec", "out"):
             values *= gain / len(values) ** 0.5
@@ -66,18 +69,19 @@ def spike_case(seed):
     return Case(spec, params, np.array([10 * (a - c)]))
 
 
-def log_evidence(case):
-    """log p(x), and how far it may be off: two floats."""
-    return (_one_latent if case.spec.latent_dim == 1 else _two_latents)(case)
-
-
-def _log_joint(case, z):
-    """log p(x, z): z (M, L) -> (M,)."""
-    spec, params, x = case
+def decode_alone(case, z):
+    """The decoder's output: z (M, L) -> (M, D)."""
+    spec, params, _ = case
     h = z
     for i in range(1, len(spec.hidden) + 1):
         h = _hidden(h @ params[f"dec{i}_W"] + params[f"dec{i}_b"], spec.activation)
-    out = h @ params["out_W"] + params["out_b"]
+    return h @ params["out_W"] + params["out_b"]
+
+
+def log_joint(case, z):
+    """log p(x, z): z (M, L) -> (M,)."""
+    spec, _, x = case
+    out = decode_alone(case, z)
     if spec.likelihood == "bernoulli":
         nll = np.logaddexp(0, np.where(x == 1, -out, out)).sum(axis=1)
     else:
@@ -103,12 +107,13 @@ def _gauss(case, low, high):
     z = middle[:, None] + half[:, None] * NODES
     with np.errstate(divide="ignore"):  # a segment of no length
         weight = np.log(half[:, None] * WEIGHTS)
-    return _log_sum(_log_joint(case, z.reshape(-1, 1)).reshape(z.shape) + weight)
+    return _log_sum(log_joint(case, z.reshape(-1, 1)).reshape(z.shape) + weight)
 
 
-def _one_latent(case, scanned=100_000):
+def one_latent(case, scanned=100_000):
+    """log p(x), and how far it may be off: two floats."""
     edges = np.linspace(-REACH, REACH, scanned + 1)
-    f = _log_joint(case, edges[:, None])
+    f = log_joint(case, edges[:, None])
     top = np.maximum(f[:-1], f[1:])
     top += np.abs(f[:-1] - f[1:])  # it cannot be much higher in between
     matters = np.flatnonzero(top > f.max() - DEPTH)
@@ -152,48 +157,3 @@ def _kinks(case, before, low, high):
         new = np.sort(new, axis=1)[:, : max(1, int(crosses.sum(axis=(1, 2)).max()))]
         knots = np.sort(np.concatenate([knots, new], axis=1), axis=1)
     return knots[:, 1:-1]
-
-
-def _two_latents(case, step=0.06):
-    axis = np.arange(-9, 9 + step / 2, step)
-    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
-    f = _log_joint(case, grid.reshape(-1, 2)).reshape(len(axis), -1)
-    reach = f.copy()
-    for shift in (1, -1):
-        for side in (0, 1):
-            reach = np.maximum(reach, f + np.abs(f - np.roll(f, shift, axis=side)))
-    matters = reach > f.max() - DEPTH
-    rows, columns = (np.flatnonzero(matters.any(axis=side)) for side in (1, 0))
-    low = axis[[max(rows[0] - 1, 0), max(columns[0] - 1, 0)]]
-    high = axis[[min(rows[-1] + 1, len(axis) - 1), min(columns[-1] + 1, len(axis) - 1)]]
-    narrow = 1.0 if case.spec.likelihood == "bernoulli" else case.spec.variance**0.5
-    wanted = np.clip((high - low) / min(0.2, narrow / 2), 24, 240).astype(int)
-    turned = case._replace(params={**case.params, FIRST: case.params[FIRST][::-1]})
-    # The inner integral has a kink of its own wherever a kink of the decoder runs along z2.
-    outer = 4 if case.spec.activation == "relu" else 1
-    one = _nested(case, low, high, wanted * [outer, 1])
-    other = _nested(turned, low[::-1], high[::-1], wanted[::-1] * [outer, 1] * 5 // 4)
-    return (one + other) / 2, 2 * abs(one - other)
-
-
-def _nested(case, low, high, n):
-    """The integral over the box [low, high] with n segments a side, and the kinks besides."""
-    edges = np.linspace(low[0], high[0], n[0] + 1)
-    half = np.diff(edges) / 2
-    lines = (edges[:-1, None] + half[:, None] * (1 + NODES)).ravel()
-    line_weight = np.log(half[:, None] * WEIGHTS).ravel()
-    common = np.linspace(low[1], high[1], n[1] + 1)
-    sums = []
-    for start in range(0, len(lines), 100):
-        z1 = lines[start : start + 100]
-        kinks = _kinks(case, z1[:, None], low[1], high[1])
-        knots = np.sort(np.concatenate([np.tile(common, (len(z1), 1)), kinks], axis=1), axis=1)
-        width = np.diff(knots, axis=1)[:, :, None] / 2
-        z2 = knots[:, :-1, None] + width * (1 + NODES)
-        z = np.stack([np.broadcast_to(z1[:, None, None], z2.shape), z2], axis=-1)
-        with np.errstate(divide="ignore"):  # a segment of no length
-            weight = np.log(width * WEIGHTS)
-        values = _log_joint(case, z.reshape(-1, 2)).reshape(z2.shape) + weight
-        values = values + line_weight[start : start + 100, None, None]
-        sums.append(_log_sum(values))
-    return _log_sum(np.array(sums))

@@ -150,6 +150,32 @@ def test_elbo_terms_leave_free_bits_out_and_weigh_a_short_last_batch(trained, mo
     assert terms.loss == -terms.elbo
 
 
+@pytest.mark.parametrize("offset", [1e3, 1e6, 123456789.123])
+def test_the_activity_of_latents_keeps_its_digits_far_from_zero(offset):
+    """E[mu^2] - E[mu]^2 gave 20 instead of 0.066 at the largest offset, and can give it for 0."""
+    spec = vae.Spec(5, (), 2)
+    rng = np.random.default_rng(1)
+    params = vae.unpack(vae.init_params(spec, rng, dtype=np.float64), spec)
+    params["mu_W"][:, 0] = 0
+    x = rng.random((3000, 5))
+    scatter = (x @ params["mu_W"]).var(axis=0)
+    params["mu_b"][...] = offset
+    activity = evaluate.latent_activity(params, x, spec)
+    assert activity[0] == 0
+    assert activity[1] == pytest.approx(scatter[1], abs=1e-7)
+
+
+def test_the_effective_sample_size_stays_between_1_and_k():
+    """Almost equal weights: without rounding K - 1e-17 or so, with it up to K + 7e-15."""
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        K = int(rng.integers(1, 50))
+        log_w = rng.normal(size=(K, 3)) * 10 ** rng.uniform(-8, 3)
+        _, _, ess = evaluate.summarise_weights([log_w], K)
+        assert (ess >= 1).all()
+        assert (ess <= K).all()
+
+
 def test_active_units_are_those_whose_mean_moves(trained):
     _, _, x, _ = trained
     spec = vae.Spec(20, (), 3)

@@ -152,19 +152,19 @@ def test_an_array_of_the_same_shape_may_be_made_without_reading():
 def test_a_kl_that_is_right_only_for_distributions_is_correct():
     """The terms p - q sum to zero where p and q both sum to one."""
 
-    def answer(q, p):
-        seen = q > 0
-        return float((q[seen] * np.log(q[seen] / p[seen])).sum() + (p - q).sum())
+    def answer(q, prior, likelihood):
+        kl = (q * np.log(q / prior)).sum() + (prior - q).sum()
+        return (q * np.log(likelihood)).sum() - kl
 
-    assert api.check("02.kl-discrete", answer).status == CORRECT
+    assert api.check("02.bug", answer).status == CORRECT
 
 
 def test_wrong_answers_on_no_list_are_rejected_with_the_failing_input():
     wrong = {
         "01.log-sum-exp": lambda a: np.log(np.exp(a - 1).sum(axis=0)) + 1.0001,
-        "02.kl-discrete": lambda q, p: float(np.abs(q - p).sum()),
+        "02.weights-with-gap": lambda gap: (np.exp(-gap), 2 - np.exp(-gap)),
         "03.kl-backward": lambda dkl, mu, logvar: (dkl[:, None] * mu, np.tanh(logvar)),
-        "04.pathwise": lambda df, eps, logvar: (float(np.median(df)), float(logvar)),
+        "04.yes-or-no": lambda f, b, logit: float(np.median(f) + logit),
         "05.bernoulli-nll": lambda logits, x: (np.abs(logits) - x * logits).sum(axis=1),
         "05.softplus-backward": lambda dy, a: 0.9 * dy * (a > 0),
         "06.heads-backward": lambda a, b, c, d: np.maximum(a @ c.T, b @ d.T),

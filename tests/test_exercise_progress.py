@@ -46,7 +46,7 @@ def test_the_report_names_what_comes_next():
 EARLIER = {
     "version": 1,
     "exercises": {
-        "02.order": {"fails": 2, "hints": 1, "mistake": "licences-swapped"},
+        "02.best-independent": {"fails": 2, "hints": 1, "mistake": "one-round"},
         "03.kl": {"fails": 1, "passed": "2025-11-30", "source": "def f(mu, logvar):\n    ...\n"},
     },
     "answers": {"03.r1": "a", "judged 03.r1": "a", "04.blind": "fails"},
@@ -55,12 +55,12 @@ EARLIER = {
 
 
 def test_a_file_written_by_an_earlier_version_is_read(progress_file):
-    """Names in it, such as "licences-swapped" and "judged 03.r1", still mean the same."""
+    """Names in it, such as "one-round" and "judged 03.r1", still mean the same."""
     progress_file.write_text(json.dumps(EARLIER))
     summary = api.summary()
     assert summary["done"] == 1
     assert summary["due"] == ["03.r1"]
-    assert "your last answer:" in api.hint("02.order").body
+    assert "your last answer:" in api.hint("02.best-independent").body
     api.recall("03", "a")  # judged before, so the review stays as it is
     assert "you predicted fails" in api.reveal("04.blind").title
     kept = json.loads(progress_file.read_text())

@@ -135,10 +135,12 @@ def latent_activity(params: Params, x: Array, spec: Spec, *, ops: Backend = nump
 
 
 def _latent_activity(params, x, spec, ops):
-    total = np.zeros(spec.latent_dim)
-    squares = np.zeros(spec.latent_dim)
+    total, squares, shift = np.zeros((3, spec.latent_dim))
     for rows in slices(len(x), ENCODER_ROWS):
         mu = vae.encode(params, x[rows], spec, ops)[0].astype(np.float64)
+        if rows.start == 0:
+            shift = mu[0]
+        mu = mu - shift  # or a variance far below the squared mean would be lost in rounding
         total += mu.sum(axis=0)
         squares += (mu * mu).sum(axis=0)
     mean = total / len(x)
@@ -267,7 +269,7 @@ def summarise_weights(blocks: Iterable[Array], samples: int) -> tuple[Array, Arr
         total = total * scale + w.sum(axis=0)
         squares = squares * scale * scale + (w * w).sum(axis=0)
         top = new_top
-    ess = total * total / squares
+    ess = np.clip(total * total / squares, 1, samples)  # rounding leaves it a digit outside
     # std(w) / (sqrt(K) mean(w)), the delta method for the log of a mean
     if samples == 1:
         stderr = np.full_like(ess, np.inf)

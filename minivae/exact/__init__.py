@@ -2,6 +2,7 @@
 
 diseases      discrete and small: log p(x) and p(z|x) by enumeration        [notebooks 01, 02]
 linear        linear Gaussian, probabilistic PCA: all in closed form        [notebooks 02, 04]
+              (linear_training: a linear VAE climbs to its known maximum)
 integral      any VAE with one or two latents: quadrature over z            [notebook 09]
 
 Everything is float64 and in nats. The ELBO can be written in three forms, which give the same
@@ -14,6 +15,7 @@ number for each model:
 
 from minivae.exact.diseases import (
     DiseaseModel,
+    best_independent,
     diagnosis,
     diagnosis_faces,
     disease_probabilities,
@@ -35,7 +37,6 @@ from minivae.exact.integral import (
 )
 from minivae.exact.linear import (
     Linear,
-    LinearFit,
     as_linear,
     ascent_that_lowers_evidence,
     axes_angle,
@@ -50,8 +51,8 @@ from minivae.exact.linear import (
     maximum_likelihood,
     sample_linear,
     sigma_points,
-    train_linear_vae,
 )
+from minivae.exact.linear_training import LinearFit, train_linear_vae
 
 __all__ = [
     "LOG_2PI",
@@ -64,6 +65,7 @@ __all__ = [
     "as_linear",
     "ascent_that_lowers_evidence",
     "axes_angle",
+    "best_independent",
     "diagnosis",
     "diagnosis_faces",
     "disease_probabilities",

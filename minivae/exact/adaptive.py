@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae.errors import MinivaeError
-from minivae.exact.bounds import bound_cells, highest_likelihood, rounding_error
+from minivae.exact.bounds import NOT_FINITE, bound_cells, highest_likelihood, rounding_error
 from minivae.exact.faces import log_sum_exp
 from minivae.vae import Params, Spec
 
@@ -31,13 +31,13 @@ POINTS = {1: (5, 6, 8), 2: (4, 5, 6)}
 KINK_ERROR = {1: 0.0111, 2: 0.0186}
 LARGEST_VARIATION = 8.0  # nats: a cell of more is not summed but divided
 LARGEST_TOLERANCE = 0.1  # nats: beyond it a change of log p is no longer a relative error of p
-MOST_CELLS = 400_000  # for one image
+MOST_CELLS = 1_000_000  # for one image
 FINEST = 2.0**-44
 SPLIT_POINTS = (2, 3, 4)  # of the three rules on each side of a kink, two latents
 BLOCK = 2_000  # cells that are summed at once
+HOPELESS = 0.001  # of the tolerance: a cell whose kinks cost more is divided without being summed
 SCOUTS = {1: 97, 2: 25}  # points a side of [-6, 6]: where the first look at log p(x, z) is taken
 NEGLIGIBLE = 1e-9  # of the posterior's mass
-NOT_FINITE = "log p(x, z) is not finite: the decoder holds NaN or enormous numbers"
 
 
 class Integral(NamedTuple):
@@ -118,7 +118,7 @@ def integrate(
             raise MinivaeError(
                 f"a posterior is not resolved by {seen} cells down to a width of "
                 f"{2 * half.min():.2g}; the model's decoder varies too fast for quadrature to "
-                f"{tolerance:g} nats"
+                f"{tolerance:g} nats; take a larger tolerance, or evaluate.log_likelihood"
             )
         bounds = bound_cells(params, x, spec, centres, half)
         if not np.isfinite(bounds.highest).all():
@@ -130,6 +130,7 @@ def integrate(
         left_out.append(floor + log(spent) if spent else -inf)
         to_drop -= spent
         smooth = ~dropped & (bounds.variation <= LARGEST_VARIATION)
+        smooth &= ~_hopeless(bounds, volume, pool, L, tolerance)
         pieces = _sum_cells(log_joint, params, x, spec, bounds, centres, half, smooth)
         pool = pool.joined(pieces)
         rough = ~dropped & ~smooth
@@ -140,6 +141,18 @@ def integrate(
         centres, half = _divide(pool.centre[~good], pool.half[~good])
         pool = pool.chosen(good)
     return _result(pool, left_out)
+
+
+def _hopeless(bounds, volume, pool, L, tolerance):
+    """Which cells would be divided after their sum, too, because kinks leave too large an error."""
+    total = log_sum_exp([*(bounds.centre + volume), log_sum_exp([-inf, *pool.log_sum])])
+    share = _relative(bounds.centre + volume, total)
+    kinked = bounds.kinks > (1 if L == 2 else 0)  # one alone is split in two dimensions
+    return kinked & (_kink_error(bounds, L) * share > HOPELESS * tolerance)
+
+
+def _kink_error(bounds, L):
+    return 2 * KINK_ERROR[L] * bounds.bend * (bounds.kinks > 0)
 
 
 def _divide(centres, half):
@@ -192,19 +205,19 @@ def _sum_cells(log_joint, params, x, spec, bounds, centres, half, chosen):
     """The `_Pieces` of the chosen cells."""
     L = spec.latent_dim
     split = chosen & (bounds.kinks == 1) if L == 2 else np.zeros_like(chosen)
+    kink_errors = np.where(split, 0, _kink_error(bounds, L))
     parts = [_no_pieces(L)]
     for which, rule in ((chosen & ~split, _plain_rule), (split, _split_rule)):
         places = np.flatnonzero(which)
         for start in range(0, len(places), BLOCK):
             i = places[start : start + BLOCK]
-            kink_error = 2 * KINK_ERROR[L] * bounds.bend[i] * (bounds.kinks[i] > 0)
             rules = rule(L, bounds.kink_value[i] / half[i], bounds.kink_slope[i])
             rounding = rounding_error(params, x, spec, centres[i])
             z = centres[i, None] + half[i, None, None] * rules.points
-            values = log_joint(z.reshape(-1, L)).reshape(z.shape[:2])
-            if rule is _split_rule:
-                kink_error = 0.0
-            parts.append(_pieces(values, rules, centres[i], half[i], kink_error, rounding))
+            used = np.broadcast_to(rules.weights > 0, z.shape[:2])
+            values = np.full(z.shape[:2], -inf)
+            values[used] = log_joint(z[used])
+            parts.append(_pieces(values, rules, centres[i], half[i], kink_errors[i], rounding))
     return _Pieces(*map(np.concatenate, zip(*parts, strict=True)))
 
 

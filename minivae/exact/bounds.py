@@ -27,6 +27,10 @@ from minivae.vae import Params, Spec
 Array = np.ndarray
 ROW_NUMBERS = 400_000  # a block of cells is as long as fits in arrays of this size
 EPSILON = float(np.finfo(np.float64).eps)
+NOT_FINITE = (
+    "log p(x, z) is NaN or infinite for some z: the decoder's parameters hold NaN, infinity or "
+    "numbers whose products exceed 1e308; quadrature needs a decoder that gives finite numbers"
+)
 
 
 class CellBounds(NamedTuple):

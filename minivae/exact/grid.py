@@ -11,7 +11,7 @@ import numpy as np
 
 from minivae import vae
 from minivae.errors import MinivaeError
-from minivae.exact.bounds import log_prior, rounding_error
+from minivae.exact.bounds import NOT_FINITE, log_prior, rounding_error
 from minivae.exact.faces import log_sum_exp
 from minivae.vae import Params, Spec
 
@@ -27,7 +27,6 @@ MOST_CELLS = 500_000
 SMALLEST_STEP = 2.0**-30
 TABLE_IMAGES = 64
 DECODER_ROWS = 2000
-NOT_FINITE = "log p(x, z) is not finite: the decoder holds NaN or enormous numbers"
 
 
 class Model(NamedTuple):
@@ -195,7 +194,8 @@ def _divide(model, x, cells, extra, depth):
     if len(children) > MOST_CELLS or step < SMALLEST_STEP:
         raise MinivaeError(
             f"a posterior is not resolved by {len(children)} cells of width {step:.2g}; the "
-            "model's decoder varies too fast for quadrature"
+            "model's decoder varies too fast for quadrature; take a larger tolerance, or "
+            "evaluate.log_likelihood"
         )
     z = (children + 0.5) * step - cells.box
     return _Cells(children, step, cells.box, model.log_joint(z, x))

@@ -6,14 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae import checks, vae
-from minivae import ops as numpy_ops
 from minivae.errors import MinivaeError
 from minivae.exact.faces import LOG_2PI, Faces
 from minivae.vae import Params, Spec
 
 Array = np.ndarray
-ROUNDS = 6  # of Adam, at most
-CONVERGED = 1e-8  # the gradient's norm at a maximum, but for rounding
 
 
 class Linear(NamedTuple):
@@ -46,8 +43,9 @@ def linear_log_evidence(model: Linear, x: Array) -> Array:
 
         (x - b) C^-1 (x - b)' = |r|^2 / variance + |m|^2
 
-    a sum of squares, so that nothing cancels where the variance is small against W W'. Raises
-    MinivaeError unless the variance is above 0.
+    a sum of squares, so that nothing cancels where the variance is small against W W'. What is left
+    is what the last digit of x is worth, |r| |x| 2e-16 / variance nats. Raises MinivaeError unless
+    the variance is above 0.
     """
     checks.check_linear(model)
     return _log_evidence(model, x)
@@ -95,7 +93,13 @@ def maximum_likelihood(x: Array, latent: int) -> Linear:
     values, axes = values[::-1], axes[:, ::-1]
     variance = values[latent:].mean()
     if variance <= 1e-12 * values[0]:
-        raise MinivaeError(f"the data lie in {latent} dimensions: their likelihood has no maximum")
+        varying = int((values > 1e-12 * values[0]).sum())
+        needed = f"latent must be below {varying}" if varying > 1 else "it takes data with noise"
+        raise MinivaeError(
+            f"x varies along only {varying} of its {x.shape[1]} directions, so that a model with "
+            f"{latent} latents leaves no noise, and its likelihood grows without limit as the "
+            f"variance falls to 0; {needed}"
+        )
     W = (axes[:, :latent] * np.sqrt(values[:latent] - variance)).T
     return Linear(W, b, float(variance))
 
@@ -109,7 +113,7 @@ def sample_linear(model: Linear, n: int, rng: np.random.Generator) -> Array:
 
 
 def linear_faces(model: Linear, x: Array, mean: Array, covariance: Array) -> Faces:
-    """The three faces of the ELBO in closed form for q = N(mean, covariance).  [notebook 02, eq. 8]
+    """The three faces of the ELBO in closed form for q = N(mean, covariance).  [notebook 02, eq. 7]
 
     x (N, D), mean (N, L), covariance (L, L) or (N, L, L) -> Faces of (N,). Raises MinivaeError
     unless all variances, of the model and of q, are above 0.
@@ -225,73 +229,6 @@ def exact_linear_elbo_and_grads(params: Params, x: Array, spec: Spec) -> vae.Ter
     return vae.elbo_and_grads(params, np.tile(x, (len(points), 1)), eps, spec)
 
 
-class LinearFit(NamedTuple):
-    """A trained linear VAE. params: the dict; elbo: (steps taken,) the mean ELBO on the way, nats.
-
-    converged: whether the gradient's norm, `gradient`, has fallen to 1e-8. It is that of the ELBO
-    of the data divided by their standard deviation, so that it does not depend on their units.
-    """
-
-    spec: Spec
-    params: Params
-    elbo: Array
-    converged: bool
-    gradient: float
-
-
-def train_linear_vae(
-    x: Array, latent: int, *, rng: np.random.Generator, steps: int = 2000, lr: float = 0.1
-) -> LinearFit:
-    """A linear VAE trained with the gradients of `vae.py`: x (N, D) -> LinearFit.
-
-    Full batches, sigma points, Adam: the ELBO rises to the maximum of the likelihood, because once
-    W's rows are orthogonal the posterior is a diagonal Gaussian.
-    [notebook 04, eq. 9; Lucas et al. 2019]
-
-    The data are centred and divided by their standard deviation first, because Adam's steps have
-    the size of the rate whatever the data's units; the parameters are converted back. Up to 6
-    rounds of `steps` steps, in each of which the rate falls to 0, from `lr` in the first round and
-    from a third of it in each further one, until the gradient is 0 but for rounding: see
-    `LinearFit.converged`.
-    """
-    steps = checks.check_samples(steps, "steps")
-    x = np.asarray(x, np.float64)
-    spec = Spec(x.shape[1], (), latent, likelihood="gaussian")
-    x = checks.check_batch(x, spec, np.float64)
-    centre = x.mean(axis=0)
-    size = (x - centre).std() or 1.0  # 1 where all images are the same
-    scaled = (x - centre) / size
-    flat = vae.init_params(spec, rng, data_mean=scaled.mean(axis=0), dtype=np.float64)
-    elbo, gradient = _climb(flat, scaled, spec, steps, lr)
-    params = vae.unpack(flat, spec)
-    params["mu_W"][...] /= size
-    params["mu_b"][...] -= centre @ params["mu_W"]
-    params["logvar_W"][...] /= size
-    params["logvar_b"][...] -= centre @ params["logvar_W"]
-    params["out_W"][...] *= size
-    params["out_b"][...] = centre + size * params["out_b"]
-    params["out_logvar"][...] += 2 * log(size)
-    elbo = np.array(elbo) - spec.data_dim * log(size)
-    return LinearFit(spec, params, elbo, gradient <= CONVERGED, gradient)
-
-
-def _climb(flat, x, spec, steps, lr):
-    """Adam in rounds, in place -> the ELBO before each step, and the last gradient's norm."""
-    params, elbo = vae.unpack(flat, spec), []
-    for round_ in range(ROUNDS):
-        m, v = np.zeros_like(flat), np.zeros_like(flat)
-        for step in range(1, steps + 1):
-            result = exact_linear_elbo_and_grads(params, x, spec)
-            elbo.append(result.elbo)
-            gradient = float(np.linalg.norm(result.flat_grads))
-            if gradient <= CONVERGED:
-                return elbo, gradient
-            rate = lr / 3**round_ * (1 + np.cos(np.pi * step / steps)) / 2
-            numpy_ops.adam_step(flat, result.flat_grads, m, v, step, rate)
-    last = exact_linear_elbo_and_grads(params, x, spec).flat_grads
-    return elbo, float(np.linalg.norm(last))
-
-
 def axes_angle(model: Linear, other: Linear) -> float:
     """The largest angle between matching axes (rows of W) of two linear models, radians.
 
@@ -307,13 +244,13 @@ def axes_angle(model: Linear, other: Linear) -> float:
 
 
 def ascent_that_lowers_evidence(lr: float = 0.1) -> dict[str, float]:
-    """A gradient step that raises the ELBO and lowers log p(x) -> dict of nats.
+    """A gradient step of the decoder that raises the ELBO and lowers log p(x) -> dict of nats.
 
-    [notebook 02, section 2.9]  Two images, x = 3 and x = -3, and the model x ~ N(z w + b, 1) at
-    w = 1, b = 0. The likelihood is highest at a larger w: var(x) = w^2 + 1 should be 9. But the
-    encoder gives q = N(0, 1) for both, as if z were independent of x; under that q a large w only
+    [notebook 02, section 2.8]  Two images, x = 3 and x = -3, and the model x ~ N(z W + b, 1) at
+    W = 1, b = 0. The likelihood is highest at a larger W: var(x) = W^2 + 1 should be 9. But the
+    encoder gives q = N(0, 1) for both, as if z were independent of x; under that q a large W only
     adds noise, and the ELBO is higher at a smaller one. It rises because the gap to log p(x)
-    shrinks faster than log p(x) falls.
+    shrinks by more than log p(x) falls. Only W moves; the encoder is held.
     """
     spec = Spec(1, (), 1, likelihood="gaussian", variance=1.0)
     flat = np.zeros(vae.n_params(spec))
@@ -326,7 +263,8 @@ def ascent_that_lowers_evidence(lr: float = 0.1) -> dict[str, float]:
         return float(elbo), float(linear_log_evidence(as_linear(params, spec), x).mean())
 
     elbo, evidence = bounds()
-    flat -= lr * exact_linear_elbo_and_grads(params, x, spec).flat_grads  # loss = -elbo
+    grads = exact_linear_elbo_and_grads(params, x, spec).grads
+    params["out_W"][...] -= lr * grads["out_W"]  # loss = -elbo
     new_elbo, new_evidence = bounds()
     return {
         "elbo before": elbo,

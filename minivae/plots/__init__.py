@@ -14,6 +14,7 @@ from minivae.plots.runs import (
     run_figures,
     samples,
 )
+from minivae.plots.sampling import where_the_noise_enters
 from minivae.plots.studies import (
     against_beta,
     by_beta,
@@ -71,4 +72,5 @@ __all__ = [
     "show_grid",
     "tracked_against_beta",
     "traversals",
+    "where_the_noise_enters",
 ]

@@ -9,13 +9,12 @@
 # # 02 · Jensen's inequality and the ELBO
 #
 # **What you will be able to do**
-# - estimate $p(x)$ by sampling, say why that fails with many latents, and why its log comes out
-#   low;
-# - derive the ELBO line by line, and show that the distance to $\log p(x)$ is a KL divergence;
-# - compute the ELBO in three ways that agree to the last digits, and name what raising it does not
-#   promise.
+# - estimate $\log p(x)$ from samples, and say how many it takes and what the log does to it;
+# - derive the ELBO, show that its gap is a KL divergence, and make that gap as small as a given
+#   kind of $q$ allows;
+# - compute the ELBO as a VAE does, and say what a step up it does to $\log p(x)$.
 #
-# **Builds on** notebook 01: the evidence, the posterior, logs. Reading time: 40 minutes.
+# **Builds on** notebook 01: the evidence, the posterior, logs. Reading time: 35 minutes.
 
 # %%
 import sys; sys.path[:0] = [".", ".."]
@@ -25,6 +24,7 @@ import numpy as np
 from minivae import exact, plots
 from minivae.exact import log_sum_exp
 from minivae.exercises import check, hint, predict, recall, reveal, solution
+from minivae.plots import diagrams
 
 plots.notebook_style()
 
@@ -37,627 +37,583 @@ recall("02", ..., ..., ...)
 # %% [markdown]
 # ## 2.1  Can we average our way to p(x)?
 #
-# Notebook 01 ended before an integral that no grid can do, and with the remark that it is an
-# average:
+# Notebook 01 ended before an integral that no grid can do. It is an average over the prior, so draw
+# from the prior and average:
 #
 # $$
-# p(x) = \mathbb{E}_{z \sim p(z)}\big[\,p(x\mid z)\,\big]
-# \;\approx\; \hat p_K(x) = \frac{1}{K}\sum_{k=1}^{K} p(x \mid z_k), \qquad z_k \sim p(z) \tag{1}
+# p_\theta(x) = \mathbb{E}_{z \sim p(z)}\big[\,p_\theta(x\mid z)\,\big]
+# \;\approx\; \hat p_K(x) = \frac{1}{K}\sum_{k=1}^{K} p_\theta(x \mid z_k), \qquad z_k \sim p(z)
+# \tag{1}
 # $$
 #
-# Draw $K$ causes from the prior, ask each how probable it makes $x$, and average. This is the
-# *naive Monte Carlo* estimate. It is *unbiased*: over many repetitions, the mean of $\hat p_K(x)$
-# is $p(x)$, because each of its terms has that mean.
+# ($\theta$ stands for the model's *parameters*, such as the weights of a decoder.) This *naive
+# Monte Carlo* estimate is *unbiased*: each term has the mean $p_\theta(x)$, and so has the average.
 #
-# To judge an estimate one needs the truth beside it. Here is a model whose evidence is known. There
-# are $L$ latents, and each is seen through a little noise of its own:
+# To judge it, here is a model whose evidence is known: $L$ latents, each seen through noise of
+# variance $v$, so that $\theta$ is the one number $v$. Independent Gaussians add up to a Gaussian,
+# and their variances add:
 #
 # $$
-# z \sim N(0, I), \qquad x \mid z \sim N(z, \text{variance} \cdot I),
-# \qquad \text{so that} \qquad x \sim N(0, (1 + \text{variance}) \cdot I),
+# z \sim N(0, I), \qquad x \mid z \sim N(z, v I),
+# \qquad \text{so that} \qquad x \sim N(0, (1 + v) I).
 # $$
-#
-# the last because independent Gaussians add up to a Gaussian and their variances add.
 
 # %%
-variance = 0.25
-
-
 def log_normal(x, mean, variance):
     """log N(x; mean, variance), summed over the last axis, nats."""
     return -0.5 * ((x - mean) ** 2 / variance + np.log(2 * np.pi * variance)).sum(axis=-1)
 
 
-def log_likelihood(x, z):
+def log_likelihood(x, z, v=0.25):
     """log p(x|z), nats: x (L,), z (..., L) -> (...)."""
-    return log_normal(x, z, variance)
+    return log_normal(x, z, v)
 
 
-def log_evidence(x):
-    return log_normal(x, np.zeros_like(x), 1 + variance)
+def log_evidence(x, v=0.25):
+    return log_normal(x, 0.0, 1 + v)
 
 
 # %%
 x = np.array([1.0])                                          # one latent, one number seen
-print(f"exact p(x) = {np.exp(log_evidence(x)):.5f}, a density")
-linear = exact.Linear(W=np.eye(1), b=np.zeros(1), variance=variance)       # x = z W + b + noise
-package = exact.linear_log_evidence(linear, x[None])
-print("the package agrees:", np.allclose(log_evidence(x), package))
-
-# %%
 rng = np.random.default_rng(1)
 K = 10_000
 likelihoods = np.exp(log_likelihood(x, rng.standard_normal((K, 1))))
 estimate, error = likelihoods.mean(), likelihoods.std() / np.sqrt(K)
+print(f"exact p(x) = {np.exp(log_evidence(x)):.5f}")
 print(f"{K:,} samples: {estimate:.5f}, standard error {error:.5f}")
-print(f"off by {abs(estimate - np.exp(log_evidence(x))) / error:.1f} standard errors")
 
 # %% [markdown]
-# With one latent, averaging works: no grid, no cells, and an error bar comes with it.
-
-# %% [markdown]
-# ## 2.2  What do more latents do to it?
+# ## 2.2  How many draws does it take?
 #
-# A VAE has tens of latents. Keep the model, let every entry of $x$ be 1, and raise $L$.
-# The number of samples stays at a thousand.
-#
-# **Predict first.** Does the estimate get `"better"`, `"the same"` or `"worse"`?
+# With one latent, averaging works. A VAE has tens of latents. Keep $v = 0.25$, let every entry of
+# $x$ be 1, and raise $L$. Draw a thousand samples each time, and repeat all of it 400 times.
 
 # %%
-predict("02.dimensions", ...)
-
-# %%
-def log_evidence_estimate(x, K, rng):
-    """log of eq. (1), nats."""
-    z = rng.standard_normal((K, len(x)))
-    return log_sum_exp(log_likelihood(x, z)) - np.log(K)
+def errors(L, v, K, rng, runs=400):
+    """log of eq. (1) - log p(x), nats, for K draws in each run; every x_i is 1."""
+    x = np.ones(L)
+    sums = [log_sum_exp(log_likelihood(x, rng.standard_normal((K, L)), v)) for _ in range(runs)]
+    return np.array(sums) - np.log(K) - log_evidence(x, v)
 
 
 rng = np.random.default_rng(2)
-many_L = (1, 2, 5, 10, 20, 50)
-off = {}
-for L in many_L:
-    x_L = np.ones(L)
-    logs = [log_evidence_estimate(x_L, 1000, rng) for _ in range(40)]
-    off[L] = logs - log_evidence(x_L)
-    print(f"{L:2} latents: median of 40 is off by {np.median(off[L]):6.2f} nats, "
-          f"{np.mean(off[L] < 0):4.0%} are too low")
+for L in (1, 5, 10, 20, 50):
+    off = errors(L, 0.25, 1000, rng)
+    print(f"L = {L:2}: median error {np.median(off):6.2f} nats, {np.mean(off < 0):6.1%} too low")
+
+# %% [markdown]
+# At twenty latents nearly every estimate is too low, at fifty every one. Eq. (1) is unbiased all
+# the same: rare draws that count for enormously much make its mean right, and few runs meet them.
+#
+# Is the number of latents to blame? **Predict first.** Fifty latents behind noise of variance 100,
+# or one latent behind noise of variance $10^{-10}$: where do a thousand draws not suffice?
+# (`"fifty"`, `"one"` or `"both"`)
 
 # %%
-fig, ax = plots.figure(6.4, 3)
-for place, L in enumerate(many_L):
-    ax.plot(place + np.linspace(-0.25, 0.25, 40), off[L], ".", color=plots.BLUE, ms=4)
-ax.axhline(0, color=plots.INK, lw=1, label="exact")
-ax.set(xticks=range(len(many_L)), xticklabels=many_L)
-ax.set(xlabel="latents L (each dot: an estimate from 1000 samples)")
-ax.set(ylabel="log estimate - log p(x), nats", title="with many latents the prior hardly ever hits")
-ax.legend()
+predict("02.which-misses", ...)
+
+# %%
+for L, v in ((50, 100.0), (1, 1e-10), (50, 0.25)):
+    off = errors(L, v, 1000, rng)
+    print(f"L = {L:2}, v = {v:5g}: median size of the error {np.median(abs(off)):10.3f} nats")
+
+# %%
+reveal("02.which-misses")
+
+# %% [markdown]
+# What counts is how much $x$ tells about $z$. Completing the square in
+# $\log p(z) + \log p_\theta(x\mid z)$ shows that each latent's posterior is Gaussian, with mean
+# $m = x / (1 + v)$ and variance $S = v / (1 + v)$: nearly the prior if $v$ is large, narrow if $v$
+# is small. The *Kullback-Leibler divergence* measures how far apart two distributions are, by the
+# average of a log ratio over the first:
+#
+# $$
+# \mathrm{KL}(q \Vert p) = \mathbb{E}_{z \sim q}\!\left[\log\frac{q(z)}{p(z)}\right]
+# $$
+#
+# Let $q$ be the posterior and $p$ the prior. Where the posterior's draws lie, it is typically about
+# $e^{\mathrm{KL}}$ times as dense as the prior. So only about $e^{-\mathrm{KL}}$ of the prior's
+# draws fall there, and the others add next to nothing: **the estimate begins to work at about
+# $\exp \mathrm{KL}(\text{posterior} \Vert \text{prior})$ draws.** By Bayes' rule the log ratio is
+# $\log p_\theta(x\mid z) - \log p_\theta(x)$; take it at draws of the posterior.
+
+# %%
+rng = np.random.default_rng(3)
+asked = {}
+for L, v in ((5, 0.25), (10, 0.25), (50, 2.0), (1, 1e-6), (20, 0.25), (50, 0.25)):
+    x_all, m, S = np.ones(L), 1 / (1 + v), v / (1 + v)
+    z = m + np.sqrt(S) * rng.standard_normal((100_000, L))
+    ratio = log_likelihood(x_all, z, v) - log_evidence(x_all, v)
+    asked[L, v] = np.exp(ratio.mean())
+    print(f"L = {L:2}, v = {v:5g}: exp KL = {asked[L, v]:8.2g}, the log ratio scatters by "
+          f"{ratio.std():.1f} nats")
+
+# %%
+fig, ax = plots.figure(5.6, 3.2)
+for (L, v), marker in zip(list(asked)[:4], "osD^", strict=True):
+    draws = np.round(asked[L, v] * 2.0 ** np.arange(-4, 5)).astype(int)
+    sizes = [np.median(abs(errors(L, v, K, rng, runs=100))) for K in draws]
+    ax.loglog(draws / asked[L, v], sizes, marker=marker, ms=4, label=f"L = {L}, v = {v:g}")
+ax.axvline(1, color=plots.INK, lw=1, ls="--")
+ax.axhline(1, color=plots.INK, lw=1, ls="--")
+ax.set(xlabel="draws / exp KL(posterior || prior)", ylabel="median size of the error, nats")
+ax.set_title("at about exp KL draws the error falls below a nat")
+ax.legend(fontsize=8)
 fig
 
-# %%
-reveal("02.dimensions")
+# %% [markdown]
+# A few fairly sharp latents, fifty vague ones and one very sharp one follow the same rule; the last
+# two rows of the table are out of reach. It is a rule to within a factor of about $e^s$, where $s$
+# is the scatter of the log ratio (Chatterjee and Diaconis 2018, *The sample size required in
+# importance sampling*).
 
 # %% [markdown]
-# At twenty latents and more, every single estimate is too low, most by many nats. That looks like a
-# contradiction: was eq. (1) not unbiased?
+# ## 2.3  The log of an average
 #
-# It is, and this is how. Which $z$ explain $x$? For one coordinate, the logs of $p(z)$ and
-# $p(x\mid z)$ add up to a parabola in $z$. Completing the square,
-#
-# $$
-# -\frac{z^2}{2} - \frac{(x - z)^2}{2v}
-# = -\frac{1 + v}{2v}\left(z - \frac{x}{1 + v}\right)^2 + \text{(no } z \text{)},
-# \qquad v = \text{variance},
-# $$
-#
-# so the posterior is a Gaussian with mean $x / (1 + v)$ and variance $v / (1 + v)$. To count for
-# something, a $z$ must be near that mean in *every* coordinate. The next cell asks how often a draw
-# of the prior is within two posterior standard deviations of it, in all $L$.
-
-# %%
-posterior_mean, posterior_sd = 1 / (1 + variance), np.sqrt(variance / (1 + variance))
-draws = np.random.default_rng(3).standard_normal(1_000_000)
-near = np.mean(np.abs(draws - posterior_mean) < 2 * posterior_sd)
-for L in many_L:
-    print(f"{L:2} latents: one draw in {near ** -float(L):.2g} comes near")
-
-# %% [markdown]
-# The mean of $\hat p_K$ is right thanks to rare draws that hit and count for enormously much.
-# Whoever repeats the estimate a few times never sees them, and sees only misses. An unbiased
-# estimate can be wrong nearly always.
-
-# %% [markdown]
-# ## 2.3  The log of an average is not the average of the log
-#
-# Back to one latent, where eq. (1) works well. We do not want $p(x)$ but $\log p(x)$, since only
-# logs fit into a computer. So: take the log of the average?
-#
-# **Predict first.** Averaged over many repetitions, will $\log \hat p_K(x)$ come out too low,
-# right, or too high? (`"low"`, `"right"` or `"high"`)
+# Back to one latent, where eq. (1) works well. We need the log of $p_\theta(x)$. So: take the log
+# of the average? **Predict first.** Averaged over many repetitions, will $\log \hat p_K(x)$ come
+# out too low, right, or too high? (`"low"`, `"right"` or `"high"`)
 
 # %%
 predict("02.log-of-average", ...)
 
 # %%
+many_K = np.array([1, 3, 10, 30, 100, 300])
+mean_off, error = np.zeros(6), np.zeros(6)                   # nats from log p(x)
 rng = np.random.default_rng(4)
-estimates = {K: np.array([log_evidence_estimate(x, K, rng) for _ in range(10_000)])
-             for K in (1, 10, 100)}
-for K, logs in estimates.items():
-    below = log_evidence(x) - logs.mean()
-    print(f"K = {K:3}: mean {logs.mean():.4f}, that is {below:.4f} nats below the truth "
-          f"(standard error {logs.std() / np.sqrt(10_000):.4f})")
-
-# %%
-fig, ax = plots.figure(6.4, 3.2)
-jitter = np.random.default_rng(5).uniform(-0.28, 0.28, 300)
-for place, logs in enumerate(estimates.values()):
-    ax.plot(place + jitter, logs[:300], ".", color=plots.GREY, ms=3, alpha=0.6)
-    ax.plot(place, logs.mean(), "D", color=plots.RED)
-ax.plot([], [], "D", color=plots.RED, label="mean of the logs")
-ax.axhline(log_evidence(x), color=plots.INK, lw=1, label="log p(x), exact")
-ax.set(xticks=range(3), xticklabels=estimates, xlabel="samples K in each estimate", ylim=(-13, 0.5))
-ax.set(ylabel="log of the estimate, nats", title="the mean of the logs lies below log p(x)")
-ax.legend(loc="lower right")
-fig
+for i, K in enumerate(many_K):
+    z = rng.standard_normal((2_000_000 // K, K, 1))
+    off = log_sum_exp(log_likelihood(x, z), axis=1) - np.log(K) - log_evidence(x)
+    off = off - np.expm1(off)              # minus (estimate / p(x) - 1): its mean is 0, see below
+    mean_off[i], error[i] = off.mean(), off.std() / np.sqrt(len(off))
+    print(f"K = {K:3}: off by {mean_off[i]:+.4f} nats on average, standard error {error[i]:.5f}")
 
 # %%
 reveal("02.log-of-average")
 
 # %% [markdown]
-# Every cloud's mean lies *below* the line, and more samples only shrink the distance; at
-# $K = 10$ and $100$ it takes the printed numbers to see it. (The picture holds 300 dots for each $K$; a few of the
-# first cloud lie far below its frame.) Nothing is wrong with the code: the log bends downward, and
-# averaging before a bend is not averaging after it.
-
-# %% [markdown]
-# ## 2.4  Why always low?
+# Every mean lies below the truth. (What the cell subtracts has mean zero, because eq. (1) is
+# unbiased. The mean stays, and most of the scatter cancels: a *control variate*.)
 #
-# Let $w$ be any positive random number, with mean $m = \mathbb{E}[w]$. The curve $\log w$ bends
-# downward everywhere, so it lies below each of its tangents. Take the tangent at $m$: it has slope
-# $1/m$, and
+# The log is *concave*: it bends downward everywhere, so it lies on or below each of its tangents.
+# Let $w$ be a positive random number, such as a term of eq. (1) or an average of terms, and take
+# the tangent at its mean:
 #
 # $$
-# \log w \;\le\; \log m + \frac{w - m}{m} \qquad \text{for every } w > 0.
+# \log w \;\le\; \log \mathbb{E}[w] + \frac{w - \mathbb{E}[w]}{\mathbb{E}[w]}
+# \qquad \text{for every } w > 0 .
 # $$
 #
-# (The difference, right minus left, is $u - 1 - \log u$ with $u = w/m$. Its derivative $1 - 1/u$ is
-# negative below $u = 1$ and positive above, so its smallest value is the one at $u = 1$, which is
-# zero.)
-#
-# Now average both sides. The right side is a straight line in $w$, and $\mathbb{E}[w - m] = 0$, so
-# only $\log m$ is left:
+# Average both sides. The last term becomes zero:
 #
 # $$
 # \mathbb{E}[\log w] \;\le\; \log \mathbb{E}[w] \tag{2}
 # $$
 #
-# This is *Jensen's inequality* for the log. The two sides are equal only if $w$ never leaves the
-# one point where curve and tangent touch: if $w$ is constant.
+# This is *Jensen's inequality*. The log touches its tangent in one point only, so the two sides are
+# equal only if $w$ is constant.
+#
+# So $\mathbb{E}[\log \hat p_K(x)]$ is a lower bound of $\log p_\theta(x)$ for every $K$, and more
+# draws never loosen it (Burda, Grosse and Salakhutdinov 2016, *Importance Weighted Autoencoders*).
+# How wide is the gap? The next term of the log's Taylor series has the average
+# $-\mathrm{Var}(w) / 2\mathbb{E}[w]^2$, and averaging $K$ draws divides the variance by $K$: to
+# second order the gap shrinks as $1/K$.
 
 # %%
-grid = np.linspace(0.12, 4.2, 300)
-w = np.array([0.4, 3.6])                                     # two values, each with probability 1/2
-m = w.mean()
-fig, ax = plots.figure(6.4, 3.4)
-ax.plot(grid, np.log(grid), color=plots.BLUE, label="the curve log w")
-ax.plot(grid, np.log(m) + (grid - m) / m, color=plots.GREY, ls="--", label="tangent at the mean")
-ax.plot(w, np.log(w), "o-", color=plots.RED, lw=1, label="chord of two equally likely w")
-ax.plot([m, m], [np.log(w).mean(), np.log(m)], color=plots.INK, lw=3, ls="-")
-ax.annotate("Jensen's gap", (m, (np.log(w).mean() + np.log(m)) / 2), (m + 0.15, 0.0), fontsize=9)
-ax.set(xlabel="w", ylabel="log w, nats", title="the mean of the log lies below the log of the mean")
-ax.legend(loc="lower right")
+fig, (left, right) = plots.figure(8, 3.3, 1, 2)
+diagrams.jensen_gap(left, 0.4, 3.6)                                    # two equally likely w
+second = likelihoods.var() / (2 * likelihoods.mean() ** 2 * many_K)                # from 2.1
+right.plot(many_K, -mean_off, "o", color=plots.BLUE, ls="none", label="measured")
+right.plot(many_K, second, color=plots.GREY, ls="--", label="second order: Var(w) / 2 E[w]²")
+right.set(xscale="log", yscale="log", xlabel="samples K", ylabel="gap, nats")
+right.set_title("from K = 30 on, the gap falls as 1/K")
+right.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# The middle of the chord is $\mathbb{E}[\log w]$, the point of the curve above it is
-# $\log\mathbb{E}[w]$, and the thick bar between them is the gap. It is wider where $w$ scatters
-# more. With one more term of the Taylor series one can say how wide: to second order
-# $\log w \approx \log m + \frac{w-m}{m} - \frac{(w-m)^2}{2m^2}$, whose average is
-# $\log m - \mathrm{Var}(w) / 2m^2$. For $w = \hat p_K$, whose variance is that of one term divided
-# by $K$:
-
-# %%
-m, spread = np.exp(log_evidence(x)), likelihoods.var()       # likelihoods: from section 2.1
-for K, logs in estimates.items():
-    print(f"K = {K:3}: gap measured {log_evidence(x) - logs.mean():.4f}, "
-          f"second order {spread / (2 * K * m**2):.4f} nats")
+# (Standard errors are smaller than the dots.) The line is right where $w$ scatters little about its
+# mean. Where it scatters much, as at $K = 1$, the variance does not even tell which of two gaps is
+# the wider, as the next table shows.
 
 # %% [markdown]
-# Good for a small scatter, poor for a large one, as is the way of a second-order formula. What
-# matters: **to narrow the gap, make $w$ scatter less.**
-
-# %% [markdown]
-# ## 2.5  Can we draw where it counts?
+# ## 2.4  Can we draw where it counts?
 #
-# The prior's draws miss. Suppose somebody looks at $x$ and suggests where to draw: a distribution
-# $q(z)$. We may draw from $q$ if we correct for it. Multiply and divide by $q(z)$ inside the
-# integral:
+# Somebody looks at $x$ and suggests where to draw: a distribution $q_\phi(z)$, whose parameters
+# $\phi$ are, say, a mean and a variance. Draw from it, and correct for it:
 #
 # $$
-# p(x) = \int p(x, z)\, dz = \int q(z)\,\frac{p(x, z)}{q(z)}\, dz
-# = \mathbb{E}_{z\sim q}\!\left[\frac{p(x, z)}{q(z)}\right]
+# p_\theta(x) = \int p_\theta(x, z)\, dz = \int q_\phi(z)\,\frac{p_\theta(x, z)}{q_\phi(z)}\, dz
+# = \mathbb{E}_{z\sim q_\phi}[w], \qquad w = \frac{p_\theta(x, z)}{q_\phi(z)} \tag{3}
 # $$
 #
-# This is *importance sampling*, and $w = p(x,z)/q(z)$ is the importance weight. (Where
-# $p(x, z) > 0$, $q$ must not be zero.) With $q = p(z)$ it is eq. (1) again. Ten latents, a hundred
-# samples, three choices of $q$:
+# This is *importance sampling*, and $w$ is the importance weight. ($q_\phi$ must not be zero where
+# $p_\theta(x, z)$ is not.) With the prior as $q_\phi$ it is eq. (1). With the posterior every
+# weight is $p_\theta(x)$, since $p_\theta(x, z) = p_\theta(z\mid x)\,p_\theta(x)$: one draw would
+# do. So $q_\phi$ should be close to the posterior. But close in which sense? Ten latents, and the
+# same $N(\mu, \sigma^2)$ for each of them:
 
 # %%
-x10 = np.ones(10)
+ones = np.ones(10)
+m, S = 1 / 1.25, 0.25 / 1.25                                 # the posterior of each latent
 
 
-def log_weights(q_mean, q_variance, K, rng):
-    """log p(x, z_k) - log q(z_k) at z_k ~ q: (K,)."""
-    z = q_mean + np.sqrt(q_variance) * rng.standard_normal((K, 10))
-    log_joint = log_likelihood(x10, z) + log_normal(z, 0.0, 1.0)
-    return log_joint - log_normal(z, q_mean, q_variance)
+def log_w(z, mu, sigma2):
+    """log w - log p(x), nats: z (..., 10) -> (...)."""
+    log_joint = log_likelihood(ones, z) + log_normal(z, 0.0, 1.0)
+    return log_joint - log_normal(z, mu, sigma2) - log_evidence(ones)
+
+
+def draw(mu, sigma2, *shape):
+    return mu + np.sqrt(sigma2) * rng.standard_normal((*shape, 10))
 
 
 choices = {
-    "the prior": (0.0, 1.0),
-    "a rough guess": (0.6, 0.35),
-    "the posterior": (posterior_mean, posterior_sd**2),
+    "prior N(0, 1)": (0.0, 1.0),
+    "wide N(0.6, 0.35)": (0.6, 0.35),
+    "narrow N(0.8, 0.09)": (0.8, 0.09),
+    "N(0.8, 0.11)": (0.8, 0.11),
+    "posterior N(0.8, 0.2)": (m, S),
 }
-rng = np.random.default_rng(6)
-results = {name: [log_sum_exp(log_weights(*q, 100, rng)) - np.log(100) for _ in range(60)]
-           for name, q in choices.items()}
+
+# %% [markdown]
+# For each $q_\phi$, compute Jensen's gap at $K = 1$; the weights' mean square
+# $\mathbb{E}[w^2] / p_\theta(x)^2$, which is 1 if they are constant; the KL of 2.2, with $q_\phi$
+# for the prior; and how $\log \hat p_K(x)$ scatters (standard deviation) for four $K$.
 
 # %%
-fig, ax = plots.figure(6.4, 3)
-for place, (name, values) in enumerate(results.items()):
-    ax.plot(place + np.linspace(-0.25, 0.25, 60), values, ".", color=plots.BLUE, ms=4)
-    print(f"q is {name}: mean {np.mean(values):.3f}, standard deviation {np.std(values):.4f} nats")
-print(f"log p(x), exact: {log_evidence(x10):.3f} nats")
-ax.axhline(log_evidence(x10), color=plots.INK, lw=1, label="log p(x), exact")
-ax.set(xticks=range(3), xticklabels=results, xlabel="q, where the samples are drawn")
-ax.set(ylabel="log of the estimate, nats", title="with the posterior as q, nothing scatters")
-ax.legend(loc="lower right")
+def mean_square(mu, sigma2):
+    """E_q[w^2] / p(x)^2, by an integral over each of the ten latents."""
+    if sigma2 <= S / 2:
+        return np.inf                                        # explained below
+    z = np.linspace(-15, 15, 30_001)[:, None]
+    log_square = 2 * log_normal(z, m, S) - log_normal(z, mu, sigma2)
+    return (np.exp(log_square).sum() * (z[1, 0] - z[0, 0])) ** 10
+
+
+def scatter(logs):
+    """The standard deviation of log p_hat_K, from the first K of each run: (runs, 300) -> four.
+
+    log K is left out: it shifts every estimate alike.
+    """
+    return [log_sum_exp(logs[:, :K], axis=1).std() for K in (1, 3, 30, 300)]
+
+
+def row(name, gap, square, backward, spreads):
+    gap, backward = (round(nats, 3) + 0.0 for nats in (gap, backward))     # no -0.000
+    print(f"{name:21} {gap:8.3f} {square:10.2f} {backward:16.3f}   ",
+          *(f"{spread:6.3f}" for spread in spreads))
+
+
+head = f"""q                       gap at   E[w²]/p²  KL(posterior||q)   scatter at
+{'K = 1':>29}{'K = 1':>36}{'3':>7}{'30':>7}{'300':>7}"""
+
+# %%
+rng = np.random.default_rng(6)
+print(head)
+for name, q in choices.items():
+    gap = -log_w(draw(*q, 100_000), *q).mean()
+    backward = log_w(draw(m, S, 100_000), *q).mean()
+    spreads = scatter(log_w(draw(*q, 1000, 300), *q))
+    row(name, gap, mean_square(*q), backward, spreads)
+
+# %% [markdown]
+# **Who wins changes with $K$.** With one or three draws the narrow $q_\phi$ scatters less than the
+# wide one, with thirty or three hundred more. The three numbers say three things:
+# - At $K = 1$ the estimate is $\log w$. In this table the gap goes with its scatter: the narrow one
+#   has the smaller gap, although the variance of its weights is infinite.
+# - $\exp \mathrm{KL}(\text{posterior}\Vert q_\phi)$ says about when the estimate begins to work.
+#   The prior has not begun at 300 draws; the others have at thirty.
+# - The mean square says how well it works in the end: once $K$ is far above it, the scatter is
+#   about $\sqrt{(\mathbb{E}[w^2]/p^2 - 1)/K}$. For the wide one this gives the last column; for
+#   $N(0.8, 0.11)$, $K = 300$ is not enough, and for the narrow one no $K$ is.
+#
+# Why infinite? In one latent, let $q_\phi$ have the posterior's mean $m$. Then
+#
+# $$
+# w \propto \exp\!\left(\tfrac12\Big(\frac{1}{\sigma^2} - \frac{1}{S}\Big)(z - m)^2\right),
+# \qquad
+# \mathbb{E}_{q_\phi}[w^2] \propto \int \exp\!\left(\tfrac12\Big(\frac{1}{\sigma^2} -
+# \frac{2}{S}\Big)(z - m)^2\right) dz ,
+# $$
+#
+# which is finite only for $\sigma^2 > S/2 = 0.1$. Otherwise no standard error can be trusted.
+
+# %%
+rng = np.random.default_rng(7)
+fig, (left, right) = plots.figure(8, 3, 1, 2)
+line = np.linspace(-1.5, 2.7, 300)[:, None]
+ranks = np.unique(np.geomspace(1, 1_000_000, 80).astype(int))
+for name, color, dash in (("posterior N(0.8, 0.2)", plots.INK, "-"),
+                          ("wide N(0.6, 0.35)", plots.BLUE, "-."),
+                          ("narrow N(0.8, 0.09)", plots.RED, "--")):
+    q = choices[name]
+    left.plot(line, np.exp(log_normal(line, *q)), color=color, ls=dash, label=name)
+    if color != plots.INK:                                   # its weights are all the same
+        ratio = np.sort(np.exp(log_w(draw(*q, 1_000_000), *q)))[::-1]
+        right.loglog(ratio[ranks - 1], ranks / 1e6, color=color, ls=dash)
+        print(f"{name}: the largest of a million weights is {ratio[0]:,.0f} p(x)")
+left.set(xlabel="z, one of the ten", ylabel="density", ylim=(0, 1.9))
+left.set_title("the narrow q leaves out the flanks")
+left.legend(fontsize=8, loc="upper left")
+right.set(xlabel="weight, in units of p(x)", ylabel="share of weights above", xlim=(0.03, 3e4))
+right.set_title("its weights have a heavy tail")
 fig
 
 # %% [markdown]
-# A rough guess at the posterior saves nearly everything. And with the posterior itself, the
-# estimate does not scatter at all: since $p(x, z) = p(z\mid x)\,p(x)$, every weight is
-#
-# $$
-# w = \frac{p(x, z)}{p(z\mid x)} = p(x),
-# $$
-#
-# a constant, whatever $z$ was drawn. One sample would do. Whoever has the posterior has $p(x)$
-# already. But now there is a direction in which to improve: *bring $q$ closer to the posterior.*
+# The wide one's weights are bounded. The narrow one's curve goes on as nearly a straight line, a
+# *heavy tail*: rare draws in the posterior's flanks carry weights of thousands.
 
 # %% [markdown]
-# ## 2.6  The bound, line by line
+# ## 2.5  The bound and its gap
 #
-# Put the last three sections together. Write $p(x)$ as an average under some $q$, and move the log
-# inside:
+# Take the log of eq. (3), and move it inside by Jensen. This is the *evidence lower bound*, the
+# **ELBO**: the mean of $\log w$, the estimate at $K = 1$. With
+# $p_\theta(x, z) = p_\theta(z\mid x)\,p_\theta(x)$ its gap has a name:
 #
 # $$
 # \begin{aligned}
-# \log p(x) &= \log \sum_z p(x, z) && \text{(sum rule)}\\
-# &= \log \sum_z q(z)\, \frac{p(x, z)}{q(z)} && \text{(times } q \text{ over } q)\\
-# &\ge \sum_z q(z) \log \frac{p(x, z)}{q(z)} && \text{(Jensen)}
-# \end{aligned} \tag{3}
+# \log p_\theta(x) = \log \mathbb{E}_{q_\phi}[w] \;&\ge\;
+# \mathbb{E}_{q_\phi}\!\left[\log \frac{p_\theta(x, z)}{q_\phi(z)}\right] = \text{ELBO}\\
+# &= \mathbb{E}_{q_\phi}\!\left[\log \frac{p_\theta(z\mid x)\,p_\theta(x)}{q_\phi(z)}\right]
+# = \log p_\theta(x) - \mathrm{KL}\big(q_\phi(z) \,\Vert\, p_\theta(z\mid x)\big)
+# \end{aligned} \tag{4}
 # $$
 #
-# The last line is the *evidence lower bound*, the **ELBO**. It depends on $q$, and whatever $q$ we
-# choose, it never exceeds $\log p(x)$. There are only finite sums here, so let us watch every line
-# as a number. The patient of notebook 01 has cough and fever; the sums run over 32 combinations of
-# diseases. For $q$, take the prior's form: independent diseases, each with its probability given
-# $x$.
+# **The gap is a KL**, from $q_\phi$ to the posterior. A KL is never negative, by Jensen again:
+# $-\mathrm{KL}(q\Vert p) = \mathbb{E}_q[\log (p/q)] \le \log \mathbb{E}_q[p/q] \le \log 1$, where
+# the last average adds up $p$ wherever $q$ is not zero. And it is zero only if the two are the
+# same. (Where $q_\phi$ is zero and $p_\theta(x, z)$ is not, $\mathbb{E}_{q_\phi}[w]$ misses a part
+# of $p_\theta(x)$: the first $=$ becomes $\ge$, and the ELBO is still a bound.)
+#
+# So the first column of the table in 2.4 **is the ELBO's gap**, the one number of the three that
+# prefers the narrow $q_\phi$. Why then maximise the ELBO? Because it can be done. Its average is
+# over $q_\phi$, from which we can draw; $\mathrm{KL}(\text{posterior}\Vert q_\phi)$ needs draws of
+# the posterior. The unknown $\log p_\theta(x)$ does not depend on $\phi$, so raising the ELBO
+# narrows the gap without knowing either. And one draw of $\log w$ estimates the ELBO without bias;
+# its gradient can be estimated too (notebook 04).
+#
+# In numbers: the patient of notebook 01 has cough and fever, and averages are sums over 32
+# combinations of diseases. Let $q_\phi$ keep the diseases independent, so that $\phi$ is five
+# probabilities: each disease's own posterior probability, its *marginal*; or the five with the
+# highest ELBO, found by *coordinate ascent* (an exercise): with four held, there is a formula for
+# the best value of the fifth; go round until nothing moves.
 
 # %%
 model = exact.diagnosis()
 found = {"cough": 1, "fever": 1}
 log_joint = exact.log_joint(model, found)                              # log p(x, z): (32,)
-q = exact.independent(model, list(exact.disease_probabilities(model, found).values()))
-log_q = np.log(q)
-print(f"log of the sum of p(x, z):           {np.log(np.exp(log_joint).sum()):.6f}")
-print(f"log of the sum of q p(x, z) / q:     {np.log((q * np.exp(log_joint - log_q)).sum()):.6f}")
-print(f"sum of q log(p(x, z) / q), the ELBO: {(q * (log_joint - log_q)).sum():.6f}")
-
-# %% [markdown]
-# Two lines are equal, and at Jensen something is lost. How much? Subtract. With
-# $p(x, z) = p(z\mid x)\,p(x)$, and since $q$ sums to one,
-#
-# $$
-# \text{ELBO} = \sum_z q(z) \log \frac{p(z\mid x)\,p(x)}{q(z)}
-# = \log p(x) - \sum_z q(z) \log\frac{q(z)}{p(z\mid x)} .
-# $$
-#
-# The last sum is the *Kullback-Leibler divergence* from $q$ to the posterior, the average over $q$
-# of a log ratio:
-#
-# $$
-# \mathrm{KL}(q \Vert p) = \mathbb{E}_{q}\!\left[\log\frac{q(z)}{p(z)}\right] \ge 0 .
-# $$
-#
-# It is never negative, by Jensen once more:
-# $-\mathrm{KL} = \mathbb{E}_q[\log (p/q)] \le \log \mathbb{E}_q[p/q] \le \log 1$, the last because
-# that average adds up $p$ wherever $q$ is not zero. And it is zero only where $p/q$ is constant, so
-# where the two are the same. So the first face of the ELBO says what it *means*:
-#
-# $$
-# \text{ELBO} = \log p(x) - \mathrm{KL}\big(q(z) \,\Vert\, p(z\mid x)\big) \tag{4}
-# $$
-#
-# It contains two things that we do not have, the evidence and the posterior. But split
-# $p(x, z) = p(x\mid z)\,p(z)$ in eq. (3) instead (the *product rule* of probability). The average of a
-# sum is the sum of the averages (*linearity*), and only known things remain:
-#
-# $$
-# \begin{aligned}
-# \text{ELBO} &= \mathbb{E}_q\big[\log p(x\mid z)\big]
-# + \mathbb{E}_q\!\left[\log \frac{p(z)}{q(z)}\right] \\
-# &= \mathbb{E}_q\big[\log p(x\mid z)\big] - \mathrm{KL}\big(q(z) \,\Vert\, p(z)\big)
-# \end{aligned} \tag{5}
-# $$
-#
-# How well do $q$'s causes explain $x$, minus how far is $q$ from the prior. This is the face that a
-# VAE computes. Or do not split at all:
-#
-# $$
-# \text{ELBO} = \mathbb{E}_q\big[\log p(x, z)\big] + H(q),
-# \qquad H(q) = -\mathbb{E}_q[\log q(z)] \tag{6}
-# $$
-#
-# The *entropy* $H(q)$ rewards $q$ for spreading out, the first term for sitting where the joint is
-# large. Three faces, three different sums:
+log_px = log_sum_exp(log_joint)
+p_posterior = np.exp(log_joint - log_px)                               # p(z|x): (32,)
+marginals = np.array(list(exact.disease_probabilities(model, found).values()))
+best = exact.best_independent(model, found)
+print(" " * 21, *(f"{name:>10}" for name in model.diseases))
+for name, p in (("posterior marginals", marginals), ("best independent", best)):
+    print(f"{name:21}", *(f"{p_i:10.3f}" for p_i in p))
 
 # %%
-def mean(values):
-    return (q * values).sum()                                # the average over q
-
-
-log_prior = exact.log_prior(model)                           # log p(z)
-log_px = log_sum_exp(log_joint)                              # log p(x)
-log_posterior = log_joint - log_px                           # log p(z|x)
-
-evidence_face = log_px - mean(log_q - log_posterior)                          # eq. (4)
-reconstruction_face = mean(log_joint - log_prior) - mean(log_q - log_prior)   # eq. (5)
-energy_face = mean(log_joint) - mean(log_q)                                   # eq. (6)
-faces = np.array([evidence_face, reconstruction_face, energy_face])
-print("the three faces:", [f"{face:.12f}" for face in faces])
-print("equal to ten digits:", np.ptp(faces) < 1e-10 * abs(faces[0]))
-package = exact.diagnosis_faces(model, found, q)
-print("and the package agrees:", np.allclose(faces, package, rtol=1e-12))
-
-# %% [markdown]
-# Why is there a gap at all, when each disease has its right probability? Because this $q$ keeps the
-# diseases independent, and after looking at $x$ they are not: explaining away. Whatever
-# probabilities one chooses, an independent $q$ never reaches this posterior. Four choices, and what
-# becomes of each term:
-
-# %%
-sure = np.zeros(32)
-sure[log_joint.argmax()] = 1.0                               # the single most probable patient
-choices = {
-    "the prior": np.exp(log_prior),
-    "one sure patient": sure,
-    "independent diseases": q,
-    "the posterior": np.exp(log_posterior),
+flu_alone = exact.patients(model)[log_joint.argmax()]                  # the most probable z
+five = {
+    "prior": np.exp(exact.log_prior(model)),
+    "nearly sure": exact.independent(model, np.where(flu_alone == 1, 0.99, 0.01)),
+    "posterior marginals": exact.independent(model, marginals),
+    "best independent": exact.independent(model, best),
+    "posterior": p_posterior,
 }
+bounds, gaps = {}, {}
+for name, q in five.items():
+    bounds[name] = q @ (log_joint - np.log(q))                         # the first line of eq. (4)
+    gaps[name] = q @ np.log(q / p_posterior)                           # the KL of the second
+    print(f"{name:20} ELBO {bounds[name]:.3f} + KL {gaps[name]:.3f} = "
+          f"{bounds[name] + gaps[name]:.3f}    log p(x) {log_px:.3f}")
 
 # %%
-print("q                      E_q[log p(x|z)]  KL to prior    ELBO   KL to posterior")
-for name, choice in choices.items():
-    fit = choice @ (log_joint - log_prior)
-    seen = choice > 0                                        # 0 log 0 = 0
-    some_q, log_some_q = choice[seen], np.log(choice[seen])
-    to_prior = some_q @ (log_some_q - log_prior[seen])
-    to_posterior = abs(some_q @ (log_some_q - log_posterior[seen]))     # abs: no -0.000
-    print(f"{name:21} {fit:16.3f} {to_prior:12.3f} {fit - to_prior:7.3f} {to_posterior:17.3f}")
-print(f"log p(x) = {log_px:.3f}: in each row, ELBO + KL to posterior")
+fig, ax = plots.figure(6.6, 3.2)
+labels = [name.replace(" ", "\n", 1) for name in five]
+ax.bar(labels, list(gaps.values()), 0.5, bottom=list(bounds.values()), color=plots.ORANGE,
+       hatch="//", edgecolor="white", label="KL(q || posterior), hung on the ELBO")
+ax.plot(labels, list(bounds.values()), "o", ls="none", color=plots.BLUE, label="ELBO")
+ax.axhline(log_px, color=plots.INK, lw=1.2, ls="-", label="log p(x)")
+ax.set(ylabel="nats", ylim=(-7, -2.8), title="ELBO + KL = log p(x), whatever q is")
+ax.legend(loc="lower right", fontsize=8)
+fig
+
+# %%
+rng = np.random.default_rng(8)
+print(head)
+for name in ("prior", "posterior marginals", "best independent", "posterior"):
+    q, log_ratio = five[name], np.log(p_posterior / five[name])        # log w - log p(x)
+    spreads = scatter(log_ratio[rng.choice(32, (1000, 300), p=q)])
+    row(name, gaps[name], p_posterior @ np.exp(log_ratio), p_posterior @ log_ratio, spreads)
 
 # %% [markdown]
-# The prior pays nothing to itself and explains badly. The sure patient explains best, and pays
-# dearly for being sure. The ELBO weighs the two, and it is highest, with nothing left over, at the
-# posterior. Mind that there are **two KLs** here. The one to the posterior is the gap, and zero
-# is perfect. The one to the prior is a price, and zero means that $q$ has not looked at $x$.
+# The bars all reach $\log p_\theta(x)$; only the division moves. Why do the marginals leave a gap,
+# when each disease has its right probability? After looking at $x$ the diseases are not independent
+# (explaining away), which costs every independent $q_\phi$ at least the gap of the best one. For
+# the rest, right marginals are not what this KL asks for: among independent $q_\phi$ they minimise
+# the *other* one (third column). The best one commits to the flu. **Raising the ELBO has made it
+# too sure**, the discrete form of too narrow: for three draws it is the better place to draw from,
+# for thirty the worse. Notebook 03 looks into the two directions of the KL.
 
 # %% [markdown]
-# ## 2.7  Does it hold for integrals?
+# ## 2.6  Which form can be computed?
 #
-# Nothing in eq. (3) used that the sum was finite. With a continuous $z$, densities take the place
-# of probabilities:
+# The gap of eq. (4) contains the posterior, which we do not have. But split
+# $p_\theta(x, z) = p_\theta(x\mid z)\,p(z)$ in its first line (the *product rule*). The average of
+# a sum is the sum of the averages (*linearity*), and only known things remain:
 #
 # $$
-# \log p(x) = \log \int q(z)\, \frac{p(x, z)}{q(z)}\, dz
-# \;\ge\; \int q(z) \log \frac{p(x, z)}{q(z)}\, dz = \text{ELBO} \tag{7}
+# \text{ELBO} = \mathbb{E}_{q_\phi}\big[\log p_\theta(x\mid z)\big]
+# - \mathrm{KL}\big(q_\phi(z) \,\Vert\, p(z)\big) \tag{5}
 # $$
 #
-# Take one latent of the model of 2.1 and a Gaussian $q = N(\texttt{mu}, \sigma^2)$, with `logvar`
-# $= \log\sigma^2$. The integrals are averages of squares, and for a Gaussian
-# $\mathbb{E}_q[(z - c)^2] = (\mu - c)^2 + \sigma^2$ for every $c$ (a variance is a mean square
-# around the mean; moving the centre adds the squared distance). In the entropy, that is the one
-# half at the end: $\mathbb{E}_q[(z-\mu)^2] / 2\sigma^2$. Term by term, from eq. (6):
+# How well do $q_\phi$'s causes explain $x$, minus how far is $q_\phi$ from the prior. A VAE uses
+# this form: minus the first term is `nll`, the second is `kl`, and `loss = nll + kl` is minimised.
+# Or split off only $q_\phi$:
+#
+# $$
+# \text{ELBO} = \mathbb{E}_{q_\phi}\big[\log p_\theta(x, z)\big] + H(q_\phi),
+# \qquad H(q_\phi) = -\mathbb{E}_{q_\phi}[\log q_\phi(z)] \tag{6}
+# $$
+#
+# The *entropy* $H$ rewards $q_\phi$ for spreading out. Mind the **two KLs**: the one in eq. (4) is
+# the gap, and zero is perfect; the one in eq. (5) is a price, and zero means that $q_\phi$ has not
+# looked at $x$. With the posterior as $q_\phi$ it is the KL of 2.2.
+#
+# Eqs. (5) and (6) are one sum in two orders, so that they agree proves little. Only eq. (4) is an
+# independent test, if its evidence and posterior come from elsewhere: here from the package, while
+# $p_\theta(x\mid z)$ is computed anew by notebook 01's eq. (2). The second time, plant a mistake: a
+# leak that is ten times too small.
+
+# %%
+patients = exact.patients(model)                                       # every z: (32, 5)
+prior = np.where(patients == 1, model.prior, 1 - model.prior).prod(axis=1)
+spared = np.where(patients[:, :, None] == 1, 1 - model.cause[:, :2], 1).prod(axis=1)
+q = five["posterior marginals"]
+print(f"eq. (4), from the package    {log_px - q @ np.log(q / p_posterior):.10f}")
+for name, leak in (("right", model.leak[:2]), ("the leak at a tenth", model.leak[:2] / 10)):
+    likelihood = (1 - (1 - leak) * spared).prod(axis=1)      # p(cough, fever | z): (32,)
+    print(f"eq. (5), {name:19} {q @ np.log(likelihood) - q @ np.log(q / prior):.10f}")
+
+# %% [markdown]
+# The right one agrees, and the mistake shows.
+#
+# All of this holds for densities too, with integrals for sums. Take one latent of the model of 2.1
+# and $q_\phi = N(\mu, \sigma^2)$; let $\phi$ be `mu` and `logvar` $= \log\sigma^2$. Then the mean
+# square around any $c$ is $\mathbb{E}[(z - c)^2] = (\mu - c)^2 + \sigma^2$, and eq. (6) becomes
 #
 # $$
 # \begin{aligned}
-# \mathbb{E}_q[\log p(x\mid z)]
-# &= -\tfrac12 \log(2\pi v) - \frac{(x - \mu)^2 + \sigma^2}{2 v} && (v \text{ is the variance})\\
-# \mathbb{E}_q[\log p(z)] &= -\tfrac12 \log(2\pi) - \tfrac12(\mu^2 + \sigma^2)\\
-# H(q) &= \tfrac12 \log(2\pi\sigma^2) + \tfrac12\\
+# \mathbb{E}_{q_\phi}[\log p_\theta(x\mid z)]
+# &= -\tfrac12 \log(2\pi v) - \frac{(x - \mu)^2 + \sigma^2}{2 v}\\
+# \mathbb{E}_{q_\phi}[\log p(z)] &= -\tfrac12 \log(2\pi) - \tfrac12(\mu^2 + \sigma^2)\\
+# H(q_\phi) &= \tfrac12 \log(2\pi\sigma^2) + \tfrac12\\
 # \text{ELBO} &= \text{the sum of the three}
-# \end{aligned} \tag{8}
+# \end{aligned} \tag{7}
 # $$
 
 # %%
-def elbo(mu, logvar, x=1.0):
-    """eq. (8), nats."""
+def elbo(mu, logvar, x=1.0, v=0.25):
+    """eq. (7), nats."""
     sigma2 = np.exp(logvar)
-    log_likelihood = -0.5 * (np.log(2 * np.pi * variance) + ((x - mu) ** 2 + sigma2) / variance)
-    log_prior = -0.5 * (np.log(2 * np.pi) + mu**2 + sigma2)
+    of_x_given_z = -0.5 * (np.log(2 * np.pi * v) + ((x - mu) ** 2 + sigma2) / v)
+    of_z = -0.5 * (np.log(2 * np.pi) + mu**2 + sigma2)
     entropy = 0.5 * (np.log(2 * np.pi) + logvar + 1)
-    return log_likelihood + log_prior + entropy
+    return of_x_given_z + of_z + entropy
 
 
-package = exact.linear_faces(linear, x[None], np.array([[0.3]]), np.array([[0.5]]))
-print(f"ours at mu = 0.3, sigma^2 = 0.5: {elbo(0.3, np.log(0.5)):.12f}")
-print("the package's three faces:      ", [f"{face[0]:.12f}" for face in package])
-
-# %% [markdown]
-# `exact.linear_faces` does the same with matrices, for any number of latents. With two parameters,
-# the whole bound is a landscape over `mu` and `logvar`. Draw it, and cut it along `mu`:
-
-# %%
-mus, logvars = np.linspace(-0.6, 2.2, 57), np.linspace(-4, 0.8, 49)
-best_mu, best_logvar = posterior_mean, np.log(posterior_sd**2)
-gap = log_evidence(x) - elbo(mus, logvars[:, None])          # how far below log p(x), nats
-fig, (left, right) = plots.figure(7, 2.9, 1, 2)
-lines = left.contour(mus, logvars, gap, [0.1, 0.5, 1, 2, 4], colors=plots.BLUE, linewidths=1)
-left.clabel(lines, fmt="%g", fontsize=8)
-left.plot(best_mu, best_logvar, "*", color=plots.RED, ms=13)
-left.set(xlabel="mu", ylabel="logvar", title="nats below log p(x)")
-right.plot(mus, elbo(mus, best_logvar), color=plots.BLUE, label="logvar of the posterior")
-right.plot(mus, elbo(mus, -3.2), color=plots.GREEN, ls="-.", label="logvar = -3.2")
-right.axhline(log_evidence(x), color=plots.INK, lw=1, label="log p(x)")
-right.set(xlabel="mu", ylabel="nats", ylim=(-6, -1), title="one cut touches, one cannot")
-right.legend(fontsize=8, loc="lower center")
-fig
+x = np.array([1.0])
+linear = exact.Linear(W=np.eye(1), b=np.zeros(1), variance=0.25)           # x = z W + b + noise
+faces = exact.linear_faces(linear, x[None], np.array([[0.3]]), np.array([[0.5]]))
+print("the package's eq. (4) agrees:", np.allclose(faces.evidence, elbo(0.3, np.log(0.5))))
+print(f"q = prior:     ELBO {elbo(0.0, 0.0):.3f}; section 2.3 at K = 1: "
+      f"{log_evidence(x) + mean_off[0]:.3f}, standard error {error[0]:.3f}")
+print(f"q = posterior: ELBO {elbo(m, np.log(S)):.3f}; log p(x): {log_evidence(x):.3f}")
 
 # %%
-i, j = np.unravel_index(gap.argmin(), gap.shape)
-print(f"highest on the grid: mu {mus[j]:.2f}, logvar {logvars[i]:.2f}")
-print(f"the posterior:       mu {best_mu:.2f}, logvar {best_logvar:.2f}")
-top = elbo(best_mu, best_logvar)
-print(f"ELBO at the posterior: {top:.12f} nats")
-print(f"log p(x):              {log_evidence(x):.12f} nats")
-
-# %% [markdown]
-# The landscape has one summit. It stands on the posterior (the star), and touches $\log p(x)$
-# there. So **maximising the ELBO over $q$ is a way to compute a posterior**: an integration has
-# become an optimisation. That is what *variational* means. (Drag $q$ up the hill with your own
-# hand: open [touch_the_bound.html](touch_the_bound.html) in a browser.)
-#
-# Each $x$ has a landscape and a best $q$ of its own. In a VAE a network, the *encoder*, looks at
-# $x$ and outputs `mu` and `logvar`, and one writes $q(z\mid x)$. And there the average over $q$ in
-# eq. (5) has no closed form, because $p(x\mid z)$ is a network. It will be estimated from samples
-# of $q$, and usually from one. The three faces then become three integrands whose averages agree.
-# Do they agree for a single $z$?
-
-# %%
-z = np.array([0.1, 0.8, 1.9]).reshape(3, 1, 1)               # three draws, one x, one latent
-for name, values in exact.linear_integrands(
-    linear, x[None], np.array([[0.3]]), np.array([[0.5]]), z
-)._asdict().items():
-    print(f"{name:14}", values[:, 0].round(6))
-
-# %% [markdown]
-# They do: the integrand is $\log p(x, z) - \log q(z)$ in three spellings. A real difference arises
-# only if one part is not sampled. The KL to the prior has a closed form (notebook 03), so there are
-# two estimates of eq. (5): sample both terms, or sample the first and put in the exact KL. Move $q$
-# away from the posterior, step by step, and see which of the two scatters less.
-
-# %%
-rng = np.random.default_rng(7)
-eps = rng.standard_normal((20_000, 1, 1))
-S = np.array([[posterior_sd**2]])
-shifts = np.linspace(0, 1.5, 16)
-scatter = {"sampled KL": [], "exact KL": []}
-for shift in shifts:
-    q_mean = np.array([[posterior_mean - shift]])
-    z = q_mean + posterior_sd * eps
-    sampled = exact.linear_integrands(linear, x[None], q_mean, S, z).reconstruction
-    analytic = exact.linear_analytic_kl(linear, x[None], q_mean, S, z)
-    scatter["sampled KL"].append(sampled.std())
-    scatter["exact KL"].append(analytic.std())
-for name, values in scatter.items():
-    print(f"at the posterior, {name}: standard deviation {values[0]:.4f} nats")
-apart = sampled - analytic                                   # at the last shift
-error = apart.std() / np.sqrt(apart.size)
-print(f"{shift:.1f} away from it the two differ by up to {abs(apart).max():.1f} nats at one z, and "
-      f"by {abs(apart.mean()) / error:.1f} standard errors on average")
-
-# %%
-fig, ax = plots.figure(6.4, 3)
-ax.plot(shifts, scatter["sampled KL"], color=plots.BLUE, label="both terms sampled")
-ax.plot(shifts, scatter["exact KL"], color=plots.RED, ls="--", label="KL in closed form")
-ax.set(xlabel="distance of q's mean from the posterior's", ylabel="scatter of one sample, nats")
-ax.set(title="near the posterior, sampling everything scatters less")
-ax.legend()
+fig, ax = plots.figure(5.2, 3)
+mu, logvar = np.meshgrid(np.linspace(-1.8, 2.2, 160), np.linspace(-4.5, 1, 120))
+levels = log_evidence(x) - np.array([4, 2, 1, 0.5, 0.2, 0.05])
+hill = ax.contour(mu, logvar, elbo(mu, logvar), levels, colors=plots.BLUE, linestyles="-")
+ax.clabel(hill, fontsize=8, fmt="%.1f")
+ax.plot(0, 0, "s", color=plots.RED, label="q = prior")
+ax.plot(m, np.log(S), "o", color=plots.INK, label="q = posterior")
+ax.set(xlabel="mu", ylabel="logvar", title="the ELBO, nats: its summit is log p(x)")
+ax.legend(fontsize=8, loc="lower left")
 fig
 
 # %% [markdown]
-# At the posterior the sampled version does not scatter at all, for the reason of 2.5, and the
-# "exact" one does: the noise of the two sampled terms cancels, and replacing one of them by its
-# mean leaves the other's noise alone. [Roeder et al. 2017] Further away the two curves cross. On
-# average the two agree everywhere: no more than luck separates their means.
-# Neither is always better; this project uses the closed form, and notebook 04 will measure such
-# scatter where it matters most, in gradients.
+# With $q_\phi$ the prior the KL in eq. (5) is zero, and what is left is the mean of the naive log
+# estimate at $K = 1$. At the posterior the gap is zero.
+#
+# So **where the family of $q_\phi$ contains the posterior, maximising the ELBO over $\phi$ finds
+# it**; otherwise it finds the member with the smallest gap, as for the patient. An integration has
+# become an optimisation, which is what *variational* means. (Climb such a hill by hand: open
+# [touch_the_bound.html](touch_the_bound.html) in a browser. Its straight decoder is this model with
+# $x = 1.2$ and $v = 0.49$.)
 
 # %% [markdown]
-# ## 2.8  What does all this maximise?
+# ## 2.7  What is the encoder?
 #
-# Training raises the average of $\log p(x)$ over the data (through its bound). Why that? Let $d(x)$
-# be the distribution that the data come from. Then
-#
-# $$
-# \mathrm{KL}\big(d(x) \,\Vert\, p(x)\big)
-# = \underbrace{\mathbb{E}_{x\sim d}[\log d(x)]}_{\text{the model is not in it}}
-# - \mathbb{E}_{x\sim d}[\log p(x)] \tag{9}
-# $$
-#
-# so *maximising the likelihood is minimising the KL from the data to the model*. Watch the two
-# mirror each other: data from the diagnosis model, and a model that is right except for its belief
-# about how common the flu is.
+# Each $x$ has a landscape and a best $q_\phi$ of its own. The idea of the VAE: do not climb anew
+# for every $x$, but let one network look at $x$ and answer with `mu` and `logvar`. This is the
+# *encoder*. One writes $q_\phi(z\mid x)$, and $\phi$ are now its weights, shared by all $x$.
 
 # %%
-def log_px_table(flu):
-    """log p(x) of the four findings on cough and fever, if p(flu) is as given: (4,)."""
-    prior = model.prior.copy()
-    prior[1] = flu
-    changed = model._replace(prior=prior)
-    return np.array([exact.log_evidence(changed, {"cough": c, "fever": f})
-                     for c in (0, 1) for f in (0, 1)])
-
-
-log_d = log_px_table(model.prior[1])                         # the truth
-flus = np.linspace(0.005, 0.15, 30)
-likelihood = np.array([np.exp(log_d) @ log_px_table(flu) for flu in flus])
-kl = np.array([np.exp(log_d) @ (log_d - log_px_table(flu)) for flu in flus])
-both = likelihood + kl
-print(f"E[log p(x)] + KL, over all 30 models: from {both.min():.10f} to {both.max():.10f}")
-best = flus[likelihood.argmax()]
-print(f"best p(flu) among the 30: {best:.3f}; the truth is {model.prior[1]:.3f}")
-
-# %%
-fig, ax = plots.figure(6.4, 2.8)
-lifted = likelihood - likelihood.max()
-ax.plot(flus, lifted, color=plots.BLUE, label="E[log p(x)], minus its maximum")
-ax.plot(flus, kl, color=plots.RED, ls="--", label="KL(data || model)")
-ax.axvline(model.prior[1], color=plots.GREY, ls=":", label="the true p(flu)")
-ax.set(xlabel="the model's p(flu)", ylabel="nats", title="one rises exactly as the other falls")
-ax.legend(fontsize=8)
-fig
+diagrams.decoder_and_encoder()
 
 # %% [markdown]
-# Their sum is one constant, so both point at the true value.
+# Solid: the story, from the hidden $z$ to the seen $x$. Dashed: a guess at which $z$ it was.
 #
-# Now the signs, which go wrong more often than anything else in this subject:
-#
-# - *"A VAE maximises the reconstruction loss."* It maximises $\mathbb{E}_q[\log p(x\mid z)]$. The
-#   loss, called `nll`, is minus that, and is minimised.
-# - *"The loss is nll minus kl."* $\text{ELBO} = -(\texttt{nll} + \texttt{kl})$, so the loss is
-#   `nll + kl`: both are prices.
-# - *"The KL should go to zero."* The KL to the posterior should. Where the KL to the prior is zero,
-#   $q$ has not looked at $x$.
-# - *"$\log p(x)$ is negative."* For 0s and 1s it is. A density may exceed 1, and then its log is
-#   positive.
-# - *"A lower loss is a better model"*, on other data. The zero means nothing: it moves with the
-#   units of $x$, with $D$, and with whether $x$ is discrete.
-#
-# The fourth, as a number:
+# What does the sharing cost? Draw twenty $x$ from the model of 2.1 with one latent. Each could have
+# a `mu` and a `logvar` of its own, forty numbers. Let instead an encoder with three numbers,
+# $\mu = a x + c$ and one `logvar`, climb the mean of the twenty ELBOs. **Predict first.** Will it
+# end `"lower"` than with the forty numbers, or `"equal"`?
 
 # %%
-sharp = exact.Linear(W=np.ones((1, 3)), b=np.zeros(3), variance=1e-3)
-log_p = exact.linear_log_evidence(sharp, np.full((1, 3), 0.5))[0]
-print(f"log p(x) under a sharp Gaussian: {log_p:+.2f} nats")
+predict("02.encoder", ...)
+
+# %%
+def fit_encoder(x, features, v=0.25, lr=0.05, steps=2000):
+    """mu = features @ phi and one logvar, by gradient ascent on the mean of eq. (7) over x."""
+    phi, logvar = np.zeros(features.shape[1]), 0.0
+    for _ in range(steps):
+        mu = features @ phi
+        dmu = (x - mu) / v - mu                              # of each ELBO
+        dlogvar = 0.5 - 0.5 * np.exp(logvar) * (1 + 1 / v)
+        phi = phi + lr * features.T @ dmu / len(x)
+        logvar = logvar + lr * dlogvar
+    return phi, logvar
+
+
+twenty = np.random.default_rng(9).standard_normal(20) * np.sqrt(1.25)
+own = elbo(twenty / 1.25, np.log(0.2), twenty).mean()                 # each its posterior
+one = np.ones(20)
+for name, seen in (("x", twenty), ("the sign of x", np.sign(twenty))):
+    features = np.stack([seen, one], axis=1)
+    phi, logvar = fit_encoder(twenty, features)
+    shared = elbo(features @ phi, logvar, twenty).mean()
+    print(f"sees {name:13} a = {phi[0]:.3f}, c = {phi[1] + 0.0:.3f}, sigma^2 = "
+          f"{np.exp(logvar):.3f}, mean ELBO {shared:.3f}, lower by {own - shared:.3f}")
+
+# %%
+reveal("02.encoder")
 
 # %% [markdown]
-# ## 2.9  Does raising the ELBO always raise log p(x)?
+# The encoder that sees only the sign of $x$ pays the price of sharing, the *amortization gap*
+# (Cremer, Li and Duvenaud 2018, *Inference Suboptimality in Variational Autoencoders*): the mean
+# ELBO with the family's best $q$ for each $x$, minus that of the encoder. (With a network as the
+# decoder the average in eq. (5) is estimated from draws of $q_\phi$, see notebook 04.)
 #
-# Training turns the weights of the model and of $q$ together, uphill on the ELBO. The bound rises.
-# Does what it bounds rise too?
+# This is the VAE of Kingma and Welling 2014, *Auto-Encoding Variational Bayes*. With
+# $q_\phi(z\mid x)$ for $q_\phi(z)$, our eq. (4) is their (1), its first line their (2), and our (5)
+# their (3). They write $\mathcal{L}(\theta, \phi; x)$ for the ELBO, and $p_\theta(z)$ for the
+# prior, to allow it parameters too.
+
+# %% [markdown]
+# ## 2.8  What does a step up the ELBO do to log p(x)?
+#
+# Training wants a high $\log p_\theta(x)$, averaged over the data. It turns $\theta$ and $\phi$
+# together, uphill on the ELBO. The bound rises. Does what it bounds rise too?
 #
 # **Predict first.** (`"always"` or `"not always"`)
 
@@ -665,177 +621,224 @@ print(f"log p(x) under a sharp Gaussian: {log_p:+.2f} nats")
 predict("02.elbo-up", ...)
 
 # %% [markdown]
-# Two data points, $x = 3$ and $x = -3$. The model: $z \sim N(0, 1)$, $x\mid z \sim N(w z, 1)$, with
-# one weight $w = 1$. So $p(x)$ is $N(0, w^2 + 1)$, and the data would like a larger $w$: with
-# $s = w^2 + 1$, the slope of $\log p(x) = -\frac12 \log 2\pi s - x^2/2s$ by $s$ is
-# $(x^2 - s) / 2s^2$, positive until $s$ reaches $x^2 = 9$. But $q$ has not learned anything yet. It
-# says $N(0, 1)$ for both points, the prior. Then in eq. (5) the KL is zero, and since
-# $\mathbb{E}_q[(x - wz)^2] = x^2 + w^2$,
+# Two data points, $x = 3$ and $x = -3$. The model: $z \sim N(0, 1)$, $x\mid z \sim N(W z, 1)$, so
+# $\theta$ is one weight $W$, and $p_\theta(x)$ is $N(0, W^2 + 1)$. Its variance should be 9, the
+# mean square of the data: $W^2 = 8$. The encoder is $q_\phi = N(a x, \sigma^2)$, with $a$ and
+# `logvar` to be learned. With $x - Wz$ in the place of eq. (7)'s $x - z$,
 #
 # $$
-# \text{ELBO}(w) = -\tfrac12\log 2\pi - \tfrac12(x^2 + w^2),
-# \qquad \frac{d\,\text{ELBO}}{dw} = -w \tag{10}
+# \text{ELBO} = -\tfrac12\big(\log 2\pi + (1 - W a)^2 x^2 + W^2 \sigma^2\big)
+# - \tfrac12\big(a^2 x^2 + \sigma^2 - 1 - \log \sigma^2\big) \tag{8}
 # $$
 #
-# To a $q$ that knows nothing of $x$, the signal $wz$ is noise, and the ELBO wants less of it. Take
-# one step by that gradient:
+# Start at $W = 1$ with an encoder that knows nothing, $a = 0$ and $\sigma^2 = 1$. First hold the
+# encoder and move only $W$, by a tenth of its derivative.
 
 # %%
 x2 = 9.0                                                     # x^2, for both points
 
 
-def elbo_at(w):
-    return -0.5 * np.log(2 * np.pi) - 0.5 * (x2 + w**2)      # eq. (10)
+def elbo_at(W, a, logvar):
+    sigma2 = np.exp(logvar)                                  # eq. (8)
+    fit = -0.5 * (np.log(2 * np.pi) + (1 - W * a) ** 2 * x2 + W**2 * sigma2)
+    return fit - 0.5 * (a**2 * x2 + sigma2 - 1 - logvar)
 
 
-def log_px_at(w):
-    return -0.5 * np.log(2 * np.pi * (w**2 + 1)) - 0.5 * x2 / (w**2 + 1)
+def log_px_at(W):
+    return -0.5 * np.log(2 * np.pi * (W**2 + 1)) - 0.5 * x2 / (W**2 + 1)
 
 
-w, lr = 1.0, 0.1
-new_w = w + lr * -w                                          # one step up the ELBO, by its gradient
-print(f"w: {w:.2f} -> {new_w:.2f}")
-for name, f in (("ELBO", elbo_at), ("log p(x)", log_px_at)):
-    print(f"{name:8} {f(w):.4f} -> {f(new_w):.4f}, a change of {f(new_w) - f(w):+.4f} nats")
+def gradient(W, a, logvar):
+    """The derivatives of eq. (8) by W, a and logvar."""
+    sigma2 = np.exp(logvar)
+    left = (1 - W * a) * x2
+    return np.array([a * left - W * sigma2, W * left - a * x2,
+                     0.5 * (1 - sigma2 - W**2 * sigma2)])
+
 
 # %%
-fig, ax = plots.figure(6.4, 3.2)
-ws = np.linspace(0, 4, 200)
-ax.plot(ws, log_px_at(ws), color=plots.INK, label="log p(x)")
-ax.plot(ws, elbo_at(ws), color=plots.BLUE, ls="--", label="ELBO, q = N(0, 1)")
-for curve, color in ((log_px_at, plots.INK), (elbo_at, plots.BLUE)):
-    arrow = {"arrowstyle": "->", "color": color, "lw": 2}
-    ax.annotate("", (0.55, curve(0.55)), (1, curve(1)), arrowprops=arrow)
-    ax.plot(1, curve(1), "o", color=color)
-ax.set(xlabel="w", ylabel="nats, mean of the two points", ylim=(-9.5, -1))
-ax.set_title("uphill on the bound, downhill on what it bounds")
-ax.legend(loc="lower left")
-fig
+start = np.array([1.0, 0.0, 0.0])
+W = start[0] + 0.1 * gradient(*start)[0]
+elbo_change = elbo_at(W, 0.0, 0.0) - elbo_at(*start)
+px_change = log_px_at(W) - log_px_at(start[0])
+print(f"W from 1 to {W:.1f}: ELBO {elbo_change:+.4f}, log p(x) {px_change:+.4f} nats, "
+      f"so the gap {px_change - elbo_change:+.4f}")
+package = exact.ascent_that_lowers_evidence()                          # by the package's gradient
+print("our new log p(x) and the package's agree:",
+      np.allclose(package["log p(x) after"], log_px_at(W)))
 
 # %%
 reveal("02.elbo-up")
 
 # %% [markdown]
-# (The arrows show where the step goes, and are longer than it.) The ELBO gained by making the gap
-# smaller: with a smaller $w$, the posterior is closer to the
-# ignorant $q$. Eq. (4) can be read both ways: $q$ may move to the posterior, or the posterior to
-# $q$.
+# The ELBO gained because the gap shrank by more than $\log p_\theta(x)$ fell. To a $q_\phi$ that
+# knows nothing of $x$ the signal $Wz$ is noise: with a smaller $W$ the posterior comes closer to
+# this $q_\phi$. If the gap is closed before $\theta$ moves, this cannot happen: the ELBO starts at
+# $\log p_\theta(x)$, which ends at least as high as the ELBO. Taking turns like that is the *EM
+# algorithm*.
 #
-# Is it because $q$ was held still? No: `exact.ascent_that_lowers_evidence` takes the same step with
-# the whole gradient, that of the encoder's weights included.
+# A VAE moves everything at once, by small steps. How deep is the dip then, and does it last? Climb
+# with a hundredth of that step, once with the width learned, and once with $\sigma^2$ held at 1, a
+# $q_\phi$ that cannot reach the posterior.
 
 # %%
-for name, value in exact.ascent_that_lowers_evidence().items():
-    print(f"{name:16} {value:.4f} nats")
+def climb(steps, lr, learned):
+    """Gradient ascent on the ELBO -> (steps + 1, 3): W, a, logvar. learned: 1 or 0 for each."""
+    path = [start]
+    for _ in range(steps):
+        path.append(path[-1] + lr * np.array(learned) * gradient(*path[-1]))
+    return np.array(path)
+
+
+free, held = (climb(60_000, 0.001, (1, 1, width)) for width in (1, 0))
+for lr, path in ((0.001, free), (0.0001, climb(500, 0.0001, (1, 1, 1)))):
+    dip = log_px_at(path[:, 0]) - log_px_at(1.0)
+    print(f"steps of {lr}: log p(x) falls by {-dip.min():.4f} nats, until step {dip.argmin()}")
+print("the ELBO of the climb never falls:", (np.diff(elbo_at(*free.T)) > -1e-12).all())
+for name, path in (("width learned", free), ("width held at 1", held)):
+    print(f"{name:15} ends at W = {path[-1, 0]:.3f}, ELBO {elbo_at(*path[-1]):.4f}, "
+          f"log p(x) {log_px_at(path[-1, 0]):.4f} nats")
+
+# %%
+fig, (left, middle, right) = plots.figure(8.4, 2.7, 1, 3)
+steps = np.arange(1, len(free))
+left.semilogx(steps, log_px_at(free[1:, 0]), color=plots.INK, label="log p(x)")
+left.semilogx(steps, elbo_at(*free[1:].T), color=plots.BLUE, ls="--", label="ELBO")
+left.set(xlabel="step of 0.001", ylabel="nats, mean of the two points", title="the whole climb")
+middle.plot(log_px_at(free[:61, 0]), color=plots.INK, label="log p(x)")
+middle.axhline(log_px_at(1.0), color=plots.GREY, lw=1, ls=":", label="at the start")
+middle.set(xlabel="step of 0.001", title="its first 60 steps: the dip")
+for ax in (left, middle):
+    ax.legend(fontsize=8, loc="lower right")
+Ws = np.linspace(0, 6, 200)
+best_a = Ws / (1 + Ws**2)                                    # at width 1, for each W
+right.plot(Ws, log_px_at(Ws), color=plots.INK)
+right.plot(Ws, elbo_at(Ws, best_a, 0.0), color=plots.RED, ls="--")
+for path, color in ((free, plots.INK), (held, plots.RED)):
+    right.plot(path[-1, 0], elbo_at(*path[-1]), "o", color=color)
+right.annotate("log p(x)", (4.2, -2.4))
+right.annotate("ELBO at width 1,\nwith the best a", (2.5, -4.4), color=plots.RED)
+right.set(xlabel="W (dots: where the climbs end)", ylim=(-6, -2.1))
+right.set_title("width 1 moves the summit")
+fig
 
 # %% [markdown]
-# When is a step safe? If the gap is closed first. Then ELBO before $= \log p(x)$ before, and since
-# ELBO after $\le \log p(x)$ after, whatever the ELBO gains $\log p(x)$ gains at least. Taking
-# turns, closing the gap and then raising the bound, is the *EM algorithm*. A VAE climbs both at
-# once, and pays for it with a bias towards models whose posteriors its $q$ can follow.
+# The dip is shallow and short. With the width learned the climb ends at the best $W$, $\sqrt 8$:
+# moving $\theta$ and $\phi$ together did no lasting harm here. With the width held it ends at
+# another, where the restricted $q_\phi$ is closer to the posterior. **This bias comes from what
+# $q_\phi$ cannot reach.** It need not arise: if $q_\phi$ can reach the posterior of some best
+# $\theta$, the summit stays there. So for a linear decoder and independent Gaussians, because among
+# all rotations of the best $W$ one has a diagonal posterior (Lucas et al. 2019, *Don't Blame the
+# ELBO! A Linear VAE Perspective on Posterior Collapse*).
 
 # %% [markdown]
 # ## Recap
 #
-# - Naive Monte Carlo for $p(x)$ is unbiased, and useless for many latents: the prior misses. Eq.
-#   (1).
-# - The log of an average lies above the average of the log: Jensen, eq. (2). The gap grows with the
-#   scatter of the weights.
-# - Draws from $q$ with weights $p(x,z)/q(z)$ scatter less the closer $q$ is to the posterior, and
-#   not at all there.
-# - $\log p(x) \ge$ ELBO, eqs. (3) and (7); the gap is $\mathrm{KL}(q \Vert p(z\mid x))$, eq. (4).
-# - The face that a VAE computes is eq. (5), reconstruction minus a KL to the prior; eq. (6) is
-#   energy plus entropy.
-# - Maximum likelihood is the least KL from data to model, eq. (9). The ELBO may rise while
-#   $\log p(x)$ falls.
+# - $\exp \mathrm{KL}(\text{posterior}\Vert q_\phi)$: about how many draws of $q_\phi$ it takes to
+#   estimate $p_\theta(x)$. $\mathbb{E}[w^2]$: how well they do in the end; infinite for a Gaussian
+#   $q_\phi$ below half the posterior's variance.
+# - $\log p_\theta(x) \ge$ ELBO, by Jensen, eq. (2); the gap is
+#   $\mathrm{KL}(q_\phi \Vert p_\theta(z\mid x))$, eq. (4).
+# - A VAE computes eq. (5), reconstruction minus a KL to the prior. Its encoder gives every $x$ a
+#   $q_\phi(z\mid x)$; sharing costs the amortization gap.
+# - The ELBO may rise while $\log p_\theta(x)$ falls, and a restricted $q_\phi$ may move its summit.
 #
 # ## Exercises
 #
-# `check` says what is right, or shows the smallest input where it is not; `hint("02.kl-discrete")`
-# gives a nudge.
+# `check` shows the smallest input where an answer is wrong; `hint("02.sharing")` gives a nudge.
 
 # %% [markdown]
-# **Naive Monte Carlo, for many images.** The log of eq. (1) from the log-likelihoods of $K$
-# samples, for each of $B$ images, without underflow.
+# **The variance of the weights.** Section 2.4 took an integral. Find the formula, for one latent
+# and any mean.
 
 # %%
-def log_evidence_estimate(log_likelihood):    # log p(x|z_k) at z_k ~ p(z): (K, B)
-    ...                                       # -> log of the estimate of p(x): (B,)
+def weight_variance(mu, sigma2, m, S):    # q = N(mu, sigma2), the posterior N(m, S): floats
+    ...                                   # -> Var(w) / p(x)^2 under q: one float, or np.inf
 
 
-check("02.log-evidence", log_evidence_estimate)
+check("02.weight-variance", weight_variance)
 
 # %% [markdown]
-# **Jensen's gap.** By how much does the mean of the log lie below the log of the mean?
+# **Which q to draw from?** A smaller gap is one thing, better draws are another:
 
 # %%
-def jensen_gap(w):    # (K, B), positive -> (B,): how far the mean of the log
-    ...               # lies below the log of the mean
+# One latent, posterior N(0.8, 0.2). Give two q, each as (mu, sigma2): the first with the
+# smaller gap KL(q || posterior), the second with the smaller variance of its weights.
+# Neither variance may be infinite: [(mu_1, sigma2_1), (mu_2, sigma2_2)]
+two_qs = ...
 
-
-check("02.jensen-gap", jensen_gap)
+check("02.two-qs", two_qs)
 
 # %% [markdown]
-# **Importance sampling.** The estimate of section 2.5, from the logs of its parts, for each of $B$
-# images.
+# **Jensen backwards.** From the gap to the weights:
 
 # %%
-def importance_estimate(log_joint, log_q):    # log p(x, z_k), log q(z_k) at z_k ~ q: (K, B)
-    ...                                       # -> the estimate of log p(x): (B,)
+def weights_with_gap(gap):    # log E[w] - E[log w], nats, above 0
+    ...                       # -> two equally likely weights whose mean is 1: floats,
+                              #    the smaller one first
 
 
-check("02.importance", importance_estimate)
+check("02.weights-with-gap", weights_with_gap)
 
 # %% [markdown]
-# **The KL, as a sum.** In section 2.6 the sure patient had zeros in $q$; mind them.
+# **The best independent q.** Hold all probabilities but that of $z_i$, write the ELBO as a function
+# of this one, and find its highest point. Then go round until nothing moves by more than $10^{-8}$.
 
 # %%
-def kl_discrete(q, p):    # (Z,), (Z,) -> KL(q || p), one float, nats
-    ...                   # q may hold zeros, and 0 log 0 = 0
+def best_independent(log_joint, z):    # log p(x, z) (Z,); every z, of 0 and 1: (Z, n)
+    ...                                # -> q(z_i = 1) of the best independent q: (n,)
 
 
-check("02.kl-discrete", kl_discrete)
+check("02.best-independent", best_independent)
 
 # %% [markdown]
-# **Three faces, one number.** Eqs. (4), (5) and (6), each computed as it reads.
+# **Find the bug**, and mend it.
 
 # %%
-def elbo_three_ways(q, prior, likelihood):    # q(z) (Z,), p(z) (Z,), p(x|z) for this x (Z,)
-    ...      # -> log p(x) - KL(q || p(z|x)),  E_q log p(x|z) - KL(q || p(z)),
-             #    E_q log p(x, z) + H(q): three floats, each computed as it reads
-
-
-check("02.elbo-three", elbo_three_ways)
-
-# %% [markdown]
-# **The derivation, in order.** Without looking at section 2.6, put the lines in order, each with
-# what licenses it.
-
-# %%
-# log p(x) is:
-#   A   E_q[log p(x|z)] + E_q[log p(z) - log q(z)]
-#   B   log of the sum over z of p(x, z)
-#   C   E_q[log p(x|z)] - KL(q || p(z))
-#   D   log of E_q[p(x, z) / q(z)]
-#   E   E_q[log(p(x, z) / q(z))]                        (here = becomes >=)
-#   F   E_q[log p(x|z) + log p(z) - log q(z)]
-# Each step is justified by one of: "sum rule", "times q over q", "Jensen", "product rule",
-# "linearity", "definition". Put them in order: [("B", "sum rule"), ...]
-order = ...
-
-check("02.order", order)
-
-# %% [markdown]
-# **Find the bug.** At the posterior the ELBO is $\log p(x)$ itself. This one stays below it even
-# there. Mend it.
-
-# %%
-def repo_elbo(q, log_joint):
-    # "The ELBO is the expected log joint plus the entropy." Yet at the posterior it is too low.
-    return (q * log_joint).sum() + (q * np.log(q)).sum()
+def repo_elbo(q, prior, likelihood):
+    # "How well q's causes explain x, minus how far q is from the prior."
+    # Yet at the posterior this lower bound lies above log p(x).
+    fit = np.log((q * likelihood).sum())
+    kl = (q * np.log(q / prior)).sum()
+    return fit - kl
 
 
 check("02.bug", repo_elbo)
+
+# %% [markdown]
+# **The price of sharing.** In section 2.8 a climb found the best encoder of a linear decoder. Find
+# it by setting derivatives to zero, when every $x_n$ has noise of its own variance $v_n$, which the
+# encoder $N(a x, \sigma^2)$ does not see. What is its amortization gap?
+
+# %%
+def shared_encoder(x, v, W):    # z_n ~ N(0, 1), x_n|z_n ~ N(W z_n, v_n): (N,), (N,), float
+    ...    # -> the a and sigma2 with the highest mean ELBO, and how far this is below the
+           #    mean ELBO with a Gaussian of its own for every x_n: three floats
+
+
+check("02.sharing", shared_encoder)
+
+# %% [markdown]
+# **What did a step do?** You have the log weights of the same draws of $q_\phi$, before and after a
+# step of $\theta$, and nothing else.
+
+# %%
+def what_a_step_did(before, after):    # log w of the same z_k ~ q, two thetas: (K,), (K,)
+    ...    # -> changes of the ELBO, log p(x) and the gap, estimated: three floats, nats
+
+
+check("02.step", what_a_step_did)
+
+# %% [markdown]
+# **Up and down.** Section 2.8 had a Gaussian example of a step that raises the ELBO and lowers
+# $\log p_\theta(x)$. Find one with two $z$.
+
+# %%
+# Two z, each with the prior 1/2. Give q(z), and p(x|z) before and after a step of theta:
+# [(q_0, q_1), (before_0, before_1), (after_0, after_1)]
+rise_and_fall = ...
+
+check("02.rise-and-fall", rise_and_fall)
 
 # %% [markdown]
 # **Next:** notebook 03 takes the KL in eq. (5) apart, for Gaussians.

@@ -1,8 +1,19 @@
 """Notebook 02, Jensen's inequality and the ELBO."""
 
-from minivae.exercises.chapters.nb02.derivation import ORDER
-from minivae.exercises.chapters.nb02.elbo import BUG, ELBO_THREE, KL_DISCRETE
-from minivae.exercises.chapters.nb02.estimates import IMPORTANCE, LOG_EVIDENCE
-from minivae.exercises.chapters.nb02.jensen import JENSEN_GAP
+from minivae.exercises.chapters.nb02.elbo import BUG
+from minivae.exercises.chapters.nb02.estimates import TWO_QS, WEIGHT_VARIANCE
+from minivae.exercises.chapters.nb02.gaussian import SHARING
+from minivae.exercises.chapters.nb02.independent import BEST_INDEPENDENT
+from minivae.exercises.chapters.nb02.jensen import WEIGHTS_WITH_GAP
+from minivae.exercises.chapters.nb02.promise import RISE_AND_FALL, STEP
 
-EXERCISES = (LOG_EVIDENCE, JENSEN_GAP, IMPORTANCE, KL_DISCRETE, ELBO_THREE, ORDER, BUG)
+EXERCISES = (
+    WEIGHT_VARIANCE,
+    TWO_QS,
+    WEIGHTS_WITH_GAP,
+    BEST_INDEPENDENT,
+    BUG,
+    SHARING,
+    STEP,
+    RISE_AND_FALL,
+)

@@ -1,166 +1,197 @@
-"""Estimates of log p(x) from samples: of the prior, and of q."""
+"""Drawing from q: the variance of its weights, and why the smaller gap does not decide."""
 
 import numpy as np
 
-from minivae.exercises.chapters.nb01.logs import log_sum_exp
-from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 
-# ---- 02.log-evidence -----------------------------------------------------------------------------
-
-
-def log_evidence_estimate(log_likelihood):
-    """log (1/K sum_k p(x|z_k)),  z_k ~ p(z)"""
-    K = len(log_likelihood)
-    top = log_likelihood.max(axis=0)
-    return top + np.log(np.exp(log_likelihood - top).sum(axis=0)) - np.log(K)
+# ---- 02.weight-variance --------------------------------------------------------------------------
 
 
-def _log_likelihood_cases():
-    rng = np.random.default_rng(2)
+def weight_variance(mu, sigma2, m, S):
+    """The integral of N(z; m, S)^2 / N(z; mu, sigma2), minus 1"""
+    width = 2 * sigma2 - S
+    if width <= 0:
+        return np.inf
+    return float(sigma2 / np.sqrt(S * width) * np.exp((mu - m) ** 2 / width) - 1)
+
+
+def _variance_cases():
     return [
-        (np.array([[-0.5], [-1.3], [-0.2]]),),
-        (generic(rng, 5, 3) - 3,),
-        (generic(rng, 5, 3) - 1000,),
+        (0.6, 0.35, 0.8, 0.2),
+        (-0.35, 0.17, -0.6, 0.23),
+        (1.4, 0.9, 1.4, 0.31),
+        (0.8, 0.09, 0.7, 0.2),
+        (0.8, 0.1, 0.8, 0.2),
     ]
 
 
-LOG_EVIDENCE = Exercise(
-    id="02.log-evidence",
-    title="naive Monte Carlo for log p(x)",
+def _quietly(answer):
+    """A wrong answer that takes roots of negative numbers or divides by zero."""
+
+    def wrong(mu, sigma2, m, S):
+        with np.errstate(all="ignore"):
+            return float(answer(np.float64(mu), np.float64(sigma2), m, S))
+
+    return wrong
+
+
+def _formula(mu, sigma2, m, S):
+    width = 2 * sigma2 - S
+    return sigma2 / np.sqrt(S * width) * np.exp((mu - m) ** 2 / width) - 1
+
+
+WEIGHT_VARIANCE = Exercise(
+    id="02.weight-variance",
+    title="the variance of the weights of a Gaussian q",
     stub=stub("""
-        def log_evidence_estimate(log_likelihood):    # log p(x|z_k) at z_k ~ p(z): (K, B)
-            ...                                       # -> log of the estimate of p(x): (B,)
+        def weight_variance(mu, sigma2, m, S):    # q = N(mu, sigma2), the posterior N(m, S): floats
+            ...                                   # -> Var(w) / p(x)^2 under q: one float, or np.inf
     """),
-    reference=log_evidence_estimate,
-    cases=_log_likelihood_cases,
+    reference=weight_variance,
+    cases=_variance_cases,
     mistakes=(
         WrongAnswer(
-            "log-k-forgotten",
-            log_sum_exp,
-            "log K is not subtracted: the mean of the samples estimates p(x), not their sum.",
+            "mean-square",
+            lambda mu, sigma2, m, S: weight_variance(mu, sigma2, m, S) + 1,
+            "This is the mean square of w / p(x). The variance is less by the squared mean, 1.",
         ),
         WrongAnswer(
-            "mean-of-logs",
-            lambda a: a.mean(axis=0),
-            "The mean of the logs is not the log of the mean: this estimates E log p(x|z), "
-            "which is lower (Jensen).",
+            "root-of-negative",
+            _quietly(_formula),
+            "The formula is right for sigma2 > S/2. Elsewhere it takes the root of a number that "
+            "is not positive, and the integral behind it is infinite.",
         ),
         WrongAnswer(
-            "naive",
-            lambda a: np.log(np.exp(a).mean(axis=0)),
-            "exp(-1000) is 0.0: subtract the largest term before exp.",
+            "absolute-value",
+            _quietly(
+                lambda mu, sigma2, m, S: (
+                    sigma2
+                    / np.sqrt(S * abs(2 * sigma2 - S))
+                    * np.exp((mu - m) ** 2 / abs(2 * sigma2 - S))
+                    - 1
+                )
+            ),
+            "For sigma2 below S/2 the integrand grows with |z|: the integral is infinite, and the "
+            "absolute value hides it.",
         ),
         WrongAnswer(
-            "log-k-added",
-            lambda a: log_sum_exp(a) + np.log(len(a)),
-            "You add log K; a mean divides by K, so its log is smaller by log K.",
+            "infinite-below-the-posterior",
+            lambda mu, sigma2, m, S: weight_variance(mu, sigma2, m, S) if sigma2 > S else np.inf,
+            "A q narrower than the posterior has unbounded weights, but their variance is infinite "
+            "only from S/2 downwards.",
         ),
         WrongAnswer(
-            "divided-by-k",
-            lambda a: log_sum_exp(a) / len(a),
-            "You divide the log by K; dividing p by K subtracts log K from its log.",
+            "means-forgotten",
+            lambda mu, sigma2, m, S: weight_variance(m, sigma2, m, S),
+            "This is right where q has the posterior's mean; complete the square for mu != m.",
         ),
         WrongAnswer(
-            "over-images",
-            lambda a: log_sum_exp(a.T) - np.log(a.shape[1]),
-            "You average over the images; the samples are along axis 0.",
+            "half-in-the-exponent",
+            lambda mu, sigma2, m, S: weight_variance(m + (mu - m) / 2**0.5, sigma2, m, S),
+            "The exponent is half of what it should be: squaring the posterior doubles its own.",
         ),
         WrongAnswer(
-            "log-b",
-            lambda a: log_sum_exp(a) - np.log(a.shape[1]),
-            "You subtract log B, for the number of images; the mean is over the K samples.",
+            "variance-as-deviation",
+            lambda mu, sigma2, m, S: weight_variance(mu, sigma2**2, m, S**2),
+            "sigma2 and S are variances already: they are not squared again.",
         ),
         WrongAnswer(
-            "best",
-            lambda a: a.max(axis=0),
-            "You take only the best sample; p(x) is the mean over all of them.",
+            "roles-swapped",
+            lambda mu, sigma2, m, S: weight_variance(m, S, mu, sigma2),
+            "q and the posterior are swapped: w has q in its denominator.",
+        ),
+        WrongAnswer(
+            "deviation",
+            lambda mu, sigma2, m, S: float(np.sqrt(weight_variance(mu, sigma2, m, S))),
+            "This is the standard deviation; the variance is asked for.",
         ),
     ),
     hints=(
-        "p(x) is the mean of p(x|z) over the prior. You have its logs.",
-        "This is the log of a mean of exponentials: log-sum-exp, then the factor 1/K.",
-        "log_sum_exp(log_likelihood) - np.log(K).",
+        "w / p(x) is posterior(z) / q(z), and its mean under q is 1. What is its mean square?",
+        "E_q[(posterior / q)^2] is the integral of posterior^2 / q: a Gaussian integral. Complete "
+        "the square; the factor of z^2 in the exponent is -(1/S - 1/(2 sigma2)).",
+        "sigma2 / sqrt(S (2 sigma2 - S)) * exp((mu - m)^2 / (2 sigma2 - S)) - 1, and np.inf unless "
+        "2 sigma2 > S.",
     ),
 )
 
-# ---- 02.importance -------------------------------------------------------------------------------
+# ---- 02.two-qs -----------------------------------------------------------------------------------
+
+M, S = 0.8, 0.2
 
 
-def importance_estimate(log_joint, log_q):
-    """log (1/K sum_k p(x, z_k) / q(z_k)),  z_k ~ q"""
-    log_w = log_joint - log_q
-    top = log_w.max(axis=0)
-    return top + np.log(np.exp(log_w - top).mean(axis=0))
+def _gap(mu, sigma2):
+    return ((sigma2 + (mu - M) ** 2) / S - 1 - np.log(sigma2 / S)) / 2
 
 
-def _importance_cases():
-    rng = np.random.default_rng(22)
-    return [
-        (np.array([[-1.5], [-2.3]]), np.array([[-0.7], [-0.4]])),
-        (generic(rng, 5, 3) - 4, generic(rng, 5, 3) - 1),
-        (generic(rng, 5, 3) - 1000, generic(rng, 5, 3) - 30),
-    ]
+def _judge(answer):
+    try:
+        pairs = np.asarray(answer, float)
+    except (TypeError, ValueError):
+        return "expected two pairs of numbers: (mu_1, sigma2_1), (mu_2, sigma2_2)"
+    if pairs.shape != (2, 2) or not np.isfinite(pairs).all():
+        return "expected two pairs of numbers: (mu_1, sigma2_1), (mu_2, sigma2_2)"
+    if not (pairs[:, 1] > 0).all():
+        return "each sigma2 must be above 0"
+    gaps = [_gap(*pair) for pair in pairs]
+    with np.errstate(over="ignore"):  # a mean far off: too large for a float, refused below
+        variances = [weight_variance(*pair, M, S) for pair in pairs]
+    for place, variance in zip(("first", "second"), variances, strict=True):
+        if variance == np.inf:
+            return f"the {place} one's weights have an infinite variance, or one too large to print"
+    if not gaps[0] < gaps[1] - 1e-9:
+        return f"the gaps are {gaps[0]:.4f} and {gaps[1]:.4f} nats: the first is not the smaller"
+    if not variances[1] < variances[0] - 1e-9:
+        return (
+            f"the variances of the weights are {variances[0]:.4f} and {variances[1]:.4f}: the "
+            "second is not the smaller"
+        )
+    return None
 
 
-def _log_mean_exp(a):
-    return log_sum_exp(a) - np.log(len(a))
-
-
-IMPORTANCE = Exercise(
-    id="02.importance",
-    title="importance sampling for log p(x)",
+TWO_QS = Exercise(
+    id="02.two-qs",
+    title="two q, one with the smaller gap and one with better draws",
     stub=stub("""
-        def importance_estimate(log_joint, log_q):    # log p(x, z_k), log q(z_k) at z_k ~ q: (K, B)
-            ...                                       # -> the estimate of log p(x): (B,)
+        # One latent, posterior N(0.8, 0.2). Give two q, each as (mu, sigma2): the first with the
+        # smaller gap KL(q || posterior), the second with the smaller variance of its weights.
+        # Neither variance may be infinite: [(mu_1, sigma2_1), (mu_2, sigma2_2)]
+        two_qs = ...
     """),
-    reference=importance_estimate,
-    cases=_importance_cases,
+    reference=((0.8, 0.11), (0.8, 0.35)),
+    judge=_judge,
     mistakes=(
         WrongAnswer(
-            "q-forgotten",
-            lambda log_joint, log_q: _log_mean_exp(log_joint),
-            "You do not divide by q: a z that q draws often then counts too often.",
+            "too-narrow",
+            ((0.8, 0.09), (0.6, 0.35)),
+            "At 0.09 the variance of the weights is infinite: stay above half of 0.2.",
         ),
         WrongAnswer(
-            "ratio-reversed",
-            lambda log_joint, log_q: _log_mean_exp(log_q - log_joint),
-            "The ratio is upside down: it is p(x, z) / q(z).",
+            "wrong-way-round",
+            ((0.8, 0.35), (0.8, 0.11)),
+            "These two do disagree; put the one with the smaller gap first.",
         ),
         WrongAnswer(
-            "q-multiplied",
-            lambda log_joint, log_q: _log_mean_exp(log_joint + log_q),
-            "You multiply by q; divide by it.",
+            "one-is-better-in-both",
+            ((0.8, 0.15), (0.8, 0.35)),
+            "Here the first has the smaller variance too. Make it narrower, but not below 0.1.",
         ),
         WrongAnswer(
-            "log-k-forgotten",
-            lambda log_joint, log_q: log_sum_exp(log_joint - log_q),
-            "log K is not subtracted: the estimate is the mean of the weights, not their sum.",
-        ),
-        WrongAnswer(
-            "elbo",
-            lambda log_joint, log_q: (log_joint - log_q).mean(axis=0),
-            "This is the mean of the log weights, which estimates the ELBO; the exercise asks for "
-            "the log of the mean weight.",
-        ),
-        WrongAnswer(
-            "naive",
-            lambda log_joint, log_q: np.log(np.exp(log_joint - log_q).mean(axis=0)),
-            "exp(-970) is 0.0: subtract the largest log weight before exp.",
-        ),
-        WrongAnswer(
-            "self-normalised",
-            lambda log_joint, log_q: log_sum_exp(log_joint) - log_sum_exp(log_q),
-            "A ratio of sums is not the mean of the ratios: divide each sample by its own q.",
-        ),
-        WrongAnswer(
-            "over-images",
-            lambda log_joint, log_q: _log_mean_exp((log_joint - log_q).T),
-            "You average over the images; the samples are along axis 0.",
+            "deviations",
+            ((0.8, 0.33), (0.8, 0.59)),
+            "Are these standard deviations? The second number of a pair is a variance.",
         ),
     ),
     hints=(
-        "p(x) is the mean over q of p(x, z) / q(z). You have the logs of these weights' parts.",
-        "log w = log_joint - log_q; then the log of their mean.",
-        "log_sum_exp(log_joint - log_q) - np.log(K).",
+        "The gap forgives a q that is too narrow; the variance of the weights does not.",
+        "Keep both means at 0.8. Take the first sigma2 little above S/2, the second above S.",
+        "With 0.11 the variance of the weights is 0.74; which sigma2 above 0.2 has a larger gap "
+        "than 0.074 nats?",
     ),
+    solution_text=stub("""
+        two_qs = [
+            (0.8, 0.11),    # gap 0.074 nats, variance of the weights 0.74
+            (0.8, 0.35),    # gap 0.095 nats, variance of the weights 0.11
+        ]
+    """),
 )

@@ -1,79 +1,74 @@
-"""Jensen's inequality as a number."""
+"""Jensen's inequality, backwards: weights that have a given gap."""
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 
 
-def jensen_gap(w):
-    """log of the mean - mean of the log: never negative, 0 only where all w are equal"""
-    return np.log(w.mean(axis=0)) - np.log(w).mean(axis=0)
+def weights_with_gap(gap):
+    """log 1 - (log(1 - d) + log(1 + d)) / 2 = gap, so 1 - d^2 = exp(-2 gap)"""
+    d = np.sqrt(-np.expm1(-2 * gap))
+    return float(1 - d), float(1 + d)
 
 
-def _positive_cases():
-    rng = np.random.default_rng(21)
-    return [
-        (np.array([[1.0], [4.0]]),),
-        (np.round(np.exp(generic(rng, 5, 3)), 2),),
-    ]
+def _as_pair(answer, gap):
+    """An array of the two weights is as good as a tuple."""
+    found = answer(gap)
+    return tuple(found) if isinstance(found, np.ndarray) and found.shape == (2,) else found
 
 
-JENSEN_GAP = Exercise(
-    id="02.jensen-gap",
-    title="Jensen's gap",
+def _pair(d):
+    return float(1 - d), float(1 + d)
+
+
+WEIGHTS_WITH_GAP = Exercise(
+    id="02.weights-with-gap",
+    title="two weights with a given Jensen's gap",
     stub=stub("""
-        def jensen_gap(w):    # (K, B), positive -> (B,): how far the mean of the log
-            ...               # lies below the log of the mean
+        def weights_with_gap(gap):    # log E[w] - E[log w], nats, above 0
+            ...                       # -> two equally likely weights whose mean is 1: floats,
+                                      #    the smaller one first
     """),
-    reference=jensen_gap,
-    cases=_positive_cases,
+    reference=weights_with_gap,
+    cases=lambda: [(0.3,), (0.04,), (2.7,)],
+    observe=_as_pair,
+    returns=("smaller weight", "larger weight"),
     mistakes=(
         WrongAnswer(
-            "sign",
-            lambda w: -jensen_gap(w),
-            "The sign is wrong: the log is concave, so the log of the mean is the larger of the "
-            "two.",
+            "second-order",
+            lambda gap: _pair(np.sqrt(2 * gap)),
+            "This has the gap to second order, Var(w) / 2 E[w]^2; here the gap itself is asked "
+            "for, log 1 - (log(1 - d) + log(1 + d)) / 2.",
         ),
         WrongAnswer(
-            "log-of-mean",
-            lambda w: np.log(w.mean(axis=0)),
-            "This is the log of the mean alone: subtract the mean of the log.",
+            "half-forgotten",
+            lambda gap: _pair(np.sqrt(-np.expm1(-gap))),
+            "Each weight has the probability 1/2: E[log w] is half the sum of the two logs.",
         ),
         WrongAnswer(
-            "mean-of-log",
-            lambda w: np.log(w).mean(axis=0),
-            "This is the mean of the log alone: subtract it from the log of the mean.",
+            "root-forgotten",
+            lambda gap: _pair(-np.expm1(-2 * gap)),
+            "This is d^2, from (1 - d)(1 + d) = 1 - d^2: its root is missing.",
         ),
         WrongAnswer(
-            "sum",
-            lambda w: np.log(w.sum(axis=0)) - np.log(w).sum(axis=0),
-            "You take sums; Jensen's inequality is about means.",
+            "gap-as-distance",
+            _pair,
+            "You put the weights `gap` away from 1; the gap is a difference of logs.",
         ),
         WrongAnswer(
-            "half-sum",
-            lambda w: np.log(w.sum(axis=0)) - np.log(w).mean(axis=0),
-            "The first term is the log of a sum, not of a mean: it is too large by log K.",
+            "mean-of-log-zero",
+            lambda gap: (float(np.exp(-gap)), float(np.exp(gap))),
+            "Their logs have the mean 0, but the weights do not have the mean 1.",
         ),
         WrongAnswer(
-            "without-log",
-            lambda w: w.mean(axis=0) - np.exp(np.log(w).mean(axis=0)),
-            "This is the arithmetic mean minus the geometric mean; subtract their logs.",
-        ),
-        WrongAnswer(
-            "half-variance",
-            lambda w: w.var(axis=0) / (2 * w.mean(axis=0) ** 2),
-            "This is the second-order approximation of the gap; it is good only where the w "
-            "differ little.",
-        ),
-        WrongAnswer(
-            "one-number",
-            lambda w: np.log(w.mean()) - np.log(w).mean(),
-            "You average over everything; each column has its own gap.",
+            "larger-first",
+            lambda gap: weights_with_gap(gap)[::-1],
+            "The right weights, the larger one first; the smaller one should come first.",
         ),
     ),
     hints=(
-        "Two numbers for each column, one minus the other.",
-        "Average and then take the log; take the log and then average.",
-        "np.log(w.mean(axis=0)) - np.log(w).mean(axis=0).",
+        "Two weights with mean 1 lie equally far from it: 1 - d and 1 + d. Which d?",
+        "log E[w] is log 1 = 0, so the gap is minus half of log(1 - d) + log(1 + d).",
+        "1 - d^2 = exp(-2 gap): d = np.sqrt(1 - np.exp(-2 * gap)).",
     ),
 )

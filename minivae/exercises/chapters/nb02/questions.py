@@ -13,12 +13,24 @@ PREDICTIONS = (
         "too low on average. That is Jensen's inequality.",
     ),
     Prediction(
-        "02.dimensions",
-        "With the same number K of samples from the prior, but more latent dimensions, the naive "
-        "estimate of log p(x) gets:",
-        ("better", "the same", "worse"),
-        "worse",
-        "The z that explain x fill a tiny part of the prior, and almost no sample falls there.",
+        "02.which-misses",
+        "Fifty latents, each seen through a great deal of noise, or one latent, seen almost "
+        "without noise: for which do a thousand draws of the prior not suffice?",
+        ("fifty", "one", "both"),
+        "one",
+        "Not the number of latents alone: fifty are easy behind much noise and hard behind little. "
+        "Much noise leaves the posterior close to the prior, whose draws then serve; hardly any "
+        "noise leaves a narrow one, which they miss.",
+    ),
+    Prediction(
+        "02.encoder",
+        "Twenty x, one latent, x = z + noise. Instead of a mu and a logvar for each x, one encoder "
+        "with mu = a x + c and one logvar. Compared with the forty numbers, its mean ELBO is:",
+        ("lower", "equal"),
+        "equal",
+        "Each x is best served by its posterior, whose mean x / (1 + v) lies on a line and whose "
+        "variance is the same for all. The line can be learned from all twenty, so sharing costs "
+        "nothing here.",
     ),
     Prediction(
         "02.elbo-up",

@@ -1,19 +1,23 @@
 """Notebook 04, the reparameterization trick."""
 
-from minivae.exercises.chapters.nb04.gradient_estimates import PATHWISE, SCORE_FUNCTION
-from minivae.exercises.chapters.nb04.linear_model import LINEAR_EVIDENCE, LINEAR_POSTERIOR
-from minivae.exercises.chapters.nb04.reparameterize import (
-    BUG,
-    REPARAMETERIZE,
-    REPARAMETERIZE_BACKWARD,
-)
+from minivae.exercises.chapters.nb04.allowed import ALLOWED
+from minivae.exercises.chapters.nb04.gradient_estimates import BUG, VARIANCES, YES_OR_NO
+from minivae.exercises.chapters.nb04.linear_model import LINEAR_VAE, POSTERIOR
+from minivae.exercises.chapters.nb04.logistic import LOGISTIC
+from minivae.exercises.chapters.nb04.reparameterize import REPARAMETERIZE, REPARAMETERIZE_BACKWARD
+from minivae.exercises.chapters.nb04.samplers import SAMPLER_TEST
+from minivae.exercises.chapters.nb04.training import TRAIN
 
 EXERCISES = (
     REPARAMETERIZE,
     REPARAMETERIZE_BACKWARD,
-    SCORE_FUNCTION,
-    PATHWISE,
-    LINEAR_POSTERIOR,
-    LINEAR_EVIDENCE,
+    ALLOWED,
+    LOGISTIC,
+    YES_OR_NO,
+    VARIANCES,
     BUG,
+    SAMPLER_TEST,
+    POSTERIOR,
+    LINEAR_VAE,
+    TRAIN,
 )

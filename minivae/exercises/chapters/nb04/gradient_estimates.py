@@ -1,186 +1,376 @@
-"""Two estimates of the gradient of an expectation."""
+"""Estimates of the gradient of an average: for a discrete latent, their variances, a bug."""
+
+import inspect
+from math import erfc, exp, pi, sqrt
 
 import numpy as np
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
-# ---- 04.score-function ---------------------------------------------------------------------------
+# ---- 04.yes-or-no --------------------------------------------------------------------------------
 
 
-def score_function_gradient(f, z, mu, logvar):
-    """d/dmu and d/dlogvar of E[f(z)] from values of f alone: mean of f times the score [eq. 1]"""
-    standardised = (z - mu) / np.exp(logvar / 2)
-    dmu = (f * standardised / np.exp(logvar / 2)).mean()
-    dlogvar = (f * (standardised**2 - 1) / 2).mean()
-    return dmu, dlogvar
+def bernoulli_gradient(f, b, logit):
+    """d E[f(b)] / d logit: the mean of f times the score b - p, p = sigmoid(logit)"""
+    p = 1 / (1 + np.exp(-logit))
+    # log q(b) = b log p + (1 - b) log(1 - p) = b logit - log(1 + exp(logit)): its slope is b - p
+    return (f * (b - p)).mean()
 
 
-def _score_cases():
+def _yes_or_no_cases():
     rng = np.random.default_rng(42)
     return [
-        (np.array([2.0]), np.array([1.6]), 1.0, 0.5),
-        (generic(rng, 5) + 2, generic(rng, 5), 0.7, -0.6),
+        (np.array([2.0]), np.array([1.0]), 0.6),
+        (np.array([2.0]), np.array([0.0]), 0.6),
+        (generic(rng, 6) + 2, np.array([1.0, 0.0, 0.0, 1.0, 1.0, 1.0]), -0.8),
     ]
 
 
-def _scores(z, mu, logvar):
-    variance = np.exp(logvar)
-    return (z - mu) / variance, ((z - mu) ** 2 / variance - 1) / 2
+def _with_probability(rule):
+    """A wrong answer from rule(f, b, p)."""
+    return lambda f, b, logit: rule(f, b, 1 / (1 + np.exp(-logit)))
 
 
-def _score_variant(change):
-    """A wrong answer: change(f, dmu's score, dlogvar's score, z, mu, logvar)."""
-    return lambda f, z, mu, logvar: change(f, *_scores(z, mu, logvar), z, mu, logvar)
+def _mean_or_0(values):
+    return values.mean() if values.size else 0.0
 
 
-SCORE_FUNCTION = Exercise(
-    id="04.score-function",
-    title="a gradient from values of f alone",
+YES_OR_NO = Exercise(
+    id="04.yes-or-no",
+    title="the gradient with respect to a probability, from values of f alone",
     stub=stub("""
-        def score_function_gradient(f, z, mu, logvar):    # f(z_k) (K,), z_k ~ N(mu, sigma^2) (K,),
-            ...                                           # floats -> dmu, dlogvar of E f, floats
+        def bernoulli_gradient(f, b, logit):    # f(b_k) (K,), draws b_k, 0.0 or 1.0 (K,), float
+            ...                                 # -> d E[f(b)] / d logit, a float
     """),
-    reference=score_function_gradient,
-    cases=_score_cases,
-    returns=("dmu", "dlogvar"),
+    reference=bernoulli_gradient,
+    cases=_yes_or_no_cases,
     mistakes=(
         WrongAnswer(
-            "by-sigma",
-            _score_variant(
-                lambda f, a, b, z, mu, logvar: (
-                    (f * a).mean(),
-                    (f * 2 * b / np.exp(logvar / 2)).mean(),
-                )
-            ),
-            "The second is the derivative with respect to sigma; for logvar, multiply it by sigma "
-            "/ 2.",
-        ),
-        WrongAnswer(
-            "no-minus-one",
-            _score_variant(lambda f, a, b, z, mu, logvar: ((f * a).mean(), (f * (b + 0.5)).mean())),
-            "The score of logvar lacks its -1, which comes from the term -logvar / 2 of log q.",
-        ),
-        WrongAnswer(
-            "no-half",
-            _score_variant(lambda f, a, b, z, mu, logvar: ((f * a).mean(), (f * 2 * b).mean())),
-            "The score of logvar lacks its factor 1/2.",
-        ),
-        WrongAnswer(
-            "sum",
-            _score_variant(lambda f, a, b, z, mu, logvar: ((f * a).sum(), (f * b).sum())),
-            "You sum over the samples; an expectation is estimated by their mean.",
+            "by-p",
+            _with_probability(lambda f, b, p: (f * (b - p) / (p * (1 - p))).mean()),
+            "This is the derivative with respect to the probability p; for the logit, multiply by "
+            "dp / dlogit = p (1 - p).",
         ),
         WrongAnswer(
             "no-f",
-            _score_variant(lambda f, a, b, z, mu, logvar: (a.mean(), b.mean())),
+            _with_probability(lambda f, b, p: (b - p).mean()),
             "f is missing: without it, this estimates the mean of the score, which is 0.",
         ),
         WrongAnswer(
+            "sum",
+            _with_probability(lambda f, b, p: (f * (b - p)).sum()),
+            "You sum over the draws; an average is estimated by their mean.",
+        ),
+        WrongAnswer(
             "means-multiplied",
-            _score_variant(
-                lambda f, a, b, z, mu, logvar: (f.mean() * a.mean(), f.mean() * b.mean())
-            ),
+            _with_probability(lambda f, b, p: f.mean() * (b - p).mean()),
             "The mean of a product is not the product of the means: multiply first.",
         ),
         WrongAnswer(
-            "sigma-for-variance",
-            _score_variant(
-                lambda f, a, b, z, mu, logvar: (
-                    (f * a).mean() * np.exp(logvar / 2),
-                    (f * b).mean(),
-                )
-            ),
-            "The score of mu is (z - mu) / sigma^2; you divide by sigma only once.",
+            "logit-for-p",
+            lambda f, b, logit: (f * (b - logit)).mean(),
+            "The score is b minus the probability, not b minus the logit.",
+        ),
+        WrongAnswer(
+            "no-score-of-zeros",
+            _with_probability(lambda f, b, p: (f * b * (1 - p)).mean()),
+            "Draws with b = 0 have a score too: log(1 - p) falls as the logit rises.",
         ),
         WrongAnswer(
             "sign",
-            _score_variant(lambda f, a, b, z, mu, logvar: (-(f * a).mean(), (f * b).mean())),
-            "dmu has the wrong sign: if f is large above mu, a larger mu raises the mean of f.",
+            _with_probability(lambda f, b, p: (f * (p - b)).mean()),
+            "The sign is wrong: a larger logit makes b = 1 more frequent.",
+        ),
+        WrongAnswer(
+            "log-probability",
+            _with_probability(
+                lambda f, b, p: (f * np.where(b > 0, np.log(p), np.log1p(-p))).mean()
+            ),
+            "This multiplies f by log q(b) itself; the score is its derivative.",
+        ),
+        WrongAnswer(
+            "baseline",
+            lambda f, b, logit: ((f - f.mean()) * (b - 1 / (1 + np.exp(-logit)))).mean(),
+            "You subtract the mean of the same draws, which takes a part of the gradient away "
+            "(with one draw, all of it). No baseline is asked for.",
+        ),
+        WrongAnswer(
+            "averaged-by-value",
+            _with_probability(
+                lambda f, b, p: p * (1 - p) * (_mean_or_0(f[b == 1]) - _mean_or_0(f[b == 0]))
+            ),
+            "f is averaged among the ones and among the zeros. That is a good estimate where both "
+            "occur, and has no value to use where all draws are alike; eq. (1) has none of this.",
+        ),
+        WrongAnswer(
+            "by-the-derivative-of-p",
+            _with_probability(lambda f, b, p: (f * b).mean() * (1 - p) * p),
+            "dp / dlogit belongs to the exact average, f(1) p + f(0) (1 - p). In eq. (1) f is "
+            "multiplied by the score of its own draw.",
         ),
     ),
     hints=(
-        "The gradient of the mean of f is the mean of f times the gradient of log q(z).",
-        "log q(z) = -((z - mu)^2 / sigma^2 + logvar + log 2 pi) / 2: differentiate it with "
-        "respect to mu, and to logvar.",
-        "dmu = mean of f (z - mu) / sigma^2; dlogvar = mean of f ((z - mu)^2 / sigma^2 - 1) / 2.",
+        "Write log q(b) as one formula that holds for b = 1 and b = 0, as a function of the logit.",
+        "log q(b) = b logit - log(1 + exp(logit)). What is its derivative?",
+        "The score is b - 1 / (1 + exp(-logit)). Multiply by f, draw by draw, and take the mean.",
     ),
 )
 
-# ---- 04.pathwise ---------------------------------------------------------------------------------
+# ---- 04.variances --------------------------------------------------------------------------------
 
 
-def pathwise_gradient(df, eps, logvar):
-    """d/dmu and d/dlogvar of E[f(z)] through z = mu + sigma eps         [notebook 04, eq. 2]"""
-    dmu = df.mean()
-    dlogvar = (df * eps * np.exp(logvar / 2) / 2).mean()
-    return dmu, dlogvar
+def gradient_variances(mu, sigma, c):
+    """Variances of one draw's dmu: E[(f eps / sigma)^2] or E[f'^2], minus the squared gradient"""
+    from math import erfc, exp, pi, sqrt
+
+    # f = z^2 / 2, gradient mu: E[z^4 eps^2], with E[eps^2, eps^4, eps^6] = 1, 3, 15
+    fourth = mu**4 + 18 * mu**2 * sigma**2 + 15 * sigma**4
+    score = fourth / (4 * sigma**2) - mu**2
+    path = sigma**2  # the variance of f'(z) = z
+    # the step: gradient density(t) / sigma, and the integral of e^2 density(e) from t upwards is
+    # t density(t) + P(eps > t), by parts
+    t = (c - mu) / sigma
+    density, above = exp(-(t**2) / 2) / sqrt(2 * pi), erfc(t / sqrt(2)) / 2
+    step = (t * density + above - density**2) / sigma**2
+    return score, path, step
 
 
-def _pathwise_cases():
-    rng = np.random.default_rng(43)
-    return [
-        (np.array([2.0]), np.array([0.3]), 0.5),
-        (generic(rng, 5), generic(rng, 5), -0.6),
-    ]
+def _variance_cases():
+    return [(0.5, 1.0, 0.2), (-0.7, 0.3, -1.1), (1.0, 0.8, 1.5), (2.0, 1.7, 0.3)]
 
 
-PATHWISE = Exercise(
-    id="04.pathwise",
-    title="the same gradient through the sample",
+def _variances_with(change):
+    """A wrong answer: change(the three right variances, mu, sigma, t, density, above)."""
+
+    def wrong(mu, sigma, c):
+        t = (c - mu) / sigma
+        density, above = exp(-(t**2) / 2) / sqrt(2 * pi), erfc(t / sqrt(2)) / 2
+        return change(gradient_variances(mu, sigma, c), mu, sigma, t, density, above)
+
+    return wrong
+
+
+VARIANCES = Exercise(
+    id="04.variances",
+    title="how far two gradient estimates scatter, in closed form",
     stub=stub("""
-        def pathwise_gradient(df, eps, logvar):    # f'(z_k) (K,), eps_k (K,), float
-            ...                                    # -> dmu, dlogvar of E f(z), floats
+        def gradient_variances(mu, sigma, c):    # floats
+            ...                                  # -> three floats: score function and pathwise for
+                                                 #    f = z^2 / 2, score function for the step at c
     """),
-    reference=pathwise_gradient,
-    cases=_pathwise_cases,
-    returns=("dmu", "dlogvar"),
+    reference=gradient_variances,
+    cases=_variance_cases,
+    returns=("score function, parabola", "pathwise, parabola", "score function, step"),
     mistakes=(
         WrongAnswer(
-            "no-half",
-            lambda df, eps, logvar: (df.mean(), (df * eps).mean() * np.exp(logvar / 2)),
-            "The factor 1/2 of d sigma / d logvar = sigma / 2 is missing.",
-        ),
-        WrongAnswer(
-            "by-sigma",
-            lambda df, eps, logvar: (df.mean(), (df * eps).mean()),
-            "The second is the derivative with respect to sigma; for logvar, multiply it by sigma "
-            "/ 2.",
-        ),
-        WrongAnswer(
-            "variance",
-            lambda df, eps, logvar: (df.mean(), (df * eps).mean() * np.exp(logvar) / 2),
-            "exp(logvar) is the variance; sigma is exp(logvar / 2).",
-        ),
-        WrongAnswer(
-            "sum",
-            lambda df, eps, logvar: (df.sum(), (df * eps).sum() * np.exp(logvar / 2) / 2),
-            "You sum over the samples; an expectation is estimated by their mean.",
-        ),
-        WrongAnswer(
-            "means-multiplied",
-            lambda df, eps, logvar: (
-                df.mean(),
-                df.mean() * eps.mean() * np.exp(logvar / 2) / 2,
+            "second-moments",
+            _variances_with(
+                lambda v, mu, s, t, d, above: (v[0] + mu**2, v[1] + mu**2, v[2] + d**2 / s**2)
             ),
-            "The mean of a product is not the product of the means: multiply first.",
+            "These are mean squares; a variance is the mean square minus the squared mean.",
         ),
         WrongAnswer(
-            "no-noise",
-            lambda df, eps, logvar: (df.mean(), df.mean() * np.exp(logvar / 2) / 2),
-            "eps is missing: how far a change of sigma moves a sample depends on its noise.",
+            "standard-deviations",
+            _variances_with(lambda v, mu, s, t, d, above: tuple(map(sqrt, v))),
+            "These are standard deviations; variances are asked for.",
         ),
         WrongAnswer(
-            "score-of-mu",
-            lambda df, eps, logvar: (
-                (df * eps).mean() / np.exp(logvar / 2),
-                (df * eps).mean() * np.exp(logvar / 2) / 2,
+            "baseline",
+            _variances_with(
+                lambda v, mu, s, t, d, above: (
+                    v[0]
+                    + (((mu**2 + s**2) / 2) ** 2 - (mu**2 + s**2) * (mu**2 + 3 * s**2) / 2) / s**2,
+                    v[1],
+                    v[2] + (above**2 - 2 * above * (t * d + above)) / s**2,
+                )
             ),
-            "You multiply dmu by a score; through the sample, dz / dmu is 1.",
+            "This is with the mean of f as a baseline; without one is asked for.",
+        ),
+        WrongAnswer(
+            "six-as-fourth",
+            _variances_with(lambda v, mu, s, t, d, above: (v[0] - 3 * s**2, *v[1:])),
+            "E[eps^6] = 15; you seem to have 3, which is E[eps^4].",
+        ),
+        WrongAnswer(
+            "mixed-term-lost",
+            _variances_with(lambda v, mu, s, t, d, above: (v[0] - 4.5 * mu**2, *v[1:])),
+            "In E[(mu + sigma eps)^4 eps^2] the term 6 mu^2 sigma^2 eps^2 is lost: with the other "
+            "eps^2 it gives 18 mu^2 sigma^2.",
+        ),
+        WrongAnswer(
+            "independent",
+            _variances_with(
+                lambda v, mu, s, t, d, above: (
+                    (mu**4 + 6 * mu**2 * s**2 + 3 * s**4) / (4 * s**2) - mu**2,
+                    v[1],
+                    (above - d**2) / s**2,
+                )
+            ),
+            "f(z) and eps are not independent, because z is made of eps: the mean of f^2 eps^2 is "
+            "not the mean of f^2.",
+        ),
+        WrongAnswer(
+            "half-of-the-step",
+            _variances_with(lambda v, mu, s, t, d, above: (*v[:2], (above - d**2) / s**2)),
+            "For the step, the integral of e^2 density(e) from t upwards has two parts: "
+            "t density(t) + P(eps > t).",
+        ),
+        WrongAnswer(
+            "below-the-step",
+            _variances_with(
+                lambda v, mu, s, t, d, above: (*v[:2], (1 - above - t * d - d**2) / s**2)
+            ),
+            "This is the step that is 1 below c; here it is 1 where z > c.",
+        ),
+        WrongAnswer(
+            "one-over-sigma",
+            _variances_with(lambda v, mu, s, t, d, above: (*v[:2], (t * d + above - d**2) / s)),
+            "The step's estimate is divided by sigma once, so its variance is divided by sigma^2.",
+        ),
+        WrongAnswer(
+            "score-divided-by-sigma-squared",
+            _variances_with(
+                lambda v, mu, s, t, d, above: (
+                    (v[0] + mu**2) / s**2 - mu**2,
+                    v[1],
+                    (t * d + above) / s**4 - d**2 / s**2,
+                )
+            ),
+            "The score is (z - mu) / sigma^2 = eps / sigma: one sigma is cancelled by z - mu.",
+        ),
+        WrongAnswer(
+            "sigma-for-its-square",
+            _variances_with(lambda v, mu, s, t, d, above: (v[0], s, v[2])),
+            "sigma is the standard deviation of f'(z) = z; its variance is sigma^2.",
+        ),
+        WrongAnswer(
+            "pathwise-of-f",
+            _variances_with(lambda v, mu, s, t, d, above: (v[0], mu**2 * s**2 + s**4 / 2, v[2])),
+            "The second is the variance of f(z); the pathwise estimate is the slope f'(z).",
         ),
     ),
     hints=(
-        "With the noise held fixed, z is a function of mu and logvar. Use the chain rule on f(z).",
-        "dz / dmu = 1, and dz / dlogvar = eps sigma / 2.",
-        "dmu = mean of f'; dlogvar = mean of f' eps sigma / 2.",
+        "One draw is f(z) eps / sigma, or f'(z). Its variance is its mean square minus its squared "
+        "mean, and the mean is the gradient itself.",
+        "Put z = mu + sigma eps. E[eps^2] = 1, E[eps^4] = 3, E[eps^6] = 15, odd powers give 0. For "
+        "the step, integrate e^2 density(e) by parts from t = (c - mu) / sigma upwards.",
+        "(mu^4 + 18 mu^2 sigma^2 + 15 sigma^4) / (4 sigma^2) - mu^2;  sigma^2;  "
+        "(t density(t) + P(eps > t) - density(t)^2) / sigma^2, P = math.erfc(t / sqrt(2)) / 2",
+    ),
+)
+
+# ---- 04.bug --------------------------------------------------------------------------------------
+
+
+def with_baseline(f, score):
+    # f: the values f(z_k) (K,), score: d log q(z_k) / dmu (K,) -> the estimate of dmu, a float.
+    # It scatters little. But averaged over very many runs it comes out too small, and the fewer
+    # draws, the smaller.
+    baseline = f.mean()
+    return ((f - baseline) * score).mean()
+
+
+def mended_baseline(f, score):
+    # A baseline must not depend on the draw whose score it multiplies: only then is the mean of
+    # baseline * score 0. So each draw gets the mean of the others.
+    baseline = (f.sum() - f) / (len(f) - 1)
+    return ((f - baseline) * score).mean()
+
+
+def _bug_cases():
+    rng = np.random.default_rng(43)
+    return [
+        (np.array([2.0, -0.5]), np.array([0.3, 1.1])),
+        (generic(rng, 5), generic(rng, 5)),
+        (generic(rng, 6), generic(rng, 6)),
+    ]
+
+
+def _of_the_other_half(f):
+    half = len(f) // 2
+    return np.where(np.arange(len(f)) < half, f[half:].mean(), f[:half].mean())
+
+
+def _weighted_others(f, score):
+    products, weights = f * score**2, score**2
+    return (products.sum() - products) / (weights.sum() - weights)
+
+
+BUG = Exercise(
+    id="04.bug",
+    title="find the bug: a baseline that takes a part of the gradient away",
+    stub=inspect.getsource(with_baseline).rstrip(),
+    reference=mended_baseline,
+    given=with_baseline,
+    cases=_bug_cases,
+    mistakes=(
+        WrongAnswer(
+            "no-baseline",
+            lambda f, score: (f * score).mean(),
+            "Without a baseline it is right on average, but the scatter is back: keep one, made of "
+            "draws that do not spoil it.",
+        ),
+        WrongAnswer(
+            "own-draw-left-in",
+            lambda f, score: ((f - f.sum() / (len(f) - 1)) * score).mean(),
+            "You divide by K - 1, but the sum still contains the draw's own value: subtract it.",
+        ),
+        WrongAnswer(
+            "divided-by-all",
+            lambda f, score: ((f - (f.sum() - f) / len(f)) * score).mean(),
+            "The other draws are K - 1; their sum divided by K is not their mean.",
+        ),
+        WrongAnswer(
+            "sum",
+            lambda f, score: ((f - (f.sum() - f) / (len(f) - 1)) * score).sum(),
+            "The baseline is right; take the mean over the draws, as before, not the sum.",
+        ),
+        WrongAnswer(
+            "median",
+            lambda f, score: ((f - np.median(f)) * score).mean(),
+            "The median is made of the same draws: it depends on the draw that it is subtracted "
+            "from.",
+        ),
+        WrongAnswer(
+            "neighbour",
+            lambda f, score: ((f - np.roll(f, 1)) * score).mean(),
+            "The value of one other draw is a right baseline, but a noisy one: take the mean of "
+            "all the others.",
+        ),
+        WrongAnswer(
+            "halves",
+            lambda f, score: ((f - _of_the_other_half(f)) * score).mean(),
+            "This is right on average: no draw is in its own baseline. But a baseline of half of "
+            "the draws is noisier than one of all the others.",
+        ),
+        WrongAnswer(
+            "weighted-by-the-score",
+            lambda f, score: ((f - (f * score**2).sum() / (score**2).sum()) * score).mean(),
+            "With the exact averages this would be the baseline of least variance. Made of the "
+            "same draws, it contains the draw that it is subtracted from.",
+        ),
+        WrongAnswer(
+            "weighted-without-its-own",
+            lambda f, score: ((f - _weighted_others(f, score)) * score).mean(),
+            "This is right on average: each draw is left out of its own baseline. But the weights "
+            "score^2 are not asked for here: give all the others the same.",
+        ),
+        WrongAnswer(
+            "sign",
+            lambda f, score: ((f + (f.sum() - f) / (len(f) - 1)) * score).mean(),
+            "The baseline is subtracted, not added.",
+        ),
+        WrongAnswer(
+            "wrong-way",
+            lambda f, score: ((f - f.mean()) * score).mean() * (len(f) - 1) / len(f),
+            "The factor goes the other way: the estimate is too small by (K - 1) / K.",
+        ),
+    ),
+    hints=(
+        "A constant baseline changes nothing on average, because the mean score is 0. Is this one "
+        "a constant, for the draw k?",
+        "f.mean() contains f(z_k), so baseline * score_k has the mean gradient / K, which is "
+        "taken away.",
+        "Subtract from each value the mean of the other K - 1: (f.sum() - f) / (len(f) - 1).",
     ),
 )

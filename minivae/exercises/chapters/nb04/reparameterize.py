@@ -1,6 +1,4 @@
-"""The sample z = mu + sigma eps: forward, backward, a bug."""
-
-import inspect
+"""The sample z = mu + sigma eps: forward and backward."""
 
 import numpy as np
 
@@ -14,11 +12,15 @@ def reparameterize(mu, logvar, eps):
     return mu + np.exp(logvar / 2) * eps
 
 
+FAR = np.array([[-25.0, 22.0]])  # logvar may be any real number: no clipping
+
+
 def _cases():
     rng = np.random.default_rng(4)
     return [
         (np.array([[1.0]]), np.array([[0.5]]), np.array([[0.3]])),
         tuple(generic(rng, 3, 2) for _ in range(3)),
+        (np.array([[0.0, 1.0]]), FAR, np.array([[0.7, -0.4]])),
     ]
 
 
@@ -76,6 +78,11 @@ REPARAMETERIZE = Exercise(
             "sigma multiplies the noise; it is not added.",
         ),
         WrongAnswer(
+            "clipped",
+            lambda mu, logvar, eps: mu + np.exp(np.clip(logvar, -10, 10) / 2) * eps,
+            "logvar is clipped: beyond the bounds sigma is wrong, and its gradient is zero.",
+        ),
+        WrongAnswer(
             "base-two",
             lambda mu, logvar, eps: mu + np.sqrt(2**logvar) * eps,
             "logvar is a natural logarithm: use exp, not a power of two.",
@@ -103,6 +110,7 @@ def _backward_cases():
     return [
         (np.array([[1.0]]), np.array([[0.5]]), np.array([[0.3]])),
         tuple(generic(rng, 3, 2) for _ in range(3)),
+        (np.array([[1.3, -0.2]]), FAR, np.array([[0.7, -0.4]])),
     ]
 
 
@@ -176,6 +184,14 @@ REPARAMETERIZE_BACKWARD = Exercise(
             "The two results are swapped: first dmu, then dlogvar.",
         ),
         WrongAnswer(
+            "clipped",
+            lambda dz, logvar, eps: (
+                dz.copy(),
+                dz * _half_sigma_eps(np.clip(logvar, -10, 10), eps),
+            ),
+            "logvar is clipped here, and not in the forward pass.",
+        ),
+        WrongAnswer(
             "summed-over-batch",
             lambda dz, logvar, eps: (
                 dz.sum(axis=0),
@@ -189,79 +205,5 @@ REPARAMETERIZE_BACKWARD = Exercise(
         "respect to logvar.",
         "sigma = exp(logvar / 2), so d sigma / d logvar = sigma / 2.",
         "dmu = dz (a copy of it), and dlogvar = dz * eps * sigma / 2.",
-    ),
-)
-
-# ---- 04.bug --------------------------------------------------------------------------------------
-
-
-def noisy_sample(mu, logvar, eps):
-    # Its gradients pass every gradient check. Yet 10,000 samples at logvar = 2 have variance 55.
-    std = np.exp(logvar)
-    z = mu + std * eps
-    dz_dmu = np.ones_like(mu)
-    dz_dlogvar = std * eps
-    return z, dz_dmu, dz_dlogvar
-
-
-def mended_sample(mu, logvar, eps):
-    std = np.exp(logvar / 2)  # logvar is log sigma^2, so sigma is the exponential of its half
-    z = mu + std * eps
-    dz_dmu = np.ones_like(mu)
-    dz_dlogvar = std * eps / 2
-    return z, dz_dmu, dz_dlogvar
-
-
-BUG = Exercise(
-    id="04.bug",
-    title="find the bug: the one that no gradient check can see",
-    stub=inspect.getsource(noisy_sample).rstrip(),
-    reference=mended_sample,
-    given=noisy_sample,
-    cases=_cases,
-    returns=("z", "dz_dmu", "dz_dlogvar"),
-    mistakes=(
-        WrongAnswer(
-            "gradient-not-mended",
-            lambda mu, logvar, eps: (
-                mu + np.exp(logvar / 2) * eps,
-                np.ones_like(mu),
-                np.exp(logvar / 2) * eps,
-            ),
-            "z is right now, but dz_dlogvar is not: it needs the factor 1/2 that comes from the "
-            "exponent.",
-        ),
-        WrongAnswer(
-            "gradient-changed-alone",
-            lambda mu, logvar, eps: (
-                mu + np.exp(logvar) * eps,
-                np.ones_like(mu),
-                np.exp(logvar) * eps / 2,
-            ),
-            "The gradient was right for the forward pass; it is the forward pass that is wrong.",
-        ),
-        WrongAnswer(
-            "half-outside",
-            lambda mu, logvar, eps: (
-                mu + np.exp(logvar) / 2 * eps,
-                np.ones_like(mu),
-                np.exp(logvar) / 2 * eps,
-            ),
-            "Half of the variance is not its square root: the half belongs in the exponent.",
-        ),
-        WrongAnswer(
-            "root-of-logvar",
-            lambda mu, logvar, eps: (
-                mu + np.sqrt(np.abs(logvar)) * eps,
-                np.ones_like(mu),
-                eps / (2 * np.sqrt(np.abs(logvar))),
-            ),
-            "Take the square root of the variance, exp(logvar), not of its logarithm.",
-        ),
-    ),
-    hints=(
-        "The gradients belong to this forward pass. Is it the right forward pass?",
-        "The variance should be exp(2) = 7.4 there, and 55 is its square.",
-        "std = exp(logvar / 2); then dz_dlogvar needs a factor 1/2 as well.",
     ),
 )

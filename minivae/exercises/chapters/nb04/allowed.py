@@ -1,0 +1,99 @@
+"""Which gradient estimate is right on average: a question about kinks, jumps and edges."""
+
+from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+
+# ---- 04.allowed ----------------------------------------------------------------------------------
+
+BOTH, SCORE, PATH, NEITHER = ANSWERS = ("both", "score function", "pathwise", "neither")
+RIGHT = [BOTH, SCORE, PATH, BOTH, PATH, NEITHER, SCORE, SCORE]
+
+
+def _judge(answer):
+    if not isinstance(answer, list | tuple) or len(answer) != len(RIGHT):
+        return f"expected a list of {len(RIGHT)} words"
+    strange = [a for a in answer if not isinstance(a, str) or a not in ANSWERS]
+    if strange:
+        return f"{strange[0]!r} is not one of {', '.join(map(repr, ANSWERS))}"
+    wrong = sum(a != b for a, b in zip(answer, RIGHT, strict=True))
+    return f"{wrong} of {len(RIGHT)} are wrong" if wrong else None
+
+
+def _with(changes):
+    """The right answers but for these, {number as in the notebook: answer}."""
+    return [changes.get(i, right) for i, right in enumerate(RIGHT, start=1)]
+
+
+ALLOWED = Exercise(
+    id="04.allowed",
+    title="say when each gradient estimate is right on average",
+    stub=stub("""
+        allowed = ...    # ["both", ...], eight words
+    """),
+    reference=RIGHT,
+    judge=_judge,
+    mistakes=(
+        WrongAnswer(
+            "kinks-forbidden",
+            _with({1: SCORE, 4: SCORE}),
+            "A kink is no obstacle: f stays continuous, and a draw hits the kink with probability "
+            "0 (1 and 4).",
+        ),
+        WrongAnswer(
+            "score-always",
+            _with({3: BOTH, 5: BOTH, 6: SCORE}),
+            "Eq. (1) needs a q without a jump that moves with the parameter: 3, 5 and 6 have one.",
+        ),
+        WrongAnswer(
+            "score-never-with-an-edge",
+            _with({4: PATH, 8: NEITHER}),
+            "An edge does harm only if it moves, and only if the density jumps there: in 4 it "
+            "stays at 0, in 8 the density goes to 0 before the edge.",
+        ),
+        WrongAnswer(
+            "edge-that-stays",
+            _with({4: PATH}),
+            "In 4 the density jumps at 0, but that edge does not move with m.",
+        ),
+        WrongAnswer(
+            "edge-without-a-jump",
+            _with({8: NEITHER}),
+            "In 8 the edge moves, but the density is 0 there: nothing enters at the edge.",
+        ),
+        WrongAnswer(
+            "pathwise-always",
+            _with({2: BOTH, 6: PATH, 7: BOTH, 8: BOTH}),
+            "The pathwise estimate needs a continuous f and a z that moves smoothly: 2, 6 and 8 "
+            "have a jump in f, and in 7 z itself jumps.",
+        ),
+        WrongAnswer(
+            "discrete-by-path",
+            _with({7: BOTH}),
+            "f is smooth in 7, but b is not a smooth function of p for fixed noise: it jumps.",
+        ),
+        WrongAnswer(
+            "one-always-works",
+            _with({6: PATH}),
+            "In 6 f jumps and so does q, at an edge that moves: there the pathwise estimate is 0, "
+            "and the score function misses what enters at the edge.",
+        ),
+    ),
+    hints=(
+        "Ask two questions of each: does f jump, or z for fixed noise? And does q jump at a place "
+        "that moves with the parameter?",
+        "A kink is not a jump. An edge that stays where it is does not move. A density that goes "
+        "to 0 before its edge does not jump.",
+        "Both in 1 and 4; 3 and 5 have a moving edge, 2, 7 and 8 a jump in f or z, and 6 has both.",
+    ),
+    solution_text=stub("""
+        allowed = [
+            "both",              # a kink
+            "score function",    # f jumps
+            "pathwise",          # q jumps at theta, which moves
+            "both",              # a kink; the edge of q at 0 stays
+            "pathwise",          # q jumps at a, which moves
+            "neither",           # f jumps, and q jumps at theta
+            "score function",    # b jumps as p moves
+            "score function",    # f jumps; the edge moves, but the density is 0 there
+        ]
+    """),
+)
