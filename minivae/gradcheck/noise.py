@@ -16,7 +16,8 @@ NEAR_SPACING = 4096.0  # roundings
 POINTS = 9  # equally spaced points on the line
 ORDERS = (3, 4, 5)  # of the differences that are taken for noise
 FIRST_SPACING = 16 * EPS64  # of the points, as a share of x
-COARSER = 100  # where most values are equal, the spacing is below what f resolves
+COARSER = 10  # where most values are equal, the spacing is below what f resolves
+MUCH_COARSER = 100  # for the sawtooth of an f that is resolved
 WIDEST_SPACING = 1.0
 COARSE_SPACING = 1e-8  # up to here, a sawtooth of f's own is looked for
 ALIKE = 4.0  # noise has the same size in the differences of every order, to within this factor
@@ -30,7 +31,7 @@ def noise_of(
     The values at nine points within a few roundings of x, along a random direction, should lie on a
     straight line. Their third to fifth differences are what does not, each divided by what
     independent errors of size 1 would make of it. Where most neighbours are equal, f does not
-    resolve so small a step, and a hundred times larger one is taken [More and Wild 2011, Estimating
+    resolve so small a step, and a ten times larger one is taken [More and Wild 2011, Estimating
     computational noise, algorithm ECnoise; Hamming 1971]. A change among equal values is then one
     step of what f resolves, and half of it is noise, even if the larger steps happen to be whole
     numbers of them. Where none is resolved, the smallest change that was seen is the noise.
@@ -55,7 +56,7 @@ def noise_of(
         smallest = min(smallest, changes[changes > 0].min(initial=np.inf))
         if not resolved:
             resolution = smallest
-        spacing *= COARSER
+        spacing *= MUCH_COARSER if resolved else COARSER
     step = resolution / 2 if resolved else smallest
     return max(noise, float(step)) if np.isfinite(step) else noise
 
