@@ -114,7 +114,7 @@ def _check(
         around = Surroundings(function, point.flat, value, noise, scales_of(point.flat), rng)
         own = own_bars(gradient, analytic, rng)
         kind = _by_directions if along_directions else _by_entries
-        report = kind(point, around, analytic, own, name, sizes or {}, n)
+        report = kind(point, around, gradient, analytic, own, name, sizes or {}, n)
         last = function.at_point()
         if _is_random(np.array([value, last]), function):
             return _refused(point, name, CANNOT_TELL, _words("random"), function)
@@ -174,6 +174,7 @@ def _refused(
 def _by_entries(
     point: Point,
     around: Surroundings,
+    gradient: Gradient,
     analytic: np.ndarray,
     own: np.ndarray,
     name: str,
@@ -182,7 +183,7 @@ def _by_entries(
 ) -> GradReport:
     numerics = Numerics(around)
     numerics.take()
-    entries = judge(numerics, analytic, own)
+    entries = judge(numerics, analytic, own, gradient)
     labels = tuple(point.label(i) for i in range(analytic.size))
     sentence, ratio, worst = explain(point, entries, sizes)
     index = point.locate(worst)[1]
@@ -254,6 +255,7 @@ def _blocks(point: Point, entries: Entries) -> list[Block]:
 def _by_directions(
     point: Point,
     around: Surroundings,
+    _gradient: Gradient,
     analytic: np.ndarray,
     own: np.ndarray,
     name: str,

@@ -22,6 +22,7 @@ from minivae.gradcheck.verdicts import (
     NEARLY,
     REASONS,
     RIGHT,
+    ROUNDINGS,
     SURE,
     WRONG,
     ZERO,
@@ -33,6 +34,7 @@ FLOOR = 0.03  # of the median: the smallest distance that an entry may move
 MOST_GROUPS = 8
 BELOW = 0.01  # of the excess: the noise bar of the differences in a bisection
 BUDGET = 60  # evaluations for the bisection
+NAMED = 8  # wrong entries at most
 ONE = 0.25  # a right direction's bar is at most this share of a typical entry's contribution
 
 
@@ -40,12 +42,16 @@ class Direction(NamedTuple):
     """One direction of one group: what the gradient by hand says, and what f does."""
 
     group: int
+    quick: bool  # whether two steps were taken, and not a whole ladder
     along: np.ndarray  # (N,), zero outside the group
     by_hand: float
     own: float  # the rounding of by_hand
     typical: float  # the contribution of a typical entry
     norm: float  # that of all, as if their signs were random
     estimate: Estimate
+
+
+Row = tuple[float, float, float, str, str]  # by hand, numerically, bar, verdict, reason
 
 
 class Found(NamedTuple):
@@ -68,6 +74,8 @@ class Directions:
         self.found: list[int] = []
         self.unfollowed = False  # whether more wrong entries are left than were found
         finite = np.isfinite(analytic)
+        largest = np.abs(analytic[finite]).max(initial=0.0)
+        self.residue = ROUNDINGS * EPS64 * largest  # an entry may be a difference of such terms
         self.infinite = np.flatnonzero(~finite)
         self.groups = _groups(np.where(finite, np.abs(analytic) * around.scales, 0.0))
         self.lines: list[Direction] = []
@@ -94,19 +102,24 @@ class Directions:
         norm = float(np.linalg.norm(products))
         by_hand = float(products.sum())
         if first is None or not first.estimate.rows or not np.isfinite(first.estimate.bar):
-            estimate = around.ladder(along, 1.0)
+            quick, estimate = False, around.ladder(along, 1.0)
         else:
-            estimate = self._two_steps(along, first.estimate)
-        return Direction(g, along, by_hand, own, typical, norm, estimate)
+            quick, estimate = True, self._two_steps(along, first.estimate)
+        return Direction(g, quick, along, by_hand, own, typical, norm, estimate)
 
     def _two_steps(self, along: np.ndarray, known: Estimate) -> Estimate:
-        """The derivative along another direction, from the two steps that are best in `known`."""
+        """The derivative along another direction, from the two steps that are best in `known`.
+
+        None of them is larger than the ladder of `known` believed: the differences of a bounded f
+        agree far away as well, on 0.
+        """
 
         def off(k: int) -> float:
             row, above = known.rows[k], known.rows[k - 1]
             return abs(row.slope - above.slope) + NOISES * row.noise / row.h
 
-        row = known.rows[min(range(1, len(known.rows)), key=off)]
+        near = [k for k in range(1, len(known.rows)) if known.rows[k].h <= 4 * known.h]
+        row = known.rows[min(near, key=off)]
         line = Line(self.around.f, self.around.x, along)
         fine, coarse = ((a - b) / d for a, b, d in (line.pair(row.h), line.pair(4 * row.h)))
         value = (16 * fine - coarse) / 15
@@ -148,12 +161,17 @@ class Directions:
     def judge(self, label: Callable[[int], str]) -> tuple[Entries, tuple[str, ...]]:
         """(the directions, then the wrong entries that were found; their labels)."""
         rows = [self._judge(k) for k in range(len(self.lines))]
+        self._look_again(rows)
         labels = [f"group {d.group}, direction" for d in self.lines]
         for i in self.infinite[:8]:
             rows.append((self.analytic[i], np.nan, np.inf, WRONG, ""))
             labels.append(label(int(i)))
             self.found.append(int(i))
-        for found in self._followed(rows):
+        followed, doubted = self._followed(rows)
+        for k, line in enumerate(self.lines):
+            if line.group in doubted and rows[k][3] == WRONG:
+                rows[k] = (*rows[k][:3], CANNOT_TELL, "at odds")
+        for found in followed:
             a = self.analytic[found.entry]
             rows.append((a, found.numeric, found.bar, WRONG, ""))
             labels.append(label(found.entry))
@@ -163,7 +181,18 @@ class Directions:
         words = [np.array(c, dtype=object) for c in columns[3:]]
         return Entries(*numbers, *words), tuple(labels)
 
-    def _judge(self, k: int) -> tuple[float, float, float, str, str]:
+    def _look_again(self, rows: list[Row]) -> None:
+        """Take the whole ladder where two steps accuse a group, and no ladder does."""
+        sure = {d.group for d, row in zip(self.lines, rows, strict=True)
+                if row[3] == WRONG and not d.quick}  # fmt: skip
+        for k, d in enumerate(self.lines):
+            if rows[k][3] == WRONG and d.group not in sure and self.imaginary is None:
+                estimate = self.around.ladder(d.along, 1.0)
+                self.lines[k] = d._replace(estimate=estimate, quick=False)
+                rows[k] = self._judge(k)
+                sure |= {d.group} if rows[k][3] == WRONG else set()
+
+    def _judge(self, k: int) -> Row:
         """(by hand, numerically, bar, verdict, reason) of direction k."""
         d, around = self.lines[k], self.around
         value, bar, estimate = d.estimate.value, d.estimate.bar, d.estimate
@@ -188,25 +217,63 @@ class Directions:
         contradicted = [c for c in estimate.rejected if abs(d.by_hand - c.value) <= c.bar + d.own]
         if contradicted:
             return *row, CANNOT_TELL, "near kink"
+        if gap <= self.residue * np.linalg.norm(d.along):
+            return *row, CANNOT_TELL, "residue"
         if gap <= max(SURE * bar, NEARLY * d.typical):
             return *row, CANNOT_TELL, "nearly" if bar <= FINE * d.norm else "faint"
         return *row, WRONG, ""
 
     # ---- bisection ---------------------------------------------------------------------------
 
-    def _followed(self, rows: list) -> list[Found]:
-        """Entries behind the wrong directions, within BUDGET evaluations: one group after another,
-        the clearest direction of each."""
+    def _followed(self, rows: list[Row]) -> tuple[list[Found], set[int]]:
+        """(entries behind the wrong directions, the groups where such an entry is right by itself).
+
+        Within about BUDGET evaluations: one group after another, the clearest direction of each.
+        Every entry is looked at by itself before it is accused.
+        """
         wrong = [k for k in range(len(self.lines)) if rows[k][3] == WRONG]
         clearest: dict[int, int] = {}
         for k in sorted(wrong, key=lambda k: -abs(rows[k][0] - rows[k][1]) / rows[k][2]):
             clearest.setdefault(self.lines[k].group, k)
         found: list[Found] = []
+        doubted = set()
         left = BUDGET
-        for k in clearest.values():
+        for group, k in clearest.items():
             more, left = self._bisect(self.lines[k], rows[k][0] - rows[k][1], left)
-            found += more
-        return found
+            for entry in more:
+                if len(found) >= NAMED:
+                    self.unfollowed = True
+                    break
+                before = self.around.f.calls
+                alone = self._alone(entry.entry)
+                left -= self.around.f.calls - before
+                if alone is None:
+                    doubted.add(group)
+                else:
+                    found.append(alone)
+        return found, doubted - {self._group_of(each.entry) for each in found}
+
+    def _group_of(self, i: int) -> int:
+        return next(g for g, group in enumerate(self.groups) if i in group)
+
+    def _alone(self, i: int) -> Found | None:
+        """Entry i from its own derivative, or None where that does not show it to be wrong."""
+        around, a, own = self.around, float(self.analytic[i]), float(self.own[i])
+        scale = float(around.scales[i])
+        if self.imaginary is None:
+            estimate = around.ladder(i, scale, rounds=0)
+            value, bar = estimate.value, estimate.bar + own
+            if estimate.kink or not np.isfinite(bar):
+                return None
+            if any(abs(a - c.value) <= c.bar + own for c in estimate.rejected):
+                return None
+        else:
+            value = imaginary_step(around.f, around.x, i, scale)
+            bar = COMPLEX_BAR * abs(value) + own
+            bar += rounding_of(around.f, around.x, i, scale, value, around.rng)
+        known = max(SURE * bar, NEARLY * max(abs(a), abs(value)), self.residue)
+        is_wrong = abs(a - value) > known
+        return Found(i, value, bar) if is_wrong else None
 
     def _bisect(self, d: Direction, excess: float, left: int) -> tuple[list[Found], int]:
         """(entries of one direction whose contributions make up the excess, budget left)."""

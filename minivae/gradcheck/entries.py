@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae.gradcheck.imaginary import Refuses, all_entries, rounding_of
+from minivae.gradcheck.imaginary import Refuses, all_entries, imaginary_step, rounding_of
 from minivae.gradcheck.inputs import Function
-from minivae.gradcheck.ladder import NOISES, Estimate, Ladder, Line
+from minivae.gradcheck.ladder import NOISES, ROUNDS, Estimate, Ladder, Line
 from minivae.gradcheck.noise import EPS32, EPS64
 
 QUICK = 2.0**-17  # one step, as a share of the scale, to confirm a complex step
 CONFIRMS = 1e-6  # of the derivative: what truncation may add at that step
 SEEN = 1e-3  # a derivative whose bar is at most this share of it is seen by differences
+LARGER = 1e-18  # a larger complex step, as a share of the scale
 COMPLEX_BAR = 1e-9  # of the derivative: what rounding inside f may make of a complex step
 
 
@@ -35,10 +36,10 @@ class Surroundings(NamedTuple):
         """The relative rounding of the values of f."""
         return (EPS32 if self.f.single else EPS64) / 2
 
-    def ladder(self, along: int | np.ndarray, scale: float) -> Estimate:
+    def ladder(self, along: int | np.ndarray, scale: float, rounds: int = ROUNDS) -> Estimate:
         """The derivative along an entry or a direction, by differences."""
         line = Line(self.f, self.x, along)
-        return Ladder(line, scale, self.value, self.noise, self.unit).climb()
+        return Ladder(line, scale, self.value, self.noise, self.unit).climb(rounds)
 
 
 def scales_of(x: np.ndarray) -> np.ndarray:
@@ -131,6 +132,16 @@ class Numerics:
             self.around.f, self.around.x, i, self.around.scales[i], derivative, self.around.rng
         )
         return gap > 4 * (estimate.bar + rounding)
+
+    def is_settled(self, i: int) -> bool:
+        """Is the complex step of entry i the same at a far larger step? Not so at the border of the
+        domain of x**1.5, say."""
+        around = self.around
+        try:
+            larger = imaginary_step(around.f, around.x, i, around.scales[i], LARGER)
+        except Refuses:
+            return False
+        return bool(abs(larger - self.value[i]) <= self.bar[i] + CONFIRMS * abs(self.value[i]))
 
     def sharpen(self, i: int) -> None:
         """Add to the bar of entry i the rounding of its own complex step, where that decides."""

@@ -30,6 +30,8 @@ KINK_SURE = 1.5  # a gap that falls as slowly as sqrt(h) is no kink
 JUMP, JUMP_NOISES = 0.45, 50.0  # a smooth change falls to a quarter
 HIDDEN = 1e4  # noises: the first change of a smooth f, as h grows by factors of 4
 RESOLVED = 0.1  # a larger bar, as a share of the derivative, far from x is of no use
+ODD = 0.05  # the slopes of three steps that differ by less, as a share, show no even part
+FAR_OFF = 4.0  # the truncation of steps far from x is taken for this many times as large
 HOPELESS = 1e-3  # noise, as a share of f
 SETTLED = 1e-7  # a bar of this share of the derivative is small enough to stop
 ROUNDS, MORE = 9, 3  # how often more steps are added, and how many to each side
@@ -109,11 +111,14 @@ class Ladder:
         self.scale = 2.0 ** round(np.log2(scale))  # steps that are powers of 2 round less
         self.rows: dict[int, Row] = {}
 
-    def climb(self) -> Estimate:
-        """Take steps until the derivative is settled, or no further step can help."""
+    def climb(self, rounds: int = ROUNDS) -> Estimate:
+        """Take steps until the derivative is settled, or no further step can help.
+
+        rounds: how often steps are added at most.
+        """
         self._add(range(FIRST, LAST - 1, -STRIDE))
         low, high, estimate = LAST, FIRST, self.estimate()
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             if self._settled(estimate):
                 break
             down, up = self._wants(estimate, low, high)
@@ -216,13 +221,15 @@ def _candidates(rows: list[Row], scale: float) -> list[Candidate]:
     candidates = []
     for k, row in enumerate(rows):
         line, best = [row.slope], None
+        around = [above.slope for above in rows[max(k - 2, 0) : k]]
+        odd = len(around) == 2 and all(abs(s - row.slope) <= ODD * abs(row.slope) for s in around)
         noise = NOISES * row.noise / row.h
         for j in range(1, min(COLUMNS, k) + 1):
             above = table[-1][j - 1]
             line.append(line[-1] + (line[-1] - above) / (16.0**j - 1))
             truncation = max(abs(line[j] - line[j - 1]), abs(line[j] - above))
-            if row.h > scale:  # far from x only what is nearly straight says anything
-                truncation = max(truncation, abs(row.gap))
+            if row.h > scale:  # far from x only what is nearly straight, or nearly odd, counts
+                truncation = max(FAR_OFF * truncation, 0.0 if odd else abs(row.gap))
             bar = truncation + 1.1 * noise
             # a bounded f has ever smaller differences far away, which say nothing about x
             useless = row.h > scale and bar > RESOLVED * abs(line[j])

@@ -16,7 +16,8 @@ NEAR_SPACING = 4096.0  # roundings
 POINTS = 9  # equally spaced points on the line
 ORDERS = (3, 4, 5)  # of the differences that are taken for noise
 FIRST_SPACING = 16 * EPS64  # of the points, as a share of x
-COARSER = 100  # where most values are equal, the spacing is below what f resolves
+COARSER = 10  # where most values are equal, the spacing is below what f resolves
+MUCH_COARSER = 100  # for the sawtooth of an f that is resolved
 WIDEST_SPACING = 1.0
 COARSE_SPACING = 1e-8  # up to here, a sawtooth of f's own is looked for
 ALIKE = 4.0  # noise has the same size in the differences of every order, to within this factor
@@ -30,14 +31,15 @@ def noise_of(
     The values at nine points within a few roundings of x, along a random direction, should lie on a
     straight line. Their third to fifth differences are what does not, each divided by what
     independent errors of size 1 would make of it. Where most neighbours are equal, f does not
-    resolve so small a step, and a hundred times larger one is taken [More and Wild 2011, Estimating
-    computational noise, algorithm ECnoise; Hamming 1971]. Where none is resolved, the smallest
-    change that was seen is the noise.
+    resolve so small a step, and a ten times larger one is taken [More and Wild 2011, Estimating
+    computational noise, algorithm ECnoise; Hamming 1971]. A change among equal values is then one
+    step of what f resolves, and half of it is noise, even if the larger steps happen to be whole
+    numbers of them. Where none is resolved, the smallest change that was seen is the noise.
     """
     direction = np.where(x == 0, 0.0, np.abs(x)) * rng.choice((-1.0, 1.0), x.size)
     direction *= rng.uniform(0.5, 1.0, x.size)
     noise = rounding(np.array([value]), value)
-    spacing, smallest, resolved = FIRST_SPACING, np.inf, False
+    spacing, smallest, resolution, resolved = FIRST_SPACING, np.inf, np.inf, False
     while direction.any() and spacing < (COARSE_SPACING if resolved else WIDEST_SPACING):
         steps = spacing * (np.arange(POINTS) - POINTS // 2)
         values = np.array([f(x + step * direction) for step in steps])
@@ -52,8 +54,11 @@ def noise_of(
             resolved = True
         changes = np.abs(np.diff(values))
         smallest = min(smallest, changes[changes > 0].min(initial=np.inf))
-        spacing *= COARSER
-    return noise if resolved or not np.isfinite(smallest) else max(noise, float(smallest))
+        if not resolved:
+            resolution = smallest
+        spacing *= MUCH_COARSER if resolved else COARSER
+    step = resolution / 2 if resolved else smallest
+    return max(noise, float(step)) if np.isfinite(step) else noise
 
 
 def roughness(values: np.ndarray, orders: tuple[int, ...] = (2, 3)) -> np.ndarray:

@@ -193,7 +193,8 @@ def judged(
         return run_backward(forward, backward, (*args[:i], value, *args[i + 1 :]), dy)[i]
 
     gradient = Gradient(df, make_point(args[i], "x"))
-    return judge(numerics, analytic.ravel(), own_bars(gradient, analytic.ravel(), private_rng(0)))
+    flat = analytic.ravel()
+    return judge(numerics, flat, own_bars(gradient, flat, private_rng(0)), gradient)
 
 
 def is_float(value: Any) -> bool:

@@ -1,14 +1,18 @@
 """Right, wrong or cannot tell: an entry of a gradient against its numerical value and error bar.
 
-    right         |a - n| <= bar, and the bar is at most 1e-5 of the entry itself
-    wrong         |a - n| > 4 bar, and more than 3e-6 of the entry
+    right         |a - n| <= bar, and the bar is at most 3e-5 of the entry itself
+    wrong         |a - n| > 4 bar, more than 3e-6 of the entry, and more than 4 roundings of the
+                  largest entry
     cannot tell   everything else, with the reason
 
 The bar is that of the numerical derivative plus the rounding of the gradient by hand. So a tiny
-entry is not right because a large one is. An entry by hand that is exactly 0 is right if the
-numerical one is exactly 0 too, or 0 to the rounding of f along that very entry.
+entry is not right because a large one is. It is not wrong either where it may be a difference of
+terms as large as the largest entry, such as 1 - tanh^2 of a saturated unit. An entry by hand that
+is exactly 0 is right if the numerical one is exactly 0 too, and differences see that f does not
+change along it, or changes alike to both sides.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +22,15 @@ from minivae.gradcheck.ladder import Estimate
 from minivae.gradcheck.noise import EPS64
 
 RIGHT, WRONG, CANNOT_TELL = "right", "wrong", "cannot tell"
-FINE = 1e-5  # a bar of at most this share of the entry can tell a factor of 1.0001
+FINE = 3e-5  # a bar of at most this share of the entry can tell a factor of 1.0001
 SURE = 4.0  # bars
 NEARLY = 3e-6  # of the entry: a difference that is seen, but too small to call it a mistake
 PLATEAU = 0.1  # of the contradiction: the bar of a larger step that is taken seriously
 ZERO = 1e-11  # of the natural scale of f along an entry: what rounding makes of a zero derivative
+ROUNDINGS = 4.0  # of the largest entry: what a tiny entry may be off as a difference of large terms
+PROBES = 12  # points at which the gradient by hand is looked at again
+PROBE_NEAR, PROBE_FAR = 1e-3, 0.5  # how far they are, as shares of how far an entry may move
+DEGREE = 3  # of the polynomial that a gradient follows over the near ones
 NOISY = 1e3  # roundings: noise of that size is not rounding in float64
 
 REASONS = {  # kind: (what is the matter, what to do)
@@ -52,7 +60,11 @@ REASONS = {  # kind: (what is the matter, what to do)
     ),
     "unstable": (
         "the gradient by hand is lost in its own rounding: it changes when x moves by rounding",
-        "use float64 in the gradient, and a stabler formula",
+        "is the entry simply zero? Else use float64 in the gradient, or a stabler formula",
+    ),
+    "residue": (
+        "the entry is zero to the rounding of the terms that it may be a difference of",
+        "scale the inputs so that no entry is 1e-15 of another, or use a stabler formula",
     ),
     "nearly": (
         "it agrees to five digits, but not within the error bar: is a part of it computed in "
@@ -62,6 +74,10 @@ REASONS = {  # kind: (what is the matter, what to do)
     "unconfirmed": (
         "only the complex step sees this entry, and nothing confirms that f is analytic in it",
         "scale f or its inputs so that differences see it",
+    ),
+    "at odds": (
+        "a direction disagrees with the gradient, but the entry that it leads to does not",
+        "check the parts of x one by one",
     ),
     "random": ("f gives another value at each call", "fix the noise: pass it in, or seed it"),
     "random gradient": (
@@ -86,15 +102,59 @@ class Entries(NamedTuple):
         return np.flatnonzero(self.verdict == verdict)
 
 
-def judge(numerics: Numerics, analytic: np.ndarray, own_bar: np.ndarray) -> Entries:
-    """Every entry of a gradient by hand. own_bar: the rounding of that gradient itself, (N,)."""
+def judge(
+    numerics: Numerics,
+    analytic: np.ndarray,
+    own_bar: np.ndarray,
+    gradient: Callable[[np.ndarray], np.ndarray],
+) -> Entries:
+    """Every entry of a gradient by hand. own_bar: the rounding of that gradient itself, (N,).
+    gradient: what gave it, to be called at other points."""
     lost = -1.0
+    sizes = np.abs(numerics.value)
+    residue = ROUNDINGS * EPS64 * sizes[np.isfinite(sizes)].max(initial=0.0)
     while numerics.lost > lost:  # again, where an entry shows that the complex step lost digits
         lost = numerics.lost
         judged = [_judge(numerics, i, analytic[i], own_bar[i]) for i in range(analytic.size)]
+    gaps = np.abs(analytic - numerics.value)
+    small = [i for i, (verdict, _) in enumerate(judged) if verdict == WRONG and gaps[i] <= residue]
+    if small:
+        precise = _is_precise(numerics, analytic, gaps, gradient)
+        for i in small:
+            judged[i] = judged[i] if precise[i] else (CANNOT_TELL, "residue")
     verdict, reason = (np.array(column, dtype=object) for column in zip(*judged, strict=True))
     bar = numerics.bar + own_bar
     return Entries(analytic, numerics.value.copy(), bar, verdict, reason)
+
+
+def _is_precise(
+    numerics: Numerics,
+    analytic: np.ndarray,
+    gaps: np.ndarray,
+    gradient: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Whether each entry of the gradient by hand is known far better than by its gap: (N,) bool.
+
+    It is so where it never changes, and where it changes smoothly as x moves. A difference of
+    larger terms goes in steps of their rounding.
+    """
+    around = numerics.around
+    along = around.scales * around.rng.choice((-1.0, 1.0), around.x.size)
+
+    def at(share: float) -> tuple[np.ndarray, np.ndarray]:
+        moves = np.sort(around.rng.uniform(-1, 1, PROBES))
+        return moves, np.array([gradient(around.x + share * t * along) for t in moves])
+
+    try:
+        (moves, near), (_, far) = at(PROBE_NEAR), at(PROBE_FAR)
+    except Exception:  # not defined there, or not of this shape
+        return np.zeros(analytic.size, bool)
+    powers = np.vander(moves, DEGREE + 1)
+    safe = np.where(np.isfinite(near), near, 0.0)
+    left = np.abs(safe - powers @ np.linalg.lstsq(powers, safe, rcond=None)[0]).max(axis=0)
+    changes = (np.diff(np.sort(near, axis=0), axis=0) > 0).all(axis=0)
+    smooth = changes & np.isfinite(near).all(axis=0) & (left <= 0.1 * gaps)
+    return smooth | (far == analytic).all(axis=0)
 
 
 def _judge(numerics: Numerics, i: int, a: float, own: float) -> tuple[str, str]:
@@ -115,15 +175,19 @@ def _by_complex_step(numerics: Numerics, i: int, a: float, own: float) -> tuple[
         numerics.sharpen(i)
     bar = numerics.bar[i] + own
     if gap <= bar:
-        if bar <= FINE * abs(c) or a == c == 0:
-            return RIGHT, ""
-        if a == 0 and bar <= ZERO * (estimate or numerics.climb(i)).swing:
-            return RIGHT, ""
-        return CANNOT_TELL, "unstable" if own > numerics.bar[i] else "faint"
+        if c != 0:
+            fine = bar <= FINE * abs(c)
+            return (RIGHT, "") if fine else (CANNOT_TELL, "residue" if a == 0 else "unstable")
+        if a != 0:
+            return CANNOT_TELL, "unstable"
+        # a function that conjugates or takes an absolute value gives 0 as well
+        return (RIGHT, "") if _is_flat(numerics.climb(i)) else (CANNOT_TELL, "unconfirmed")
     # an accusation: the differences must not speak for the gradient
     estimate = numerics.climb(i)
     by_differences = _by_differences(numerics, estimate, a, own)
-    if by_differences[1] in ("kink", "near kink") or estimate.hopeless:
+    if by_differences[1] in ("kink", "near kink", "edge") or estimate.hopeless:
+        return by_differences
+    if not numerics.is_settled(i):
         return by_differences
     n, n_bar = estimate.value, estimate.bar
     if abs(a - n) <= n_bar + own and abs(c - n) > n_bar:  # the complex step has lost digits
@@ -150,9 +214,7 @@ def _by_differences(
         return CANNOT_TELL, "noisy"
     gap = abs(a - n)
     if gap <= bar:
-        flat = n == 0 and not estimate.hidden
-        zero = a == 0 and (flat or bar <= ZERO * estimate.swing)
-        if bar <= FINE * abs(n) or zero:
+        if bar <= FINE * abs(n) or (a == 0 and _is_flat(estimate)):
             return RIGHT, ""
         return CANNOT_TELL, _blur(numerics, estimate, own)
     if _is_at(a, own, estimate):
@@ -161,6 +223,14 @@ def _by_differences(
         fine = bar <= FINE * abs(n)
         return CANNOT_TELL, "nearly" if fine else _blur(numerics, estimate, own)
     return WRONG, ""
+
+
+def _is_flat(estimate: Estimate) -> bool:
+    """Is f constant along an entry, or does it change by exactly as much to both sides?"""
+    if estimate.value != 0:
+        return False
+    even = all(row.slope == 0 for row in estimate.rows)
+    return not estimate.hidden or (even and estimate.bar <= ZERO * estimate.swing)
 
 
 def _is_at(a: float, own: float, estimate: Estimate) -> bool:
