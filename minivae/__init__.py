@@ -1,6 +1,6 @@
 """minivae: a variational autoencoder from scratch, every gradient derived by hand.
 
-    the mathematics   ops, vae, spec, train, exact     (settings and estimator: the class VAE)
+    the mathematics   ops, vae, spec, train, settings, estimator (the class VAE), exact
     the speed         kernels, backend
     the checking      gradcheck, mistakes
     the measuring     evaluate, studies
