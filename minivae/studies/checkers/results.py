@@ -23,10 +23,10 @@ def read(path: Path = RESULTS) -> dict[str, Any]:
     """The results of the comparison, or MinivaeError."""
     with files.reading(path) as (file, size):
         if size > MAX_BYTES:
-            raise files.damaged(path, "it is far too large")
+            raise files.damaged_error(path, "it is far too large")
         results = json.loads(file.read().decode())
     if not (isinstance(results, dict) and {"versions", "corpus", "checkers"} <= set(results)):
-        raise files.damaged(path, "it does not hold the results of compare-checkers")
+        raise files.damaged_error(path, "it does not hold the results of compare-checkers")
     return results
 
 
