@@ -4,7 +4,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from scipy import special
 
 from minivae.studies.checkers import corpus, layers, likelihoods, statistics
 from minivae.studies.checkers.case import (
@@ -55,7 +54,9 @@ def test_there_are_three_wrong_gradients_and_each_is_wrong(case):
 
 @pytest.fixture
 def of_complex_numbers(monkeypatch):
-    """log Gamma and erf as SciPy has them, which take complex numbers."""
+    """log Gamma and erf as SciPy has them, which take complex numbers. (scikit-learn, with which
+    other tests compare, brings SciPy along.)"""
+    special = pytest.importorskip("scipy.special", reason="SciPy is not installed")
     for module, name, function in (
         (likelihoods, "lgamma", special.loggamma),
         (layers, "erf", special.erf),
