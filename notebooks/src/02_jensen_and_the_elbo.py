@@ -405,7 +405,7 @@ for name, q in list(choices.items())[:4]:
     w, elbos = np.exp(logs), logs.mean(axis=1)
     squares = (w**2).mean(axis=1)
     backwards = (w * logs).sum(axis=1) / w.sum(axis=1) - np.log(w.mean(axis=1))
-    gap, square, backward = three_numbers(*q)                          # the truth: in brackets
+    gap, square, backward = three_numbers(*q)                          # printed in brackets
     print(f"{name:20} gap {-elbos.mean():6.3f} ± {elbos.std():.3f} ({gap:6.3f})   median: "
           f"E[w²]/p² {np.median(squares):4.1f} ({square:6.1f}), "
           f"KL {np.median(backwards):.2f} ({backward:.2f})")
@@ -420,9 +420,8 @@ for name, q in list(choices.items())[:4]:
 # combinations of diseases. Let $q_\phi$ keep the diseases independent, so that $\phi$ is five
 # probabilities: each disease's own posterior probability, its *marginal*; or the five with the
 # highest ELBO, found by *coordinate ascent* (an exercise): with four held, there is a formula for
-# the best value of the fifth; go round until nothing moves. (No step lowers the ELBO. In
-# general the end may be a local optimum.) **Predict first.** Are these the marginals? (`"yes"` or
-# `"no"`)
+# the best value of the fifth; go round until nothing moves. (In general
+# this may end at a local optimum.) **Predict first.** Are these the marginals? (`"yes"` or `"no"`)
 
 # %%
 predict("02.best-five", ...)
@@ -633,8 +632,8 @@ reveal("02.encoder")
 # %% [markdown]
 # The mean ELBO with the family's best $q$ for each $x$, minus that of the encoder, is the
 # *amortization gap* (Cremer, Li and Duvenaud 2018, *Inference Suboptimality in Variational
-# Autoencoders*). Sharing alone costs nothing here. What costs is an encoder that does not give every
-# $x$ its best $q$: the second one has one answer for all $x$ of a sign. (With a network as the
+# Autoencoders*). Sharing alone costs nothing here; what costs is not giving every $x$ its best
+# $q$: the second encoder has one answer for all $x$ of a sign. (With a network as the
 # decoder the average in eq. (5) is estimated from draws of $q_\phi$, see notebook 04.)
 #
 # This is the VAE of Kingma and Welling 2014, *Auto-Encoding Variational Bayes*. With
@@ -707,8 +706,7 @@ reveal("02.elbo-up")
 # The ELBO gained because the gap shrank by more than $\log p_\theta(x)$ fell. To a $q_\phi$ that
 # knows nothing of $x$ the signal $Wz$ is noise: with a smaller $W$ the posterior comes closer to
 # this $q_\phi$. If the gap is closed before $\theta$ moves, this cannot happen: the ELBO starts at
-# $\log p_\theta(x)$, which ends at least as high as the ELBO. Taking turns like that is the *EM
-# algorithm*.
+# $\log p_\theta(x)$, which ends at least as high as the ELBO. Taking turns is the *EM algorithm*.
 #
 # A VAE moves everything at once, by small steps. How deep is the dip then, and does it last? Climb
 # with a hundredth of that step, from two widths that are learned, and with three that are held.

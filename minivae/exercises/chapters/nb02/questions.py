@@ -24,8 +24,8 @@ PREDICTIONS = (
     ),
     Prediction(
         "02.wide-or-narrow",
-        "Ten latents, each with the posterior N(0.8, 0.2). Thirty draws estimate log p(x), from the "
-        "wide q, N(0.6, 0.35), or from the narrow one, N(0.8, 0.09). The typical error is smaller "
+        "Ten latents, each with the posterior N(0.8, 0.2). Thirty draws estimate log p(x), from "
+        "the wide q, N(0.6, 0.35), or the narrow one, N(0.8, 0.09). The typical error is smaller "
         "for:",
         ("wide", "narrow"),
         "wide",
@@ -38,9 +38,9 @@ PREDICTIONS = (
         "that gives each disease its own posterior probability?",
         ("yes", "no"),
         "no",
-        "The gap is large where q puts much more probability than the posterior. With the marginals "
-        "it does so on nobody being ill, which hardly explains cough and fever; the best q commits "
-        "to the flu.",
+        "The gap is large where q puts much more probability than the posterior. With the "
+        "marginals it does so on nobody being ill, which hardly explains cough and fever; the best "
+        "q commits to the flu.",
     ),
     Prediction(
         "02.encoder",
