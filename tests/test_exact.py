@@ -10,6 +10,7 @@ from trained import small_vae
 from minivae import exact, vae
 from minivae.errors import MinivaeError
 from minivae.exact import diseases
+from minivae.exercises.chapters.nb02 import independent
 
 
 @pytest.fixture
@@ -80,6 +81,25 @@ def test_the_best_independent_q_is_found_from_every_start_and_no_other_is_better
     log_px = exact.log_evidence(model, found)
     assert log_px - elbo(marginals) == pytest.approx(0.763, abs=5e-4)
     assert log_px - top == pytest.approx(0.451, abs=5e-4)
+
+
+def test_coordinate_ascent_may_stop_at_a_local_optimum_but_not_in_the_exercise():
+    """What section 2.5 of notebook 02, and its exercise 02.best-independent, say of it."""
+    alike, pair = np.log([0.49, 0.01, 0.01, 0.49]), np.array(list(np.ndindex(2, 2)))
+    stuck = diseases.ascend_independent(alike, pair, np.array([0.5, 0.5]))
+    better = diseases.ascend_independent(alike, pair, np.array([0.9, 0.8]))
+    np.testing.assert_allclose(stuck, 0.5, rtol=0, atol=1e-12)
+    elbos = []
+    for p in (stuck, better):
+        q = np.where(pair == 1, p, 1 - p).prod(axis=1)
+        elbos.append(q @ (alike - np.log(q)))
+    assert elbos == pytest.approx([-1.27, -0.67], abs=0.01)
+    rng = np.random.default_rng(0)
+    for log_joint, z in independent.BEST_INDEPENDENT.cases():
+        right = independent.best_independent(log_joint, z)
+        for start in rng.random((60, z.shape[1])):
+            ended = diseases.ascend_independent(log_joint, z, start)
+            np.testing.assert_allclose(ended, right, rtol=0, atol=1e-10)
 
 
 def test_the_best_independent_q_is_the_posterior_where_that_is_independent():

@@ -162,8 +162,8 @@ ax.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# A few fairly sharp latents, fifty vague ones and one very sharp one follow the same rule; the last
-# two rows of the table are out of reach. It is a rule to within a factor of about $e^s$, where $s$
+# A few fairly sharp latents, fifty vague ones and one very sharp one follow the same rule; the
+# table's last row is out of reach. It is a rule to within a factor of about $e^s$, where $s$
 # is the scatter of the log ratio (Chatterjee and Diaconis 2018, *The sample size required in
 # importance sampling*).
 
@@ -183,17 +183,19 @@ mean_off, error = np.zeros(6), np.zeros(6)                   # nats from log p(x
 rng = np.random.default_rng(4)
 for i, K in enumerate(many_K):
     z = rng.standard_normal((2_000_000 // K, K, 1))
-    off = log_sum_exp(log_likelihood(x, z), axis=1) - np.log(K) - log_evidence(x)
-    off = off - np.expm1(off)              # minus (estimate / p(x) - 1): its mean is 0, see below
+    raw = log_sum_exp(log_likelihood(x, z), axis=1) - np.log(K) - log_evidence(x)
+    off = raw - np.expm1(raw)              # minus (estimate / p(x) - 1): its mean is 0, see below
     mean_off[i], error[i] = off.mean(), off.std() / np.sqrt(len(off))
-    print(f"K = {K:3}: off by {mean_off[i]:+.4f} nats on average, standard error {error[i]:.5f}")
+    print(f"K = {K:3}: off by {mean_off[i]:+.4f} nats on average, standard error {error[i]:.5f}, "
+          f"scatter cut by {1 - off.std() / raw.std():.0%}")
 
 # %%
 reveal("02.log-of-average")
 
 # %% [markdown]
 # Every mean lies below the truth. (What the cell subtracts has mean zero, because eq. (1) is
-# unbiased. The mean stays, and most of the scatter cancels: a *control variate*.)
+# unbiased. The mean stays, and scatter cancels, at large $K$ most of it, at $K = 1$ little: a
+# *control variate*.)
 #
 # The log is *concave*: it bends downward everywhere, so it lies on or below each of its tangents.
 # Let $w$ be a positive random number, such as a term of eq. (1) or an average of terms, and take
@@ -278,54 +280,58 @@ choices = {
 # %% [markdown]
 # For each $q_\phi$, compute Jensen's gap at $K = 1$; the weights' mean square
 # $\mathbb{E}[w^2] / p_\theta(x)^2$, which is 1 if they are constant; the KL of 2.2, with $q_\phi$
-# for the prior; and how $\log \hat p_K(x)$ scatters (standard deviation) for four $K$.
+# for the prior; and, as in 2.2, the median size of the error of $\log \hat p_K(x)$ for four $K$.
+# **Predict first.** Which of the two comes closer with 30 draws? (`"wide"` or `"narrow"`)
 
 # %%
-def mean_square(mu, sigma2):
-    """E_q[w^2] / p(x)^2, by an integral over each of the ten latents."""
+predict("02.wide-or-narrow", ...)
+
+# %%
+def three_numbers(mu, sigma2):
+    """gap, E_q[w^2] / p(x)^2 and KL(posterior || q), by integrals over each of the ten latents."""
+    z, dz = np.linspace(-15, 15, 30_001, retstep=True)
+    log_q, log_p = (log_normal(z[:, None], *normal) for normal in ((mu, sigma2), (m, S)))
+    gap = 10 * (np.exp(log_q) * (log_q - log_p)).sum() * dz
+    backward = 10 * (np.exp(log_p) * (log_p - log_q)).sum() * dz
     if sigma2 <= S / 2:
-        return np.inf                                        # explained below
-    z = np.linspace(-15, 15, 30_001)[:, None]
-    log_square = 2 * log_normal(z, m, S) - log_normal(z, mu, sigma2)
-    return (np.exp(log_square).sum() * (z[1, 0] - z[0, 0])) ** 10
+        return gap, np.inf, backward                         # explained below
+    return gap, (np.exp(2 * log_p - log_q).sum() * dz) ** 10, backward
 
 
-def scatter(logs):
-    """The standard deviation of log p_hat_K, from the first K of each run: (runs, 300) -> four.
-
-    log K is left out: it shifts every estimate alike.
-    """
-    return [log_sum_exp(logs[:, :K], axis=1).std() for K in (1, 3, 30, 300)]
+def sizes(logs):
+    """Median size of the error of log p_hat_K, nats, for four K; logs: log w - log p(x)."""
+    errors_at = (log_sum_exp(logs.reshape(-1, K), axis=1) - np.log(K) for K in (1, 3, 30, 300))
+    return [np.median(abs(off)) for off in errors_at]
 
 
-def row(name, gap, square, backward, spreads):
-    gap, backward = (round(nats, 3) + 0.0 for nats in (gap, backward))     # no -0.000
+def row(name, gap, square, backward, *medians):
     print(f"{name:21} {gap:8.3f} {square:10.2f} {backward:16.3f}   ",
-          *(f"{spread:6.3f}" for spread in spreads))
+          *(f"{size:6.2f}" for size in medians))
 
 
-head = f"""q                       gap at   E[w²]/p²  KL(posterior||q)   scatter at
+head = f"""q                       gap at   E[w²]/p²  KL(posterior||q)   median error at
 {'K = 1':>29}{'K = 1':>36}{'3':>7}{'30':>7}{'300':>7}"""
 
 # %%
 rng = np.random.default_rng(6)
 print(head)
 for name, q in choices.items():
-    gap = -log_w(draw(*q, 100_000), *q).mean()
-    backward = log_w(draw(m, S, 100_000), *q).mean()
-    spreads = scatter(log_w(draw(*q, 1000, 300), *q))
-    row(name, gap, mean_square(*q), backward, spreads)
+    row(name, *three_numbers(*q), *sizes(log_w(draw(*q, 300_000), *q)))
+
+# %%
+reveal("02.wide-or-narrow")
 
 # %% [markdown]
-# **Who wins changes with $K$.** With one or three draws the narrow $q_\phi$ scatters less than the
-# wide one, with thirty or three hundred more. The three numbers say three things:
-# - At $K = 1$ the estimate is $\log w$. In this table the gap goes with its scatter: the narrow one
+# **Who wins changes with $K$.** With one draw the narrow $q_\phi$ comes closer than the wide one,
+# with thirty or three hundred less close. The three numbers say three things:
+# - At $K = 1$ the estimate is $\log w$. In this table the gap goes with its error: the narrow one
 #   has the smaller gap, although the variance of its weights is infinite.
 # - $\exp \mathrm{KL}(\text{posterior}\Vert q_\phi)$ says about when the estimate begins to work.
 #   The prior has not begun at 300 draws; the others have at thirty.
-# - The mean square says how well it works in the end: once $K$ is far above it, the scatter is
-#   about $\sqrt{(\mathbb{E}[w^2]/p^2 - 1)/K}$. For the wide one this gives the last column; for
-#   $N(0.8, 0.11)$, $K = 300$ is not enough, and for the narrow one no $K$ is.
+# - The mean square says how well it works in the end: once $K$ is far above it, the standard
+#   deviation is about $\sqrt{(\mathbb{E}[w^2]/p^2 - 1)/K}$, and the median size of a Gaussian error
+#   two thirds of that. For the wide one this gives the last column; for $N(0.8, 0.11)$, $K = 300$
+#   is not enough, and for the narrow one no $K$ is.
 #
 # Why infinite? In one latent, let $q_\phi$ have the posterior's mean $m$. Then
 #
@@ -386,17 +392,39 @@ fig
 # of $p_\theta(x)$: the first $=$ becomes $\ge$, and the ELBO is still a bound.)
 #
 # So the first column of the table in 2.4 **is the ELBO's gap**, the one number of the three that
-# prefers the narrow $q_\phi$. Why then maximise the ELBO? Because it can be done. Its average is
-# over $q_\phi$, from which we can draw; $\mathrm{KL}(\text{posterior}\Vert q_\phi)$ needs draws of
-# the posterior. The unknown $\log p_\theta(x)$ does not depend on $\phi$, so raising the ELBO
-# narrows the gap without knowing either. And one draw of $\log w$ estimates the ELBO without bias;
-# its gradient can be estimated too (notebook 04).
+# prefers the narrow $q_\phi$. Why then maximise the ELBO? As $\log p_\theta(x)$ does not depend on
+# $\phi$, raising the ELBO narrows the gap without knowing either. But $\mathbb{E}[w^2]$ is an
+# average over $q_\phi$ too, and draws of $q_\phi$ estimate even
+# $\mathrm{KL}(\text{posterior}\Vert q_\phi)$, if each counts in proportion to its weight. Do it,
+# 300 times with 1000 draws:
+
+# %%
+rng = np.random.default_rng(8)
+for name, q in list(choices.items())[:4]:
+    logs = log_w(draw(*q, 300, 1000), *q)                              # log w - log p(x)
+    w, elbos = np.exp(logs), logs.mean(axis=1)
+    squares = (w**2).mean(axis=1)
+    backwards = (w * logs).sum(axis=1) / w.sum(axis=1) - np.log(w.mean(axis=1))
+    gap, square, backward = three_numbers(*q)                          # printed in brackets
+    print(f"{name:20} gap {-elbos.mean():6.3f} ± {elbos.std():.3f} ({gap:6.3f})   median: "
+          f"E[w²]/p² {np.median(squares):4.1f} ({square:6.1f}), "
+          f"KL {np.median(backwards):.2f} ({backward:.2f})")
+
+# %% [markdown]
+# Where $q_\phi$ is bad, the draws that count most are mostly missing: the typical estimate of the
+# other KL is too low, that of $\mathbb{E}[w^2]$ far too low. The ELBO averages the *log* of $w$:
+# **of the three, only the ELBO can be estimated at a bad $q_\phi$**, and a search starts at one.
+# One draw of $\log w$ estimates it without bias; its gradient can be estimated too (notebook 04).
 #
 # In numbers: the patient of notebook 01 has cough and fever, and averages are sums over 32
 # combinations of diseases. Let $q_\phi$ keep the diseases independent, so that $\phi$ is five
 # probabilities: each disease's own posterior probability, its *marginal*; or the five with the
 # highest ELBO, found by *coordinate ascent* (an exercise): with four held, there is a formula for
-# the best value of the fifth; go round until nothing moves.
+# the best value of the fifth; go round until nothing moves. (In general
+# this may end at a local optimum.) **Predict first.** Are these the marginals? (`"yes"` or `"no"`)
+
+# %%
+predict("02.best-five", ...)
 
 # %%
 model = exact.diagnosis()
@@ -409,6 +437,9 @@ best = exact.best_independent(model, found)
 print(" " * 21, *(f"{name:>10}" for name in model.diseases))
 for name, p in (("posterior marginals", marginals), ("best independent", best)):
     print(f"{name:21}", *(f"{p_i:10.3f}" for p_i in p))
+
+# %%
+reveal("02.best-five")
 
 # %%
 flu_alone = exact.patients(model)[log_joint.argmax()]                  # the most probable z
@@ -438,12 +469,12 @@ ax.legend(loc="lower right", fontsize=8)
 fig
 
 # %%
-rng = np.random.default_rng(8)
+rng = np.random.default_rng(10)
 print(head)
 for name in ("prior", "posterior marginals", "best independent", "posterior"):
     q, log_ratio = five[name], np.log(p_posterior / five[name])        # log w - log p(x)
-    spreads = scatter(log_ratio[rng.choice(32, (1000, 300), p=q)])
-    row(name, gaps[name], p_posterior @ np.exp(log_ratio), p_posterior @ log_ratio, spreads)
+    row(name, gaps[name], p_posterior @ np.exp(log_ratio), p_posterior @ log_ratio,
+        *sizes(log_ratio[rng.choice(32, 3_000_000, p=q)]))
 
 # %% [markdown]
 # The bars all reach $\log p_\theta(x)$; only the division moves. Why do the marginals leave a gap,
@@ -451,7 +482,7 @@ for name in ("prior", "posterior marginals", "best independent", "posterior"):
 # (explaining away), which costs every independent $q_\phi$ at least the gap of the best one. For
 # the rest, right marginals are not what this KL asks for: among independent $q_\phi$ they minimise
 # the *other* one (third column). The best one commits to the flu. **Raising the ELBO has made it
-# too sure**, the discrete form of too narrow: for three draws it is the better place to draw from,
+# too sure**, the discrete form of too narrow: for one draw it is the better place to draw from,
 # for thirty the worse. Notebook 03 looks into the two directions of the KL.
 
 # %% [markdown]
@@ -479,10 +510,10 @@ for name in ("prior", "posterior marginals", "best independent", "posterior"):
 # the gap, and zero is perfect; the one in eq. (5) is a price, and zero means that $q_\phi$ has not
 # looked at $x$. With the posterior as $q_\phi$ it is the KL of 2.2.
 #
-# Eqs. (5) and (6) are one sum in two orders, so that they agree proves little. Only eq. (4) is an
-# independent test, if its evidence and posterior come from elsewhere: here from the package, while
-# $p_\theta(x\mid z)$ is computed anew by notebook 01's eq. (2). The second time, plant a mistake: a
-# leak that is ten times too small.
+# Eqs. (5) and (6) are one sum in two orders, so that they agree proves little. Independent tests
+# are sampling, and eq. (4) if its evidence and posterior come from elsewhere: here from the
+# package, while $p_\theta(x\mid z)$ is computed anew by notebook 01's eq. (2). The second time,
+# plant a mistake: a leak that is ten times too small.
 
 # %%
 patients = exact.patients(model)                                       # every z: (32, 5)
@@ -599,9 +630,10 @@ for name, seen in (("x", twenty), ("the sign of x", np.sign(twenty))):
 reveal("02.encoder")
 
 # %% [markdown]
-# The encoder that sees only the sign of $x$ pays the price of sharing, the *amortization gap*
-# (Cremer, Li and Duvenaud 2018, *Inference Suboptimality in Variational Autoencoders*): the mean
-# ELBO with the family's best $q$ for each $x$, minus that of the encoder. (With a network as the
+# The mean ELBO with the family's best $q$ for each $x$, minus that of the encoder, is the
+# *amortization gap* (Cremer, Li and Duvenaud 2018, *Inference Suboptimality in Variational
+# Autoencoders*). Sharing alone costs nothing here; what costs is not giving every $x$ its best
+# $q$: the second encoder has one answer for all $x$ of a sign. (With a network as the
 # decoder the average in eq. (5) is estimated from draws of $q_\phi$, see notebook 04.)
 #
 # This is the VAE of Kingma and Welling 2014, *Auto-Encoding Variational Bayes*. With
@@ -674,30 +706,32 @@ reveal("02.elbo-up")
 # The ELBO gained because the gap shrank by more than $\log p_\theta(x)$ fell. To a $q_\phi$ that
 # knows nothing of $x$ the signal $Wz$ is noise: with a smaller $W$ the posterior comes closer to
 # this $q_\phi$. If the gap is closed before $\theta$ moves, this cannot happen: the ELBO starts at
-# $\log p_\theta(x)$, which ends at least as high as the ELBO. Taking turns like that is the *EM
-# algorithm*.
+# $\log p_\theta(x)$, which ends at least as high as the ELBO. Taking turns is the *EM algorithm*.
 #
 # A VAE moves everything at once, by small steps. How deep is the dip then, and does it last? Climb
-# with a hundredth of that step, once with the width learned, and once with $\sigma^2$ held at 1, a
-# $q_\phi$ that cannot reach the posterior.
+# with a hundredth of that step, from two widths that are learned, and with three that are held.
 
 # %%
-def climb(steps, lr, learned):
+def climb(steps, lr, learned=(1, 1, 1), logvar=0.0):
     """Gradient ascent on the ELBO -> (steps + 1, 3): W, a, logvar. learned: 1 or 0 for each."""
-    path = [start]
+    path = [np.array([1.0, 0.0, logvar])]
     for _ in range(steps):
         path.append(path[-1] + lr * np.array(learned) * gradient(*path[-1]))
     return np.array(path)
 
 
-free, held = (climb(60_000, 0.001, (1, 1, width)) for width in (1, 0))
-for lr, path in ((0.001, free), (0.0001, climb(500, 0.0001, (1, 1, 1)))):
+free = climb(60_000, 0.001)
+for name, path in (("steps of 0.001", free), ("steps of 0.0001", climb(500, 0.0001)),
+                   ("0.001, from logvar = 2", climb(60_000, 0.001, logvar=2.0))):
     dip = log_px_at(path[:, 0]) - log_px_at(1.0)
-    print(f"steps of {lr}: log p(x) falls by {-dip.min():.4f} nats, until step {dip.argmin()}")
+    print(f"{name:22}: log p(x) falls by {-dip.min():.4f} nats, until step {dip.argmin()}")
 print("the ELBO of the climb never falls:", (np.diff(elbo_at(*free.T)) > -1e-12).all())
-for name, path in (("width learned", free), ("width held at 1", held)):
-    print(f"{name:15} ends at W = {path[-1, 0]:.3f}, ELBO {elbo_at(*path[-1]):.4f}, "
-          f"log p(x) {log_px_at(path[-1, 0]):.4f} nats")
+ends = {"learned": free[-1]}
+for name, held in (("held at 1", 1.0), ("held at 1/9", 1 / 9), ("held at 0.05", 0.05)):
+    ends[name] = climb(60_000, 0.001, (1, 1, 0), np.log(held))[-1]
+for name, end in ends.items():
+    print(f"sigma^2 {name:12} ends at W = {end[0]:.3f}, ELBO {elbo_at(*end):.4f}, "
+          f"log p(x) {log_px_at(end[0]):.4f} nats")
 
 # %%
 fig, (left, middle, right) = plots.figure(8.4, 2.7, 1, 3)
@@ -714,8 +748,8 @@ Ws = np.linspace(0, 6, 200)
 best_a = Ws / (1 + Ws**2)                                    # at width 1, for each W
 right.plot(Ws, log_px_at(Ws), color=plots.INK)
 right.plot(Ws, elbo_at(Ws, best_a, 0.0), color=plots.RED, ls="--")
-for path, color in ((free, plots.INK), (held, plots.RED)):
-    right.plot(path[-1, 0], elbo_at(*path[-1]), "o", color=color)
+for name, color in (("learned", plots.INK), ("held at 1", plots.RED)):
+    right.plot(ends[name][0], elbo_at(*ends[name]), "o", color=color)
 right.annotate("log p(x)", (4.2, -2.4))
 right.annotate("ELBO at width 1,\nwith the best a", (2.5, -4.4), color=plots.RED)
 right.set(xlabel="W (dots: where the climbs end)", ylim=(-6, -2.1))
@@ -723,13 +757,15 @@ right.set_title("width 1 moves the summit")
 fig
 
 # %% [markdown]
-# The dip is shallow and short. With the width learned the climb ends at the best $W$, $\sqrt 8$:
-# moving $\theta$ and $\phi$ together did no lasting harm here. With the width held it ends at
-# another, where the restricted $q_\phi$ is closer to the posterior. **This bias comes from what
-# $q_\phi$ cannot reach.** It need not arise: if $q_\phi$ can reach the posterior of some best
-# $\theta$, the summit stays there. So for a linear decoder and independent Gaussians, because among
-# all rotations of the best $W$ one has a diagonal posterior (Lucas et al. 2019, *Don't Blame the
-# ELBO! A Linear VAE Perspective on Posterior Collapse*).
+# From $\sigma^2 = 1$ the dip is shallow and short; from the wider $q_\phi$ it is fifty times as
+# deep. With the width learned the climb ends at the best $W$, $\sqrt 8$: moving $\theta$ and $\phi$
+# together did no lasting harm here. With the width held at 1 or 0.05 it ends at another, where the
+# restricted $q_\phi$ is closer to the posterior. **This bias comes from what $q_\phi$ cannot
+# reach** (Turner and Sahani 2011, *Two problems with variational expectation maximisation for
+# time-series models*). If $q_\phi$ can reach the posterior of some best $\theta$, the summit stays
+# there: so at 1/9, the posterior's variance at $\sqrt 8$, and for a linear decoder and independent
+# Gaussians, because among all rotations of the best $W$ one has a diagonal posterior (Lucas et al.
+# 2019, *Don't Blame the ELBO! A Linear VAE Perspective on Posterior Collapse*).
 
 # %% [markdown]
 # ## Recap
@@ -740,7 +776,8 @@ fig
 # - $\log p_\theta(x) \ge$ ELBO, by Jensen, eq. (2); the gap is
 #   $\mathrm{KL}(q_\phi \Vert p_\theta(z\mid x))$, eq. (4).
 # - A VAE computes eq. (5), reconstruction minus a KL to the prior. Its encoder gives every $x$ a
-#   $q_\phi(z\mid x)$; sharing costs the amortization gap.
+#   $q_\phi(z\mid x)$; what an encoder loses against the best $q_\phi$ for each $x$ is
+#   the amortization gap.
 # - The ELBO may rise while $\log p_\theta(x)$ falls, and a restricted $q_\phi$ may move its summit.
 #
 # ## Exercises
@@ -762,7 +799,7 @@ check("02.weight-variance", weight_variance)
 # **Which q to draw from?** A smaller gap is one thing, better draws are another:
 
 # %%
-# One latent, posterior N(0.8, 0.2). Give two q, each as (mu, sigma2): the first with the
+# One latent, posterior N(-0.4, 0.5). Give two q, each as (mu, sigma2): the first with the
 # smaller gap KL(q || posterior), the second with the smaller variance of its weights.
 # Neither variance may be infinite: [(mu_1, sigma2_1), (mu_2, sigma2_2)]
 two_qs = ...
@@ -782,7 +819,8 @@ check("02.weights-with-gap", weights_with_gap)
 
 # %% [markdown]
 # **The best independent q.** Hold all probabilities but that of $z_i$, write the ELBO as a function
-# of this one, and find its highest point. Then go round until nothing moves by more than $10^{-8}$.
+# of this one, and find its highest point. Start at 1/2 each, and go round until nothing moves by
+# more than $10^{-8}$. (In general this finds a local optimum. Here it is the best.)
 
 # %%
 def best_independent(log_joint, z):    # log p(x, z) (Z,); every z, of 0 and 1: (Z, n)

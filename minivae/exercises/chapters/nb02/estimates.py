@@ -117,7 +117,7 @@ WEIGHT_VARIANCE = Exercise(
 
 # ---- 02.two-qs -----------------------------------------------------------------------------------
 
-M, S = 0.8, 0.2
+M, S = -0.4, 0.5  # not those of section 2.4: two rows of its table would do
 
 
 def _gap(mu, sigma2):
@@ -153,45 +153,45 @@ TWO_QS = Exercise(
     id="02.two-qs",
     title="two q, one with the smaller gap and one with better draws",
     stub=stub("""
-        # One latent, posterior N(0.8, 0.2). Give two q, each as (mu, sigma2): the first with the
+        # One latent, posterior N(-0.4, 0.5). Give two q, each as (mu, sigma2): the first with the
         # smaller gap KL(q || posterior), the second with the smaller variance of its weights.
         # Neither variance may be infinite: [(mu_1, sigma2_1), (mu_2, sigma2_2)]
         two_qs = ...
     """),
-    reference=((0.8, 0.11), (0.8, 0.35)),
+    reference=((-0.4, 0.27), (-0.4, 0.9)),
     judge=_judge,
     mistakes=(
         WrongAnswer(
             "too-narrow",
-            ((0.8, 0.09), (0.6, 0.35)),
-            "At 0.09 the variance of the weights is infinite: stay above half of 0.2.",
+            ((-0.4, 0.24), (-0.6, 0.9)),
+            "At 0.24 the variance of the weights is infinite: stay above half of 0.5.",
         ),
         WrongAnswer(
             "wrong-way-round",
-            ((0.8, 0.35), (0.8, 0.11)),
+            ((-0.4, 0.9), (-0.4, 0.27)),
             "These two do disagree; put the one with the smaller gap first.",
         ),
         WrongAnswer(
             "one-is-better-in-both",
-            ((0.8, 0.15), (0.8, 0.35)),
-            "Here the first has the smaller variance too. Make it narrower, but not below 0.1.",
+            ((-0.4, 0.375), (-0.4, 0.9)),
+            "Here the first has the smaller variance too. Make it narrower, but not below 0.25.",
         ),
         WrongAnswer(
             "deviations",
-            ((0.8, 0.33), (0.8, 0.59)),
+            ((-0.4, 0.52), (-0.4, 0.95)),
             "Are these standard deviations? The second number of a pair is a variance.",
         ),
     ),
     hints=(
         "The gap forgives a q that is too narrow; the variance of the weights does not.",
-        "Keep both means at 0.8. Take the first sigma2 little above S/2, the second above S.",
-        "With 0.11 the variance of the weights is 0.74; which sigma2 above 0.2 has a larger gap "
-        "than 0.074 nats?",
+        "Keep both means at -0.4. Take the first sigma2 little above S/2, the second above S.",
+        "With 0.27 the variance of the weights is 0.91; which sigma2 above 0.5 has a larger gap "
+        "than 0.078 nats?",
     ),
     solution_text=stub("""
         two_qs = [
-            (0.8, 0.11),    # gap 0.074 nats, variance of the weights 0.74
-            (0.8, 0.35),    # gap 0.095 nats, variance of the weights 0.11
+            (-0.4, 0.27),    # gap 0.078 nats, variance of the weights 0.91
+            (-0.4, 0.9),     # gap 0.106 nats, variance of the weights 0.12
         ]
     """),
 )

@@ -100,8 +100,8 @@ BEST_INDEPENDENT = Exercise(
         WrongAnswer(
             "own-factor-kept",
             _ascent(own=True),
-            "The averages given z_i = 1 and given z_i = 0 are over the other diseases: their "
-            "weights have no factor for disease i.",
+            "The averages given z_i = 1 and given z_i = 0 are over the other entries of z: their "
+            "weights have no factor for z_i.",
         ),
         WrongAnswer(
             "most-probable",

@@ -25,7 +25,14 @@ def _step_cases():
         (np.array([-4.1, -2.2, -6.3, -3.7]), np.array([-3.3, -2.9, -4.8, -3.2])),
         (np.array([-1004.1, -1002.2, -1007.5]), np.array([-1003.2, -1002.6, -1003.9])),
         (np.array([-1001.3, -2.4, -3.1]), np.array([-3.2, -2.6, -1002.9])),
+        (np.array([-1004.0, -1002.0]), np.array([-3.0, -2.0])),
     ]
+
+
+def _as_three(answer, before, after):
+    """An array of the three numbers is as good as a tuple."""
+    found = answer(before, after)
+    return tuple(found) if isinstance(found, np.ndarray) and found.shape == (3,) else found
 
 
 def _lme(log_w):
@@ -58,6 +65,7 @@ STEP = Exercise(
     """),
     reference=what_a_step_did,
     cases=_step_cases,
+    observe=_as_three,
     returns=("change of the ELBO", "change of log p(x)", "change of the gap"),
     mistakes=(
         WrongAnswer(
@@ -98,6 +106,17 @@ STEP = Exercise(
             ),
             "What you subtract is not the largest log weight: another one is larger by nearly 1000 "
             "nats, and exp overflows.",
+        ),
+        WrongAnswer(
+            "shared-maximum",
+            _evidence(
+                lambda before, after: (
+                    np.log(np.exp(after - max(before.max(), after.max())).mean())
+                    - np.log(np.exp(before - max(before.max(), after.max())).mean())
+                )
+            ),
+            "You subtract one maximum from both sets. Where they lie 1000 nats apart, every exp of "
+            "the lower set is 0.0: subtract from each its own maximum.",
         ),
         WrongAnswer(
             "ratio-under-q",

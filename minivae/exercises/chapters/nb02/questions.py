@@ -23,6 +23,26 @@ PREDICTIONS = (
         "noise leaves a narrow one, which they miss.",
     ),
     Prediction(
+        "02.wide-or-narrow",
+        "Ten latents, each with the posterior N(0.8, 0.2). Thirty draws estimate log p(x), from "
+        "the wide q, N(0.6, 0.35), or the narrow one, N(0.8, 0.09). The typical error is smaller "
+        "for:",
+        ("wide", "narrow"),
+        "wide",
+        "The narrow q rarely draws in the posterior's flanks, which hold a good part of p(x). The "
+        "wide one draws there too, and its weights are bounded.",
+    ),
+    Prediction(
+        "02.best-five",
+        "Among all q that keep the diseases independent, is the one with the highest ELBO the one "
+        "that gives each disease its own posterior probability?",
+        ("yes", "no"),
+        "no",
+        "The gap is large where q puts much more probability than the posterior. With the "
+        "marginals it does so on nobody being ill, which hardly explains cough and fever; the best "
+        "q commits to the flu.",
+    ),
+    Prediction(
         "02.encoder",
         "Twenty x, one latent, x = z + noise. Instead of a mu and a logvar for each x, one encoder "
         "with mu = a x + c and one logvar. Compared with the forty numbers, its mean ELBO is:",
