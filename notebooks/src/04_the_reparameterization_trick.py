@@ -12,12 +12,12 @@
 # - take the gradient of an average over random draws in two ways, for other distributions than the
 #   Gaussian too, and say when each is allowed;
 # - compute how far each of them scatters, and say what decides which one scatters less;
-# - derive and code the two lines that carry a gradient back through a sample, and test what no
-#   gradient check can see;
+# - derive and code the two lines that carry a gradient back through a sample, and test that the
+#   sample is what was meant;
 # - write down the posterior of a linear Gaussian model, derive the gradient of a whole linear VAE,
 #   and train it until its ELBO meets a log-likelihood that you can compute exactly.
 #
-# **Builds on** notebook 02 (the ELBO) and notebook 03 (the KL and its gradient). Reading time: 40
+# **Builds on** notebook 02 (the ELBO) and notebook 03 (the KL and its gradient). Reading time: 60
 # minutes, without the exercises. Sections 4.9 to 4.11 are an appendix, after the exercises; no
 # later notebook needs them.
 
@@ -179,8 +179,8 @@ def score_function(z, f_of_z, mu, logvar):
 
 z = rng.normal(mu, sigma, 100_000)
 dmu, dlogvar = score_function(z, f(z), mu, logvar)
-print(f"dmu:     score function {mean_and_error(dmu)}, exact {exact_dmu:+.3f}")
-print(f"dlogvar: score function {mean_and_error(dlogvar)}, exact {exact_dlogvar:+.3f}")
+print(f"dmu:     score function {dmu.mean():+.2f}, exact {exact_dmu:+.2f}")
+print(f"dlogvar: score function {dlogvar.mean():+.2f}, exact {exact_dlogvar:+.2f}")
 
 # %% [markdown]
 # ## 4.3  Second answer: follow the sample
@@ -243,8 +243,8 @@ def pathwise(eps, slope, logvar):
 
 eps = rng.standard_normal(100_000)
 dmu, dlogvar = pathwise(eps, df(mu + sigma * eps), logvar)
-print(f"dmu:     pathwise {mean_and_error(dmu)}, exact {exact_dmu:+.3f}")
-print(f"dlogvar: pathwise {mean_and_error(dlogvar)}, exact {exact_dlogvar:+.3f}")
+print(f"dmu:     pathwise {dmu.mean():+.2f}, exact {exact_dmu:+.2f}")
+print(f"dlogvar: pathwise {dlogvar.mean():+.2f}, exact {exact_dlogvar:+.2f}")
 
 # %% [markdown]
 # ### Only for Gaussians?
@@ -349,12 +349,12 @@ show((
 ))
 
 # %% [markdown]
-# The baseline helps, and for this $f$ the pathwise estimate still scatters less, in both gradients.
+# The baseline helps, but the pathwise estimate still scatters less here, in both gradients.
 #
-# ### Is it always so?
+# ### A wave
 #
-# One parabola is no rule. Take a wave, $f(z) = \sin(2z)$, without a baseline. In general
-# $\sin(kz)$ has the average $e^{-k^2\sigma^2/2}\sin(k\mu)$.
+# Now take a wave, $f(z) = \sin(2z)$, without a baseline. In general $\sin(kz)$ has the average
+# $e^{-k^2\sigma^2/2}\sin(k\mu)$.
 #
 # **Predict first.** With the same `mu` and `sigma`, and the same draws for both, which estimate of
 # `dmu` scatters less: `"score function"` or `"pathwise"`?
@@ -372,6 +372,7 @@ print(f"dmu: score function {mean_and_error(score_function(z, wave, mu, logvar)[
 show((
     ("sin(2 z)", wave, slope),
     ("sin(2 z) - its mean", wave - average, slope),
+    ("sin(2 z) - best for dmu", wave - (wave * eps**2).mean() / (eps**2).mean(), slope),
     ("sin(2 z) + 2", wave + 2, slope),
     ("sin(10 z)", np.sin(10 * z), 10 * np.cos(10 * z)),
     ("sin(10 z) + 10", np.sin(10 * z) + 10, 10 * np.cos(10 * z)),
@@ -384,7 +385,8 @@ reveal("04.wave")
 # So "the pathwise estimate scatters less" is no law, though one often finds it stated as one (more
 # in Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine Learning"). A wave's values
 # stay between $-1$ and 1, its slopes reach from $-k$ to $k$. And the offset decides too: with 2
-# added, the order turns round.
+# added, the order turns round. Subtracting the mean makes it scatter more: the best constant is
+# $\mathbb{E}[f\cdot\text{score}^2]/\mathbb{E}[\text{score}^2]$, here far from the mean.
 #
 # Where do they change places? Subtract the mean, so that no offset disturbs. What counts is then
 # how far the wave turns within $\sigma$, the product $k\sigma$, and where on the wave $q$ sits. The
@@ -424,9 +426,9 @@ fig
 
 # %% [markdown]
 # On the left the wave is nearly straight across $q$ (at a crest, a flat parabola). For a straight
-# line with the slope $a$, the pathwise `dmu` is $a$ at every draw, without any scatter (its `dlogvar`,
-# $a\varepsilon\sigma/2$, does scatter), and the score function's, with the best of constants, is
-# $a\varepsilon^2$. On the right $f$ swings within $\sigma$.
+# line with the slope $a$, the pathwise `dmu` is $a$ at every draw, without any scatter (its
+# `dlogvar`, $a\varepsilon\sigma/2$, does scatter), and the score function's, with the best of
+# constants, is $a\varepsilon^2$. On the right $f$ swings within $\sigma$.
 #
 # So the rule for `dmu`: **compare how much the slope of $f$ varies under $q$ with how much
 # $(f - \text{baseline})\,\varepsilon/\sigma$ varies. Where the slope is nearly constant across $q$,
@@ -437,10 +439,11 @@ fig
 # ### When is each allowed?
 #
 # Eq. (2) takes a slope of $f$ and moves a derivative into an average. Both are fine if $f$ is
-# continuous and made of smooth pieces: at a *kink* the slope is missing, but a draw hits a kink
-# with probability 0. So a relu qualifies, and a network of relus. (Far out, the slope must not grow
-# so fast that the averages become infinite.) At a *jump* of $f$ it fails, though no draw hits that
-# either. And eq. (1) fails at the mirror image, a jump of $q$ that moves. Three functions:
+# continuous and made of smooth pieces, and $z$ moves smoothly with the parameter: at a *kink* of
+# $f$ the slope is missing, but a draw hits a kink with probability 0. So a relu qualifies, and a
+# network of relus. (Far out, the slope must not grow so fast that the averages become infinite.) At
+# a *jump* of $f$ it fails, though no draw hits that either. And eq. (1) fails at the mirror image,
+# a jump of $q$ that moves. Three functions:
 #
 # - a kink: $f = \max(z - 1.5, 0)$ under our Gaussian;
 # - a jump of $f$: 1 where $z > 1.5$ and 0 elsewhere. Its average is the probability of $z > 1.5$,
@@ -535,7 +538,7 @@ print("the package's pair agrees:", np.allclose((dmu, dlogvar), package))
 # `sigma` and `eps`. Every pair in `minivae/ops.py` has this form.
 
 # %% [markdown]
-# ## 4.6  What can a gradient check not see?
+# ## 4.6  A mistake in both passes
 #
 # A well-known mistake: `logvar` is taken for $\log\sigma$, so the code draws with `exp(logvar)` as
 # the standard deviation. Suppose somebody makes it in both passes, consistently.
@@ -840,16 +843,16 @@ print(f"highest with W = 0, without z:      {without_z:.4f}")
 # %%
 print("how far the exact ELBO stays below the highest log p(x), mean of the last 200 steps")
 for lr in (0.02, 0.035, 0.05):
-    for name, model in (("noise", elbo_and_grads), ("exact gradient", lambda p, x, _: no_luck(p, x))):
+    for name, model in (("noise", elbo_and_grads), ("exact", lambda p, x, _: no_luck(p, x))):
         late = train(x, trained, 1000, np.random.default_rng(1), model, lr, shrink=False)[1][2]
-        print(f"step {lr}, {name:14s}: {best - late[-20:].mean():.5f} nats")
+        print(f"step {lr:5}, {name}: {best - late[-20:].mean():.5f} nats")
 
 # %% [markdown]
-# At 0.05 it does not settle even with the exact gradient. Along a direction in which the loss curves
-# by $c$ (its second derivative), a step multiplies the distance from the minimum by
-# $1 - c\cdot\texttt{lr}$: beyond $\texttt{lr} = 2/c$ each step overshoots by more than it was away.
-# So 0.05 is too long near the optimum, and must shrink. At the two steps that settle, the noise adds
-# a floor, higher at the longer one.
+# At 0.05 it does not settle even with the exact gradient. Along a direction in which the loss
+# curves by $c$ (its second derivative), a step multiplies the distance from the minimum by
+# $1 - c\cdot\texttt{lr}$; beyond $\texttt{lr} = 2/c$ it ends further away, on the other side. So
+# 0.05 is too long near the optimum, and must shrink. At the two steps that settle, the noise adds a
+# floor, higher at the longer one.
 
 # %%
 fig, (ax, below) = plots.figure(5.2, 3.9, 2, 1, sharex=True, height_ratios=(2, 1))
@@ -869,11 +872,11 @@ fig
 # The solid line never crosses the dashed one, as notebook 02 promised, and ends close below it, as
 # the gap on its own axis shows; the dashed line ends on the dotted one. It also begins close below:
 # with all weights near 0, $q$ and the posterior are both nearly the prior. The dots do cross: each
-# is an average over chance draws, and only the mean of such estimates is a lower bound. The shoulder
-# near the start lies at the height of the best model without $z$: the middle and the width of the
-# cloud are learned first, and only then what $z$ is good for. (The encoder is not to blame: eq. (7)
-# contains $W$ only as $W^\top W$, so at $W = 0$ the gradient of $\log p(x)$ itself with respect to
-# $W$ is 0, and near it small. The small weights at the start make the shoulder long.)
+# is an average over chance draws, and only the mean of such estimates is a lower bound. The
+# shoulder near the start lies at the height of the best model without $z$: the middle and the width
+# of the cloud are learned first, and only then what $z$ is good for. (The encoder is not to blame:
+# eq. (7) contains $W$ only as $W^\top W$, so at $W = 0$ the gradient of $\log p(x)$ itself with
+# respect to $W$ is 0, and near it small. The small weights at the start make the shoulder long.)
 
 # %%
 fig, ax = plots.figure(5.2, 2.8)
@@ -937,6 +940,9 @@ ax.legend(loc="lower right", fontsize=8)
 fig
 
 # %% [markdown]
+# (The spikes come from steps that are too long, as above, and end as the steps shrink. On its way
+# the dashed line touches the ceiling, as any model may, and the wrong aim then leads it away.)
+#
 # No gradient check can see this, and here one number does: a "bound" above what it bounds. How can
 # that be? The KL is charged for a $q$ with the standard deviation `exp(logvar / 2)`, but the
 # decoder receives draws with `exp(logvar)`. Where `logvar` is below 0 these are narrower than
@@ -1026,7 +1032,7 @@ with np.errstate(all="ignore"):                               # a run that is lo
 # The pathwise estimate stands every step size tried, up to 0.05. The score function without a
 # baseline does not stand a step of 0.02. With the baseline it falls behind there, and at 0.05 it
 # may be lost. With 3 draws no run is lost, and with 20 they end about where the pathwise ones end:
-# so it was scatter that held it back, and what is left of it costs up to 20 times the work.
+# so it was scatter that held it back. Ending the losses takes 3 times the work, the rest about 20.
 
 # %% [markdown]
 # ## Recap
@@ -1151,7 +1157,7 @@ check("04.bug", with_baseline)
 # **The test that a gradient check cannot replace.** Write a test of a sampler; how it uses its
 # noise you do not know. It must accept two right ones, $z = \mu + \sigma\varepsilon$ and
 # $z = \mu - \sigma\varepsilon$, with a standard normal number for each example and latent, with
-# each of 50 seeds, and reject six wrong ones each time. Some of them have the right mean and
+# each of 50 seeds, and reject seven wrong ones each time. Some of them have the right mean and
 # variance at every entry. (Some thousand draws are enough; all runs together have five seconds.)
 
 # %%
@@ -1277,8 +1283,9 @@ styles = (
 )
 for row, (name, color, ls) in zip(formulas, styles, strict=True):
     ax.plot(r, row, color=color, ls=ls, label=name)
-for crossing in (1 / np.sqrt(2 - posterior_sigma**2), 1 / np.sqrt(2), 1 / posterior_sigma):
-    ax.axvline(crossing, color=plots.GREY, lw=0.8, ls=":")
+for i, crossing in enumerate((2 - posterior_sigma**2, 2, posterior_sigma**2)):
+    ax.axvline(1 / np.sqrt(crossing), color=plots.GREY, lw=0.8, ls=":",
+               label=None if i else "where two are equal")
 ax.set(xlabel="r = sigma of q / sigma of the posterior", ylabel="scatter of one draw's dmu")
 ax.set_title("no estimate is best for every q")
 ax.legend(fontsize=8)
