@@ -1288,7 +1288,7 @@ for i, crossing in enumerate((2 - posterior_sigma**2, 2, posterior_sigma**2)):
                label=None if i else "where two are equal")
 ax.set(xlabel="r = sigma of q / sigma of the posterior", ylabel="scatter of one draw's dmu")
 ax.set_title("no estimate is best for every q")
-ax.legend(fontsize=8)
+ax.legend(fontsize=8, loc="lower right", labelspacing=0.2, borderaxespad=0.1)
 fig
 
 # %% [markdown]
