@@ -1,4 +1,14 @@
-"""minivae: a variational autoencoder from scratch, every gradient derived by hand."""
+"""minivae: a variational autoencoder from scratch, every gradient derived by hand.
+
+    the mathematics   ops, vae, spec, train, settings, estimator (the class VAE), exact
+    the speed         kernels, backend
+    the checking      gradcheck, mistakes
+    the measuring     evaluate, studies
+    the teaching      exercises
+    the tooling       data, runs, checks, files, errors, plots, bridge, cli
+
+README.md says what each of them is; .github/CONTRIBUTING.md, which may import which.
+"""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The Backend protocol, and `load_backend`, which returns a backend by its name."""
+"""What a backend is: the protocol, a backend by its name, and sums that are reproducible."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,7 +105,7 @@ def reproducible_sums(ops: Backend) -> Iterator[None]:
 
     The numba backend sees to that itself. For any other, BLAS gets one thread, because it cuts the
     sums of a product by its number of threads. threadpoolctl can do this for OpenBLAS, MKL and
-    BLIS; what another BLAS does is up to that one.
+    BLIS; with another BLAS, results may depend on the number of threads.
     """
     if getattr(ops, "__name__", "") == "minivae.kernels":
         yield

@@ -238,6 +238,12 @@ class VAE:
         -------
         images : ndarray of shape (N, D)
             With a Bernoulli likelihood the values are in [0, 1].
+
+        Raises
+        ------
+        MinivaeError
+            If the model is not fitted, if Z has another shape or holds NaN or infinity, or if the
+            images would.
         """
         model = self._model()
         z = checks.check_usual_latents(Z, model.spec, model.flat.dtype)
@@ -343,7 +349,7 @@ class VAE:
     @classmethod
     def pretrained(cls, name: str) -> "VAE":
         """A fitted model from the package: "mnist" (two latents), "cats" (eight), or a row of the
-        published table, such as "vae-1" (fifty)."""
+        published table, such as "vae-1" (fifty). Raises MinivaeError for any other name."""
         checks.check_pretrained_name(name, PRETRAINED)
         return cls.load(MODELS / f"{name}.npz")
 

@@ -12,9 +12,15 @@ class Settings(NamedTuple):
     """Everything that determines a run, except its data: architecture, objective, optimisation,
     seed.
 
-    epochs: passes over the training set. warmup: epochs over which beta rises from 0. samples: K
-    for each image, weighed by the importance-weighted objective, averaged by the ELBO. resampled:
-    S, how many of the K go through the backward pass, drawn by weight; None for all.
+    latent_dim, hidden, activation, likelihood, variance, free_bits: as in `Spec`.
+    epochs: passes over the training set. batch_size: images per step.
+    lr: Adam's learning rate at the start; schedule: "decay" lets it fall geometrically to 5 per
+    cent of itself, "constant" keeps it. beta: weight of the KL in the loss; warmup: epochs over
+    which it rises from 0 to that.
+    objective: "elbo" or "iwae". samples: K for each image, weighed by the importance-weighted
+    objective, averaged by the ELBO. resampled: S, how many of the K go through the backward pass,
+    drawn by weight; None for all.
+    backend: "numba" or "numpy". seed: of all random numbers.
     `checks.check_settings` checks all of them.
     """
 
@@ -48,6 +54,15 @@ class Settings(NamedTuple):
             free_bits=self.free_bits,
         )
 
+    def steps_per_epoch(self, n: int) -> int:
+        """How many batches n images make; the last may be smaller."""
+        return -(-n // self.batch_size)
+
+    @property
+    def weighs_kl_plainly(self) -> bool:
+        """Whether the KL counts as it is in every step: beta 1, no warm-up, no free bits."""
+        return (self.beta, self.warmup, self.free_bits) == (1, 0, 0)
+
 
 class Option(NamedTuple):
     """How `train --help` describes a setting; the default is added to it, unless that is None.
@@ -68,7 +83,7 @@ OPTIONS = {  # in the order of `train --help`
     "lr": Option("Adam's learning rate at the start"),
     "schedule": Option("decay: the rate falls geometrically to 5 per cent of itself"),
     "beta": Option("weight of the KL in the loss; 1 is the ELBO"),
-    "warmup": Option("raise beta from 0 over this long", "EPOCHS"),
+    "warmup": Option("epochs over which beta rises from 0", "EPOCHS"),
     "free_bits": Option("KL that each latent may have without cost", "NATS"),
     "objective": Option("what is maximised"),
     "samples": Option("samples of z for each image: iwae weighs them, elbo averages them", "K"),

@@ -20,8 +20,7 @@ MEAN_CLIP = 0.001  # 67 pixels of MNIST are always black: the logit of 0 would b
 
 
 class Spec(NamedTuple):
-    """The architecture and the likelihood: everything that is saved with a model, except its
-    parameters.
+    """What is needed to build and train a model: architecture, likelihood, and free bits.
 
     The encoder goes data_dim -> hidden -> (mu, logvar), the decoder latent_dim -> reversed
     hidden -> data_dim. `variance` fixes the Gaussian's variance; None learns one scalar for all

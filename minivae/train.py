@@ -14,7 +14,8 @@ from minivae.errors import MinivaeError
 from minivae.settings import Settings
 
 STREAMS = ("init", "order", "binarize", "noise", "evaluation")
-# the fraction of the way to the best variance taken in a step: an average over about ten batches
+# Each step moves the variance this fraction of the way to its best value: about an average over the
+# last ten batches.
 VARIANCE_RATE = 0.1
 DECAY_TO = 0.05  # the last step's learning rate, as a share of the first
 ROWS_AT_ONCE = 1000  # images that are converted to float64 at a time
@@ -159,7 +160,7 @@ def _run_loop(dataset, settings, state, on_step, on_epoch, should_stop, ops):
     params = vae.unpack(state.flat, spec)
     test = data.test_images(dataset.test, settings.likelihood)
     n = len(dataset.train)
-    steps_per_epoch = -(-n // settings.batch_size)
+    steps_per_epoch = settings.steps_per_epoch(n)
     total_steps = settings.epochs * steps_per_epoch
 
     while state.epoch < settings.epochs:
@@ -226,7 +227,7 @@ def next_logvar(params: dict[str, np.ndarray], grads: dict[str, np.ndarray]) -> 
 
 
 def _end_epoch(state, params, test, spec, settings, ops, n):
-    steps_per_epoch = -(-n // settings.batch_size)
+    steps_per_epoch = settings.steps_per_epoch(n)
     last = state.step - 1
     values = (
         state.epoch + 1,

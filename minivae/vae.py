@@ -3,9 +3,9 @@
     z ~ N(0, I),   x ~ p(x|z)                  the decoder: how the model generates data
     q(z|x) = N(mu(x), diag exp(logvar(x)))     the encoder: an approximation of the posterior p(z|x)
 
-The parameters are one vector, whose parts have names (spec.py). Values are nats per example: summed
-over pixels and latents, averaged over the batch. Noise is an argument: all is deterministic. `ops`
-is the backend. Shapes: B batch, D data, L latent, K importance samples, N any number of rows.
+The parameters are one vector with named parts (spec.py). Values are nats per example: summed over
+pixels and latents, averaged over the batch. Noise is an argument: every function except `sample` is
+deterministic. `ops` is the backend. B batch, D data, L latent, K importance samples, N any rows.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def mean_image(params: Params, z: Array, spec: Spec, ops: Backend = numpy_ops) -
 def sample(
     params: Params, n: int, rng: np.random.Generator, spec: Spec, ops: Backend = numpy_ops
 ) -> Array:
-    """n draws from the prior, decoded: (n, D) means (probabilities, for a Bernoulli)."""
+    """E[x|z] for n draws of z from the prior: (n, D). Raises MinivaeError on a wrong n."""
     n = checks.check_samples(n, "n")
     checks.check_generator(rng)
     z = rng.standard_normal((n, spec.latent_dim)).astype(params["mu_b"].dtype)
@@ -251,12 +251,12 @@ def elbo_loss(nll_each: Array, kl_each: Array, beta: float, spec: Spec) -> tuple
     nll_each (B,), kl_each (B, L) -> Terms, dkl (L,): beta / B, or 0 below the free bits.
     """
     B = len(kl_each)
-    nll, kl_per_latent = nll_each.sum() / B, numpy_ops.sum_rows(kl_each) / B
+    kl_per_latent = numpy_ops.sum_rows(kl_each) / B  # sum_rows is not part of a backend
     above = ~(kl_per_latent.real <= spec.free_bits)  # NaN counts as above: it reaches the loss
-    paid = np.where(above, kl_per_latent, spec.free_bits).sum()
+    kl_counted = np.where(above, kl_per_latent, spec.free_bits).sum()
     dkl = above * kl_each.dtype.type(beta / B)
-    kl = kl_per_latent.sum()
-    return Terms(nll + beta * paid, -(nll + kl), nll, kl), dkl
+    nll, kl = nll_each.sum() / B, kl_per_latent.sum()
+    return Terms(nll + beta * kl_counted, -(nll + kl), nll, kl), dkl
 
 
 # ---- the importance-weighted bound -------------------------------------------------------------
@@ -267,9 +267,9 @@ def log_weights(
 ) -> Array:
     """log w = log p(x|z) + log p(z) - log q(z|x), nats: x (B, D), eps (K, B, L) -> (K, B).
 
-    [notebook 09, eq. 1]  Their log-mean-exp over K estimates log p(x) from below. All K samples
-    share one pass of the encoder. As in training, a Bernoulli model accepts grey pixels here and
-    uses their cross-entropy; `evaluate` and `exact`, which report log p(x), do not.
+    [notebook 09, eq. 1]  Their log-mean-exp over K estimates log p(x) from below. As in training, a
+    Bernoulli model accepts grey pixels here and uses their cross-entropy; `evaluate` and `exact`,
+    which report log p(x), do not. Raises MinivaeError on a wrong x or eps.
     """
     x, eps = checks.check_inputs(x, eps, spec, params["mu_b"].real.dtype, samples=True)
     return log_weights_of_q(params, x, *encoder_forward(params, x, spec, ops)[:2], eps, spec, ops)
@@ -288,11 +288,11 @@ def iwae(params: Params, x: Array, eps: Array, spec: Spec, *, ops: Backend = num
     """The importance-weighted bound with K samples: x (B, D), eps (K, B, L) -> Terms.
 
     loss = -mean_B log (1/K sum_k w_k)         [notebook 09, eq. 2; Burda et al. 2016, eq. 8]
-    elbo, nll and kl are the plain averages over K (the KL as sampled), so loss <= -elbo.
+    elbo, nll and kl are the plain averages over K (the KL as sampled), so loss <= -elbo. Raises
+    MinivaeError on a wrong x or eps.
     """
     x, eps = checks.check_inputs(x, eps, spec, params["mu_b"].real.dtype, samples=True)
-    mu, logvar, _ = encoder_forward(params, x, spec, ops)
-    return iwae_forward(params, x, mu, logvar, eps, spec, ops)[0]
+    return iwae_forward(params, x, *encoder_forward(params, x, spec, ops)[:2], eps, spec, ops)[0]
 
 
 def iwae_forward(
@@ -313,13 +313,13 @@ def iwae_and_grads(
     u: Array | None = None,
     ops: Backend = numpy_ops,
 ) -> TermsAndGrads:
-    """The importance-weighted bound and its gradient, derived by hand -> TermsAndGrads.
+    """The importance-weighted bound and its gradient: x (B, D), eps (K, B, L) -> TermsAndGrads.
 
     d loss / d log w_kb = -softmax_k(log w)_kb / B   [notebook 09, eqs. 3 to 6; Burda et al., 14]
 
     u (S, B), uniform in [0, 1): only S samples of each image go through the backward pass, drawn
     by `resample`. The gradient is the same on average over u, and costs less [Burda et al. 2016,
-    sec. 3]; loss, elbo, nll and kl are still those of all K.
+    sec. 3]; the terms are still those of all K. Raises MinivaeError on a wrong x, eps or u.
     """
     x, eps = checks.check_inputs(x, eps, spec, params["mu_b"].dtype, samples=True)
     if u is not None:
@@ -348,8 +348,7 @@ def iwae_and_grads(
     dz = decoder_backward(_rows(dout), c_decoder, grads, ops).reshape(K, B, L)
     dz = dz + dnll[..., None] * z  # the term of log p(z)
     dmu, dlogvar = ops.reparam_backward(dz, c_z)
-    # the term of log q: sum_k of -weights / (2 B)
-    dlogvar = dlogvar - np.asarray(1 / (2 * B), x.dtype)
+    dlogvar = dlogvar - np.asarray(1 / (2 * B), x.dtype)  # of log q: sum_k -weights / (2 B)
     encoder_backward(dmu, dlogvar, c_encoder, grads, ops)
     return TermsAndGrads(*terms, grads, flat_grads)
 
@@ -376,16 +375,14 @@ def log_q_over_p(z: Array, eps: Array, logvar: Array) -> Array:
 def resample(weights: Array, u: Array) -> Array:
     """Draw S of K samples by their weights: weights (K, B), u (S, B) in [0, 1) -> k (S, B).
 
-    Stratified: row s of u chooses within the s-th of S equal parts of the total weight. So a sample
-    of weight w is drawn S w times on average over u, and the number always differs from S w by less
-    than 2. Where the weights of an image are NaN, k is 0. Raises MinivaeError unless u has a column
-    for each image.
+    Stratified: row s of u chooses within the s-th of S equal parts of the total weight. A sample of
+    weight w is drawn S w times on average over u, and the number always differs from that by less
+    than 2. NaN weights give k = 0. Raises MinivaeError unless u has a column for each image.
     """
     u = checks.check_uniform(u, weights.shape[1])
     heights = np.cumsum(weights, axis=0, dtype=np.float64)
     heights /= heights[-1]
-    at = (np.arange(len(u))[:, None] + u) / len(u)
-    at = np.minimum(at, np.nextafter(1, 0))  # rounding may have made it 1
+    at = np.minimum((np.arange(len(u))[:, None] + u) / len(u), np.nextafter(1, 0))  # below 1
     return (at[:, None] >= heights).sum(axis=1)
 
 

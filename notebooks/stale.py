@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 READ = {  # module: the files that it reads by name (patterns), so that no import shows them
     "minivae/studies/cat_study.py": ("figures/cat_study.json",),
+    "minivae/studies/checkers/results.py": ("figures/gradient_checkers.json",),
     "minivae/data/loading.py": ("minivae/data/shipped/mnist.npz",),
     "minivae/estimator.py": ("minivae/runs/shipped/*.npz",),
     "minivae/mistakes/__init__.py": ("minivae/ops.py", "minivae/vae.py"),  # compiled with an edit

@@ -138,7 +138,7 @@ def test_a_run_that_exists_is_never_overwritten(tiny_file, capsys):
     assert status == 0
     assert "-> runs/tiny-2/" in err
     assert tiny.contents(tiny_file / "runs" / "tiny") == before
-    assert "add --resume" in tiny.refused(
+    assert "go on with it (--resume)" in tiny.refused(
         tiny_file, capsys, "train", *tiny.OPTIONS, "--out", "runs/tiny"
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from trained import small_vae
 
-from minivae import checks, evaluate, exact, ops, vae
+from minivae import evaluate, exact, ops, vae
 from minivae.errors import MinivaeError
 from minivae.evaluate import inference_gap
 from minivae.evaluate import likelihood as streamed
@@ -396,23 +396,3 @@ def test_every_function_that_gives_a_bound_refuses_grey_pixels_and_a_q_of_anothe
         likelihood(params, x, spec, samples=2, q=q[:, :7])
     with pytest.raises(MinivaeError, match="draws is"):
         evaluate.importance_bounds(params, x, spec, rng=rng, samples=(1,), draws=2.5)
-
-
-def test_x_is_checked_once_and_not_again_in_every_block(trained, monkeypatch):
-    """`check_observed` is the check of `evaluate`; `check_batch`, that of `vae.encode`."""
-    spec, params, x, _ = trained
-    seen = []
-    check = checks.check_observed
-    monkeypatch.setattr(checks, "check_batch", pytest.fail)
-    monkeypatch.setattr(checks, "check_observed", lambda *args: seen.append(1) or check(*args))
-    rng = np.random.default_rng(0)
-    for call in (
-        lambda: evaluate.evaluate(params, x, spec, samples=200),
-        lambda: likelihood(params, x, spec, samples=200),
-        lambda: evaluate.gaps(params, x[:3], spec, rng=rng, steps=1, score_noise=2, samples=2),
-        lambda: evaluate.compare_proposals(params, x[:3], spec, samples=2, rng=rng),
-        lambda: evaluate.importance_bounds(params, x[:3], spec, rng=rng, samples=(1,), draws=4),
-    ):
-        seen.clear()
-        call()
-        assert seen == [1]

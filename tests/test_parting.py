@@ -2,38 +2,41 @@
 
 import numpy as np
 
-from minivae.exercises.chapters.nb03.directions import PARTING
+from minivae.exercises.chapters.nb03.directions import PARTING, TURNS
 
 U = np.linspace(-9, 9, 1801)  # z = mu + sigma u: the quadrature moves with q
 WEIGHT = np.exp(-U * U / 2) / np.exp(-U * U / 2).sum()
 
 
-def kl(mu, log_sigma, d, share=0.6):
-    """KL(q || p), nats, for p = (1 - share) N(-d, 1) + share N(d, 1); up to a constant of both."""
+def kl(mu, log_sigma, d, share=0.6, widths=(1, 1)):
+    """KL(q || p), nats, for hills of these widths at -d and d; the right one has that share."""
     z = mu + np.exp(log_sigma) * U
-    log_p = np.logaddexp(np.log(1 - share) - 0.5 * (z + d) ** 2, np.log(share) - 0.5 * (z - d) ** 2)
-    return WEIGHT @ (-0.5 * U * U - log_sigma - log_p)
+    hills = [
+        np.log(part / width) - 0.5 * ((z - centre) / width) ** 2
+        for part, width, centre in zip((1 - share, share), widths, (-d, d), strict=True)
+    ]
+    return WEIGHT @ (-0.5 * U * U - log_sigma - np.logaddexp(*hills))
 
 
-def least(mu, log_sigma, d, share=0.6):
-    """The local minimum that a pattern search finds from this start: (kl, mu)."""
-    step, best = 0.2, kl(mu, log_sigma, d, share)
-    while step > 1e-7:
+def least(mu, log_sigma, d, share=0.6, widths=(1, 1), precision=1e-7):
+    """The local minimum that a pattern search finds from this start: (kl, mu, log sigma)."""
+    step, best = 0.2, kl(mu, log_sigma, d, share, widths)
+    while step > precision:
         moves = [
             (mu + a * step, log_sigma + b * step) for a, b in ((1, 0), (-1, 0), (0, 1), (0, -1))
         ]
-        values = [kl(*move, d, share) for move in moves]
+        values = [kl(*move, d, share, widths) for move in moves]
         if min(values) < best:
             best, (mu, log_sigma) = min(values), moves[int(np.argmin(values))]
         else:
             step /= 2
-    return best, mu
+    return best, mu, log_sigma
 
 
 def both_minus_one(d, share=0.6):
     """Above 0 where the q that covers both hills costs more than the q on the larger one."""
-    both, middle = least(0.3, np.log(2.4), d, share)
-    one, hill = least(d, 0.0, d, share)
+    both, middle, _ = least(0.3, np.log(2.4), d, share)
+    one, hill, _ = least(d, 0.0, d, share)
     assert middle < d / 2 < hill, "the two starts must lead to two minima"
     return both - one
 
@@ -52,3 +55,31 @@ def test_uneven_hills_part_where_the_exercise_says():
 def test_even_hills_part_where_the_notebook_says():
     """Notebook 03: at d = 1.4 for hills of width 0.5, so at 2.8 for hills of width 1."""
     assert abs(parting(0.5, 2.6, 3.0) - 2.8) < 0.002
+
+
+def largest_step(share, widths):
+    """The largest move of the best q's mu while d grows by 0.04, in widths of the wider hill."""
+    moves, before, covering = [], None, (0.0, 0.0)
+    for d in np.arange(0.5, 3.0, 0.04) * max(widths):
+        starts = (covering, (d, np.log(widths[1])))
+        found = [least(*start, d, share, widths, 1e-3) for start in starts]
+        best, covering = min(found), found[0][1:]
+        moves.append(0 if before is None else abs(best[1] - before) / max(widths))
+        before = best[1]
+    return max(moves)
+
+
+def test_the_best_q_jumps_and_slides_as_the_exercise_says():
+    """03.turns: a slide is less than 0.3 widths for each 0.04 in d, a jump more than 0.5."""
+    targets = (
+        (0.5, (1, 1)), (0.7, (0.5, 0.5)), (0.85, (0.5, 0.5)), (0.5, (0.5, 1)), (0.7, (1, 0.5)),
+    )  # fmt: skip
+    for target, turn in zip(targets, TURNS, strict=True):
+        step = largest_step(*target)
+        assert step > 0.5 if turn == "jump" else step < 0.3, (target, step)
+
+
+def test_uneven_hills_slide_in_the_notebook():
+    """Notebook 03: shares of 0.8 and 0.9 give no jump."""
+    for share in (0.8, 0.9):
+        assert largest_step(share, (0.5, 0.5)) < 0.3

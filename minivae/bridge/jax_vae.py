@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
+from minivae.bridge.transfer import PIXELS
 from minivae.errors import MinivaeError
 from minivae.spec import OUT_LOGVAR_FLOOR, Spec
 from minivae.vae import Terms
@@ -51,8 +52,8 @@ def elbo(params: Params, x: Array, eps: Array, spec: Spec, *, beta: float = 1.0)
     nll = _nll(params, decode(params, mu + sigma * eps, spec), x, spec).mean()
     kl_each = (mu**2 + sigma**2 - logvar - 1) / 2  # KL(N(mu, sigma^2) || N(0, 1))
     kl: Any = kl_each.mean(axis=0)  # (L,)
-    paid = jnp.where(kl <= spec.free_bits, spec.free_bits, kl)  # so a NaN stays a NaN
-    return Terms(nll + beta * paid.sum(), -(nll + kl.sum()), nll, kl.sum())
+    kl_counted = jnp.where(kl <= spec.free_bits, spec.free_bits, kl)  # so a NaN stays a NaN
+    return Terms(nll + beta * kl_counted.sum(), -(nll + kl.sum()), nll, kl.sum())
 
 
 def iwae(params: Params, x: Array, eps: Array, spec: Spec) -> Terms:
@@ -111,13 +112,12 @@ def _log_normal(x, mean, logvar):
 
 
 def _check_pixels(x, spec):
-    pixels = "this model takes floats, from 0 to 1 for a bernoulli (divide 8-bit images by 255)"
     if not jnp.issubdtype(x.dtype, jnp.floating):
-        raise MinivaeError(f"x has dtype {x.dtype}; {pixels}")
+        raise MinivaeError(f"x has dtype {x.dtype}; {PIXELS}")
     if spec.likelihood == "bernoulli" and not isinstance(x, jax.core.Tracer):
         if not bool(((x >= 0) & (x <= 1)).all()):
             low, high = float(x.min()), float(x.max())
-            raise MinivaeError(f"x has values from {low:.9g} to {high:.9g}; {pixels}")
+            raise MinivaeError(f"x has values from {low:.9g} to {high:.9g}; {PIXELS}")
 
 
 def _check_shapes(x, eps, eps_shape, spec):

@@ -16,6 +16,7 @@ from torch import nn
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
+from minivae.bridge.transfer import PIXELS
 from minivae.errors import MinivaeError
 from minivae.runs import Model
 from minivae.spec import OUT_LOGVAR_FLOOR, Spec, layout
@@ -27,9 +28,6 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     # above the threshold PyTorch returns a itself; at its default of 20 that is 2e-9 off
     "softplus": partial(F.softplus, threshold=40),
 }
-
-
-PIXELS = "this model takes floats, from 0 to 1 for a bernoulli (divide 8-bit images by 255)"
 
 
 def tensors(params: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
@@ -104,8 +102,8 @@ class TorchVAE(nn.Module):
         nll = self._nll(self.decode(q.loc + q.scale * eps), x).mean()
         kl: Any = kl_divergence(q, _standard_normal(mu)).mean(dim=0)  # (L,)
         free_bits = self.spec.free_bits
-        paid = torch.where(kl <= free_bits, free_bits, kl)  # so a NaN stays a NaN
-        return Terms(nll + beta * paid.sum(), -(nll + kl.sum()), nll, kl.sum())
+        kl_counted = torch.where(kl <= free_bits, free_bits, kl)  # so a NaN stays a NaN
+        return Terms(nll + beta * kl_counted.sum(), -(nll + kl.sum()), nll, kl.sum())
 
     def iwae(self, x: torch.Tensor, eps: torch.Tensor) -> Terms:
         """The terms of `vae.iwae`, as tensors: x (B, D), eps (K, B, L) -> Terms.

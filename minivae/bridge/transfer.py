@@ -11,6 +11,9 @@ from minivae.errors import MinivaeError
 from minivae.runs import Model
 from minivae.spec import OUT_LOGVAR_FLOOR, Spec, layout
 
+# of the inputs of a converted model, for its messages
+PIXELS = "this model takes floats, from 0 to 1 for a bernoulli (divide 8-bit images by 255)"
+
 
 def checked(model: Any) -> Model:
     """`model`, or MinivaeError unless it is a Model that the other library can hold unchanged."""

@@ -93,8 +93,7 @@ def _sizes(hidden):
 
 
 def _check_objective(settings):
-    plain = (settings.beta, settings.warmup, settings.free_bits) == (1, 0, 0)
-    if settings.objective == "iwae" and not plain:
+    if settings.objective == "iwae" and not settings.weighs_kl_plainly:
         raise MinivaeError("the iwae objective has no beta, warmup or free_bits; leave them out")
     if settings.objective == "elbo" and settings.resampled is not None:
         raise MinivaeError(

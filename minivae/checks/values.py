@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy import ma  # here, not at first use: a fork during an import hangs the child
 
-from minivae.errors import MinivaeError
+from minivae.errors import MinivaeError, escaped
 
 MAX_SIZE = 10**9  # of one dimension
 MAX_LAYERS = 100  # hidden layers of the encoder; a file could list millions
@@ -21,7 +21,7 @@ MAX_LAYERS = 100  # hidden layers of the encoder; a file could list millions
 def printable(path: Any) -> str:
     """A path or a name from a file as one printable line, control characters escaped."""
     text = Path(path).as_posix() if isinstance(path, os.PathLike) else str(path)
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    line = escaped(text)
     return line if len(line) <= 300 else line[:150] + "..." + line[-147:]
 
 

@@ -56,5 +56,5 @@ def check_out_logvar(out_logvar: np.ndarray, floor: float, where: str) -> None:
     if out_logvar[0] < lowest:
         raise MinivaeError(
             f"{where} has out_logvar {out_logvar[0]:.4g}, below minivae's floor of {lowest:.4g}; "
-            "call clamp_variance after every step of the optimizer"
+            "call clamp_variance after every step of the optimiser"
         )

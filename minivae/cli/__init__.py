@@ -11,10 +11,10 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from minivae.cli.parser import Parser, escaped
+from minivae.cli.parser import Parser
 from minivae.cli.signals import INTERRUPTED
 from minivae.cli.streams import usable_streams
-from minivae.errors import MinivaeError
+from minivae.errors import MinivaeError, escaped
 
 COMMANDS = {
     "train": "train a VAE; with no arguments, on MNIST with a 2-D latent",
@@ -27,6 +27,7 @@ COMMANDS = {
     "museum": "the bug museum: a quiz that shows a symptom and asks for the bug",
     "reproduce": "train a published table again (long)",
     "bench": "the training step, side by side with PyTorch and JAX",
+    "compare-checkers": "gradient checkers on functions with right and wrong gradients",
     "cat-study": "the experiment on interpretable latents (long)",
 }
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from minivae.errors import MinivaeError
+from minivae.errors import MinivaeError, escaped
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,11 +20,6 @@ def say(line: str) -> None:
     """Print progress to standard error, because standard output is for the result. Control
     characters are escaped."""
     print("\n".join(escaped(part) for part in line.split("\n")), file=sys.stderr, flush=True)
-
-
-def escaped(line: str) -> str:
-    """A line with its control characters and lone surrogates escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def print_report(args: argparse.Namespace, report: Any, describe: Callable[[Any], str]) -> None:

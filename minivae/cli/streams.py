@@ -42,7 +42,7 @@ def usable_streams() -> Iterator[None]:
 
 
 class _Wrapped:
-    """A text stream; what is not overruled here is the stream's own."""
+    """A text stream; what is not overridden here is the stream's own."""
 
     def __init__(self, stream: io.TextIOWrapper) -> None:
         self._stream = stream

@@ -24,7 +24,8 @@ Train a VAE and keep everything in a run folder: the model, the history, the pic
 
 With no arguments: MNIST, a 2-D latent, under a minute on two cores. While it trains, the
 bar shows loss = nll + kl in nats per image: how badly the decoder predicts the pixels,
-and how much information the latent carries. Ctrl-C saves; --resume continues.
+and the KL, an upper bound on the information that the latent carries about the image.
+Ctrl-C saves; --resume continues.
 """
 
 
@@ -64,7 +65,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def option_name(setting: str) -> str:
-    """ "--batch-size" of "batch_size"."""
+    """The option of a setting: batch_size -> --batch-size."""
     return OPTION_NAMES.get(setting, "--" + setting.replace("_", "-"))
 
 

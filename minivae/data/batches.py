@@ -7,8 +7,8 @@ from minivae.errors import MinivaeError
 
 BINARIZATION_SEED = 784  # of the fixed binarization of test images
 GREY = (0.1, 0.9)  # pixels between these are grey: neither black nor white
-# Grey pixels in per cent: MNIST 9, MNIST shrunk to 14 x 14 17, the cats 25, digits of 8 x 8 35,
-# Fashion-MNIST 40, photographs 75.
+# The share of grey pixels: MNIST 9 %, MNIST at 14 x 14 pixels 17 %, the cats 25 %, digits at 8 x 8
+# pixels 35 %, Fashion-MNIST 40 %, photographs 75 %.
 GREY_SHARE = 0.2  # images with more count as grey: binarizing them loses much
 
 
@@ -65,7 +65,7 @@ def fixed_binarization(images: np.ndarray, seed: int) -> np.ndarray:
 
 
 def scale(images: np.ndarray) -> np.ndarray:
-    """Pixels as float32 in [0, 1]; (B, D) -> (B, D)."""
+    """Pixels in [0, 1], (B, D): uint8 divided by 255, as float32; floats as they are."""
     if images.dtype != np.uint8:
         return images
     return np.divide(images, np.float32(255), dtype=np.float32)

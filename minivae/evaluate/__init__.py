@@ -2,7 +2,7 @@
 
 likelihood          the test set as a whole, and log p(x) by importance sampling   [notebook 09]
 proposals           a second proposal, to find mass that the first one missed      [notebook 09]
-gaps                log p(x) - ELBO split in two: the family of q, and the encoder  [notebook 09]
+inference_gap       log p(x) - ELBO split in two: the family of q, and the encoder  [notebook 09]
 interpretability    how much information latents have about known factors          [notebook 10]
 sample_quality      how far samples are from real pictures, and what they cover    [notebook 10]
 """

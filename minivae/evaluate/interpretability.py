@@ -3,13 +3,13 @@
 The mutual information gap (Chen et al. 2018, arXiv:1802.04942, section 4.1). For the true factors
 v_f and the codes c_l of the same N examples (a code is a draw z ~ q(z | x), not its mean: the mean
 of a collapsed latent may still follow a factor with an amplitude of sigma / 1000, although z then
-carries no information):
+carries almost no information):
 
     I(v_f; c_l) = sum_ab p(a, b) log p(a, b) / (p(a) p(b))     after cutting both into bins, nats
     gap_f = (largest_l I - second largest_l I) / H(v_f),       MIG = mean_f gap_f
 
 so the gap is large where one latent carries the factor and the others do not. Bins are of equal
-mass, so an increasing function of a code counts as the same code; equal values are never parted, so
+mass, so an increasing function of a code counts as the same code; equal values share a bin, so
 a value that is as frequent as several bins has one to itself, and where there are no more distinct
 values than bins (a factor of 0 and 1, however rare the 1), each has its own. Estimated from counts,
 I of unrelated columns is too large, by about (a - 1) (b - 1) / 2N nats, with a and b bins in use;
@@ -54,14 +54,19 @@ class Baseline(NamedTuple):
 def mutual_information_matrix(factors: Array, codes: Array, bins: int = BINS) -> Array:
     """I(v_f; c_l) for every pair: factors (N, F), codes (N, L) -> (F, L) nats.
 
-    Raises MinivaeError for fewer than MIN_EXAMPLES examples, shapes that do not fit, or NaN.
+    Raises MinivaeError for fewer than MIN_EXAMPLES examples, shapes that do not fit, values that
+    are not finite, or bins outside 2 to 100.
     """
     factors, codes, bins = checks.check_codes(factors, codes, bins)
     return _matrix(_into_bins(factors, bins), _into_bins(codes, bins), bins)
 
 
 def normalised_information(factors: Array, codes: Array, bins: int = BINS) -> Array:
-    """I(v_f; c_l) / H(v_f), from 0 (independent) to 1 (the code determines the factor): (F, L)."""
+    """I(v_f; c_l) / H(v_f), from 0 (independent) to 1 (the code determines the factor).
+
+    factors (N, F), codes (N, L) -> (F, L). Raises MinivaeError as `mutual_information_matrix`, and
+    for a factor that never changes.
+    """
     factors, codes, bins = checks.check_codes(factors, codes, bins)
     cells = _into_bins(factors, bins)
     information = _matrix(cells, _into_bins(codes, bins), bins)
@@ -69,7 +74,11 @@ def normalised_information(factors: Array, codes: Array, bins: int = BINS) -> Ar
 
 
 def mutual_information_gap(factors: Array, codes: Array, bins: int = BINS) -> MutualInformationGap:
-    """The gap of each factor and their mean: factors (N, F), codes (N, L >= 2) -> their gap."""
+    """The gap of each factor and their mean: factors (N, F), codes (N, L >= 2) -> their gap.
+
+    Raises MinivaeError as `mutual_information_matrix`, for a factor that never changes, and for
+    fewer than two latents.
+    """
     factors, codes, bins = checks.check_codes(factors, codes, bins, fewest_latents=2)
     cells = _into_bins(factors, bins)
     information = _matrix(cells, _into_bins(codes, bins), bins)
@@ -90,7 +99,8 @@ def permutation_baseline(
     """The same numbers with the examples' factors shuffled: no information is left.
 
     Whole rows are shuffled, so the codes stay as dependent on each other as they are.
-    Raises MinivaeError as `mutual_information_matrix`, and for fewer than 2 permutations.
+    Raises MinivaeError as `mutual_information_gap`, for an rng that is no generator, and for fewer
+    than 2 permutations.
     """
     factors, codes, bins = checks.check_codes(factors, codes, bins, fewest_latents=2)
     checks.check_generator(rng)
@@ -109,7 +119,8 @@ def tracks(normalised: Array) -> Array:
 
     normalised: (S, F, L), `normalised_information` of each seed's model, or (F, L) for one
     model -> (F,) bool. A seed counts if its best latent holds at least TRACKS of the factor's
-    entropy; at least SEED_SHARE of the seeds must count (which latent it is may differ).
+    entropy; at least SEED_SHARE of the seeds must count (which latent it is may differ). Raises
+    MinivaeError for another number of axes, or NaN.
     """
     normalised = checks.check_normalised_information(normalised)
     best = normalised.max(axis=-1).reshape(-1, normalised.shape[-2])  # (S, F)
@@ -131,8 +142,8 @@ def _column_into_bins(column, bins):
         return own_bin
     cuts = np.quantile(column, np.arange(1, bins) / bins)
     first, last = (np.searchsorted(cuts, column, side=side) for side in ("left", "right"))
-    # A value that several cuts fall on is kept apart from the larger ones in the bin above them:
-    # the bins between those cuts are empty, so it can have the last of these.
+    # Where several cuts equal a value, the bins between them hold nothing else. The value gets the
+    # last of these, apart from larger values.
     return last - (last - first >= 2)
 
 
@@ -146,9 +157,9 @@ def _matrix(factor_cells, code_cells, bins):
 def _information(pairs, bins):
     """sum_ab p(a, b) log p(a, b) / (p(a) p(b)), from pairs a * bins + b, one an example."""
     joint = np.bincount(pairs, minlength=bins * bins).reshape(bins, bins) / len(pairs)
-    apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)
-    there = joint > 0
-    information = np.sum(joint[there] * np.log(joint[there] / apart[there]))
+    independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)
+    nonzero = joint > 0
+    information = np.sum(joint[nonzero] * np.log(joint[nonzero] / independent[nonzero]))
     return max(0.0, float(information))  # never negative but for rounding
 
 

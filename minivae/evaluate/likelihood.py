@@ -129,7 +129,8 @@ def _elbo_terms(params, x, spec, rng, ops):
 def latent_activity(params: Params, x: Array, spec: Spec, *, ops: Backend = numpy_ops) -> Array:
     """A_u = Var_x(E_q(u|x)[u]) for each latent u: x (N, D) -> (L,).   [Burda et al. 2016, sec. 5.2]
 
-    Near 0, the latent's mean does not depend on the image: it carries no information about x.
+    Near 0, the latent's mean hardly depends on the image: it carries almost no information about x,
+    unless its variance does.
     """
     x = checks.check_batch(x, spec, params["mu_b"].dtype)
     return _latent_activity(params, x, spec, ops)

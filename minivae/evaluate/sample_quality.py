@@ -19,14 +19,18 @@ CHUNK_DISTANCES = 1 << 22  # distances in memory at a time: 16 MB
 def nearest(pictures: Array, references: Array) -> tuple[Array, Array]:
     """The nearest reference of each picture: (N, D), (M, D) -> distances (N,) float64, index (N,).
 
-    Of equally near ones, the first.
+    Of equally near ones, the first. Raises MinivaeError unless both are tables of finite numbers
+    with equally many columns.
     """
     pictures, references = checks.check_pictures(pictures, references)
     return _kth_nearest(pictures, references, 1)
 
 
 def neighbour_radii(references: Array, k: int = NEIGHBOURS) -> Array:
-    """The distance from each reference to its k-th nearest other: (M, D) -> (M,) float64."""
+    """The distance from each reference to its k-th nearest other: (M, D) -> (M,) float64.
+
+    Raises MinivaeError unless the references are a table of finite numbers and 1 <= k <= M - 1.
+    """
     references, _ = checks.check_pictures(references, references)
     k = checks.check_whole(k, "k", 1, len(references) - 1)  # there are that many others
     return _kth_nearest(references, references, k, others=True)[0]
@@ -37,6 +41,8 @@ def coverage(samples: Array, references: Array, radii: Array) -> float:
 
     N samples of the references' own distribution cover about 1 - (M / (M + N))^k of the M: so
     compare models by equally many samples (with N = M, the best to expect is 1 - 2^-k).
+    samples (N, D), references (M, D), radii (M,) -> 0 to 1. Raises MinivaeError as `nearest`, and
+    for radii of another shape or below 0.
     """
     samples, references = checks.check_pictures(samples, references)
     radii = checks.check_radii(radii, len(references))

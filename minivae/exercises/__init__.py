@@ -11,24 +11,31 @@
 
 `check` never raises. What you did is kept in one small file.
 
-Where to find what: `exercise.py` says what an exercise is, `chapters/` holds them, `grading.py`
-grades an answer (`execution.py` runs it, `compare.py` says how it differs), `store.py` keeps the
-progress, `study.py` asks the questions.
+The modules, lowest first:
+
+    exercise         what an exercise is, and the wrong answers that it recognises
+    chapters/        the exercises and the questions of each notebook
+    catalogue        all exercises, in the order of the notebooks
+    questions        what a prediction and a recall question are, and all of them
+    inspection       what can be found out about a function without running it
+    capture          an answer as text, so that another session can run it
+    execution        runs an answer safely, within a time limit
+    compare          says in words how a result differs from the expected one
+    cards            what the reader sees, as text and as HTML
+    store            the progress file
+    grading          grades one answer
+    reviews          when a question is asked again, and the review itself
+    checker          check, hint, solution, use
+    study            predict and reveal, recall, progress
+    own_backend      the reader's answers as a backend: my_backend, poster
+    bug_museum       the quiz about the planted mistakes: exhibits, museum
 """
 
 from minivae.exercises.bug_museum import exhibits, museum
 from minivae.exercises.checker import check, hint, solution, use
 from minivae.exercises.own_backend import my_backend, poster
-from minivae.exercises.study import (
-    predict,
-    progress,
-    recall,
-    report,
-    reveal,
-    review,
-    review_session,
-    summary,
-)
+from minivae.exercises.reviews import review, review_session
+from minivae.exercises.study import predict, progress, recall, report, reveal, summary
 
 __all__ = [
     "check",

@@ -2,6 +2,7 @@
 
 import html
 import sys
+import textwrap
 from typing import TypeVar
 
 NOT_ATTEMPTED = "not attempted"
@@ -11,6 +12,7 @@ UNKNOWN = "no such exercise"
 
 COLOURS = {CORRECT: "#009e73", NOT_YET: "#d55e00", UNKNOWN: "#d55e00"}  # Okabe and Ito's
 MARKS = {CORRECT: "✓", NOT_YET: "✗", UNKNOWN: "?", NOT_ATTEMPTED: "○"}
+WIDTH = 96  # of a line of text
 
 
 class Card:
@@ -88,3 +90,8 @@ def _in_notebook():
     ipython = sys.modules.get("IPython")  # if nothing has imported it, this is not a notebook
     shell = ipython.get_ipython() if ipython else None
     return getattr(shell, "kernel", None) is not None
+
+
+def fill(text: str, indent: int = 0) -> str:
+    """Text in lines of at most WIDTH characters; all but the first are indented."""
+    return textwrap.fill(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from minivae.errors import MinivaeError
-from minivae.exercises import capture, store
+from minivae.exercises import capture, reviews, store
 from minivae.exercises.cards import CORRECT, NOT_ATTEMPTED, UNKNOWN, Card, Verdict, display
 from minivae.exercises.catalogue import closest, exercises
 from minivae.exercises.compare import format_value
@@ -97,12 +97,12 @@ def _record(exercise: Exercise, answer: Any, verdict: Verdict) -> str | None:
             entry.pop("source", None)
             if source:
                 entry["source"] = source
-            store.remembered(state, exercise.id)
+            reviews.remembered(state, exercise.id)
         else:
             entry["fails"] = entry.get("fails", 0) + 1
             if verdict.mistake:
                 entry["mistake"] = verdict.mistake
-            store.missed(state, exercise.id)
+            reviews.missed(state, exercise.id)
 
     return store.update(change) or note
 

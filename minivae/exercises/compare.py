@@ -204,12 +204,12 @@ def _ratio_clue(got, expected, sizes):
         return None
     words = {
         -1: "the right size with the wrong sign",
-        2: "exactly twice too large",
-        0.5: "exactly half as large as it should be",
-        -2: "exactly twice too large, with the wrong sign",
-        -0.5: "exactly half as large, with the wrong sign",
-        4: "exactly four times too large",
-        0.25: "exactly a quarter of what it should be",
+        2: "exactly twice the right value",
+        0.5: "exactly half the right value",
+        -2: "exactly twice the right value, with the wrong sign",
+        -0.5: "exactly half the right value, with the wrong sign",
+        4: "exactly four times the right value",
+        0.25: "exactly a quarter of the right value",
     }
     for n, what in sizes.items():
         words.setdefault(n, f"exactly {n} times too large; {n} is the number of {what}")

@@ -22,7 +22,7 @@ FIELDS = {
     "exercises": {"fails": int, "passed": str, "hints": int, "mistake": str, "source": str},
     "review": {"box": int, "due": str},
 }
-REVIEW_DAYS = (1, 3, 7)
+REVIEW_DAYS = (1, 3, 7)  # how long each box waits
 
 State = dict[str, dict[str, Any]]  # {section: {id: what is kept about it}}
 
@@ -31,10 +31,12 @@ _unsaved: dict[Path, str] = {}
 
 
 def today() -> datetime.date:
+    """The date by which reviews are due; tests replace it."""
     return datetime.date.today()
 
 
 def path() -> Path:
+    """Where the progress file is, or will be: MINIVAE_PROGRESS, or beside the package."""
     named = os.environ.get("MINIVAE_PROGRESS")
     return Path(named) if named else Path(__file__).parents[2] / ".minivae_progress.json"
 
@@ -154,34 +156,3 @@ def _fits(entry, fields):
     if fields is FIELDS["review"] and not set(fields) <= set(entry):
         return False
     return all(type(entry[key]) is kind for key, kind in fields.items() if key in entry)
-
-
-# ---- review: what was wrong is asked again after 1, 3 and 7 days -----------------------------
-
-
-def missed(state: State, id: str) -> None:
-    """A wrong answer: it is asked again in a day, from the first box."""
-    _schedule(state, id, 0)
-
-
-def remembered(state: State, id: str) -> None:
-    """A right answer. If it was due, it is asked again after 3, then 7 days, and then no more."""
-    entry = state["review"].get(id)
-    if entry is None or entry["due"] > today().isoformat():
-        return
-    if entry["box"] + 1 == len(REVIEW_DAYS):
-        del state["review"][id]
-    else:
-        _schedule(state, id, entry["box"] + 1)
-
-
-def _schedule(state, id, box):
-    due = today() + datetime.timedelta(days=REVIEW_DAYS[box])
-    state["review"][id] = {"box": box, "due": due.isoformat()}
-
-
-def due(state: State) -> list[str]:
-    """The ids to ask again today, the longest overdue first."""
-    now = today().isoformat()
-    dates = sorted((entry["due"], id) for id, entry in state["review"].items())
-    return [id for date, id in dates if date <= now]

@@ -1,17 +1,12 @@
-"""Questions, progress and review: predict and reveal, recall, progress, review."""
+"""Questions and progress: predict and reveal, recall, progress."""
 
-import textwrap
-from collections.abc import Callable
 from typing import Any
 
-from minivae.exercises import store
-from minivae.exercises.cards import CORRECT, MARKS, NOT_ATTEMPTED, NOT_YET, Card, display
+from minivae.exercises import reviews, store
+from minivae.exercises.cards import CORRECT, MARKS, NOT_ATTEMPTED, NOT_YET, Card, display, fill
 from minivae.exercises.catalogue import CHAPTERS, closest, exercises
 from minivae.exercises.compare import format_value
-from minivae.exercises.questions import LETTERS, Prediction, predictions, question, recall_of
-
-WIDTH = 96
-
+from minivae.exercises.questions import LETTERS, predictions, recall_of
 
 # ---- predictions: asked before the cell that shows the answer ----------------------------------
 
@@ -22,7 +17,7 @@ def predict(id: str, answer: Any = ...) -> Card:
     if asked is None:
         return _unknown(id)
     options = " or ".join(f'"{option}"' for option in asked.options)
-    body = f"{_fill(asked.question)}\n{options}"
+    body = f"{fill(asked.question)}\n{options}"
     if answer is ...:
         return display(Card(f"{id}: your prediction?", body))
     if answer not in asked.options:
@@ -45,13 +40,13 @@ def reveal(id: str, truth: str | None = None) -> Card:
     state, note = store.load()
     predicted = state["answers"].get(id)
     if predicted not in asked.options:
-        return display(Card(f"{id}: {truth}", _fill(asked.why)), note)
+        return display(Card(f"{id}: {truth}", fill(asked.why)), note)
     right = predicted == truth
     if asked.truth:  # without a stored truth, a review could not mark the answer
         note = store.update(lambda state: _mark_once(state, id, predicted, right))
     result = "and that is right" if right else f"but it is {truth}"
     title = f"{id}: you predicted {predicted}, {result}"
-    return display(Card(title, _fill(asked.why), status=CORRECT if right else NOT_YET), note)
+    return display(Card(title, fill(asked.why), status=CORRECT if right else NOT_YET), note)
 
 
 def _prediction(id):
@@ -95,12 +90,12 @@ def _marked(asked, answer):
     text = f"{mark} {number}. {asked.question}\n   {_option(asked, answer)}"
     if not right:
         text += f"\n   the right answer: {_option(asked, asked.right)}"
-    return f"{text}\n   {_fill(asked.why, 3)} (notebook {asked.source})", right
+    return f"{text}\n   {fill(asked.why, 3)} (notebook {asked.source})", right
 
 
 def _with_options(asked):
     options = "\n".join(f"   {_option(asked, letter)}" for letter in LETTERS)
-    return f"{_fill(asked.question, 3)}\n{options}"
+    return f"{fill(asked.question, 3)}\n{options}"
 
 
 def _option(asked, letter):
@@ -119,11 +114,7 @@ def _mark_once(state, id, answer, right):
     key = f"judged {id}"
     if state["answers"].get(key) != answer:
         state["answers"][key] = answer
-        (store.remembered if right else store.missed)(state, id)
-
-
-def _fill(text, indent=0):
-    return textwrap.fill(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
+        (reviews.remembered if right else reviews.missed)(state, id)
 
 
 # ---- progress ----------------------------------------------------------------------------------
@@ -151,7 +142,7 @@ def summary() -> dict[str, Any]:
         "done": done,
         "total": len(rows),
         "next": to_do,
-        "due": store.due(state),
+        "due": reviews.due(state),
         "note": note,
         "exercises": rows,
     }
@@ -171,84 +162,16 @@ def report() -> str:
         rows = [row for row in data["exercises"] if row["id"].startswith(f"{chapter}.")]
         done = sum(row["status"] == CORRECT for row in rows)
         marks = " ".join(f"{MARKS[row['status']]} {row['id'][3:]}" for row in rows)
-        lines.append(f"{chapter}  {done}/{len(rows)}  " + _fill(marks, 9))
+        lines.append(f"{chapter}  {done}/{len(rows)}  " + fill(marks, 9))
     if data["next"]:
         lines.append(f"next: {data['next']}, {exercises()[data['next']].title}")
     if data["due"]:
         lines.append(f"due for review: {', '.join(data['due'])}")
     if data["note"]:
-        lines.append(_fill(data["note"]))
+        lines.append(fill(data["note"]))
     return "\n".join(lines)
 
 
 def progress() -> Card:
     """Show what is done, what comes next and what is due for review."""
     return display(Card("progress", report()))
-
-
-# ---- review: what was wrong is asked again -----------------------------------------------------
-
-
-def review() -> Card:
-    """Show what is due for review today."""
-    state, note = store.load()
-    lines = [f"{id}: {_task(id)}" for id in store.due(state)]
-    return display(Card("review", "\n".join(lines) or "nothing is due today"), note)
-
-
-def _task(id):
-    if id in exercises():
-        return f"{exercises()[id].title}: write it again in notebook {id[:2]}, from the empty stub"
-    asked = question(id)
-    return asked.question if asked else "a question that no longer exists"
-
-
-def review_session(ask: Callable[[str], str] = input, say: Callable[[str], Any] = print) -> None:
-    """Ask what is due, one by one: `python -m minivae exercises --review`. Stops at the end of the
-    input."""
-    state, note = store.load()
-    if note:
-        say(note)
-    ids = store.due(state)
-    if not ids:
-        say("nothing is due today")
-        return
-    say(f"{len(ids)} due today")
-    for id in ids:
-        if not _review_one(id, ask, say):
-            return
-
-
-def _review_one(id, ask, say):
-    """Ask one question, or name one exercise; False when the input has ended."""
-    asked = question(id)
-    if asked is None or id in exercises():
-        say(f"\n{id}  {_task(id)}")
-        if id not in exercises():
-            store.update(lambda state: state["review"].pop(id, None))
-        return True
-    options = asked.options
-    right = asked.truth if isinstance(asked, Prediction) else options[LETTERS.index(asked.right)]
-    listed = "\n".join(f"   {letter}  {o}" for letter, o in zip(LETTERS, options, strict=False))
-    say(f"\n{id}  {_fill(asked.question)}\n{listed}")
-    try:
-        chosen = _choose(options, ask, say)
-    except EOFError:
-        return False
-    known = right is not None and chosen == right
-    say((f"{MARKS[CORRECT]} " if known else f"{MARKS[NOT_YET]} {right}. ") + _fill(asked.why))
-    store.update(lambda state: (store.remembered if known else store.missed)(state, id))
-    return True
-
-
-def _choose(options, ask, say):
-    """One of the options, given by its letter or in words; asks again for anything else."""
-    letters = dict(zip(LETTERS, options, strict=False))
-    while True:
-        answer = " ".join(ask("your answer: ").split()).lower().rstrip(".)")
-        if answer in letters:
-            return letters[answer]
-        meant = [o for o in options if answer and " ".join(str(o).split()).lower() == answer]
-        if meant:
-            return meant[0]
-        say(f"   please answer {', '.join(letters)} (Ctrl-D ends the review)")

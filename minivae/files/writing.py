@@ -149,6 +149,7 @@ def retry_while_open(change: Callable[..., object], *args: object) -> None:
 
 
 def write_error(path: Path, exc: OSError) -> MinivaeError:
+    """The error to raise when `path` cannot be written: why, and what to do about it."""
     remedy = {
         errno.ENOSPC: "free some space",
         errno.EDQUOT: "free some space",

@@ -1,7 +1,7 @@
 """Gradient checks: of any function, of a forward/backward pair, and of the whole VAE.
 
-    check_grad(f, df, x)                    every entry; central differences or complex step
-    check_directions(f, df, x)              derivatives along random directions, for many entries
+    check_grad(f, df, x)                    right, wrong or cannot tell, entry by entry
+    check_directions(f, df, x)              the same along random directions, for many entries
     diagnose(forward, backward, inputs)     any forward/backward pair, and the likely mistake
     check_backends()                        the VAE, each backend; `python -m minivae gradcheck`
 
@@ -10,7 +10,9 @@ can.
 """
 
 from minivae.gradcheck.cases import ALL_CASES, DEFAULT_CASES, FREE_BITS, Case
-from minivae.gradcheck.differences import BlockReport, check_directions, check_grad
+from minivae.gradcheck.check import check_directions, check_grad
+from minivae.gradcheck.check_report import GradReport
+from minivae.gradcheck.differences import BlockReport
 from minivae.gradcheck.doctor import Diagnosis, Finding, diagnose
 from minivae.gradcheck.model import check_backends, check_vae
 from minivae.gradcheck.report import format_report
@@ -23,6 +25,7 @@ __all__ = [
     "Case",
     "Diagnosis",
     "Finding",
+    "GradReport",
     "check_backends",
     "check_directions",
     "check_grad",

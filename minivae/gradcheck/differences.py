@@ -1,4 +1,7 @@
-"""Numerical gradients, and how a gradient derived by hand compares with them.
+"""Plain numerical gradients with one step, and how a whole block compares with them.
+
+For the model check, whose points are chosen so that one step suits every entry. `check_grad` judges
+each entry by itself, over a ladder of steps.
 
 The error of a gradient is max|a - n| / max(max|a|, max|n|) over its entries, where a is by hand and
 n numerical (0 where both are 0). A relative error of each entry would reject a correct gradient
@@ -13,12 +16,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minivae.checks.values import check_samples
 from minivae.errors import MinivaeError
 
 CENTRAL_BOUND = 1e-7
 COMPLEX_BOUND = 1e-12
-BOUNDS = {"central": CENTRAL_BOUND, "complex": COMPLEX_BOUND}
 COMPLEX_H = 1e-30  # nothing is subtracted, so it can be so small that its square underflows
 EPS64 = np.finfo(np.float64).eps
 VARIES = "the ratio is not the same everywhere"
@@ -286,67 +287,3 @@ def _verdict(
         return f"{where}: {meaning}"
     everywhere = " at every entry" if numeric.size > 1 else ""
     return f"{where}: {ratio:.6g} times the right value{everywhere}"
-
-
-# ---- checks of one function -----------------------------------------------------------------
-
-
-def check_grad(
-    f: Function,
-    df: Function,
-    x: np.ndarray,
-    *,
-    method: str = "central",
-    bound: float | None = None,
-    name: str = "x",
-    sizes: dict[str, int] | None = None,
-) -> BlockReport:
-    """Is df the gradient of f at x?  f: array -> number, df: array -> like x; -> BlockReport.
-
-    Every entry, by method "central" (bound 1e-7) or "complex" (bound 1e-12). Take an x that is
-    generic: no zeros, no ones, not square. Of notebook 03's thirteen wrong Gaussian KLs, eight have
-    the right gradient at zero. Raises MinivaeError where f does not return one real float64 (for
-    "complex", one complex number).
-    """
-    bound = _bound(method, bound)
-    x = _float64(x)
-    numeric = GRADIENTS[method](f, x)
-    noise = central_noise(_number(f(x.copy())), x) if method == "central" else 0.0
-    return compare(name, np.asarray(df(x.copy())), numeric, bound, sizes, noise)
-
-
-def check_directions(
-    f: Function,
-    df: Function,
-    x: np.ndarray,
-    *,
-    n: int = 4,
-    seed: int = 0,
-    method: str = "central",
-    bound: float | None = None,
-    name: str = "x",
-) -> BlockReport:
-    """Is df the gradient of f at x, along n random directions?  -> BlockReport, index: direction.
-
-    Two evaluations for each direction, however many entries x has. A wrong gradient passes only if
-    its error is orthogonal to all of the directions, which has probability zero: they come from the
-    check's own stream (`private_rng`), not from that of an x drawn with `seed`. Raises MinivaeError
-    as `check_grad` does.
-    """
-    bound = _bound(method, bound)
-    x = _float64(x)
-    directions = random_directions(x.shape, check_samples(n, "n"), seed)
-    gradient = np.asarray(df(x.copy()))
-    if gradient.shape != x.shape:
-        return compare(name, gradient, x, bound)
-    analytic = np.array([np.vdot(gradient, d) for d in directions])
-    numeric = SLOPES[method](f, x, directions)
-    central = method == "central"
-    noise = central_noise(_number(f(x.copy())), np.zeros(n)) if central else 0.0
-    return compare(f"{name} along {n} directions", analytic, numeric, bound, noise=noise)
-
-
-def _bound(method: str, bound: float | None) -> float:
-    if method not in BOUNDS:
-        raise MinivaeError(f"method is {method!r}; it must be one of {tuple(BOUNDS)}")
-    return BOUNDS[method] if bound is None else bound

@@ -23,6 +23,7 @@ from minivae.gradcheck.pair import (
     is_float,
 )
 from minivae.gradcheck.patterns import known_pattern, where_to_look
+from minivae.gradcheck.verdicts import RIGHT
 
 
 class Diagnosis(NamedTuple):
@@ -82,6 +83,8 @@ def _diagnosis(pair: Pair) -> Diagnosis:
         block = compare(
             pair.names[i], analytic, pair.numeric[i], CENTRAL_BOUND, sizes, pair.noise[i]
         )
+        if i in pair.verdicts:
+            block = block._replace(ok=bool((pair.verdicts[i].verdict == RIGHT).all()))
         blocks.append(block)
         if block.ok:
             right.append(i)

@@ -1,7 +1,13 @@
 """The check of the whole VAE: every parameter block's gradient against two numerical ones.
 
-It is done in float64, by central differences and by the complex step. A wrong formula whose
+It is done in float64, by central differences with one step and by the complex step, three
+evaluations an entry: the model's passes take complex numbers and its points are generic, so no
+ladder of steps is needed. The complex step holds every entry to 1e-12 of its block's largest, less
+than any mistake leaves of an entry that rounding does not hide. A wrong formula whose
 gradient is right passes; statistics and closed forms detect it.
+
+`check_grad` is not used here. Where one difference does not see an entry it takes a ladder of at
+least twenty evaluations, and what is reported here is the error of each block by each of the two.
 """
 
 from collections.abc import Iterable, Sequence

@@ -10,7 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minivae.gradcheck.differences import central_differences, central_noise
+from minivae.gradcheck.check import own_bars
+from minivae.gradcheck.differences import private_rng
+from minivae.gradcheck.entries import Numerics, Surroundings, scales_of
+from minivae.gradcheck.inputs import Function, Gradient, make_point
+from minivae.gradcheck.noise import EPS64, noise_of
+from minivae.gradcheck.verdicts import Entries, judge
 
 Inputs = Sequence[Any] | dict[str, Any]
 
@@ -43,7 +48,8 @@ class Pair(NamedTuple):
     analytic: dict[int, np.ndarray]  # argument index -> gradient
     numeric: dict[int, np.ndarray]
     size: float  # sum |dy y|: the size of what is rounded in sum(dy * y)
-    noise: dict[int, np.ndarray]  # a bound on the rounding error of each entry of `numeric`
+    noise: dict[int, np.ndarray]  # the error bar of each entry of `numeric`
+    verdicts: dict[int, Entries]  # of the gradients that have the shape of their argument
 
 
 def examine_pair(
@@ -75,10 +81,17 @@ def examine_pair(
     analytic = {i: g for i, g in enumerate(gradients) if g is not None and i in floats}
     if not analytic:
         raise CannotExamine("convention", "backward returns no gradient of a float input")
-    numeric = {i: numeric_gradient(forward, args, dy, i) for i in floats}
-    value, size = np.vdot(dy, y), np.abs(dy * y).sum()
-    noise = {i: central_noise(value, args[i], size) for i in floats}
-    return Pair(forward, backward, names, args, y, dy, analytic, numeric, size, noise)
+    numerics = {i: numeric_gradient(forward, args, dy, i) for i in floats}
+    verdicts = {
+        i: judged(forward, backward, args, dy, i, numerics[i], a)
+        for i, a in analytic.items()
+        if a.shape == np.shape(args[i])
+    }
+    numeric = {i: n.value.reshape(np.shape(args[i])) for i, n in numerics.items()}
+    bars = {i: verdicts[i].bar if i in verdicts else n.bar for i, n in numerics.items()}
+    noise = {i: bar.reshape(np.shape(args[i])) for i, bar in bars.items()}
+    size = float(np.abs(dy * y).sum())
+    return Pair(forward, backward, names, args, y, dy, analytic, numeric, size, noise, verdicts)
 
 
 def run_forward(forward: Callable[..., Any], args: Sequence[Any]) -> tuple[np.ndarray, Any]:
@@ -142,13 +155,46 @@ def run_backward(
 
 def numeric_gradient(
     forward: Callable[..., Any], args: Sequence[Any], dy: np.ndarray, i: int
-) -> np.ndarray:
-    """The derivative of sum(dy * y) with respect to every entry of argument i."""
+) -> Numerics:
+    """The derivative of sum(dy * y) with respect to every entry of argument i, with error bars."""
 
     def f(value):
-        return np.vdot(dy, run_forward(forward, (*args[:i], value, *args[i + 1 :]))[0])
+        changed = (*args[:i], value, *args[i + 1 :])
+        if np.iscomplexobj(value):
+            return (
+                dy * forward(*[np.copy(a) if isinstance(a, np.ndarray) else a for a in changed])[0]
+            ).sum()
+        return (dy * run_forward(forward, changed)[0]).sum()
 
-    return central_differences(f, args[i])
+    point = make_point(args[i], "x")
+    function, rng = Function(f, point), private_rng(0)
+    value = function.at_point()
+    terms = np.abs(dy * run_forward(forward, args)[0]).sum()  # they may cancel
+    noise = max(noise_of(function, point.flat, value, rng), EPS64 / 2 * float(terms))
+    numerics = Numerics(
+        Surroundings(function, point.flat, value, noise, scales_of(point.flat), rng)
+    )
+    numerics.take()
+    return numerics
+
+
+def judged(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    args: Sequence[Any],
+    dy: np.ndarray,
+    i: int,
+    numerics: Numerics,
+    analytic: np.ndarray,
+) -> Entries:
+    """The verdict on every entry of the gradient of argument i."""
+
+    def df(value):
+        return run_backward(forward, backward, (*args[:i], value, *args[i + 1 :]), dy)[i]
+
+    gradient = Gradient(df, make_point(args[i], "x"))
+    flat = analytic.ravel()
+    return judge(numerics, flat, own_bars(gradient, flat, private_rng(0)), gradient)
 
 
 def is_float(value: Any) -> bool:

@@ -2,7 +2,8 @@
 
 The modules, lowest first:
 
-    compilation      how numba compiles the kernels and keeps the machine code on disk
+    code_cache       numba's cache on disk, with a checksum for each file
+    compilation      how numba compiles the kernels, and when it has to do so again
     elementary       exp, expm1, log1p and tanh without calls into libm, so that LLVM can vectorize
     activations      the table of activations: each function and its derivative
     instructions     LLVM instructions that numba does not offer: atomics, memory by its address

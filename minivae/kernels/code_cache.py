@@ -1,11 +1,11 @@
 """numba's cache of machine code, with a checksum at the end of each file.
 
-numba believes what it finds in its cache: an empty or truncated file is an error at every start,
+numba trusts what it finds in its cache: an empty or truncated file is an error at every start,
 and machine code with a flipped bit can end the process. Here a file that does not match its
 checksum counts as missing, so that its function is compiled again and the file replaced. If nothing
 can be written, because the disk is full, functions are compiled at each start, with one line.
 
-The classes overrule private methods of numba's, which has no public way to do this.
+The classes override private methods of numba, which has no public way to do this.
 """
 
 import contextlib

@@ -73,7 +73,7 @@ def _expm1_minus_32(x):
     p = p * x + f32(1 / 6)
     p = p * x + f32(0.5)
     # At infinity the difference is NaN. Fused into one multiply-add with the last product of expm1,
-    # which overflows there, it would be -infinity: so x does not come in from 90 on.
+    # which overflows there, it would be -infinity: so from 90 on x is not subtracted.
     rest = x if x < f32(90) else x - x
     return p * (x * x) if abs(x) < f32(0.25) else _expm1_32(x) - rest
 

@@ -43,6 +43,8 @@ def atomic_load(context, address):
 
 @intrinsic
 def atomic_store(context, address, value):
+    """Writes the 64-bit word at the address."""
+
     def codegen(context, builder, signature, args):
         builder.store_atomic(args[1], _word_pointer(builder, args[0]), "seq_cst", 8)
         return context.get_dummy_value()

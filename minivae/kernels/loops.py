@@ -132,6 +132,7 @@ def reparam(mu, logvar, eps, sigma, z):
 
 @compiled
 def reparam_gradient(dz, sigma, eps, dmu, dlogvar):
+    """dmu = dz, dlogvar = dz eps sigma / 2, summed over the K samples. Flat arrays."""
     half = sigma.dtype.type(0.5)
     dmu[:] = 0
     dlogvar[:] = 0
@@ -144,6 +145,7 @@ def reparam_gradient(dz, sigma, eps, dmu, dlogvar):
 
 @compiled
 def gaussian_kl(mu, logvar, kl):
+    """kl = (mu^2 + exp(logvar) - 1 - logvar) / 2, nats per number. Flat arrays."""
     half = mu.dtype.type(0.5)
     for j in range(len(mu)):
         kl[j] = (mu[j] * mu[j] + expm1_minus(logvar[j])) * half
@@ -151,7 +153,10 @@ def gaussian_kl(mu, logvar, kl):
 
 @compiled
 def gaussian_kl_gradient(dkl, mu, logvar, dmu, dlogvar):
-    """dkl: (L,), the same for all rows, or (B, L). Flat arrays."""
+    """dmu = dkl mu, dlogvar = dkl (exp(logvar) - 1) / 2. Flat arrays.
+
+    dkl: (L,), the same for all rows, or (B, L).
+    """
     half = mu.dtype.type(0.5)
     for j in range(len(logvar)):  # one loop, because rows may be shorter than a register
         dlogvar[j] = expm1(logvar[j]) * half
@@ -182,12 +187,14 @@ def _sum_of_squares(numbers):
 
 @compiled
 def row_squares(rows, squares):
+    """squares[i] = the sum of squares of row i: rows (N, D), squares (N,)."""
     for i in range(len(rows)):
         squares[i] = _sum_of_squares(rows[i])
 
 
 @compiled
 def sigmoid(logits, out):
+    """out = 1 / (1 + exp(-logits)), without overflow. Flat arrays."""
     one, zero = logits.dtype.type(1), logits.dtype.type(0)
     for j in range(len(logits)):
         e = exp(-abs(logits[j]))

@@ -257,7 +257,7 @@ def adam_step(
 def matmul(
     a: np.ndarray, b: np.ndarray, *, transpose_a: bool = False, transpose_b: bool = False
 ) -> np.ndarray:
-    """A B, with A' for A if transpose_a, and B' for B if transpose_b.
+    """A B, with A.T for A if transpose_a, and B.T for B if transpose_b.
 
     a: (m, k), or (k, m) to be transposed; b: (k, n), or (n, k) to be transposed -> (m, n).
     The rows of both may have any stride.

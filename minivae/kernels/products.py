@@ -6,7 +6,7 @@ panel stay in the first-level cache while the tiles run down it. B is read in pl
 A panel is copied ("packed") where B is transposed; where a whole register would reach beyond B's
 edge, so that zeros fill it up; and where the rows of B are a multiple of ALIASING_STRIDE bytes
 apart, because they would then compete for the same few sets of the cache. A is read in place, along
-its rows or (A') down its columns.
+its rows or (A.T) down its columns.
 
 Every number of C is a sum over k in order within each step, then of the steps in order, whichever
 block, thread or tile computes it. So the result has the same bits on any number of threads. (One
@@ -25,7 +25,7 @@ from minivae.kernels.tile import (
 )
 
 K_BLOCK = 400
-K_BLOCK_TRANSPOSED = 170  # A' touches a cache line for each k, and shares the cache with the panel
+K_BLOCK_TRANSPOSED = 170  # A.T touches a cache line for each k, and shares the cache with the panel
 BLOCK_ROWS = 128  # the most rows of a block of C,
 BLOCK_PANELS = 4  # and the most panels
 ALIASING_STRIDE = 256  # bytes
@@ -75,7 +75,7 @@ def copy_rows(source, source_stride, target, target_stride, rows, columns, kind)
 
 @compiled
 def pack_panel(task, k0, depth, j0, columns, target, kind):
-    """Copies B[k0 : k0 + depth, j0 : j0 + columns] (or that of B') into a contiguous panel."""
+    """Copies B[k0 : k0 + depth, j0 : j0 + columns] (or that of B.T) into a contiguous panel."""
     size, lanes = kind.itemsize, kind.ndim
     width = TILE_VECTORS * lanes
     panel = numbers_at(target, depth * width, kind)

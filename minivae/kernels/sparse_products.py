@@ -4,7 +4,7 @@ Images of digits are mostly zeros, and adding 0 * w changes no bit of a sum unle
 NaN, or the sum is -0.0 so far: that is a bias of -0.0, whose sign may then differ from that of the
 full product (-0.0 == 0.0). So where the input of a layer is mostly zeros and the other factor is
 finite, a row of C is the sum of only those rows of B whose factor in A is not 0. This is done for
-x W and for x' da, and takes about a fifth of the work.
+x W and for x.T da, and takes about a fifth of the work.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from minivae.kernels.instructions import numbers_at
 from minivae.kernels.products import K_BLOCK, share, steps_in_k
 
 SPARSE_ROWS = 4  # rows of C in a chunk,
-SPARSE_ROWS_TRANSPOSED = 16  # and for A', where 16 neighbouring columns of A share cache lines
+SPARSE_ROWS_TRANSPOSED = 16  # and for A.T, where 16 neighbouring columns of A share cache lines
 SPARSE_COLUMNS = 512  # the most columns of C in a chunk
 ZEROS_SAMPLE, ZEROS_STRIDE = 256, 79  # how many numbers are sampled, and how the sample is spread
 

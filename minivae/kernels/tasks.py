@@ -68,7 +68,7 @@ task_at: Any = intrinsic(_task_instructions) if JIT else _task_in_python
 
 @compiled
 def _describe_product(task, threads, kind, a, a_transposed, b, b_transposed, c):
-    """C = A B, with A' for A if a_transposed and B' for B if b_transposed.
+    """C = A B, with A.T for A if a_transposed and B.T for B if b_transposed.
 
     The blocks of C are as large as the caches allow, but there are enough of them for all threads.
     """
@@ -104,11 +104,13 @@ def _skip_zeros(task, a, b):
 
 @compiled
 def describe_matmul(tasks, threads, kind, a, a_transposed, b, b_transposed, c):
+    """A job of one task: c = a b, either of them transposed where that is said."""
     return _describe_product(task_at(tasks, 0), threads, kind, a, a_transposed, b, b_transposed, c)
 
 
 @compiled
 def describe_forward(tasks, threads, kind, x, W, b, activation, y):
+    """A job of one task: y = act(x W + b)."""
     task = task_at(tasks, 0)
     _describe_product(task, threads, kind, x, PLAIN, W, PLAIN, y)
     task.bias, task.activation = b.ctypes.data, activation
@@ -117,9 +119,9 @@ def describe_forward(tasks, threads, kind, x, W, b, activation, y):
 
 @compiled
 def describe_backward(tasks, threads, kind, dy, x, W, y, activation, da, dW, db, dx):
-    """A job of three tasks: dW = x' da, db = column sums of da, dx = da W' (unless dx is empty).
+    """Three tasks: dW = x.T da, db = column sums of da, dx = da W.T (unless dx is empty).
 
-    All three need da = dy f'(a). It is small, and computed here, on the calling thread.
+    All three need da = dy act'(a). It is small, and computed here, on the calling thread.
     """
     if activation != NO_ACTIVATION:
         activation_gradient(dy.ravel(), y.ravel(), activation, da.ravel())
@@ -144,6 +146,7 @@ def _describe_rows(task, operation, m, n):
 
 @compiled
 def describe_bernoulli(tasks, threads, kind, logits, x, residual, nll):
+    """A job of one task: nll (N,) and residual = sigmoid(logits) - x, (N, D); x (B, D), N = K B."""
     task = task_at(tasks, 0)
     task.a, task.b, task.k = logits.ctypes.data, x.ctypes.data, len(x)
     task.c, task.d = residual.ctypes.data, nll.ctypes.data
@@ -152,6 +155,7 @@ def describe_bernoulli(tasks, threads, kind, logits, x, residual, nll):
 
 @compiled
 def describe_scale_rows(tasks, threads, kind, factors, rows, out):
+    """A job of one task: row i of out = factors[i] * row i of rows."""
     task = task_at(tasks, 0)
     task.a, task.b, task.c = factors.ctypes.data, rows.ctypes.data, out.ctypes.data
     return _describe_rows(task, SCALE_ROWS, len(rows), rows.shape[1])
@@ -159,6 +163,7 @@ def describe_scale_rows(tasks, threads, kind, factors, rows, out):
 
 @compiled
 def describe_adam(tasks, threads, kind, flat, grad, m, v, lr, beta1, beta2, v_scale, adam_eps):
+    """A job of one task: a step of Adam on flat, m and v; v_scale = 1 / (1 - beta2^step)."""
     task = task_at(tasks, 0)
     task.a, task.b = flat.ctypes.data, grad.ctypes.data
     task.c, task.d = m.ctypes.data, v.ctypes.data

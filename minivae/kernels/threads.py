@@ -194,15 +194,15 @@ class Pool:
         return bool(self.helpers)
 
     def _wake(self, helper: int) -> None:
-        """A helper that is asleep holds its lock in vain; releasing it is all that wakes it. The
-        helper itself says that it is awake, so there is nothing to undo after an interrupt."""
+        """A sleeping helper waits to acquire its lock, so releasing the lock wakes it. It clears
+        its own ASLEEP word, so an interrupt here leaves nothing to undo."""
         wake_lock = self.wake_locks[helper]
         if self.words[ASLEEP // 8 + 8 * helper] and wake_lock.locked():
             wake_lock.release()
 
     def _start(self) -> None:
-        """Start the missing helpers. Where the system allows no more threads, be content with
-        those that there are."""
+        """Start the missing helpers. Where the system allows no more threads, continue with those
+        that started."""
         while len(self.helpers) < self.threads - 1:
             helper = len(self.helpers)
             del self.wake_locks[helper:]  # of a start that was interrupted

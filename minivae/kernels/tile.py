@@ -107,7 +107,7 @@ class _Emitter:
         builder.position_at_end(body)  # C[i, :] += A[i, k] * B[k, :]
         b_row = [self.load(b_at, int_(j * step), self.vector) for j in range(vectors)]
         for i in range(rows):
-            if transposed:  # column k of A' is a row in memory
+            if transposed:  # column k of A.T is a row in memory
                 number = self.load(a_at, int_(i * self.bytes), self.scalar)
             else:
                 number = self.load(a_rows[i], a_at, self.scalar)
@@ -158,7 +158,7 @@ class _Emitter:
 def _tile_instructions(
     context, kind, transposed, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, first
 ):
-    """C[:rows, :vectors * lanes] = first + A B, or A' B if `transposed`, summed in registers.
+    """C[:rows, :vectors * lanes] = first + A B, or A.T B if `transposed`, summed in registers.
 
     a, b, c are addresses, and the strides are in bytes. `first` is the address of the numbers that
     the sums of every row start from, a bias, or 0 for zeros.

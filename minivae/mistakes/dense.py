@@ -23,7 +23,11 @@ DENSE_MISTAKES = (
     ),
     in_ops(
         "dense-weight-gradient-averaged",
-        ("dense_backward", "multiply_rows(x, da, dW)", "multiply_rows(x, da / len(x), dW)"),
+        (
+            "multiply_rows",
+            "np.matmul(x[:PRODUCT_BLOCK].T, da[:PRODUCT_BLOCK], out=out)",
+            "np.matmul(x[:PRODUCT_BLOCK].T, da[:PRODUCT_BLOCK] / len(x), out=out)",
+        ),
         sentence="dW is divided by B once more; the 1/B is already in dy.",
         symptom="Every weight matrix is wrong, and exactly B times too small; biases are right.",
     ),

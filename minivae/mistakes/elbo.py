@@ -73,7 +73,7 @@ ELBO_MISTAKES = (
     ),
     in_vae(
         "elbo-kl-subtracted",
-        ("elbo_loss", "nll + beta * paid", "nll - beta * paid"),
+        ("elbo_loss", "nll + beta * kl_counted", "nll - beta * kl_counted"),
         sentence=(
             "The loss subtracts the KL: minimising it drives the posterior away from the prior."
         ),
@@ -123,7 +123,7 @@ ELBO_MISTAKES = (
             "elbo_loss",
             "np.where(above, kl_per_latent, spec.free_bits).sum()",
             "kl_per_latent.sum()\n"
-            "    paid = paid if paid.real > spec.free_bits else spec.free_bits",
+            "    if kl_counted.real <= spec.free_bits:\n        kl_counted = spec.free_bits",
         ),
         sentence="One floor for the sum over the latents; each latent should have its own.",
         symptom="Without free bits all is right; with them the heads and the encoder are wrong.",

@@ -44,7 +44,7 @@ KL_MISTAKES = (
         witness=KL_MONTE_CARLO,
     ),
     in_ops(
-        "gaussian-kl-logvar-lost",
+        "kl-logvar-lost",
         ("expm1_minus", "np.expm1(l) - l", "np.expm1(l)"),
         sentence="The KL lacks its -logvar, except near the prior, where a series has it.",
         symptom="logvar's head and the encoder are wrong, except where logvar is near 0.",

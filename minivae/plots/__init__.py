@@ -5,6 +5,7 @@ writes a PNG whose bytes depend on the picture alone. `explorer` writes an HTML 
 from minivae.plots.matplotlib_setup import plt
 
 # isort: split
+from minivae.plots.gradcheck import error_against_step
 from minivae.plots.graphs import computation_graph
 from minivae.plots.images import as_images, image_grid, show_grid
 from minivae.plots.runs import (
@@ -55,6 +56,7 @@ __all__ = [
     "by_beta",
     "computation_graph",
     "curves",
+    "error_against_step",
     "figure",
     "house_style",
     "image_grid",

@@ -28,10 +28,10 @@ PARTS = Path(__file__).parent
 DOTS = 1500  # test images drawn as dots
 TESTS = 16  # codes that the page decodes when it tests itself
 REACH = 3  # the plane and the sliders show -3 to 3 standard deviations of the prior
-HALF_MAX = 65504.0  # the largest number of 16 bits
+HALF_MAX = 65504.0  # the largest finite float16
 
 
-class Coloring(NamedTuple):
+class Colouring(NamedTuple):
     """One way to colour the dots: names of categories, or None for numbers from low to high."""
 
     name: str
@@ -39,10 +39,10 @@ class Coloring(NamedTuple):
     names: list[str] | None
 
 
-def by_label(labels: np.ndarray, name: str = "label") -> Coloring:
+def by_label(labels: np.ndarray, name: str = "label") -> Colouring:
     """Colour by the categories in `labels` (N,)."""
     known, index = np.unique(labels, return_inverse=True)
-    return Coloring(name, index, [str(label) for label in known])
+    return Colouring(name, index, [str(label) for label in known])
 
 
 def write(
@@ -86,9 +86,9 @@ def page(
     order = np.argsort(-mu.var(axis=0), kind="stable")
     names = [f"z{i + 1}" for i in range(spec.latent_dim)]
     factors = {} if factors is None else factors
-    colorings = [Coloring(name, values, None) for name, values in factors.items()]
+    colourings = [Colouring(name, values, None) for name, values in factors.items()]
     if dataset.test_labels is not None:
-        colorings.append(by_label(dataset.test_labels))
+        colourings.append(by_label(dataset.test_labels))
     payload = {
         "layers": _layers(model),
         "activation": spec.activation,
@@ -100,7 +100,7 @@ def page(
         "names": names,
         "labels": _labels(model, x, names, factors, ops) if factors else names,
         "points": _half(mu),
-        "colors": [_coloring(coloring) for coloring in colorings],
+        "colors": [_colouring(colouring) for colouring in colourings],
         "facts": _facts(model, dataset, x, ops),
         "tests": _test_codes(spec.latent_dim).tolist(),
     }
@@ -164,13 +164,13 @@ def _half(array):
     return base64.b64encode(clipped.astype("<f2").tobytes()).decode()
 
 
-def _coloring(coloring):
-    values = np.asarray(coloring.values)[:DOTS]
-    if coloring.names is not None:
-        return {"name": coloring.name, "values": values.tolist(), "names": coloring.names}
+def _colouring(colouring):
+    values = np.asarray(colouring.values)[:DOTS]
+    if colouring.names is not None:
+        return {"name": colouring.name, "values": values.tolist(), "names": colouring.names}
     rounded = [float(f"{value:.4g}") for value in values]
     return {
-        "name": coloring.name,
+        "name": colouring.name,
         "values": rounded,
         "low": min(rounded),
         "high": max(rounded),

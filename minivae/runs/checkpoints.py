@@ -128,8 +128,7 @@ def _restore_progress(state, meta, settings, n, has_test):
     step, epoch, position = (meta[name] for name in ("step", "epoch", "position"))
     if not all(type(count) is int for count in (step, epoch, position)):
         raise ValueError("a count is not a whole number")
-    steps_per_epoch = -(-n // settings.batch_size)
-    done = -(-position // settings.batch_size)
+    steps_per_epoch, done = (settings.steps_per_epoch(images) for images in (n, position))
     if not (0 <= epoch <= settings.epochs and 0 <= position <= n):
         raise ValueError("its position is outside the run")
     if position != min(done * settings.batch_size, n) or (epoch == settings.epochs and position):

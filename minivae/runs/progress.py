@@ -32,10 +32,8 @@ class ProgressBar:
         """state: where training starts. n: the number of training images."""
         tqdm = _import_tqdm()
         # With other settings the loss is not nll + kl.
-        self.is_sum = settings.objective == "elbo" and (
-            (settings.beta, settings.warmup, settings.free_bits) == (1, 0, 0)
-        )
-        total = settings.epochs * -(-n // settings.batch_size)
+        self.is_sum = settings.objective == "elbo" and settings.weighs_kl_plainly
+        total = settings.epochs * settings.steps_per_epoch(n)
         self.bar = tqdm(
             total=total,
             initial=state.step,

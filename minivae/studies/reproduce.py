@@ -66,7 +66,7 @@ def train_rows(
 
     rows: names of `published.ROWS`; or `vae-1-then-iwae-50`, which starts from the shipped weights
     of vae-1, as all rows do from those of the row `start_from`. budget: minutes of training for
-    each, at the speed that a few steps have at its start; or `epochs` themselves. The same call
+    each, converted to epochs by timing a few steps; or give `epochs` themselves. The same call
     continues where an earlier one stopped: each row, start, budget (or epochs) and seed has a
     folder of its own under `out`. should_stop(): true ends the work at the next step or image, with
     `train.Interrupted`, training saved.
@@ -147,7 +147,7 @@ def _settings(folder, name, budget, epochs, seed, backend, dataset, say):
     path = folder / RUN_FILE
     if path.exists():
         epochs = files.read_archive(path, kind=KIND)[1].get("settings", {}).get("epochs", 0)
-    steps = -(-len(dataset.train) // settings.batch_size)
+    steps = settings.steps_per_epoch(len(dataset.train))
     if epochs is None:
         step = seconds_per_step(dataset, settings)
         epochs = max(1, int(budget * 60 / (step * steps)))
@@ -188,7 +188,7 @@ def _train(folder, dataset, settings, fingerprint, start, should_stop, say):
         current = RowState(state, state.flat.copy(), 0.0)
         _save(path, current, settings, fingerprint)
     state = current.state
-    total_steps = settings.epochs * -(-len(dataset.train) // settings.batch_size)
+    total_steps = settings.epochs * settings.steps_per_epoch(len(dataset.train))
     # The mean age of what an exponential average holds is 1 / weight of its updates.
     weight = min(1.0, AVERAGE_EVERY / (AVERAGE_SPAN * total_steps))
     clock = time.monotonic()

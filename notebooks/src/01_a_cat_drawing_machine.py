@@ -20,6 +20,7 @@
 # %%
 import sys; sys.path[:0] = [".", ".."]
 
+import time
 from itertools import product
 
 import numpy as np
@@ -32,7 +33,7 @@ plots.notebook_style()
 rng = np.random.default_rng(1)
 
 # %% [markdown]
-# First, where this is going. Five lines draw digits that nobody wrote and cats that nobody owns,
+# First, where this is going. Six lines draw digits that nobody wrote and cats that nobody owns,
 # from two small models that are shipped with this repository.
 
 # %%
@@ -56,8 +57,8 @@ fig
 # ## 1.1  Can a classifier draw?
 #
 # The first networks that most people train are classifiers: they take a picture $x$ and return
-# $p(y\mid x)$, the probability of a label $y$. Such a machine has learned something about cats. Let us
-# make one and ask it to draw.
+# $p(y\mid x)$, the probability of a label $y$. Such a machine has learned something about cats. Let
+# us make one and ask it to draw.
 #
 # The pictures come from `minivae.data.cats`, a small program that draws cats of 28 by 28 pixels. The
 # question for the classifier: is this cat heavy, above 6 kg? The smallest classifier is a weighted
@@ -77,11 +78,17 @@ def sigmoid(a):
 
 
 # %%
-W, b = np.zeros(784, np.float32), np.float32(0)
-for _ in range(150):
-    error = sigmoid(flat[train] @ W + b) - heavy[train]
-    W -= 0.1 * error @ flat[train] / 400
-    b -= np.float32(0.1) * error.mean()
+def train_classifier(flat):
+    """Weights W (784,) and b of p(heavy | x) = sigmoid(x @ W + b), from the first 400 pictures."""
+    W, b = np.zeros(784, np.float32), np.float32(0)
+    for _ in range(150):
+        error = sigmoid(flat[train] @ W + b) - heavy[train]
+        W -= 0.1 * error @ flat[train] / 400
+        b -= np.float32(0.1) * error.mean()
+    return W, b
+
+
+W, b = train_classifier(flat)
 correct = (sigmoid(flat[test] @ W + b) > 0.5) == (heavy[test] > 0.5)
 print(f"correct for {correct.mean():.0%} of {correct.size} cats that it was not trained on")
 
@@ -102,10 +109,10 @@ light_cat = flat[test][factors[test, 0].argmin()]
 noise = (rng.random(784) < 0.5).astype(np.float32)
 heaviest = (W > 0).astype(np.float32)                     # white wherever white speaks for "heavy"
 fig, axes = plots.figure(6.6, 2.5, 1, 3)
-shown = {"a light cat": light_cat, "noise": noise, "its ideal": heaviest}
-for ax, (name, x) in zip(axes, shown.items(), strict=True):
-    title = f"{name}\np(heavy | x) = {sigmoid(x @ W + b):.3f}"
-    plots.show_grid(ax, x.reshape(1, 28, 28), 1, title, cmap="gray")
+shown = {"a light cat": light_cat, "noise": noise, "white where W > 0": heaviest}
+for ax, (name, picture) in zip(axes, shown.items(), strict=True):
+    title = f"{name}\np(heavy | x) = {sigmoid(picture @ W + b):.3f}"
+    plots.show_grid(ax, picture.reshape(1, 28, 28), 1, title, cmap="gray")
 fig
 
 # %%
@@ -115,27 +122,40 @@ reveal("01.noise")
 # The classifier is right about the cat, confident about noise, and the picture that it finds the
 # heaviest of all is no cat.
 #
-# Why heavy? Heavy cats have more fur, and so more white pixels, than light ones, and the weights sum
-# to a positive number: on balance, white speaks for "heavy". If each pixel is white with
-# probability $s$, the weighted sum is $s \sum_d W_d + b$ on average, and noise with a share $s$ of
-# one half has more white than any of the 600 cats.
+# Why heavy? A heavy cat has more white fur than a light one, and noise has more white than either.
+# Is that the reason? Take it away: dim the heavy cats to 0.7 of their brightness, so that their
+# pixels add up to *less* white than those of the light ones, and train again.
+#
+# **Predict first.** What does the new classifier say about noise? (The words are the same.)
 
 # %%
-for name, group in (("light", heavy == 0), ("heavy", heavy == 1)):
-    print(f"{name} cats: {flat[group].sum(axis=1).mean():.0f} white pixels of 784, on average")
-print(f"the whitest cat: {flat.sum(axis=1).max():.0f}, the noise: {noise.sum():.0f}")
-print(f"the weights sum to {W.sum():+.1f}")
-for s in (0.1, 0.5, 0.9):
-    many = (rng.random((1000, 784)) < s).astype(np.float32) @ W + b
-    print(f"noise with a share {s} of white: s sum(W) + b = {s * W.sum() + b:.2f}, "
-          f"measured {many.mean():.2f}; called heavy: {np.mean(many > 0):.0%}")
-shuffled = np.array([rng.permutation(light_cat) for _ in range(1000)]) @ W + b
-print(f"the light cat with its pixels shuffled is called heavy {np.mean(shuffled > 0):.0%} of the time")
+predict("01.dimmed", ...)
+
+# %%
+shades = np.where(heavy == 1, 0.7, 1).astype(np.float32)
+dimmed = flat * shades[:, None]
+W_dim, b_dim = train_classifier(dimmed)
+many = (rng.random((1000, 784)) < 0.5).astype(np.float32)             # 1000 pictures of noise
+extra = flat[heavy == 1].mean(axis=0) > flat[heavy == 0].mean(axis=0) + 0.1
+black_there = np.where(extra, 0, many)
+black_elsewhere = np.where(rng.permutation(extra), 0, many)           # as many pixels, anywhere
+for name, data, weights, bias in (("as drawn", flat, W, b), ("dimmed", dimmed, W_dim, b_dim)):
+    white = [data[heavy == k].sum(axis=1).mean() for k in (0, 1)]
+    right = ((data[test] @ weights + bias > 0) == (heavy[test] == 1)).mean()
+    print(f"{name}: sum of the pixels, light cats {white[0]:.0f}, heavy {white[1]:.0f}; "
+          f"correct for {right:.0%}")
+    for what, batch in (("noise", many), (f"black at {extra.sum()} random pixels", black_elsewhere),
+                        (f"black at the {extra.sum()} where heavy cats are whiter", black_there)):
+        print(f"    {what}: called heavy {np.mean(batch @ weights + bias > 0):.0%}")
+
+# %%
+reveal("01.dimmed")
 
 # %% [markdown]
-# The last line keeps the light cat's pixels and changes only their places. What told the classifier
-# "light" was *where* the white of this cat lies, not how much of it there is, and the white of noise
-# lies everywhere.
+# So the amount of white is not the reason. The last line of each block shows what is: in noise that
+# is kept black where heavy cats are whiter than light ones, both classifiers see a light cat. They
+# know "light" only by *where* a picture is black, and ordinary noise is black there only half of the
+# time.
 #
 # Nothing is broken. $p(y\mid x)$ answers one question: *given* that this is the picture, which
 # label? Its probabilities sum to one over the labels, for every $x$, cat or not. It was never asked
@@ -187,22 +207,14 @@ plots.show_grid(bottom, x, 12, "x ~ p(x | z): a coin thrown for each pixel", cma
 fig
 
 # %% [markdown]
-# Each column is one run of the story: a cat, and one photograph of it in bad light. (The digits and
-# cats at the top of this notebook showed the probabilities, before the coins.)
-#
-# The three lines of `sample_cats` are a cat-drawing machine. The package's version gives the same:
-
-# %%
-again = np.random.default_rng(7)
-same_z = cats.sample_factors(12, again)
-same_x = cats.sample_pixels(same_z, again)
-print("our z and the package's agree:", np.array_equal(z, same_z))
-print("our x and the package's agree:", np.array_equal(x, same_x))
+# Each column is one run of the story: a cat, and one photograph of it in bad light. The three lines
+# of `sample_cats` are a cat-drawing machine.
 
 # %% [markdown]
 # Somebody had to decide how grey a coat is and how wide a cat of 6 kg: the renderer is full of such
 # numbers. All that can be set in the second sentence is called $\theta$, the *parameters*, and one
-# writes $p_\theta(x\mid z)$. Here is the whole model as it is usually drawn.
+# writes $p_\theta(x\mid z)$. Here is the whole model as a drawing. (Papers often make $\theta$ a
+# node of its own, and put $z$ and $x$ in a box marked $N$, for $N$ pictures.)
 
 # %%
 def node(ax, x, text, shade, note):
@@ -282,7 +294,8 @@ for symptom, chance in zip(model.symptoms, p_symptoms(flu_only), strict=True):
 # %%
 all_z = np.array(list(product((0, 1), repeat=5)))                          # (32, 5): every patient
 p_z = np.where(all_z == 1, model.prior, 1 - model.prior).prod(axis=1)      # p(z), (32,)
-p_cough, p_fever = np.array([p_symptoms(z) for z in all_z])[:, :2].T       # the first two symptoms
+present = np.array([p_symptoms(z) for z in all_z])                         # p(x_j = 1|z), (32, 6)
+p_cough, p_fever = present[:, 0], present[:, 1]                            # the first two symptoms
 joint = p_z * p_cough * p_fever                                            # p(x, z), (32,)
 evidence = joint.sum()                                                     # eq. (3), one number
 print(f"the prior sums to {p_z.sum():.6f}")
@@ -290,14 +303,18 @@ print(f"p(cough, fever) = {evidence:.6f}")
 
 # %% [markdown]
 # The evidence is a promise about the story run forwards: among many simulated patients, that share
-# should have both symptoms. Ancestral sampling can check it. The share $s$ among $n$ random patients
-# scatters around the true one by about $\sqrt{s(1-s)/n}$, its *standard error*: to be off by one or two
-# of them is luck, by five a mistake.
+# should have both symptoms. Ancestral sampling can check it, from the story alone: throw a coin for
+# each disease, each leak and each attempt, and do no arithmetic. The share $s$ among $n$ random
+# patients scatters around the true one by about $\sqrt{s(1-s)/n}$, its *standard error*: to be off by
+# one or two of them is luck, by five a mistake.
 
 # %%
-n = 200_000
-_, symptoms = exact.sample_patients(model, n, np.random.default_rng(2))
-share = (symptoms[:, :2] == 1).all(axis=1).mean()
+n, coins = 200_000, np.random.default_rng(8)
+ill = coins.random((n, 5)) < model.prior                                   # z ~ p(z)
+leaks = coins.random((n, 2)) < model.leak[:2]                              # cough, fever
+attempts = coins.random((n, 5, 2)) < model.cause[:, :2]                    # by each disease, if there
+symptoms = leaks | (attempts & ill[:, :, None]).any(axis=1)                # x ~ p(x|z), (n, 2)
+share = symptoms.all(axis=1).mean()
 error = np.sqrt(share * (1 - share) / n)
 print(f"among {n:,} simulated patients: {share:.6f}, standard error {error:.6f}")
 print(f"the promise was {abs(share - evidence) / error:.1f} standard errors away")
@@ -331,7 +348,7 @@ fig
 
 # %% [markdown]
 # Cough and fever lift cold, flu and pneumonia. Hay fever and migraine stay nearly where they were,
-# since in this model they hardly cause either.
+# since in this model fever hardly ever comes from either.
 
 # %% [markdown]
 # ## 1.4  What does one cause know of another?
@@ -438,13 +455,13 @@ print("the package agrees:", np.allclose(log_p, cats.log_likelihood(this_cat, th
 # a bad model: there are very many photographs of one cat, and each gets a small share.
 #
 # One trap is left. Evidence and posterior need a *sum over z of probabilities*, and the log of a
-# sum is not a sum of logs. Going back through `exp` underflows again. Here is a larger picture, 64
-# by 64 pixels, and three guesses at the cat in it, all of them a little too heavy:
+# sum is not a sum of logs. Going back through `exp` underflows again. Here is a larger photograph of
+# this cat, 128 by 128 pixels, and three guesses at its weight, the true one among them:
 
 # %%
-large = cats.sample_pixels(this_z, np.random.default_rng(2), size=64)[0]
+large = cats.sample_pixels(this_z, np.random.default_rng(2), size=128)[0]
 three = np.repeat(this_z, 3, axis=0)
-three[:, 0] = 7.98, 8.0, 8.02                              # three guesses at the weight, kg
+three[:, 0] = 6.4, 6.5, 6.6                                # three guesses at the weight, kg
 a = log_likelihood(large, three)
 print("log p(x|z), nats:", a.round(2))
 print("p(x|z), float64: ", np.exp(a))
@@ -483,8 +500,8 @@ step = (9.0 - 3.0) / 121
 chonk = 3.0 + step * (np.arange(121) + 0.5)                # the middles of 121 cells, kg
 candidates = np.repeat(this_z, 121, axis=0)
 candidates[:, 0] = chonk
-log_p = log_likelihood(this_cat, candidates)               # (121,)
-posterior_chonk = np.exp(log_p - exact.log_sum_exp(log_p))     # p(chonk | x), sums to 1
+of_chonk = log_likelihood(this_cat, candidates)            # log p(x|z), (121,)
+posterior_chonk = np.exp(of_chonk - exact.log_sum_exp(of_chonk))     # p(chonk | x), sums to 1
 mean = posterior_chonk @ chonk
 sd = np.sqrt(posterior_chonk @ (chonk - mean) ** 2)
 print(f"posterior: {mean:.2f} kg, give or take {sd:.2f}; the truth is {this_z[0, 0]} kg")
@@ -499,13 +516,18 @@ print(f"posterior: {mean:.2f} kg, give or take {sd:.2f}; the truth is {this_z[0,
 predict("01.half-covered", ...)
 
 # %%
-seen = np.ones((28, 28), bool)
-seen[14:] = False
-covered = cats.chonk_posterior(this_cat, this_z[0], seen=seen, cells=(121, 1))   # 121 chonks
-whole = cats.chonk_posterior(this_cat, this_z[0], cells=(121, 1))                # and one tail
-print("our posterior and the package's agree:", np.allclose(posterior_chonk, whole.probability))
-mean = covered.probability @ chonk
-sd = np.sqrt(covered.probability @ (chonk - mean) ** 2)
+def chonk_given(x, seen):
+    """p(chonk | the seen pixels) on the 121 cells, and its standard deviation."""
+    found = cats.chonk_posterior(x, this_z[0], seen=seen, cells=(121, 1))     # one tail: the true one
+    mean = found.probability @ chonk
+    return found.probability, mean, np.sqrt(found.probability @ (chonk - mean) ** 2)
+
+
+everywhere, seen = np.ones((2, 28, 28), bool)
+seen[14:] = False                                          # the lower half is covered
+whole, _, _ = chonk_given(this_cat, everywhere)
+covered, mean, sd = chonk_given(this_cat, seen)
+print("our posterior and the package's agree:", np.allclose(posterior_chonk, whole))
 print(f"half covered: {mean:.2f} kg, give or take {sd:.2f}")
 
 # %%
@@ -513,7 +535,7 @@ fig, (photo, half, ax) = plots.figure(8, 2.5, 1, 3, width_ratios=(1, 1, 2))
 plots.show_grid(photo, this_cat[None], 1, "the whole cat", cmap="gray")
 plots.show_grid(half, np.where(seen, this_cat, 0.5)[None], 1, "half covered", cmap="gray")
 ax.plot(chonk, posterior_chonk / step, color=plots.BLUE, label="whole")
-ax.plot(chonk, covered.probability / step, color=plots.RED, ls="--", label="half covered")
+ax.plot(chonk, covered / step, color=plots.RED, ls="--", label="half covered")
 ax.axhline(1 / 6, color=plots.GREY, ls=":", label="prior")
 ax.axvline(this_z[0, 0], color=plots.INK, lw=0.8)
 ax.set(xlabel="chonk, kg (line: the truth)", ylabel="density per kg", title="less seen, less known")
@@ -526,22 +548,34 @@ reveal("01.half-covered")
 # %% [markdown]
 # With the body covered, the width of the head and the cheeks still say something about weight, and
 # the posterior says how much: it is wider, and not as wide as the prior. Its middle is too light
-# this time. Is that a fault of covering, or an accident of the coins? Take other photographs of the
-# same cat:
+# this time. Is that a fault of covering, or an accident of the coins? And is less seen always less
+# known? Take 100 other photographs of the same cat, and cover the upper half too, in its turn.
+#
+# **Predict first.** In how many of the 100 is the posterior wider with the *upper* half covered than
+# with nothing covered? (`"half"`, `"most"` or `"all"`)
+
+# %%
+predict("01.upper-half", ...)
 
 # %%
 photographs = cats.sample_pixels(np.repeat(this_z, 100, axis=0), np.random.default_rng(11))
-middles = []
-for x in photographs:
-    found = cats.chonk_posterior(x, this_z[0], seen=seen, cells=(121, 1))
-    middles.append(found.probability @ chonk)
-print(f"half covered, 100 photographs: {np.mean(middles):.2f} kg on average, "
+middles = [chonk_given(x, seen)[1] for x in photographs]
+print(f"lower half covered: {np.mean(middles):.2f} kg on average, "
       f"from {min(middles):.1f} to {max(middles):.1f}")
+widths = {name: np.array([chonk_given(x, where)[2] for x in photographs])
+          for name, where in (("nothing", everywhere), ("upper", ~seen), ("lower", seen))}
+for half in ("upper", "lower"):
+    wider = np.sum(widths[half] > widths["nothing"])
+    print(f"{half} half covered: wider in {wider} of 100; give or take {widths[half].mean():.3f} "
+          f"on average, {widths['nothing'].mean():.3f} with nothing covered")
+
+# %%
+reveal("01.upper-half")
 
 # %% [markdown]
-# An accident: the coins fell so that this head resembles a lighter cat's. The posterior is wide
-# enough to allow for such accidents. A latent variable model does not make one guess; it returns
-# every $z$, weighted by its prior and by how well it explains $x$.
+# The light middle was an accident: the coins fell so that this head resembles a lighter cat's. The
+# posterior is wide enough to allow for such accidents. A latent variable model does not make one
+# guess; it returns every $z$, weighted by its prior and by how well it explains $x$.
 #
 # The solid curve has a corner near 6.3 kg. Is that a bug in the renderer? Compare the cats just
 # below and just above, pixel by pixel:
@@ -559,10 +593,9 @@ print(f"that pixel is {'white' if white[at] else 'black'} in the photograph, "
       f"and p goes from {below[at]:.3f} to {above[at]:.3f}")
 
 # %% [markdown]
-# A cat below 6.3 kg does not reach this pixel, which is white in the photograph: there $p$ lies at
-# its floor, `cats.P_MIN`. From 6.3 kg on the edge of the body moves into the pixel. $p$ grows along
-# a straight line, and its logarithm, which is steep near zero, turns the corner that we see. The
-# corner belongs to the model, and one pixel can be a strong witness.
+# A cat below 6.3 kg does not reach this pixel, which is white in the photograph, and $p$ lies at its
+# floor, `cats.P_MIN`. From 6.3 kg on the edge of the body moves into the pixel, and the logarithm of
+# a rising $p$ is steep near zero. The corner belongs to the model: one pixel can be a strong witness.
 
 # %% [markdown]
 # ## 1.7  Which pictures are cats?
@@ -576,23 +609,42 @@ print(f"that pixel is {'white' if white[at] else 'black'} in the photograph, "
 #
 # Read it from the right: draw causes from the prior, ask each how probable it makes $x$, average.
 # With a uniform prior and a grid of equal cells, the integral is about the mean over the cells.
-# `cats.chonk_posterior` returns its log, here with two factors free, chonk and tail curl, and the
-# other four given. How fine does the grid have to be?
+# Take two factors free, chonk and tail curl, and the other four given. What comes out is then
+# $p(x \mid \text{those four})$, the evidence among cats with these ears, this tilt, these eyes and
+# this place. (All six wait in 1.10.) How fine does the grid have to be?
 
 # %%
-for tails in (14, 15, 41, 81, 161):
-    found = cats.chonk_posterior(this_cat, this_z[0], cells=(41, tails))      # 41 chonks
-    tail, share = found.other, found.joint.sum(axis=0)
-    sd = np.sqrt(share @ (tail - share @ tail) ** 2)
-    print(f"{tails:4} tails, {tail[1] - tail[0]:5.2f} degrees apart: log p(x) = "
-          f"{found.log_evidence:.2f} nats; posterior of the tail: give or take {sd:.1f} degrees")
+def grid_of_cats(chonks, tails):
+    """The middles of equal cells of chonk and tail curl, the other four as in this_z."""
+    z = np.repeat(this_z, chonks * tails, axis=0)
+    z[:, 0] = np.repeat(3 + 6 * (np.arange(chonks) + 0.5) / chonks, tails)         # 3 to 9 kg
+    z[:, 2] = np.tile(10 + 260 * (np.arange(tails) + 0.5) / tails, chonks)         # 10 to 270 degrees
+    return z
+
+
+def log_evidence_given_four(x, chonks, tails):
+    """The log of eq. (8), nats: the mean of p(x|z) over the grid, by eq. (7)."""
+    log_p = log_likelihood(x, grid_of_cats(chonks, tails))
+    return exact.log_sum_exp(log_p) - np.log(len(log_p))
+
+
+# %%
+for chonks, tails in ((41, 14), (41, 15), (41, 41), (41, 81), (41, 161), (81, 161)):
+    value = log_evidence_given_four(this_cat, chonks, tails)
+    print(f"{chonks} chonks, {tails:3} tails, {260 / tails:4.1f} degrees apart: {value:.3f} nats")
+package = cats.chonk_posterior(this_cat, this_z[0], cells=(41, 161))
+ours = log_evidence_given_four(this_cat, 41, 161)
+print("ours and the package's agree:", np.isclose(package.log_evidence, ours))
+tail, share = package.other, package.joint.sum(axis=0)                       # p(tail | x)
+sd = np.sqrt(share @ (tail - share @ tail) ** 2)
+print(f"the posterior of the tail: give or take {sd:.1f} degrees")
 
 # %% [markdown]
-# Fifteen tails are too few: the posterior is narrower than one of their cells, so the answer depends
-# on where the cells happen to lie, and with fourteen it is another. (Of the fifteen, one has the true
-# tail in its middle.) Once several cells fit into the posterior, the numbers settle. The sum over 32
-# combinations of diseases was the exact answer; a grid approximates an integral, and refining it is
-# how to see whether it does so well.
+# Fifteen tails are too few: their cells are several times as wide as the posterior, so the answer
+# depends on where the cells happen to lie, and with fourteen it is another. (Of the fifteen, one has
+# the true tail in its middle.) Once the cells are as fine as the posterior, the numbers settle, and
+# more chonks change only the second decimal. The sum over 32 combinations of diseases was the exact
+# answer; a grid approximates an integral, and refining it is how to see whether it does so well.
 #
 # Now score four pictures, one of them the noise that the classifier was so sure about.
 
@@ -603,18 +655,17 @@ four = {
     "an empty picture": np.zeros((28, 28)),
     "noise": noise.reshape(28, 28),
 }
-log_evidence = {
-    name: cats.chonk_posterior(x, this_z[0], cells=(41, 81)).log_evidence for name, x in four.items()
-}
-for name, value in log_evidence.items():
-    print(f"{name:17} log p(x) = {value:9.1f} nats, {log_evidence['this cat'] - value:7.1f} behind")
+scores = {name: log_evidence_given_four(picture, 41, 81) for name, picture in four.items()}
+for name, value in scores.items():
+    behind = scores["this cat"] - value
+    print(f"{name:17} log p(x | the four) = {value:9.1f} nats, {behind:7.1f} behind")
 
 # %%
 fig, axes = plots.figure(7, 2.2, 1, 4)
-for ax, (name, x) in zip(axes, four.items(), strict=True):
-    behind = log_evidence["this cat"] - log_evidence[name]
+for ax, (name, picture) in zip(axes, four.items(), strict=True):
+    behind = scores["this cat"] - scores[name]
     title = name if name == "this cat" else f"{name}\n{behind:.0f} nats behind"
-    plots.show_grid(ax, x[None], 1, title, cmap="gray")
+    plots.show_grid(ax, picture[None], 1, title, cmap="gray")
 fig
 
 # %% [markdown]
@@ -625,19 +676,20 @@ fig
 # %% [markdown]
 # ## 1.8  Is a probable picture a typical one?
 #
-# Look at the order of the others once more. An *empty* picture is far more probable than a cat upside
-# down. Split eq. (6), at the true $z$, by what the model expected of each pixel:
+# Look at the order of the others once more. With the four factors given, an *empty* picture is far
+# more probable than a cat upside down. Now take a single $z$, the true one, and split eq. (6) by what
+# the model expected of each pixel:
 
 # %%
-ahead = log_evidence["an empty picture"] - log_evidence["upside down"]
-print(f"log p(x): the empty picture is {ahead:.0f} nats ahead of the cat upside down")
+ahead = scores["an empty picture"] - scores["upside down"]
+print(f"log p(x | the four): the empty picture is {ahead:.0f} nats ahead of the cat upside down")
 p_true = np.clip(cats.render(this_z)[0], cats.P_MIN, 1 - cats.P_MIN).astype(float)
 for name in ("this cat", "upside down", "an empty picture"):
-    x = four[name]
-    surprised = {"white where black was sure": (x == 1) & (p_true < 0.05),
-                 "black where white was sure": (x == 0) & (p_true > 0.95)}
+    picture = four[name]
+    surprised = {"white where black was sure": (picture == 1) & (p_true < 0.05),
+                 "black where white was sure": (picture == 0) & (p_true > 0.95)}
     for what, where in surprised.items():
-        cost = np.log(1 / np.where(x == 1, p_true, 1 - p_true)[where]).sum()
+        cost = np.log(1 / np.where(picture == 1, p_true, 1 - p_true)[where]).sum()
         print(f"{name:17} {where.sum():3} pixels {what}, cost {cost:5.1f} nats")
 
 # %% [markdown]
@@ -650,13 +702,12 @@ for name in ("this cat", "upside down", "an empty picture"):
 
 # %%
 smooth = (p_true > 0.5).astype(float)
-of_smooth = cats.chonk_posterior(smooth, this_z[0], cells=(41, 81)).log_evidence
-photographs = cats.sample_pixels(np.repeat(this_z, 1000, axis=0), np.random.default_rng(4))
-scores = np.log(np.where(photographs == 1, p_true, 1 - p_true)).sum(axis=(1, 2))
-at_smooth = np.log(np.where(smooth == 1, p_true, 1 - p_true)).sum()
-print(f"log p(x): rounded drawing {of_smooth:.1f}, this cat {log_evidence['this cat']:.1f} nats")
-print(f"log p(x|z), 1000 photographs of this cat: {scores.mean():.0f} +- {scores.std():.0f}, "
-      f"the best {scores.max():.0f}; the rounded drawing {at_smooth:.0f} nats")
+thousand = cats.sample_pixels(np.repeat(this_z, 1000, axis=0), np.random.default_rng(4))
+at_true_z = np.log(np.where(thousand == 1, p_true, 1 - p_true)).sum(axis=(1, 2))
+print(f"log p(x | true z): 1000 photographs {at_true_z.mean():.0f} +- {at_true_z.std():.0f} nats, "
+      f"the best {at_true_z.max():.0f}; the rounded drawing {log_likelihood(smooth, this_z)[0]:.0f}")
+print(f"log p(x | the four): this cat {scores['this cat']:.0f} nats, "
+      f"the rounded drawing {log_evidence_given_four(smooth, 41, 81):.0f}")
 
 # %% [markdown]
 # No photograph comes near it, although each was drawn from the model. Any one noisy picture is less
@@ -685,6 +736,8 @@ generated = cats.render(cats.sample_factors(3000, np.random.default_rng(3))) > 0
 differing = (generated != (this_cat == 1)).sum(axis=(1, 2))                            # (3000,)
 print(f"of {differing.size} generated cats, {np.sum(differing == 0)} are this picture")
 print(f"the nearest differs in {differing.min()} pixels of 784")
+of_true_z = ((cats.render(this_z)[0] > 0.5) != (this_cat == 1)).sum()
+print(f"G(the true z) differs in {of_true_z}: so many coins fell against the odds")
 
 # %%
 fig, ax = plots.figure(6.4, 2.7)
@@ -696,10 +749,11 @@ ax.legend()
 fig
 
 # %% [markdown]
-# No $G(z)$ comes near the line, among three thousand. Is there any, among all $z$? One pixel settles
-# it: row 23, column 9, where the coins made a hole in the fur. The head does not reach so low, and
-# the tail lies behind the body, so this pixel depends on two factors alone, chonk and position, and
-# two factors can be gone through on a fine grid.
+# No $G(z)$ comes near the line, among three thousand, and the true $z$ does not either: its drawing
+# is kept away by the coins alone. Is there any, among all $z$? One pixel settles it: row 23, column
+# 9, where the coins made a hole in the fur. The head does not reach so low, and the tail lies behind
+# the body, so this pixel depends on two factors alone, chonk and position, and two factors can be
+# gone through on a fine grid.
 
 # %%
 row, column = 23, 9
@@ -723,25 +777,31 @@ print(f"the darkest, over chonk and position: {cats.render(fine)[:, row, column]
 # | | draws an $x$ | $p(x)$, how probable is this $x$ | $p(z\mid x)$, what made this $x$ |
 # |---|---|---|---|
 # | classifier $p(y\mid x)$ | no | no | no |
-# | GAN, $x = G(z)$ | yes, and often sharp | no | no |
-# | latent variable model, eq. (1) | yes | yes, by an integral | yes, by an integral |
+# | GAN: eq. (1) without the coins | yes, and often sharp | no: 0 for every $x$ that $G$ does not draw | no |
+# | eq. (1) with coins, as here and in a VAE | yes | yes, by an integral | yes, by an integral |
+# | flow: $x = G(z)$, and $G$ can be inverted | yes | yes, exactly | one $z$, exactly |
+# | autoregressive: pixel after pixel, no $z$ | yes | yes, exactly | there is no $z$ |
 #
-# What the GAN keeps is worth having: its training asks that pictures pass for real, and they often
-# do. What it throws away is the ability to score a picture it has not made, and so to be compared by
-# likelihood with another model on pictures that neither has seen. A VAE keeps the whole of eq. (1),
-# and pays with an integral that in general it can only bound or estimate.
+# The last two rows show that noise is one way to a score, not the only one. What the GAN keeps is
+# worth having: its training asks that pictures pass for real, and they often do. What it throws away
+# is the ability to score a picture it has not made, and so to be compared by likelihood with another
+# model on pictures that neither has seen. A VAE keeps the whole of eq. (1), and pays with an integral
+# that in general it can only bound or estimate.
 
 # %% [markdown]
 # ## 1.10  What is missing?
 #
-# First, the integral. We integrated over two factors and were told the other four. What if all are
-# free, with a grid of only 20 cells for each?
+# First, the integral. We integrated over two factors and were told the other four. What if all six
+# are free, with a grid of 40 cells for each, about as many as the tail needed in 1.7?
 
-# %%
+# %% tags=["timing"]
+start = time.perf_counter()
+cats.render(cats.sample_factors(2000, rng))
+rate = 10 ** round(np.log10(2000 / (time.perf_counter() - start)))       # to a power of ten
+print(f"this machine renders about {rate:,} cats a second")
 for L in (1, 2, 6, 50):
-    seconds = 20.0**L / 1e6
-    print(f"latents: {L:2}, cats to render: {20.0**L:.1e}, at a million a second: {seconds:.1e} s")
-print(f"the last is {seconds / (365 * 24 * 3600):.0e} years")
+    days = 40.0**L / rate / (24 * 3600)
+    print(f"latents: {L:2}, cats to render: {40.0**L:.1e}, which takes {days:.1g} days")
 
 # %% [markdown]
 # The grid grows exponentially with the number of latents, for a single picture. Eq. (8) as an
@@ -751,8 +811,8 @@ print(f"the last is {seconds / (365 * 24 * 3600):.0e} years")
 # Second, for these cats we wrote the renderer ourselves. For handwritten digits we have none. So
 # $p_\theta(x\mid z)$ will be a network, the *decoder*, and $\theta$ its weights, which start as
 # noise; $z$ will be a few numbers without a meaning given in advance, independent standard
-# Gaussians, $z \sim N(0, I)$. We change $\theta$ until the data have high evidence. Three things are
-# needed for that:
+# Gaussians, each of mean 0 and variance 1, which is written $z \sim N(0, I)$. We change $\theta$
+# until the data have high evidence. Three things are needed for that:
 #
 # - $\log p(x)$, or something computable that stands in for it (notebooks 02 and 03);
 # - its gradient (04, 05 and 06);
@@ -770,8 +830,8 @@ print(f"the last is {seconds / (365 * 24 * 3600):.0e} years")
 # - Causes that are independent at first can become dependent once their effect is seen: explaining
 #   away.
 # - Probabilities of pictures underflow. Work in logs, and sum with eq. (7).
-# - The evidence scores every picture, if every pixel has noise. A high score does not make a picture
-#   typical: a drawing without noise is more probable than each of a thousand photographs.
+# - With noise at every pixel, the evidence of such a story scores every picture. A high score does
+#   not make a picture typical: a drawing without noise beats each of a thousand photographs.
 # - Enumeration is exact; a grid is good where its cells are small beside the posterior. Both are out
 #   of reach beyond a few latents.
 #
@@ -794,15 +854,17 @@ def my_evidence(prior, likelihood):    # p(z) (Z,), p(x|z) (Z, X) -> p(x) (X,)
 check("01.evidence", my_evidence)
 
 # %% [markdown]
-# **Noisy-or.** Section 1.3 looped over the diseases of one patient. Do eq. (2) for many patients,
-# and return the probability that each symptom is *present*.
+# **Causes that help each other.** In 1.4 the flu made pneumonia less probable. Invent a symptom of
+# two causes for which it is the other way round: once the symptom is seen, learning of the second
+# cause makes the first *more* probable.
 
 # %%
-def noisy_or(present, cause, leak):    # (N, Z) of 0 and 1, (Z, S), (S,) -> (N, S)
-    ...                                # p(symptom): absent only if nothing caused it
+# Two causes, each present with probability 0.1, independently, and a symptom. Choose its
+# probability for each pair: p(symptom | z1, z2) = my_symptom[z1][z2]. Once the symptom is
+# seen, z1 = 1 must be more probable if z2 = 1 is known as well.
+my_symptom = ...    # [[., .], [., .]]
 
-
-check("01.noisy-or", noisy_or)
+check("01.helping", my_symptom)
 
 # %% [markdown]
 # **Ancestral sampling.** Two tables again, and the randomness is given: one uniform number to
@@ -818,19 +880,22 @@ def ancestral_sample(prior, likelihood, u):    # (Z,), (Z, X), uniforms in [0, 1
 check("01.ancestral", ancestral_sample)
 
 # %% [markdown]
-# **Log-sum-exp.** Eq. (7) for the columns of an array. Every notebook that estimates $\log p(x)$
-# needs it.
+# **Refine until it settles.** Eq. (8) for one latent, uniform on a range, with cells as in 1.6 and
+# 1.7. Go through growing grids, and stop where the evidence no longer moves.
 
 # %%
-def log_sum_exp(a):    # (K, B) -> (B,): log of the sum over k of exp(a[k])
-    ...                # entries of -1000 and 1000 must work
+def settled_log_evidence(log_p, low, high, counts, tolerance):
+    ...    # log_p: z (B,) -> log p(x|z) (B,), nats; z is uniform from low to high
+           # counts: numbers of cells, growing. -> log p(x), nats, and the number of cells,
+           # at the first count within tolerance of the one before; if there is none,
+           # the last value and 0
 
 
-check("01.log-sum-exp", log_sum_exp)
+check("01.settled", settled_log_evidence)
 
 # %% [markdown]
-# **Every picture under every cause.** `p[b]` holds the pixels' probabilities of white under $z_b$, and
-# here they may be 0 or 1 exactly, as in 1.9. A picture that cannot occur has the log likelihood
+# **Every picture under every cause.** `p[b]` holds the pixels' probabilities of white under $z_b$,
+# and here they may be 0 or 1 exactly, as in 1.9. A picture that cannot occur has the log likelihood
 # $-\infty$; nothing may come out as NaN.
 
 # %%
@@ -846,7 +911,8 @@ check("01.log-likelihood", picture_log_likelihoods)
 
 # %%
 def posterior_from_logs(log_prior, log_likelihood):    # log p(z) (Z,), log p(x|z) (Z, X)
-    ...                                                # -> log p(x) (X,), p(z|x) (Z, X)
+    ...                                                # -> log p(x) (X,), p(z|x) (Z, X);
+                                                       # an impossible x: -inf, nan
 
 
 check("01.log-posterior", posterior_from_logs)

@@ -10,7 +10,8 @@
 #
 # **What you will be able to do**
 # - derive the KL divergence between two Gaussians in closed form, and check it by Monte Carlo;
-# - find the best Gaussian for a target in both directions of the KL, and say which one a VAE uses;
+# - find the best Gaussian for a target in both directions of the KL, and say which one a VAE uses
+#   and what it costs;
 # - derive the KL's gradient, and check it with central differences that you write yourself.
 #
 # **Builds on** notebook 02, where the gap below $\log p(x)$ turned out to be a KL. Reading time:
@@ -43,8 +44,9 @@ recall("03", ..., ..., ...)
 # \mathrm{KL}(q \,\Vert\, p) = \mathbb{E}_{z \sim q}\!\left[\log \frac{q(z)}{p(z)}\right] \tag{1}
 # $$
 #
-# Read it from the inside out. Draw a $z$ from $q$. The log ratio says how much more probable $q$
-# finds this $z$ than $p$ does. Average that over many draws.
+# Read it from the inside out. Draw a $z$ from $q$. The log ratio compares the two densities at this
+# $z$: it is 0 where they are equal, and above 0 where $q$ is the larger. Average that over many
+# draws.
 #
 # In the VAE of this course both sides are Gaussians: $p(z) = N(0, 1)$ for each latent, and
 # $q_\phi(z\mid x)$ has a mean `mu` and a variance $\sigma^2$. ($\phi$ are the weights of the encoder;
@@ -81,13 +83,26 @@ bottom.legend(loc="lower left")
 fig
 
 # %% [markdown]
-# The log ratio is negative in many places, and yet its average under $q$ is positive: most draws of
-# $q$ fall where $q$ is larger than $p$. (That a KL is never negative, notebook 02 has shown.)
+# The log ratio is negative in many places, and yet its average under $q$ is positive. Is that
+# because most draws of $q$ fall where $q$ is larger than $p$? Try others, all centred on 0:
+
+# %%
+for sigma in (0.5, 1.1, 2.0):
+    draws = sigma * rng.standard_normal(100_000)               # q = N(0, sigma^2)
+    ratios = log_normal(draws, 0.0, 2 * np.log(sigma)) - log_normal(draws, 0.0, 0.0)
+    print(f"q = N(0, {sigma}^2): q is larger for {np.mean(ratios > 0):.0%} of its draws, "
+          f"and the average is {ratios.mean():+.3f} nats")
+
+# %% [markdown]
+# It is not. A majority of draws may fall where $p$ is larger, and the average is positive all the
+# same. The reason is Jensen's inequality: $\mathbb{E}_q[\log p/q] \le \log \mathbb{E}_q[p/q]$, and
+# $\mathbb{E}_q[p/q] = \int p = 1$, whose log is 0.
 #
-# What does a number of nats mean here? There are two ways to read it. The first is **evidence**.
-# Somebody shows you draws; you do not know whether they come from $q$ or from $p$, and at first you
-# hold both for equally probable. By Bayes' rule each draw adds its log ratio to your log odds for
-# $q$. If the draws do come from $q$, the KL is the evidence that each gives you, on average.
+# What does a number of nats mean here? One way to read it is **evidence**. Somebody shows you draws;
+# you do not know whether they come from $q$ or from $p$, and at first you hold both for equally
+# probable. Your *log odds* for $q$, the log of p(it is $q$) / p(it is $p$), are then 0. By Bayes'
+# rule each draw adds its log ratio to them. If the draws do come from $q$, the KL is the evidence
+# that each gives you, on average.
 
 # %%
 log_odds = log_ratio.reshape(-1, 5).cumsum(axis=1)             # 20,000 times five draws from q
@@ -97,31 +112,10 @@ for n in (1, 3, 5):
           f"({n} KL: {n * log_ratio.mean():.2f}); they favour p in {wrong:.1%} of the cases")
 
 # %% [markdown]
-# The second reading is **code length**. To write down what was drawn, give short words to frequent
-# values: for a $z$ that takes separate values, the best code for $q$ spends about $-\log_2 q(z)$ bits
-# on $z$, and one made for $p$ about $-\log_2 p(z)$. If the draws come from $q$, the second code wastes
-# the average of the log ratio, which is the KL in bits. Here are two codes for the weather, made for
-# two towns. In each no word begins with another of its words, so that a row of bits can be read
-# without gaps.
-
-# %%
-weather = ["sun", "cloud", "rain", "snow"]
-here, there = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8]), np.array([1 / 8, 1 / 8, 1 / 4, 1 / 2])
-code_here = dict(zip(weather, ["0", "10", "110", "111"], strict=True))      # 1, 2, 3, 3 bits
-code_there = dict(zip(weather, ["111", "110", "10", "0"], strict=True))     # 3, 3, 2, 1 bits
-
-days = rng.choice(weather, size=500_000, p=here)
-own = len("".join(code_here[day] for day in days)) / days.size
-other = len("".join(code_there[day] for day in days)) / days.size
-kl_bits = (here * np.log2(here / there)).sum()
-print(f"this town's weather: {own:.3f} bits a day in its own code, {other:.3f} in the other's")
-print(f"wasted: {other - own:.3f} bits a day; KL: {kl_bits:.3f} bits, {kl_bits * np.log(2):.3f} nats")
-
-# %% [markdown]
 # ## 3.2  Can the integral be done exactly?
 #
-# For Gaussians, yes. Write both log densities out; the constant $\frac12\log 2\pi$ is in both and
-# cancels:
+# For Gaussians, yes. Notebook 02 used the result already; here is where it comes from. Write both
+# log densities out; the constant $\frac12\log 2\pi$ is in both and cancels:
 #
 # $$
 # \log \frac{q(z)}{p(z)}
@@ -161,27 +155,13 @@ print(f"closed form {gaussian_kl(mu, logvar):.4f}, sampled {log_ratio.mean():.4f
 print(f"they differ by {distance / error:.1f} standard errors")
 
 # %% [markdown]
-# The package's version is the same formula, written otherwise. Close to $\sigma = 1$,
-# `exp(logvar) - 1` subtracts two nearly equal numbers and loses digits, and so does taking
-# `logvar` away from that: what is left is about $\tfrac12\mathrm{logvar}^2$. There the package
-# (`ops.expm1_minus`) sums the series $\tfrac12\mathrm{logvar}^2 + \tfrac16\mathrm{logvar}^3 + \dots$,
-# in which nothing cancels; elsewhere it takes `np.expm1(logvar) - logvar`.
+# The package has the same formula, written so that no digits are lost near $\sigma = 1$, where
+# nearly equal numbers are subtracted.
 
 # %%
-zero, near = np.float32([[0.0]]), np.float32([[1e-3]])     # a latent that is almost the prior
-plain = gaussian_kl(zero, near).item()
-package = ops.gaussian_kl_forward(zero, near)[0].item()           # [0]: a cache comes with it
-true = gaussian_kl(zero.astype(float), near.astype(float)).item()  # float64: digits to spare
-print(f"true {true:.3e}   float32 as we wrote it {plain:.3e}   float32, the package {package:.3e}")
-
-# %%
-some_mu, some_logvar = rng.standard_normal((2, 4, 3))           # 4 examples, 3 latents
-package, _ = ops.gaussian_kl_forward(some_mu, some_logvar)
+some_mu, some_logvar = rng.standard_normal((2, 4, 3))               # 4 examples, 3 latents
+package, _ = ops.gaussian_kl_forward(some_mu, some_logvar)          # a cache comes with it
 print("ours and the package's agree:", np.allclose(gaussian_kl(some_mu, some_logvar), package))
-
-# %% [markdown]
-# In training a difference of this size does not matter. But this accuracy costs nothing, so the
-# package takes it.
 
 # %% [markdown]
 # ## 3.3  What does this price ask of q?
@@ -201,35 +181,56 @@ fig
 # Both curves touch zero only where $q$ is the prior. The right one is lopsided: far to the left (a
 # narrow, certain $q$) it approaches a straight line, far to the right it grows exponentially.
 #
-# So the KL term does more than hold the numbers down, as a penalty on weights does: it has a
-# meaning. An encoder that answers `mu = 0, logvar = 0` for
-# every image pays nothing, and its $z$ says nothing about the image: it is noise from the prior.
-# To say something, $q$ must move away from 0 or become narrow, and both have a price. The next
-# cell puts a price on being narrow.
+# An encoder that answers `mu = 0, logvar = 0` for every image pays nothing, and its $z$ says nothing
+# about the image: it is noise from the prior. But to pay is not yet to say something. An encoder
+# that answers `mu = 2` for every image pays 2 nats a latent, and its $z$ tells nothing either. What
+# informs is that $q$ *differs* from image to image. What does that cost?
+#
+# The answer needs the second way to read a KL, **code length**. To write down what was drawn, give
+# short words to frequent values: for a $z$ that takes separate values, the best code for $q$ spends
+# about $-\log_2 q(z)$ bits on $z$, and one made for $p$ about $-\log_2 p(z)$. If the draws come from
+# $q$, the second code wastes the average of the log ratio, which is the KL in bits. Here are two
+# codes for the weather, made for two towns. In each no word begins with another of its words, so
+# that a row of bits can be read without gaps.
+
+# %%
+here, there = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8]), np.array([1 / 8, 1 / 8, 1 / 4, 1 / 2])
+code_here, code_there = ["0", "10", "110", "111"], ["111", "110", "10", "0"]     # sun ... snow
+own, other = (here @ [len(word) for word in code] for code in (code_here, code_there))
+kl_bits = (here * np.log2(here / there)).sum()
+print(f"this town's weather: {own:.3f} bits a day in its own code, {other:.3f} in the other's")
+print(f"wasted: {other - own:.3f} bits a day; KL: {kl_bits:.3f} bits, {kl_bits * np.log(2):.3f} nats")
+
+# %% [markdown]
+# Now an encoder that tells images apart, and knows each $z$ to about $\sigma$. Let its `mu` be
+# spread over the images like $N(0, 1 - \sigma^2)$: the variances add to 1, so all its draws together
+# are distributed as the prior. Then $\mathbb{E}[\mu^2] = 1 - \sigma^2$, and eq. (2), averaged over
+# the images, is exactly $-\log\sigma$.
 
 # %%
 for digits in (1, 2, 3):
     sigma = 10.0 ** -digits
-    kl = gaussian_kl(0.0, 2 * np.log(sigma))
-    print(f"to know z to about {sigma:g}: {kl:.2f} nats")
+    mu_of_images = np.sqrt(1 - sigma**2) * rng.standard_normal(200_000)
+    kl = gaussian_kl(mu_of_images, 2 * np.log(sigma)).mean()
+    print(f"z known to about {sigma:g}: {kl:.2f} nats an image, -log sigma = {-np.log(sigma):.2f}")
 print(f"log 10 is {np.log(10):.2f} nats")
 
 # %% [markdown]
-# From each line to the next, $z$ is known to one more decimal digit, and the price goes up by
-# $\log 10$ nats (almost: eq. (2) has a small $\sigma^2$ besides). That is the length of one digit,
-# chosen out of ten: the KL as a code length once more.
+# Each decimal digit of $z$ costs such an encoder $\log 10$ nats: the length of one digit, chosen out
+# of ten.
 
 # %% [markdown]
 # ## 3.4  Which direction?
 #
 # $\mathrm{KL}(q\Vert p)$ averages over $q$, $\mathrm{KL}(p\Vert q)$ over $p$, and the two are
-# different numbers. The difference matters most where $q$ cannot match $p$. That is the case of the
-# gap in notebook 02, where the posterior stands in the place of $p$. So let $p$ here be any target:
-# it has two hills, and $q$ must be one Gaussian.
+# different numbers. The difference matters where $q$ cannot match $p$. So far $p$ was the prior, and
+# the KL a price. The other KL of notebook 02 is the gap, and there the posterior stands in the place
+# of $p$, which may have any shape. Let $p$ be such a target now: it has two hills, and $q$ must be
+# one Gaussian.
 #
 # **Predict first.** The hills are $N(-1.5, 0.5^2)$ and $N(1.5, 0.5^2)$. You minimise
-# $\mathrm{KL}(q\Vert p)$, the direction that a VAE uses. Does the best $q$ cover both hills, or sit on
-# one? Put `"both"` or `"one"` in place of the `...`.
+# $\mathrm{KL}(q\Vert p)$, the direction that a VAE uses. Does the best $q$ cover both hills, or sit
+# on one? Put `"both"` or `"one"` in place of the `...`.
 
 # %%
 predict("03.direction", ...)
@@ -237,41 +238,46 @@ predict("03.direction", ...)
 # %% [markdown]
 # Between one hill and two there is no closed form, so eq. (1) becomes a sum over a fine grid of $z$,
 # for every $q$ from a table of means and widths. There is no optimiser that could get stuck: the
-# smallest entry is the answer, up to the steps of the table (0.1 in `mu`, 0.05 in $\sigma$).
+# smallest entry is the answer, up to the steps of the table (0.05 in `mu` and in $\sigma$). Negative
+# `mu` are left out: for even hills they are mirror images.
 
 # %%
-def log_two_hills(z, d):
-    """log p(z) for an even mixture of N(-d, 0.5^2) and N(d, 0.5^2)."""
-    hills = [log_normal(z, centre, 2 * np.log(0.5)) for centre in (-d, d)]
-    return np.logaddexp(*hills) - np.log(2)
+def log_two_hills(z, d, share=0.5):
+    """log p(z): N(d, 0.5^2) with that share, and N(-d, 0.5^2) with the rest."""
+    left, right = (log_normal(z, centre, 2 * np.log(0.5)) for centre in (-d, d))
+    return np.logaddexp(np.log(1 - share) + left, np.log(share) + right)
 
 
 z_grid, dz = np.linspace(-8, 8, 401, retstep=True)
-mus = np.linspace(-2.5, 2.5, 51)
+mus = np.linspace(0, 3, 61)
 logvars = 2 * np.log(np.linspace(0.2, 2.5, 47))
-log_q = log_normal(z_grid, mus[:, None, None], logvars[:, None])       # (51, 47, 401)
+log_q = log_normal(z_grid, mus[:, None, None], logvars[:, None])       # (61, 47, 401)
 
 
-def both_directions(d):
-    """KL(q || p) and KL(p || q) for every q of the table, each (51, 47)."""
-    log_p = log_two_hills(z_grid, d)
-    q_to_p = (np.exp(log_q) * (log_q - log_p)).sum(axis=2) * dz
-    p_to_q = (np.exp(log_p) * (log_p - log_q)).sum(axis=2) * dz
-    return q_to_p, p_to_q
+def q_to_p(log_p):
+    """KL(q || p) for every q of the table, (61, 47)."""
+    return (np.exp(log_q) * (log_q - log_p)).sum(axis=2) * dz
+
+
+def p_to_q(log_p):
+    """KL(p || q) for every q of the table, (61, 47)."""
+    return (np.exp(log_p) * (log_p - log_q)).sum(axis=2) * dz
 
 
 def least(table):
-    """Where a table is smallest: (mu, logvar, the value); of equals, the first."""
-    i, j = np.unravel_index(table.round(9).argmin(), table.shape)
+    """Where a table is smallest: (mu, logvar, the value)."""
+    i, j = np.unravel_index(table.argmin(), table.shape)
     return mus[i], logvars[j], table[i, j]
 
 
 # %%
 fig, ax = plots.figure(6.4, 3.2)
-p_grid = np.exp(log_two_hills(z_grid, 1.5))
+log_p = log_two_hills(z_grid, 1.5)
+p_grid = np.exp(log_p)
 ax.fill_between(z_grid, p_grid, color=plots.GREY, alpha=0.35, label="p(z), two hills")
 for table, name, color, dash in zip(
-    both_directions(1.5), ("KL(q || p)", "KL(p || q)"), (plots.BLUE, plots.RED), ("-", "--"),
+    (q_to_p(log_p), p_to_q(log_p)), ("KL(q || p)", "KL(p || q)"), (plots.BLUE, plots.RED),
+    ("-", "--"),
     strict=True,
 ):
     m, v, value = least(table)
@@ -292,18 +298,18 @@ fig
 reveal("03.direction")
 
 # %% [markdown]
-# Both results can be explained. The solid $q$ is almost equal to its hill, and $p$ is half of that
+# The solid $q$ is almost equal to its hill, and $p$ is half of that
 # hill there, so $\log q/p$ is close to $\log 2$ wherever $q$ draws. The dashed one follows from the
-# definition: $\mathrm{KL}(p\Vert q) = \mathbb{E}_p[\log p] - \mathbb{E}_p[\log q]$, and only the second
-# term depends on $q$. For a Gaussian it is
+# definition: $\mathrm{KL}(p\Vert q) = \mathbb{E}_p[\log p] - \mathbb{E}_p[\log q]$, and only the
+# second term depends on $q$. For a Gaussian it is
 #
 # $$
 # -\mathbb{E}_p[\log q(z)]
 # = \tfrac12\log(2\pi\sigma^2) + \frac{1}{2\sigma^2}\,\mathbb{E}_p\big[(z-\mu)^2\big],
 # $$
 #
-# which is least where $\mu$ is the mean of $p$ and $\sigma^2$ its variance. This is *moment matching*:
-# beyond these two numbers, the shape of $p$ does not matter.
+# which is least where $\mu$ is the mean of $p$ and $\sigma^2$ its variance. This is *moment
+# matching*: beyond these two numbers, the shape of $p$ does not matter.
 
 # %%
 print(f"log 2 = {np.log(2):.3f} nats")
@@ -314,62 +320,105 @@ print(f"p has mean {abs(mean):.2f} and standard deviation {sd:.2f}")
 # %% [markdown]
 # Is it a law that $\mathrm{KL}(q\Vert p)$ chooses? Slide the hills. For each distance take the best
 # $q$ in the middle (`mu` = 0), the best one centred on a hill (`mu` = `d`), and the best of the whole
-# table.
+# table; the last for uneven hills too.
 
 # %%
-distances = np.array([0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.5, 1.6, 1.7, 1.8])
-in_the_middle, on_a_hill, best, best_mu = [], [], [], []
-for d in distances:
-    table, _ = both_directions(d)
-    in_the_middle.append(table[np.isclose(mus, 0)].min())
-    on_a_hill.append(table[np.isclose(mus, d)].min())
-    m, _, value = least(table)
-    best.append(value)
-    best_mu.append(abs(m))
-covers = np.array(best_mu) < 0.05
-print(f"the best q covers both hills up to d = {distances[covers].max()}, "
+distances = np.array([0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8])
+tables = [q_to_p(log_two_hills(z_grid, d)) for d in distances]
+in_the_middle = [table[0].min() for table in tables]                       # mus[0] is 0
+on_a_hill = [table[np.isclose(mus, d)].min() for table, d in zip(tables, distances, strict=True)]
+best_mu = {0.5: [least(table)[0] for table in tables]}
+covers = np.array(best_mu[0.5]) < distances / 2
+print(f"even hills: the best q covers both up to d = {distances[covers].max()}, "
       f"and sits on one from d = {distances[~covers].min()}")
-at_1 = np.exp(log_two_hills(z_grid, 1.0))
-share = np.exp(log_two_hills(0.0, 1.0)) / at_1.max()
-print(f"at d = 1 the valley of p is {share:.0%} as high as its peaks")
+for share in (0.8, 0.9):
+    best_mu[share] = [least(q_to_p(log_two_hills(z_grid, d, share)))[0] for d in distances]
 
 # %%
-fig, ax = plots.figure(6.4, 3.4)
-ax.plot(distances, in_the_middle, color=plots.RED, ls="--", label="best q with mu = 0: covers both")
-ax.plot(distances, on_a_hill, color=plots.BLUE, label="best q with mu = d: on one hill")
-ax.plot(distances, best, "o", color=plots.INK, ms=5, label="best q of the whole table")
-ax.axhline(np.log(2), color=plots.GREY, lw=1, ls=":", label="log 2")
-ax.set(xlabel="d: the hills stand at -d and d", ylabel="least KL(q || p), nats", ylim=(0, 1.4))
-ax.set_title("q chooses a hill where covering both costs more")
-ax.legend(fontsize=8)
+fig, (left, right) = plots.figure(7.6, 3.1, 1, 2)
+left.plot(distances, in_the_middle, color=plots.RED, ls="--", label="best q with mu = 0: covers both")
+left.plot(distances, on_a_hill, color=plots.BLUE, label="best q with mu = d: on one hill")
+left.axhline(np.log(2), color=plots.GREY, lw=1, ls=":", label="log 2")
+left.set(xlabel="d: even hills at -d and d", ylabel="least KL(q || p), nats", ylim=(0, 1.4))
+left.set_title("even hills: the cheaper one wins")
+left.legend(fontsize=8)
+for (share, found), mark in zip(best_mu.items(), ("o-", "s--", "^:"), strict=True):
+    right.plot(distances, found, mark, ms=4, label=f"shares {1 - share:.1f}, {share}")
+right.plot(distances, distances, color=plots.GREY, lw=1, label="on the hill")
+right.set(xlabel="d", ylabel="mu of the best q", title="even: a jump; 0.8, 0.9: a slide")
+right.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# What does covering pay for? Split the sum of eq. (1) by where the draws fall:
+# What does covering pay for? Split the sum of eq. (1) by where the draws fall, in the valley
+# between -1 and 1, or elsewhere:
 
 # %%
-log_p = log_two_hills(z_grid, 1.5)
-at_zero = np.flatnonzero(np.isclose(mus, 0)).item()
-covering = log_q[at_zero, both_directions(1.5)[0][at_zero].argmin()]        # log q, mu = 0
+covering = log_q[0, q_to_p(log_p)[0].argmin()]                   # d = 1.5, mu = 0: log q, (401,)
 parts = np.exp(covering) * (covering - log_p) * dz
 valley = np.abs(z_grid) < 1
-print(f"covering both at d = 1.5: {parts.sum():.2f} nats, of which {parts[valley].sum():.2f} "
-      f"from z between -1 and 1, and {parts[~valley].sum():.2f} from all other z")
+print(f"covering both at d = 1.5: {parts.sum():.2f} nats, of which {parts[valley].sum():+.2f} "
+      f"from the valley and {parts[~valley].sum():+.2f} from all other z")
 
 # %% [markdown]
-# So choosing is no law. A $q$ that covers both hills also draws from the valley between them, where $p$ is
-# small and the log ratio large, and that is what it pays for. While the hills are close, the valley is
-# shallow and this costs little. It costs more and more as they part, but choosing never costs more
-# than $\log 2$, because $p$ is at least half of each hill everywhere. Where the two curves cross, near
-# $d = 1.4$, the best $q$ jumps onto a hill. This is called *mode seeking*, and it happens only when the modes are far enough
-# apart. In the other direction the cost of leaving out a hill has no such limit:
-# $\mathrm{KL}(p\Vert q)$ averages $\log p/q$ over draws of $p$, half of them come from the hill that
-# is left out, and $q$ there is the smaller the further it is away. That is called *mass covering*.
+# (A part may be negative: on the hills $p$ is denser than this $q$, and the log ratio below 0.) So
+# choosing is no law. A $q$ that covers both hills also draws from the valley, where $p$ is small and
+# the log ratio large. While the hills are close, the valley is shallow and this costs little. It
+# costs more and more as they part, but choosing never costs more than $-\log$ of the hill's share,
+# $\log 2$ here: a $q$ equal to one hill has $p$ at least that share of $q$ everywhere. Where the two
+# curves cross, near $d = 1.4$ or 2.8 widths of a hill, the best $q$ jumps. This is called *mode
+# seeking*. If one hill has a share of 0.8 or 0.9, there is no jump: $q$ leans to the larger hill
+# from the start, and slides onto it.
+#
+# In the other direction the cost of leaving out a hill has no such limit: $\mathrm{KL}(p\Vert q)$
+# averages $\log p/q$ over draws of $p$, half of them come from the hill that is left out, and $q$
+# there is the smaller the further it is away. That is called *mass covering*.
 #
 # A VAE uses the first direction, and not by taste: it is what the ELBO leaves below $\log p(x)$, and
 # its average is over $q$, the encoder's own Gaussian, from which one can draw at once. To draw from
-# the true posterior takes long simulations, if it can be done at all. The price is a $q$ that may be
-# too sure of itself. Notebook 09 measures by how much.
+# the true posterior of a network takes long simulations, if it can be done at all.
+
+# %% [markdown]
+# What does this direction cost where there is no second hill? **One tilted hill is enough.** Let two
+# latents both brighten a pixel, $x = z_1 + z_2 + $ noise of variance $\frac19$. Once $x$ is seen,
+# they explain each other away: if one is larger, the other is smaller. As a function of $z$,
+#
+# $$
+# \log p(z\mid x) = -\tfrac12 z_1^2 - \tfrac12 z_2^2 - \tfrac92 (x - z_1 - z_2)^2 + \text{constant},
+# $$
+#
+# a Gaussian with correlated latents, while a VAE's $q$ keeps them independent. In its KL to this $p$
+# each variance appears as $\frac12(1 + 9)\sigma_i^2 - \frac12\log\sigma_i^2$, which is least at
+# $\sigma_i^2 = \frac1{10}$. The other direction matches moments. Draw all three:
+
+# %%
+side = np.linspace(-2.5, 3.5, 301)
+z1, z2 = np.meshgrid(side, side)
+cell = (side[1] - side[0]) ** 2
+log_joint = -0.5 * z1**2 - 0.5 * z2**2 - 4.5 * (1.0 - z1 - z2) ** 2          # x = 1
+posterior = np.exp(log_joint) / (np.exp(log_joint).sum() * cell)
+mean = (posterior * z1).sum() * cell
+variance = (posterior * (z1 - mean) ** 2).sum() * cell
+fig, ax = plots.figure(4.6, 4.2)
+ax.contourf(z1, z2, posterior, 6, cmap="Greys", alpha=0.6)
+for name, v, color, dash in (("KL(q || p)", 0.1, plots.BLUE, "solid"),
+                             ("KL(p || q)", variance, plots.RED, "dashed")):
+    density = log_normal(z1, mean, np.log(v)) + log_normal(z2, mean, np.log(v))
+    gap = (np.exp(density) * (density - np.log(posterior))).sum() * cell
+    radius_2 = ((z1 - mean) ** 2 + (z2 - mean) ** 2) / v
+    ax.contour(z1, z2, radius_2, [4], colors=color, linestyles=dash)           # two sigma
+    ax.plot([], color=color, ls=dash, label=f"least {name}")
+    print(f"least {name}: sigma {np.sqrt(v):.2f}; its KL(q || p) is {gap:.2f} nats")
+ax.set(xlabel="z1", ylabel="z2", xlim=(-1.5, 2.5), ylim=(-1.5, 2.5), title="circles: two sigma of q")
+ax.legend(loc="upper right", fontsize=8)
+fig
+
+# %% [markdown]
+# The grey posterior lets each latent range with the $\sigma$ of the dashed circle. The solid circle,
+# which the ELBO prefers, is less than half as wide: it is as sure of $z_1$ as if $z_2$ were known.
+# So the price of this direction is a $q$ that is **too sure of itself**, and no second hill is
+# needed for it. (The best independent $q$ for the patient of notebook 02 was the same thing with
+# diseases.)
 
 # %% [markdown]
 # ## 3.5  Which way is downhill?
@@ -391,9 +440,8 @@ print(f"covering both at d = 1.5: {parts.sum():.2f} nats, of which {parts[valley
 # Both are zero exactly at the prior, as the two curves promised. In code the gradient with respect to
 # `mu` is called `dmu`, and so on.
 #
-# A derivation on paper deserves a check by a machine that knows nothing of the derivation. The
-# definition of a derivative is such a check: move one entry of $x$ up by $h$ and down by $h$, see how
-# far the function moved, and divide by the distance. These are *central differences*:
+# A derivation deserves a check that knows nothing of it: move one entry of $x$ up by $h$ and down by
+# $h$, see how far the function moved, and divide by the distance. These are *central differences*:
 #
 # $$
 # \frac{\partial f}{\partial x_i} \approx \frac{f(x + h e_i) - f(x - h e_i)}{2h} \tag{5}
@@ -404,8 +452,8 @@ print(f"covering both at d = 1.5: {parts.sum():.2f} nats, of which {parts[valley
 # passes, the next cell takes the reference.
 
 # %%
-def my_central_differences(f, x, h):    # f: array -> number, x (B, L) real or whole, step h
-    ...                                 # -> df/dx (B, L), one entry of x moved at a time
+def my_central_differences(f, x, h):    # f: array -> number, x (B, L) floats or integers
+    ...                                 # -> df/dx (B, L), one entry moved by h at a time
 
 
 check("03.central-differences", my_central_differences)
@@ -426,28 +474,18 @@ print("dmu differs by less than 1e-9:    ", np.abs(dmu - numeric_dmu).max() < 1e
 print("dlogvar differs by less than 1e-9:", np.abs(dlogvar - numeric_dlogvar).max() < 1e-9)
 
 # %% [markdown]
-# They agree to nine decimals at least. Notebook 05 explains where the rest went, and finds a check
-# that keeps all sixteen digits.
-#
-# A checker is worth something only if it fails when it should. Plant a mistake, the half forgotten
-# in eq. (4), and look at the ratio.
+# They agree to nine decimals at least; notebook 05 explains where the rest went. And the check fails
+# where it should: with the half of eq. (4) forgotten, analytic over numeric is 2 in every entry.
 
 # %%
-planted = np.exp(some_logvar) - 1                    # the half is gone
-print("analytic / numeric, logvar:")
-print((planted / numeric_dlogvar).round(6))
-
-# %% [markdown]
-# A ratio of two in every entry: the signature of a lost half. Reading such signatures is the
-# subject of the bug museum in notebook 06.
+print(((np.exp(some_logvar) - 1) / numeric_dlogvar).round(6))
 
 # %% [markdown]
 # ## 3.6  At which input should one check?
 #
 # There are many ways to write eq. (2) wrongly. The package keeps a list of thirteen: the half lost,
-# `exp(logvar / 2)` where `exp(logvar)` belongs, a sign flipped, the mean over latents in place of
-# the sum, and so on. You compare each with the right one, at a single input, and take the
-# simplest: `mu = 0, logvar = 0`.
+# `exp(logvar / 2)` where `exp(logvar)` belongs, a sign flipped, and so on. You compare each
+# with the right one, at a single input, and take the simplest: `mu = 0, logvar = 0`.
 #
 # **Predict first.** How many of the thirteen give the right value there: `"none"`, `"a few"` or
 # `"most"`?
@@ -458,24 +496,38 @@ predict("03.zero-check", ...)
 # %%
 from minivae.exercises.chapters.nb03 import WRONG_KLS
 
-for m, v in ((0.0, 0.0), (1.0, 0.0)):
-    one_mu, one_logvar = np.full((1, 1), m), np.full((1, 1), v)
-    right = gaussian_kl(one_mu, one_logvar).sum(axis=1)
-    unseen = sum(np.allclose(wrong_kl.wrong(one_mu, one_logvar), right) for wrong_kl in WRONG_KLS)
-    print(f"mu = {m:g}, logvar = {v:g}: {unseen} of {len(WRONG_KLS)} give the right value")
+
+def unseen(mu, logvar):
+    """How many of the wrong KLs give the right value at one input, (1, L) each."""
+    right = gaussian_kl(mu, logvar).sum(axis=1)
+    return sum(np.allclose(entry.wrong(mu, logvar), right) for entry in WRONG_KLS)
+
+
+for m, v in (([0.0], [0.0]), ([1.0], [0.0]), ([0.7], [0.0]), ([1.0], [0.3]), ([0.7], [0.3]),
+             ([0.7, -1.3], [0.3, -0.8])):
+    count = unseen(np.array([m]), np.array([v]))
+    print(f"mu = {m}, logvar = {v}: {count} of {len(WRONG_KLS)} give the right value")
 
 # %%
 reveal("03.zero-check")
 
 # %% [markdown]
-# A zero hides lost factors, turned signs and lost exponents; a one hides lost squares. So this
-# project checks at numbers with nothing special about them. Which input catches all thirteen is an
-# exercise below.
+# Read the table for its causes. With `logvar = 0` most mistakes hide, whatever `mu` is: every power
+# of $\sigma$ is 1 there, and every multiple of `logvar` is 0. With `mu = 0` as well the KL itself is
+# 0, which hides a lost half and a turned sign. `mu = 1` hides one that forgets the square. The last
+# two need a second latent to show. So this project checks at several latents, at numbers with
+# nothing special about them.
 
 # %% [markdown]
 # ## 3.7  Does walking downhill arrive at the prior?
 #
 # Follow the negative gradient from a few starting points, with nothing else in the loss.
+#
+# **Predict first.** One path starts very wide, at `logvar = 6` ($\sigma = 20$), where `dlogvar` is
+# 200. After 100 steps of size 0.15, where is its `logvar`: `"at 0"`, `"far below"` or `"far above"`?
+
+# %%
+predict("03.wall", ...)
 
 # %%
 def descend(mu, logvar, steps=100, lr=0.15):
@@ -502,16 +554,25 @@ for start, color, marker in (
     ax.plot(*path, marker=marker, ls="-", color=color, ms=2.5, lw=1)
     kl = gaussian_kl(*path)
     print(f"from mu {start[0]:+}, logvar {start[1]:+}: KL {kl[0]:.3f}, after 100 steps {kl[-1]:.3f}")
+wide = descend(0.0, 6.0)
+print(f"from mu 0, logvar 6: KL {gaussian_kl(*wide[0]):.0f}; logvar after 1 step {wide[1, 1]:.1f}, "
+      f"after 100 {wide[-1, 1]:.1f}, KL {gaussian_kl(*wide[-1]):.2f}")
 ax.plot(0, 0, "*", color=plots.INK, ms=13)
-ax.set(xlabel="mu", ylabel="logvar", title="left alone, the KL pulls every q to the prior (star)")
+ax.set(xlabel="mu", ylabel="logvar", title="three paths, left to the KL alone (star: the prior)")
 fig
 
 # %% [markdown]
-# All three arrive; each dot is one step, and the rings are lines of equal KL, in nats. The path that
-# starts narrow (bottom) creeps: where `logvar` is negative, `dlogvar` lies between $-\tfrac12$ and 0,
-# however far away the prior is. In a VAE the reconstruction term pulls the other way, and each
-# image's $q$ settles about where the two balance. A latent for which the reconstruction does not pull
-# at all ends at the star: *posterior collapse*, seen in notebook 07.
+# The three in the picture arrive; each dot is one step, and the rings are lines of equal KL, in nats.
+# The path that starts narrow (bottom) creeps: where `logvar` is negative, `dlogvar` lies between
+# $-\tfrac12$ and 0, however far away the prior is.
+
+# %%
+reveal("03.wall")
+
+# %% [markdown]
+# In a VAE the reconstruction term pulls the other way, and each image's $q$ settles about where the
+# two balance. A latent for which the reconstruction does not pull at all is left to the KL, which
+# pulls it to the star: *posterior collapse*, seen in notebook 07.
 
 # %% [markdown]
 # ## Recap
@@ -519,12 +580,12 @@ fig
 # - $\mathrm{KL}(q\Vert p)$ is the average, over draws from $q$, of the log ratio of the densities,
 #   eq. (1): the evidence of one draw, and what a code made for $p$ wastes on it.
 # - For a diagonal Gaussian against $N(0, I)$ it is a sum of one closed term per latent: eq. (2).
-# - It asks $q$ to stay near 0 and not to be too sure; each digit of precision costs about $\log 10$
-#   nats.
-# - The VAE's direction covers two hills while they are close and chooses one when covering costs
-#   more; the other direction matches the mean and the variance.
+# - To pay it is not to say something: $q$ must differ between images. If all draws together make the
+#   prior, knowing $z$ to about $\sigma$ costs $-\log\sigma$ nats an image, $\log 10$ for each digit.
+# - The VAE's direction makes $q$ too sure: narrower than the posterior where latents are correlated,
+#   on one of two even hills where covering costs more. The other direction matches mean and variance.
 # - The gradient is `mu` and `(sigma^2 - 1) / 2`, eqs. (3) and (4), and central differences agree.
-# - A check is as good as its input: at zeros and ones, wrong formulas look right.
+# - A check is as good as its input: at zeros, at ones, with one latent, wrong formulas look right.
 #
 # ## Exercises
 #
@@ -555,17 +616,6 @@ def gaussian_kl_backward(dkl, mu, logvar):    # (B,), (B, L), (B, L)
 check("03.kl-backward", gaussian_kl_backward)
 
 # %% [markdown]
-# **The same KL, by Monte Carlo.** The standard normal noise is an argument, as everywhere in this
-# project: build $z$ from it as in 3.1, and sum the log ratio over the latents.
-
-# %%
-def kl_monte_carlo(mu, logvar, eps):    # (B, L), (B, L), (K, B, L)
-    ...                                 # -> (B,) nats, the mean of K samples
-
-
-check("03.kl-monte-carlo", kl_monte_carlo)
-
-# %% [markdown]
 # **Any two diagonal Gaussians.** Repeat the derivation of 3.2 with a second Gaussian in the place
 # of $N(0, 1)$.
 
@@ -588,6 +638,19 @@ def moment_matching(shares, mus, logvars):    # p: K hills, each (K,); the share
 check("03.moment-matching", moment_matching)
 
 # %% [markdown]
+# **Jump or slide?** In 3.4 the best $q$ jumped for even hills, and slid where one had a share of 0.8
+# or 0.9. Decide for five other targets, first by thinking, then by searching.
+
+# %%
+# As d grows, does the mu of the q with the least KL(q || p) jump or slide? p has hills at
+# -d and d, with these shares and widths (left, right):
+#   0.5, 0.5 and 1.0, 1.0    0.3, 0.7 and 0.5, 0.5    0.15, 0.85 and 0.5, 0.5
+#   0.5, 0.5 and 0.5, 1.0    0.3, 0.7 and 1.0, 0.5
+turns = ...    # five words, "jump" or "slide", in this order (row by row)
+
+check("03.turns", turns)
+
+# %% [markdown]
 # **Uneven hills.** Where does $\mathrm{KL}(q\Vert p)$ begin to choose if one hill is larger than the
 # other? Search as in 3.4; the answer is a number that you measure.
 
@@ -604,22 +667,23 @@ check("03.parting", parting)
 
 # %%
 def repo_kl(mu, logvar):
-    # Found in public code, with 20 latents: trains, but reconstructs too well and samples badly.
+    # Of a kind found in public code. mu and logvar (B, L) -> (B,) nats.
     return -0.5 * np.mean(1 + logvar - mu**2 - np.exp(logvar), axis=1)
 
 
 check("03.bug", repo_kl)
 
 # %% [markdown]
-# **Write the check.** Thirteen wrong KLs wait. Choose one input at which every one of them differs
-# from the right one, and from each other. Section 3.6 showed two that will not do.
+# **A blind spot.** In 3.6 one mistake of the thirteen hid behind `mu = 1`: the one that forgets the
+# square. Find an input at which it alone gives the right value, and the other twelve do not. Its
+# entries of `mu` may be neither 0 nor 1.
 
 # %%
-# One input (mu, logvar), each (B, L), at which thirteen wrong KLs (the half dropped, a sign
-# flipped, exp(logvar / 2) for exp(logvar), ...) differ from the right one and each other.
-inputs = ...
+# One input (mu, logvar), each (1, L), no entry of mu 0 or 1: mu in place of mu^2 gives the
+# right KL here, and each of the other twelve mistakes a wrong one.
+blind = ...    # (mu, logvar)
 
-check("03.tell-apart", inputs)
+check("03.blind-spot", blind)
 
 # %% [markdown]
 # **Next:** notebook 04 asks how a gradient gets through a random draw.

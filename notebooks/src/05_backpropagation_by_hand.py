@@ -47,8 +47,8 @@ recall("05", ..., ..., ...)
 # $\frac12\log 2\pi$ is left out). Forward, each line uses the ones above it:
 
 # %%
-x, eps = 2.0, 0.5
-W_mu, W_logvar, W_out = 0.6, -0.7, 0.5
+x, eps = 2.0, 0.8
+W_mu, W_logvar, W_out = 0.6, -0.7, -0.9
 
 mu = x * W_mu
 logvar = x * W_logvar
@@ -69,7 +69,7 @@ loss = nll + kl
 PLACES = {
     "W_mu": (0, 0.9), "W_logvar": (0, -1.1), "mu": (1.4, 0.9), "logvar": (1.5, -1.1),
     "sigma": (2.9, -0.35), "z": (4.1, 0.9), "W_out": (4.2, 1.9), "mean": (5.5, 0.9),
-    "nll": (6.9, 0.9), "kl": (5.5, -1.1), "loss": (7.8, 0.0),
+    "nll": (6.9, 0.9), "kl": (6.2, -1.1), "loss": (7.9, 0.0),
 }
 LOCAL = {
     ("W_mu", "mu"): x, ("W_logvar", "logvar"): x, ("mu", "z"): 1, ("mu", "kl"): mu,
@@ -110,8 +110,7 @@ d["kl"] = d["loss"] * 1
 d["mean"] = d["nll"] * (mean - x)
 d["W_out"] = d["mean"] * z
 d["z"] = d["mean"] * W_out
-
-draw("backward, as far as z (gradients below)", d)
+print("so far:", ", ".join(f"d{name} = {value:.2f}" for name, value in d.items()))
 
 # %% [markdown]
 # Next would be `mu`. It is used twice: `z` is computed from it, and so is `kl`. The way through `z`
@@ -129,7 +128,7 @@ d["logvar"] = d["sigma"] * sigma / 2 + d["kl"] * -1 / 2
 d["W_mu"] = d["mu"] * x
 d["W_logvar"] = d["logvar"] * x
 
-draw("backward, all of it", d)
+draw("backward, all of it: the gradients below the boxes", d)
 
 # %%
 reveal("05.used-twice")
@@ -137,7 +136,20 @@ reveal("05.used-twice")
 # %% [markdown]
 # If `mu` grows by a little, both of its arrows carry the change to the loss, and the loss changes by
 # both amounts. So the two are added. `sigma` and `logvar` are used twice as well, and theirs are
-# added in the same way. Is it right? Move each weight by a millionth, and watch the loss:
+# added in the same way.
+#
+# That is the whole of backpropagation, and here is its rule: **the gradient of a box is the sum, over the arrows
+# that leave it, of the gradient at the tip times the local derivative.** It needs each box's
+# successors to be done first, so one goes from the loss backward. As a loop, for any graph:
+
+# %%
+by_rule = {"loss": 1.0}
+for box in ("nll", "kl", "mean", "W_out", "z", "mu", "sigma", "logvar", "W_mu", "W_logvar"):
+    by_rule[box] = sum(by_rule[tip] * slope for (start, tip), slope in LOCAL.items() if start == box)
+print("the loop gives the same gradients:", all(np.isclose(by_rule[box], d[box]) for box in d))
+
+# %% [markdown]
+# Is it right? Move each weight by a millionth, and watch the loss:
 
 # %%
 def tiny_loss(W_mu, W_logvar, W_out):
@@ -153,33 +165,41 @@ for name, value in weights.items():
     print(f"{name:9s} by hand {d[name]:+.4f}, by moving it {(moved - loss) / 1e-6:+.4f}")
 
 # %% [markdown]
-# That is the whole of backpropagation, and here is its rule: **the gradient of a box is the sum, over the arrows
-# that leave it, of the gradient at the tip times the local derivative.** It needs each box's
-# successors to be done first, so one goes from the loss backward. The rest of this notebook is the
-# same with arrays in the boxes.
+# The rest of this notebook is the same with arrays in the boxes.
 #
 # ## 5.2  Why go backward?
 #
 # Moving each weight also gave the gradient, without any calculus. Why not always do that? Because
-# of what it costs: two evaluations of the loss *for each parameter*. Count the multiplications in the
-# matrix products of a usual VAE, for one image:
+# of what it costs: one evaluation of the loss *for each parameter*, and one where nothing is moved. Count the
+# multiplications in the matrix products of a usual VAE, for one image:
 
 # %%
 spec = vae.Spec(data_dim=784, hidden=(200, 200), latent_dim=50)
 flat = vae.init_params(spec, rng)                         # all parameters in one vector
 params = vae.unpack(flat, spec)                           # its parts, by name
 n_params = flat.size
-forward = sum(W.size for name, W in params.items() if name.endswith("_W"))
+weights_of = {name: W for name, W in params.items() if name.endswith("_W")}
+forward = sum(W.size for W in weights_of.values())
 backward = 2 * forward - params["enc1_W"].size            # for each layer one product for dW and one
                                                           # for dx, which the image does not need
 print(f"forward pass       {forward:15,d} multiplications")
 print(f"backward pass      {backward:15,d}, which is {backward / forward:.2f} forward passes")
-print(f"differences        {2 * n_params * forward:15,d}, which is {2 * n_params:,} forward passes")
+print(f"differences        {(n_params + 1) * forward:15,d}, which is {n_params + 1:,} forward passes")
+print(f"outputs of layers  {sum(W.shape[1] for W in weights_of.values()):15,d} numbers, kept for the way back")
 
 # %% [markdown]
 # (Each product of a layer has as many multiplications as the layer has weights; section 5.4 shows
-# why backward has two. Everything that is done once for each *unit*, as `tanh`, is left out of the count:
-# there are far fewer units than weights.) So differences are for checking on small nets, and the
+# why backward has two. What is done once for each *unit*, as `tanh`, is left out of the count.)
+#
+# Why is backward so much cheaper? All paths from a box to the loss share what comes after the box. `dz` in 5.1 was computed
+# once, and then served `mu` and `sigma` and all that lies before them; a difference runs that part of the network anew
+# for each weight. One could also carry derivatives *forward*, from a weight to everything that it changes: that is exact
+# too, but each pass serves one weight only. Backward needs a single pass because there is a single loss at the end.
+# So what is carried for each example is one row of numbers, and a row times a matrix costs as much as a step of the
+# forward pass; a whole Jacobian would need matrix times matrix.
+#
+# The price is memory: the way back asks for values of the forward pass (`mean - x`, `z`, `sigma`), so these are kept
+# until it has passed. They are called *caches* below. So differences are for checking on small nets, and the
 # backward pass is for training.
 
 # %% [markdown]
@@ -190,8 +210,8 @@ print(f"differences        {2 * n_params * forward:15,d}, which is {2 * n_params
 # is it for one layer on a batch of digits?
 
 # %%
-B, D, H = 100, 784, 200
-print(f"outputs {B * H:,}, inputs {B * D:,}, entries of the Jacobian {B * H * B * D:,}")
+n_out, n_in = 100 * 200, 100 * 784                        # 100 digits, 200 units
+print(f"outputs {n_out:,}, inputs {n_in:,}, entries of the Jacobian {n_out * n_in:,}")
 
 # %% [markdown]
 # Nobody stores that, and nobody needs it. The rule of 5.1 asks for a sum over the tips only:
@@ -210,7 +230,7 @@ print(f"outputs {B * H:,}, inputs {B * D:,}, entries of the Jacobian {B * H * B 
 # For a layer small enough, write it down anyway and look.
 
 # %%
-x, W, b = rng.standard_normal((4, 3)), rng.standard_normal((3, 2)), rng.standard_normal(2)
+x, W, b = rng.standard_normal((4, 3)), 0.5 * rng.standard_normal((3, 2)), rng.standard_normal(2)
 
 
 def layer(x):
@@ -218,7 +238,7 @@ def layer(x):
 
 
 jacobian = np.empty((4, 2, 4, 3))                         # every output by every input
-for n, o in np.ndindex(4, 2):
+for n, o in np.ndindex(4, 2):                             # (n=n keeps the n of this turn)
     jacobian[n, o] = central_differences(lambda x, n=n, o=o: layer(x)[n, o], x)
 
 dy = rng.standard_normal((4, 2))
@@ -289,7 +309,7 @@ print("softmax: error below 1e-8:", found[0] < 1e-8)
 
 # %% [markdown]
 # A row of $n$ numbers has a Jacobian of $n^2$ entries, none of them zero, and the backward pass
-# needed $2n$ multiplications. In the exercises you do the same for three layers that this text leaves out.
+# needed $2n$ multiplications. In the exercises you do the same for layers that this text leaves out.
 #
 # ## 5.4  How does a gradient pass a dense layer?
 #
@@ -303,11 +323,6 @@ print("softmax: error below 1e-8:", found[0] < 1e-8)
 # That is linear again. Something must bend in between. A **multilayer perceptron** (MLP) puts a
 # function $\mathrm{act}$, its *activation*, after each layer but the last. Common ones are `tanh`,
 # and `relu`, which is the larger of its input and 0.
-#
-# Each hidden unit of such a network contributes one bend, at a place and of a steepness that `W1` and `b1` set;
-# `W2` weighs and adds them. With enough units the sum comes as close as one likes to any continuous
-# curve on an interval (Cybenko 1989, *Approximation by superpositions of a sigmoidal function*); section 5.7 has a
-# picture. Training has to find the weights, and for that it needs their gradient.
 #
 # So, one layer. For $N$ examples as the rows of $x$:
 #
@@ -332,9 +347,8 @@ print("softmax: error below 1e-8:", found[0] < 1e-8)
 # So it can be read off $y$: it is $1 - y^2$. A layer needs to keep its output, and can forget $a$.
 #
 # Where the derivative is zero, eq. (2) lets nothing through: a unit far out on the flat part of tanh
-# hardly learns, and a relu unit that is off for an example learns nothing from it. At 0 itself relu has a
-# *kink*: coming from the left its slope is 0, from the right it is 1, and there is no derivative. Code has
-# to choose, and takes 0. That does no harm in training, but it can mislead a check by differences: section 5.8.
+# hardly learns, and a relu unit that is off for an example learns nothing from it. (At 0 itself relu has a
+# *kink* and no derivative, and code takes 0; section 5.8 shows what a check makes of it.)
 #
 # Next, the weighted sum. Which entries of $a$ does $W_{io}$ reach? In every example $n$ the entry
 # $a_{no}$, with the factor $x_{ni}$. So the rule sums over the examples, and that sum is a
@@ -463,8 +477,8 @@ for x in (0, 1):
 # \qquad [l > 0] = 1 \text{ or } 0
 # $$
 #
-# For $x$ between 0 and 1 neither term is ever negative, so nothing can cancel. This is the form of `ops.py`, and we
-# use it from here on.
+# For $x$ between 0 and 1 neither term is ever negative, so nothing can cancel. This is the form of `ops.py` and of
+# `bernoulli_nll` below.
 
 # %% [markdown]
 # **Your turn, before the text goes on.** Differentiate eq. (7) with respect to a logit. One `dnll` arrives
@@ -582,10 +596,10 @@ print("as ops:", all(np.allclose(ours, its) for ours, its in zip(by_hand, packag
 # the KL beside such a loss weighs $D/2\sigma^2$ times too much:
 
 # %%
-D, meant = 784, 0.25
-print(f"the mean squared error over {D} pixels is a Gaussian with sigma = {np.sqrt(D / 2):.1f},")
+n_pixels, meant = 784, 0.25
+print(f"the mean squared error over {n_pixels} pixels is a Gaussian with sigma = {np.sqrt(n_pixels / 2):.1f},")
 print(f"for pixels that lie between 0 and 1. If sigma = {meant} was meant, the KL beside it")
-print(f"weighs {D / (2 * meant**2):,.0f} times too much.")
+print(f"weighs {n_pixels / (2 * meant**2):,.0f} times too much.")
 
 # %% [markdown]
 # So whoever then weakens the KL by hand is repairing a variance that nobody chose. Learning `logvar`
@@ -616,9 +630,8 @@ def loss_and_grads(p, z, x):
 z = rng.uniform(-3, 3, (300, 1))
 noise = 0.2                                               # its standard deviation
 x = np.sin(2 * z) + noise * rng.standard_normal((300, 1))
-H = 20
-p = {"W1": 2 * rng.standard_normal((1, H)), "b1": 2 * rng.standard_normal(H), "b2": np.zeros(1)}
-p |= {"W2": 0.1 * rng.standard_normal((H, 1)), "logvar": np.zeros(1)}
+p = {"W1": 2 * rng.standard_normal((1, 20)), "b1": 2 * rng.standard_normal(20), "b2": np.zeros(1)}
+p |= {"W2": 0.1 * rng.standard_normal((20, 1)), "logvar": np.zeros(1)}
 
 _, grads = loss_and_grads(p, z, x)
 for name in p:
@@ -639,21 +652,30 @@ print(f"nll from {losses[0]:.2f} to {losses[-1]:.2f} nats")
 print(f"learned sigma {np.exp(p['logvar'][0] / 2):.2f}; the data's noise had {noise:.2f}")
 
 # %%
-fig, ax = plots.figure(5.2, 2.5)
 grid = np.linspace(-3, 3, 200)[:, None]
-curve = np.tanh(grid @ p["W1"] + p["b1"]) @ p["W2"] + p["b2"]
+units = np.tanh(grid @ p["W1"] + p["b1"]) * p["W2"][:, 0]  # what each unit adds, (200, 20)
+curve = units.sum(axis=1, keepdims=True) + p["b2"]
 sigma = np.exp(p["logvar"] / 2)
-ax.plot(z, x, ".", color=plots.GREY, ms=3, label="data")
-ax.fill_between(grid[:, 0], *(curve + [-2, 2] * sigma).T, color=plots.BLUE, alpha=0.2)
-ax.plot(grid, curve, color=plots.BLUE, ls="-", label="mean, and 2 sigma to each side")
-ax.set(xlabel="z", ylabel="x", ylim=(-1.7, 2.3), title="trained with these gradients alone")
-ax.legend(loc="upper right", fontsize=8, ncols=2)
+off, inside = np.abs(curve - np.sin(2 * grid)), np.abs(grid) < 2.7
+print(f"mean against sin(2z): off by at most {off[inside].max():.2f} for |z| < 2.7, and {off.max():.2f} at the ends")
+
+# %%
+fig, axes = plots.figure(7.0, 2.1, 1, 2)
+axes[0].plot(grid, units, color=plots.GREY, lw=1)
+axes[0].set(xlabel="z", title="what each of the 20 units adds")
+axes[1].plot(z, x, ".", color=plots.GREY, ms=3, label="data")
+axes[1].fill_between(grid[:, 0], *(curve + [-2, 2] * sigma).T, color=plots.BLUE, alpha=0.2)
+axes[1].plot(grid, curve, color=plots.BLUE, ls="-", label="mean, and 2 sigma to each side")
+axes[1].set(xlabel="z", ylabel="x", ylim=(-1.7, 2.3), title="their sum, trained with these gradients")
+axes[1].legend(loc="upper right", fontsize=7, ncols=2)
 fig
 
 # %% [markdown]
-# The network has bent itself to the data, and its band has the width of their noise. (A negative
-# nll is no mistake: where a density exceeds 1, minus its log is below zero.) This is a decoder;
-# notebook 06 puts an encoder before it.
+# Each unit is an S, flat at both ends; `W1` and `b1` set where and how steeply it rises, `W2` how high. With enough units
+# such a sum comes as close as one likes to any continuous curve on an interval (Cybenko 1989, *Approximation by
+# superpositions of a sigmoidal function*); these 20, after this many steps, follow the data but for the ends. The band has
+# the width of the noise. (A negative nll is no mistake: where a density exceeds 1, minus its log is below zero.) This is a
+# decoder; notebook 06 puts an encoder before it.
 
 # %% [markdown]
 # ## 5.8  How far can a difference be trusted?
@@ -714,11 +736,18 @@ def decoder_gradient(W1):
 by_hand = decoder_gradient(W1)
 
 # %%
+def ends(f, x, i, h):
+    """f to both sides of the entry i of x, and the distance between the two."""
+    right, left = x.copy(), x.copy()
+    right[i] += h
+    left[i] -= h
+    return f(right), f(left), right[i] - left[i]          # 2 h, as rounded: x + h is rounded too
+
+
 def difference(f, x, i, h):
     """eq. (12): D(h) for the entry i of x."""
-    step = np.zeros_like(x)
-    step[i] = h
-    return (f(x + step) - f(x - step)) / (2 * h)
+    above, below, distance = ends(f, x, i, h)
+    return (above - below) / distance
 
 
 steps = 10.0 ** np.arange(-12, 3.1, 0.25)
@@ -729,9 +758,9 @@ for i, marker, color in ((usual, "o", plots.BLUE), (faint, "^", plots.RED)):
     off = [abs(difference(decoder_loss, W1, i, h) / by_hand[i] - 1) for h in steps]
     label = f"entry {i} of dW1, which is {by_hand[i]:.0e}"
     ax.loglog(steps, off, marker, color=color, ms=4, label=label)
-    rounding = u * decoder_loss(W1) / abs(by_hand[i])
-    ax.loglog(steps, rounding / steps, color=color, ls=":", lw=1)
-ax.set(xlabel="h", ylabel="error, as a part of the entry", ylim=(1e-12, 30))
+    dotted = u * decoder_loss(W1) / abs(by_hand[i]) / steps
+    ax.loglog(steps, dotted, color=color, ls=":", lw=1)
+ax.set(xlabel="h", ylabel="error, as a part of the entry", ylim=(1e-14, 30))
 ax.set_title("the V: too small is as bad as too large")
 ax.legend(loc="lower left", fontsize=8)
 fig
@@ -740,8 +769,10 @@ fig
 reveal("05.smaller-h")
 
 # %% [markdown]
-# To the right, each cloud rises with $h^2$: truncation. To the left it rises with $1/h$: that is
-# **rounding**. Numbers near 1 are a distance $u \approx 2\cdot 10^{-16}$ apart in float64, so each of the two
+# To the right, each cloud rises with $h^2$: truncation. (Blue then goes flat at 1: the step is so large that tanh has reached its
+# flat parts, $D(h)$ is next to nothing, and the error is the whole entry. Red is flat at 1 on the left, where a step is so small that
+# no digit of $f$ changes.) To the left the clouds rise with $1/h$: that is **rounding**. Numbers near 1 are a distance
+# $u \approx 2\cdot 10^{-16}$ apart in float64, so each of the two
 # values of $f$ is off by about $u|f|$. The subtraction keeps that error, and the division by
 # $2h$ magnifies it to about $u|f|/h$ (dotted lines).
 #
@@ -759,10 +790,11 @@ for i in (usual, faint):
 # %% [markdown]
 # **An error bar.** So a difference should say how far it can be off, for each entry by itself. Both parts can be
 # estimated from values of $f$. Truncation: the step $2h$ has four times the error of $h$, so
-# $D(2h) - D(h)$ is three times the error of $D(h)$. Rounding: some units $u|f|/h$; four are on the safe side here.
+# $D(2h) - D(h)$ is three times the error of $D(h)$. Rounding: some units $u|f|/h$; four are on the safe side here. And $|f|$
+# must be that of the values which are subtracted, since at a large $h$ these can be far larger than $f(x)$:
 #
 # $$
-# \mathrm{bar}(h) = \frac{|D(2h) - D(h)|}{3} + \frac{4\,u\,|f|}{h} \tag{13}
+# \mathrm{bar}(h) = \frac{|D(2h) - D(h)|}{3} + \frac{4\,u\,\max\big(|f(x \pm h)|, |f(x \pm 2h)|\big)}{h} \tag{13}
 # $$
 #
 # Start with a small $h$, enlarge it step by step, and keep the one with the smallest bar. Stop when truncation is the
@@ -774,15 +806,21 @@ def slope_and_bar(f, x, i):
     """The central difference for entry i with the smallest error bar, and that bar: eq. (13)."""
     best = np.nan, np.inf
     for h in 10.0 ** np.arange(-8, 2.1, 0.5):
-        D = difference(f, x, i, h)
-        truncation = abs(difference(f, x, i, 2 * h) - D) / 3
-        rounding = 4 * u * abs(f(x)) / h
+        above, below, near = ends(f, x, i, h)
+        further_above, further_below, far = ends(f, x, i, 2 * h)
+        slope = (above - below) / near
+        truncation = abs((further_above - further_below) / far - slope) / 3
+        rounding = 4 * u * max(abs(v) for v in (above, below, further_above, further_below)) / h
         if truncation + rounding < best[1]:
-            best = D, truncation + rounding
+            best = slope, truncation + rounding
         if truncation > rounding:
             break
     return best
 
+
+squares = [(v, *slope_and_bar(lambda x: (x**2).sum(), np.array([v]), (0,))) for v in np.linspace(-3, 3, 601)]
+print("v**2, whose best h is the largest: 2 v within the bar at",
+      sum(abs(2 * v - slope) <= bar for v, slope, bar in squares), "of", len(squares), "places")
 
 entries = list(np.ndindex(W1.shape))
 slopes, bars = np.array([slope_and_bar(decoder_loss, W1, i) for i in entries]).T
@@ -810,7 +848,7 @@ fig
 # %%
 def verdict(a, slope, bar):
     """One entry: by hand a, against slope +- bar."""
-    if abs(a - slope) > bar:
+    if not abs(a - slope) <= bar:                         # so that NaN is wrong too
         return "wrong"
     return "right" if bar < 1e-3 * abs(slope) else "cannot tell"
 
@@ -845,9 +883,15 @@ for name, gradient in (("by hand", by_hand), ("spoiled", spoiled)):
 
 # %% [markdown]
 # Entries whose bar is now more than a thousandth of them are called neither right nor wrong. (The spoiled one is
-# still found: a wrong sign is off by more than its bar.) A bar is an estimate and no guarantee. Eq. (13) assumes that the rounding
-# error of $f$ is about $u|f|$, and that some $h$ lies between too small and too large.
-#
+# still found: a turned sign is off by more than its bar.) A bar is an estimate and no guarantee. Eq. (13) assumes that the
+# rounding error of $f$ is about $u|f|$, and that some $h$ lies between too small and too large. A function that cancels
+# inside breaks the first: $\sin v - \sin 1.3$ near 1.3 is tiny, and its rounding error is that of $\sin 1.3$.
+
+# %%
+slope, bar = slope_and_bar(lambda v: np.sin(v).sum() - np.sin(1.3), np.array([1.3]), (0,))
+print(f"sin(v) - sin(1.3): off by {abs(slope - np.cos(1.3)):.0e}, where the bar says {bar:.0e}")
+
+# %% [markdown]
 # **A kink.** relu at $a = 3\cdot10^{-6}$ has the slope 1. A step that reaches across the kink at 0 sees a mixture:
 
 # %%
@@ -859,28 +903,33 @@ near, at_zero = np.array([3e-6]), np.array([0.0])
 for h in (1e-4, 1e-5, 1e-6):
     print(f"h = {h:.0e}: D(h) = {difference(relu_at, near, 0, h):.2f} at 3e-6,"
           f" {difference(relu_at, at_zero, 0, h):.2f} at 0")
-for name, at in (("3e-6", near), ("0", at_zero)):
-    print(f"eq. (13) at {name}: {slope_and_bar(relu_at, at, 0)[0]:.6f} +- {slope_and_bar(relu_at, at, 0)[1]:.0e}")
+for name, at in (("3e-6", near), ("1e-9", np.array([1e-9])), ("0", at_zero)):
+    print(f"eq. (13) at {name}: {slope_and_bar(relu_at, at, 0)[0]:.3f} +- {slope_and_bar(relu_at, at, 0)[1]:.0e}")
 print(f"at 0, one-sided: {relu_at(at_zero + h) / h:.0f} to the right,"
       f" {(relu_at(at_zero) - relu_at(at_zero - h)) / h:.0f} to the left")
 
 # %% [markdown]
-# Near the kink a small enough $h$ is right, and eq. (13) finds it, since $D(2h)$ and $D(h)$ disagree for the larger ones.
-# *At* the kink every $h$ gives one half, and the bar is 0, and there is no slope that it could be the estimate of. Only a look
-# at both sides shows it. So a relu net is checked at a random point, where no unit sits exactly at 0.
+# If the kink is further away than the smallest $h$, here $10^{-8}$, that $h$ is right and eq. (13) finds it, since $D(2h)$ and
+# $D(h)$ disagree for the larger ones. At $10^{-9}$ it does not. *At* the kink every $h$ gives one
+# half, the bar is next to nothing, and there is no slope that it could be the estimate of. Only a look at both sides shows it.
+# So a relu net is checked at a random point, where no unit sits exactly at 0.
 #
-# The package's check works entry by entry too. It takes the function, its gradient by hand, and a point. Give it our
-# gradient, and one that sums over the batch where the loss takes the mean:
+# The package's check does all this: each entry has a bar and a verdict of its own, kinks are looked for, and the rounding error of
+# $f$ is measured and not assumed. It takes the function, its gradient by hand, and a point:
 
 # %%
-for name, gradient in (
-    ("ours", decoder_gradient),
-    ("sum over the batch", lambda W1: B * decoder_gradient(W1)),
+for name, f, gradient in (
+    ("by hand", decoder_loss, decoder_gradient),
+    ("spoiled", decoder_loss, lambda W1: spoiled),
+    ("by hand, sum over the batch", decoder_loss, lambda W1: B * decoder_gradient(W1)),
 ):
-    report = gradcheck.check_grad(decoder_loss, gradient, W1)
-    print(f"{name:20s} right: {report.ok}")
+    report = gradcheck.check_grad(f, gradient, W1, name="W1")
+    print(f"{name:28s} {report.verdict}: {report.sentence}")
 
 # %% [markdown]
+# In the spoiled gradient it names the one faint entry; where the mean over the batch was forgotten, it finds the factor.
+# (`print(report)` shows a table of the worst entries with their bars, and `report.plot()` the V of each.)
+#
 # ## 5.9  Does it work in float32?
 #
 # Networks train in float32, whose $u$ is about $10^{-7}$. It is tempting to check them there as well.
@@ -971,8 +1020,17 @@ ax.legend(loc="center", bbox_to_anchor=(0.3, 0.3), fontsize=8)
 fig
 
 # %% [markdown]
-# The complex step follows the same $h^2$ down, and where the others turn back it stays near $u$. It judges the
-# faint entries too, where a difference could not tell.
+# The complex step follows the same $h^2$ down, and where the others turn back it stays near $u$. And it judges what a
+# difference cannot: the loss that was raised by $10^8$.
+
+# %%
+exact_raised = by_complex_step(raised_loss, W1)
+said = entry_verdicts(by_hand, *raised)
+print(f"raised loss, by differences: {said.count('right')} right, {said.count('cannot tell')} cannot tell")
+print(f"by the complex step: {(abs(by_hand / exact_raised - 1) < 1e-12).sum()} of {by_hand.size} agree to 1e-12 of their size")
+
+# %% [markdown]
+# The constant sits in the real part, and the slope is read from the imaginary part, which it never touches.
 #
 # Its price: $f$ must be analytic, and that is more than smooth. Sums, products, quotients, `exp`, `log`, `tanh` are.
 # An absolute value, a conjugate, a real part or a maximum is not, even where the function of *real* numbers is as smooth as
@@ -985,7 +1043,7 @@ for text, f in (
     ("abs(v)**2", lambda v: (np.abs(v) ** 2).sum()),
     ("v * conj(v)", lambda v: (v * v.conj()).sum()),
 ):
-    print(f"slope of {text:12s} at 0.7 by complex step: {by_complex_step(f, point)[0]:.1f}")
+    print(f"slope of {text:12s} at 0.7 by complex step: {round(by_complex_step(f, point)[0], 1) + 0:.1f}")
 
 # %% [markdown]
 # On real numbers the three are one function with the slope 1.4. But `abs` and `conj` mix the imaginary part into a real
@@ -1025,7 +1083,7 @@ def my_dense(x, W, b):    # (N, I), (I, O), (O,) -> (N, O)
 check("05.dense", my_dense)
 
 # %% [markdown]
-# **Dense, backward**: eqs. (3) to (5), without looking.
+# **Dense, backward**: recall, eqs. (3) to (5) without looking.
 
 # %%
 def my_dense_backward(da, x, W):    # (N, O), (N, I), (I, O)
@@ -1035,7 +1093,7 @@ def my_dense_backward(da, x, W):    # (N, O), (N, I), (I, O)
 check("05.dense-backward", my_dense_backward)
 
 # %% [markdown]
-# **tanh, backward**: two blanks.
+# **tanh, backward**: recall, two blanks.
 
 # %%
 def tanh_backward(dy, y):    # (N, O), y = tanh(a) (N, O) -> da (N, O)
@@ -1068,7 +1126,8 @@ def my_sigmoid(logits):    # any shape -> the same shape; logits of +-1000 must 
 check("05.sigmoid", my_sigmoid)
 
 # %% [markdown]
-# **The Bernoulli likelihood**: eq. (7), in a form that never overflows.
+# **The Bernoulli likelihood**: eq. (7), in a form that never overflows, and that keeps the small loss of a pixel which is
+# right and almost sure.
 
 # %%
 def my_bernoulli_nll(logits, x):    # (B, D), (B, D) -> (B,) nats; x from 0 to 1, grey too
@@ -1078,10 +1137,32 @@ def my_bernoulli_nll(logits, x):    # (B, D), (B, D) -> (B,) nats; x from 0 to 1
 check("05.bernoulli-nll", my_bernoulli_nll)
 
 # %% [markdown]
+# ### The rule
+#
+# **Numbers through a graph.** Draw the graph on paper, and carry the gradients back.
+
+# %%
+# v = 2,  w = -3,  s = v * w = -6,  t = s + v = -4,  y = t * s = 24,  loss = y / 2 - w = 15
+gradients = ...    # (dt, ds, dv, dw)
+
+check("05.graph", gradients)
+
+# %% [markdown]
 # ### Checks
 #
+# **An error bar for another difference.** $D(h) = (f(x + h) - f(x))/h$ steps to one side only. What is its truncation, and how
+# does it show in $D(2h) - D(h)$? The bar should be at least the error, and at most forty times as large.
+
+# %%
+def one_sided_bar(f, x, h, u):    # f: number -> number; u: 2.2e-16 or 1.2e-7
+    ...                           # -> a bar for the error of (f(x + h) - f(x)) / h
+
+
+check("05.one-sided-bar", one_sided_bar)
+
+# %% [markdown]
 # **Choose h.** The function is unknown: you can only call it. `u` is the distance between numbers near 1 in the
-# precision that it computes in. The error at your `h` may be ten times the best one.
+# precision that it computes in. The error at your `h` may be twenty times the best one.
 
 # %%
 def choose_h(f, x, u):    # f: number -> number; x: number; u: 2.2e-16 or 1.2e-7
@@ -1103,9 +1184,20 @@ def huber(r):  # (N,), real or complex -> a number
 check("05.complex-ready", huber)
 
 # %% [markdown]
+# **Along a direction.** The complex step of 5.10 needs one evaluation for each entry. If only the slope along a direction is
+# wanted, as in a check of a large net, one is enough.
+
+# %%
+def slope_along(f, x, v):    # f: array -> number, analytic; x, v: arrays of one shape
+    ...                      # -> d/dt f(x + t v) at t = 0, from one evaluation of f
+
+
+check("05.slope-along", slope_along)
+
+# %% [markdown]
 # **Write the check.** Planted mistakes wait for it: a lost factor, a wrong last entry, a wrong
-# shape, a NaN, a faint entry. A right gradient must pass, and none of these may. (Section 5.8 says which `h`, and what
-# to compare the difference with.)
+# shape, a NaN, a faint entry. A right gradient must pass, and none of these may. (Section 5.8 has a
+# step and a bar for each entry.)
 
 # %%
 def gradient_check(f, df, x):    # f: array -> float; df: array -> array; x: any shape
@@ -1136,19 +1228,21 @@ check("05.spoiled", spoiled_entries)
 # Derive each backward pass with the four steps of 5.3. Below each of them your own check judges it (the reference's check,
 # until yours passes). It says `False` while there is nothing to check.
 #
-# **Softplus**, $\log(1 + e^a)$: a relu without a kink.
+# **The log of a sum of exponentials**: $y_n = \log\sum_i e^{a_{ni}}$, one number for each row. Notebook 09 needs it.
 
 # %%
-def softplus_backward(dy, a):    # (N, O), (N, O) -> da (N, O); a of +-1000 must work
+def logsumexp_backward(dy, a):    # (N,), (N, I) -> da (N, I); a of +-1000 must work
     ...
 
 
-check("05.softplus-backward", softplus_backward)
+check("05.logsumexp-backward", logsumexp_backward)
 
 # %%
 random_dy, point = rng.standard_normal((4, 3)), rng.standard_normal((4, 3))
 own_check(
-    lambda a: (random_dy * np.logaddexp(0, a)).sum(), lambda a: softplus_backward(random_dy, a), point
+    lambda a: (random_dy[:, 0] * np.log(np.exp(a).sum(axis=1))).sum(),
+    lambda a: logsumexp_backward(random_dy[:, 0], a),
+    point,
 )
 
 # %% [markdown]
@@ -1182,11 +1276,23 @@ check("05.skip-backward", skip_backward)
 
 # %%
 narrow, wide = rng.standard_normal((3, 2)), rng.standard_normal((2, 3))
-own_check(
-    lambda x: (random_dy * (x + np.tanh(x @ narrow) @ wide)).sum(),
-    lambda x: (skip_backward(random_dy, x, narrow, wide) or (None,))[0],
-    point,
-)
+
+
+def part(k, *args):
+    """The part k of the answer: dx, dW1 or dW2."""
+    found = skip_backward(random_dy, *args)
+    return found[k] if found is not None else None
+
+
+def skip_loss(x, W1, W2):
+    return (random_dy * (x + np.tanh(x @ W1) @ W2)).sum()
+
+
+[
+    own_check(lambda x: skip_loss(x, narrow, wide), lambda x: part(0, x, narrow, wide), point),
+    own_check(lambda W1: skip_loss(point, W1, wide), lambda W1: part(1, point, W1, wide), narrow),
+    own_check(lambda W2: skip_loss(point, narrow, W2), lambda W2: part(2, point, narrow, W2), wide),
+]
 
 # %% [markdown]
 # **Next:** notebook 06 joins encoder, sample, decoder and KL into one graph, and takes the

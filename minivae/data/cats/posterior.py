@@ -78,10 +78,10 @@ def chonk_posterior(
 ) -> ChonkPosterior:
     """The posterior over chonk: Bayes' rule as a sum over a grid.
 
-    p(chonk, other | x) = p(x | chonk, other) / sum of the same;  evidence = their mean, because
-    the prior is uniform: every cell weighs 1 / (G M). It is exact if the only cats are those on
-    the grid. For all cats it is the midpoint rule, and good where several cells fit into the
-    posterior: refine the grid to see how good (notebook 01 does).
+    p(chonk, other | x) is p(x | chonk, other), divided by its sum over the grid; the evidence is
+    its mean over the grid, because the prior is uniform: every cell weighs 1 / (G M). It is exact
+    if the only cats are those on the grid. For all cats it is the midpoint rule, and good where
+    several cells fit into the posterior: refine the grid to see how good (notebook 01 does).
 
     x: (S, S) of 0 and 1; known: the factors (6,), of which chonk and `other` are ignored;
     seen: (S, S) bool, False where the picture is covered; cells: (G, M).

@@ -34,6 +34,8 @@ LEARNING_RATE = 1e-3
 
 
 def minivae_runner(backend: str) -> Runner:
+    """The training step of minivae, with its backend "numba" or "numpy"."""
+
     def contestant(spec, flat, x, eps):
         ops = load_backend(backend)
         flat = flat.copy()
@@ -53,6 +55,8 @@ def minivae_runner(backend: str) -> Runner:
 
 
 def torch_runner(compiled: bool) -> Runner:
+    """The training step in PyTorch, with fused Adam; compiled: through `torch.compile`."""
+
     def contestant(spec, flat, x, eps):
         import torch
         from torch.nn import functional as F
@@ -99,6 +103,10 @@ def torch_runner(compiled: bool) -> Runner:
 def jax_runner(
     spec: Spec, flat: np.ndarray, x: np.ndarray, eps: np.ndarray
 ) -> tuple[Callable[[], float], Callable[[], np.ndarray]]:
+    """The training step in JAX, under `jax.jit`: a `Runner` itself.
+
+    Raises RuntimeError where JAX cannot be limited to OMP_NUM_THREADS cores.
+    """
     import jax
     import jax.numpy as jnp
 

@@ -87,8 +87,10 @@ def posterior_from_logs(log_prior, log_likelihood):
     """Bayes' rule in logs: the evidence is a log-sum-exp over z, and is subtracted"""
     log_joint = log_prior[:, None] + log_likelihood
     top = log_joint.max(axis=0)
-    log_evidence = top + np.log(np.exp(log_joint - top).sum(axis=0))
-    return log_evidence, np.exp(log_joint - log_evidence)
+    with np.errstate(divide="ignore", invalid="ignore"):  # an impossible x: log 0, then 0 / 0
+        shifted = np.where(log_joint == -np.inf, -np.inf, log_joint - top)
+        log_evidence = top + np.log(np.exp(shifted).sum(axis=0))
+        return log_evidence, np.exp(log_joint - log_evidence)
 
 
 def _log_cases():
@@ -99,6 +101,7 @@ def _log_cases():
         (np.log([0.25, 0.75]), np.log([[0.9], [0.5]])),
         (np.log(prior), np.log(likelihood)),
         (np.log(prior), far),  # densities may be above 1, and one z cannot give the last x
+        (np.log([0.25, 0.75]), np.array([[-np.inf, -1.5], [-np.inf, -0.4]])),  # no z gives x = 0
     ]
 
 
@@ -124,7 +127,8 @@ LOG_POSTERIOR = Exercise(
     title="evidence and posterior, where probabilities underflow",
     stub=stub("""
         def posterior_from_logs(log_prior, log_likelihood):    # log p(z) (Z,), log p(x|z) (Z, X)
-            ...                                                # -> log p(x) (X,), p(z|x) (Z, X)
+            ...                                                # -> log p(x) (X,), p(z|x) (Z, X);
+                                                               # an impossible x: -inf, nan
     """),
     reference=posterior_from_logs,
     cases=_log_cases,
@@ -135,6 +139,12 @@ LOG_POSTERIOR = Exercise(
             _with_top(lambda log_joint: 0.0),
             "exp(-2000) is 0.0 and exp(1000) infinite: take the largest of each column out first, "
             "eq. (7).",
+        ),
+        WrongAnswer(
+            "top-of-nothing",
+            _with_top(lambda log_joint: log_joint.max(axis=0)),
+            "Where no z can give x, the largest is -inf, and -inf - -inf is nan: there log p(x) is "
+            "-inf.",
         ),
         WrongAnswer(
             "one-top",
@@ -247,11 +257,9 @@ def _not_distributions(prior, likelihood):
 
 def _without_a_rare_cause(prior, likelihood):
     joint = prior[:, None] * likelihood
-    best = likelihood.argmax(axis=0)  # of equals, the first; a tie is no rare cause
-    columns = np.arange(likelihood.shape[1])
-    beaten = joint.max(axis=0) > joint[best, columns] + 1e-9
-    unique = np.sort(likelihood, axis=0)[-1] > np.sort(likelihood, axis=0)[-2] + 1e-9
-    if (beaten & unique).any():
+    best = likelihood >= likelihood.max(axis=0) * (1 - 1e-9)  # the z under which x is likeliest
+    of_best = np.where(best, joint, 0).max(axis=0)
+    if (joint.max(axis=0) > of_best * (1 + 1e-9)).any():
         return None
     return (
         "it is a story, but for every x the z that makes x likeliest is also the likeliest given x"

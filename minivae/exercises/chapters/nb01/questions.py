@@ -9,8 +9,16 @@ PREDICTIONS = (
         "noise?",
         ("light", "unsure", "heavy"),
         "heavy",
-        "It can only weigh the pixels that it is given. White speaks for heavy on balance, and "
-        "noise has more white than any of the cats.",
+        "It can only weigh the pixels that it is given, and has no answer for what is no cat.",
+    ),
+    Prediction(
+        "01.dimmed",
+        "The heavy cats are dimmed until they have less white than the light ones, and the "
+        "classifier is trained again. What does it say about white noise?",
+        ("light", "unsure", "heavy"),
+        "heavy",
+        "It is not the amount of white. A light cat is known by the places where it is black, and "
+        "noise is white at half of them.",
     ),
     Prediction(
         "01.underflow",
@@ -22,12 +30,12 @@ PREDICTIONS = (
     ),
     Prediction(
         "01.explaining-away",
-        "A patient has a fever; flu and pneumonia can both cause it. A test confirms the flu. Is "
-        "pneumonia now more, as much or less probable than just before the test?",
+        "A patient has cough and fever; flu and pneumonia can both cause them. A test confirms the "
+        "flu. Is pneumonia now more, as much or less probable than just before the test?",
         ("more", "as much", "less"),
         "less",
-        "The flu explains the fever, so the fever is no longer evidence of pneumonia: the two "
-        "diseases are independent before x is seen, but not after.",
+        "The flu explains most of what was seen, so cough and fever say much less about pneumonia, "
+        "though still a little: the two diseases are independent before x is seen, but not after.",
     ),
     Prediction(
         "01.half-covered",
@@ -35,7 +43,18 @@ PREDICTIONS = (
         "chonk is:",
         ("narrower", "the same", "wider"),
         "wider",
-        "Fewer pixels are less evidence: more values of chonk agree with what is seen.",
+        "The body is the best evidence of weight. Without it more values of chonk agree with what "
+        "is seen.",
+    ),
+    Prediction(
+        "01.upper-half",
+        "100 photographs of one cat. In how many is the posterior of its chonk wider with the "
+        "upper half covered than with nothing covered?",
+        ("half", "most", "all"),
+        "most",
+        "Seeing more narrows a posterior on average, over all cats and their photographs, and not "
+        "in every single one: in the others, the upper half spoke for weights at the edge of what "
+        "the lower half allows, or against its middle.",
     ),
 )
 

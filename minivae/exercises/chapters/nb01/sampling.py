@@ -56,6 +56,27 @@ ANCESTRAL = Exercise(
             "z and x use the same uniform number: each draw needs its own.",
         ),
         WrongAnswer(
+            "columns-swapped",
+            lambda prior, likelihood, u: ancestral_sample(prior, likelihood, u[:, ::-1]),
+            "The uniform numbers are swapped: u[:, 0] chooses z, u[:, 1] chooses x.",
+        ),
+        WrongAnswer(
+            "running-over-z",
+            lambda prior, likelihood, u: (
+                _pick(np.cumsum(prior), u[:, 0]),
+                (u[:, 1:] >= np.cumsum(likelihood, axis=0)[_pick(np.cumsum(prior), u[:, 0])]).sum(
+                    axis=1
+                ),
+            ),
+            "The running sums of the likelihood go over z (axis 0); each row is a distribution "
+            "over x, so sum along it, axis 1.",
+        ),
+        WrongAnswer(
+            "transposed",
+            lambda prior, likelihood, u: ancestral_sample(prior, likelihood.T, u),
+            "You read p(x|z) as if its columns were the z: likelihood[z] is the distribution of x.",
+        ),
+        WrongAnswer(
             "x-from-evidence",
             lambda prior, likelihood, u: (
                 _pick(np.cumsum(prior), u[:, 0]),

@@ -102,8 +102,8 @@ DIFFERENCES = Exercise(
     id="03.central-differences",
     title="a gradient from values: central differences",
     stub=stub("""
-        def my_central_differences(f, x, h):    # f: array -> number, x (B, L) real or whole, step h
-            ...                                 # -> df/dx (B, L), one entry of x moved at a time
+        def my_central_differences(f, x, h):    # f: array -> number, x (B, L) floats or integers
+            ...                                 # -> df/dx (B, L), one entry moved by h at a time
     """),
     reference=central_differences,
     cases=_cases,

@@ -111,14 +111,30 @@ MOMENTS = Exercise(
 PARTING = 2.511  # tests/test_parting.py computes it
 
 
+_NEAR = (  # (where, how near, what was probably done)
+    (2 * PARTING, 0.04, "that is the distance between the two hills; d is half of it"),
+    (PARTING / 2, 0.02, "that is for hills half as wide; these have width 1, so d is twice that"),
+    (
+        PARTING + 0.03,
+        0.03,
+        "close, and too far out: is the q that covers sought at every mu, not only at 0? It leans "
+        "to the larger hill",
+    ),
+)
+
+
 def _judge_parting(answer):
     if isinstance(answer, bool) or not isinstance(answer, int | float | np.number | np.ndarray):
         return "expected one number"
     if np.size(answer) != 1 or np.asarray(answer).dtype.kind not in "iuf":
         return "expected one number"
-    if not abs(float(np.ravel(answer)[0]) - PARTING) <= 0.02:
-        return "within 0.02 of this d, the q with the least KL(q || p) does not jump"
-    return None
+    d = float(np.ravel(answer)[0])
+    if abs(d - PARTING) <= 0.02:
+        return None
+    for where, near, what in _NEAR:
+        if abs(d - where) <= near:
+            return what
+    return "within 0.02 of this d, the q with the least KL(q || p) does not jump"
 
 
 PARTS = Exercise(
@@ -156,10 +172,11 @@ PARTS = Exercise(
         ),
     ),
     hints=(
-        "Change three things in the notebook's search: the widths, the shares, the list of d.",
+        "What counts is d in widths of a hill: a hill of width 1 at d is the notebook's of width "
+        "0.5 at d / 2. So in its search only the share and the list of distances change.",
         "A q on one hill costs about -log 0.6 = 0.51 nats. Where does covering cost as much?",
-        "Between 2.5 and 2.52. Search over mu, not only at 0 and d: the covering q leans to the "
-        "larger hill.",
+        "Step d by 0.01 and look at least(q_to_p(log_two_hills(z_grid, d / 2, 0.6))): its mu jumps "
+        "between 2.5 and 2.52.",
     ),
     solution_text=stub("""
         z = np.linspace(-12, 12, 961)[:, None, None]
@@ -172,5 +189,70 @@ PARTS = Exercise(
             i, j = np.unravel_index(kl.argmin(), kl.shape)
             if mus[j] < d / 2:                 # this q still covers both hills
                 parting = d
+    """),
+)
+
+# ---- 03.turns ------------------------------------------------------------------------------------
+
+TURNS = ("jump", "jump", "slide", "jump", "slide")  # tests/test_parting.py computes them
+
+
+def _judge_turns(answer):
+    if not isinstance(answer, tuple | list) or len(answer) != len(TURNS):
+        return f'expected {len(TURNS)} words, "jump" or "slide"'
+    if not all(isinstance(word, str) and word in ("jump", "slide") for word in answer):
+        return 'each of them is "jump" or "slide"'
+    right = sum(word == true for word, true in zip(answer, TURNS, strict=True))
+    return None if right == len(TURNS) else f"{right} of {len(TURNS)} are right"
+
+
+TURN = Exercise(
+    id="03.turns",
+    title="when the best q jumps, and when it slides",
+    stub=stub("""
+        # As d grows, does the mu of the q with the least KL(q || p) jump or slide? p has hills at
+        # -d and d, with these shares and widths (left, right):
+        #   0.5, 0.5 and 1.0, 1.0    0.3, 0.7 and 0.5, 0.5    0.15, 0.85 and 0.5, 0.5
+        #   0.5, 0.5 and 0.5, 1.0    0.3, 0.7 and 1.0, 0.5
+        turns = ...    # five words, "jump" or "slide", in this order (row by row)
+    """),
+    reference=TURNS,
+    judge=_judge_turns,
+    mistakes=(
+        WrongAnswer(
+            "always",
+            ("jump",) * 5,
+            "Choosing is no law: where one hill is much larger, q leans to it from the start.",
+        ),
+        WrongAnswer(
+            "only-even-shares",
+            ("jump", "slide", "slide", "jump", "slide"),
+            "Uneven shares alone do not make a slide: at 0.3 and 0.7 a q that leans still covers "
+            "both for a while.",
+        ),
+        WrongAnswer(
+            "only-even-hills",
+            ("jump", "slide", "slide", "slide", "slide"),
+            "A little unevenness does not remove the jump: q leans, and still has to leave the "
+            "smaller hill at once.",
+        ),
+        WrongAnswer(
+            "never",
+            ("slide",) * 5,
+            "For even hills the best q stays in the middle and then is on one of them: a jump.",
+        ),
+    ),
+    hints=(
+        "A jump needs two q that cost the same, one that covers and one on a hill. When is there "
+        "only ever one?",
+        "Give log_two_hills of 3.4 two widths, step d by 0.02, and print the mu of the best q. A "
+        "table of mu from -3 to 3 is safer, and sigma up to 3.5.",
+        "Where both widths are 0.5: at shares of 0.15 and 0.85 mu moves by less than 0.05 for each "
+        "0.02 in d; at 0.3 and 0.7 there is one step of more than 0.5.",
+    ),
+    solution_text=stub("""
+        turns = ("jump", "jump", "slide", "jump", "slide")
+        # With the shares 0.3, 0.7 a q that leans and a q on the larger hill cost the same at one d,
+        # and mu jumps. If the smaller hill is also the wider one, mu moves in small steps only.
     """),
 )

@@ -28,7 +28,7 @@ def _package_kl(ops):
     return lambda mu, logvar: ops.gaussian_kl_forward(mu, logvar)[0].sum(axis=1)
 
 
-# Thirteen wrong KLs that return the right shape; 03.tell-apart asks for an input that shows each.
+# Thirteen wrong KLs that return the right shape; 03.blind-spot asks for an input that hides one.
 WRONG_KLS = (
     *planted(
         _package_kl,
@@ -233,7 +233,7 @@ KL_BACKWARD = Exercise(
 
 
 def repo_kl(mu, logvar):
-    # Found in public code, with 20 latents: trains, but reconstructs too well and samples badly.
+    # Of a kind found in public code. mu and logvar (B, L) -> (B,) nats.
     return -0.5 * np.mean(1 + logvar - mu**2 - np.exp(logvar), axis=1)
 
 
@@ -244,7 +244,7 @@ def mended_kl(mu, logvar):
 
 BUG = Exercise(
     id="03.bug",
-    title="find the bug: a KL that is too weak",
+    title="find the bug: a KL from public code",
     stub=inspect.getsource(repo_kl).rstrip(),
     reference=mended_kl,
     given=repo_kl,

@@ -21,6 +21,16 @@ PREDICTIONS = (
         "At 0 nearly every term vanishes, so the mistakes in it do not show. Check at numbers "
         "with nothing special about them.",
     ),
+    Prediction(
+        "03.wall",
+        "Gradient descent on the KL starts at mu = 0, logvar = 6, where dlogvar is 200, with steps "
+        "of 0.15. Where is logvar after 100 steps?",
+        ("at 0", "far below", "far above"),
+        "far below",
+        "The first step is 0.15 times 200 and throws logvar down to about -24. There dlogvar is "
+        "-1/2, and each step brings it back by 0.075 only. Where the KL grows exponentially, a "
+        "step that is right elsewhere is far too long.",
+    ),
 )
 
 RECALL = (

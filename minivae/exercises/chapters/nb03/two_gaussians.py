@@ -62,6 +62,37 @@ KL_TWO = Exercise(
             "The ratio of the variances is upside down: it is sigma1^2 / sigma2^2.",
         ),
         WrongAnswer(
+            "no-log",
+            lambda m1, v1, m2, v2: _kl_two((m1 - m2) ** 2 / np.exp(v2), np.exp(v1 - v2), 0 * v1),
+            "The log term is missing: -(logvar1 - logvar2).",
+        ),
+        WrongAnswer(
+            "sigma-for-variance",
+            lambda m1, v1, m2, v2: _kl_two(
+                (m1 - m2) ** 2 / np.exp(v2 / 2), np.exp((v1 - v2) / 2), v1 - v2
+            ),
+            "exp(logvar / 2) is sigma; the formula has variances, exp(logvar).",
+        ),
+        WrongAnswer(
+            "shift-by-sigma",
+            lambda m1, v1, m2, v2: _kl_two(
+                (m1 - m2) ** 2 / np.exp(v2 / 2), np.exp(v1 - v2), v1 - v2
+            ),
+            "You divide (mu1 - mu2)^2 by sigma2; divide it by the variance, exp(logvar2).",
+        ),
+        WrongAnswer(
+            "ratio-of-sigmas",
+            lambda m1, v1, m2, v2: _kl_two(
+                (m1 - m2) ** 2 / np.exp(v2), np.exp((v1 - v2) / 2), v1 - v2
+            ),
+            "You take the ratio of the sigmas; the formula has that of the variances.",
+        ),
+        WrongAnswer(
+            "mean-over-latents",
+            lambda m1, v1, m2, v2: kl_two_gaussians(m1, v1, m2, v2) / m1.shape[1],
+            "You average over the latents; they are independent, so their KLs add.",
+        ),
+        WrongAnswer(
             "no-half",
             lambda m1, v1, m2, v2: 2 * kl_two_gaussians(m1, v1, m2, v2),
             "The half is missing.",

@@ -1,7 +1,7 @@
 """Notebook 05, backpropagation by hand.
 
 The likelihoods stand in the text, before it shows their gradients. At its end come the other parts
-of the reader's backend, then checks, then layers that the text leaves out.
+of the reader's backend, numbers through a graph, checks, and layers that the text leaves out.
 """
 
 from minivae.exercises.chapters.nb05.activations import RELU_BACKWARD, SIGMOID, TANH_BACKWARD
@@ -11,10 +11,11 @@ from minivae.exercises.chapters.nb05.differences import CHOOSE_H, COMPLEX_READY
 from minivae.exercises.chapters.nb05.gaussian import GAUSSIAN, GAUSSIAN_BACKWARD
 from minivae.exercises.chapters.nb05.gradient_check import GRADIENT_CHECK
 from minivae.exercises.chapters.nb05.spoiled import SPOILED
+from minivae.exercises.chapters.nb05.transfer import GRAPH, ONE_SIDED_BAR, SLOPE_ALONG
 from minivae.exercises.chapters.nb05.unseen_layers import (
     LAYER_NORM_BACKWARD,
+    LOGSUMEXP_BACKWARD,
     SKIP_BACKWARD,
-    SOFTPLUS_BACKWARD,
 )
 
 EXERCISES = (
@@ -27,11 +28,14 @@ EXERCISES = (
     RELU_BACKWARD,
     SIGMOID,
     BERNOULLI,
+    GRAPH,
+    ONE_SIDED_BAR,
     CHOOSE_H,
     COMPLEX_READY,
+    SLOPE_ALONG,
     GRADIENT_CHECK,
     SPOILED,
-    SOFTPLUS_BACKWARD,
+    LOGSUMEXP_BACKWARD,
     LAYER_NORM_BACKWARD,
     SKIP_BACKWARD,
 )

@@ -21,7 +21,16 @@ def _bernoulli_cases():
         (np.array([[0.5, -1.2]]), np.array([[0.0, 1.0]])),
         (generic(rng, 2, 4), np.round(rng.random((2, 4)), 2)),
         (np.array([[-1000.0, 1000.0], [1000.0, 30.0]]), np.array([[0.0, 1.0], [0.0, 0.0]])),
+        (np.array([[30.0], [-30.0]]), np.array([[1.0], [0.0]])),  # right, and almost sure
     ]
+
+
+def _with_its_log(answer, logits, x):
+    """With its log, in which a tiny loss that is wrong by a factor shows too. A loss that rounds
+    to 0 counts as 1e-300."""
+    nll = answer(logits, x)
+    with np.errstate(all="ignore"):
+        return nll, np.log(np.maximum(nll, 1e-300))
 
 
 def _cross_entropy(p, x):
@@ -41,6 +50,8 @@ BERNOULLI = Exercise(
     """),
     reference=my_bernoulli_nll,
     cases=_bernoulli_cases,
+    observe=_with_its_log,
+    returns=("nll", "its log"),
     package=_package_bernoulli,
     mistakes=(
         *planted(
@@ -53,6 +64,12 @@ BERNOULLI = Exercise(
             "sign",
             lambda logits, x: -my_bernoulli_nll(logits, x),
             "The sign is wrong: this is log p(x), which is never positive.",
+        ),
+        WrongAnswer(
+            "small-loss-cancelled",
+            lambda logits, x: (np.logaddexp(0, logits) - x * logits).sum(axis=1),
+            "For a pixel that is right and almost sure, two large numbers are subtracted and the "
+            "small loss between them is lost: write it as two terms that are never negative.",
         ),
         WrongAnswer(
             "log-of-zero",
@@ -129,7 +146,7 @@ BERNOULLI = Exercise(
     hints=(
         "-log of sigmoid(l) is log(1 + exp(-l)); -log of 1 - sigmoid(l) is log(1 + exp(l)).",
         "Both cases of x in one: log(1 + exp(l)) - x l. Its exp overflows at l = 1000.",
-        "log(1 + exp(l)) = max(l, 0) + log1p(exp(-|l|)), or np.logaddexp(0, l); sum over axis 1.",
+        "((l > 0) - x) * l + np.log1p(np.exp(-np.abs(l))), summed over axis 1.",
     ),
 )
 

@@ -8,15 +8,24 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted_m
 
 
 def gradient_check(f, df, x):
-    """True if df(x) is the gradient of f at x, by central differences in every entry"""
-    gradient, h = df(x), 1e-5
+    """True if every entry of df(x) lies within the error bar of its own difference, or within 1e-6
+    of its own size"""
+    gradient, u = df(x), np.finfo(float).eps
     if np.shape(gradient) != x.shape:
         return False
     for i in np.ndindex(x.shape):
-        step = np.zeros(x.shape)
-        step[i] = h
-        numeric = (f(x + step) - f(x - step)) / (2 * h)
-        if not abs(gradient[i] - numeric) <= 1e-6 * max(1, abs(numeric)):  # NaN fails too
+        slope, bar = np.nan, np.inf
+        for h in 10.0 ** np.arange(-8, 2.1, 0.5):
+            step = np.zeros(x.shape)
+            step[i] = h
+            values = [f(x + k * step) for k in (1, -1, 2, -2)]
+            D, D2 = (values[0] - values[1]) / (2 * h), (values[2] - values[3]) / (4 * h)
+            truncation, rounding = abs(D2 - D) / 3, 4 * u * np.abs(values).max() / h
+            if truncation + rounding < bar:
+                slope, bar = D, truncation + rounding
+            if truncation > rounding:  # far out, D(2h) - D(h) says nothing
+                break
+        if not abs(gradient[i] - slope) <= 1e-6 * abs(slope) + bar:  # NaN fails too
             return False
     return True
 
@@ -28,7 +37,7 @@ def _named_case(name, f, df, x):
 
 
 def _simple_pairs():
-    """(f, df, x): four right gradients, and a wrong one for each flaw that a check may have."""
+    """(f, df, x): right gradients, and a wrong one for each flaw that a check may have."""
     a = np.array([0.7, -1.3, 0.4])
     m = np.array([[0.3, -1.1], [0.8, 0.5], [0.2, -0.6]])
     c = np.array([[1.0, 2.0], [-1.0, 0.5], [3.0, -2.0]])
@@ -53,6 +62,31 @@ def _simple_pairs():
     def faint(x):
         return 1e-3 * (x**2).sum()
 
+    def fainter(x):
+        return 1e-8 * (x**2).sum()
+
+    scales = np.array([1e5, 1e-3, 1.0])
+
+    def two_sizes(x):
+        return (scales * x**2).sum()
+
+    # One input is a million times smaller than the other, and so are its weights' gradients.
+    z, target = np.array([[0.6, 4e-7], [-1.1, 9e-7], [0.3, -7e-7]]), np.array([1.0, 0.0, 1.0])
+
+    def small_input(x):
+        logits = np.tanh(z @ x) @ np.array([1.5, -0.8, 0.4])
+        return (np.log1p(np.exp(logits)) - target * logits).sum()
+
+    def d_small_input(x):
+        y, W = np.tanh(z @ x), np.array([1.5, -0.8, 0.4])
+        dlogits = 1 / (1 + np.exp(-(y @ W))) - target
+        return z.T @ (np.outer(dlogits, W) * (1 - y**2))
+
+    def faint_sign_lost(x):
+        d = d_small_input(x)
+        d[1, 2] *= -1
+        return d
+
     return [
         _named_case("square", lambda x: square(x), lambda x: 2 * x, a),
         _named_case("weighted", lambda x: weighted(x), d_weighted, m),
@@ -65,7 +99,13 @@ def _simple_pairs():
         _named_case("one_number", lambda x: x.sum() * 2, lambda x: np.array(2.0), a),
         _named_case("not_a_number", lambda x: square(x), lambda x: 2 * x + np.nan, a),
         _named_case("faint_and_wrong", faint, lambda x: 2.2e-3 * x, a),
+        _named_case("fainter", lambda x: fainter(x), lambda x: 2e-8 * x, a),
+        _named_case("five_times_too_large", lambda x: fainter(x), lambda x: 1e-7 * x, a),
+        _named_case("two_sizes", lambda x: two_sizes(x), lambda x: 2 * scales * x, a),
+        _named_case("the_small_one_lost", two_sizes, lambda x: 2 * scales * x * [1, 0, 1], a),
         _named_case("scaled_by_1.01", lambda x: square(x), lambda x: 2.02 * x, a),
+        _named_case("small_input", small_input, d_small_input, m.T),
+        _named_case("faint_sign_lost", lambda x: small_input(x), faint_sign_lost, m.T),
         _named_case("right_at_zero_only", lambda x: (x**2).sum() + x.sum(), lambda x: x**2 + 1, a),
     ]
 
@@ -160,7 +200,7 @@ def _shaped(rule):
 
 GRADIENT_CHECK = Exercise(
     id="05.gradient-check",
-    title="write a gradient check that finds every planted mistake",
+    title="write a gradient check that judges every entry by its own size",
     stub=stub("""
         def gradient_check(f, df, x):    # f: array -> float; df: array -> array; x: any shape
             ...                          # -> True if df(x) is the gradient of f at x, else False
@@ -201,6 +241,24 @@ GRADIENT_CHECK = Exercise(
             "by a large factor.",
         ),
         WrongAnswer(
+            "one-at-least",
+            _shaped(lambda a, n: (np.abs(a - n) <= 1e-6 * np.maximum(1, np.abs(n))).all()),
+            "max(1, |n|) makes the tolerance absolute for entries below 1: a gradient of size 1e-8 "
+            "passes whatever it is. Compare with the entry's own size.",
+        ),
+        WrongAnswer(
+            "largest-entry",
+            _shaped(lambda a, n: (np.abs(a - n) <= 1e-6 * np.abs(n).max()).all()),
+            "Every entry is compared with the largest one, so a small entry passes whatever it is: "
+            "compare it with its own size, and allow for rounding.",
+        ),
+        WrongAnswer(
+            "no-room-for-rounding",
+            _shaped(lambda a, n: (np.abs(a - n) <= 1e-6 * np.abs(n)).all()),
+            "A right gradient is rejected where one entry is tiny beside the value of f: the "
+            "difference is off by about eps |f| / h, whatever the size of the entry.",
+        ),
+        WrongAnswer(
             "too-strict",
             _shaped(lambda a, n: (np.abs(a - n) <= 1e-12 * np.maximum(1, np.abs(n))).all()),
             "Right gradients are rejected: differences in float64 are accurate to about 1e-8, "
@@ -225,8 +283,10 @@ GRADIENT_CHECK = Exercise(
         ),
     ),
     hints=(
-        "Central differences in every entry, then a comparison relative to the size.",
-        "What does your check say about a gradient of the wrong shape, and about NaN?",
-        "False unless the shapes agree and |a - n| <= 1e-6 max(1, |n|) holds in every entry.",
+        "Central differences in every entry, then a comparison relative to that entry's own size.",
+        "What does your check say about a gradient of the wrong shape, about NaN, and about a tiny "
+        "entry beside a large f? A difference is off by about u |f| / h through rounding alone.",
+        "False unless the shapes agree and `not abs(a - D) <= bar` holds for no entry: D and bar "
+        "of eq. (13), with the step that suits the entry, as `slope_and_bar` of section 5.8 does.",
     ),
 )

@@ -4,79 +4,88 @@ import numpy as np
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
-# ---- 05.softplus-backward ------------------------------------------------------------------------
+# ---- 05.logsumexp-backward -----------------------------------------------------------------------
 
 
-def softplus_backward(dy, a):
-    """log(1 + exp(a)) has the derivative exp(a) / (1 + exp(a)), the sigmoid"""
-    small = np.exp(-np.abs(a))  # so that no exp overflows
-    return dy * np.where(a > 0, 1, small) / (1 + small)
+def logsumexp_backward(dy, a):
+    """y = log sum_j exp(a_j), so dy/da_i = exp(a_i) / sum_j exp(a_j), the softmax of the row"""
+    e = np.exp(a - a.max(axis=1, keepdims=True))  # so that no exp overflows
+    return dy[:, None] * e / e.sum(axis=1, keepdims=True)
 
 
-def _sigmoid(a):
-    return softplus_backward(1.0, a)
+def _softmax(a, axis=1):
+    return np.exp(a - np.logaddexp.reduce(a, axis=axis, keepdims=True))
 
 
-def _softplus_cases():
+def _logsumexp_cases():
     rng = np.random.default_rng(70)
     return [
-        (np.array([[2.0]]), np.array([[0.5]])),
-        (generic(rng, 4, 3), generic(rng, 4, 3)),
-        (np.array([[1.5, -0.5, 2.0]]), np.array([[1000.0, -1000.0, -20.0]])),
+        (np.array([2.0]), np.array([[0.5, -0.4]])),
+        (generic(rng, 4), generic(rng, 4, 3)),
+        (np.array([1.5, -0.5]), np.array([[1000.0, 999.0, 0.2], [-1000.0, -1001.0, -1000.5]])),
     ]
 
 
-SOFTPLUS_BACKWARD = Exercise(
-    id="05.softplus-backward",
-    title="derive the backward pass of softplus",
+LOGSUMEXP_BACKWARD = Exercise(
+    id="05.logsumexp-backward",
+    title="derive the backward pass of the log of a sum of exponentials",
     stub=stub("""
-        def softplus_backward(dy, a):    # (N, O), (N, O) -> da (N, O); a of +-1000 must work
+        def logsumexp_backward(dy, a):    # (N,), (N, I) -> da (N, I); a of +-1000 must work
             ...
     """),
-    reference=softplus_backward,
-    cases=_softplus_cases,
+    reference=logsumexp_backward,
+    cases=_logsumexp_cases,
     mistakes=(
         WrongAnswer(
             "overflows",
-            lambda dy, a: dy * np.exp(a) / (1 + np.exp(a)),
-            "exp(1000) is infinite, and infinite / infinite is NaN: keep the exponent negative.",
+            lambda dy, a: dy[:, None] * np.exp(a) / np.exp(a).sum(axis=1, keepdims=True),
+            "exp(1000) is infinite: subtract the largest entry of the row first.",
         ),
         WrongAnswer(
-            "of-relu",
-            lambda dy, a: dy * (a > 0),
-            "This is relu's derivative; softplus is smooth, and its derivative has no jump.",
-        ),
-        WrongAnswer(
-            "of-sigmoid",
-            lambda dy, a: dy * _sigmoid(a) * (1 - _sigmoid(a)),
-            "This is the derivative of the sigmoid; the sigmoid is the derivative that is wanted.",
+            "not-divided",
+            lambda dy, a: dy[:, None] * np.exp(a),
+            "The derivative of the log is missing: 1 / sum exp(a).",
         ),
         WrongAnswer(
             "log-only",
-            lambda dy, a: dy * _sigmoid(-a),
-            "This is 1 / (1 + exp(a)), which falls to 0: the derivative of 1 + exp(a), which is "
-            "exp(a), is missing. For a large a, softplus grows as a does, with slope 1.",
+            lambda dy, a: dy[:, None] / np.exp(a).sum(axis=1, keepdims=True) * np.ones_like(a),
+            "The derivative of exp(a_i), which is exp(a_i), is missing.",
+        ),
+        WrongAnswer(
+            "the-largest-alone",
+            lambda dy, a: dy[:, None] * (a == a.max(axis=1, keepdims=True)),
+            "This is the derivative of the maximum; here every entry has a share.",
+        ),
+        WrongAnswer(
+            "equal-shares",
+            lambda dy, a: dy[:, None] * np.ones_like(a) / a.shape[1],
+            "This is the derivative of a mean: the share of an entry depends on its size.",
+        ),
+        WrongAnswer(
+            "of-softmax",
+            lambda dy, a: dy[:, None] * _softmax(a) * (1 - _softmax(a)),
+            "This is a part of the derivative of softmax; softmax is the derivative wanted here.",
         ),
         WrongAnswer(
             "no-upstream",
-            lambda dy, a: _sigmoid(a),
-            "dy is not used: the chain rule multiplies the slope by the gradient dy.",
+            lambda dy, a: _softmax(a),
+            "dy is not used: each row's share is multiplied by that row's dy.",
         ),
         WrongAnswer(
-            "a-for-y",
-            lambda dy, a: dy * (1 - np.exp(-a)),
-            "1 - exp(-y) is the derivative written with the output y; a is the input.",
+            "over-the-batch",
+            lambda dy, a: dy[:, None] * _softmax(a, axis=0),
+            "The sum runs over the entries of one row, not over the examples.",
         ),
         WrongAnswer(
-            "softplus-itself",
-            lambda dy, a: dy * np.logaddexp(0, a),
-            "dy is multiplied by softplus itself, not by its derivative.",
+            "each-alone",
+            lambda dy, a: dy[:, None] / (1 + np.exp(-a)),
+            "This is the sigmoid of each entry alone; the sum below holds the whole row.",
         ),
     ),
     hints=(
-        "log(u) with u = 1 + exp(a): two steps of the chain rule.",
-        "The derivative is exp(a) / (1 + exp(a)). Do you know this function?",
-        "It is the sigmoid; write it with exp(-|a|), as in 05.sigmoid.",
+        "log(s) with s = sum_j exp(a_j): two steps of the chain rule.",
+        "The derivative is exp(a_i) / s. Which function of 5.3 is that?",
+        "dy[:, None] times the softmax of each row, with the largest entry subtracted first.",
     ),
 )
 

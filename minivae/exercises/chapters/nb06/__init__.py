@@ -3,18 +3,19 @@
 from minivae.exercises.chapters.nb06.bugs import NAME_THE_BUG
 from minivae.exercises.chapters.nb06.kl_test import KL_TEST
 from minivae.exercises.chapters.nb06.loss import LOSS
-from minivae.exercises.chapters.nb06.paths import HEADS_BACKWARD
 from minivae.exercises.chapters.nb06.repair import REPAIR
+from minivae.exercises.chapters.nb06.search import GAPS_OF_Q, SEARCH_Q
 from minivae.exercises.chapters.nb06.transfer import BEST_Q, K_SAMPLES, VARIANCE_OUTPUT
 from minivae.exercises.chapters.nb06.whole_gradient import ELBO_AND_GRADS
 
 EXERCISES = (
     LOSS,
-    HEADS_BACKWARD,
     ELBO_AND_GRADS,
     K_SAMPLES,
     VARIANCE_OUTPUT,
+    SEARCH_Q,
     BEST_Q,
+    GAPS_OF_Q,
     NAME_THE_BUG,
     REPAIR,
     KL_TEST,

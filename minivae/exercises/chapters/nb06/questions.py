@@ -15,8 +15,8 @@ PREDICTIONS = (
         "06.fresh-noise",
         "The backward pass draws its own eps, instead of reusing that of the forward pass. Which "
         "gradients are wrong?",
-        ("all", "logvar's head and before", "none"),
-        "logvar's head and before",
+        ("all", "logvar's head and enc1", "none"),
+        "logvar's head and enc1",
         "dlogvar = dz eps sigma / 2 is the only line of the backward pass with eps in it. The "
         "decoder's gradients and dmu = dz do not use eps and are right.",
     ),

@@ -19,7 +19,8 @@ def repaired_vae(params, x, eps):
     z = mu + sigma * eps
     y2 = np.tanh(z @ p["dec1_W"] + p["dec1_b"])
     logits = y2 @ p["out_W"] + p["out_b"]
-    nll = (np.logaddexp(0, logits) - x * logits).sum(axis=1).mean()
+    lit = logits.real > 0
+    nll = ((lit - x) * logits + np.log1p(np.exp(np.where(lit, -logits, logits)))).sum(axis=1).mean()
     kl = ((mu**2 + sigma**2 - 1 - logvar) / 2).mean()
     # backward, the decoder
     dlogits = (1 / (1 + np.exp(-logits)) - x) / B
@@ -57,7 +58,8 @@ def mended_vae(params, x, eps):
     z = mu + sigma * eps
     y2 = np.tanh(z @ p["dec1_W"] + p["dec1_b"])
     logits = y2 @ p["out_W"] + p["out_b"]
-    nll = (np.logaddexp(0, logits) - x * logits).sum(axis=1).mean()
+    lit = logits.real > 0
+    nll = ((lit - x) * logits + np.log1p(np.exp(np.where(lit, -logits, logits)))).sum(axis=1).mean()
     kl = ((mu**2 + sigma**2 - 1 - logvar) / 2).sum(axis=1).mean()  # a sum over latents
     # backward, the decoder
     dlogits = (1 / (1 + np.exp(-logits)) - x) / B

@@ -2,178 +2,100 @@
 
 import numpy as np
 
-from minivae.exercises.chapters.nb06.whole_gradient import SPEC, my_elbo_and_grads, whole_cases
+from minivae.exercises.chapters.nb06.whole_gradient import SPEC, whole_cases
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
 # ---- 06.k-samples --------------------------------------------------------------------------------
 
 
-def k_sample_grads(params, x, eps):
-    """One pass of the encoder, K of the decoder; dnll = 1 / (K B), and q sums over K"""
-    p, K, B, grads = params, len(eps), len(x), {}
-    # forward
-    y1 = np.tanh(x @ p["enc1_W"] + p["enc1_b"])
-    mu = y1 @ p["mu_W"] + p["mu_b"]
-    logvar = y1 @ p["logvar_W"] + p["logvar_b"]
-    sigma = np.exp(logvar / 2)
-    z = mu + sigma * eps  # (K, B, L)
-    rows = z.reshape(K * B, -1)  # a batch of K B examples
-    y2 = np.tanh(rows @ p["dec1_W"] + p["dec1_b"])
-    logits = y2 @ p["out_W"] + p["out_b"]
-    again = np.tile(x, (K, 1))
-    nll = (np.logaddexp(0, logits) - again * logits).sum() / (K * B)
-    kl = (mu**2 + sigma**2 - 1 - logvar).sum() / 2 / B
-    # backward, the decoder
-    dlogits = (1 / (1 + np.exp(-logits)) - again) / (K * B)
-    grads["out_W"], grads["out_b"] = y2.T @ dlogits, dlogits.sum(axis=0)
-    da = dlogits @ p["out_W"].T * (1 - y2**2)
-    grads["dec1_W"], grads["dec1_b"] = rows.T @ da, da.sum(axis=0)
-    dz = (da @ p["dec1_W"].T).reshape(z.shape)
-    # backward, q: mu and logvar serve all K samples, so a sum over K; the KL is there once
+def k_sample_q(dz, mu, logvar, eps):
+    """mu and logvar serve all K draws, so a sum over K; the KL is there once"""
+    B, sigma = len(mu), np.exp(logvar / 2)
     dmu = dz.sum(axis=0) + mu / B
     dlogvar = (dz * eps).sum(axis=0) * sigma / 2 + (sigma**2 - 1) / 2 / B
-    # backward, the encoder
-    grads["mu_W"], grads["mu_b"] = y1.T @ dmu, dmu.sum(axis=0)
-    grads["logvar_W"], grads["logvar_b"] = y1.T @ dlogvar, dlogvar.sum(axis=0)
-    da = (dmu @ p["mu_W"].T + dlogvar @ p["logvar_W"].T) * (1 - y1**2)
-    grads["enc1_W"], grads["enc1_b"] = x.T @ da, da.sum(axis=0)
-    return nll + kl, grads
+    return dmu, dlogvar
 
 
 def _k_cases():
     rng = np.random.default_rng(80)
+    shapes = ((2, 1, 1), (3, 4, 2))
     return [
-        (params, x, generic(rng, K, *eps.shape))
-        for (params, x, eps), K in zip(whole_cases(), (2, 3), strict=True)
+        (generic(rng, *s), generic(rng, *s[1:]), generic(rng, *s[1:]), generic(rng, *s))
+        for s in shapes
     ]
 
 
-def _first_draw_only(params, x, eps):
-    return my_elbo_and_grads(params, x, eps[0])
+def _k_with(through, kl=lambda K: 1):
+    """A wrong answer: through(dz, eps) -> terms of dmu and of dlogvar / (sigma / 2)."""
 
-
-def _summed(params, x, eps):
-    """The sum over the draws, of the nll alone or of everything."""
-    each = [my_elbo_and_grads(params, x, e) for e in eps]
-    loss = sum(one for one, _ in each)
-    return loss, {name: sum(grads[name] for _, grads in each) for name in params}
-
-
-def _decoder(scale):
-    """The right answer with the decoder's gradients multiplied: scale(K)."""
-
-    def wrong(params, x, eps):
-        loss, grads = k_sample_grads(params, x, eps)
-        names = ("out_W", "out_b", "dec1_W", "dec1_b")
-        return loss, {n: g * (scale(len(eps)) if n in names else 1) for n, g in grads.items()}
+    def wrong(dz, mu, logvar, eps):
+        B, sigma, n = len(mu), np.exp(logvar / 2), kl(len(eps))
+        for_mu, for_logvar = through(dz, eps)
+        dlogvar = for_logvar * sigma / 2 + n * (sigma**2 - 1) / 2 / B
+        return for_mu + n * mu / B, dlogvar
 
     return wrong
 
 
-def _averaged_draws(params, x, eps):
-    return my_elbo_and_grads(params, x, eps.mean(axis=0))
-
-
-def _averaged_in_q(params, x, eps):
-    """dz is averaged over K although it holds its 1 / K already."""
-    p, K, B = params, len(eps), len(x)
-    loss, grads = k_sample_grads(params, x, eps)
-    y1 = np.tanh(x @ p["enc1_W"] + p["enc1_b"])
-    mu, logvar = y1 @ p["mu_W"] + p["mu_b"], y1 @ p["logvar_W"] + p["logvar_b"]
-    kl_mu, kl_logvar = mu / B, (np.exp(logvar) - 1) / 2 / B
-    through = _parts(params, x, eps)
-    return loss, grads | _encoder(p, x, through[0] / K + kl_mu, through[1] / K + kl_logvar)
-
-
-def _kl_for_each_draw(params, x, eps):
-    p, K, B = params, len(eps), len(x)
-    loss, grads = k_sample_grads(params, x, eps)
-    y1 = np.tanh(x @ p["enc1_W"] + p["enc1_b"])
-    mu, logvar = y1 @ p["mu_W"] + p["mu_b"], y1 @ p["logvar_W"] + p["logvar_b"]
-    through = _parts(params, x, eps)
-    dmu, dlogvar = through[0] + K * mu / B, through[1] + K * (np.exp(logvar) - 1) / 2 / B
-    return loss, grads | _encoder(p, x, dmu, dlogvar)
-
-
-def _parts(params, x, eps):
-    """The terms of dmu and dlogvar that come through z, summed over K."""
-    p, K, B = params, len(eps), len(x)
-    y1 = np.tanh(x @ p["enc1_W"] + p["enc1_b"])
-    mu, logvar = y1 @ p["mu_W"] + p["mu_b"], y1 @ p["logvar_W"] + p["logvar_b"]
-    sigma = np.exp(logvar / 2)
-    y2 = np.tanh((mu + sigma * eps) @ p["dec1_W"] + p["dec1_b"])
-    logits = y2 @ p["out_W"] + p["out_b"]
-    dlogits = (1 / (1 + np.exp(-logits)) - x) / (K * B)
-    dz = (dlogits @ p["out_W"].T * (1 - y2**2)) @ p["dec1_W"].T
-    return dz.sum(axis=0), (dz * eps).sum(axis=0) * sigma / 2
-
-
-def _encoder(p, x, dmu, dlogvar):
-    y1 = np.tanh(x @ p["enc1_W"] + p["enc1_b"])
-    da = (dmu @ p["mu_W"].T + dlogvar @ p["logvar_W"].T) * (1 - y1**2)
-    return {
-        "mu_W": y1.T @ dmu,
-        "mu_b": dmu.sum(axis=0),
-        "logvar_W": y1.T @ dlogvar,
-        "logvar_b": dlogvar.sum(axis=0),
-        "enc1_W": x.T @ da,
-        "enc1_b": da.sum(axis=0),
-    }
+def _sums(dz, eps):
+    return dz.sum(axis=0), (dz * eps).sum(axis=0)
 
 
 K_SAMPLES = Exercise(
     id="06.k-samples",
-    title="the whole gradient, with K samples averaged",
+    title="dmu and dlogvar, with K samples averaged",
     stub=stub("""
-        def k_sample_grads(params, x, eps):    # as above, but eps (K, B, L)
-            ...                                # -> loss = mean_B (mean_K nll + kl), gradients
+        def k_sample_q(dz, mu, logvar, eps):    # (K, B, L), (B, L), (B, L), (K, B, L)
+            ...                                 # -> dmu (B, L), dlogvar (B, L)
     """),
-    reference=k_sample_grads,
+    reference=k_sample_q,
     cases=_k_cases,
-    returns=("loss", "gradients"),
+    returns=("dmu", "dlogvar"),
     mistakes=(
         WrongAnswer(
             "first-draw-only",
-            _first_draw_only,
+            _k_with(lambda dz, eps: (dz[0], dz[0] * eps[0])),
             "Only the first draw is used.",
         ),
         WrongAnswer(
-            "summed",
-            _summed,
-            "Everything is summed over the K draws; the nll is averaged, and the KL is there once.",
-        ),
-        WrongAnswer(
-            "draws-averaged-first",
-            _averaged_draws,
-            "The draws of eps are averaged, and the decoder runs once at their mean; it has to run "
-            "at each of them.",
-        ),
-        WrongAnswer(
-            "decoder-summed",
-            _decoder(lambda K: K),
-            "The decoder's gradients are a sum over the draws: the 1/K is missing there.",
-        ),
-        WrongAnswer(
-            "decoder-averaged-twice",
-            _decoder(lambda K: 1 / K),
-            "The decoder's gradients are divided by K twice: dnll = 1/(K B) holds it already.",
-        ),
-        WrongAnswer(
-            "averaged-again-at-q",
-            _averaged_in_q,
+            "averaged",
+            _k_with(lambda dz, eps: (dz.mean(axis=0), (dz * eps).mean(axis=0))),
             "dz is averaged over the draws, but holds its 1/K already: sum, since mu and logvar "
             "serve all K.",
         ),
         WrongAnswer(
+            "draws-averaged-first",
+            _k_with(lambda dz, eps: (dz.sum(axis=0), dz.sum(axis=0) * eps.mean(axis=0))),
+            "dz and eps belong together draw by draw: multiply first, then sum.",
+        ),
+        WrongAnswer(
             "kl-for-each-draw",
-            _kl_for_each_draw,
+            _k_with(_sums, lambda K: K),
             "The KL's terms are added once for each draw; the KL does not depend on the draws.",
+        ),
+        WrongAnswer(
+            "kl-divided",
+            _k_with(_sums, lambda K: 1 / K),
+            "The KL's terms are divided by K; only the nll is a mean over the draws.",
+        ),
+        WrongAnswer(
+            "kl-forgotten",
+            _k_with(_sums, lambda K: 0),
+            "The terms of the KL are missing.",
+        ),
+        WrongAnswer(
+            "kl-summed-over-the-batch",
+            lambda dz, mu, logvar, eps: (
+                dz.sum(axis=0) + mu,
+                (dz * eps).sum(axis=0) * np.exp(logvar / 2) / 2 + (np.exp(logvar) - 1) / 2,
+            ),
+            "The KL is a mean over the batch: its terms have a 1/B.",
         ),
     ),
     hints=(
-        "1/K stands in front of each nll, beside 1/B. Where does it enter on the way back?",
-        "For the decoder, K draws of B images are K B examples. mu and logvar serve all K draws.",
-        "dnll = 1/(K B); dmu = dz.sum(axis=0) + mu/B; dlogvar = (dz eps).sum(axis=0) sigma/2 + ...",
+        "1/K stands in front of each nll. Is it in dz already? How often does mu occur?",
+        "One mu makes the z of all K draws: a box with K arrows. What does the rule say?",
+        "dmu = dz.sum(axis=0) + mu / B; dlogvar = (dz * eps).sum(axis=0) * sigma / 2 + ...",
     ),
 )
 
@@ -223,6 +145,19 @@ def _variance_cases():
         }
         cases.append((params | more, generic(rng, *x.shape), eps))
     return cases
+
+
+def _encoder(p, x, dmu, dlogvar):
+    y1 = np.tanh(x @ p["enc1_W"] + p["enc1_b"])
+    da = (dmu @ p["mu_W"].T + dlogvar @ p["logvar_W"].T) * (1 - y1**2)
+    return {
+        "mu_W": y1.T @ dmu,
+        "mu_b": dmu.sum(axis=0),
+        "logvar_W": y1.T @ dlogvar,
+        "logvar_b": dlogvar.sum(axis=0),
+        "enc1_W": x.T @ da,
+        "enc1_b": da.sum(axis=0),
+    }
 
 
 def _output_with(change):

@@ -1,0 +1,63 @@
+"""The complex step, where f accepts it: f(x + ih) = f(x) + i h f'(x) - ..., so the imaginary part
+divided by h is the derivative, with no difference of near-equal numbers
+[Squire and Trapp 1998, Using complex variables to estimate derivatives of real functions].
+
+That holds where f is analytic. One that conjugates, takes an absolute value or a real part gives a
+wrong number without a word, so nothing here is believed before differences confirm it.
+"""
+
+import warnings
+
+import numpy as np
+
+from minivae.gradcheck.inputs import Function, one_line
+from minivae.gradcheck.noise import EPS64, near, roughness
+
+SMALL = 1e-25  # h, as a share of |x|: its square is far below the rounding of x
+SPREAD = 8.0  # times the roughness of a derivative is taken for its error
+
+
+class Refuses(Exception):
+    """f does not take complex numbers; the message says how it shows."""
+
+
+def imaginary_step(
+    f: Function, x: np.ndarray, along: np.ndarray | int, scale: float, h: float = SMALL
+) -> float:
+    """The derivative along one entry or direction. scale: how far x may move. Raises Refuses."""
+    step = h * scale
+    moved = x.astype(np.complex128)
+    if isinstance(along, np.ndarray):
+        moved += 1j * step * along
+    else:
+        moved[along] += 1j * step
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        try:
+            return f.imaginary(moved) / step
+        except Exception as error:
+            raise Refuses(one_line(error)) from None
+
+
+def all_entries(f: Function, x: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """The complex step of every entry: (N,). Raises Refuses."""
+    return np.array([imaginary_step(f, x, i, scales[i]) for i in range(x.size)])
+
+
+def rounding_of(
+    f: Function,
+    x: np.ndarray,
+    along: np.ndarray | int,
+    scale: float,
+    value: float,
+    rng: np.random.Generator,
+) -> float:
+    """The rounding error in a complex step, from how rough it is as x moves by many roundings.
+
+    That is large where f is ill-conditioned, as the solution of nearly dependent equations.
+    """
+    try:
+        steps = [imaginary_step(f, at, along, scale) for at in near(x, EPS64, rng)]
+    except Refuses:
+        return float("inf")
+    return SPREAD * float(roughness(np.array([[value], *[[s] for s in steps]]))[0])
