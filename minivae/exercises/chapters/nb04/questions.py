@@ -18,7 +18,7 @@ PREDICTIONS = (
         "which estimate of dmu scatters less?",
         ("score function", "pathwise"),
         "score function",
-        "Across q this wave turns from rising to falling and back. Its slopes, between -2 and 2, "
+        "Across q this wave turns from rising to falling. Its slopes, between -2 and 2, "
         "vary by 1.39 under q; f eps / sigma varies by 0.84.",
     ),
     Prediction(

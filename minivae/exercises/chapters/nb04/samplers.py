@@ -28,6 +28,11 @@ def mu_scaled_too(mu, logvar, rng):
     return (mu + rng.standard_normal(mu.shape)) * np.exp(logvar / 2)
 
 
+def mu_shifted(mu, logvar, rng):
+    """Only the mean is wrong."""
+    return mu + np.exp(logvar / 2) * (0.2 + rng.standard_normal(mu.shape))
+
+
 def one_noise_for_all_examples(mu, logvar, rng):
     return mu + np.exp(logvar / 2) * rng.standard_normal(mu.shape[1])
 
@@ -66,6 +71,7 @@ def _cases():
         noise_turned_over,
         variance_as_sigma,
         mu_scaled_too,
+        mu_shifted,
         one_noise_for_all_examples,
         one_noise_for_all_latents,
         noise_shared_by_pairs,
@@ -124,9 +130,13 @@ def _all(eps):
     return [*_all_pairs(eps), (eps**4, 3, np.sqrt(96))]
 
 
+def _all_but_the_mean(eps):
+    return _all(eps - eps.mean())[1:]
+
+
 SAMPLER_TEST = Exercise(
     id="04.sampler-test",
-    title="a test that accepts two right samplers and rejects six wrong ones",
+    title="a test that accepts two right samplers and rejects seven wrong ones",
     stub=stub("""
         def sampler_is_right(sample, rng):    # sample(mu, logvar, rng) -> z, all (B, L) as you like
             ...                               # -> True or False
@@ -163,6 +173,11 @@ SAMPLER_TEST = Exercise(
             _within(_two_moments),
             "Mean and variance are tested at each entry; how two entries go together, and the "
             "shape of the distribution, are not.",
+        ),
+        WrongAnswer(
+            "mean-not-tested",
+            _within(_all_but_the_mean),
+            "The mean is not tested: all draws may be shifted alike.",
         ),
         WrongAnswer(
             "entries-not-compared",
