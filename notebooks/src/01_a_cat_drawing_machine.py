@@ -145,17 +145,21 @@ for name, data, weights, bias in (("as drawn", flat, W, b), ("dimmed", dimmed, W
     print(f"{name}: sum of the pixels, light cats {white[0]:.0f}, heavy {white[1]:.0f}; "
           f"correct for {right:.0%}")
     for what, batch in (("noise", many), (f"black at {extra.sum()} random pixels", black_elsewhere),
-                        (f"black at the {extra.sum()} where heavy cats are whiter", black_there)):
+                        (f"black at the {extra.sum()} where heavy cats, as drawn, are whiter",
+                         black_there)):
         print(f"    {what}: called heavy {np.mean(batch @ weights + bias > 0):.0%}")
+    print(f"    weights at these {extra.sum()}: {weights[extra].sum():+.1f} in all, elsewhere: "
+          f"{weights[~extra].sum():+.1f}; b + half of all weights: {bias + weights.sum() / 2:+.1f}")
 
 # %%
 reveal("01.dimmed")
 
 # %% [markdown]
-# So the amount of white is not the reason. The last line of each block shows what is: in noise that
-# is kept black where heavy cats are whiter than light ones, both classifiers see a light cat. They
-# know "light" only by *where* a picture is black, and ordinary noise is black there only half of the
-# time.
+# So it is not that heavy cats are whiter as a whole. What counts is *where* a picture is white: at
+# places with a positive weight that speaks for a heavy cat, at places with a negative weight for a
+# light one. Noise is white at half of the places of each kind, and the positive weights are larger in
+# all, so noise ends on the heavy side. Kept black where heavy cats, as drawn, are whiter, it has
+# little but negative weights left, and both classifiers see a light cat.
 #
 # Nothing is broken. $p(y\mid x)$ answers one question: *given* that this is the picture, which
 # label? Its probabilities sum to one over the labels, for every $x$, cat or not. It was never asked
@@ -629,7 +633,7 @@ def log_evidence_given_four(x, chonks, tails):
 
 
 # %%
-for chonks, tails in ((41, 14), (41, 15), (41, 41), (41, 81), (41, 161), (81, 161)):
+for chonks, tails in ((41, 14), (41, 15), (41, 40), (41, 41), (41, 160), (41, 161), (81, 161)):
     value = log_evidence_given_four(this_cat, chonks, tails)
     print(f"{chonks} chonks, {tails:3} tails, {260 / tails:4.1f} degrees apart: {value:.3f} nats")
 package = cats.chonk_posterior(this_cat, this_z[0], cells=(41, 161))
@@ -641,9 +645,10 @@ print(f"the posterior of the tail: give or take {sd:.1f} degrees")
 
 # %% [markdown]
 # Fifteen tails are too few: their cells are several times as wide as the posterior, so the answer
-# depends on where the cells happen to lie, and with fourteen it is another. (Of the fifteen, one has
-# the true tail in its middle.) Once the cells are as fine as the posterior, the numbers settle, and
-# more chonks change only the second decimal. The sum over 32 combinations of diseases was the exact
+# depends on where the cells happen to lie, and with fourteen it is another. With 40 or 41 it still
+# does, though a cell is less than two standard deviations wide. (An odd number puts the middle of a
+# cell on the true tail.) With 160 or 161 only the second decimal moves, as it does with more chonks.
+# The sum over 32 combinations of diseases was the exact
 # answer; a grid approximates an integral, and refining it is how to see whether it does so well.
 #
 # Now score four pictures, one of them the noise that the classifier was so sure about.
@@ -792,7 +797,7 @@ print(f"the darkest, over chonk and position: {cats.render(fine)[:, row, column]
 # ## 1.10  What is missing?
 #
 # First, the integral. We integrated over two factors and were told the other four. What if all six
-# are free, with a grid of 40 cells for each, about as many as the tail needed in 1.7?
+# are free, with a grid of 40 cells for each, which was too coarse for the tail in 1.7?
 
 # %% tags=["timing"]
 start = time.perf_counter()

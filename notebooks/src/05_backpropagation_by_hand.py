@@ -909,8 +909,9 @@ print(f"at 0, one-sided: {relu_at(at_zero + h) / h:.0f} to the right,"
       f" {(relu_at(at_zero) - relu_at(at_zero - h)) / h:.0f} to the left")
 
 # %% [markdown]
-# If the kink is further away than the smallest $h$, here $10^{-8}$, that $h$ is right and eq. (13) finds it, since $D(2h)$ and
-# $D(h)$ disagree for the larger ones. At $10^{-9}$ it does not. *At* the kink every $h$ gives one
+# Here, if the kink is further away than the smallest $h$, $10^{-8}$, that $h$ is right and eq. (13) finds it, since $D(2h)$ and
+# $D(h)$ disagree for the larger ones. (Not beside a large constant: with $10^8$ added to $f$ the small $h$ drown in rounding.) At
+# $10^{-9}$ it does not find it. *At* the kink every $h$ gives one
 # half, the bar is next to nothing, and there is no slope that it could be the estimate of. Only a look at both sides shows it.
 # So a relu net is checked at a random point, where no unit sits exactly at 0.
 #
@@ -987,8 +988,8 @@ reveal("05.float32")
 # \frac{\partial f}{\partial x_j} \approx \frac{\mathrm{Im}\, f(x + ih\,e_j)}{h} \tag{14}
 # $$
 #
-# The error is of size $h^2f'''/6$ again, but nothing is subtracted, so $h$ may be as small as one
-# likes: at $10^{-30}$ the square is too small to change any digit (Squire and Trapp 1998, *Using complex
+# The error is of size $h^2f'''/6$ again, but nothing is subtracted, so $h$ may be far smaller than
+# in a difference: at $10^{-30}$ the square is too small to change any digit (Squire and Trapp 1998, *Using complex
 # variables to estimate derivatives of real functions*).
 
 # %%

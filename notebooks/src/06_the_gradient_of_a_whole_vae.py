@@ -407,8 +407,9 @@ fig
 # Line: the mean of $q$, step by step; it overshoots the spot and comes back. Ellipses: two standard deviations of $q$, and the
 # outermost blue contour is where a Gaussian would have its two as well. The search never saw the posterior, only the gradient of the
 # ELBO, and it ended on the spot. The slight tilt is beyond it, since this Gaussian is diagonal. And as the printed numbers say, it is
-# a little narrower than the posterior in both latents: for a tilted Gaussian, the best diagonal one has each latent's variance
-# *given the other latent*, which is smaller than its variance alone. (The exercise 06.best-q derives it.)
+# a little narrower than the posterior in both latents. The tilt is one reason: for a tilted Gaussian, the best diagonal one has each
+# latent's variance *given the other latent*, which is smaller than its variance alone. (The exercise 06.best-q derives it.) It need
+# not be the only one: this posterior is not exactly a Gaussian.
 #
 # Why does $q$ stop at that width? Two terms pull at `logvar`, and they want different things. Change the `logvar` of the
 # first latent alone, and look at both parts of the loss:
@@ -479,9 +480,10 @@ print(f"the worst of these ends {from_prior[worst] - improved[worst]:.0f} nats a
 
 # %% [markdown]
 # What the search gains is the *amortization gap*: how much is lost because one network serves all images. (If the search found the
-# best $q$ of the family; if not, the gap is larger. Notebook 09 measures it.) On most images it is small, on a few large: there the
-# encoder places an image badly. But the search from the prior is not safe either: as the last line shows, it can climb a hill of
-# the ELBO far from the best one, and stay on it, since a gradient only points uphill.
+# best $q$ of the family; if not, the gap is larger. Notebook 09 measures it.) The median is about a nat, and
+# for a few images it is large: there the encoder places an image badly. But the search from the prior is not safe either. On some of
+# the images where it is behind it may only need more steps, but as the last line shows, it can also climb a hill of the ELBO far
+# from the best one, and stay on it, since a gradient only points uphill.
 #
 # ## 6.9  The bug museum
 #

@@ -17,8 +17,8 @@ PREDICTIONS = (
         "classifier is trained again. What does it say about white noise?",
         ("light", "unsure", "heavy"),
         "heavy",
-        "It is not the amount of white. A light cat is known by the places where it is black, and "
-        "noise is white at half of them.",
+        "It is not that heavy cats are whiter as a whole. What counts is where the white is: noise "
+        "has some at all places, and those that speak for a heavy cat weigh more in all.",
     ),
     Prediction(
         "01.underflow",
