@@ -102,7 +102,9 @@ def test_every_cell_can_be_run_again(source):
         if first.cell_type == "code" and not measures:
             if not any(verb in first.source for verb in ANSWERED):
                 assert first.source == second.source
-                assert outputs_of(first) == outputs_of(second) == outputs_of(third), first.source
+                assert outputs_of(second) == outputs_of(third), first.source
+                if not any(e.name in first.source for e in own):  # it shows what an answer gives
+                    assert outputs_of(first) == outputs_of(second), first.source
     for cells in passes[1:]:
         text = json.dumps([cell.get("outputs", []) for cell in cells], ensure_ascii=False)
         assert [e.id for e in own if f"{e.id}: {CORRECT}" not in text] == []
