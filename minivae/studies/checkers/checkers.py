@@ -150,14 +150,15 @@ def _autograd(f, df, x):
 
     wrapped = primitive(lambda x: float(f(np.array(x))))
     defvjp(wrapped, lambda y, x: lambda dy: dy * np.array(df(np.array(x)), np.float64))
-    state = np.random.get_state()  # noqa: NPY002  autograd draws from NumPy's global stream
-    np.random.seed(0)  # noqa: NPY002
+    # autograd draws from NumPy's global stream, so that stream is seeded, and put back afterwards
+    state = np.random.get_state()  # noqa: NPY002 - autograd's own stream, see above
+    np.random.seed(0)  # noqa: NPY002 - the same
     try:
         check_grads(wrapped, modes=["rev"], order=1)(np.asarray(x, np.float64))
     except AssertionError:
         return WRONG
     finally:
-        np.random.set_state(state)  # noqa: NPY002
+        np.random.set_state(state)  # noqa: NPY002 - the same
     return RIGHT
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from minivae.studies.checkers.case import KINKED, Field, Problem, normal, uniform
 from minivae.studies.checkers.losses import softmax
+from minivae.studies.checkers.physics import rosenbrock, rosenbrock_gradient
 from minivae.studies.checkers.vae_terms import sigmoid
 
 field = Field("large")
@@ -25,17 +26,7 @@ def _log_cosh():
 
 @field("Rosenbrock of 10^5 variables")
 def _rosenbrock():
-    def f(x):
-        return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
-
-    def df(x):
-        r = x[1:] - x[:-1] ** 2
-        g = np.zeros(x.shape)
-        g[:-1] = -400 * x[:-1] * r - 2 * (1 - x[:-1])
-        g[1:] += 200 * r
-        return g
-
-    return Problem(f, df, 1 + 0.3 * normal(4, MANY))
+    return Problem(rosenbrock, rosenbrock_gradient, 1 + 0.3 * normal(4, MANY))
 
 
 @field("logistic regression of 2 * 10^4 weights")

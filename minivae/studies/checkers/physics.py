@@ -117,19 +117,24 @@ def _rosenbrock():
     )
 
 
+def rosenbrock(x: np.ndarray) -> float:
+    """sum of 100 (x[i+1] - x[i]^2)^2 + (1 - x[i])^2: x (N,) with N >= 2."""
+    return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+
+
+def rosenbrock_gradient(x: np.ndarray) -> np.ndarray:
+    """Its gradient: x (N,) -> (N,)."""
+    r = x[1:] - x[:-1] ** 2
+    g = np.zeros(x.shape)
+    g[:-1] = -400 * x[:-1] * r - 2 * (1 - x[:-1])
+    g[1:] += 200 * r
+    return g
+
+
 @field("Rosenbrock of 500 variables")
 def _long_rosenbrock():
-    def f(x):
-        return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
-
-    def df(x):
-        r = x[1:] - x[:-1] ** 2
-        g = np.zeros(x.shape)
-        g[:-1] = -400 * x[:-1] * r - 2 * (1 - x[:-1])
-        g[1:] += 200 * r
-        return g
-
-    return Problem(f, df, normal(2, 500), {"left neighbour lost": lambda x: _left_lost(df, x)})
+    lost = {"left neighbour lost": lambda x: _left_lost(rosenbrock_gradient, x)}
+    return Problem(rosenbrock, rosenbrock_gradient, normal(2, 500), lost)
 
 
 def _left_lost(df, x):

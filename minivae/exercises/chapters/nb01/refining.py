@@ -33,12 +33,17 @@ def needle(z: np.ndarray) -> np.ndarray:
     return 3.0 - 1e6 * (z - 0.37) ** 2
 
 
+def box(z: np.ndarray) -> np.ndarray:
+    return np.where(abs(z - 0.5) < 0.17, 0.0, -3.0)
+
+
 def _cases():
     return [
         (gentle, 0.0, 1.0, (1, 2, 4, 8), 0.01),
         (gentle, -1.0, 2.5, (2, 3, 5, 9, 17, 33), 0.001),
         (sharp, -1.0, 2.0, (5, 10, 20, 40, 80, 160), 0.01),
         (needle, 0.0, 1.0, (10, 20, 30), 0.01),  # too narrow for all of them
+        (box, 0.0, 1.0, (3, 4, 9, 10, 27), 0.05),  # near an earlier grid, not the one before
     ]
 
 

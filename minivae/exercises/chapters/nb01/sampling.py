@@ -7,8 +7,8 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 
 def ancestral_sample(prior, likelihood, u):
     """z ~ p(z), then x ~ p(x|z): causes before effects, each by its cumulative probabilities"""
-    z = (u[:, :1] >= np.cumsum(prior)).sum(axis=1)
-    x = (u[:, 1:] >= np.cumsum(likelihood, axis=1)[z]).sum(axis=1)
+    z = (u[:, :1] >= np.cumsum(prior)[:-1]).sum(axis=1)  # the last sum is 1, but for rounding
+    x = (u[:, 1:] >= np.cumsum(likelihood, axis=1)[z, :-1]).sum(axis=1)
     return z, x
 
 
