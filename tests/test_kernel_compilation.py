@@ -80,11 +80,16 @@ def test_a_file_from_the_future_deletes_nothing_and_hides_no_other_edit(sources)
     assert not list(cache.glob(f"{files[2].stem}.before.nbc"))
 
 
-def _copy_compilation(package):
-    """The files that know numba's cache, in a package of their own."""
+def _small_package(folder):
+    """A package with one kernel that calls a helper, and the files that know numba's cache."""
+    package = folder / "package"
+    package.mkdir()
+    (package / "__init__.py").touch()
     for name in ("code_cache.py", "compilation.py"):
         text = (PACKAGE / name).read_text().replace("minivae.kernels", "package")
         (package / name).write_text(text)
+    (package / "kernel.py").write_text(KERNEL)
+    return package
 
 
 KERNEL = """
@@ -109,11 +114,7 @@ def factor():
 @needs_jit
 def test_an_edit_of_one_file_is_seen_by_the_kernels_of_another(tmp_path):
     """numba alone would go on using the code that was compiled with the old file."""
-    package = tmp_path / "package"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    _copy_compilation(package)
-    (package / "kernel.py").write_text(KERNEL)
+    package = _small_package(tmp_path)
 
     def printed(factor, edited):
         (package / "helper.py").write_text(HELPER.format(factor=factor))
@@ -145,11 +146,7 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_file_in_the_cache_is_compiled_again(tmp_path, damage, ending):
     """numba alone ends with an EOFError or UnpicklingError at every start, or crashes."""
-    package = tmp_path / "package"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    _copy_compilation(package)
-    (package / "kernel.py").write_text(KERNEL)
+    package = _small_package(tmp_path)
     (package / "helper.py").write_text(HELPER.format(factor=3))
 
     def start():
@@ -169,11 +166,7 @@ def test_a_damaged_file_in_the_cache_is_compiled_again(tmp_path, damage, ending)
 @needs_jit
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of a file")
 def test_where_no_machine_code_can_be_written_the_kernels_work_and_a_line_says_so(tmp_path):
-    package = tmp_path / "package"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    _copy_compilation(package)
-    (package / "kernel.py").write_text(KERNEL)
+    package = _small_package(tmp_path)
     (package / "helper.py").write_text(HELPER.format(factor=3))
     code = """
 import resource

@@ -17,7 +17,7 @@ def where_the_noise_enters() -> Figure:
     left.set_title("a draw: no way back to the parameters")
     left.text(1, 0.6, "?", color=RED, ha="center", va="center", fontsize=16)
     _graph(right, PLACES | NOISE, "mu + sigma · eps", BLUE)
-    right.set_title("a formula: the slopes go back")
+    right.set_title("a formula: the gradients go back")
     return fig
 
 
