@@ -349,7 +349,12 @@ class VAE:
     @classmethod
     def pretrained(cls, name: str) -> "VAE":
         """A fitted model from the package: "mnist" (two latents), "cats" (eight), or a row of the
-        published table, such as "vae-1" (fifty). Raises MinivaeError for any other name."""
+        published table, such as "vae-1" (fifty). A row that was started from others may be called
+        by its last part: of "vae-1-then-iwae-5" and "iwae-5", the shorter name finds the longest
+        chain. Raises MinivaeError for any other name."""
+        chains = [shipped for shipped in PRETRAINED if shipped.endswith(f"-then-{name}")]
+        if chains and name not in PRETRAINED:
+            name = max(chains, key=len)
         checks.check_pretrained_name(name, PRETRAINED)
         return cls.load(MODELS / f"{name}.npz")
 
