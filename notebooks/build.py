@@ -26,6 +26,7 @@ ROOT = HERE.parent
 sys.path.insert(0, str(ROOT))  # so that `python notebooks/build.py` finds the package
 
 from minivae import kernels
+from notebooks import links
 from notebooks.stale import fingerprint
 
 SECONDS = 600  # for one cell, on a machine that has other things to do
@@ -129,6 +130,7 @@ def build(source):
     """Execute one source and write its notebook."""
     started = time.monotonic()
     notebook = execute(source)
+    links.add_links(notebook, source, sources())
     notebook.metadata["minivae"] = stamp(source)
     nbformat.write(notebook, target(source))
     size = target(source).stat().st_size / 1000
