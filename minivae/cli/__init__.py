@@ -18,6 +18,7 @@ from minivae.errors import MinivaeError, escaped
 
 COMMANDS = {
     "train": "train a VAE; with no arguments, on MNIST with a 2-D latent",
+    "learn": "your own copies of the notebooks, in JupyterLab",
     "evaluate": "test ELBO and log p(x) of a run",
     "gradcheck": "check every gradient against two numerical ones",
     "sample": "draw a grid of images from a run",
