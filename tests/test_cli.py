@@ -121,6 +121,7 @@ def test_results_for_people(tiny_file, capsys):
     status, out, err = tiny.command(capsys, "train", *tiny.OPTIONS)
     assert status == 0
     assert "test ELBO" in out
+    assert "next: python -m minivae explore runs/tiny" in out
     assert "next: python -m minivae evaluate runs/tiny" in out
     assert err.startswith("tiny: 54 training images, 36-7-5-2 and back, 2 epochs, numpy")
     status, out, err = tiny.command(

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+from minivae import __version__
 from minivae.cli.parser import Parser
 from minivae.cli.signals import INTERRUPTED
 from minivae.cli.streams import usable_streams
@@ -71,9 +72,10 @@ def build_parser(argv: Sequence[str] | None = None) -> Parser:
         epilog="Start with `python -m minivae train`. Each command has its own --help.",
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=18),
     )
+    parser.add_argument("--version", action="version", version=f"minivae {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(
+        command = parser.commands[name] = commands.add_parser(
             name,
             help=summary,
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -58,7 +58,7 @@ def evaluate_run(
     run: str, *, samples: int, data_name: str | None, limit: int | None, seed: int, backend: str
 ) -> dict[str, Any]:
     """Score a run on test images -> a report, plain JSON; nats per image."""
-    checks.check_samples(samples)
+    checks.check_samples(samples, "--samples")
     if limit is not None:
         checks.check_whole(limit, "--limit", 1, checks.MAX_SIZE)
     checks.check_whole(seed, "--seed", *checks.INTEGER_RANGES["seed"])
