@@ -65,6 +65,7 @@ def execute(source, cells=None):
         surroundings = {
             "MINIVAE_PROGRESS": str(Path(folder) / "progress.json"),  # nobody's own answers
             "PYTHONHASHSEED": "0",
+            "TQDM_DISABLE": "1",  # a bar would leave its widget, and its time, in the notebook
         }
         before = {name: os.environ.get(name) for name in surroundings}
         os.environ.update(surroundings)
