@@ -9,7 +9,8 @@
 # # 02 · Jensen's inequality and the ELBO
 #
 # **What you will be able to do**
-# - estimate $\log p(x)$ from draws, say about how many it takes and what the log does to them;
+# - estimate $\log p(x)$ from draws, say about how many it takes, and what
+#   the log does to the estimate;
 # - derive the ELBO, show that its gap is a KL divergence, and make that gap as small as a given
 #   kind of $q$ allows;
 # - compute the ELBO as a VAE does, and say what a step up it may do to $\log p(x)$.
@@ -255,8 +256,8 @@ for name, mu, sigma2 in (("the prior, N(0, 1)", 0.0, 1.0), ("N(0.6, 0.35)", 0.6,
 # \end{aligned} \tag{4}
 # $$
 #
-# **The gap is a KL**, from $q_\phi$ to the posterior. By Jensen it is never negative, and it is zero
-# only if $q_\phi$ is the posterior. (Where $q_\phi$ is zero and $p_\theta(x, z)$ is not,
+# **The gap is a KL**, from $q_\phi$ to the posterior. By Jensen it is never negative, and it is
+# zero only if $q_\phi$ is the posterior. (Where $q_\phi$ is zero and $p_\theta(x, z)$ is not,
 # $\mathbb{E}_{q_\phi}[w]$ misses a part of $p_\theta(x)$: the first $=$ becomes $\ge$, and the ELBO
 # is still a bound.)
 #
@@ -298,7 +299,7 @@ reveal("02.best-flu")
 # %%
 def bound_bars(ax, names, elbos, gaps):
     """The ELBO of each q, a dot, and on it its gap, a bar, which ends at log p(x)."""
-    names, elbos, gaps = [name.replace(" ", "\n") for name in names], np.array(elbos), np.array(gaps)
+    names, elbos, gaps = list(names), np.array(elbos), np.array(gaps)
     ax.bar(names, gaps, 0.5, bottom=elbos, color=plots.ORANGE, hatch="//", edgecolor="white",
            label="KL(q || posterior)")
     ax.plot(names, elbos, "o", ls="none", color=plots.BLUE, label="ELBO")
@@ -321,19 +322,20 @@ for name, q in five.items():
           f"{bounds[name] + gaps[name]:.3f}")
 print(f"{'log p(x)':43}{log_px:.3f}")
 fig, ax = plots.figure(6.2, 3.1)
-bound_bars(ax, five, list(bounds.values()), list(gaps.values()))
+bound_bars(ax, [name.replace(" ", "\n") for name in five], list(bounds.values()),
+           list(gaps.values()))
 ax.set(ylabel="nats", ylim=(-7, -2.8), title="ELBO + KL = log p(x), whatever q is")
 ax.legend(loc="lower right", fontsize=8)
 fig
 
 # %% [markdown]
-# The bars all reach $\log p_\theta(x)$; only the division moves. Why do the marginals leave a gap of
-# 0.76 nats, when each disease has its right probability? Given $x$ the diseases are not independent
-# (explaining away), and that costs every independent $q_\phi$ at least the gap of the best one,
-# 0.45. The other 0.31 are there because right marginals minimise another KL,
-# $\mathrm{KL}(\text{posterior}\Vert q_\phi)$, and not this one. Under this one the best $q_\phi$
-# commits to the flu: here, the highest ELBO makes $q_\phi$ **too sure**. What does that mean for
-# draws from it?
+# The bars all reach $\log p_\theta(x)$; only the division moves. Why do the marginals leave a gap
+# of 0.76 nats, when each disease has its right probability? Given $x$ the diseases are not
+# independent (explaining away), and that costs every independent $q_\phi$ at least the gap of the
+# best one, 0.45. The other 0.31 are there because among independent $q_\phi$ the right marginals
+# minimise another KL, $\mathrm{KL}(\text{posterior}\Vert q_\phi)$. The $q_\phi$ that is best by
+# this one commits to the flu: here, the highest ELBO makes $q_\phi$ **too sure**. What does that
+# mean for draws?
 
 # %%
 rng = np.random.default_rng(10)
@@ -353,45 +355,38 @@ for z in ([1, 0, 0, 0, 0], [0, 0, 0, 1, 0]):                            # a cold
 # %% [markdown]
 # With one draw the best $q_\phi$ does better, with more it does worse, and from 2 draws to 30 its
 # error does not even fall. A cold alone holds 0.175 of the posterior, and this $q_\phi$ draws it
-# once in about 150 draws; pneumonia alone is rarer still. Runs that meet neither estimate
-# $p_\theta(x)$ without them, too low. (So the rule of 2.2, here 3.4 draws, says when the error
-# comes below a nat, and not how it falls from there.)
+# once in about 150 draws; pneumonia alone is rarer still. Runs that meet neither mostly come out
+# too low. (So exp KL, here 3.4, does not say how the error falls once it is below a nat.)
 #
-# A $q_\phi$ that is too sure is the discrete form of a Gaussian that is too narrow. For the ten
-# latents of 2.4:
+# A Gaussian $q_\phi$ that is too narrow does the same. For the ten latents of 2.4:
 
 # %%
 rng = np.random.default_rng(7)
-fig, (left, right) = plots.figure(8, 2.9, 1, 2)
-line = np.linspace(-1.5, 2.7, 300)[:, None]
+fig, ax = plots.figure(4.8, 2.9)
 ranks = np.unique(np.geomspace(1, 1_000_000, 80).astype(int))
-left.plot(line, np.exp(log_normal(line, m, S)), color=plots.INK, label="posterior N(0.8, 0.2)")
 for name, mu, sigma2, color, dash in (("wide N(0.6, 0.35)", 0.6, 0.35, plots.BLUE, "-."),
                                       ("narrow N(0.8, 0.09)", 0.8, 0.09, plots.RED, "--")):
-    left.plot(line, np.exp(log_normal(line, mu, sigma2)), color=color, ls=dash, label=name)
     logs = log_w(mu, sigma2, 1_000_000)
     weights = np.sort(np.exp(logs))[::-1]
-    right.loglog(weights[ranks - 1], ranks / 1e6, color=color, ls=dash)
+    ax.loglog(weights[ranks - 1], ranks / 1e6, color=color, ls=dash, label=name)
     sizes = [np.median(abs(np.log(np.exp(logs[: 1000 * K]).reshape(1000, K).mean(axis=1))))
              for K in (1, 30, 1000)]
     print(f"{name:20} gap {-logs.mean():.2f}, median error", *(f"{size:.2f}" for size in sizes),
           f"for K = 1, 30, 1000; largest of a million weights {weights[0]:,.0f} p(x)")
-left.set(xlabel="z, one of the ten", ylabel="density", ylim=(0, 1.9))
-left.set_title("the narrow q leaves out the flanks")
-left.legend(fontsize=8, loc="upper left")
-right.set(xlabel="weight, in units of p(x)", ylabel="share of weights above", xlim=(0.03, 3e4))
-right.set_title("its weights have a heavy tail")
+ax.set(xlabel="weight, in units of p(x)", ylabel="share of weights above", xlim=(0.03, 3e4))
+ax.set_title("the narrow q's weights have a heavy tail")
+ax.legend(fontsize=8, loc="lower left")
 fig
 
 # %% [markdown]
-# The narrow one has the smaller gap and, with one draw, the smaller error; with thirty or a thousand
-# its error is the larger. It rarely draws in the posterior's flanks, and such a draw may carry a
-# weight of thousands: a *heavy tail*. For a Gaussian posterior of variance $S$ and a Gaussian
-# $q_\phi$ of variance $\sigma^2$, the integrand of $\mathbb{E}_{q_\phi}[w^2]$ is of the form
-# $\exp\!\big(\tfrac12(1/\sigma^2 - 2/S)\,z^2 + \dots\big)$, where the dots grow at most like $z$. If
-# $\sigma^2 < S/2$, as here, it grows without end, and the variance of the weights is infinite. So
-# **the $q_\phi$ with the smaller gap need not be the better one to draw from.** Notebook 03 looks
-# into the two directions of the KL.
+# The narrow one has the smaller gap and, with one draw, the smaller error; with thirty or a
+# thousand its error is the larger. It rarely draws in the posterior's flanks, and such a draw may
+# carry a weight of thousands: a *heavy tail*. For a Gaussian posterior of variance $S$ and a
+# Gaussian $q_\phi$ of variance $\sigma^2$, the integrand of $\mathbb{E}_{q_\phi}[w^2]$ is of the
+# form $\exp\!\big(\tfrac12(1/\sigma^2 - 2/S)\,z^2 + \dots\big)$, where the dots grow at most like
+# $z$. If $\sigma^2 < S/2$, as here, it grows without end, and the variance of the weights is
+# infinite. So **the $q_\phi$ with the smaller gap need not be the better one to draw from.**
+# Notebook 03 looks into the two directions of the KL.
 
 # %% [markdown]
 # ## 2.6  Which form can be computed?
@@ -415,8 +410,8 @@ fig
 # $$
 #
 # The *entropy* $H$ rewards $q_\phi$ for spreading out. Mind the **two KLs**: the one in eq. (4) is
-# the gap, and zero is perfect; the one in eq. (5) is a price, and zero means that $q_\phi$ has not
-# looked at $x$.
+# the gap, and zero is perfect; the one in eq. (5) is a price, and zero means that $q_\phi$ is still
+# the prior.
 #
 # A check of eq. (5) should be able to fail, so nothing in it may be computed from the other side.
 # The evidence and the posterior come from the package; $p_\theta(x\mid z)$ anew, by notebook 01's
@@ -459,7 +454,7 @@ def elbo(mu, logvar, x=1.0, v=0.25):
 log_px_one = log_evidence(x_one)
 print(f"q = prior:     ELBO {elbo(0.0, 0.0):.3f}; mean of log p(x|z) in 2.3, at K = 1: {naive:.3f}")
 print(f"q = posterior: ELBO {elbo(m, np.log(S)):.3f}; log p(x) {log_px_one:.3f}")
-fig, (left, right) = plots.figure(8, 3, 1, 2, width_ratios=(3, 2))
+fig, (left, right) = plots.figure(7.4, 2.8, 1, 2, width_ratios=(3, 2))
 mu, logvar = np.meshgrid(np.linspace(-1.2, 2.2, 160), np.linspace(-4.5, 1, 120))
 levels = log_px_one - np.array([4, 2, 1, 0.5, 0.2, 0.05])
 hill = left.contour(mu, logvar, elbo(mu, logvar), levels, colors=plots.BLUE, linestyles="-")
@@ -467,11 +462,11 @@ left.clabel(hill, fontsize=8, fmt="%.1f")
 three = {"prior": (0.0, 0.0), "N(0.3, 0.5)": (0.3, np.log(0.5)), "posterior": (m, np.log(S))}
 for (name, place), marker in zip(three.items(), "sDo", strict=True):
     left.plot(*place, marker, ls="none", color=plots.INK, label=name)
-left.set(xlabel="mu", ylabel="logvar", title="the ELBO, nats: its summit is log p(x)")
+left.set(xlabel="mu", ylabel="logvar", title="the ELBO: its summit is log p(x)")
 left.legend(fontsize=8, loc="lower left")
 heights = np.array([elbo(*place) for place in three.values()])
 bound_bars(right, three, heights, log_px_one - heights)
-right.set(ylabel="nats", title="its three points as bars")
+right.set(ylabel="nats", ylim=(-4.5, -1.2), title="its three points as bars")
 fig
 
 # %% [markdown]
@@ -497,8 +492,8 @@ diagrams.decoder_and_encoder()
 # %% [markdown]
 # Solid: the story, from the hidden $z$ to the seen $x$. Dashed: a guess at which $z$ it was. In the
 # model of 2.1 an encoder can be perfect, since all posteriors have the same variance, $v/(1 + v)$,
-# and their means lie on a line, $x/(1 + v)$. In general it gives an $x$ something worse than the
-# best $q_\phi$ for it (notebook 06).
+# and their means lie on a line, $x/(1 + v)$. In general some $x$ get something worse than the best
+# $q_\phi$ for them (notebook 06).
 #
 # This is the VAE of Kingma and Welling 2014, *Auto-Encoding Variational Bayes*. With
 # $q_\phi(z\mid x)$ for $q_\phi(z)$, our eq. (4) is their (1), its first line their (2), and our (5)
@@ -581,9 +576,8 @@ def climb(steps, lr, learned=(1, 1, 1), logvar=0.0):
 
 
 free = climb(60_000, 0.001)
-for name, path, lr in (("steps of 0.001", free, 0.001),
-                       ("steps of 0.0001", climb(1000, 0.0001), 0.0001),
-                       ("0.001, from logvar = 2", climb(2000, 0.001, logvar=2.0), 0.001)):
+for name, path in (("steps of 0.001", free), ("steps of 0.0001", climb(1000, 0.0001)),
+                   ("0.001, from logvar = 2", climb(2000, 0.001, logvar=2.0))):
     dip = log_px_at(path[:, 0]) - log_px_at(1.0)
     back = np.argmax((dip > 0) & (np.arange(len(dip)) > dip.argmin()))
     print(f"{name:22}: log p(x) falls by {-dip.min():.4f} nats and is back after {back} steps")
@@ -595,15 +589,14 @@ for name, end in ends.items():
           f"log p(x) {log_px_at(end[0]):.4f} nats")
 
 # %%
-fig, (left, middle, right) = plots.figure(8.6, 2.9, 1, 3)
+fig, (left, middle, right) = plots.figure(8, 2.6, 1, 3)
 before, after = elbo_at(1.0, 0.0, 0.0), elbo_at(W_new, 0.0, 0.0)
 bound_bars(left, ("W = 1", f"W = {W_new:.1f}"), (before, after),
            (log_px_at(1.0) - before, log_px_at(W_new) - after))
-left.set(ylabel="nats, mean of the two points", ylim=(-6.2, -3), title="the single step in W")
-left.legend(fontsize=8, loc="lower left")
+left.set(ylabel="nats", ylim=(-6.2, -3.2), title="the single step in W")
 middle.plot(log_px_at(free[:61, 0]), color=plots.INK)
 middle.axhline(log_px_at(1.0), color=plots.GREY, lw=1, ls=":")
-middle.set(xlabel="step of 0.001", ylabel="log p(x), nats", title="all three learned: a dip")
+middle.set(xlabel="steps of 0.001", ylabel="log p(x), nats", title="all learned: a dip")
 Ws = np.linspace(0, 6, 200)
 best_a = Ws / (1 + Ws**2)                                    # at width 1, for each W
 right.plot(Ws, log_px_at(Ws), color=plots.INK)
@@ -611,22 +604,21 @@ right.plot(Ws, elbo_at(Ws, best_a, 0.0), color=plots.RED, ls="--")
 for name, color in (("learned", plots.INK), ("held at 1", plots.RED)):
     right.plot(ends[name][0], elbo_at(*ends[name]), "o", color=color)
 right.annotate("log p(x)", (4.0, -2.45))
-right.annotate("ELBO at width 1,\nwith the best a", (2.3, -4.6), color=plots.RED)
+right.annotate("ELBO at width 1,\nwith the best a", (2.7, -4.6), color=plots.RED, fontsize=9)
 right.set(xlabel="W (dots: where the climbs end)", ylabel="nats", ylim=(-6, -2.1))
 right.set_title("width 1 moves the summit")
 fig
 
 # %% [markdown]
-# From $\sigma^2 = 1$ the dip is shallow and short; a start with a wider $q_\phi$ makes it fifty times
-# as deep and twenty times as long. Steps a tenth as long dip nearly as deep, so the dip does not
-# come from the size of the steps. Here it passes: with the width learned the climb ends at the best
-# $W$, $\sqrt 8$.
+# From $\sigma^2 = 1$ the dip is shallow and short; a start with a wider $q_\phi$ makes it fifty
+# times as deep and twenty times as long. Steps a tenth as long dip nearly as deep, so the dip does
+# not come from the size of the steps. Here it passes: with the width learned the climb ends at the
+# best $W$, $\sqrt 8$.
 #
-# With the width held at 1 it ends elsewhere, where $q_\phi$ is closer to the posterior: a lasting
-# **bias, which comes from what $q_\phi$ cannot reach**, and not from moving $\theta$ and $\phi$
-# together. With the width held at 1/9, the posterior's variance at $\sqrt 8$, there is none. (More:
-# Turner and Sahani 2011, *Two problems with variational expectation maximisation for time-series
-# models*.)
+# With the width held at 1 it ends at a smaller $W$, where the gap is smaller: a lasting **bias,
+# which comes from what $q_\phi$ cannot reach**, and not from moving $\theta$ and $\phi$ together.
+# With the width held at 1/9, the posterior's variance at $\sqrt 8$, there is none. (More: Turner
+# and Sahani 2011, *Two problems with variational expectation maximisation for time-series models*.)
 
 # %% [markdown]
 # ## Recap
@@ -683,7 +675,7 @@ check("02.best-independent", best_independent)
 # **Find the bug**, and mend it.
 
 # %%
-def repo_mean_elbo(q, prior, likelihood):    # q(z|x_n), p(x_n|z): (N, Z); p(z): (Z,)
+def repo_mean_elbo(q, prior, likelihood):  # q(z|x_n), p(x_n|z): (N, Z); p(z): (Z,)
     # "Mean over n: how well the causes explain x_n, minus how far q is from the prior."
     # It is right for one x. For several it may lie above the mean of log p(x_n).
     fit = (q * np.log(likelihood)).sum(axis=1).mean()

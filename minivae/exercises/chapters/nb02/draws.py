@@ -100,9 +100,7 @@ DRAWS = Exercise(
         WrongAnswer(
             "sum-of-exps",
             lambda x, W, v: float(
-                sum(
-                    draws_needed(x[i : i + 1], W[i : i + 1], v[i : i + 1]) for i in range(len(x))
-                )
+                sum(draws_needed(x[i : i + 1], W[i : i + 1], v[i : i + 1]) for i in range(len(x)))
             ),
             "You add the draws that each latent asks for. The KLs add, so the draws multiply: a "
             "useful draw must be right in every latent at once.",

@@ -20,7 +20,7 @@ def _cases():
     ]
 
 
-def repo_mean_elbo(q, prior, likelihood):    # q(z|x_n), p(x_n|z): (N, Z); p(z): (Z,)
+def repo_mean_elbo(q, prior, likelihood):  # q(z|x_n), p(x_n|z): (N, Z); p(z): (Z,)
     # "Mean over n: how well the causes explain x_n, minus how far q is from the prior."
     # It is right for one x. For several it may lie above the mean of log p(x_n).
     fit = (q * np.log(likelihood)).sum(axis=1).mean()
@@ -30,7 +30,7 @@ def repo_mean_elbo(q, prior, likelihood):    # q(z|x_n), p(x_n|z): (N, Z); p(z):
 
 
 def mended_mean_elbo(q, prior, likelihood):
-    # Each x_n has a KL of its own; their mean is asked for. The KL of the mean q is smaller: Jensen.
+    # The mean of the KLs is asked for. The KL of the mean q is smaller, by Jensen.
     fit = (q * np.log(likelihood)).sum(axis=1).mean()
     kl = (q * np.log(q / prior)).sum(axis=1).mean()
     return fit - kl
@@ -88,9 +88,7 @@ BUG = Exercise(
         ),
         WrongAnswer(
             "only-the-log-moved",
-            lambda q, p, l: (
-                _fit(q, l) - (q.mean(axis=0) * np.log(q / p).mean(axis=0)).sum()
-            ),
+            lambda q, p, l: _fit(q, l) - (q.mean(axis=0) * np.log(q / p).mean(axis=0)).sum(),
             "You average q and the log ratio over n separately. The KL of x_n has its own q in "
             "both places.",
         ),
