@@ -451,7 +451,7 @@ log_px_one = log_evidence(x_one)
 print(f"q = prior:     ELBO {elbo(0.0, 0.0):.3f}; mean of log p(x|z) in 2.3, at K = 1: {naive:.3f}")
 print(f"q = posterior: ELBO {elbo(m, np.log(S)):.3f}; log p(x) {log_px_one:.3f}")
 fig, (left, right) = plots.figure(7.4, 2.8, 1, 2, width_ratios=(3, 2))
-mu, logvar = np.meshgrid(np.linspace(-1.2, 2.2, 160), np.linspace(-4.5, 1, 120))
+mu, logvar = np.meshgrid(np.linspace(-2.2, 2.2, 160), np.linspace(-4.5, 1, 120))
 levels = log_px_one - np.array([4, 2, 1, 0.5, 0.2, 0.05])
 hill = left.contour(mu, logvar, elbo(mu, logvar), levels, colors=plots.BLUE, linestyles="-")
 left.clabel(hill, fontsize=8, fmt="%.1f")
@@ -606,6 +606,8 @@ right.set_title("width 1 moves the summit")
 fig
 
 # %% [markdown]
+# Left: the dot, the ELBO, rises, and the top of the bar, $\log p_\theta(x)$, falls.
+#
 # From $\sigma^2 = 1$ the dip is shallow and short; a start with a wider $q_\phi$ makes it fifty
 # times as deep and twenty times as long. Steps a tenth as long dip nearly as deep, so the dip does
 # not come from the size of the steps. Here it passes: with the width learned the climb ends at the
