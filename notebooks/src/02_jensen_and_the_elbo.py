@@ -119,8 +119,9 @@ reveal("02.fifty")
 # %% [markdown]
 # Fifty latents may be easy, and one may be out of reach. What counts is how much $x$ tells about
 # $z$. Completing the square in $\log p(z) + \log p_\theta(x\mid z)$ shows that each latent's
-# posterior is Gaussian, with mean $m = x / (1 + v)$ and variance $S = v / (1 + v)$. The *Kullback-
-# Leibler divergence* measures how far apart two distributions are, by the average of a log ratio:
+# posterior is Gaussian, with mean $m = x / (1 + v)$ and variance $S = v / (1 + v)$. The
+# *Kullback-Leibler divergence* measures how far apart two distributions are, by the average of a
+# log ratio:
 #
 # $$
 # \mathrm{KL}(q \Vert p) = \mathbb{E}_{z \sim q}\!\left[\log\frac{q(z)}{p(z)}\right]
@@ -339,7 +340,7 @@ for z in ([1, 0, 0, 0, 0], [0, 0, 0, 1, 0]):                            # a cold
 # once in about 150 draws; pneumonia alone is rarer still. Runs that meet neither mostly come out
 # too low. (So exp KL, here 3.4, does not say how the error falls once it is below a nat.)
 #
-# A Gaussian $q_\phi$ that is too narrow does the same. Take the ten latents of 2.2, and the same
+# A Gaussian $q_\phi$ that is too narrow is too sure in the same way. Take the ten latents of 2.2, and the same
 # $N(\mu, \sigma^2)$ for each. The posterior is $N(0.8, 0.2)$.
 
 # %%
@@ -376,9 +377,9 @@ fig
 
 # %% [markdown]
 # Both come far closer than the prior. The narrow one has the smaller gap and, with one draw, the
-# smaller error; with thirty or a thousand its error is larger than the wide one's. It rarely draws in the posterior's flanks, and such a draw may
-# carry a weight of thousands: a *heavy tail*. For a Gaussian posterior of variance $S$ and a
-# Gaussian $q_\phi$ of variance $\sigma^2$, the integrand of $\mathbb{E}_{q_\phi}[w^2]$ is of the
+# smaller error; with thirty or a thousand its error is larger than the wide one's. It rarely draws
+# in the posterior's flanks, and such a draw may carry a weight of thousands of $p_\theta(x)$: a
+# *heavy tail*. For a Gaussian posterior of variance $S$ and a Gaussian $q_\phi$ of variance $\sigma^2$, the integrand of $\mathbb{E}_{q_\phi}[w^2]$ is of the
 # form $\exp\!\big(\tfrac12(1/\sigma^2 - 2/S)\,z^2 + \dots\big)$, where the dots grow at most like
 # $z$. If $\sigma^2 < S/2$, as here, it grows without end, and the variance of the weights is
 # infinite. So **the $q_\phi$ with the smaller gap need not be the better one to draw from.**
@@ -623,7 +624,8 @@ fig
 #
 # - To estimate $p_\theta(x)$ from draws of $q$ takes about
 #   $\exp \mathrm{KL}(\text{posterior}\Vert q)$ of them, if the log ratio scatters little under the
-#   posterior. The mean of the log of such an estimate is too low: Jensen, eq. (2).
+#   posterior. On average the log of the estimate is too low, unless all weights are equal:
+#   Jensen, eq. (2).
 # - $\log p_\theta(x) = \text{ELBO} + \mathrm{KL}(q_\phi \Vert p_\theta(z\mid x))$, eq. (4). Raising
 #   the ELBO over $\phi$ narrows the gap. The best $q_\phi$ of a restricted family may be too sure.
 # - A VAE computes eq. (5), reconstruction minus a KL to the prior. Its encoder gives every $x$ a
