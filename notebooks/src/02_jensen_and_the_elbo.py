@@ -340,8 +340,8 @@ for z in ([1, 0, 0, 0, 0], [0, 0, 0, 1, 0]):                            # a cold
 # once in about 150 draws; pneumonia alone is rarer still. Runs that meet neither mostly come out
 # too low. (So exp KL, here 3.4, does not say how the error falls once it is below a nat.)
 #
-# A Gaussian $q_\phi$ that is too narrow is too sure in the same way. Take the ten latents of 2.2, and the same
-# $N(\mu, \sigma^2)$ for each. The posterior is $N(0.8, 0.2)$.
+# A Gaussian $q_\phi$ that is too narrow is too sure in the same way. Take the ten latents of 2.2,
+# and the same $N(\mu, \sigma^2)$ for each. The posterior is $N(0.8, 0.2)$.
 
 # %%
 ten = np.ones(10)
@@ -379,11 +379,12 @@ fig
 # Both come far closer than the prior. The narrow one has the smaller gap and, with one draw, the
 # smaller error; with thirty or a thousand its error is larger than the wide one's. It rarely draws
 # in the posterior's flanks, and such a draw may carry a weight of thousands of $p_\theta(x)$: a
-# *heavy tail*. For a Gaussian posterior of variance $S$ and a Gaussian $q_\phi$ of variance $\sigma^2$, the integrand of $\mathbb{E}_{q_\phi}[w^2]$ is of the
-# form $\exp\!\big(\tfrac12(1/\sigma^2 - 2/S)\,z^2 + \dots\big)$, where the dots grow at most like
-# $z$. If $\sigma^2 < S/2$, as here, it grows without end, and the variance of the weights is
-# infinite. So **the $q_\phi$ with the smaller gap need not be the better one to draw from.**
-# Notebook 03 looks into the two directions of the KL.
+# *heavy tail*. For a Gaussian posterior of variance $S$ and a Gaussian $q_\phi$ of variance
+# $\sigma^2$, the integrand of $\mathbb{E}_{q_\phi}[w^2]$ is of the form
+# $\exp\!\big(\tfrac12(1/\sigma^2 - 2/S)\,z^2 + \dots\big)$, where the dots grow at most like $z$. If
+# $\sigma^2 < S/2$, as here, it grows without end, and the variance of the weights is infinite. So
+# **the $q_\phi$ with the smaller gap need not be the better one to draw from.** Notebook 03 looks
+# into the two directions of the KL.
 
 # %% [markdown]
 # ## 2.6  Which form can be computed?
