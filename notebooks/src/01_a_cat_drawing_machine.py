@@ -47,20 +47,17 @@ fig
 # %% [markdown]
 # Each picture began as a handful of random numbers, and some are better than others. **By notebook
 # 07 you will have written every line that made them**, in NumPy. The machine is called a *variational
-# autoencoder*, VAE for short. This notebook asks what it means for a machine to know what cats look
-# like. No network is needed to find out.
+# autoencoder*, VAE for short. To see what it does, no network is needed yet.
 
 # %% [markdown]
 # ## 1.1  Can a classifier draw?
 #
 # The first networks that most people train are classifiers: they take a picture $x$ and return
-# $p(y\mid x)$, the probability of a label $y$. Such a machine has learned something about cats. Let
-# us make one and ask it to draw.
+# $p(y\mid x)$, the probability of a label $y$. Let us make one and ask it to draw.
 #
 # `minivae.data.cats` is a small program that draws cats of 28 by 28 pixels. The label: is this cat
 # heavy, above 6 kg? The smallest classifier is a weighted sum of the pixels, squeezed into a
-# probability by the sigmoid function and trained by following a gradient. (Notebook 05 derives such
-# gradients; here only the result matters.)
+# probability by the sigmoid function and trained by following a gradient, which notebook 05 derives.
 
 # %%
 pictures, factors = cats.draw(600, np.random.default_rng(1))   # (600, 28, 28) in [0, 1], (600, 6)
@@ -88,14 +85,14 @@ correct = (sigmoid(flat[test] @ W + b) > 0.5) == (heavy[test] > 0.5)
 print(f"correct for {correct.mean():.0%} of {correct.size} cats that it was not trained on")
 
 # %% [markdown]
-# It is a good classifier. Now let it draw the heaviest cat that it can imagine. No search is needed:
-# $p(\text{heavy}\mid x)$ is largest where every pixel with a positive weight is white, and every pixel
-# with a negative weight black. And show it white noise, in which every pixel is black or white with
-# equal probability.
+# A good classifier. Now let it draw the heaviest cat that it can imagine. No search is needed:
+# $p(\text{heavy}\mid x)$ is largest where every pixel with a positive weight is white and every pixel
+# with a negative weight black. And show it white noise: each pixel black or white with equal
+# probability.
 #
 # **Predict first: what does it say about noise?** Put one of the words, in quotes, in place of the
 # `...`, run the cell, and only then read on. An answer that you have committed to teaches more, above
-# all when it is wrong. `reveal` shows your answer beside the truth. A wrong one costs nothing.
+# all when it is wrong, and a wrong one costs nothing. `reveal` shows it beside the truth.
 
 # %%
 predict("01.noise", ...)          # "light", "unsure" or "heavy"
@@ -116,32 +113,27 @@ reveal("01.noise")
 
 # %% [markdown]
 # The classifier is right about the cat and confident about noise. No picture gets a higher
-# $p(\text{heavy}\mid x)$ than the third, and it is no cat. (Why noise counts as *heavy* is taken apart
-# in the appendix, 1.11.)
+# $p(\text{heavy}\mid x)$ than the third, and it is no cat. (Why is noise *heavy*? See 1.11, in the
+# appendix.)
 #
 # Nothing is broken. $p(y\mid x)$ answers one question: *given* that this is the picture, which
-# label? Its probabilities sum to one over the labels, for every $x$, cat or not. It was never asked
-# how probable $x$ itself is. To draw, we need a distribution over pictures.
+# label? Its probabilities sum to one over the labels, for every $x$, cat or not. How probable $x$
+# itself is, it was never asked. To draw, we need a distribution over pictures.
 
 # %% [markdown]
 # ## 1.2  What does a machine that draws look like?
 #
-# Think of how a picture of a cat comes about. First there is a cat, of some weight, holding its head
-# and its tail in some way. Then there is light and a camera, and pixels. Write the causes as a list
-# of numbers $z$ and the pixels as $x$. The story has two sentences:
+# Think of how a picture of a cat comes about. First there is a cat, of some weight, holding its tail
+# in some way; then a camera, and pixels. Write the causes as a list of numbers $z$ and the pixels as
+# $x$. The story has two sentences:
 #
 # $$
 # z \sim p(z), \qquad x \sim p(x \mid z) \tag{1}
 # $$
 #
 # $p(z)$ is called the *prior*: what is true of cats before we look at one. We see $x$ and never
-# $z$, so $z$ is called *latent*, hidden. Six factors make one of our cats, each uniform on a range:
-
-# %%
-for factor in cats.FACTORS:
-    print(f"{factor.name:13} {factor.low:6.2f} to {factor.high:6.2f}  {factor.unit}")
-
-# %% [markdown]
+# $z$, so $z$ is called *latent*, hidden. Six factors make one of our cats, each uniform on a range.
+#
 # The second sentence needs a drawing and an accident. The drawing is a program: `cats.render(z)`
 # gives a grey value between 0 and 1 for each pixel. The accident is a coin for each pixel: it comes
 # out white with the probability that the grey value names, kept a little away from 0 and 1, by
@@ -156,8 +148,9 @@ def sample_cats(n, rng):
     return z, p, x
 
 
+for factor in cats.FACTORS:
+    print(f"{factor.name:13} {factor.low:6.2f} to {factor.high:6.2f}  {factor.unit}")
 z, p, x = sample_cats(12, np.random.default_rng(7))
-print(f"every p lies between {cats.P_MIN} and {1 - cats.P_MIN}")
 fig, (top, bottom) = plots.figure(8, 2, 2, 1)
 plots.show_grid(top, p, 12, "z ~ p(z), drawn: the probability of white", cmap="gray")
 plots.show_grid(bottom, x, 12, "x ~ p(x | z): a coin thrown for each pixel", cmap="gray")
@@ -165,25 +158,21 @@ fig
 
 # %% [markdown]
 # Each column is one run of the story: a cat, and one photograph of it in bad light. The three lines
-# of `sample_cats` are a cat-drawing machine. (The digits and cats at the top were shown as in the
-# upper row: probabilities, before any coin.)
-#
-# That the coins are independent, once $z$ is known, is a choice, and the simplest. A shadow that
-# falls on many pixels at once, and is not among the causes $z$, would break it.
+# of `sample_cats` are a cat-drawing machine. (The pictures at the top of the notebook are
+# probabilities, as in the upper row, before any coin.) Coins that are independent once $z$ is known
+# are the simplest choice. A shadow on many pixels, not among the causes $z$, would break it.
 #
 # Somebody had to decide how grey a coat is and how wide a cat of 6 kg. All that can be set in the
-# second sentence is called $\theta$, the *parameters*, and one writes $p_\theta(x\mid z)$. In this
-# notebook $\theta$ was chosen by hand and stays as it is, so we leave the index away. The paper that
-# this course follows, *Auto-Encoding Variational Bayes* [Kingma and Welling 2014], uses the same
-# letters.
+# second sentence is called $\theta$, the *parameters*, and one writes $p_\theta(x\mid z)$. Here
+# $\theta$ was chosen by hand and stays as it is, so we leave the index away. (The letters are those
+# of the paper that this course follows, *Auto-Encoding Variational Bayes* [Kingma and Welling 2014].)
 
 # %% [markdown]
 # ## 1.3  Can the story be run backwards?
 #
-# Running forwards, from causes to effects, is easy. The interesting direction is back: here is the
-# effect, what was the cause? A story smaller than that of the cats shows the principle: a doctor sees
-# symptoms $x$ and wonders about diseases $z$. There are five diseases, each present or not,
-# independently of the others, and six symptoms. (The numbers are made up.)
+# The interesting direction is back: here is the effect, what was the cause? A smaller story shows the
+# principle: a doctor sees symptoms $x$ and wonders about diseases $z$. There are five diseases, each
+# present or not, independently of the others, and six symptoms. (The numbers are made up.)
 #
 # Disease $i$, where present, tries to cause symptom $j$, and succeeds with the probability
 # $\text{cause}_{ij}$. Now and then a symptom comes from nowhere: the *leak*. A symptom is absent
@@ -213,11 +202,10 @@ for symptom, chance in zip(model.symptoms, p_symptoms((0, 1, 0, 0, 0)), strict=T
 
 # %% [markdown]
 # A patient comes in with cough and fever; the other symptoms were not looked at. What share of all
-# patients is like that? Once the diseases are given, the symptoms of this model come independently of
-# each other, so $p(x\mid z)$ is the product for cough and fever; a symptom that nobody looked at drops
-# out, since its two possibilities add up to one. The probability of *this $z$ and this $x$ together*
-# is the *joint*, $p(x, z) = p(z)\,p(x\mid z)$. There are few enough $z$ to list: add it up over all of
-# them and you have the *evidence*:
+# patients is like that? Given the diseases, the symptoms of this model are independent, so
+# $p(x\mid z)$ is the product for cough and fever; a symptom that nobody looked at drops out, since its
+# two possibilities add up to one. The probability of *this $z$ and this $x$ together* is the *joint*,
+# $p(x, z) = p(z)\,p(x\mid z)$. Add it up over all $z$ and you have the *evidence*:
 #
 # $$
 # p(x) = \sum_z p(z)\, p(x \mid z) \tag{3}
@@ -307,12 +295,9 @@ reveal("01.explaining-away")
 
 # %% [markdown]
 # Pneumonia falls back most of the way: once the flu accounts for the symptoms, they say much less
-# about anything else. This is called *explaining away*. **Causes that are independent before we
-# look can be dependent after.** They need not be: with the fever *absent* (the last two lines), the
-# flu tells nothing about pneumonia, since the failures of eq. (2) multiply, one factor a disease.
-#
-# So a posterior can be more tangled than its prior. Notebook 02 will have to approximate one with
-# something less tangled.
+# about it. This is called *explaining away*. **Causes that are independent before we look can be
+# dependent after.** They need not be: with the fever *absent* (the last two lines), the flu tells
+# nothing about pneumonia, since the failures of eq. (2) multiply, one factor a disease.
 
 # %% [markdown]
 # ## 1.5  How probable is one picture?
@@ -342,16 +327,14 @@ print(f"log of one: {784 * np.log(0.5):.2f}, log of two: {2 * 784 * np.log(0.5):
 reveal("01.underflow")
 
 # %% [markdown]
-# The product is a positive number smaller than any that `float32` can write (and with two pictures,
-# than any that `float64` can): it *underflows* to zero. Its logarithm is a number of ordinary size,
-# and turns the product into a sum:
+# The product is smaller than any positive number that `float32` can write (and with two pictures,
+# `float64`): it *underflows* to zero. Its logarithm is of ordinary size, and a sum:
 #
 # $$
 # \log p(x \mid z) = \sum_{d=1}^{D} x_d \log p_d(z) + (1 - x_d) \log\big(1 - p_d(z)\big) \tag{6}
 # $$
 #
-# With the natural logarithm the unit is called the *nat*. From here on the probability of a picture
-# is kept as its log, in nats.
+# With the natural logarithm the unit is called the *nat*.
 
 # %%
 def of_each_pixel(x, z):
@@ -372,12 +355,12 @@ print(f"log p(x|z) at the z that made x: {log_p:.2f} nats")
 print(f"so p(x|z) itself is about 10^{log_p / np.log(10):.0f}; float32 ends at 10^-45")
 
 # %% [markdown]
-# Even the right $z$ gives this picture a probability that `float32` cannot write. That is no sign of
-# a bad model: there are very many photographs of one cat, and each gets a small share.
+# That is no sign of a bad model: there are very many photographs of one cat, and each gets a small
+# share.
 #
-# One trap is left. Evidence and posterior need a *sum over z of probabilities*, the log of a sum is
-# not a sum of logs, and going back through `exp` underflows again. The way out: pull the largest,
-# $m = \max_k a_k$, out of the sum *before* exponentiating. Since $e^{a_k} = e^{m} e^{a_k - m}$,
+# One trap is left. Evidence and posterior need a *sum over z of probabilities*, and going back through
+# `exp` underflows again. The way out: pull the largest, $m = \max_k a_k$, out of the sum *before*
+# exponentiating. Since $e^{a_k} = e^{m} e^{a_k - m}$,
 #
 # $$
 # \log \sum_k e^{a_k} = m + \log \sum_k e^{a_k - m} \tag{7}
@@ -403,11 +386,10 @@ print("posterior of each:    ", np.exp(a - exact.log_sum_exp(a)).round(6))
 # %% [markdown]
 # ## 1.6  How heavy is this cat?
 #
-# Everything is ready for the question that a cat-owner would ask. Suppose we know the ears, tail,
-# head, eyes and position of a cat in a photograph, and want its weight, called *chonk*. It can take
-# infinitely many values, so lay a grid of 121 cells over its range, and apply eqs. (3) and (4) as
-# before, with the middle of each cell for the whole cell. The prior is uniform: every cell weighs the
-# same, and the weight cancels.
+# Suppose we know the ears, tail, head, eyes and position of a cat in a photograph, and want its weight,
+# called *chonk*. It can take infinitely many values, so lay a grid of 121 cells over its range, and
+# apply eqs. (3) and (4) as before, with the middle of each cell for the whole cell. The prior is
+# uniform: it is the same for every cell, and cancels.
 
 # %%
 step = (9.0 - 3.0) / 121
@@ -429,11 +411,6 @@ print(f"posterior: mean {mean:.2f} kg, standard deviation {sd:.2f}; the truth is
 # %% [markdown]
 # Now cover the lower half of the picture. As with the symptoms that nobody looked at, the covered
 # pixels drop out: only those of the upper half enter the sum of eq. (6).
-#
-# **Predict first.** What happens to the posterior? (`"narrower"`, `"the same"` or `"wider"`)
-
-# %%
-predict("01.half-covered", ...)
 
 # %%
 seen = np.ones((28, 28), bool)
@@ -450,43 +427,38 @@ ax.set(xlabel="chonk, kg (line: the truth)", ylabel="density per kg", title="les
 ax.legend(fontsize=8)
 fig
 
-# %%
-reveal("01.half-covered")
-
 # %% [markdown]
-# With the body covered, the head still says something about weight, and the posterior says how much:
-# it is wider, and not as wide as the prior. Its middle is too light, by an accident of the coins. (The
-# appendix looks at 100 other photographs, 1.12, and at the corner of the solid curve, 1.13.)
+# The posterior is wider, and not as wide as the prior: the head says something too. Its middle is too
+# light, by an accident of the coins. (1.12 looks at 100 other photographs, 1.13 at the corner of the
+# solid curve.)
 #
-# A latent variable model does not make one guess; it returns every $z$, weighted. And a distribution
-# can be drawn from. Here are twelve weights from each of the three, sorted:
+# Such a model does not make one guess; it returns every $z$, weighted, and one can draw from that.
+# Eight weights from the prior and eight from the posterior, sorted:
 
 # %%
-beliefs = {"prior": np.full(121, 1 / 121), "posterior, half covered": covered,
-           "posterior, whole": whole}
+beliefs = {"prior": np.full(121, 1 / 121), "posterior, half covered": covered}
 draws = np.random.default_rng(6)
-fig, axes = plots.figure(8, 2.9, 3, 1)
+fig, axes = plots.figure(8, 2.8, 2, 1)
 for ax, (name, weights) in zip(axes, beliefs.items(), strict=True):
-    twelve = np.repeat(this_z, 12, axis=0)
-    twelve[:, 0] = np.sort(draws.choice(chonk, 12, p=weights))
-    title = f"{name}: {twelve[0, 0]:.1f} to {twelve[-1, 0]:.1f} kg"
-    plots.show_grid(ax, cats.render(twelve), 12, title, cmap="gray")
+    eight = np.repeat(this_z, 8, axis=0)
+    eight[:, 0] = np.sort(draws.choice(chonk, 8, p=weights))
+    title = f"{name}: {', '.join(f'{kg:.1f}' for kg in eight[:, 0])} kg"
+    plots.show_grid(ax, cats.render(eight), 8, title, cmap="gray")
 fig
 
 # %% [markdown]
 # ## 1.7  Which pictures are cats?
 #
-# The posterior was a share of a sum, and that sum, the evidence, is worth having for itself. For a
-# continuous $z$ eq. (3) becomes an integral:
+# The evidence is worth having for itself. For a continuous $z$ eq. (3) becomes an integral:
 #
 # $$
 # p(x) = \int p(x \mid z)\, p(z)\, dz = \mathbb{E}_{z \sim p(z)}\big[\,p(x \mid z)\,\big] \tag{8}
 # $$
 #
-# The second form, an expectation, reads from the right: draw causes from the prior, ask each how
-# probable it makes $x$, average. With a uniform prior and equal cells, the integral is about the mean
-# over the cells. Take two factors free, chonk and position, and the other four given. What comes out
-# is $p(x \mid \text{those four})$. (All six wait in 1.10.) How fine must the grid be?
+# The second form, an expectation, reads: draw causes from the prior, ask each how probable it makes
+# $x$, average. With a uniform prior and equal cells, the integral is about the mean over the cells.
+# Take two factors free, chonk and position. With the other four given, what comes out is
+# $p(x \mid \text{those four})$. How fine must the grid be?
 
 # %%
 def grid_of_cats(n, chonks=(3.0, 9.0), positions=(-0.08, 0.08)):
@@ -509,33 +481,10 @@ for n in (5, 10, 20, 40, 80):
           f"they differ by {abs(value - next_one):5.2f}")
 
 # %% [markdown]
-# With 5 or 6 cells the answer depends on where the middles happen to lie; at 80 it hardly does. The
-# sum over 32 combinations of diseases was the exact answer. A grid approximates an integral, and
-# refining it is how to see whether it does so well. To see what the grid has to catch, here is the
-# posterior of the two factors, on a fine grid over a small window:
-
-# %%
-window = {"chonks": (6.0, 7.4), "positions": (-0.008, 0.012)}
-fine = grid_of_cats(60, **window)
-together = normalised(log_likelihood(this_cat, fine))      # p(chonk, position | x), (3600,)
-sd = [np.sqrt(together @ (fine[:, k] - together @ fine[:, k]) ** 2) for k in (0, 5)]
-product_mean = together @ (fine[:, 0] * fine[:, 5])
-correlation = (product_mean - (together @ fine[:, 0]) * (together @ fine[:, 5])) / (sd[0] * sd[1])
-print(f"standard deviations {sd[0]:.2f} kg and {sd[1]:.4f}; correlation {correlation:.2f}")
-print(f"with 5 cells each, one is {6 / 5:.1f} kg by {0.16 / 5:.3f}")
-fig, ax = plots.figure(4.6, 2.9)
-ax.imshow(together.reshape(60, 60).T, origin="lower", aspect="auto", cmap="Blues",
-          extent=(*window["chonks"], *window["positions"]))
-ax.plot(this_z[0, 0], this_z[0, 5], "+", color=plots.RED, ms=12, label="the truth")
-ax.set(xlabel="chonk, kg", ylabel="position", title="p(chonk, position | the photograph)")
-ax.grid(False)
-ax.legend(fontsize=8)
-fig
-
-# %% [markdown]
-# One of the 5 by 5 cells is many times as wide as this cloud, in both directions, so a middle hits or
-# misses it by chance. The cloud also leans: chonk and position, independent in the prior, are
-# correlated once the photograph is seen.
+# With 5 or 6 cells the answer depends on where their middles happen to lie: a cell is several times as
+# wide as the posterior in both directions, and a middle hits or misses it. (1.13 draws it.) At 80 it
+# hardly does. The sum over 32 combinations of diseases was exact; a grid approximates an integral, and
+# refining it shows how well.
 #
 # Now score four pictures, one of them the noise that the classifier was so sure about.
 
@@ -555,8 +504,8 @@ fig
 
 # %% [markdown]
 # The cat is ahead of the others by hundreds of nats, and a nat is a factor of $e$ in probability.
-# This is the question that the classifier could not even be asked. It is also what we will train
-# on: a good model of cats is one that gives high $\log p(x)$ to photographs of cats.
+# This is the question that the classifier could not be asked. It is also what we will train on: a
+# good model of cats gives high $\log p(x)$ to photographs of cats.
 
 # %% [markdown]
 # ## 1.8  Is a probable picture a typical one?
@@ -564,34 +513,32 @@ fig
 # Look at the others once more: an *empty* picture is far more probable than a cat upside down. The
 # score adds up pixels; it does not ask how much a picture looks like a cat. (1.14 counts the pixels.)
 #
-# Does at least a good photograph get the best score? Take a single $z$, the true one, and score 1000
-# photographs of it. Beside them, the renderer's drawing with each pixel rounded to the likelier
-# colour, so that no coin goes against the odds:
+# Does a photograph get the best score? Take a single $z$, the true one, and score 1000 photographs of
+# it. Beside them, the drawing with each pixel rounded to its likelier colour:
 
 # %%
 p_true = np.clip(cats.render(this_z)[0], cats.P_MIN, 1 - cats.P_MIN).astype(float)
 thousand = cats.sample_pixels(np.repeat(this_z, 1000, axis=0), np.random.default_rng(4))
 of_photographs = np.log(np.where(thousand == 1, p_true, 1 - p_true)).sum(axis=(1, 2))
 marks = {"rounded": (p_true > 0.5) * 1.0, "empty": four["an empty picture"],
-         "upside\ndown": four["upside down"]}
+         "upside down": four["upside down"]}
 fig, ax = plots.figure(7, 2.5)
 ax.hist(of_photographs, bins=20, color=plots.BLUE)
-ax.text(of_photographs.mean(), 165, "1000\nphotographs", ha="center", fontsize=9)
+ax.text(-190, 60, "1000 photographs", ha="right", fontsize=9)
 for name, picture in marks.items():
     value = log_likelihood(picture, this_z)[0]
-    ax.axvline(value, color=plots.RED, lw=1.5)
-    ax.text(value, 165, f"{name}\n{value:.0f}", ha="center", fontsize=9)
-ax.set(xlim=(-780, 0), ylim=(0, 210), xlabel="log p(x | the true z), nats", ylabel="photographs")
+    ax.axvline(value, ymax=0.65, color=plots.RED, lw=1.5)
+    ax.text(value, 140, f"{name}\n{value:.0f}", ha="center", va="bottom", fontsize=9)
+ax.set(xlim=(-780, 0), ylim=(0, 205), xlabel="log p(x | the true z), nats", ylabel="photographs")
 print(f"photographs: {of_photographs.mean():.0f} on average, the best {of_photographs.max():.0f}")
 fig
 
 # %% [markdown]
 # No photograph comes near the rounded drawing, although each was drawn from the model. Any one noisy
 # picture is less probable than the smooth one; there are just vastly more noisy ones. So a high
-# $\log p(x)$ is no certificate that $x$ is typical of the model, and simple pictures can score above
-# real data. This happens with learned models too: several that were trained on photographs of objects
-# gave higher likelihoods to photographs of house numbers, which vary less [*Do Deep Generative Models
-# Know What They Don't Know?*, Nalisnick et al. 2019].
+# $\log p(x)$ is no certificate that $x$ is typical. Learned models show the like: several that were
+# trained on photographs of objects gave higher likelihoods to photographs of house numbers, which vary
+# less [*Do Deep Generative Models Know What They Don't Know?*, Nalisnick et al. 2019].
 
 # %% [markdown]
 # ## 1.9  What does a GAN throw away?
@@ -601,40 +548,23 @@ fig
 # program $G$ that turns it into a picture, $x = G(z)$, with no noise on the pixels. A second network
 # is trained to tell $G$'s pictures from real ones, and $G$ is trained to fool it.
 #
-# We can make a generator without noise and without training: render, and round each pixel to black
-# or white. Then $p(x\mid z)$ is 1 for the picture that $G(z)$ is, and 0 for every other. Half-way to
-# it, keep the coins and drop the floor `P_MIN`: $p(x\mid z)$ is 0 where a coin would have to show a
-# side that it does not have. How does our photograph fare, under many $z$?
-
-# %%
-greys = cats.render(np.concatenate([this_z, cats.sample_factors(3000, np.random.default_rng(3))]))
-white = this_cat == 1
-faults = {"rounded": (greys > 0.5) != white,               # (3001, 28, 28), the true z first
-          "coins without the floor": np.where(white, greys, 1 - greys) == 0}
-for name, fault in faults.items():
-    count = fault.sum(axis=(1, 2))
-    print(f"{name}: impossible pixels at the true z {count[0]}, at the best of 3000 {count[1:].min()}")
-
-# %% [markdown]
-# One impossible pixel is enough for $p(x\mid z) = 0$. Rounded, no $G(z)$ is our photograph, and that
-# of the true $z$ is kept away by the coins alone. (1.15 looks at all other $z$.) Where $p(x\mid z)$ is
-# 0 for every $z$, so is the evidence, and eq. (4) divides zero by zero: no score, no posterior. Coins
-# without the floor do not suffice either. It takes both, noise that reaches every pixel, to make every
-# picture possible.
+# We can make such a generator without training: render, and round each pixel to black or white. Then
+# $p(x\mid z)$ is 1 for the picture $G(z)$, and 0 for every other. No $z$ gives our photograph, not even
+# the true one, since some coins fell against the odds (1.15 shows it). So its evidence is 0, and
+# eq. (4) divides zero by zero. Coins alone do not mend that: without the floor `P_MIN`, a pixel of grey
+# value 0 is never white. It takes noise that reaches every pixel to make every picture possible.
 #
 # | | draws an $x$ | $p(x)$, how probable is this $x$ | $p(z\mid x)$, what made this $x$ |
 # |---|---|---|---|
 # | classifier $p(y\mid x)$ | no | no | no |
-# | $x = G(z)$, rounded as above | yes | yes, and it is 0 unless $x$ is some $G(z)$ | only if $x$ is some $G(z)$ |
+# | $x = G(z)$, rounded as above | yes | 0 unless $x$ is some $G(z)$ | only if $x$ is some $G(z)$ |
 # | eq. (1) with noise, as here and in a VAE | yes | yes, by an integral | yes, by an integral |
 # | flow: $x = G(z)$, and $G$ can be inverted | yes | yes, exactly | one $z$, exactly |
-# | autoregressive: pixel after pixel, no $z$ | yes | yes, exactly | there is no $z$ |
 #
-# A real GAN draws grey pictures from fewer numbers than pixels. They fill a thin set in the space of
-# all pictures, and nothing says that a photograph lies on it; for a score, noise has been added to its
-# pixels after training [*On the Quantitative Analysis of Decoder-Based Generative Models*, Wu et al.
-# 2017]. What it keeps is worth having: it is trained to pass for real, and often does. A VAE keeps the
-# whole of eq. (1), and pays with an integral that in general it can only bound or estimate.
+# A real GAN draws grey pictures, usually from fewer numbers than pixels. They fill a thin set among all
+# pictures, and nothing says that a photograph lies on it. To score one, noise has been added after
+# training [*On the Quantitative Analysis of Decoder-Based Generative Models*, Wu et al. 2017]. A VAE
+# keeps the whole of eq. (1), and pays with an integral that in general it can only bound or estimate.
 
 # %% [markdown]
 # ## 1.10  What is missing?
@@ -651,14 +581,13 @@ for L in (1, 2, 6, 50):
     print(f"latents: {L:2}, cats to render: {40.0**L:.1e}, which takes {days:.1g} days")
 
 # %% [markdown]
-# The grid grows exponentially with the number of latents, for a single picture. Eq. (8) as an
-# expectation suggests a way around it, averaging over random draws. Notebook 02 begins there.
+# The grid grows exponentially with the number of latents. Eq. (8) as an expectation suggests a way
+# around it, averaging over random draws. Notebook 02 begins there.
 #
-# Second, for these cats we wrote the renderer ourselves. For handwritten digits we have none. So
-# $p_\theta(x\mid z)$ will be a network, the *decoder*, and $\theta$ its weights; $z$ will be a few
-# numbers without a meaning given in advance, independent standard Gaussians, each of mean 0 and
-# variance 1, which is written $z \sim N(0, I)$. We change $\theta$ until the data have high evidence.
-# Three things are needed for that:
+# Second, for handwritten digits we have no renderer. So $p_\theta(x\mid z)$ will be a network, the
+# *decoder*, and $\theta$ its weights; $z$ will be a few numbers without a meaning given in advance,
+# independent standard Gaussians, each of mean 0 and variance 1, which is written $z \sim N(0, I)$. We
+# change $\theta$ until the data have high evidence. Three things are needed for that:
 #
 # - $\log p(x)$, or something computable that stands in for it (notebooks 02 and 03);
 # - its gradient (04, 05 and 06);
@@ -668,8 +597,7 @@ for L in (1, 2, 6, 50):
 # %% [markdown]
 # ## Recap
 #
-# - A classifier models $y$ given $x$; it has no distribution over $x$, so it cannot draw, and it
-#   answers for noise as it does for cats.
+# - A classifier models $y$ given $x$; it has no distribution over $x$ to draw from.
 # - A latent variable model is a story that runs: $z \sim p(z)$, $x \sim p_\theta(x\mid z)$, eq. (1).
 # - The evidence adds up all ways in which $x$ can come about, eqs. (3) and (8); the posterior says
 #   through which it came, eq. (4).
@@ -932,7 +860,49 @@ print(f"that pixel is {'white' if this_cat[at] else 'black'} in the photograph, 
 # %% [markdown]
 # A cat below 6.3 kg does not reach this pixel, which is white in the photograph, and $p$ lies at its
 # floor, `cats.P_MIN`. From 6.3 kg on the edge of the body moves into the pixel, and the logarithm of
-# a rising $p$ is steep near zero. The corner belongs to the model.
+# a rising $p$ is steep near zero. The corner belongs to the model: one pixel can be a strong witness.
+#
+# Now the posterior of the two factors of 1.7, in a small window:
+
+# %%
+window = {"chonks": (6.0, 7.4), "positions": (-0.008, 0.012)}
+fine = grid_of_cats(60, **window)
+together = normalised(log_likelihood(this_cat, fine))      # p(chonk, position | x), (3600,)
+sd = [np.sqrt(together @ (fine[:, k] - together @ fine[:, k]) ** 2) for k in (0, 5)]
+product_mean = together @ (fine[:, 0] * fine[:, 5])
+correlation = (product_mean - (together @ fine[:, 0]) * (together @ fine[:, 5])) / (sd[0] * sd[1])
+print(f"standard deviations {sd[0]:.2f} kg and {sd[1]:.4f}; correlation {correlation:.2f}")
+print(f"with 5 cells each, one is {6 / 5:.1f} kg by {0.16 / 5:.3f}")
+fig, ax = plots.figure(4.6, 2.9)
+ax.imshow(together.reshape(60, 60).T, origin="lower", aspect="auto", cmap="Blues",
+          extent=(*window["chonks"], *window["positions"]))
+ax.plot(this_z[0, 0], this_z[0, 5], "+", color=plots.RED, ms=12, label="the truth")
+ax.set(xlabel="chonk, kg", ylabel="position", title="p(chonk, position | the photograph)")
+ax.grid(False)
+ax.legend(fontsize=8)
+fig
+
+# %% [markdown]
+# One of the 5 by 5 cells of 1.7 is several times as wide as this cloud, in both directions. The cloud
+# has a ridge, and it leans: chonk and position, independent in the prior, are correlated once the
+# photograph is seen. Leave out the pixel of the corner, or another one, and look at the correlation,
+# and at the profile along the position for one chonk:
+
+# %%
+terms = of_each_pixel(this_cat, fine)                      # (3600, 28, 28)
+for left_out in ([], [(18, 4)], [(19, 20)]):
+    kept = np.ones((28, 28), bool)
+    for pixel in left_out:
+        kept[pixel] = False
+    belief = normalised(terms[:, kept].sum(axis=1))
+    lean = np.cov(fine[:, 0], fine[:, 5], aweights=belief)
+    profile = belief.reshape(60, 60)[30]                   # along the position
+    peaks = np.sum((profile[1:-1] > profile[:-2]) & (profile[1:-1] > profile[2:]))
+    print(f"left out {left_out}: correlation {lean[0, 1] / np.sqrt(lean[0, 0] * lean[1, 1]):.2f}, "
+          f"peaks of the profile at {fine[30 * 60, 0]:.2f} kg: {peaks}")
+
+# %% [markdown]
+# Half of the correlation comes from the first pixel, and the ridge from the second.
 
 # %% [markdown]
 # ## 1.14  Why does an empty picture beat a cat upside down?
@@ -954,17 +924,31 @@ for name in ("this cat", "upside down", "an empty picture"):
 # %% [markdown]
 # ## 1.15  Does any $z$ give this photograph without noise?
 #
-# 1.9 tried 3000 of them. One pixel decides about all: row 23, column 9, where the coins made a hole
-# in the fur. Which factors does it depend on? Vary each of them alone, and then go through those that
-# matter on a fine grid.
+# First 3000 random ones and the true one: in how many pixels is the photograph impossible, if $G$
+# rounds, and if the coins are thrown without the floor `P_MIN`?
+
+# %%
+greys = cats.render(np.concatenate([this_z, cats.sample_factors(3000, np.random.default_rng(3))]))
+white = this_cat == 1
+faults = {"rounded": (greys > 0.5) != white,               # (3001, 28, 28), the true z first
+          "coins without the floor": np.where(white, greys, 1 - greys) == 0}
+for name, fault in faults.items():
+    count = fault.sum(axis=(1, 2))
+    print(f"{name}: impossible pixels at the true z {count[0]}, at the best of 3000 {count[1:].min()}")
+
+# %% [markdown]
+# One impossible pixel is enough for $p(x\mid z) = 0$. Among the other $z$, one pixel decides for the
+# rounding $G$: row 23, column 9, where the coins made a hole in the fur. Which factors does it depend
+# on? Change the four from ears to eyes at random, for random chonks and positions; then go through
+# chonk and position on a fine grid.
 
 # %%
 row, column = 23, 9
-for k, factor in enumerate(cats.FACTORS):
-    varied = np.repeat(this_z, 1000, axis=0)
-    varied[:, k] = np.linspace(cats.LOW[k], cats.HIGH[k], 1000)
-    grey = cats.render(varied)[:, row, column]
-    print(f"{factor.name:13} grey value from {grey.min():.4f} to {grey.max():.4f}")
+any_z = cats.sample_factors(3000, np.random.default_rng(5))
+same_four = any_z.copy()
+same_four[:, 1:5] = this_z[0, 1:5]                         # ears, tail, tilt and eyes as in this_z
+change = cats.render(any_z)[:, row, column] - cats.render(same_four)[:, row, column]
+print(f"the four factors change its grey value by at most {abs(change).max():.4f}")
 grid = np.repeat(this_z, 101 * 101, axis=0)
 grid[:, 0] = np.repeat(np.linspace(cats.LOW[0], cats.HIGH[0], 101), 101)       # chonk
 grid[:, 5] = np.tile(np.linspace(cats.LOW[5], cats.HIGH[5], 101), 101)         # position
@@ -978,6 +962,5 @@ fig
 
 # %% [markdown]
 # The head does not reach so low, and the tail lies behind the body, so chonk and position alone
-# matter here. For all of them on the grid this pixel is fur, lighter than 0.5 by several times of what
-# neighbours differ: every $G(z)$ is white where the photograph is black. Hence $p(x\mid z) = 0$ for
-# every $z$, and the log-evidence of the photograph is $-\infty$ in the story without noise.
+# matter here. On their grid this pixel is everywhere lighter than 0.5, by several times the most that
+# neighbours differ: every $G(z)$ is white where the photograph is black, and $p(x\mid z) = 0$.
