@@ -57,7 +57,8 @@ fig
 #
 # `minivae.data.cats` is a small program that draws cats of 28 by 28 pixels. The label: is this cat
 # heavy, above 6 kg? The smallest classifier is a weighted sum of the pixels, squeezed into a
-# probability by the sigmoid function and trained by following a gradient, which notebook 05 derives.
+# probability by the sigmoid function and trained by following a gradient. (Notebook 05 derives such
+# gradients.)
 
 # %%
 pictures, factors = cats.draw(600, np.random.default_rng(1))   # (600, 28, 28) in [0, 1], (600, 6)
@@ -311,7 +312,7 @@ reveal("01.explaining-away")
 # $$
 #
 # **Predict first.** If every pixel had probability one half, what would this product be in
-# `float32`, the numbers that networks are trained in? (`"tiny"`, `"zero"` or `"nan"`)
+# `float32`, the numbers that networks are usually trained in? (`"tiny"`, `"zero"` or `"nan"`)
 
 # %%
 predict("01.underflow", ...)
@@ -428,9 +429,9 @@ ax.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# The posterior is wider, and not as wide as the prior: the head says something too. Its middle is too
-# light, by an accident of the coins. (1.12 looks at 100 other photographs, 1.13 at the corner of the
-# solid curve.)
+# The posterior is wider, and not as wide as the prior: the upper half says something too. Its middle is
+# too light, by an accident of the coins. (1.12 looks at 100 other photographs, 1.13 at the corner of
+# the solid curve.)
 #
 # Such a model does not make one guess; it returns every $z$, weighted, and one can draw from that.
 # Eight weights from the prior and eight from the posterior, sorted:
@@ -481,8 +482,8 @@ for n in (5, 10, 20, 40, 80):
           f"they differ by {abs(value - next_one):5.2f}")
 
 # %% [markdown]
-# With 5 or 6 cells the answer depends on where their middles happen to lie: a cell is several times as
-# wide as the posterior in both directions, and a middle hits or misses it. (1.13 draws it.) At 80 it
+# With 5 or 6 cells the answer depends on where their middles happen to lie: in both directions a cell
+# is many standard deviations of the posterior wide (1.13), and its middle hits or misses it. At 80 it
 # hardly does. The sum over 32 combinations of diseases was exact; a grid approximates an integral, and
 # refining it shows how well.
 #
@@ -531,11 +532,14 @@ for name, picture in marks.items():
     ax.text(value, 140, f"{name}\n{value:.0f}", ha="center", va="bottom", fontsize=9)
 ax.set(xlim=(-780, 0), ylim=(0, 205), xlabel="log p(x | the true z), nats", ylabel="photographs")
 print(f"photographs: {of_photographs.mean():.0f} on average, the best {of_photographs.max():.0f}")
+print(f"log p(x | the four): this cat {scores['this cat']:.0f}, "
+      f"the rounded drawing {log_evidence_given_four(marks['rounded'], 40):.0f}")
 fig
 
 # %% [markdown]
-# No photograph comes near the rounded drawing, although each was drawn from the model. Any one noisy
-# picture is less probable than the smooth one; there are just vastly more noisy ones. So a high
+# No photograph comes near the rounded drawing, although each was drawn from the model. For this $z$ any
+# one noisy picture is less probable than the smooth one; there are just vastly more noisy ones. The
+# evidence prefers the smooth one too. So a high
 # $\log p(x)$ is no certificate that $x$ is typical. Learned models show the like: several that were
 # trained on photographs of objects gave higher likelihoods to photographs of house numbers, which vary
 # less [*Do Deep Generative Models Know What They Don't Know?*, Nalisnick et al. 2019].
@@ -551,8 +555,9 @@ fig
 # We can make such a generator without training: render, and round each pixel to black or white. Then
 # $p(x\mid z)$ is 1 for the picture $G(z)$, and 0 for every other. No $z$ gives our photograph, not even
 # the true one, since some coins fell against the odds (1.15 shows it). So its evidence is 0, and
-# eq. (4) divides zero by zero. Coins alone do not mend that: without the floor `P_MIN`, a pixel of grey
-# value 0 is never white. It takes noise that reaches every pixel to make every picture possible.
+# eq. (4) divides zero by zero. Coins alone are not enough: without the floor `P_MIN`, a pixel of grey
+# value 0 is never white, and our photograph is impossible at its own $z$. Noise that reaches every
+# pixel makes every picture possible.
 #
 # | | draws an $x$ | $p(x)$, how probable is this $x$ | $p(z\mid x)$, what made this $x$ |
 # |---|---|---|---|
@@ -605,8 +610,8 @@ for L in (1, 2, 6, 50):
 # - Probabilities of pictures underflow. Work in logs, and sum with eq. (7).
 # - With noise that reaches every pixel, every picture has a score. A high one does not make a picture
 #   typical.
-# - Enumeration is exact; a grid is good once refining it changes nothing that matters. The cost of both
-#   grows exponentially with the number of latents.
+# - Enumeration is exact; a grid approximates, and refining it shows how well. The cost of both grows
+#   exponentially with the number of latents.
 #
 # ## Exercises
 #
@@ -791,8 +796,10 @@ predict("01.dimmed", ...)
 # %%
 dimmed = flat * np.where(heavy == 1, np.float32(0.7), np.float32(1))[:, None]
 W_dim, b_dim = train_classifier(dimmed)
-light_sum, heavy_sum = (dimmed[heavy == k].sum(axis=1).mean() for k in (0, 1))
-print(f"sum of the pixels: light cats {light_sum:.0f}, dimmed heavy ones {heavy_sum:.0f}")
+groups = {"light cats": flat[heavy == 0], "heavy cats": flat[heavy == 1],
+          "dimmed heavy cats": dimmed[heavy == 1], "noise": many}
+for name, batch in groups.items():
+    print(f"sum of the pixels, {name}: {batch.sum(axis=1).mean():.0f} on average")
 for name, batch in noises.items():
     print(f"{name}: {called_heavy(batch, W_dim, b_dim):.0%} called heavy")
 
@@ -872,7 +879,7 @@ sd = [np.sqrt(together @ (fine[:, k] - together @ fine[:, k]) ** 2) for k in (0,
 product_mean = together @ (fine[:, 0] * fine[:, 5])
 correlation = (product_mean - (together @ fine[:, 0]) * (together @ fine[:, 5])) / (sd[0] * sd[1])
 print(f"standard deviations {sd[0]:.2f} kg and {sd[1]:.4f}; correlation {correlation:.2f}")
-print(f"with 5 cells each, one is {6 / 5:.1f} kg by {0.16 / 5:.3f}")
+print(f"with 5 cells each, one is {6 / 5 / sd[0]:.0f} of them wide, and {0.16 / 5 / sd[1]:.0f}")
 fig, ax = plots.figure(4.6, 2.9)
 ax.imshow(together.reshape(60, 60).T, origin="lower", aspect="auto", cmap="Blues",
           extent=(*window["chonks"], *window["positions"]))
@@ -883,10 +890,9 @@ ax.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# One of the 5 by 5 cells of 1.7 is several times as wide as this cloud, in both directions. The cloud
-# has a ridge, and it leans: chonk and position, independent in the prior, are correlated once the
-# photograph is seen. Leave out the pixel of the corner, or another one, and look at the correlation,
-# and at the profile along the position for one chonk:
+# The cloud has a ridge, and it leans: chonk and position, independent in the prior, are correlated once
+# the photograph is seen. Leave out the pixel of the corner, or another one, and look at the
+# correlation, and at the profile along the position for one chonk:
 
 # %%
 terms = of_each_pixel(this_cat, fine)                      # (3600, 28, 28)

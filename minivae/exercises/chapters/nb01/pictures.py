@@ -22,6 +22,7 @@ def _covered_cases():
     places = np.repeat([[6.5, 0.3, 140.0, 8.0, 0.8, 0.0]], 9, axis=0)
     places[:, 5] = np.linspace(-0.08, 0.08, 9)
     upper = np.arange(28)[:, None] < np.full(28, 14)
+    one = cats.sample_pixels(places[4:5], rng)[0].astype(float)
     large = rng.integers(0, 2, (50, 50)).astype(float)
     x = np.array([[1.0, 0.0], [0.0, 1.0]])
     p = np.array([[[0.8, 0.3], [0.4, 0.1]], [[0.6, 0.9], [0.2, 0.7]], [[0.5, 0.2], [0.9, 0.3]]])
@@ -29,7 +30,7 @@ def _covered_cases():
         (x, p, np.array([[True, True], [False, False]])),
         (x, p[:2], np.array([[True, False], [False, True]])),
         (x, p, np.zeros((2, 2), bool)),  # nothing seen: the prior
-        (cats.sample_pixels(places[4:5], rng)[0], cats.pixel_probabilities(places), upper),
+        (one, cats.pixel_probabilities(places).astype(float), upper),
         (large, rng.uniform(0.05, 0.95, (3, 50, 50)), np.ones((50, 50), bool)),  # underflows
     ]
 
