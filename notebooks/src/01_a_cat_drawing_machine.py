@@ -434,17 +434,17 @@ fig
 # the solid curve.)
 #
 # Such a model does not make one guess; it returns every $z$, weighted, and one can draw from that.
-# Eight weights from the prior and eight from the posterior, sorted:
+# Twelve weights from the prior and twelve from the posterior, sorted:
 
 # %%
 beliefs = {"prior": np.full(121, 1 / 121), "posterior, half covered": covered}
 draws = np.random.default_rng(6)
-fig, axes = plots.figure(8, 2.8, 2, 1)
+fig, axes = plots.figure(8, 2, 2, 1)
 for ax, (name, weights) in zip(axes, beliefs.items(), strict=True):
-    eight = np.repeat(this_z, 8, axis=0)
-    eight[:, 0] = np.sort(draws.choice(chonk, 8, p=weights))
-    title = f"{name}: {', '.join(f'{kg:.1f}' for kg in eight[:, 0])} kg"
-    plots.show_grid(ax, cats.render(eight), 8, title, cmap="gray")
+    twelve = np.repeat(this_z, 12, axis=0)
+    twelve[:, 0] = np.sort(draws.choice(chonk, 12, p=weights))
+    title = f"{name}: {twelve[0, 0]:.1f} to {twelve[-1, 0]:.1f} kg"
+    plots.show_grid(ax, cats.render(twelve), 12, title, cmap="gray")
 fig
 
 # %% [markdown]
@@ -531,6 +531,7 @@ for name, picture in marks.items():
     ax.axvline(value, ymax=0.65, color=plots.RED, lw=1.5)
     ax.text(value, 140, f"{name}\n{value:.0f}", ha="center", va="bottom", fontsize=9)
 ax.set(xlim=(-780, 0), ylim=(0, 205), xlabel="log p(x | the true z), nats", ylabel="photographs")
+ax.set_title("the rounded drawing scores above all of 1000 photographs")
 print(f"photographs: {of_photographs.mean():.0f} on average, the best {of_photographs.max():.0f}")
 print(f"log p(x | the four): this cat {scores['this cat']:.0f}, "
       f"the rounded drawing {log_evidence_given_four(marks['rounded'], 40):.0f}")
@@ -878,13 +879,13 @@ together = normalised(log_likelihood(this_cat, fine))      # p(chonk, position |
 sd = [np.sqrt(together @ (fine[:, k] - together @ fine[:, k]) ** 2) for k in (0, 5)]
 product_mean = together @ (fine[:, 0] * fine[:, 5])
 correlation = (product_mean - (together @ fine[:, 0]) * (together @ fine[:, 5])) / (sd[0] * sd[1])
-print(f"standard deviations {sd[0]:.2f} kg and {sd[1]:.4f}; correlation {correlation:.2f}")
+print(f"standard deviations {sd[0]:.2f} kg and {sd[1]:.4f} widths; correlation {correlation:.2f}")
 print(f"with 5 cells each, one is {6 / 5 / sd[0]:.0f} of them wide, and {0.16 / 5 / sd[1]:.0f}")
 fig, ax = plots.figure(4.6, 2.9)
 ax.imshow(together.reshape(60, 60).T, origin="lower", aspect="auto", cmap="Blues",
           extent=(*window["chonks"], *window["positions"]))
 ax.plot(this_z[0, 0], this_z[0, 5], "+", color=plots.RED, ms=12, label="the truth")
-ax.set(xlabel="chonk, kg", ylabel="position", title="p(chonk, position | the photograph)")
+ax.set(xlabel="chonk, kg", ylabel="position, picture widths", title="p(chonk, position | the photograph)")
 ax.grid(False)
 ax.legend(fontsize=8)
 fig
