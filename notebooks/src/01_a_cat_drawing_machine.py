@@ -356,8 +356,8 @@ print(f"log p(x|z) at the z that made x: {log_p:.2f} nats")
 print(f"so p(x|z) itself is about 10^{log_p / np.log(10):.0f}; float32 ends at 10^-45")
 
 # %% [markdown]
-# That is no sign of a bad model: there are very many photographs of one cat, and each gets a small
-# share.
+# So small a probability is no sign of a bad model: there are very many photographs of one cat, and each
+# gets a small share.
 #
 # One trap is left. Evidence and posterior need a *sum over z of probabilities*, and going back through
 # `exp` underflows again. The way out: pull the largest, $m = \max_k a_k$, out of the sum *before*
@@ -554,8 +554,8 @@ fig
 # is trained to tell $G$'s pictures from real ones, and $G$ is trained to fool it.
 #
 # We can make such a generator without training: render, and round each pixel to black or white. Then
-# $p(x\mid z)$ is 1 for the picture $G(z)$, and 0 for every other. No $z$ gives our photograph, not even
-# the true one, since some coins fell against the odds (1.15 shows it). So its evidence is 0, and
+# $p(x\mid z)$ is 1 for the picture $G(z)$, and 0 for every other. No $z$ gives our photograph (1.15
+# shows it), not even the true one: some coins fell against the odds. So its evidence is 0, and
 # eq. (4) divides zero by zero. Coins alone are not enough: without the floor `P_MIN`, a pixel of grey
 # value 0 is never white, and our photograph is impossible at its own $z$. Noise that reaches every
 # pixel makes every picture possible.
@@ -810,8 +810,8 @@ reveal("01.dimmed")
 # %% [markdown]
 # It is not that heavy cats are whiter as a whole. What counts is *where* a picture is white. Noise is
 # white at half of the places that speak for a heavy cat and at half of those that speak for a light
-# one, and the first have the larger weights in all. Black at the marked pixels, it keeps positive
-# weights that add up to a third of the negative ones.
+# one, and the first have the larger weights in all. Where noise is black at the marked pixels, what is
+# left for the first classifier are positive weights that add up to a third of the negative ones.
 
 # %% [markdown]
 # ## 1.12  Is less seen always less known?
@@ -970,4 +970,4 @@ fig
 # %% [markdown]
 # The head does not reach so low, and the tail lies behind the body, so chonk and position alone
 # matter here. On their grid this pixel is everywhere lighter than 0.5, by several times the most that
-# neighbours differ: every $G(z)$ is white where the photograph is black, and $p(x\mid z) = 0$.
+# neighbours differ. So every $G(z)$ is white where the photograph is black, and $p(x\mid z) = 0$.
