@@ -245,7 +245,6 @@ def errors(forward, args, dy, gradients):
         found.append(error(by_hand, central_differences(number, args[i])))
     return np.array(found)
 
-
 # %% [markdown]
 # **A layer that you have not met.** *Softmax* turns $n$ numbers into $n$ positive ones that sum to 1:
 # $y_j = e^{a_j} / \sum_k e^{a_k}$. The same four steps serve for other layers:
@@ -405,8 +404,9 @@ print(f"differences        {(flat.size + 1) * forward:15,d}, which is {flat.size
 
 def products(sizes):
     """Multiplications for the Jacobian of a chain of layers: from its end, and from its start."""
-    from_end = sum(sizes[-1] * a * b for a, b in zip(sizes[:-2], sizes[1:-1]))
-    from_start = sum(sizes[0] * a * b for a, b in zip(sizes[1:-1], sizes[2:]))
+    jacobians = [(sizes[k], sizes[k + 1]) for k in range(len(sizes) - 1)]
+    from_end = sum(sizes[-1] * a * b for a, b in jacobians[:-1])
+    from_start = sum(sizes[0] * a * b for a, b in jacobians[1:])
     return f"backward {from_end:11,d}, forward {from_start:11,d}"
 
 
@@ -487,7 +487,7 @@ for pixel in (0, 1):
 # - `with_small`: the popular `+ 1e-8` is finite and wrong. It caps the loss near 18 nats where the decoder is
 #   wrong. Beyond this point the loss is flat: the gradient is 0, and nothing mends the mistake.
 # - `larger_first`: eq. (7) with $\log(1+e^l) = \max(l, 0) + \log(1 + e^{-|l|})$, whose exponential
-#   is never above 1, so that it does not overflow (as eq. (7) itself does beyond $l = 88$). But where $x = 1$ it computes $l + (\text{something tiny}) - l$, and the tiny part, which is
+#   is never above 1, so that it does not overflow (as eq. (7) itself does beyond $l = 88.7$). But where $x = 1$ it computes $l + (\text{something tiny}) - l$, and the tiny part, which is
 #   the loss, is lost.
 # - `two_terms`: right in every column. It does that subtraction on paper. For $l > 0$,
 #   $\log(1 + e^l) - xl = (1 - x)\,l + \log(1 + e^{-l})$; for $l \le 0$, it is $-x\,l + \log(1 + e^{l})$. In one line:
@@ -553,7 +553,10 @@ for l in (np.float32(15), np.float32(20)):
 #
 # For pixels or measurements that take any value, the decoder outputs a mean, and the likelihood is
 # a Gaussian around it. Its variance can be learned too: one number `logvar` $= \log\sigma^2$,
-# shared by all pixels of all images. This time both passes are yours, from the density
+# shared by all pixels of all images. This time both passes are yours.
+
+# %% [markdown]
+# **The Gaussian likelihood.** Take it from the density
 # $p(x_d\mid z) = e^{-(x_d - \texttt{mean}_d)^2/2\sigma^2} / \sqrt{2\pi\sigma^2}$.
 
 # %%
@@ -562,6 +565,9 @@ def my_gaussian_nll(mean, logvar, x):    # (B, D), (1,), (B, D) -> (B,) nats
 
 
 check("05.gaussian-nll", my_gaussian_nll)
+
+# %% [markdown]
+# **Its gradients.** Of `mean` and of the one `logvar`.
 
 # %%
 def my_gaussian_nll_backward(dnll, mean, logvar, x):    # (B,), (B, D), (1,), (B, D)
@@ -797,8 +803,8 @@ reveal("05.smaller-h")
 # Start with a small $h$, enlarge it step by step, and keep the one with the smallest bar. Stop when truncation is the
 # larger part: much further out, the expansion no longer holds.
 #
-# Many checks divide the largest difference of a block by its *largest* entry instead (our `error` does). Plant a
-# mistake and compare the two ways: one faint entry gets the wrong sign.
+# A simpler check divides the largest difference of a block by its *largest* entry (our `error` does). Plant a
+# mistake and compare the two: one faint entry gets the wrong sign.
 
 # %%
 def slope_and_bar(f, x, i):
@@ -840,7 +846,7 @@ print("by its own bar, spoiled:", count_verdicts(spoiled, slopes, bars))
 # By the largest entry the spoiled gradient passes the check that this notebook has used so far. By its own bar the entry is
 # wrong. (*Cannot tell* is for a bar so large that a mistake could lie within it; section 5.9 meets it.)
 #
-# For a function of your own, `gradcheck.check_grad(f, gradient, x)` does this and more (section 5.9). To make it easy:
+# For a function of your own, `gradcheck.check_grad(f, gradient, x)` does this and more (section 5.9, in the appendix). To make it easy:
 # - compute in float64, on a few examples and a small net: a difference costs two evaluations for each entry;
 # - use the same `eps` in every call, so that $f$ is a function and not a draw;
 # - take a random point, the biases too: they often start at 0, where an input of zeros puts a relu exactly on its kink;
@@ -870,8 +876,9 @@ print("by its own bar, spoiled:", count_verdicts(spoiled, slopes, bars))
 # ### The parts of your backend
 #
 # The first three recall what the text shows. Try them without looking.
-#
-# **Dense, forward**, before its activation.
+
+# %% [markdown]
+# **Dense, forward.** Before its activation.
 
 # %%
 def my_dense(x, W, b):    # (N, I), (I, O), (O,) -> (N, O)
@@ -881,7 +888,7 @@ def my_dense(x, W, b):    # (N, I), (I, O), (O,) -> (N, O)
 check("05.dense", my_dense)
 
 # %% [markdown]
-# **Dense, backward**: recall, eqs. (3) to (5) without looking.
+# **Dense, backward.** Eqs. (3) to (5).
 
 # %%
 def my_dense_backward(da, x, W):    # (N, O), (N, I), (I, O)
@@ -891,7 +898,7 @@ def my_dense_backward(da, x, W):    # (N, O), (N, I), (I, O)
 check("05.dense-backward", my_dense_backward)
 
 # %% [markdown]
-# **tanh, backward**: recall, two blanks.
+# **tanh, backward.** Two blanks.
 
 # %%
 def tanh_backward(dy, y):    # (N, O), y = tanh(a) (N, O) -> da (N, O)
@@ -903,7 +910,7 @@ def tanh_backward(dy, y):    # (N, O), y = tanh(a) (N, O) -> da (N, O)
 check("05.tanh-backward", tanh_backward)
 
 # %% [markdown]
-# **relu, backward**, from its output. At the kink take 0.
+# **relu, backward.** From its output. At the kink take 0.
 
 # %%
 def relu_backward(dy, y):    # (N, O), y = max(a, 0) (N, O) -> da (N, O)
@@ -913,7 +920,7 @@ def relu_backward(dy, y):    # (N, O), y = max(a, 0) (N, O) -> da (N, O)
 check("05.relu-backward", relu_backward)
 
 # %% [markdown]
-# **The sigmoid**, also where the logit is enormous. Eq. (6) has two forms, and each overflows on one
+# **The sigmoid.** It must work where the logit is enormous, too. Eq. (6) has two forms, and each overflows on one
 # side: there one of them gives NaN, the other is right but warns. Can you do without both?
 
 # %%
@@ -924,7 +931,7 @@ def my_sigmoid(logits):    # any shape -> the same shape; logits of +-1000 must 
 check("05.sigmoid", my_sigmoid)
 
 # %% [markdown]
-# **The Bernoulli likelihood**: eq. (7), in a form that never overflows, and that keeps the small loss of a pixel which is
+# **The Bernoulli likelihood.** Eq. (7), in a form that never overflows, and that keeps the small loss of a pixel which is
 # right and almost sure.
 
 # %%
@@ -936,7 +943,8 @@ check("05.bernoulli-nll", my_bernoulli_nll)
 
 # %% [markdown]
 # ### The rule
-#
+
+# %% [markdown]
 # **Numbers through a graph.** Draw the graph on paper, and carry the gradients back.
 
 # %%
@@ -957,7 +965,8 @@ check("05.cost", costs)
 
 # %% [markdown]
 # ### Checks
-#
+
+# %% [markdown]
 # **An error bar for another difference.** $D(h) = (f(x + h) - f(x))/h$ steps to one side only. What is its truncation, and how
 # does it show in $D(2h) - D(h)$? The bar should be at least the error, and at most forty times as large.
 
@@ -999,10 +1008,11 @@ check("05.spoiled", spoiled_entries)
 # %% [markdown]
 # ### Layers that this text left out
 #
-# Derive each backward pass with the four steps of 5.3. Below each of them your own check judges it (the reference's check,
+# Derive each backward pass with the four steps of 5.2. Below each of them your own check judges it (the reference's check,
 # until yours passes). It says `False` while there is nothing to check.
-#
-# **The log of a sum of exponentials**: $y_n = \log\sum_i e^{a_{ni}}$, one number for each row. Notebook 09 needs it.
+
+# %% [markdown]
+# **The log of a sum of exponentials.** $y_n = \log\sum_i e^{a_{ni}}$, one number for each row. Notebook 09 needs it.
 
 # %%
 def logsumexp_backward(dy, a):    # (N,), (N, I) -> da (N, I); a of +-1000 must work
@@ -1039,7 +1049,7 @@ own_check(
 )
 
 # %% [markdown]
-# **Tied weights**: `y = tanh(x @ W) @ W.T`. `W` is used twice.
+# **Tied weights.** `y = tanh(x @ W) @ W.T`. `W` is used twice.
 
 # %%
 def tied_backward(dy, x, W):    # (N, I), (N, I), (I, H)
@@ -1049,7 +1059,7 @@ def tied_backward(dy, x, W):    # (N, I), (N, I), (I, H)
 check("05.tied-backward", tied_backward)
 
 # %% [markdown]
-# **A bottleneck with a skip connection**: `y = x + tanh(x @ W1) @ W2`, from I to fewer (H) and back to I.
+# **A bottleneck with a skip connection.** `y = x + tanh(x @ W1) @ W2`, from I to fewer (H) and back to I.
 
 # %%
 def skip_backward(dy, x, W1, W2):    # (N, I), (N, I), (I, H), (H, I)
@@ -1089,7 +1099,7 @@ def skip_loss(x, W1, W2):
 #
 # ## 5.9  What does the package's check say, and when can it not tell?
 #
-# It judges as 5.8 does, with two differences: it looks for kinks, and it measures the rounding error of
+# It gives each entry a bar of its own, as 5.8 does. It also looks for kinks, and it measures the rounding error of
 # $f$ where eq. (13) assumes it. It takes the function, its gradient by hand, and a point:
 
 # %%
@@ -1251,8 +1261,8 @@ fig
 # was raised by $10^8$, which differences cannot judge, is no harder: the constant sits in the real part, and the slope is read
 # from the imaginary part.
 #
-# Its price: $f$ must be analytic, and that is more than smooth. Sums, products, quotients, `exp`, `log`, `tanh` are.
-# An absolute value, a conjugate or a real part is not, even where the function of *real* numbers is as smooth as can be:
+# Its price: $f$ must be analytic, and that is more than smooth. Sums, products, `exp` and `tanh` are; quotients and `log` too,
+# where they are defined. An absolute value, a conjugate or a real part is not, even where the function of *real* numbers is as smooth as can be:
 
 # %%
 place = np.array([0.7])
@@ -1306,16 +1316,16 @@ for row in (results.how_many(compared, results.SMOOTH), *results.rows(compared, 
 # The network of 5.7, trained with its gradients, learns a curve and its noise:
 
 # %%
-n_steps, losses = 3000, []
+n_steps, losses, trained = 3000, [], dict(net)
 for step in range(n_steps):
-    loss_now, grads = loss_and_grads(net, curve_z, curve_x)
+    loss_now, grads = loss_and_grads(trained, curve_z, curve_x)
     losses.append(loss_now)
-    for name in net:
-        net[name] = net[name] - 0.04 * (1 - step / n_steps) * grads[name]
+    for name in trained:
+        trained[name] = trained[name] - 0.04 * (1 - step / n_steps) * grads[name]
 
-learned = np.exp(net["logvar"][0] / 2)
+learned = np.exp(trained["logvar"][0] / 2)
 grid = np.linspace(-3, 3, 200)[:, None]
-curve = np.tanh(grid @ net["W1"] + net["b1"]) @ net["W2"] + net["b2"]
+curve = np.tanh(grid @ trained["W1"] + trained["b1"]) @ trained["W2"] + trained["b2"]
 print(f"nll from {losses[0]:.2f} to {losses[-1]:.2f} nats; learned sigma {learned:.2f}, the data's noise {noise:.2f}")
 
 fig, ax = plots.figure(5.4, 2.1)
@@ -1331,7 +1341,8 @@ fig
 # an encoder before it.
 #
 # ## Exercises of the appendix
-#
+
+# %% [markdown]
 # **Choose h.** The function is unknown: you can only call it. `u` is the distance between numbers near 1 in the
 # precision that it computes in. The error at your `h` may be twenty times the best one.
 
@@ -1364,3 +1375,6 @@ def slope_along(f, x, v):    # f: array -> number, analytic; x, v: arrays of one
 
 
 check("05.slope-along", slope_along)
+
+# %% [markdown]
+# **After the appendix:** notebook 06 takes the gradient of a whole VAE, and checks it in these ways.

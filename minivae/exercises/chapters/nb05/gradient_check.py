@@ -71,8 +71,9 @@ def _simple_pairs():
         return (scales * x**2).sum()
 
     def with_small_input(size):
-        """(f, df): one input is so much smaller than the other, and so are its weights' gradients"""
-        z, target = np.array([[0.6, 0.4], [-1.1, 0.9], [0.3, -0.7]]) * [1, size], np.array([1, 0, 1])
+        """(f, df): one of two inputs is this small, and so are the gradients of its weights"""
+        z = np.array([[0.6, 0.4], [-1.1, 0.9], [0.3, -0.7]]) * [1, size]
+        target = np.array([1.0, 0.0, 1.0])
 
         def f(x):
             logits = np.tanh(z @ x) @ np.array([1.5, -0.8, 0.4])
@@ -119,7 +120,9 @@ def _simple_pairs():
         _named_case("faint_sign_lost", lambda x: small_input(x), faint_sign_lost, m.T),
         _named_case("tiny_input", tiny_input, d_tiny_input, m.T),
         _named_case("tiny_entry_off", lambda x: tiny_input(x), tiny_entry_off, m.T),
-        _named_case("fast", lambda x: np.sin(300 * x).sum(), lambda x: 300 * np.cos(300 * x), a),
+        _named_case(
+            "fast", lambda x: 200 + np.sin(300 * x).sum(), lambda x: 300 * np.cos(300 * x), a
+        ),
         _named_case("scaled_by_1.002", lambda x: square(x), lambda x: 2.004 * x, a),
         _named_case("raised", lambda x: 1e8 + square(x), lambda x: 2 * x, a),
         _named_case("raised_sign_lost", lambda x: 1e8 + square(x), lambda x: -2 * x, a),

@@ -19,12 +19,12 @@ PREDICTIONS = (
     ),
     Prediction(
         "05.smaller-h",
-        "For the entry (0, 4) of the small decoder's dW1, by central differences in float64, h goes "
+        "The entry (0, 4) of the small decoder's dW1, by central differences in float64: h goes "
         "from 1e-5 down to 1e-10. The error:",
         ("falls", "stays", "rises"),
         "rises",
-        "For this entry, below about 1e-5 the subtraction loses more digits than the smaller h gains. "
-        "So the curve of the error is a V.",
+        "Below about 1e-5, the subtraction loses more digits here than the smaller h gains. So the "
+        "curve of the error is a V.",
     ),
     Prediction(
         "05.float32",
