@@ -68,7 +68,7 @@ loss = nll + kl
 PLACES = {
     "W_mu": (0, 0.9), "W_logvar": (0, -1.1), "mu": (1.4, 0.9), "logvar": (1.5, -1.1),
     "sigma": (2.9, -0.35), "z": (4.1, 0.9), "W_out": (4.2, 1.9), "mean": (5.5, 0.9),
-    "nll": (6.9, 0.9), "kl": (6.2, -1.1), "loss": (7.9, 0.0),
+    "nll": (6.9, 0.9), "kl": (6.9, -1.1), "loss": (7.9, 0.0),
 }
 LOCAL = {
     ("W_mu", "mu"): x, ("W_logvar", "logvar"): x, ("mu", "z"): 1, ("mu", "kl"): mu,
@@ -84,7 +84,7 @@ def draw(title, gradients):
     fig, ax = plots.figure(7.2, 3.4)
     labels = {arrow: f"{slope:.3g}" for arrow, slope in LOCAL.items()}
     below = {name: f"{gradient:+.2f}" for name, gradient in gradients.items()}
-    plots.computation_graph(ax, PLACES, labels, above=VALUES, below=below, label_at=0.68,
+    plots.computation_graph(ax, PLACES, labels, above=VALUES, below=below, label_at=0.5,
                             shaded=("mu", "logvar", "sigma"))
     ax.set_title(title)
     return fig
@@ -683,7 +683,7 @@ reveal("05.what-it-spoils")
 
 # %% [markdown]
 # A mistake spoils what is computed from it, and nothing else. From `dW2` nothing is computed. `dmean` is passed to all blocks
-# before it; `logvar` is beside it. So read a check from the loss backward: the first block that is wrong is where to look.
+# before it; `logvar` is beside it. So read a check from the loss backward: start at the first block that is wrong.
 #
 # ## 5.8  How far can a difference be trusted?
 #
