@@ -487,9 +487,9 @@ for pixel in (0, 1):
 # - `with_small`: the popular `+ 1e-8` is finite and wrong. It caps the loss near 18 nats where the decoder is
 #   wrong. Beyond this point the loss is flat: the gradient is 0, and nothing mends the mistake.
 # - `larger_first`: eq. (7) with $\log(1+e^l) = \max(l, 0) + \log(1 + e^{-|l|})$, whose exponential
-#   is never above 1, so that it does not overflow (as eq. (7) itself does beyond $l = 88.7$). But where $x = 1$ it computes $l + (\text{something tiny}) - l$, and the tiny part, which is
-#   the loss, is lost.
-# - `two_terms`: right in every column. It does that subtraction on paper. For $l > 0$,
+#   is never above 1, so that it does not overflow (as eq. (7) itself does beyond $l = 88.7$). But where $x = 1$
+#   it computes $l + (\text{something tiny}) - l$, and the tiny part, which is the loss, is lost.
+# - `two_terms`: right in every column, as far as float32 reaches. It does that subtraction on paper. For $l > 0$,
 #   $\log(1 + e^l) - xl = (1 - x)\,l + \log(1 + e^{-l})$; for $l \le 0$, it is $-x\,l + \log(1 + e^{l})$. In one line:
 #
 # $$
