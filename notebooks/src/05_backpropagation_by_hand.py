@@ -125,10 +125,8 @@ d["logvar"] = d["sigma"] * sigma / 2 + d["kl"] * -1 / 2
 d["W_mu"] = d["mu"] * x
 d["W_logvar"] = d["logvar"] * x
 
-draw("backward, all of it: the gradients below the boxes", d)
-
-# %%
 reveal("05.used-twice")
+draw("backward, all of it: the gradients below the boxes", d)
 
 # %% [markdown]
 # If `mu` grows by a little, both of its arrows carry the change to the loss, and the loss changes by
@@ -625,7 +623,7 @@ print("as ops:", all(np.allclose(ours, its) for ours, its in zip(by_hand, packag
 # a fixed $\sigma^2$ is $\mathrm{squares}/2\sigma^2$ plus a constant, and the mean over $D$ pixels is $\mathrm{squares}/D$.
 # The two agree where $\sigma^2 = D/2$: for 784 pixels between 0 and 1, $\sigma = \sqrt{392}$. Measured
 # against a Gaussian of the variance $\sigma^2$ that was meant, the KL beside such a loss weighs $D/2\sigma^2$ times too much.
-# Whoever then weakens the KL by hand is repairing a variance that nobody chose. Learning `logvar` chooses it.
+# Whoever then weakens the KL by hand repairs a variance that nobody chose. Learning `logvar` chooses it.
 #
 # ## 5.7  Does the chain hold, and what does a mistake spoil?
 #
@@ -677,8 +675,6 @@ for mistake in (None, "dW2 divided by N", "dmean doubled", "1 - y**2 forgotten")
     _, grads = loss_and_grads(net, curve_z, curve_x, mistake)
     wrong = [name for name in net if not error(grads[name], numeric[name]) < 1e-8]
     print(f"{mistake or 'as it should be':20s} wrong: {', '.join(wrong) or 'nothing'}")
-
-# %%
 reveal("05.what-it-spoils")
 
 # %% [markdown]
@@ -777,10 +773,8 @@ ax.legend(loc="lower left", fontsize=8)
 worst = {h: max(off_by(i, h) for i in entries) for h in steps}
 h = min(worst, key=worst.get)
 print(f"the best h for all {len(entries)} entries together: {h:.0e}, the worst entry is off by {worst[h]:.0e} of its size")
-fig
-
-# %%
 reveal("05.smaller-h")
+fig
 
 # %% [markdown]
 # To the right, each V rises with $h^2$: truncation. (Where a cloud is flat at 1, $D(h)$ is next to nothing, and the error is the
@@ -1196,8 +1190,6 @@ central32 = block_errors(lambda h: by_differences(loss32, W1.astype(np.float32),
 print("float32, h = 1e-5: error above 1e-2:", central32[np.isclose(steps32, 1e-5)][0] > 1e-2)
 print("digits that are right at the best h of all:", int(-np.log10(central32.min())))
 print("the same in float64:", int(-np.log10(central64.min())))
-
-# %%
 reveal("05.float32")
 
 # %% [markdown]
