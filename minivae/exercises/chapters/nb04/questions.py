@@ -10,7 +10,7 @@ PREDICTIONS = (
         ("score function", "pathwise"),
         "pathwise",
         "One pathwise draw is f'(z) = z - 3, which varies by sigma = 0.8; one score-function draw "
-        "is f(z) eps / sigma, which varies by 4.8.",
+        "is f(z) eps / sigma, which varies by 4.76 (computed exactly).",
     ),
     Prediction(
         "04.wave",
