@@ -18,7 +18,7 @@
 #   train it until its ELBO meets an exact log-likelihood.
 #
 # **Builds on** notebook 02 (the ELBO) and notebook 03 (the KL and its gradient); 4.7 also uses the
-# inverse and the determinant of a matrix. Reading time: MINUTES minutes, without the exercises.
+# inverse and the determinant of a matrix. Reading time: 45 minutes, without the exercises.
 # Sections 4.9 to 4.12 are an appendix, after the exercises; no later notebook needs them.
 
 # %%
@@ -122,7 +122,7 @@ fig
 # With fresh draws, two neighbouring points differ by luck more than by `mu`. With the draws held
 # still, what is left between neighbours is the effect of `mu` alone: the curve is a little off,
 # and its slope is good. It is the average of the slopes $z-3$ at 200 draws, and such an average
-# scatters by $\sigma/\sqrt{200}$, as printed. Keep this picture in mind; first, the older answer.
+# scatters by $\sigma/\sqrt{200}$, as printed. First, though, the older answer.
 
 # %% [markdown]
 # ## 4.2  First answer: follow the density
@@ -204,10 +204,10 @@ print("mu + sigma * eps is what normal() drew:", np.allclose(mu + sigma * eps, z
 # $$
 #
 # Each draw travels along a path as $\mu$ and $\sigma$ change, hence the name *pathwise*. Rewriting
-# a draw as a function of parameters and fixed noise is the **reparameterization trick**. Two papers
-# made it the way to train such models: Kingma and Welling 2014, "Auto-Encoding Variational Bayes",
-# where the variational autoencoder gets its name, and Rezende, Mohamed and Wierstra 2014,
-# "Stochastic Backpropagation and Approximate Inference in Deep Generative Models".
+# a draw as a function of parameters and fixed noise is the **reparameterization trick**: Kingma and
+# Welling 2014, "Auto-Encoding Variational Bayes", where the variational autoencoder gets its name,
+# and Rezende, Mohamed and Wierstra 2014, "Stochastic Backpropagation and Approximate Inference in
+# Deep Generative Models".
 
 # %%
 plots.where_the_noise_enters()
@@ -295,10 +295,10 @@ reveal("04.variance")
 # much as $f\varepsilon/\sigma$ does. (For `dlogvar` the two are $f'(z)\,\varepsilon\sigma/2$ and
 # $f(z)\,(\varepsilon^2-1)/2$.)
 #
-# Add 10 to $f$: no gradient changes, and no slope, but $f\varepsilon/\sigma$ does. So a constant can
-# also be *subtracted* from $f$ to help the score function, a **baseline**. On average that changes
-# nothing, because the mean score is 0: put $f = 1$ into eq. (1), whose average is 1 whatever the
-# parameter. A common choice is the mean of $f$. The best one is
+# Add 10 to $f$: no gradient changes, and no slope, but $f\varepsilon/\sigma$ does. So a constant
+# can also be *subtracted* from $f$ to help the score function, a **baseline**. On average that
+# changes nothing, because the mean score is 0: put $f = 1$ into eq. (1), whose average is 1
+# whatever the parameter. A common choice is the mean of $f$. The best one is
 # $\mathbb{E}[f\cdot\text{score}^2]/\mathbb{E}[\text{score}^2]$, where the mean of
 # $((f - \text{constant})\cdot\text{score})^2$ is smallest.
 
@@ -353,14 +353,14 @@ reveal("04.wave")
 # %% [markdown]
 # So "the pathwise estimate scatters less" is no law, though one often finds it stated as one (more
 # in Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine Learning"). The values of
-# $\sin(kz)$ stay between $-1$ and 1, its slopes reach from $-k$ to $k$. The offset decides too: with
-# 2 added, the order turns round. And subtracting the mean does harm here.
+# $\sin(kz)$ stay between $-1$ and 1, its slopes reach from $-k$ to $k$. The offset decides too:
+# with 2 added, the order turns round. And subtracting the mean does harm here.
 #
-# What one can say, for `dmu` of a Gaussian: **where the slope of $f$ scatters under $q$ by less than
-# $1/\sqrt2 \approx 0.7$ of the size of its mean, the pathwise estimate scatters less, whatever
-# constant is subtracted.** The parabola, nearly straight across $q$, is such a case. Where the slope
-# varies more, as the wave's does, either may win, and one has to compute both. (4.11 has the proof,
-# the place where waves change over, and many latents.)
+# What one can say, for `dmu` of a Gaussian: **where the slope of $f$ scatters under $q$ by less
+# than $1/\sqrt2 \approx 0.7$ of the size of its mean, the pathwise estimate scatters less, whatever
+# constant is subtracted.** The parabola, nearly straight across $q$, is such a case. Where the
+# slope varies more, as the wave's does, either may win, and one has to compute both. (4.11 has the
+# proof, the place where waves change over, and many latents.)
 #
 # ### When is each allowed?
 #
@@ -451,8 +451,8 @@ print("dlogvar, error below 1e-7:", error(dlogvar, numeric_dlogvar) < 1e-7)
 # %% [markdown]
 # ## 4.6  A mistake in both passes
 #
-# A well-known mistake: `logvar` is taken for $\log\sigma$, so the code draws with `exp(logvar)` as
-# the standard deviation. Suppose somebody makes it in both passes, consistently.
+# Suppose that `logvar` is taken for $\log\sigma$ in both passes, so that the code draws with
+# `exp(logvar)` as the standard deviation.
 #
 # **Predict first.** The gradient check of that code: `"passes"` or `"fails"`?
 
@@ -646,8 +646,10 @@ for name, grad in elbo_and_grads(point, x, one_eps)[1].items():
 # (4.12).
 #
 # Every tenth step we also write down two exact numbers: the $\log p(x)$ of the present model, eq.
-# (7), and its ELBO. The ELBO here is a quadratic in `eps`, and the average of a quadratic needs only
-# the mean 0 and the variance 1 of `eps`. The two values $+1$ and $-1$ have both.
+# (7), and its ELBO. The ELBO here is a quadratic in `eps`, and the average of a quadratic needs
+# only the mean 0 and the variance 1 of `eps`. The two values $+1$ and $-1$ have both. And the
+# highest $\log p(x)$ of any such model is known in closed form (Tipping and Bishop 1999,
+# "Probabilistic Principal Component Analysis"): `exact.maximum_likelihood` computes it.
 
 # %%
 def exact_log_p(params, x):
@@ -682,22 +684,15 @@ for at in (0, 20, 50, 100, 200, -1):
     print(f"after {step[at]:4.0f} steps: ELBO {exact_elbo[at]:.4f}, log p(x) {evidence[at]:.4f}, "
           f"gap {gap[at]:.4f}")
 print("the exact ELBO was never above log p(x):", (exact_elbo <= evidence).all())
-
-# %% [markdown]
-# How good could it be? Tipping and Bishop 1999, "Probabilistic Principal Component Analysis", found
-# the parameters of eq. (7) with the highest likelihood in closed form, and
-# `exact.maximum_likelihood` computes them.
-
-# %%
 best = exact.linear_log_evidence(exact.maximum_likelihood(x, latent=1), x).mean()
-print(f"highest log p(x) of any such model: {best:.4f}; ours reached {evidence[-1]:.4f}")
+print(f"highest log p(x) of any such model: {best:.4f}")
 
 # %%
 fig, (ax, below) = plots.figure(5, 3.6, 2, 1, sharex=True, height_ratios=(2, 1))
 ax.axhline(best, color=plots.GREY, ls=":", label="highest possible log p(x)")
 ax.plot(step, evidence, color=plots.INK, ls="--", lw=1.4, label="log p(x) of the model, exact")
 ax.plot(step, exact_elbo, color=plots.BLUE, ls="-", label="ELBO, exact")
-ax.plot(step[::12], sampled[::12], ".", color=plots.BLUE, ms=3, label="ELBO, as sampled in training")
+ax.plot(step[::12], sampled[::12], ".", color=plots.BLUE, ms=3, label="ELBO, as sampled")
 ax.set(ylabel="nats per example", ylim=(-3.7, -2.65))
 ax.set_title("the ELBO and log p(x) climb together")
 ax.legend(loc="center right", fontsize=8)
@@ -767,10 +762,10 @@ fig
 reveal("04.ceiling")
 
 # %% [markdown]
-# A "bound" above what it bounds shows the mistake. How can that be? The KL is charged for a $q$ with
-# the standard deviation `exp(logvar / 2)`, but the decoder receives draws with `exp(logvar)`. Charge
-# the KL of the $q$ that is really drawn from, whose log variance is `2 * logvar`, and there is a
-# bound again:
+# A "bound" above what it bounds shows the mistake. How can that be? The KL is charged for a $q$
+# with the standard deviation `exp(logvar / 2)`, but the decoder receives draws with `exp(logvar)`.
+# Charge the KL of the $q$ that is really drawn from, whose log variance is `2 * logvar`, and there
+# is a bound again:
 
 # %%
 def mean_kl(mu, logvar):
@@ -933,9 +928,9 @@ check("04.logistic", logistic_sample)
 
 # %% [markdown]
 # **How far do they scatter? (optional)** One draw's `dmu`, $z \sim N(\mu, \sigma^2)$, no baseline.
-# In closed form, the *variances* of three estimates: the score function's for $f(z) = \tfrac12 z^2$, the
-# pathwise one's for the same $f$, and the score function's for the step, 1 where $z > c$ and 0
-# elsewhere. (Compare with draws before you check.)
+# In closed form, the *variances* of three estimates: the score function's for
+# $f(z) = \tfrac12 z^2$, the pathwise one's for the same $f$, and the score function's for the step,
+# 1 where $z > c$ and 0 elsewhere. (Compare with draws before you check.)
 
 # %%
 def gradient_variances(mu, sigma, c):    # floats
@@ -960,9 +955,9 @@ def sampler_is_right(sample, rng):    # sample(mu, logvar, rng) -> z, all (B, L)
 check("04.sampler-test", sampler_is_right)
 
 # %% [markdown]
-# **The same cat? (optional)** Two rows, $x_1$ and $x_2$, each made by eq. (6) with its own noise. Did
-# one $z$ make both? Give $\log p(x_1, x_2)$ for one $z$, minus $\log p(x_1) + \log p(x_2)$, what it
-# is for two.
+# **The same cat? (optional)** Two rows, $x_1$ and $x_2$, each made by eq. (6) with its own noise.
+# Did one $z$ make both? Give $\log p(x_1, x_2)$ for one $z$, minus $\log p(x_1) + \log p(x_2)$,
+# what it is for two.
 
 # %%
 def same_cat(x1, x2, W, b, variance):    # x1, x2, b (D,), W (L, D), float
@@ -972,10 +967,10 @@ def same_cat(x1, x2, W, b, variance):    # x1, x2, b (D,), W (L, D), float
 check("04.same-cat", same_cat)
 
 # %% [markdown]
-# **Fill in the missing pixels (optional).** As in eq. (6), but entry $d$ of $x$ has a noise variance of its
-# own, $s_d^2$ (this model is called factor analysis), and only some entries of $x$ are known. Give
-# the mean of $p(x_d \mid \text{the known entries})$ for each entry $d$ that is not, and its
-# variance, noise included. For a known entry, give $x_d$ and 0.
+# **Fill in the missing pixels (optional).** As in eq. (6), but entry $d$ of $x$ has a noise
+# variance of its own, $s_d^2$ (this model is called factor analysis), and only some entries of $x$
+# are known. Give the mean of $p(x_d \mid \text{the known entries})$ for each entry $d$ that is not,
+# and its variance, noise included. For a known entry, give $x_d$ and 0.
 
 # %%
 def fill_in(x, known, W, b, variances):    # x (D,), NaN if unknown; known (D,) of bool;
@@ -986,10 +981,10 @@ def fill_in(x, known, W, b, variances):    # x (D,), NaN if unknown; known (D,) 
 check("04.posterior", fill_in)
 
 # %% [markdown]
-# **And trained (optional).** Train the VAE of `04.linear-vae` on data with five pixels of very different noise and one latent. It
-# passes if the model's mean $\log p(x)$ ends within 0.01 nats of the highest, and the exact ELBO
-# within 0.01 of that. You have five seconds. (`check` gives you the reference of that
-# exercise as `gradient`. Train with your own, too.)
+# **And trained (optional).** Train the VAE of `04.linear-vae` on data with five pixels of very
+# different noise and one latent. It passes if the model's mean $\log p(x)$ ends within 0.01 nats of
+# the highest, and the exact ELBO within 0.01 of that. You have five seconds. (`check` gives you the
+# reference of that exercise as `gradient`. Train with your own, too.)
 
 # %%
 def trained_factor_vae(x, params, gradient, rng):    # x (N, 5), params as above with L = 1;
@@ -1081,8 +1076,8 @@ fig
 
 # %% [markdown]
 # Where $q$ is the posterior, $r = 1$, the estimate without the score does not scatter at all. It
-# is ahead of the sampled KL from $r = 1/\sqrt2 \approx 0.71$ on, and for narrower $q$ far behind,
-# since `eps / sigma` is then large. Against the closed form it wins between
+# is ahead of the sampled KL from $r = 1/\sqrt2 \approx 0.71$ on, and for narrower $q$ behind, the
+# more the narrower, since `eps / sigma` is then large. Against the closed form it wins between
 # $r = 1/\sqrt{2-\sigma_p^2}$ and $r = 1/\sigma_p$, that is, until $q$ is as wide as the prior. No
 # estimate is best everywhere; this project uses the closed form.
 
@@ -1114,12 +1109,12 @@ fig
 # VAE Perspective on Posterior Collapse"). For a decoder that is not linear there is no such
 # equality in general; notebook 09 measures the gap that stays.
 #
-# (The same decomposition settles what 4.7 left open. Let $A = U\Lambda V^\top$ have $D$ columns
-# and more rows, and $A^\top A = V\Lambda^2 V^\top$ an inverse. Then
+# (The same decomposition settles what 4.7 left open. Let $A = U\Lambda V^\top$ have $D$ columns and
+# more rows, and $A^\top A = V\Lambda^2 V^\top$ an inverse. Then
 # $\varepsilon A = (\varepsilon U)\,\Lambda V^\top$. The density of $\varepsilon$ depends on its
 # length only, so its entries along any perpendicular directions of length 1, as the $D$ columns of
-# $U$ are, are independent standard normal numbers. What is left is a square map of $D$ such numbers,
-# $\Lambda V^\top$, with the same $C$.)
+# $U$ are, are independent standard normal numbers. What is left is a square map of $D$ such
+# numbers, $\Lambda V^\top$, with the same $C$.)
 #
 # How much would be lost with another turn? The next cell turns the latents of a model with
 # orthogonal rows, and gives each the best $q$ without correlations. Its mean is the posterior's. A
@@ -1177,11 +1172,12 @@ print(f"and from the rows to the principal axes of the data: at most {turned:.2f
 #
 # ### Why the rule of 4.4 holds
 #
-# For standard normal noise, $\mathbb{E}[\varepsilon\,w(\varepsilon)] = \mathbb{E}[w'(\varepsilon)]$:
-# integrate by parts, since the density's slope is $-\varepsilon$ times the density. Write $g$ for
-# the exact `dmu`, $S = f'(z)$ for one pathwise draw, $H = (f(z) - c)\,\varepsilon/\sigma$ for one of
-# the score function with any constant $c$, and $t = (\varepsilon^2 - 1)/\sqrt2$, which has the mean
-# 0 and the variance 1. Use the identity twice, and $\partial f/\partial\varepsilon = \sigma S$:
+# For standard normal noise,
+# $\mathbb{E}[\varepsilon\,w(\varepsilon)] = \mathbb{E}[w'(\varepsilon)]$: integrate by parts, since
+# the density's slope is $-\varepsilon$ times the density. Write $g$ for the exact `dmu`,
+# $S = f'(z)$ for one pathwise draw, $H = (f(z) - c)\,\varepsilon/\sigma$ for one of the score
+# function with any constant $c$, and $t = (\varepsilon^2 - 1)/\sqrt2$, which has the mean 0 and the
+# variance 1. Use the identity twice, and $\partial f/\partial\varepsilon = \sigma S$:
 #
 # $$
 # \mathbb{E}[H\,t]
@@ -1231,7 +1227,7 @@ for (name, ratio), color in zip(ratios.items(), (plots.BLUE, plots.ORANGE), stri
     crossing = products[low < 1].min(), products[high > 1].max()
     print(f"{name:7s}: equal at k sigma between {crossing[0]:.2f} and {crossing[1]:.2f}")
 ax.axhline(1, color=plots.INK, lw=1, ls="--")
-ax.set(xscale="log", yscale="log", ylim=(0.1, 30), xlabel="k sigma, for f = sin(k z) - best constant")
+ax.set(xscale="log", yscale="log", ylim=(0.1, 30), xlabel="k sigma, f = sin(k z) - best constant")
 ax.set(ylabel="score f. / pathwise", title="above 1 pathwise scatters less")
 ax.set_xticks([0.3, 0.5, 1, 2, 4], ["0.3", "0.5", "1", "2", "4"], minor=False)
 ax.minorticks_off()
@@ -1277,9 +1273,9 @@ for L in (1, 8, 128):
 # %% [markdown]
 # ## 4.12  What scatter and long steps cost
 #
-# Walk `mu` downhill on our parabola, from 1 towards 3, with one gradient estimate a step. A thousand
-# walks each, 200 steps; the score function as it is, with the baseline $f(\mu)$, and with that and
-# an average over 4 draws. A walk counts as lost if it ends more than 100 away.
+# Walk `mu` downhill on our parabola, from 1 towards 3, with one gradient estimate a step. A
+# thousand walks each, 200 steps; the score function as it is, with the baseline $f(\mu)$, and with
+# that and an average over 4 draws. A walk counts as lost if it ends more than 100 away.
 
 # %%
 def walk(estimate, draws, lr):
@@ -1309,11 +1305,11 @@ with np.errstate(all="ignore"):                               # a walk that is l
         print(f"{name:17s}", row)
 
 # %% [markdown]
-# With one draw each, the pathwise walks end nearer to the minimum. There one score-function draw is
-# $\sigma\varepsilon^3/2$, with the variance $\tfrac{15}{4}\sigma^2$, against $\sigma^2$ for pathwise:
-# an average of four draws makes up for that, as the table shows. The longest steps lose walks only
-# without the baseline: there $f$, and with it the scatter, grows as the square of the distance
-# from 3.
+# With one draw each, the pathwise walks end nearer to the minimum. At it, one score-function draw
+# is $\sigma\varepsilon^3/2$, with the variance $\tfrac{15}{4}\sigma^2$, against $\sigma^2$ for
+# pathwise: an average of four draws makes up for that, as the table shows. The longest steps lose
+# walks only without the baseline: there $f$, and with it the scatter, grows as the square of the
+# distance from 3.
 #
 # A step can also be too long without any scatter. Along a direction in which the loss curves by $c$
 # (its second derivative), a step multiplies the distance from the minimum by
@@ -1325,7 +1321,7 @@ with np.errstate(all="ignore"):                               # a walk that is l
 def exact_gradient(params, x, _=None):
     """The exact ELBO and its exact gradient, for loss = -elbo."""
     one = np.ones((len(x), 1))
-    (up, up_grads), (down, down_grads) = elbo_and_grads(params, x, one), elbo_and_grads(params, x, -one)
+    (up, up_grads), (down, down_grads) = (elbo_and_grads(params, x, e) for e in (one, -one))
     return (up + down) / 2, {name: (g + down_grads[name]) / 2 for name, g in up_grads.items()}
 
 
@@ -1357,8 +1353,8 @@ for part in (0.25, 0.5, 0.9, 1.1):
         noise = np.random.default_rng(seed)
         late = train(x, settled, 600, noise, model, lr=part * 2 / c, shrink=False)[1][2]
         shortfalls.append(f"{best - late[-20:].mean():8.5f}")
-    print(f"{part:4.2f} * 2 / c: exact gradient {shortfalls[0]}, with noise {' '.join(shortfalls[1:])}")
+    print(f"{part:4.2f} * 2 / c: exact gradient {shortfalls[0]}, noise {' '.join(shortfalls[1:])}")
 
 # %% [markdown]
-# Below $2/c$ the exact gradient settles, and above it does not, with no noise at all. The noise adds
-# a floor, higher at the longer step. That is why `train` shortens its steps.
+# Below $2/c$ the exact gradient settles, and above it does not, with no noise at all. The noise
+# adds a floor, higher at the longer step. That is why `train` shortens its steps.

@@ -122,6 +122,7 @@ EXCESS = Exercise(
         "The KL of the q that is drawn from, minus the KL that the code has charged, both to "
         "N(0, I) and both with the same mu.",
         "Sum (drawn_sigma^2 - 2 log drawn_sigma - exp(logvar) + logvar) / 2 over the latents, and "
-        "take the mean over the examples.",
+        "take the mean over the examples. For the mistake of 4.6 it is never negative: "
+        "exp(2 logvar) - exp(logvar) - logvar is smallest at logvar = 0.",
     ),
 )
