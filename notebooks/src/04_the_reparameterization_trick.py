@@ -787,7 +787,7 @@ print(f'"ELBO" with the KL that is owed: {wrong_elbo[-1] - (owed - charged):.3f}
 # | is right if | no jump of $q$ moves with the parameter | $f$ is continuous and made of smooth pieces, $z$ a smooth function of the parameter and fixed noise |
 # | does not see | what enters at a moving edge | draws that cross a jump of $f$ |
 # | discrete latents | yes | no |
-# | one draw's `dmu`, Gaussian | $(f - \text{baseline})\,\varepsilon/\sigma$ | $f'(z)$; scatters less if by less than $1/\sqrt2$ of its mean's size |
+# | one draw's `dmu`, Gaussian | $(f - \text{baseline})\,\varepsilon/\sigma$ | $f'(z)$; the smaller scatter if that is below $1/\sqrt2$ of its mean's size |
 #
 # (Both need averages that are finite.)
 #
@@ -1287,6 +1287,7 @@ def walk(estimate, draws, lr):
     return at[:, 0]
 
 
+# %%
 ways = (
     ("pathwise", lambda at, eps: df(at + sigma * eps), 1),
     ("score function", lambda at, eps: f(at + sigma * eps) * eps / sigma, 1),
