@@ -11,7 +11,7 @@ from minivae.exercises.cards import NOT_YET
 from minivae.exercises.chapters.nb04 import gradient_estimates as estimates
 from minivae.exercises.chapters.nb04 import samplers, training
 from minivae.exercises.chapters.nb04.allowed import RIGHT
-from minivae.exercises.chapters.nb04.excess import EXCESS, excess
+from minivae.exercises.chapters.nb04.excess import excess
 from minivae.exercises.chapters.nb04.factor import FACTOR, scatter_factor
 from minivae.exercises.chapters.nb04.linear_model import (
     LINEAR_VAE,
