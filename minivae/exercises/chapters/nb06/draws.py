@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-MAKERS = ("default_rng", "RandomState")
-
 
 class OtherDraws:
     """Within, generators get the seed of this run, whatever seed is asked for.
@@ -17,51 +15,55 @@ class OtherDraws:
     """
 
     def __init__(self, answer: Callable[..., Any], run: int) -> None:
-        function = getattr(answer, "__wrapped__", answer)
-        self.names = getattr(function, "__globals__", {})
+        self.names = getattr(answer, "__globals__", {})
+        self.around = [v for v in self.names.values() if isinstance(v, np.random.Generator)]
         self.run = run
-        self.made: list[Any] = []
-        self.real = {name: getattr(np.random, name) for name in (*MAKERS, "seed")}
+        self.made = 0
 
     def __enter__(self) -> "OtherDraws":
         self.legacy = np.random.get_state()  # noqa: NPY002
-        np.random.seed(self.run)  # noqa: NPY002
-        self.around = self._around()
-        self.before = self._states(self.around)
-        for name in MAKERS:
-            self._replace(name, self._maker(self.real[name]))
-        self._replace("seed", lambda *args: None)
+        self.real = {name: getattr(np.random, name) for name in ("default_rng", "RandomState")}
+        self.real["seed"] = np.random.seed
+        self._put(self._replacements())
+        self.real["seed"](self.run)
+        self.before = self._states()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.after = self._states(self.around)
-        for name, real in self.real.items():
-            self._replace(name, real)
+        self.after = self._states()
+        self._put(self.real)
         np.random.set_state(self.legacy)  # noqa: NPY002
 
     def seen(self) -> bool:
-        return bool(self.made) or self.before != self.after
+        return self.made > 0 or self.before != self.after
 
-    def _maker(self, real):
-        def make(seed=None):
-            generator = real([self.run, 6])
-            self.made.append(generator)
-            return generator
+    def _replacements(self):
+        others, seed = self, [self.run, 6]
+        default_rng, legacy_class = self.real["default_rng"], self.real["RandomState"]
 
-        return make
+        class RandomState(legacy_class):  # NumPy asks whether something is an instance of it
+            def __init__(self, _=None):
+                others.made += 1
+                super().__init__(seed)
 
-    def _replace(self, name, new):
-        """In `np.random`, and where the answer has imported it by name."""
-        for key, value in list(self.names.items()):
-            if value is getattr(np.random, name):
-                self.names[key] = new
-        setattr(np.random, name, new)
+        def other_rng(_=None):
+            others.made += 1
+            return default_rng(seed)
 
-    def _around(self):
-        return [v for v in self.names.values() if isinstance(v, np.random.Generator)]
+        return {
+            "default_rng": other_rng,
+            "RandomState": RandomState,
+            "seed": lambda *_: None,
+        }
 
-    @staticmethod
-    def _states(generators):
-        own = [repr(g.bit_generator.state) for g in generators]
+    def _put(self, new):
+        """In `np.random`, and where the answer has imported one of them by name."""
+        for name, value in new.items():
+            old = getattr(np.random, name)
+            self.names.update({key: value for key, known in self.names.items() if known is old})
+            setattr(np.random, name, value)
+
+    def _states(self):
+        own = [repr(generator.bit_generator.state) for generator in self.around]
         legacy = np.random.get_state()  # noqa: NPY002
         return own, repr(legacy), random.getstate()

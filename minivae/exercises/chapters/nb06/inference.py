@@ -25,7 +25,7 @@ WHICH_INFERENCE = Exercise(
     title="variational, amortized, both or neither",
     stub=stub("""
         # 1. A grid: p(x|z) p(z) at each of its points, divided by their sum.
-        # 2. An encoder trained on the ELBO; then for each image twenty steps up its ELBO from there.
+        # 2. An encoder trained on the ELBO, then twenty steps up each image's ELBO from there.
         # 3. A table with a mu and a logvar for each training image, all of it raised on the ELBO.
         # 4. Draw pairs (z, x) from the model, and train a network to raise log q(z|x) on them.
         # 5. For each image: accept or reject steps of z, with p(x|z) p(z) (Metropolis).
