@@ -160,6 +160,31 @@ def test_an_endless_loop_is_stopped_and_shown(monkeypatch):
     assert threading.active_count() == before
 
 
+@pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="no clock of a thread")
+def test_the_time_of_other_programs_does_not_count(monkeypatch):
+    """A right answer takes longer than the limit, as on a busy machine, but computes little."""
+    monkeypatch.setattr(execution, "TIME_LIMIT", 0.2)
+
+    def answer(mu, logvar):
+        time.sleep(0.3)
+        return right_kl(mu, logvar)
+
+    monkeypatch.setattr(execution, "WAITING", 100)
+    assert api.check("03.kl", answer).status == CORRECT
+
+
+def test_an_endless_loop_that_sleeps_is_stopped(monkeypatch):
+    monkeypatch.setattr(execution, "TIME_LIMIT", 0.1)
+
+    def answer(mu, logvar):
+        while True:
+            time.sleep(0.01)
+
+    before = threading.active_count()
+    assert "stopped: no result" in api.check("03.kl", answer).body
+    assert threading.active_count() == before
+
+
 def test_a_loop_that_will_not_stop_is_left_behind(monkeypatch):
     monkeypatch.setattr(execution, "TIME_LIMIT", 0.2)
     release = threading.Event()
