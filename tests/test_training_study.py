@@ -114,5 +114,5 @@ def test_a_damaged_file_and_a_missing_folder_are_told(results_file):
     results_file.write_text('{"runs": [{"seed": 0}]}')
     with pytest.raises(MinivaeError, match=r"training_study\.json"):
         training_study.read(results_file)
-    with pytest.raises(MinivaeError, match="there is no folder .*run this in a clone"):
+    with pytest.raises(MinivaeError, match=r"there is no folder .*run this in a clone"):
         training_study.run_study(say=pytest.fail, path=results_file.parent / "none" / "a.json")

@@ -57,7 +57,7 @@ def planned() -> list[Run]:
 
 
 def _remedies():
-    for steps in (800, 4000, 12_000):
+    for steps in (800, 4000):
         plain = Run("remedies", latent_dim=20, steps=steps, decay=True)
         yield from (plain, plain._replace(warmup=steps // 4), plain._replace(free_bits=0.5))
 

@@ -70,24 +70,24 @@ CURVES = Exercise(
         WrongAnswer(
             "A-few",
             _instead("A", "too few images"),
-            "A: with too few images the kl stays near 6 nats here, and the test curve falls at "
-            "first. Look at A's kl.",
+            "A: its kl is far larger than the others', and in the printed numbers its loss is the "
+            "nll alone.",
         ),
         WrongAnswer(
             "A-rate",
             _instead("A", "rate too high"),
-            "A: the loss that is minimised falls without a jump. It is the test -ELBO that is far "
-            "off: what is in the one and not in the other?",
+            "A: the loss that is minimised falls without a jump. The test -ELBO is far above it: "
+            "what is in the one and not in the other?",
         ),
         WrongAnswer(
             "B-healthy",
             _instead("B", "healthy"),
-            "B: the loss goes on falling while the test -ELBO rises.",
+            "B: the loss goes on falling, while the test -ELBO stays where it is.",
         ),
         WrongAnswer(
             "B-no-kl",
             _instead("B", "no KL in the loss"),
-            "B: the kl stays at a few nats, so something holds it.",
+            "B: in the printed numbers its loss is nll + kl, as it should be.",
         ),
         WrongAnswer(
             "C-healthy",
@@ -119,14 +119,14 @@ CURVES = Exercise(
     ),
     hints=(
         "The kl first: for which patient is it 0, for which does it run away?",
-        "Then the two curves above: do they part? At equal distances, or steadily?",
-        "A: the kl is not held by anything. B: they part. C: slow, and still falling. D: a period "
-        "of 20 steps. E: the kl is 0.",
+        "Then the two curves above: do they part? Does the loss jump at equal distances?",
+        "A: the loss is the nll alone. B: they part. C: slow, and still falling. D: it jumps each "
+        "20 steps. E: the kl is 0.",
     ),
     solution_text=stub("""
         diagnoses = (
-            "no KL in the loss",    # A: the kl runs away, and the test -ELBO with it
-            "too few images",       # B: the loss falls, the test -ELBO rises
+            "no KL in the loss",    # A: the loss is the nll alone, and the kl grows
+            "too few images",       # B: the loss falls, the test -ELBO does not
             "rate too low",         # C: healthy, but slow
             "sorted by label",      # D: saw teeth, a digit long
             "beta too large",       # E: the kl is 0, the loss the mean image's
