@@ -117,8 +117,8 @@ print(f"output's bias at the mean image: nll {start.nll:.1f} + kl {start.kl:.1f}
 
 # %% [markdown]
 # A VAE with this bias and small random weights begins near this number, and once it has learned to tell images apart, it is
-# below. A first loss that is far from it means that something is wrong before anything is learned: 0.69 says that somebody took
-# the mean over the pixels ($\log 2$), thousands or negative numbers that the pixels run to 255.
+# below. A first loss that is far from it means that something is wrong before anything is learned: below 1, for instance, somebody took
+# the mean over the pixels. (And a loss that later falls below 0 says that the pixels are not between 0 and 1: then the nll has no floor.)
 #
 # And the weights? They must not all be 0, nor very large. `python -m minivae training-study` trained five starts for 500 steps,
 # three seeds each, and wrote its results to `figures/training_study.json`; we read them. "Scale" multiplies the usual random
@@ -150,7 +150,7 @@ for scale, bias in ((0.0, "mean image"), (0.1, "mean image"), (1.0, "mean image"
 # With weights of zero nothing is learned but the mean image: every hidden unit is 0, so the gradient of the weights behind it is 0, and the
 # gradient that is sent back passes through weights of 0 and vanishes too. Only `out_b` moves. With weights ten times too
 # large, `logvar` is large for some images, and the KL takes its `exp`: the first loss is astronomical, and 500 steps do not
-# mend it (7.11 has more on this). The start from zero biases does learn, but it begins 340 nats higher and is still behind. From here on: `init_params`, which is the third row.
+# mend it (7.11 has more on this). The start from zero biases does learn, but it begins far higher and is still behind. From here on: `init_params`, which is the third row.
 #
 # ## 7.3  Can it learn ten images by heart?
 #
@@ -320,8 +320,8 @@ reveal("07.batch-size")
 
 # %% [markdown]
 # Far from the goal a rough direction is good enough, and many rough steps get further than a few exact ones. Two
-# reservations. This is *one* pass over the data; later in a training the noise of small batches matters more, which is
-# why the rate falls towards the end. And equal images are not equal seconds: the machine does a step of 100 images in much less than ten times
+# reservations. This is *one* pass over the data; it says nothing about the end of a long training, where the noise of small batches may
+# matter more. And equal images are not equal seconds: the machine does a step of 100 images in much less than ten times
 # the time of a step of 10 (notebook 08). We take a hundred.
 #
 # ## 7.5  How long may a step be?
@@ -347,7 +347,7 @@ predict("07.step-limit", ...)
 reveal("07.step-limit")
 
 # %% [markdown]
-# With many parameters the steepest direction sets the limit: that of the largest second derivative. Does it hold for our net? Its
+# With many parameters the most curved direction sets the limit, that of the largest second derivative. Does it hold for our net? Its
 # loss is no parabola, but close to one point it nearly is. The curvature along a direction $u$ follows from two gradients, $\big(g(\theta + hu) -
 # g(\theta - hu)\big) / 2h$; and if one repeats this, each time with the result as the next $u$, scaled to length 1, $u$ turns into the direction of
 # the largest curvature. (It is the *power iteration* for the matrix of second derivatives.) We measure at a point a little way into a
@@ -577,18 +577,17 @@ plane_spec = vae.Spec(784, hidden=(200, 100), latent_dim=2)
 plane_params, _, kept = train(plane_spec, 6000, keep=looks)
 
 # %%
-seen = data.fixed_binarization(pictures[:5000], 1)                     # training images, binarized once as well
+seen = data.fixed_binarization(pictures[:10_000], 1)                   # training images, binarized once as well
 rows = []
 for step, flat_then in kept.items():
     then = vae.unpack(flat_then, plane_spec)
-    on_seen, on_test = terms_on(seen, then, plane_spec), terms_on(test[:5000], then, plane_spec)
+    on_seen, on_test = terms_on(seen, then, plane_spec), terms_on(test, then, plane_spec)
     rows.append((step, -on_seen.elbo, -on_test.elbo, on_test.nll, on_test.kl))
+whole = on_test                                                        # after the last step
 steps, train_loss, test_loss, test_nll, test_kl = np.array(rows).T
 for step in (0, 600, 6000):
     i = list(steps).index(step)
     print(f"step {step:4d}: training images {train_loss[i]:.1f}, test images {test_loss[i]:.1f} = nll {test_nll[i]:.1f} + kl {test_kl[i]:.1f}")
-whole = terms_on(test, plane_params, plane_spec)
-print(f"all 10,000 test images: nll {whole.nll:.1f} + kl {whole.kl:.1f} = {-whole.elbo:.1f} nats")
 
 # %%
 fig, (left, right) = plots.figure(7.4, 3, 1, 2)
@@ -604,8 +603,7 @@ right.set(xlabel="step", title="the same for test images, in its two parts", yli
 fig
 
 # %% [markdown]
-# Left: both curves fall together, and at the end they are a little apart: the net has begun to learn the training images themselves, hardly
-# so far. (Both are measured after the same steps, with the same noise. The mean over a pass of training, which one often sees in its place,
+# Left: both curves fall together, and towards the end they part a little: the net begins to learn what is special about its training images. (Both are measured after the same steps, with the same noise. The mean over a pass of training, which one often sees in its place,
 # lags behind, since it mixes in the worse model of the pass's beginning.) Right: the two terms on one scale. At first $q$ is close to the
 # prior, and the decoder draws the mean image. Then the encoder begins to *say something* about the image. It costs a few nats of
 # kl, the thin blue band, and saves many nats of nll.
@@ -688,8 +686,7 @@ ax.set_title("fifty draws from the prior, twenty latents, none left out")
 fig
 
 # %% [markdown]
-# Most are digits, and some are nothing: between the places that the encoder uses there is room, and the prior draws from there
-# too (notebook 09 measures how good such a model is).
+# Most are digits, and some are nothing. How good such a model is, and how one measures it, is the question of notebook 09.
 #
 # Now a temptation. At test time the noise looks like a nuisance: why not decode the mean of $q$ in place of a draw, when the ELBO is computed?
 #
@@ -748,8 +745,8 @@ reveal("07.weight-of-the-kl")
 
 # %% [markdown]
 # With the mean over twenty latents, no nat of kl is worth its price: every image is given the same $q$, the prior, and the decoder
-# answers with the mean image (compare the number in 7.2). With 200 latents the weight is smaller, and the damage less plain: digits come out, only
-# vaguer, and more than twenty nats are lost. Nothing raises an error, and a gradient check passes, for the gradient is right. The cure is to
+# answers with the mean image (compare the number in 7.2). With 200 latents the weight is smaller, and the damage less plain, but more than twenty nats
+# are lost. Nothing raises an error, and a gradient check passes, for the gradient is right. The cure is to
 # count in nats per image, and to print `nll` and `kl` apart.
 #
 # ## 7.10  A latent that says nothing
@@ -931,7 +928,7 @@ fig
 
 # %% [markdown]
 # - **Rate too high:** the loss jumps, and stays above what the mean image costs. Take a third of the rate, and again. (A rate that is
-#   somewhat too high shows only as a loss that comes to rest too early.)
+#   only a little too high may show as a loss that comes to rest too early.)
 # - **Rate too low:** a smooth, slow, straight line that is still falling when the training ends. It looks healthy until one compares: try three times the rate before
 #   you wait three times as long.
 # - **Sorted by label:** saw teeth. The model learns the digit that it is being shown, and forgets the others; each new digit is a
