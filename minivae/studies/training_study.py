@@ -97,7 +97,9 @@ def run_study(
 ) -> dict[str, Any]:
     """Make the runs that the result file lacks -> the results, as in the file."""
     check_folder(Path(path).parent)
-    results = read(path) if Path(path).exists() else {"hidden": list(HIDDEN), "runs": []}
+    results: dict[str, Any] = {"hidden": list(HIDDEN), "runs": []}
+    if Path(path).exists():
+        results = read(path)
     done = {run_of(row) for row in results["runs"]}
     missing = [run for run in (planned() if runs is None else runs) if run not in done]
     if missing:

@@ -29,7 +29,7 @@ RIGHT = tuple(PATIENTS.values())
 def treatment(letter: str, images: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """What the notebook's `train` is given for this patient: images (N, D), labels (N,)."""
     by_label = np.argsort(labels[:20_000], kind="stable")
-    given = {
+    given: dict[str, dict[str, Any]] = {
         "no KL in the loss": {"beta": 0.0},
         "too few images": {"images": images[:100]},
         "rate too low": {"lr": 1e-4},
