@@ -33,8 +33,8 @@ KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
 def sources():
-    """The scripts of all notebooks, in order."""
-    return sorted((HERE / "src").glob("[0-9][0-9]_*.py"))
+    """The scripts of all notebooks, in order: 07_name.py, 08a_name.py, ..."""
+    return sorted((HERE / "src").glob("[0-9][0-9]*_*.py"))
 
 
 def target(source):

@@ -11,7 +11,7 @@ from minivae.exercises.cards import NOT_ATTEMPTED
 from minivae.exercises.catalogue import exercises
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted((ROOT / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
+SOURCES = sorted((ROOT / "notebooks" / "src").glob("[0-9][0-9]*_*.py"))
 pytestmark = pytest.mark.usefixtures("progress_file")
 
 

@@ -4,21 +4,69 @@ from minivae.exercises.questions import Prediction, Recall
 
 PREDICTIONS = (
     Prediction(
+        "08.transpose",
+        "C = A B by the textbook loop, k innermost, compiled. How fast is it on B transposed, so that "
+        "it reads neighbours?",
+        ("as slow", "3 times", "10 times"),
+        "as slow",
+        "Each addition waits for the one before it. The numbers come sooner than they can be added.",
+    ),
+    Prediction(
+        "08.regroup",
+        "The same loop on B transposed, with leave to regroup its sums. How much faster than the "
+        "textbook loop?",
+        ("about as fast", "2 to 10 times", "over 10 times"),
+        None,
+        "Many partial sums, in the lanes of several registers: no addition waits for the last one.",
+    ),
+    Prediction(
         "08.fastest-order",
         "C = A B is computed in three nested loops, compiled. Which order is the fastest?",
         ("ijk", "ikj", "jki"),
         "ikj",
-        "With j innermost, B and C are read along their rows: the entries are neighbours in "
-        "memory, so whole vectors are loaded at once.",
+        "With j innermost each number of the row has a sum of its own, so no addition waits for the "
+        "one before; and B and C are read along their rows, so whole vectors are loaded at once.",
+    ),
+    Prediction(
+        "08.stride",
+        "An array is far larger than the caches. Multiplying every sixteenth number is a sixteenth of "
+        "the work. Which part of the time does it take?",
+        ("a sixteenth", "more"),
+        "more",
+        "Memory comes in lines of (mostly) 16 float32, and every sixteenth number is in another "
+        "line: all lines are fetched.",
     ),
     Prediction(
         "08.blas",
         "BLAS has been tuned for decades. Can a kernel written in Python and compiled by numba "
-        "keep up with it at the sizes of a VAE?",
+        "keep up with it at the sizes of a VAE, within a tenth?",
         ("no", "yes"),
-        "yes",
-        "BLAS copies its operands into another layout at every call. At these sizes, a kernel "
-        "that does without this copy has an advantage. At large sizes BLAS is hard to beat.",
+        None,
+        "Both are near the roof. The rest is decided by edges and copies: the package reads B in "
+        "place where it can.",
+    ),
+    Prediction(
+        "08.one-trap",
+        "A loop has two traps, each of which keeps it from using vectors. One of them is mended. How "
+        "much faster is the loop?",
+        ("hardly", "about half of what both gain"),
+        "hardly",
+        "Either trap alone keeps the loop at one number at a time.",
+    ),
+    Prediction(
+        "08.small-product",
+        "A product of 8 x 32 by 32 x 32 is split between two threads. Is that faster?",
+        ("no", "yes"),
+        "no",
+        "Handing out the work and waiting for it takes longer than the work itself.",
+    ),
+    Prediction(
+        "08.lost-counts",
+        "Two threads each add 1 to the same number a million times, with ordinary loads and stores. "
+        "What can it be afterwards?",
+        ("always 2 million", "less than 2 million"),
+        "less than 2 million",
+        "Both may load the same value, and then one of the two additions is overwritten.",
     ),
 )
 
