@@ -329,8 +329,6 @@ four_ways = checked(
     lambda t: {"only both together gain": min(list(t.values())[:3]) > 2 * t["regrouped, B transposed"]},
 )
 show(four_ways, flop)
-print("vector instructions: B as stored", vector_instructions(ijk_regrouped),
-      "  B transposed", vector_instructions(dots_regrouped))
 
 # %% tags=["timing"]
 gain = four_ways["in order, B as stored"] / four_ways["regrouped, B transposed"]
@@ -339,8 +337,8 @@ reveal("08.regroup", "about as fast" if gain < 2 else "2 to 10 times" if gain < 
 # %% [markdown]
 # Each of the two changes alone gains little; both together gain much. Leave to regroup lets the
 # compiler keep many partial sums: several lanes in a register, and several registers, so that no
-# addition waits. But a vector is loaded from *neighbours* in memory, so with $B$ as stored there is
-# nothing to load it from. So the order of memory does matter, by way of the vectors.
+# addition waits. But a vector is loaded from *neighbours* in memory, and with $B$ as stored there are
+# none. So the order of memory does matter, by way of the vectors.
 #
 # The regrouped sum has other last bits, and on one machine the same ones in every run, so results
 # stay reproducible. There is a switch `fastmath=True` that grants everything at once. It also lets the
@@ -391,7 +389,10 @@ orders = checked(
         "jki": lambda: matmul_jki(A, W, C),
         "BLAS, A @ W": lambda: A @ W,
     }),
-    lambda t: {"ikj is the fastest of the three": min(t["ijk"], t["jki"]) > 2 * t["ikj"]},
+    lambda t: {
+        "ikj is the fastest of the three": min(t["ijk"], t["jki"]) > 2 * t["ikj"],
+        "jki is about as slow as ijk": t["ijk"] < 2 * t["jki"],
+    },
 )
 show(orders, flop)
 
@@ -407,12 +408,11 @@ reveal("08.fastest-order")
 # $$
 #
 # one number times a row, added to a row. Each number of the row has a sum of its own, so there is no
-# chain inside the loop; and the rows are neighbours in memory, so it is made of vectors, with no
-# leave to regroup. The compiler says so:
+# chain inside the loop; and the entries of a row are neighbours in memory, so it is made of vectors,
+# with no leave to regroup. The compiler says so:
 
 # %% tags=["timing"]
-print("vector instructions in ijk, ikj, jki:",
-      [vector_instructions(f) for f in (matmul_ijk, matmul_ikj, matmul_jki)])
+print("vector instructions in ijk:", vector_instructions(matmul_ijk), " in ikj:", vector_instructions(matmul_ikj))
 llvm = "\n".join(matmul_ikj.inspect_llvm().values())
 print("one of them:", re.search(r"fmul <\d+ x float>|fadd <\d+ x float>", llvm)[0])
 
@@ -420,8 +420,8 @@ print("one of them:", re.search(r"fmul <\d+ x float>|fadd <\d+ x float>", llvm)[
 # `<8 x float>` (or 4, or 16) is how LLVM, the compiler inside numba, spells a vector of eight float32.
 #
 # And `jki`? Its additions do not wait for one another either: `i` is innermost, and each `i` has its
-# own sum. Yet it is as slow as the textbook. It goes down the *columns* of $A$ and of $C$. If that is
-# the cause, the same loop must be fast on arrays that are stored column by column.
+# own sum. Yet it is no faster than the textbook. It goes down the *columns* of $A$ and of $C$. If that
+# is the cause, the same loop must be fast on arrays that are stored column by column.
 
 # %% tags=["timing"]
 A_columns, C_columns = np.asfortranarray(A), np.asfortranarray(C)
@@ -435,9 +435,15 @@ times = checked(
 show(times, flop)
 
 # %% [markdown]
+# (A count of vector instructions would have misled us here. LLVM writes vectors for `jki` too, behind a
+# test whether neighbours in a column lie side by side. For arrays stored by rows they do not, and the
+# loop runs without them.)
+#
+# Besides vectors there is a second reason to go along neighbours.
+#
 # ### Sixteen numbers in each parcel
 #
-# It gains vectors, as before, and something else. Memory comes in *cache lines* of (on most machines)
+# Memory comes in *cache lines* of (on most machines)
 # 64 bytes, 16 numbers of float32: whoever asks for one number gets its neighbours too. Take an array
 # far larger than any cache, and multiply every number, or only every second, ..., or only every
 # sixteenth.
@@ -466,6 +472,7 @@ passes = checked(
     lambda t: {
         "every sixteenth takes clearly more than a sixteenth": t[16] > 1.7 * t[1] / 16,
         "every fourth takes about as long as every sixteenth": t[4] < 2 * t[16],
+        "in the end lines are left out": t[64] < 0.9 * t[16],
     },
 )
 for stride, seconds in passes.items():
@@ -476,8 +483,9 @@ reveal("08.stride")
 
 # %% [markdown]
 # From every fourth to every sixteenth the work falls to a quarter, and the time stays about the same:
-# the loop pays for lines, and all of them are still fetched. Only with strides beyond a line are lines
-# left out. (At stride 1 there is so much arithmetic, one number at a time, that it shows again.)
+# the loop pays for lines, and all of them are still fetched. Far beyond a line's length, lines are left
+# out, and the time falls again. (At strides 1 and 2 the loop, one number at a time, takes longer than
+# the fetching.) Going down a column of a large array, a loop fetches a line for each number.
 #
 # A vector, too, is a piece of a line. If it begins in the middle of one it can reach into the next,
 # and then costs two fetches. Here is `ikj` on the same numbers, four places further on in memory:
@@ -497,8 +505,8 @@ show(times, flop)
 print(f"aligned is {times['ikj, shifted'] / times['ikj, aligned']:.2f} times as fast")
 
 # %% [markdown]
-# NumPy promises 16 bytes of alignment, not 64, so a program that looks the same can be slower by such
-# a factor from one run to the next. All arrays of this notebook begin a line, to keep that out.
+# NumPy's arrays begin at a multiple of 16 bytes, but seldom of 64, so the same program can be slower by
+# such a factor from one run to the next. All arrays of this notebook begin a line, to keep that out.
 
 # %% [markdown]
 # ## 8.4  How far away are the numbers?
@@ -556,7 +564,7 @@ STEPS = 20_000
 def at_size(kB):
     """(ns for a step of the ring, GB/s read) for a working set of kB."""
     next_at, numbers = ring(1024 * kB), races.aligned(np.ones(256 * kB))
-    repeats = max(1, 1024 // kB)
+    repeats = max(1, 8192 // kB)
     t = race({"ring": lambda: follow(next_at, STEPS), "read": lambda: add_up(numbers, repeats)}, 3, 0.01)
     return 1e9 * t["ring"] / STEPS, numbers.nbytes * repeats / t["read"] / 1e9
 
@@ -566,6 +574,7 @@ curves = checked(
     lambda c: {
         "far memory answers later": c[0, -1] > 5 * c[0, 0],
         "far memory delivers less": c[1, -1] < 0.8 * max(c[1]),
+        "latency is flat inside the first cache": max(c[0, :3]) < 1.3 * min(c[0, :3]),
     },
 )
 caches = races.cache_sizes()
@@ -588,8 +597,8 @@ fig
 # The dashed lines are the sizes of your caches, where the system tells them. Latency stays flat up to
 # the first line, and then rises to a second level. (It may begin to rise before a later line: the data
 # share a cache with others, the addresses have a cache of their own that runs out too, and neighbours
-# on a shared machine take their part of the largest.) Bandwidth rises at first, because a short loop
-# spends part of its time on starting; whether it shows a step at the first line depends on the machine.
+# on a shared machine take their part of the largest.) Whether bandwidth shows a step at the first line
+# as well depends on the machine:
 
 # %% tags=["timing"]
 def between(values, low, high):
@@ -598,13 +607,12 @@ def between(values, low, high):
 
 
 L1, L2 = caches.get("L1", 32 * 1024), caches.get("L2", 512 * 1024)
-near, second = ([between(c, 0, L1), between(c, L1, min(L2, 8 * L1))] for c in (*curves,)), None
-(ns_1, ns_2), (gb_1, gb_2) = near
+(ns_1, ns_2), (gb_1, gb_2) = ([between(c, 0, L1), between(c, L1, min(L2, 8 * L1))] for c in curves)
 print(f"from the first to the second cache: {ns_1:.1f} to {ns_2:.1f} ns, {gb_1:.0f} to {gb_2:.0f} GB/s")
 
 # %% [markdown]
-# On some machines the second pair is nearly equal, because the core fetches ahead and the two caches
-# deliver alike to a loop that walks straight on; then only latency tells them apart.
+# There are machines where the second pair is nearly equal: the core fetches ahead, and the two caches
+# deliver alike to a loop that walks straight on. Then only latency tells them apart.
 
 # %% [markdown]
 # ## 8.5  How fast could it be?
@@ -721,7 +729,7 @@ for lanes in widths:
 # %% [markdown]
 # At first each further chain is free, then the pipes are full. The plateau is the **peak**, and the
 # bend says how many vectors of sums a loop must keep going to reach it: fewer leave the pipes idle.
-# (It differs: 8 or 10 are common, 4 where vectors are so wide that the core does one in each tick.)
+# (Latency and pipes differ from core to core: 4, 8, 10 and 16 chains all occur.)
 #
 # ### The roofline
 #
@@ -737,7 +745,7 @@ for lanes in widths:
 # $$
 #
 # Eq. (5) holds for **each cache by itself**: with the bytes that cross its border, and its bandwidth.
-# Count them for `ikj`, eq. (3), with vectors of 8 float32 (32 bytes). Each multiply-add of a vector is
+# Count them for `ikj`, eq. (3), with vectors of 8 float32, 32 bytes (the width cancels). Each multiply-add of a vector is
 # 16 flop. It loads a vector of $B$, loads one of $C$ and stores one of $C$: 96 bytes at the first
 # cache, 16/96 flop a byte. The row of $C$ stays in the first cache while $k$ runs; $B$ is too large
 # for it, so for each row of $C$ all of $B$ comes from the second: 32 bytes there, 16/32 flop a byte.
@@ -750,7 +758,7 @@ def bandwidths(n_bytes):
     """{"read", "add"}: bytes per second for a working set of n_bytes."""
     n = n_bytes // 12 // 16 * 16
     a, b, c, numbers = (races.aligned(np.ones(size)) for size in (n, n, n, 3 * n))
-    repeats = max(1, 2**20 // n_bytes)
+    repeats = max(1, 2**23 // n_bytes)
     t = race({"add": lambda: add_arrays(a, b, c, repeats), "read": lambda: add_up(numbers, repeats)}, 5, 0.01)
     return {name: 12 * n * repeats / seconds for name, seconds in t.items()}
 
@@ -772,15 +780,15 @@ for level, speeds in bandwidth.items():
 by_level = {"L1": 16 / 96 * bandwidth["L1"]["add"] / 1e9, "L2": 16 / 32 * bandwidth["L2"]["read"] / 1e9}
 measured = checked(
     lambda: flop / race({"ikj": lambda: matmul_ikj(A, W, C)})["ikj"] / 1e9,
-    lambda rate: {"the limits of L1 and L2 predict ikj": 0.5 < rate / min(by_level.values()) < 1.25},
+    lambda rate: {"the limits of L1 and L2 predict ikj": 0.5 < rate / min(by_level.values()) < 1.15},
 )
-print(f"ikj: at most {by_level['L1']:.0f} GFLOP/s by the first cache, {by_level['L2']:.0f} by the second, {roof:.0f} by the roof")
-print(f"ikj: measured {measured:.0f}")
+print(f"ikj: {by_level['L1']:.1f} GFLOP/s by the first cache, {by_level['L2']:.1f} by the second, {roof:.1f} by the roof")
+print(f"ikj: measured {measured:.1f}")
 
 # %% [markdown]
 # That is where `ikj` stops, and why: not at the roof, but at a cache, because it does one multiply-add
-# for three trips. (The bandwidths are measured with other loops, so the limit is good to a tenth or
-# two.) What must be changed follows from eq. (5): **more arithmetic for each byte**.
+# for three trips. (The bandwidths are measured with other loops, so the limit is good to about a
+# tenth.) What must be changed follows from eq. (5): **more arithmetic for each byte**.
 #
 # ### Four rows at a time
 #
@@ -804,8 +812,7 @@ def matmul_four_rows(A, B, C):
 print("agrees with A @ W:", agrees(matmul_four_rows, A, W))
 
 # %% [markdown]
-# Four of its six trips are loads beside the one load and the store of $C$, so the mix lies between
-# "read" and "add".
+# Five of its six trips are loads and one is a store, a mix between "read" and "add".
 
 # %% tags=["timing"]
 limits = sorted(64 / 192 * bandwidth["L1"][mix] / 1e9 for mix in ("read", "add"))
@@ -813,7 +820,7 @@ times = checked(
     lambda: race({"ikj": lambda: matmul_ikj(A, W, C), "four rows": lambda: matmul_four_rows(A, W, C)}),
     lambda t: {
         "four rows are faster than one": t["ikj"] > 1.1 * t["four rows"],
-        "the first cache predicts four rows": 0.5 * limits[0] < flop / t["four rows"] / 1e9 < 1.25 * limits[1],
+        "the first cache predicts four rows": 0.5 * limits[0] < flop / t["four rows"] / 1e9 < 1.1 * limits[1],
     },
 )
 show(times, flop)
@@ -946,6 +953,7 @@ tile_times = checked(
     lambda t: {
         "the tile is faster than four rows": t["four rows"] > 1.15 * t[f"tile, {R} x {V}"],
         "the tile stays below the roof": races.below_roof(1 / t[f"tile, {R} x {V}"], 1 / t["roof"]),
+        "the tile comes near the roof": t[f"tile, {R} x {V}"] < 1.33 * t["roof"],
         "BLAS stays below the roof": races.below_roof(1 / t["BLAS"], 1 / t["roof"]),
     },
 )
@@ -978,7 +986,7 @@ fig
 
 # %% [markdown]
 # `ikj` and the four rows stand near the slope of the first cache, the tile near the flat part. The
-# textbook loop stands far below every line: latency, its limit, is not in the roofline.
+# textbook loop stands far below the slope: latency, its limit, is not in the roofline.
 #
 # ### Which shape?
 #
@@ -986,23 +994,26 @@ fig
 # 6 × 2 for the same twelve sums. Why not that? Whole tiles are one thing; but a layer's width is
 # seldom a multiple of $V$ vectors. 200 columns are 25 vectors of 8: twelve pairs and one left over, or
 # eight threes and one left over. The last column of tiles is then only one vector wide: 6 × 1 or
-# 4 × 1, six or four sums on the way, where 8.5 says how many are needed. Measure both kinds.
+# 4 × 1, six or four sums on the way, and 8.5 says what so many chains can reach. Measure both kinds.
 
 # %% tags=["timing"]
 shapes = [(6, 2), (4, 3), (6, 1), (4, 1)]
-compiled = {shape: tiled(*shape, lanes=min(LANES, 8)) for shape in shapes}
+compiled = {shape: tiled(*shape, lanes=widths[-1]) for shape in shapes}         # 8 lanes, as AVX2 has
 shape_times = checked(
     lambda: race({shape: lambda f=f: f(A, W, C) for shape, f in compiled.items()}),
-    lambda t: {"at an edge six rows are faster than four": t[4, 1] > 1.1 * t[6, 1]},
+    lambda t: {
+        "at an edge six rows are faster than four": t[4, 1] > 1.1 * t[6, 1],
+        "whole tiles of both shapes lie close together": 0.8 < t[4, 3] / t[6, 2] < 1.25,
+    },
 )
 for (rows, vectors), seconds in shape_times.items():
-    print(f"{rows} x {vectors} tiles of {min(LANES, 8)} lanes: {flop / seconds / 1e9:6.1f} GFLOP/s, {rows * vectors:2} sums,"
-          f" {registers(rows, vectors)} registers")
+    sums = rows * vectors
+    print(f"{rows} x {vectors}: {flop / seconds / 1e9:6.1f} GFLOP/s;  {sums:2} chains, in 8.5: {chain_rates[widths[-1], sums]:6.1f}")
 
 # %% [markdown]
 # Whole tiles of both shapes lie close together: as soon as loads are no limit, fewer of them gain
-# little. At the edge the taller tile gains, because it has more sums on the way. And 4 × 3 uses all 16
-# registers of AVX2, with none to spare.
+# little. At the edge the taller tile gains, and about as much as six chains gain on four. (And 4 × 3
+# uses all 16 registers of AVX2, with none to spare.)
 #
 # ### How the package writes it
 #
@@ -1010,13 +1021,14 @@ for (rows, vectors), seconds in shape_times.items():
 #
 # - **Phi nodes.** In LLVM's language a name gets its value once. A variable that changes in a loop is
 #   spelled `x = phi [start, before], [new, body]`: "the start value if we come from before the loop,
-#   the new one if we come from its body". Our `sums` were local variables, and LLVM turned them into
-#   phi nodes and gave each a register. The package writes the phi nodes itself.
+#   the new one if we come from its body". Our `sums` were local variables, and LLVM made of each a phi
+#   node in the loop (and one behind it). The package writes the phi nodes itself. Here is one of ours:
 
 # %% tags=["timing"]
 llvm = "\n".join(matmul_tiles.inspect_llvm().values())
-found = len(re.findall(rf"phi <{LANES} x float>", llvm))
-print(f"phi nodes of vectors in our tile: {found}; sums: {R * V}")
+phis = [line.strip() for line in llvm.splitlines() if f"phi <{LANES} x float>" in line and "for.body ]" in line]
+print(phis[0])
+print(f"{len([p for p in phis if 'lcssa' not in p])} in the loop, for {R * V} sums")
 
 # %% [markdown]
 # - **The number of lanes** has to be known when the code is made. The package takes it from the *type*
@@ -1118,8 +1130,8 @@ step_profile.draw(ax, {name: closing[name] for name in ("textbook loop", "our ti
 fig
 
 # %% [markdown]
-# The same profile as at the start, before and after: only the bar of the products has changed. The other
-# bars are the same as before, and now they can be seen. They are the subject of 08b.
+# The same profile as at the start, before and after. Nothing was exchanged but the function for the
+# products, and their bar has shrunk so far that the others can be seen. They are the subject of 08b.
 
 # %% tags=["timing"]
 before, after = closing["textbook loop"], closing["our tile"]

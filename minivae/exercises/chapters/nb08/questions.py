@@ -1,4 +1,4 @@
-"""The predictions of notebook 08, and the recall questions that open it."""
+"""The predictions of notebooks 08a to 08c, and the recall questions that open each of them."""
 
 from minivae.exercises.questions import Prediction, Recall
 
@@ -42,8 +42,8 @@ PREDICTIONS = (
         "keep up with it at the sizes of a VAE, within a tenth?",
         ("no", "yes"),
         None,
-        "Both are near the roof. The rest is decided by edges and copies: the package reads B in "
-        "place where it can.",
+        "Both keep a tile of C in registers. What differs is how they treat edges and operands that "
+        "lie badly in memory.",
     ),
     Prediction(
         "08.one-trap",
@@ -51,7 +51,7 @@ PREDICTIONS = (
         "much faster is the loop?",
         ("hardly", "about half of what both gain"),
         "hardly",
-        "Either trap alone keeps the loop at one number at a time.",
+        "Either trap alone keeps the exponential at one number at a time.",
     ),
     Prediction(
         "08.small-product",
@@ -99,5 +99,77 @@ RECALL = (
         ("da = dy y (1 - y)", "da = dy (1 - y^2)", "da = dy / (1 - y^2)"),
         "b",
         "The derivative of tanh is 1 - y^2; y (1 - y) is that of the sigmoid.",
+    ),
+    Recall(
+        "08b.r1",
+        "08a",
+        "The textbook loop (i, j, k) is slow because",
+        (
+            "B is read down its columns",
+            "each addition waits for the one before it",
+            "it does more arithmetic than i, k, j",
+        ),
+        "b",
+        "On B transposed it is as slow; two sums side by side make it nearly twice as fast.",
+    ),
+    Recall(
+        "08b.r2",
+        "08a",
+        "A loop does 16 flop for 96 bytes of the first cache. By that cache it can reach at most",
+        (
+            "its bandwidth times 1/6",
+            "its bandwidth times 6",
+            "the peak",
+        ),
+        "a",
+        "flop per byte times bytes per second.",
+    ),
+    Recall(
+        "08b.r3",
+        "07",
+        "Adam's v is",
+        (
+            "the mean of the parameters",
+            "the largest gradient so far",
+            "a running mean of the squared gradient",
+        ),
+        "c",
+        "And m that of the gradient itself.",
+    ),
+    Recall(
+        "08c.r1",
+        "08b",
+        "A fused loop is faster than NumPy's passes above all because",
+        (
+            "it moves fewer bytes",
+            "it does less arithmetic",
+            "NumPy is not compiled",
+        ),
+        "a",
+        "Compiled passes, one loop after another, are slow as well.",
+    ),
+    Recall(
+        "08c.r2",
+        "08b",
+        "In numba, 0.5 times a float32 is computed in",
+        (
+            "float32, as in NumPy",
+            "float16",
+            "float64",
+        ),
+        "c",
+        "A number without a type is a float64.",
+    ),
+    Recall(
+        "08c.r3",
+        "08a",
+        "A register tile of R x V vectors needs many sums on the way because",
+        (
+            "C is large",
+            "each multiply-add takes several ticks, and several can be started in each",
+            "float32 rounds",
+        ),
+        "b",
+        "Latency times pipes of them keep the pipes full.",
     ),
 )
