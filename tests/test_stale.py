@@ -13,7 +13,7 @@ from notebooks import stale
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "notebooks" / "src").glob("*.py"))
-ALL = " ".join(path.name[:2] for path in SOURCES)
+ALL = " ".join(path.name.split("_")[0] for path in SOURCES)
 
 
 # ---- a copy of the repository ------------------------------------------------------------------
@@ -28,7 +28,9 @@ class Copy:
         self.before = self.fingerprints()
 
     def fingerprints(self):
-        return {path.name[:2]: stale.fingerprint(path, self.root) for path in self.sources}
+        return {
+            path.name.split("_")[0]: stale.fingerprint(path, self.root) for path in self.sources
+        }
 
     def stale(self):
         now = self.fingerprints()
@@ -57,7 +59,7 @@ def copy(pristine):
 
 
 def test_a_copy_elsewhere_has_the_same_fingerprints(copy):
-    assert copy.before == {path.name[:2]: stale.fingerprint(path) for path in SOURCES}
+    assert copy.before == {path.name.split("_")[0]: stale.fingerprint(path) for path in SOURCES}
     assert len(set(copy.before.values())) == len(SOURCES)
 
 

@@ -62,10 +62,10 @@ PREDICTIONS = (
     ),
     Prediction(
         "08.lost-counts",
-        "Two threads each add 1 to the same number a million times, with ordinary loads and stores. "
+        "Two threads each add 1 to the same number two million times, with ordinary loads and stores. "
         "What can it be afterwards?",
-        ("always 2 million", "less than 2 million"),
-        "less than 2 million",
+        ("always 4 million", "less than 4 million"),
+        "less than 4 million",
         "Both may load the same value, and then one of the two additions is overwritten.",
     ),
 )
