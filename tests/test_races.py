@@ -107,7 +107,7 @@ def test_a_notebook_with_planted_numbers_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "fingerprint", lambda source: "")
     source = tmp_path / "08z_planted.py"
     source.write_text(SOURCE.format(products=6.58))
-    with pytest.raises(SystemExit, match="08z_planted.ipynb is refused: .*products take less"):
+    with pytest.raises(SystemExit, match=r"08z_planted\.ipynb is refused: .*products take less"):
         build.build(source)
     assert not (tmp_path / "08z_planted.ipynb").exists()
     source.write_text(SOURCE.format(products=3.0))

@@ -81,7 +81,7 @@ def test_consistent_numbers_hold_no_contradiction():
 
 
 def test_the_bars_are_drawn_with_their_numbers():
-    fig, ax = plots.figure()
+    _, ax = plots.figure()
     step_profile.draw(ax, {"before": planted(), "after": planted(products=1.0)})
     labels = [text.get_text().strip() for text in ax.texts]
     assert labels == ["3", "1", "0.2", "0.2", "0.5", "0.5", "1", "1", "0.6", "0.6"]

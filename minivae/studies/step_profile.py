@@ -128,7 +128,8 @@ def profile(
         trainee.step(x, eps)
     for _ in range(rounds):
         for name, trainee in trainees.items():
-            steps, end = [], time.perf_counter() + turn
+            steps: list[dict[str, float]] = []
+            end = time.perf_counter() + turn
             while not steps or time.perf_counter() < end:
                 trainee.step(x, eps)
                 steps.append(trainee.watch.seconds)
@@ -145,9 +146,7 @@ def contradictions(profiles: dict[str, dict[str, Timing]]) -> dict[str, bool]:
     claims = {}
     for name, parts in profiles.items():
         for part in PARTS:
-            claims[f"{name}: {part} take less than the step"] = (
-                0 <= parts[part] < parts["step"]
-            )
+            claims[f"{name}: {part} take less than the step"] = 0 <= parts[part] < parts["step"]
         total = sum(parts[part] for part in PARTS)
         claims[f"{name}: the parts add up to the step"] = abs(total / parts["step"] - 1) < 0.1
     return claims

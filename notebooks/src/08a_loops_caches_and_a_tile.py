@@ -976,7 +976,7 @@ fig, ax = plots.figure(6.4, 3.6)
 flops_per_byte = np.logspace(-1.3, 1.3, 200)
 for level, dash in (("L1", "-"), ("L2", "--"), ("memory", ":")):
     slope = flops_per_byte * bandwidth[level]["add"] / 1e9
-    ax.plot(flops_per_byte, np.minimum(roof, slope), color=plots.INK, ls=dash, lw=1.3, label=f"roof with data from {level}")
+    ax.plot(flops_per_byte, np.minimum(roof, slope), color=plots.INK, ls=dash, lw=1.3, label=f"if every byte came from {level}")
 for (name, seconds), color, marker in zip(points.items(), (plots.GREY, plots.BLUE, plots.RED, plots.GREEN), "vos^"):
     ax.plot(intensity[name], flop / seconds / 1e9, marker, color=color, ms=8, label=name)
 ax.set(xscale="log", yscale="log", xlabel="flop for each byte of the first cache", ylabel="GFLOP per second",
@@ -1202,7 +1202,7 @@ check("08.blocked", my_matmul_blocked)
 # **Where a loop stops.** Eq. (5) for several caches at once.
 
 # %%
-def roofline(flops, bytes_moved, peak, bandwidths):    # flop; [bytes at each cache]; flop/s;
+def roofline(flops, bytes_moved, peak, bandwidths):   # flop; [bytes at each cache]; flop/s;
     ...      # [byte/s of each cache] -> the flop/s within reach, and the limit that is met:
              # 0 for the peak, 1 for the first cache, 2 for the second, ...
 check("08.roofline", roofline)
@@ -1211,7 +1211,7 @@ check("08.roofline", roofline)
 # **Predict a loop.** The count of 8.5, for rows of $B$ taken together, and any number of lanes.
 
 # %%
-def rate_of_rows(rows, lanes, bandwidth, peak):    # rows of B together (1 is i-k-j), float32
+def rate_of_rows(rows, lanes, bandwidth, peak):    # rows of B together (i-k-j: 1), float32
     ...      # in a register; byte/s of the first cache, flop/s -> the flop/s within reach
 check("08.ikj-rate", rate_of_rows)
 

@@ -654,7 +654,7 @@ check("08.ticket", take_chunk)
 # **What cannot be divided.** Eq. (1) read backwards, from two measured times.
 
 # %%
-def serial_share(one, several, threads):    # seconds with one thread, with `threads` threads
+def serial_share(one, several, threads):    # seconds with one thread, with several threads
     ...      # -> the share of the work that is not divided, by Amdahl's law, and how many
              # times as fast as one thread it could be with endlessly many
 check("08.amdahl", serial_share)

@@ -83,7 +83,7 @@ FLOPS = Exercise(
 def roofline(flops, bytes_moved, peak, bandwidths):
     """The least of the peak and of flops / bytes x bandwidth at each cache, and which one it is"""
     limits = [peak]
-    for moved, bandwidth in zip(bytes_moved, bandwidths):
+    for moved, bandwidth in zip(bytes_moved, bandwidths, strict=True):
         limits.append(flops / moved * bandwidth)
     rate = min(limits)
     return rate, limits.index(rate)
@@ -139,7 +139,7 @@ ROOFLINE = Exercise(
     id="08.roofline",
     title="where a loop stops: the roofline at each cache",
     stub=stub("""
-        def roofline(flops, bytes_moved, peak, bandwidths):    # flop; [bytes at each cache]; flop/s;
+        def roofline(flops, bytes_moved, peak, bandwidths):   # flop; [bytes at each cache]; flop/s;
             ...      # [byte/s of each cache] -> the flop/s within reach, and the limit that is met:
                      # 0 for the peak, 1 for the first cache, 2 for the second, ...
     """),
@@ -223,7 +223,7 @@ IKJ_RATE = Exercise(
     id="08.ikj-rate",
     title="how fast the first cache lets i-k-j run",
     stub=stub("""
-        def rate_of_rows(rows, lanes, bandwidth, peak):    # rows of B together (1 is i-k-j), float32
+        def rate_of_rows(rows, lanes, bandwidth, peak):    # rows of B together (i-k-j: 1), float32
             ...      # in a register; byte/s of the first cache, flop/s -> the flop/s within reach
     """),
     reference=rate_of_rows,
@@ -295,9 +295,7 @@ def _shapes(fits, value=lambda R, V: -(R + V) / (R * V), rows=lambda R, V, sums:
 
     def wrong(registers, sums_at_edge):
         shapes = [(R, V) for R in range(1, registers) for V in range(1, registers)]
-        fitting = [
-            s for s in shapes if fits(*s, registers) and rows(*s, sums_at_edge)
-        ]
+        fitting = [s for s in shapes if fits(*s, registers) and rows(*s, sums_at_edge)]
         return max(fitting, key=lambda s: value(*s))
 
     return wrong

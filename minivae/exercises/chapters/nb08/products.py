@@ -68,13 +68,15 @@ LOOP_ORDER = Exercise(
         WrongAnswer(
             "ijk",
             _loops("ijk"),
-            "With k innermost each sum is a chain: every addition waits for the one before it, and B is "
+            "With k innermost each sum is a chain: every addition waits for the one before it, "
+            "and B is "
             "read down its columns, so there are no neighbours to load as a vector.",
         ),
         WrongAnswer(
             "jki",
             _loops("jki"),
-            "With i innermost both C and A are read down their columns: no vectors, and of each cache "
+            "With i innermost both C and A are read down their columns: no vectors, and of each "
+            "cache "
             "line one number at a time.",
         ),
         WrongAnswer(
@@ -86,12 +88,14 @@ LOOP_ORDER = Exercise(
         WrongAnswer(
             "jik",
             _loops("jik"),
-            "k is innermost, as in i, j, k: one sum at a time, whose additions wait for one another.",
+            "k is innermost, as in i, j, k: one sum at a time, whose additions wait for one "
+            "another.",
         ),
         WrongAnswer(
             "kji",
             _loops("kji"),
-            "With i innermost C and A are read down their columns; k outermost passes over all of C K "
+            "With i innermost C and A are read down their columns; k outermost passes over all "
+            "of C K "
             "times.",
         ),
         WrongAnswer(
@@ -107,7 +111,8 @@ LOOP_ORDER = Exercise(
     ),
     hints=(
         "The innermost loop should go along rows, and no addition should wait for the one before.",
-        "Put j innermost: B[k, j] and C[i, j] go along a row, and each C[i, j] is a sum of its own.",
+        "Put j innermost: B[k, j] and C[i, j] go along a row, and each C[i, j] is a sum of its "
+        "own.",
         "for i: for k: a = A[i, k]; for j: C[i, j] += a * B[k, j].",
     ),
 )
@@ -143,8 +148,8 @@ def _observe_blocks(answer, A, B, block):
     a, b = Traced(A), Traced(B)
     C = watched(answer, (a, b, block), (A, B, block))
     largest = max((len(read) for read in a.reads + b.reads), default=0)
-    # One block of A and one of B for each block of C and of k. (The outermost cut may be left out of
-    # one loop where its blocks follow each other anyway: the reads are then the same.)
+    # One block of A and one of B for each block of C and of k. (A loop may go uncut where its blocks
+    # would follow each other anyway: the reads are the same.)
     pieces = math.prod(-(-size // block) for size in (*A.shape, B.shape[1]))
     few = [bool(matrix.visits(block) <= pieces) for matrix in (a, b)]
     return C, bool(largest <= block * block), *few
@@ -241,7 +246,8 @@ BLOCKED = Exercise(
         WrongAnswer(
             "only-j-cut",
             _one_cut("j"),
-            "Only j is cut: for each block of columns all of A passes by, row by row. Cut i and k too.",
+            "Only j is cut: for each block of columns all of A passes by, row by row. Cut i and "
+            "k too.",
         ),
         WrongAnswer(
             "diagonal-blocks",

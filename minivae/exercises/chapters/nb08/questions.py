@@ -5,11 +5,13 @@ from minivae.exercises.questions import Prediction, Recall
 PREDICTIONS = (
     Prediction(
         "08.transpose",
-        "C = A B by the textbook loop, k innermost, compiled. How fast is it on B transposed, so that "
+        "C = A B by the textbook loop, k innermost, compiled. How fast is it on B transposed, so "
+        "that "
         "it reads neighbours?",
         ("as slow", "3 times", "10 times"),
         "as slow",
-        "Each addition waits for the one before it. The numbers come sooner than they can be added.",
+        "Each addition waits for the one before it. The numbers come sooner than they can be "
+        "added.",
     ),
     Prediction(
         "08.regroup",
@@ -24,12 +26,14 @@ PREDICTIONS = (
         "C = A B is computed in three nested loops, compiled. Which order is the fastest?",
         ("ijk", "ikj", "jki"),
         "ikj",
-        "With j innermost each number of the row has a sum of its own, so no addition waits for the "
+        "With j innermost each number of the row has a sum of its own, so no addition waits for "
+        "the "
         "one before; and B and C are read along their rows, so whole vectors are loaded at once.",
     ),
     Prediction(
         "08.stride",
-        "An array is far larger than the caches. Multiplying every sixteenth number is a sixteenth of "
+        "An array is far larger than the caches. Multiplying every sixteenth number is a "
+        "sixteenth of "
         "the work. Which part of the time does it take?",
         ("a sixteenth", "more"),
         "more",
@@ -42,12 +46,14 @@ PREDICTIONS = (
         "keep up with it at the sizes of a VAE, within a tenth?",
         ("no", "yes"),
         None,
-        "Both keep a tile of C in registers. What differs is how they treat edges and operands that "
+        "Both keep a tile of C in registers. What differs is how they treat edges and operands "
+        "that "
         "lie badly in memory.",
     ),
     Prediction(
         "08.one-trap",
-        "A loop has two traps, each of which keeps it from using vectors. One of them is mended. How "
+        "A loop has two traps, each of which keeps it from using vectors. One of them is mended. "
+        "How "
         "much faster is the loop?",
         ("hardly", "about half of what both gain"),
         "hardly",
@@ -62,7 +68,8 @@ PREDICTIONS = (
     ),
     Prediction(
         "08.lost-counts",
-        "Two threads each add 1 to the same number two million times, with ordinary loads and stores. "
+        "Two threads each add 1 to the same number two million times, with ordinary loads and "
+        "stores. "
         "What can it be afterwards?",
         ("always 4 million", "less than 4 million"),
         "less than 4 million",

@@ -212,7 +212,7 @@ AMDAHL = Exercise(
     id="08.amdahl",
     title="the part that threads cannot divide, from two times",
     stub=stub("""
-        def serial_share(one, several, threads):    # seconds with one thread, with `threads` threads
+        def serial_share(one, several, threads):    # seconds with one thread, with several threads
             ...      # -> the share of the work that is not divided, by Amdahl's law, and how many
                      # times as fast as one thread it could be with endlessly many
     """),

@@ -233,7 +233,7 @@ TRAP = Exercise(
     id="08.trap",
     title="a fused loop with two of numba's traps",
     stub=stub("""
-        def softsign(a, out):    # (n,), (n,) float32: out = a / (1 + |a|). The check compiles it with
+        def softsign(a, out):    # (n,), (n,) float32: out = a / (1 + |a|); the check compiles with
             for i in range(len(a)):      # error_model="numpy"; what a NaN gives does not matter
                 if a[i] != a[i]:
                     raise ValueError("not a number")
