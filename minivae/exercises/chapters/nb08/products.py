@@ -148,8 +148,8 @@ def _observe_blocks(answer, A, B, block):
     a, b = Traced(A), Traced(B)
     C = watched(answer, (a, b, block), (A, B, block))
     largest = max((len(read) for read in a.reads + b.reads), default=0)
-    # One block of A and one of B for each block of C and of k. (A loop may go uncut where its blocks
-    # would follow each other anyway: the reads are the same.)
+    # One block of A and one of B for each block of C and of k. (A loop may go uncut where its
+    # blocks would follow each other anyway: the reads are the same.)
     pieces = math.prod(-(-size // block) for size in (*A.shape, B.shape[1]))
     few = [bool(matrix.visits(block) <= pieces) for matrix in (a, b)]
     return C, bool(largest <= block * block), *few
