@@ -161,8 +161,8 @@ def draw(ax: Axes, profiles: dict[str, dict[str, Timing]]) -> None:
         middle = np.array([t[1] for t in timings])
         spread = np.array([[t[1] - t[0], t[2] - t[1]] for t in timings]).T
         ax.barh(at, middle, height, color=color, xerr=spread, label=part, error_kw={"lw": 1})
-        for y, ms in zip(at, middle, strict=True):
-            ax.text(ms, y, f"  {ms:.3g}", va="center", fontsize=7)
+        for y, (_, ms, high) in zip(at, timings, strict=True):
+            ax.text(high, y, f"  {ms:.3g}", va="center", fontsize=7)
     names = [f"{name}\n{1e3 * p['step']:.3g} ms a step" for name, p in profiles.items()]
     ax.set_yticks(range(len(profiles)), names)
     ax.set(xlabel="milliseconds of one training step")

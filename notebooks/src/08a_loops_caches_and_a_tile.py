@@ -233,35 +233,39 @@ for name, seconds in waits.items():
     print(f"{name:30} {1e9 * seconds:.2f} ns")
 
 # %% [markdown]
-# Two equal numbers are a hint, not a proof. The experiment that could show otherwise: keep the order
-# of the additions in every sum, keep one number at a time, and only let *several sums* run side by
-# side, so that one addition can start while another is on its way. If latency is the cause, two sums
-# are nearly twice as fast as one.
+# Two equal numbers are a hint, not a proof. The experiment that could show otherwise: keep the order of
+# the additions in every sum, let every multiply-add load its own two numbers as before, and only let
+# *several sums* run side by side, so that one addition can start while another is on its way. If
+# latency is the cause, two sums are nearly twice as fast as one. (The sums belong to different rows
+# and different columns, so that they share no number.)
 
 # %%
 @njit
 def two_sums(A, Bt, C):
-    for i in range(A.shape[0]):
-        for j in range(0, Bt.shape[0], 2):
+    n = Bt.shape[0]
+    for i in range(0, A.shape[0], 2):
+        for j in range(n):
+            j1 = n - 1 - j
             t0 = t1 = f32(0)
             for k in range(A.shape[1]):
                 t0 += A[i, k] * Bt[j, k]
-                t1 += A[i, k] * Bt[j + 1, k]
-            C[i, j], C[i, j + 1] = t0, t1
+                t1 += A[i + 1, k] * Bt[j1, k]
+            C[i, j], C[i + 1, j1] = t0, t1
 
 
 @njit
 def four_sums(A, Bt, C):
-    for i in range(A.shape[0]):
-        for j in range(0, Bt.shape[0], 4):
+    n = Bt.shape[0]
+    for i in range(0, A.shape[0], 4):
+        for j in range(n):
+            j1, j2, j3 = n - 1 - j, (j + n // 2) % n, (2 * n - 1 - j - n // 2) % n
             t0 = t1 = t2 = t3 = f32(0)
             for k in range(A.shape[1]):
-                a = A[i, k]
-                t0 += a * Bt[j, k]
-                t1 += a * Bt[j + 1, k]
-                t2 += a * Bt[j + 2, k]
-                t3 += a * Bt[j + 3, k]
-            C[i, j], C[i, j + 1], C[i, j + 2], C[i, j + 3] = t0, t1, t2, t3
+                t0 += A[i, k] * Bt[j, k]
+                t1 += A[i + 1, k] * Bt[j1, k]
+                t2 += A[i + 2, k] * Bt[j2, k]
+                t3 += A[i + 3, k] * Bt[j3, k]
+            C[i, j], C[i + 1, j1], C[i + 2, j2], C[i + 3, j3] = t0, t1, t2, t3
 
 
 # %%
@@ -278,16 +282,16 @@ times = checked(
         "four sums": lambda: four_sums(A, Wt, C),
     }),
     lambda t: {
-        "two sums gain": t["one sum at a time"] > 1.4 * t["two sums"],
-        "four sums gain more": t["two sums"] > 1.3 * t["four sums"],
+        "two sums gain": t["one sum at a time"] > 1.5 * t["two sums"],
+        "four sums gain again": t["two sums"] > 1.4 * t["four sums"],
     },
 )
 show(times, flop)
 print("vector instructions in four_sums:", vector_instructions(four_sums))
 
 # %% [markdown]
-# The same bits, the same memory, no other arithmetic, and nearly twice and four times as fast. The
-# textbook loop is slow because it waits for its own last addition.
+# The same bits, as many loads, no other arithmetic, no vectors, and twice as many sums side by side make
+# the loop nearly twice as fast. The textbook loop is slow because it waits for its own last addition.
 #
 # ### Several numbers at a time
 #
@@ -517,7 +521,7 @@ print(f"aligned is {times['ikj, shifted'] / times['ikj, aligned']:.2f} times as 
 # (*latency*)? And how many bytes arrive in a second when we go straight ahead (*bandwidth*)?
 #
 # For the first, lay out a ring of cache lines in random order, where each holds the place of the
-# next, and follow it. Nothing can be fetched ahead.
+# next, and follow it. Nothing can be fetched ahead, because nobody knows yet where to.
 
 # %%
 def ring(n_bytes):
@@ -747,8 +751,9 @@ for lanes in widths:
 # Eq. (5) holds for **each cache by itself**: with the bytes that cross its border, and its bandwidth.
 # Count them for `ikj`, eq. (3), with vectors of 8 float32, 32 bytes (the width cancels). Each multiply-add of a vector is
 # 16 flop. It loads a vector of $B$, loads one of $C$ and stores one of $C$: 96 bytes at the first
-# cache, 16/96 flop a byte. The row of $C$ stays in the first cache while $k$ runs; $B$ is too large
-# for it, so for each row of $C$ all of $B$ comes from the second: 32 bytes there, 16/32 flop a byte.
+# cache, 16/96 flop a byte. The row of $C$ stays in the first cache while $k$ runs; $B$ (590 kB) is too
+# large for it, so for each row of $C$ all of $B$ comes from the second, or through it: 32 bytes there,
+# 16/32 flop a byte.
 #
 # Now your machine's bandwidths, at sizes well inside each cache: for reading alone, and for adding two
 # arrays into a third (two loads and one store, the mix that `ikj` has).
@@ -786,9 +791,9 @@ print(f"ikj: {by_level['L1']:.1f} GFLOP/s by the first cache, {by_level['L2']:.1
 print(f"ikj: measured {measured:.1f}")
 
 # %% [markdown]
-# That is where `ikj` stops, and why: not at the roof, but at a cache, because it does one multiply-add
-# for three trips. (The bandwidths are measured with other loops, so the limit is good to about a
-# tenth.) What must be changed follows from eq. (5): **more arithmetic for each byte**.
+# `ikj` stops not at the roof, but where a cache has no more to give: one multiply-add for three trips.
+# (The bandwidths are measured with other loops, so the limit is good to about a tenth.) If that is the
+# reason, then **more arithmetic for each byte** must help.
 #
 # ### Four rows at a time
 #
@@ -812,7 +817,9 @@ def matmul_four_rows(A, B, C):
 print("agrees with A @ W:", agrees(matmul_four_rows, A, W))
 
 # %% [markdown]
-# Five of its six trips are loads and one is a store, a mix between "read" and "add".
+# Five of its six trips are loads and one is a store, a mix between "read" and "add". ($C$, 74 kB, comes
+# from the second cache where the first is smaller: 64 bytes there for 64 flop, which is a higher
+# limit.)
 
 # %% tags=["timing"]
 limits = sorted(64 / 192 * bandwidth["L1"][mix] / 1e9 for mix in ("read", "add"))
@@ -820,11 +827,11 @@ times = checked(
     lambda: race({"ikj": lambda: matmul_ikj(A, W, C), "four rows": lambda: matmul_four_rows(A, W, C)}),
     lambda t: {
         "four rows are faster than one": t["ikj"] > 1.1 * t["four rows"],
-        "the first cache predicts four rows": 0.5 * limits[0] < flop / t["four rows"] / 1e9 < 1.1 * limits[1],
+        "the first cache limits four rows": 0.5 * limits[0] < flop / t["four rows"] / 1e9 < 1.1 * limits[1],
     },
 )
 show(times, flop)
-print(f"limit by the first cache: {limits[0]:.0f} to {limits[1]:.0f} GFLOP/s")
+print(f"limit by the first cache: {limits[0]:.0f} to {limits[1]:.0f} GFLOP/s, by the second {bandwidth['L2']['add'] / 1e9:.0f}")
 
 # %% [markdown]
 # The package keeps these loops, for any shape and for float64 too, in `kernels/plain_products.py`.
@@ -864,8 +871,8 @@ for R, V in ((1, 1), (2, 2), (4, 2), (6, 2), (4, 3), (12, 2), (8, 3)):
 
 # %% [markdown]
 # Three conditions: enough sums on the way to fill the pipes (8.5), few loads, and no more registers
-# than there are: 16 with AVX2, 32 with AVX-512 and NEON. If loads and multiply-adds can be started at
-# the same pace, as on most cores, it is enough that eq. (6) is clearly below 1.
+# than there are: 16 with AVX2, 32 with AVX-512 and NEON. Where loads can be started as fast as
+# multiply-adds, it is enough that eq. (6) is clearly below 1.
 #
 # Before any instructions, the idea in NumPy. Eq. (1) can be read as a sum of columns times rows,
 #
@@ -1034,7 +1041,7 @@ print(f"{len([p for p in phis if 'lcssa' not in p])} in the loop, for {R * V} su
 # - **The number of lanes** has to be known when the code is made. The package takes it from the *type*
 #   of an argument: `kind` is an empty array with one axis for each lane, `np.empty((0,) * 16)`, and an
 #   array's number of axes is part of its type in numba. A global would be simpler, but numba's cache
-#   on disk does not notice when one changes (08b shows that).
+#   on disk does not notice when one changes (08b, fourth trap).
 # - **A switch over sizes**: at the edges the tile has fewer rows or vectors, so each size has its own
 #   block of code, and `switch` jumps to it.
 #
@@ -1088,7 +1095,7 @@ reveal("08.blas", "yes" if times["the package"] < 1.1 * times["BLAS"] else "no")
 # yours), and the answer is for these sizes: at large ones BLAS is hard to beat.
 #
 # Back to the step that we began with. `product_by_tiles` fills the operands up with zeros to whole
-# tiles, which costs it a copy of both; the package does without.
+# tiles, which costs it a copy of both; the package copies only what lies badly in memory.
 
 # %%
 def product_by_tiles(A, B):

@@ -122,19 +122,9 @@ for n, gain in gains.items():
 # ## 8.12  What can two threads share?
 #
 # Python's threads can use several cores once the compiled code lets go of Python's global lock:
-# `nogil=True`. How should a product be split between two threads? There are two ways to cut it in
-# halves: by the rows of $C$, or by the sum over $k$.
+# `nogil=True`. First of all: is there a second core for us right now?
 
 # %%
-@njit(nogil=True)
-def matmul_ikj(A, B, C):                                   # as in 08a
-    C[:] = 0
-    for i in range(A.shape[0]):
-        for k in range(A.shape[1]):
-            for j in range(B.shape[1]):
-                C[i, j] += A[i, k] * B[k, j]
-
-
 executor = ThreadPoolExecutor(2)
 
 
@@ -153,6 +143,24 @@ def core_is_free(n=2_000_000):
         "two": lambda: [job.result() for job in [executor.submit(additions, n) for _ in range(2)]],
     }, rounds=3, turn=0.01, clock=wall)
     return t["two"] < 1.3 * t["one"]
+
+
+# %% tags=["timing"]
+free = checked(core_is_free, lambda free: {"a second core is free": free})
+print("a second core is free:", free)
+
+# %% [markdown]
+# How should a product be split between two threads? There are two ways to cut it in
+# halves: by the rows of $C$, or by the sum over $k$.
+
+# %%
+@njit(nogil=True)
+def matmul_ikj(A, B, C):                                   # as in 08a
+    C[:] = 0
+    for i in range(A.shape[0]):
+        for k in range(A.shape[1]):
+            for j in range(B.shape[1]):
+                C[i, j] += A[i, k] * B[k, j]
 
 
 def split_rows(A, B, C):
@@ -513,14 +521,33 @@ for name, seconds in times.items():
 # Nobody had to be woken, and who submits the job does not depend on the helper: it takes the chunks
 # itself if the other comes too late.
 #
-# The price: a waiting helper burns its core. So the package's helpers look for work 20,000 times (about
-# half a millisecond; in training the next job comes sooner), and then go to **sleep**: the helper
-# writes "asleep" into a word of its own, and tries to acquire a lock that is already taken, for which
-# the system stops it. To **wake** it, the leader releases that lock. In `kernels/threads.py`:
+# The price: a waiting helper burns its core. So the package's helpers look for work 20,000 times, and
+# then go to **sleep**: the helper writes "asleep" into a word of its own, and tries to acquire a lock
+# that is already taken, for which the system stops it. To **wake** it, the leader releases that lock.
+# How long are 20,000 looks?
+
+# %%
+@njit(nogil=True)
+def look_again(address, times):
+    for _ in range(times):
+        if atomic_load(address) < 0:
+            break
+        pause()
+
+
+look_again(words.ctypes.data, 1)
+
+# %% tags=["timing"]
+looks = race({"looks": lambda: look_again(words.ctypes.data, threads.SPINS_BEFORE_SLEEP)})["looks"]
+print(f"{threads.SPINS_BEFORE_SLEEP:,} looks: {1e3 * looks:.2f} ms; a step on one thread: {1e3 * parts['step']:.2f} ms")
+
+# %% [markdown]
+# A step consists of dozens of jobs, so during training the next one mostly comes before a helper falls
+# asleep, and between two trainings nothing is burnt. In `kernels/threads.py`:
 #
 # | here | there |
 # |---|---|
-# | `take` | `_take_chunk`; the leader takes the first chunk, helpers the last, so that each walks on through memory |
+# | `take` | `_take_chunk`; the leader takes the first chunk, helpers the last |
 # | `TICKET`, `DONE`, `STOP` | the same, and a word `ASLEEP` for each helper |
 # | `do_chunk` | a branch for each kind of work: product, Adam, likelihood, ... |
 # | `task` | up to three records for a job, filled in by the functions of `kernels/tasks.py` |
