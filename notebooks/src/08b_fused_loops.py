@@ -442,8 +442,34 @@ for function in (untyped, typed):
     print(f"{function.__name__:8} {signature}")
 
 # %% [markdown]
-# A register holds half as many float64, and each number is converted back and forth: about half
-# the speed, and the result looks right. Hence `np.float32(...)` around every constant.
+# A register holds half as many float64, and each number is converted to one and back. The result looks
+# right, and the time does not:
+
+# %%
+def loop_with(half):
+    def loop(numbers, out):
+        for i in range(len(numbers)):
+            out[i] = (half * numbers[i] + half) * numbers[i]
+
+    return njit(loop)
+
+
+near = races.aligned(rng.random(4096))
+near_out = races.aligned(np.zeros(4096))
+loop_untyped, loop_typed = loop_with(0.5), loop_with(HALF)
+for loop in (loop_untyped, loop_typed):
+    loop(near, near_out)
+    print("right:", np.allclose(near_out, (0.5 * near + 0.5) * near))
+
+# %% tags=["timing"]
+times = checked(
+    lambda: race({"0.5": lambda: loop_untyped(near, near_out), "HALF": lambda: loop_typed(near, near_out)}),
+    lambda t: {"the typed constant is much faster": t["0.5"] > 1.5 * t["HALF"]},
+)
+print(f"a constant without a type: {times['0.5'] / times['HALF']:.1f} times as long")
+
+# %% [markdown]
+# Hence `np.float32(...)` around every constant.
 #
 # **Fourth trap: what numba remembers.** It compiles a function once, with the values that its
 # globals have then (that of `HALF` above, too):

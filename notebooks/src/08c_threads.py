@@ -586,7 +586,7 @@ print(f"Amdahl, eq. (1), allows the step {1 / (s + (1 - s) / N):.2f}")
 print("a second core is free:", core_is_free())
 
 # %% [markdown]
-# With a free core the bar of the products has shrunk; the grey bar has not, and its share has grown.
+# With a free core the bar of the products has shrunk, and the share of the grey bar has grown.
 # Without one, threads wait for each other, and the step may take longer than on one thread.
 #
 # Does all this make *training* faster than NumPy? First the question that comes before any table: do
