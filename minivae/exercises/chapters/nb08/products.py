@@ -246,8 +246,8 @@ BLOCKED = Exercise(
         WrongAnswer(
             "only-j-cut",
             _one_cut("j"),
-            "Only j is cut: for each block of columns all of A passes by, row by row. Cut i and "
-            "k too.",
+            "Pieces of A and of B both pass by more often than they must: finish one block of "
+            "rows, of columns and of k before the next.",
         ),
         WrongAnswer(
             "diagonal-blocks",

@@ -1,6 +1,7 @@
 """Loops that the compiler should turn into vectors: the check compiles them and looks."""
 
 import functools
+import threading
 
 import numpy as np
 
@@ -11,14 +12,33 @@ NUMBA = {"error_model": "numpy"}  # so that a division does not end the loop
 
 def compiled(answer):
     """The answer, or the Python function behind it, compiled with the options of the exercise."""
-    return _compile(getattr(answer, "py_func", answer))
+    return _dispatcher(getattr(answer, "py_func", answer))
 
 
 @functools.cache
-def _compile(answer):
+def _dispatcher(function):
     from numba import njit  # an import of a second, for these exercises alone
 
-    return njit(**NUMBA)(answer)
+    return njit(**NUMBA)(function)
+
+
+def _run(kernel, *args):
+    """kernel(*args) in a thread of its own: a check that takes too long is cut off, and numba
+    cannot compile anything any more if that happens while it compiles."""
+    failed = []
+
+    def call():
+        try:
+            kernel(*args)
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.02)  # in short pieces, so that the check can be cut off
+    if failed:
+        raise failed[0]
 
 
 def _instructions(kernel):
@@ -63,7 +83,7 @@ def _sums_cases():
 
 def _observe_sums(answer, X, out):
     kernel, out = compiled(answer), out.copy()
-    kernel(X, out)
+    _run(kernel, X, out)
     return out.astype(float), _instructions(kernel)[0]
 
 
@@ -224,7 +244,7 @@ def _trap_cases():
 
 def _observe_trap(answer, a, out):
     kernel, out = compiled(answer), out.copy()
-    kernel(a, out)
+    _run(kernel, a, out)
     vectors, double = _instructions(kernel)
     return np.round(out.astype(float), 4), not double, vectors
 
