@@ -621,7 +621,8 @@ right_ax.set(ylim=(0, None), title="bandwidth")
 fig
 
 # %% [markdown]
-# The dashed lines are the sizes of your caches, where the system tells them. Latency stays flat up to
+# The dashed lines are the sizes of your caches, where the system tells them (where it does not, 32 kB
+# and 512 kB are assumed below). Latency stays flat up to
 # the first line, and then rises to a second level. (It may begin to rise before a later line: the data
 # share a cache with others, the addresses have a cache of their own that runs out too, and neighbours
 # on a shared machine take their part of the largest.) Whether bandwidth shows a step at the first line

@@ -125,22 +125,30 @@ for n, gain in gains.items():
 # `nogil=True`. First of all: is there a second core for us right now?
 
 # %%
-executor = ThreadPoolExecutor(2)
+@njit(nogil=True)
+def matmul_ikj(A, B, C):                                   # as in 08a
+    C[:] = 0
+    for i in range(A.shape[0]):
+        for k in range(A.shape[1]):
+            for j in range(B.shape[1]):
+                C[i, j] += A[i, k] * B[k, j]
 
 
 @njit(nogil=True)
-def additions(n):
-    total = f32(0)
-    for _ in range(n):
-        total += f32(0.001)
-    return total
+def again_and_again(times, A, B, C):
+    for _ in range(times):
+        matmul_ikj(A, B, C)
 
 
-def core_is_free(n=2_000_000):
-    """Whether two threads do twice the work in nearly the time of one."""
+executor = ThreadPoolExecutor(2)
+own = [[races.aligned(np.ones((64, 64))) for _ in range(3)] for _ in range(2)]    # for each thread
+
+
+def core_is_free():
+    """Whether two threads do two jobs in nearly the time that one takes for one."""
     t = race({
-        "one": lambda: additions(n),
-        "two": lambda: [job.result() for job in [executor.submit(additions, n) for _ in range(2)]],
+        "one": lambda: again_and_again(100, *own[0]),
+        "two": lambda: [job.result() for job in [executor.submit(again_and_again, 100, *o) for o in own]],
     }, rounds=3, turn=0.01, clock=wall)
     return t["two"] < 1.3 * t["one"]
 
@@ -154,15 +162,6 @@ print("a second core is free:", free)
 # halves: by the rows of $C$, or by the sum over $k$.
 
 # %%
-@njit(nogil=True)
-def matmul_ikj(A, B, C):                                   # as in 08a
-    C[:] = 0
-    for i in range(A.shape[0]):
-        for k in range(A.shape[1]):
-            for j in range(B.shape[1]):
-                C[i, j] += A[i, k] * B[k, j]
-
-
 def split_rows(A, B, C):
     """Each thread makes half of C's rows."""
     half = len(C) // 2
