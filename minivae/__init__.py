@@ -32,3 +32,7 @@ def __getattr__(name):
 
         return VAE
     raise AttributeError("module 'minivae' has no attribute " + repr(name))
+
+
+def __dir__():
+    return sorted(set(globals()) | set(__all__))

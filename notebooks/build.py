@@ -30,6 +30,8 @@ sys.path.insert(0, str(ROOT))  # so that `python notebooks/build.py` finds the p
 
 from minivae import kernels
 from minivae.studies import races
+from notebooks import links
+from notebooks.links import number_of
 from notebooks.stale import fingerprint
 
 SECONDS = 600  # for one cell, on a machine that has other things to do
@@ -43,11 +45,6 @@ def sources():
 
 def target(source):
     return HERE / f"{source.stem}.ipynb"
-
-
-def label(source):
-    """ "07", or "08a" for a part: what stands before the first underscore."""
-    return source.stem.split("_")[0]
 
 
 # ---- executing -------------------------------------------------------------------------------
@@ -75,6 +72,7 @@ def execute(source, cells=None, *, strict=False):
             "MINIVAE_PROGRESS": str(Path(folder) / "progress.json"),  # nobody's own answers
             "PYTHONHASHSEED": "0",
             races.STRICT: str(int(strict)),
+            "TQDM_DISABLE": "1",  # a bar would leave its widget, and its time, in the notebook
         }
         before = {name: os.environ.get(name) for name in surroundings}
         os.environ.update(surroundings)
@@ -146,6 +144,8 @@ def build(source):
         if error.ename != races.Contradiction.__name__:
             raise
         sys.exit(f"{target(source).name} is refused: {error.evalue}")
+    notebook = execute(source)
+    links.add_links(notebook, source, sources())
     notebook.metadata["minivae"] = stamp(source)
     nbformat.write(notebook, target(source))
     size = target(source).stat().st_size / 1000
@@ -158,7 +158,9 @@ def main():
     parser.add_argument("--stale", action="store_true", help="only those that are out of date")
     args = parser.parse_args()
     chosen = [
-        s for s in sources() if not args.numbers or {label(s), label(s)[:2]} & set(args.numbers)
+        s
+        for s in sources()
+        if not args.numbers or {number_of(s), number_of(s)[:2]} & set(args.numbers)
     ]
     if not chosen:
         sys.exit(f"no notebook is numbered {' or '.join(args.numbers)}")

@@ -116,11 +116,26 @@ def test_two_evaluations_agree(tiny_file, capsys):
     assert only_json(capsys, *argv) != only_json(capsys, *argv, "--seed", "1")
 
 
+def test_an_evaluation_is_quick_unless_it_is_asked_to_be_full(tiny_file, capsys, monkeypatch):
+    tiny.command(capsys, "train", *tiny.OPTIONS)
+    monkeypatch.setattr(evaluate_command, "QUICK_IMAGES", 4)
+    argv = ("evaluate", "runs/tiny", "--backend", "numpy")
+    quick, full = only_json(capsys, *argv), only_json(capsys, *argv, "--full")
+    assert (quick["images"], quick["samples"]) == (4, 500)
+    assert (full["images"], full["samples"]) == (6, 5000)
+    assert only_json(capsys, *argv, "--full", "--samples", "7", "--limit", "2")["images"] == 2
+    out = tiny.command(capsys, *argv, "--samples", "5")[1]
+    assert "on the first 4 of 6 test images" in out
+    assert "--full takes them all" in out
+    assert "--full" not in tiny.command(capsys, *argv, "--samples", "5", "--full")[1]
+
+
 def test_results_for_people(tiny_file, capsys):
     """Standard output holds the result, standard error what happens on the way."""
     status, out, err = tiny.command(capsys, "train", *tiny.OPTIONS)
     assert status == 0
     assert "test ELBO" in out
+    assert "next: python -m minivae explore runs/tiny" in out
     assert "next: python -m minivae evaluate runs/tiny" in out
     assert err.startswith("tiny: 54 training images, 36-7-5-2 and back, 2 epochs, numpy")
     status, out, err = tiny.command(

@@ -12,45 +12,55 @@ import minivae
 def test_numbers_out_of_range(tiny_file, capsys):
     train = ("train", "--data", "tiny.npy")
     for option, value, said in (
-        ("--latent", "0", "latent_dim is 0; it must be a whole number from 1"),
-        ("--latent", "99999999999", "latent_dim is 99999999999"),
-        ("--hidden", "0", "hidden is 0"),
-        ("--epochs", "-1", "epochs is -1; it must be a whole number from 1"),
-        ("--batch-size", "0", "batch_size is 0"),
-        ("--lr", "0", "lr is 0.0; it must be a number above 0"),
-        ("--lr", "nan", "lr is nan"),
-        ("--lr", "inf", "lr is inf"),
-        ("--beta", "-1", "beta is -1.0"),
-        ("--warmup", "-0.5", "warmup is -0.5"),
-        ("--free-bits", "nan", "free_bits is nan"),
-        ("--samples", "0", "samples is 0"),
-        ("--variance", "1", "variance belongs to the gaussian"),
-        ("--seed", "-1", "seed is -1"),
+        ("--latent", "0", "--latent is 0; it must be a whole number from 1"),
+        ("--latent", "99999999999", "--latent is 99999999999"),
+        ("--hidden", "0", "--hidden is 0"),
+        ("--epochs", "-1", "--epochs is -1; it must be a whole number from 1"),
+        ("--batch-size", "0", "--batch-size is 0"),
+        ("--lr", "0", "--lr is 0.0; it must be a number above 0"),
+        ("--lr", "nan", "--lr is nan"),
+        ("--lr", "inf", "--lr is inf"),
+        ("--beta", "-1", "--beta is -1.0"),
+        ("--warmup", "-0.5", "--warmup is -0.5"),
+        ("--free-bits", "nan", "--free-bits is nan"),
+        ("--samples", "0", "--samples is 0"),
+        ("--variance", "1", "--variance belongs to the gaussian"),
+        ("--seed", "-1", "--seed is -1"),
         ("--checkpoint-seconds", "-1", "--checkpoint-seconds is -1"),
         ("--checkpoint-seconds", "nan", "--checkpoint-seconds is nan"),
     ):
         assert said in tiny.refused(tiny_file, capsys, *train, option, value)
     said = tiny.refused(tiny_file, capsys, *train, "--batch-size", "100")
-    assert "batch_size is 100, but there are only 54 training images; choose a smaller" in said
+    assert "--batch-size is 100, but there are only 54 training images; choose a smaller" in said
 
 
 def test_words_that_are_none(tiny_file, capsys):
     for argv, said in (
         ((), "the following arguments are required: COMMAND"),
-        (("trian",), "invalid choice: 'trian'"),
-        (("train", "--latents", "2"), "unrecognized arguments: --latents 2"),
-        (("train", "--lat", "2"), "unrecognized arguments: --lat 2"),
+        (("trian",), "there is no command trian (did you mean train?)"),
+        (("frobnicate",), "there is no command frobnicate; `python -m minivae --help` lists"),
+        (("train", "--latents", "2"), "no option --latents (did you mean --latent?)"),
+        (("train", "--lat", "2"), "no option --lat (did you mean --latent?)"),
         (("train", "--latent"), "argument --latent: expected one argument"),
-        (("train", "--latent", "two"), "argument --latent: invalid int value: 'two'"),
-        (("train", "--latent", "2.5"), "invalid int value"),
-        (("train", "--latent", "9" * 5000), "invalid int value"),
-        (("train", "--objective", "evidence"), "invalid choice: 'evidence'"),
-        (("train", "--backend", "torch"), "invalid choice: 'torch'"),
-        (("train", "extra"), "unrecognized arguments: extra"),
+        (("train", "--latent", "two"), "--latent is 'two'; it must be a whole number"),
+        (("train", "--latent", "2.5"), "--latent is '2.5'; it must be a whole number"),
+        (("train", "--latent", "9" * 5000), "it must be a whole number"),
+        (
+            ("train", "--objective", "evidence"),
+            "--objective is 'evidence'; it must be one of elbo, iwae",
+        ),
+        (("train", "--backend", "torch"), "--backend is 'torch'; it must be one of numba, numpy"),
+        (
+            ("train", "extra"),
+            "train has no use for 'extra'; `python -m minivae train --help` lists",
+        ),
+        (("gradcheck", "--plnt=x"), "no option --plnt (did you mean --plant?)"),
+        (("--verison",), "has no option --verison (did you mean --version?)"),
+        (("train", "--likelihood", "gausian"), "(did you mean gaussian?)"),
         (("train", "--resume", "--from-run", "x"), "give only one of them"),
         (("exercises", "--review", "--json"), "leave --json out"),
         (("evaluate",), "the following arguments are required: RUN"),
-        (("train", "--seed", "1\n2"), "invalid int value"),
+        (("train", "--seed", "1\n2"), "--seed is '1\\n2'; it must be a whole number"),
     ):
         assert said in tiny.refused(tiny_file, capsys, *argv)
 
@@ -117,7 +127,7 @@ def test_evaluating_what_does_not_fit(tiny_file, capsys):
     for argv, said in (
         (("runs/tiny", "--data", "wide.npy"), "have 64 pixels; this model takes 36"),
         (("runs/tiny", "--data", "nowhere"), "no data set or file is called nowhere"),
-        (("runs/tiny", "--samples", "0"), "samples is 0"),
+        (("runs/tiny", "--samples", "0"), "--samples is 0"),
         (("runs/tiny", "--limit", "0"), "--limit is 0; it must be a whole number from 1"),
         (("runs/tiny", "--seed", "-1"), "--seed is -1"),
         (("nowhere",), "nowhere does not exist; give a run folder"),

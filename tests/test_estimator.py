@@ -33,7 +33,13 @@ def test_parameters_are_those_of_the_command_line():
     renamed = {"seed": "random_state"}
     for name, default in Settings()._asdict().items():
         assert params.pop(renamed.get(name, name)) == (None if name == "seed" else default)
-    assert params == {"verbose": False}
+    assert params == {
+        "verbose": None,
+        "warm_start": False,
+        "early_stopping": False,
+        "validation_fraction": 0.1,
+        "n_iter_no_change": 5,
+    }
 
 
 def test_set_params_changes_and_names_what_it_does_not_know():

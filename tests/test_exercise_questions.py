@@ -62,7 +62,7 @@ def test_a_notebook_that_is_run_again_does_not_bring_back_what_was_learnt(clock)
 
 
 def test_unknown_predictions_suggest_the_closest():
-    assert 'did you mean "02.elbo-up"' in api.predict("02.elbo_up", "always").body
+    assert 'did you mean "02.step-up"' in api.predict("02.step_up", "falls").body
     assert "no such prediction" in api.reveal(7).title
 
 

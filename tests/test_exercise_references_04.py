@@ -11,12 +11,15 @@ from minivae.exercises.cards import NOT_YET
 from minivae.exercises.chapters.nb04 import gradient_estimates as estimates
 from minivae.exercises.chapters.nb04 import samplers, training
 from minivae.exercises.chapters.nb04.allowed import RIGHT
+from minivae.exercises.chapters.nb04.excess import excess
+from minivae.exercises.chapters.nb04.factor import FACTOR, scatter_factor
 from minivae.exercises.chapters.nb04.linear_model import (
     LINEAR_VAE,
     fill_in,
     linear_vae_gradients,
 )
 from minivae.exercises.chapters.nb04.logistic import logistic_sample
+from minivae.exercises.chapters.nb04.same_cat import SAME_CAT, same_cat
 from minivae.exercises.grading import grade
 from minivae.gradcheck.differences import block_error, central_differences, complex_step
 
@@ -55,6 +58,80 @@ def test_the_variances_are_those_of_an_integral(mu, sigma, c):
     got = estimates.gradient_variances(mu, sigma, c)
     np.testing.assert_allclose(got, integrals, rtol=1e-4)
     np.testing.assert_allclose(got[:2], integrals[:2], rtol=1e-10)  # no jump: the sum is exact
+
+
+def normal_grid(points=4801):
+    """eps and weights for averages over a standard normal number."""
+    eps, width = np.linspace(-12, 12, points, retstep=True)
+    return eps, np.exp(-(eps**2) / 2) / np.sqrt(2 * np.pi) * width
+
+
+@pytest.mark.parametrize(("a", "b", "mu", "sigma"), FACTOR.cases())
+def test_the_factor_is_that_of_the_best_constant_by_integrals(a, b, mu, sigma):
+    eps, weight = normal_grid()
+    z = mu + sigma * eps
+    slope, f = a + b * z, a * z + b * z**2 / 2
+
+    def scatter(values):
+        return np.sqrt(weight @ values**2 - (weight @ values) ** 2)
+
+    middle = weight @ (f * eps**2)
+    of_constants = [scatter((f - c) * eps / sigma) for c in middle + np.linspace(-0.1, 0.1, 201)]
+    assert np.argmin(of_constants) == 100
+    got = scatter_factor(a, b, mu, sigma)
+    assert got == pytest.approx(of_constants[100] / scatter(slope), rel=1e-9)
+    assert got >= np.sqrt(1.5)
+
+
+def test_a_slope_that_scatters_less_than_its_mean_over_root_2_wins():
+    """The rule of notebook 04, for many random functions of a Gaussian, and its best constant."""
+    rng, (eps, weight) = np.random.default_rng(5), normal_grid()
+    applies = 0
+    for _ in range(400):
+        k, size, phase = rng.uniform(0.2, 4, 3), rng.normal(size=3), rng.uniform(0, 6, 3)
+        f = rng.normal() * eps + (size * np.sin(np.outer(eps, k) + phase)).sum(axis=1)
+        slope = np.gradient(f, eps)
+        mean = weight @ slope
+        path = np.sqrt(weight @ slope**2 - mean**2)
+        score = (f - weight @ (f * eps**2)) * eps
+        if path < abs(mean) / np.sqrt(2):
+            applies += 1
+            assert np.sqrt(weight @ score**2 - mean**2) > path
+    assert applies > 30
+
+
+def test_with_the_excess_taken_off_a_wrong_elbo_is_the_elbo_of_the_q_that_is_drawn():
+    """At eps = 1 and -1, the exact average for a linear decoder; one latent, one pixel."""
+    mu, logvar, s, w, x, noise = 0.4, -1.3, 0.35, 1.7, 0.9, 0.5
+    z, weight = normal_grid()
+
+    def elbo(kl_variance):
+        nll = 0.5 * (
+            (x - w * (mu + s * np.array([1, -1]))) ** 2 / noise + np.log(2 * np.pi * noise)
+        )
+        return -nll.mean() - 0.5 * (mu**2 + kl_variance - 1 - np.log(kl_variance))
+
+    lower = excess(*(np.array([[v]]) for v in (mu, logvar, s)))
+    assert elbo(np.exp(logvar)) - lower == pytest.approx(elbo(s**2), rel=1e-12)
+    evidence = np.log(
+        weight @ np.exp(-((x - w * z) ** 2) / (2 * noise)) / np.sqrt(2 * np.pi * noise)
+    )
+    assert elbo(s**2) < evidence < elbo(np.exp(logvar))
+
+
+@pytest.mark.parametrize(("x1", "x2", "W", "b", "variance"), SAME_CAT.cases()[:2])
+def test_two_drawings_of_one_cat_by_a_sum_over_z(x1, x2, W, b, variance):
+    z, weight = normal_grid()
+
+    def given_z(x):
+        away = x - b - z[:, None] * W
+        return np.exp(-(away**2).sum(axis=1) / (2 * variance)) / (2 * np.pi * variance) ** (
+            len(b) / 2
+        )
+
+    one, other = given_z(x1), given_z(x2)
+    truth = np.log(weight @ (one * other)) - np.log(weight @ one) - np.log(weight @ other)
+    assert same_cat(x1, x2, W, b, variance) == pytest.approx(truth, rel=1e-9)
 
 
 @pytest.mark.parametrize("K", [2, 3, 5])

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,12 @@ def test_a_name_that_does_not_exist_is_noticed():
     assert FILE.findall("see `minivae/ops.py`, notebooks/src/ and a/minivae/x") == [
         "minivae/ops.py", "notebooks/src",
     ]  # fmt: skip
+
+
+def test_the_lines_that_readme_shows_are_those_of_the_model():
+    """README shows the backward pass; it has to be the one that runs."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    shown = next(block for block in blocks if "# Backward, the decoder" in block)
+    code = (ROOT / "minivae" / "vae.py").read_text(encoding="utf-8")
+    assert textwrap.indent(shown, "    ").rstrip() in code

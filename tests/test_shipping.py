@@ -158,6 +158,20 @@ def test_the_shipped_models_are_offered_by_name_and_others_refused():
         VAE.pretrained("vae-2")
 
 
+def test_a_row_that_was_started_from_others_is_found_by_its_last_part(monkeypatch, tmp_path):
+    chain = "vae-1-then-iwae-5-then-iwae-50"
+    for name in ("vae-1", "vae-1-then-iwae-50", chain):
+        copy = shipping.shipped_file(name, tmp_path)
+        copy.write_bytes(shipping.shipped_file("vae-1" if name != chain else "mnist").read_bytes())
+    monkeypatch.setattr(estimator.shipped, "MODELS", tmp_path)
+    names = ("vae-1", "vae-1-then-iwae-50", chain)
+    monkeypatch.setattr(estimator.shipped, "PRETRAINED", names)
+    assert VAE.pretrained("iwae-50").latent_dim == 2  # the longest chain, here the digits' model
+    assert VAE.pretrained("vae-1").latent_dim == 50
+    with pytest.raises(MinivaeError, match="no shipped model is called 'iwae-5'"):
+        VAE.pretrained("iwae-5")
+
+
 ROWS_SHIPPED = [name for name in estimator.PRETRAINED if published.is_row(name)]
 
 

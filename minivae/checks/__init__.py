@@ -10,9 +10,12 @@ from minivae.checks.codes import (
 )
 from minivae.checks.estimator import (
     check_fitted,
+    check_one_for_each,
+    check_output,
     check_parameter_names,
     check_pixel_count,
     check_pretrained_name,
+    check_same_spec,
     seed_from,
 )
 from minivae.checks.evaluation import (
@@ -34,7 +37,12 @@ from minivae.checks.exact import (
     check_patient_distribution,
     check_quadrature,
 )
-from minivae.checks.images import check_images, check_images_and_shape, check_labels
+from minivae.checks.images import (
+    check_images,
+    check_images_and_shape,
+    check_images_for_fit,
+    check_labels,
+)
 from minivae.checks.model import (
     ACTIVATIONS,
     LIKELIHOODS,
@@ -104,6 +112,7 @@ __all__ = [
     "check_group_sizes",
     "check_images",
     "check_images_and_shape",
+    "check_images_for_fit",
     "check_inputs",
     "check_labels",
     "check_latents",
@@ -116,7 +125,9 @@ __all__ = [
     "check_normalised_information",
     "check_number",
     "check_observed",
+    "check_one_for_each",
     "check_out_logvar",
+    "check_output",
     "check_parameter_names",
     "check_path",
     "check_patient_distribution",
@@ -127,6 +138,7 @@ __all__ = [
     "check_q_values",
     "check_quadrature",
     "check_radii",
+    "check_same_spec",
     "check_samples",
     "check_settings",
     "check_settings_fit_data",

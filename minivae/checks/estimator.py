@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from minivae.errors import MinivaeError
 
 if TYPE_CHECKING:
     from minivae.estimator import VAE
+    from minivae.spec import Spec
 
 
 def check_parameter_names(names: Collection[str], known: Collection[str]) -> None:
@@ -34,7 +37,42 @@ def check_pretrained_name(name: Any, known: Collection[str]) -> None:
 def check_fitted(estimator: VAE) -> None:
     """Raise MinivaeError if `fit` has not been called."""
     if not hasattr(estimator, "model_"):
-        raise MinivaeError("this VAE is not fitted yet; call fit(X) first")
+        raise _not_fitted_error()("this VAE is not fitted yet; call fit(X) first")
+
+
+def _not_fitted_error() -> type[MinivaeError]:
+    """MinivaeError, and scikit-learn's NotFittedError too, where somebody can expect that one."""
+    if "sklearn" not in sys.modules:
+        return MinivaeError
+    from sklearn.exceptions import NotFittedError
+
+    return type("NotFitted", (MinivaeError, NotFittedError), {})
+
+
+def check_same_spec(before: Spec, now: Spec) -> None:
+    """Raise MinivaeError unless a fit with the spec `now` can go on from a model of `before`."""
+    differing = [name for name in now._fields if getattr(before, name) != getattr(now, name)]
+    if differing:
+        changes = ", ".join(
+            f"{name} was {getattr(before, name)} and is {getattr(now, name)}" for name in differing
+        )
+        raise MinivaeError(f"warm_start goes on with the same model, but {changes}")
+
+
+def check_output(name: Any) -> None:
+    """Raise MinivaeError unless `transform` can return this, "default" or "pandas"."""
+    if name not in ("default", "pandas"):
+        raise MinivaeError(f"the output is {describe(name)}; it must be 'default' or 'pandas'")
+    if name == "pandas" and importlib.util.find_spec("pandas") is None:
+        raise MinivaeError("pandas is not installed; install it, or leave the output as it is")
+
+
+def check_one_for_each(values: Any, n: int, name: str) -> np.ndarray:
+    """`values` as an array (n,), one for each image, or MinivaeError."""
+    array = np.asarray(values)
+    if array.shape != (n,):
+        raise MinivaeError(f"{name} have shape {array.shape} for {n} images; give one for each")
+    return array
 
 
 def check_pixel_count(images: np.ndarray, data_dim: int) -> None:

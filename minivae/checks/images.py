@@ -11,18 +11,40 @@ from minivae.errors import MinivaeError
 ROUNDING = 1e-3  # the message calls floats up to 1 + ROUNDING rounding errors
 
 
-def check_images(X: Any, where: str = "X") -> np.ndarray:
+def check_images(X: Any, where: str = "X", white: int | None = None) -> np.ndarray:
     """Images in any usual form -> (N, D), uint8 in 0..255 or float32 in [0, 1].
 
     X: (N, D) or (N, h, w), also with a grey channel axis of length 1. Integers must lie in 0..255;
     booleans, and integers that are all 0 or 1, are black and white (1 is white, not grey 1/255).
-    Floats must lie in [0, 1]. uint8 comes back as it is, without a copy.
+    Floats must lie in [0, 1]. uint8 comes back as it is, without a copy. white: the integer that
+    means white, where that is known from other images of the same kind, 1 or 255.
     Raises MinivaeError, which names `where` and says what would be right.
     """
-    return check_images_and_shape(X, where)[0]
+    return check_images_and_shape(X, where, white)[0]
 
 
-def check_images_and_shape(X: Any, where: str) -> tuple[np.ndarray, tuple[int, int]]:
+def check_images_for_fit(
+    X: Any, where: str, white: int | None
+) -> tuple[np.ndarray, tuple[int, int], int | None]:
+    """Images to fit on -> (N, D), their shape (h, w), and the integer that will mean white.
+
+    That is 1 for integers that are all 0 or 1; 255 for others, and for floats with a grey pixel;
+    and None, so that each array will decide, for booleans and for floats that are all 0 or 1.
+    white: of an earlier fit, which goes on.
+    """
+    images, shape = check_images_and_shape(X, where, white)
+    if white is None:
+        given = np.asarray(X)
+        if given.dtype.kind == "f":
+            white = 255 if ((images > 0) & (images < 1)).any() else None
+        elif given.dtype.kind != "b":
+            white = 1 if given.max() == 1 else 255
+    return images, shape, white
+
+
+def check_images_and_shape(
+    X: Any, where: str, white: int | None = None
+) -> tuple[np.ndarray, tuple[int, int]]:
     """`check_images`, and the shape (h, w) of one image.
 
     Images (N, D) are square if D is a square number, else one row of D pixels, (1, D).
@@ -39,8 +61,13 @@ def check_images_and_shape(X: Any, where: str) -> tuple[np.ndarray, tuple[int, i
                 f"{where}: pixels are integers from {low} to {high}; "
                 f"give integers in 0..255, or floats in [0, 1]"
             )
+        if white == 1 and high > 1:
+            raise MinivaeError(
+                f"{where}: pixels are integers up to {high}, and this model was fitted on integers "
+                "0 and 1; give 0 and 1, or floats in [0, 1]"
+            )
         flat = stack.astype(np.uint8, copy=False)
-        if high == 1:
+        if high == 1 and (white != 255 or stack.dtype.kind == "b"):
             flat = flat * np.uint8(255)
     return np.ascontiguousarray(flat.reshape(len(flat), -1)), _image_shape(stack)
 

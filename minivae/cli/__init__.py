@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+from minivae import __version__
 from minivae.cli.parser import Parser
 from minivae.cli.signals import INTERRUPTED
 from minivae.cli.streams import usable_streams
@@ -18,6 +19,7 @@ from minivae.errors import MinivaeError, escaped
 
 COMMANDS = {
     "train": "train a VAE; with no arguments, on MNIST with a 2-D latent",
+    "learn": "your own copies of the notebooks, in JupyterLab",
     "evaluate": "test ELBO and log p(x) of a run",
     "gradcheck": "check every gradient against two numerical ones",
     "sample": "draw a grid of images from a run",
@@ -28,6 +30,7 @@ COMMANDS = {
     "reproduce": "train a published table again (long)",
     "bench": "the training step, side by side with PyTorch and JAX",
     "compare-checkers": "gradient checkers on functions with right and wrong gradients",
+    "training-study": "what helps and what spoils a training (long)",
     "cat-study": "the experiment on interpretable latents (long)",
 }
 
@@ -70,9 +73,10 @@ def build_parser(argv: Sequence[str] | None = None) -> Parser:
         epilog="Start with `python -m minivae train`. Each command has its own --help.",
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=18),
     )
+    parser.add_argument("--version", action="version", version=f"minivae {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(
+        command = parser.commands[name] = commands.add_parser(
             name,
             help=summary,
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -4,6 +4,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -17,6 +18,7 @@ from minivae.settings import OPTIONS, Settings
 
 OPTION_NAMES = {"latent_dim": "--latent"}  # where the option is not called like the setting
 DEFAULT_DATA = "mnist"
+NEXT = (("explore", "to walk through its latent space"), ("evaluate", "to score it"))
 
 
 DESCRIPTION = """\
@@ -129,7 +131,8 @@ def train_in_folder(
     plan = _plan(given, out, resume, from_run)
     dataset = data.load(plan.data)
     settings = plan.settings
-    checks.check_settings_fit_data(settings, dataset)
+    with _option_names():
+        checks.check_settings_fit_data(settings, dataset)
     load_backend(settings.backend)  # a missing one is an error before a folder is made
     fingerprint = data.fingerprint(dataset)
     _check_same(plan, fingerprint, say)
@@ -194,7 +197,19 @@ def _plan(given, out, resume, from_run):
         if not runs.is_new(out):
             return _recorded(out, given, out, "--resume continues it with its own settings")
     chosen = {option: value for option, value in given.items() if option != "data"}
-    return Plan(out, name, checks.check_settings(Settings(**chosen)))
+    with _option_names():
+        return Plan(out, name, checks.check_settings(Settings(**chosen)))
+
+
+@contextmanager
+def _option_names():
+    """Checks inside name a setting as it is typed: --batch-size, not batch_size."""
+    try:
+        yield
+    except MinivaeError as error:
+        name, _, rest = str(error).partition(" ")
+        known = name in Settings._fields
+        raise MinivaeError(f"{option_name(name)} {rest}" if known else str(error)) from None
 
 
 def _refuse_a_continuation(run):
@@ -266,8 +281,12 @@ def _about(dataset, settings):
     sizes = [dataset.train.shape[1], *settings.hidden, settings.latent_dim]
     return (
         f"{dataset.name}: {len(dataset.train):,} training images, "
-        f"{'-'.join(map(str, sizes))} and back, {settings.epochs} epochs, {settings.backend}"
+        f"{'-'.join(map(str, sizes))} and back, {_epochs(settings.epochs)}, {settings.backend}"
     )
+
+
+def _epochs(count):
+    return "1 epoch" if count == 1 else f"{count} epochs"
 
 
 def _interrupted(folder, step, say):
@@ -303,6 +322,10 @@ def describe(report: dict[str, Any]) -> str:
         )
     names = ", ".join(Path(path).name for path in report["figures"])
     lines.append(f"look at {report['run']}/: {names}")
-    command = shell_line(["python", "-m", "minivae", "evaluate", checks.printable(report["run"])])
-    lines.append(f"next: {command}")
+    run = checks.printable(report["run"])
+    for command, why in (
+        ("explore", "drag a point, and see what is drawn"),
+        ("evaluate", "score it"),
+    ):
+        lines.append(f"next: {shell_line(['python', '-m', 'minivae', command, run])}  ({why})")
     return "\n".join(lines)

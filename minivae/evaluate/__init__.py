@@ -18,6 +18,7 @@ from minivae.evaluate.likelihood import (
     importance_bounds,
     latent_activity,
     log_likelihood,
+    log_likelihood_of_q,
     summarise_weights,
 )
 from minivae.evaluate.proposals import Proposals, compare_proposals
@@ -37,5 +38,6 @@ __all__ = [
     "importance_bounds",
     "latent_activity",
     "log_likelihood",
+    "log_likelihood_of_q",
     "summarise_weights",
 ]

@@ -81,7 +81,7 @@ def gaps(
     elbos, stderr = _paired_elbos(params, x, best, q, spec, score_rng, score_noise, ops)
     log_p_stderr: Array | float = 0.0
     if log_p is None:
-        estimate = log_likelihood_of_q(params, x, spec, samples, iw_rng, best, ops)
+        estimate = log_likelihood_of_q(params, x, spec, samples, noise_streams(iw_rng), best, ops)
         log_p, log_p_stderr = estimate.log_p, estimate.mc_stderr
     checks.check_finite_per_image(log_p + elbos.sum(axis=0), "log p(x) or its bound")
     approximation, amortization = log_p - elbos[0], elbos[0] - elbos[1]

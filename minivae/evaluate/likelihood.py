@@ -81,7 +81,9 @@ def evaluate(
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
     elbo_rng, iw_rng = np.random.default_rng(seed).spawn(2)
     terms = _elbo_terms(params, x, spec, elbo_rng, ops)
-    likelihood = log_likelihood_of_q(params, x, spec, samples, iw_rng, None, ops, progress)
+    likelihood = log_likelihood_of_q(
+        params, x, spec, samples, noise_streams(iw_rng), None, ops, progress
+    )
     return {
         "images": len(x),
         "samples": samples,
@@ -194,7 +196,7 @@ def log_likelihood(
     x = checks.check_observed(x, spec, params["mu_b"].dtype)
     if q is not None:
         q = checks.check_q_values(*q, len(x), spec)
-    return log_likelihood_of_q(params, x, spec, samples, rng, q, ops, progress)
+    return log_likelihood_of_q(params, x, spec, samples, noise_streams(rng), q, ops, progress)
 
 
 @np.errstate(all="ignore")  # a value that is not finite raises an error at the end
@@ -203,13 +205,15 @@ def log_likelihood_of_q(
     x: Array,
     spec: Spec,
     samples: int,
-    rng: np.random.Generator,
+    noise: Noise,
     q: tuple[Array, Array] | None,
     ops: Backend,
     progress: Progress | None = None,
 ) -> LogLikelihood:
-    """`log_likelihood` without checks of its arguments, except that q is a distribution."""
-    noise = noise_streams(rng)
+    """`log_likelihood` without checks of its arguments, except that q is a distribution.
+
+    noise(i): the generator of image i's noise.
+    """
     result = LogLikelihood(*np.empty((3, len(x))))
     for rows in slices(len(x), max(1, ROWS // samples)):
         batch = x[rows]

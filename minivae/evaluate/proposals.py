@@ -9,7 +9,7 @@ import numpy as np
 
 from minivae import checks, vae
 from minivae import ops as numpy_ops
-from minivae.evaluate.likelihood import LogLikelihood, log_likelihood_of_q
+from minivae.evaluate.likelihood import LogLikelihood, log_likelihood_of_q, noise_streams
 from minivae.vae import Params, Spec
 
 if TYPE_CHECKING:
@@ -66,8 +66,10 @@ def compare_proposals(
     else:
         second_q = checks.check_q_values(*q, len(x), spec)
     first_rng, second_rng = rng.spawn(2)
-    first = log_likelihood_of_q(params, x, spec, samples, first_rng, (mu, logvar), ops)
-    second = log_likelihood_of_q(params, x, spec, samples, second_rng, second_q, ops)
+    first = log_likelihood_of_q(
+        params, x, spec, samples, noise_streams(first_rng), (mu, logvar), ops
+    )
+    second = log_likelihood_of_q(params, x, spec, samples, noise_streams(second_rng), second_q, ops)
     return Proposals(
         first,
         second,

@@ -29,6 +29,7 @@ The modules, lowest first:
     study            predict and reveal, recall, progress
     own_backend      the reader's answers as a backend: my_backend, poster
     bug_museum       the quiz about the planted mistakes: exhibits, museum
+    workbook         the reader's own copies of the notebooks, and their updates
 """
 
 from minivae.exercises.bug_museum import exhibits, museum

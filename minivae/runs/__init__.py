@@ -30,7 +30,7 @@ from minivae.runs.model_files import (
     save_model,
     spec_from_json,
 )
-from minivae.runs.progress import ProgressBar
+from minivae.runs.progress import ProgressBar, is_watched
 from minivae.runs.training import train_run, train_with_saves
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "image_shape_from_json",
     "is_new",
     "is_run",
+    "is_watched",
     "load_model",
     "load_run",
     "read_run_file",

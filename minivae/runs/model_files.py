@@ -15,11 +15,16 @@ MODEL_KIND = "model"
 
 
 class Model(NamedTuple):
-    """A trained VAE: the spec, the flat parameters (P,), and the shape (h, w) of an image."""
+    """A trained VAE: the spec, the flat parameters (P,), and the shape (h, w) of an image.
+
+    white: the integer that means white in images of integers, 1 or 255; None where each array of
+    images decides (all 0 or 1, or not).
+    """
 
     spec: vae.Spec
     flat: np.ndarray
     image_shape: tuple[int, int]
+    white: int | None = None
 
     @property
     def params(self) -> dict[str, np.ndarray]:
@@ -39,12 +44,14 @@ def save_model(
     arrays = model.params
     if dtype is not None:
         arrays = {name: array.astype(dtype) for name, array in arrays.items()}
-    meta = {
+    meta: dict[str, Any] = {
         "kind": MODEL_KIND,
         "minivae": __version__,
         "spec": model.spec._asdict(),
         "image_shape": list(model.image_shape),
     }
+    if model.white is not None:
+        meta["white"] = model.white
     files.write_archive(path, arrays, meta)
 
 
@@ -56,7 +63,10 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     arrays, meta = files.read_archive(path, kind=MODEL_KIND)
     spec = spec_from_json(meta.get("spec"), path)
     shape = image_shape_from_json(meta.get("image_shape"), spec, path)
-    return Model(spec, _flatten(arrays, spec, path), shape)
+    white = meta.get("white")
+    if white not in (None, 1, 255) or isinstance(white, bool):
+        raise files.damaged_error(path, "it gives a white that is neither 1 nor 255")
+    return Model(spec, _flatten(arrays, spec, path), shape, white)
 
 
 def spec_from_json(value: Any, path: str | os.PathLike[str]) -> vae.Spec:

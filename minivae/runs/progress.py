@@ -9,15 +9,20 @@ from minivae.train import State, StepTerms
 
 
 def _import_tqdm() -> Any:
-    """tqdm's bar. It fails to import where an environment variable such as TQDM_MININTERVAL holds
-    no number; these are left out then."""
+    """tqdm's bar, in Jupyter its widget. It fails to import where an environment variable such as
+    TQDM_MININTERVAL holds no number; these are left out then."""
     try:
-        from tqdm import tqdm
+        from tqdm.auto import tqdm
     except ValueError:
         for name in [name for name in os.environ if name.startswith("TQDM_")]:
             del os.environ[name]
-        from tqdm import tqdm
+        from tqdm.auto import tqdm
     return tqdm
+
+
+def is_watched() -> bool:
+    """Whether a person sees the standard error: a terminal, or a notebook."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
 class ProgressBar:
@@ -39,8 +44,10 @@ class ProgressBar:
             initial=state.step,
             unit="step",
             file=sys.stderr,
-            mininterval=0.1 if sys.stderr.isatty() else 10,  # a log file needs few lines
-            bar_format="{desc}{percentage:3.0f}%|{bar:20}| {elapsed}<{remaining}{postfix}",
+            mininterval=0.1 if is_watched() else 10,  # a log file needs few lines
+            # The bar comes last: in a narrow terminal it is what gives way.
+            bar_format="{desc}{percentage:3.0f}%{postfix} {elapsed}<{remaining} |{bar}|",
+            dynamic_ncols=True,
         )
 
     def __enter__(self) -> "ProgressBar":

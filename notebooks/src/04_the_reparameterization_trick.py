@@ -11,15 +11,15 @@
 # **What you will be able to do**
 # - take the gradient of an average over random draws in two ways, for other distributions than the
 #   Gaussian too, and say when each is allowed;
-# - compute how far each of them scatters, and say what decides which one scatters less;
+# - compute how far each of them scatters, and say from the slope of $f$ when one surely wins;
 # - derive and code the two lines that carry a gradient back through a sample, and test that the
 #   sample is what was meant;
-# - write down the posterior of a linear Gaussian model, derive the gradient of a whole linear VAE,
-#   and train it until its ELBO meets a log-likelihood that you can compute exactly.
+# - write down the posterior of a linear Gaussian model, derive the gradient of a linear VAE, and
+#   train it until its ELBO meets an exact log-likelihood.
 #
-# **Builds on** notebook 02 (the ELBO) and notebook 03 (the KL and its gradient). Reading time: 60
-# minutes, without the exercises. Sections 4.9 to 4.11 are an appendix, after the exercises; no
-# later notebook needs them.
+# **Builds on** notebook 02 (the ELBO) and notebook 03 (the KL and its gradient); 4.7 also uses the
+# inverse and the determinant of a matrix. Reading time: 45 minutes, without the exercises.
+# Sections 4.9 to 4.12 are an appendix, after the exercises; no later notebook needs them.
 
 # %%
 import sys; sys.path[:0] = [".", ".."]
@@ -49,11 +49,9 @@ recall("04", ..., ..., ...)
 # and a KL. Training needs the gradient of both with respect to $q$'s parameters, `mu` and `logvar`;
 # we call its two parts `dmu` and `dlogvar`. For the KL, notebook 03 has them. The average has, in
 # general, no closed form where the decoder, which computes $p(x\mid z)$, is a network: all one can
-# do is draw.
-#
-# (The decoder's own weights are no problem. $q$ does not contain them, so the draws do not depend
-# on them, and their derivative passes inside the average: the gradient of $\log p(x\mid z)$ at a
-# draw $z$ is right on average. This notebook is about the parameters that decide *what is drawn*.)
+# do is draw. (The decoder's own weights are no problem: $q$ does not contain them, so their
+# derivative passes inside the average. This notebook is about the parameters that decide *what is
+# drawn*.)
 #
 # Take a small stand-in for the decoder whose answer is known, $f(z) = \tfrac12(z-3)^2$: a penalty
 # for being far from 3. With $z \sim N(\mu, \sigma^2)$, the distance from 3 has mean $\mu - 3$ and
@@ -65,7 +63,7 @@ recall("04", ..., ..., ...)
 # \qquad \texttt{dlogvar} = \tfrac12\sigma^2 .
 # $$
 #
-# Pretend not to know this. What you have is a program that draws, and averages $f$ over the draws:
+# Pretend not to know this. You have a program that draws, and averages $f$ over the draws:
 
 # %%
 def f(z):
@@ -83,13 +81,10 @@ exact_dmu, exact_dlogvar = mu - 3, 0.5 * sigma**2
 print(f"exact: dmu {exact_dmu:+.2f}, dlogvar {exact_dlogvar:+.2f}")
 
 # %% [markdown]
-# Try differences, as in notebook 03: run the program a little to the right, a little to the left,
-# subtract, divide by the distance. The program is random, so there are two ways to do it: let it
-# draw *afresh* each time, or start the generator from the *same seed* each time.
-#
-# We repeat both 500 times. *Scatter* will mean the standard deviation of an estimate over
-# repetitions; the mean of 500 estimates is uncertain by the scatter divided by $\sqrt{500}$, its
-# *standard error*, printed after `+-`.
+# Try differences, as in notebook 03, in two ways: let the program draw *afresh* each time, or start
+# the generator from the *same seed* each time. We repeat both 500 times. *Scatter* will mean the
+# standard deviation of an estimate over repetitions; the mean of 500 estimates is uncertain by the
+# scatter divided by $\sqrt{500}$, its *standard error*, printed after `+-`.
 
 # %%
 h = 1e-3
@@ -112,7 +107,7 @@ print(f"sigma / sqrt(200) = {sigma / np.sqrt(200):.3f}")
 
 # %%
 mus = np.linspace(0.8, 1.2, 21)
-fig, ax = plots.figure(4.8, 2.4)
+fig, ax = plots.figure(4.6, 2.2)
 afresh = [average_f(m, logvar, rng) for m in mus]
 held = [average_f(m, logvar, np.random.default_rng(7)) for m in mus]
 ax.plot(mus, afresh, color=plots.RED, marker=".", ls="-", lw=1, label="fresh draws at each point")
@@ -120,15 +115,14 @@ ax.plot(mus, held, color=plots.BLUE, ls="-", label="the same draws at each point
 truth = 0.5 * ((mus - 3) ** 2 + sigma**2)
 ax.plot(mus, truth, color=plots.INK, ls="--", lw=1, label="exact")
 ax.set(xlabel="mu", ylabel="average of f", title="averages of 200 draws")
-ax.legend(loc="lower left", fontsize=8)
+ax.legend(loc="upper right", fontsize=8)
 fig
 
 # %% [markdown]
 # With fresh draws, two neighbouring points differ by luck more than by `mu`. With the draws held
 # still, what is left between neighbours is the effect of `mu` alone: the curve is a little off,
 # and its slope is good. It is the average of the slopes $z-3$ at 200 draws, and such an average
-# scatters by $\sigma/\sqrt{200}$, as printed. Keep this picture in mind. First, though, the older
-# answer.
+# scatters by $\sigma/\sqrt{200}$, as printed. First, though, the older answer.
 
 # %% [markdown]
 # ## 4.2  First answer: follow the density
@@ -149,9 +143,8 @@ fig
 #
 # The same holds for `logvar`, and for parameters of other distributions, **if no jump of $q$ moves
 # with the parameter**. (Differentiating under the integral looks at how the height of $q$ changes
-# at each $z$. The density of a uniform distribution on $0$ to $\theta$ also falls to 0 at
-# $\theta$, and that edge moves: 4.4 shows what goes wrong. A Gaussian has no edge.) For a discrete
-# $z$, sums take the place of the integrals.
+# at each $z$, and does not see an edge that moves: 4.4 has an example. A Gaussian has no edge.) For
+# a discrete $z$, sums take the place of the integrals.
 #
 # The derivative of $\log q$ with respect to a parameter is called the *score*. For a Gaussian,
 # $\log q(z) = -\tfrac12\left((z-\mu)^2/\sigma^2 + \texttt{logvar} + \log 2\pi\right)$ with
@@ -164,11 +157,11 @@ fig
 # = \frac12\left(\frac{(z-\mu)^2}{\sigma^2} - 1\right).
 # $$
 #
-# In words: a draw above `mu` with a large $f$ says "raising `mu` would make this large value more
-# frequent, so the average would rise". Only values of $f$ are used, never its slope. The estimate
-# goes by three names: *score function*; *log-derivative trick*, after the step in the middle; and
-# REINFORCE, its name in reinforcement learning, where $f$ is a reward (Williams 1992, "Simple
-# Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning").
+# A draw above `mu` with a large $f$ says "raising `mu` would make this large value more frequent".
+# Only values of $f$ are used, never its slope. The estimate goes by three names: *score function*;
+# *log-derivative trick*, after the step in the middle; and REINFORCE, in reinforcement learning,
+# where $f$ is a reward (Williams 1992, "Simple Statistical Gradient-Following Algorithms for
+# Connectionist Reinforcement Learning").
 
 # %%
 def score_function(z, f_of_z, mu, logvar):
@@ -193,11 +186,10 @@ z = np.random.default_rng(7).normal(mu, sigma, 5)
 print("mu + sigma * eps is what normal() drew:", np.allclose(mu + sigma * eps, z))
 
 # %% [markdown]
-# So the randomness, `eps`, does not depend on the parameters at all; they come in afterwards, in a
-# formula that can be differentiated. In general: suppose $z = T(\mu, \varepsilon)$, where the
-# distribution of $\varepsilon$ contains no $\mu$. Then the average is over $\varepsilon$, which
-# stays put while $\mu$ moves. The derivative passes inside the average (4.4 says when it may), and
-# the chain rule carries it through $f$ to $z$:
+# So the randomness, `eps`, does not depend on the parameters; they come in afterwards, in a formula
+# that can be differentiated. In general, let $z = T(\mu, \varepsilon)$, where the distribution of
+# $\varepsilon$ contains no $\mu$. Then the average is over $\varepsilon$, the derivative passes
+# inside it (4.4 says when it may), and the chain rule carries it through $f$ to $z$:
 #
 # $$
 # \frac{\partial}{\partial\mu}\,\mathbb{E}_q[f(z)]
@@ -212,21 +204,19 @@ print("mu + sigma * eps is what normal() drew:", np.allclose(mu + sigma * eps, z
 # $$
 #
 # Each draw travels along a path as $\mu$ and $\sigma$ change, hence the name *pathwise*. Rewriting
-# a draw as a function of parameters and fixed noise is the **reparameterization trick**. Two papers
-# made it the way to train such models: Kingma and Welling 2014, "Auto-Encoding Variational Bayes",
-# where the variational autoencoder gets its name, and Rezende, Mohamed and Wierstra 2014,
-# "Stochastic Backpropagation and Approximate Inference in Deep Generative Models". (The first
-# writes $\phi$ for the parameters of $q$: here `mu` and `logvar`, in 4.8 the weights that compute
-# them.)
+# a draw as a function of parameters and fixed noise is the **reparameterization trick**: Kingma and
+# Welling 2014, "Auto-Encoding Variational Bayes", where the variational autoencoder gets its name,
+# and Rezende, Mohamed and Wierstra 2014, "Stochastic Backpropagation and Approximate Inference in
+# Deep Generative Models".
 
 # %%
 plots.where_the_noise_enters()
 
 # %% [markdown]
-# On the left the draw itself stands between the parameters and $f$, and there is no derivative of
-# "draw". On the right the noise comes in from the side, and every arrow from a parameter to $f$ can
-# be differentiated. As $\mu$ changes, all draws shift alike, with slope 1. As `logvar` changes, a
-# draw moves the faster the further out its `eps` lies:
+# On the left the draw stands between the parameters and $f$, and there is no derivative of "draw".
+# On the right the noise comes in from the side, and every arrow from a parameter to $f$ can be
+# differentiated. As $\mu$ changes, all draws shift alike. As `logvar` changes, a draw moves the
+# faster the further out its `eps` lies:
 # $\partial\sigma/\partial\,\texttt{logvar} = \tfrac12 e^{\texttt{logvar}/2} = \sigma/2$, so
 # $\partial z/\partial\,\texttt{logvar} = \varepsilon\,\sigma/2$.
 
@@ -269,43 +259,30 @@ print(f"mean of z {mean_and_error(waiting)} (exact {m})")
 print(f"pathwise  {mean_and_error(estimates)} (exact {4 * m:.3f})")
 
 # %% [markdown]
-# In PyTorch this is the difference between a distribution's `sample()`, through which no gradient
-# flows, and `rsample()` (r for reparameterized), which draws as a function of parameters and noise
-# and lets it through.
+# In PyTorch, a distribution's `rsample()` (r for reparameterized) lets a gradient through its draw,
+# and `sample()` does not.
 
 # %% [markdown]
 # ## 4.4  Which one scatters less?
 #
-# Both are right on average here. In training one cannot afford 100,000 draws for each image; a VAE
-# mostly takes one. So we ask how far one draw's estimate scatters. (What scatter costs in a
-# training, 4.8 will show.)
+# Both are right on average here. A VAE mostly takes one draw for each image, so we ask how far *one
+# draw's* estimate scatters. (What scatter costs, 4.12 measures.)
 #
-# **Predict first.** For our parabola $f$, and from the same draws, which estimate of `dmu` scatters
+# **Predict first.** For our parabola $f$, and from the same draw, which estimate of `dmu` scatters
 # less: `"score function"` or `"pathwise"`?
 
 # %%
 predict("04.variance", ...)
 
 # %%
-repeats, K = 2000, 50
-eps = rng.standard_normal((repeats, K))
+eps = rng.standard_normal(100_000)                            # 100,000 times one draw
 z = mu + sigma * eps
-by_density = score_function(z, f(z), mu, logvar)[0].mean(axis=1)
-by_path = pathwise(eps, df(z), logvar)[0].mean(axis=1)
+by_density = score_function(z, f(z), mu, logvar)[0]
+by_path = pathwise(eps, df(z), logvar)[0]
 for name, estimates in (("score function", by_density), ("pathwise", by_path)):
     print(f"{name:14s}: mean {mean_and_error(estimates)}, scatter {estimates.std():.2f}")
-print(f"variances: {by_density.var() / by_path.var():.0f} to 1")
-
-# %%
-fig, ax = plots.figure(5.2, 2.5)
-bins = np.linspace(-5, 1, 61)
-ax.hist(by_density, bins, color=plots.RED, alpha=0.6, ec="white", label="score function")
-ax.hist(by_path, bins, color=plots.BLUE, alpha=0.8, label="pathwise")
-ax.axvline(exact_dmu, color=plots.INK, lw=1, ls="--", label="exact")
-ax.set(xlabel=f"estimate of dmu from {K} draws", ylabel=f"of {repeats} repeats")
-ax.set_title("both centred on the exact dmu, one far narrower")
-ax.legend()
-fig
+ratio = by_density.var() / by_path.var()
+print(f"an average of {ratio:.0f} score-function draws scatters as one pathwise draw does")
 
 # %%
 reveal("04.variance")
@@ -313,171 +290,115 @@ reveal("04.variance")
 # %% [markdown]
 # ### What decides?
 #
-# Look at what one draw gives for `dmu`: the pathwise way $f'(z)$, the score function
-# $f(z)\,\varepsilon/\sigma$. So the first scatters as much as the *slope* of $f$ varies under $q$,
-# and the second as much as $f\varepsilon/\sigma$ varies. For `dlogvar` the two are
-# $f'(z)\,\varepsilon\sigma/2$ and $f(z)\,(\varepsilon^2-1)/2$.
+# One draw gives, for `dmu`, $f'(z)$ in the pathwise way and $f(z)\,\varepsilon/\sigma$ by the score
+# function. So the first scatters as much as the *slope* of $f$ varies under $q$, and the second as
+# much as $f\varepsilon/\sigma$ does. (For `dlogvar` the two are $f'(z)\,\varepsilon\sigma/2$ and
+# $f(z)\,(\varepsilon^2-1)/2$.)
 #
-# One thing follows at once. Add 10 to $f$: no gradient changes, and no slope, but every
-# $f\varepsilon/\sigma$ does. So a constant can also be *subtracted* from $f$ to help the score
-# function, a **baseline**. On average that changes nothing, because the mean score is 0: put
-# $f = 1$ into eq. (1), whose average is 1 whatever the parameter. (So it holds under the condition
-# of eq. (1).) A common choice is the mean of $f$.
+# Add 10 to $f$: no gradient changes, and no slope, but $f\varepsilon/\sigma$ does. So a constant
+# can also be *subtracted* from $f$ to help the score function, a **baseline**. On average that
+# changes nothing, because the mean score is 0: put $f = 1$ into eq. (1), whose average is 1
+# whatever the parameter. A common choice is the mean of $f$. The best one is
+# $\mathbb{E}[f\cdot\text{score}^2]/\mathbb{E}[\text{score}^2]$, where the mean of
+# $((f - \text{constant})\cdot\text{score})^2$ is smallest.
 
 # %%
-eps = rng.standard_normal(100_000)
-z = mu + sigma * eps
-
-
-def scatters(value, slope):
-    """One draw's scatter: dmu by score function and by path, dlogvar by the same two."""
-    by_score, by_path = score_function(z, value, mu, logvar), pathwise(eps, slope, logvar)
-    return [by_score[0].std(), by_path[0].std(), by_score[1].std(), by_path[1].std()]
+def best_for_dmu(value):
+    """The constant that the score function's dmu likes best; the score is eps / sigma."""
+    return (value * eps**2).mean() / (eps**2).mean()
 
 
 def show(rows):
     print(f"{'scatter of one draw':24s}   dmu: score   path   dlogvar: score   path")
     for name, value, slope in rows:
-        a, b, c, d = scatters(value, slope)
-        print(f"{name:24s} {a:12.2f} {b:6.2f} {c:16.2f} {d:6.2f}")
+        by_score, by_path = score_function(z, value, mu, logvar), pathwise(eps, slope, logvar)
+        print(f"{name:24s} {by_score[0].std():12.2f} {by_path[0].std():6.2f} "
+              f"{by_score[1].std():16.2f} {by_path[1].std():6.2f}")
 
 
 show((
     ("parabola", f(z), df(z)),
     ("parabola + 10", f(z) + 10, df(z)),
     ("parabola - its mean", f(z) - 0.5 * ((mu - 3) ** 2 + sigma**2), df(z)),
+    ("parabola - best for dmu", f(z) - best_for_dmu(f(z)), df(z)),
 ))
 
 # %% [markdown]
-# The baseline helps, but the pathwise estimate still scatters less here, in both gradients.
+# The baseline helps; the pathwise estimate still scatters less here.
 #
 # ### A wave
 #
-# Now take a wave, $f(z) = \sin(2z)$, without a baseline. In general $\sin(kz)$ has the average
-# $e^{-k^2\sigma^2/2}\sin(k\mu)$.
+# Now take a wave, $f(z) = \sin(2z)$, without a baseline.
 #
-# **Predict first.** With the same `mu` and `sigma`, and the same draws for both, which estimate of
+# **Predict first.** With the same `mu` and `sigma`, and the same draw for both, which estimate of
 # `dmu` scatters less: `"score function"` or `"pathwise"`?
 
 # %%
 predict("04.wave", ...)
 
 # %%
-k = 2
-truth = k * np.cos(k * mu) * np.exp(-((k * sigma) ** 2) / 2)
-average = np.sin(k * mu) * np.exp(-((k * sigma) ** 2) / 2)
-wave, slope = np.sin(k * z), k * np.cos(k * z)
-print(f"dmu: score function {mean_and_error(score_function(z, wave, mu, logvar)[0])}, "
-      f"pathwise {mean_and_error(slope)}, exact {truth:+.3f}")
+wave, slope = np.sin(2 * z), 2 * np.cos(2 * z)
 show((
     ("sin(2 z)", wave, slope),
-    ("sin(2 z) - its mean", wave - average, slope),
-    ("sin(2 z) - best for dmu", wave - (wave * eps**2).mean() / (eps**2).mean(), slope),
+    ("sin(2 z) - its mean", wave - wave.mean(), slope),
     ("sin(2 z) + 2", wave + 2, slope),
     ("sin(10 z)", np.sin(10 * z), 10 * np.cos(10 * z)),
-    ("sin(10 z) + 10", np.sin(10 * z) + 10, 10 * np.cos(10 * z)),
 ))
+for name, slopes in (("parabola", df(z)), ("sin(2 z)", slope)):
+    print(f"{name}: the slope has the mean {slopes.mean():+.2f}, scatter {slopes.std():.2f}")
 
 # %%
 reveal("04.wave")
 
 # %% [markdown]
 # So "the pathwise estimate scatters less" is no law, though one often finds it stated as one (more
-# in Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine Learning"). A wave's values
-# stay between $-1$ and 1, its slopes reach from $-k$ to $k$. And the offset decides too: with 2
-# added, the order turns round. Subtracting the mean makes it scatter more: the best constant is
-# $\mathbb{E}[f\cdot\text{score}^2]/\mathbb{E}[\text{score}^2]$, here far from the mean.
+# in Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine Learning"). The values of
+# $\sin(kz)$ stay between $-1$ and 1, its slopes reach from $-k$ to $k$. The offset decides too:
+# with 2 added, the order turns round. And subtracting the mean does harm here.
 #
-# Where do they change places? Subtract the mean, so that no offset disturbs. What counts is then
-# how far the wave turns within $\sigma$, the product $k\sigma$, and where on the wave $q$ sits. The
-# next cell computes the scatters for 25 places and divides score function by pathwise. Its rule for
-# averages over a Gaussian (Gauss and Hermite's) is exact for polynomials up to the degree 239, and
-# for these waves good to many more digits than are shown.
-
-# %%
-nodes, weights = np.polynomial.hermite_e.hermegauss(120)
-weights /= weights.sum()
-products = np.geomspace(0.3, 4, 200)                          # k sigma; below, sigma = 1
-places = np.linspace(0, np.pi, 25)
-ratios = np.empty((2, products.size, places.size))            # dmu and dlogvar
-for i, k in enumerate(products):
-    angle = k * nodes + places[:, None]
-    value, slope = np.sin(angle), k * np.cos(angle)
-    value -= (value @ weights)[:, None]                       # the baseline
-    for j, (score, path) in enumerate(((nodes, 1), ((nodes**2 - 1) / 2, nodes / 2))):
-        pair = np.array([value * score, slope * path])
-        spread = (pair**2) @ weights - (pair @ weights) ** 2
-        ratios[j, i] = np.sqrt(spread[0] / spread[1])
-
-# %%
-fig, ax = plots.figure(4.8, 2.4)
-for name, ratio, color in (("dmu", ratios[0], plots.BLUE), ("dlogvar", ratios[1], plots.ORANGE)):
-    low, high = ratio.min(axis=1), ratio.max(axis=1)
-    ax.fill_between(products, low, high, color=color, alpha=0.5, label=f"{name}, 25 places")
-    crossing = products[low < 1].min(), products[high > 1].max()
-    print(f"{name:7s}: equal at k sigma between {crossing[0]:.2f} and {crossing[1]:.2f}")
-ax.axhline(1, color=plots.INK, lw=1, ls="--")
-ax.set(xscale="log", yscale="log", ylim=(0.1, 30), xlabel="k sigma, for f = sin(k z) - its mean")
-ax.set(ylabel="score f. / pathwise", title="above 1 pathwise scatters less")
-ax.set_xticks([0.3, 0.5, 1, 2, 4], ["0.3", "0.5", "1", "2", "4"], minor=False)
-ax.minorticks_off()
-ax.legend()
-fig
-
-# %% [markdown]
-# On the left the wave is nearly straight across $q$ (at a crest, a flat parabola). For a straight
-# line with the slope $a$, the pathwise `dmu` is $a$ at every draw, without any scatter (its
-# `dlogvar`, $a\varepsilon\sigma/2$, does scatter), and the score function's, with the best of
-# constants, is $a\varepsilon^2$. On the right $f$ swings within $\sigma$.
-#
-# So the rule for `dmu`: **compare how much the slope of $f$ varies under $q$ with how much
-# $(f - \text{baseline})\,\varepsilon/\sigma$ varies. Where the slope is nearly constant across $q$,
-# the pathwise estimate scatters less; where $f$ swings within $\sigma$, it may scatter more.** (It
-# is the slope that counts: $z + 0.01\sin(1000z)$ looks straight, but its slope runs from $-9$ to
-# 11. 4.11 asks the same for many latents.)
+# What one can say, for `dmu` of a Gaussian: **where the slope of $f$ scatters under $q$ by less
+# than $1/\sqrt2 \approx 0.7$ of the size of its mean, the pathwise estimate scatters less, whatever
+# constant is subtracted.** The parabola, nearly straight across $q$, is such a case. Where the
+# slope varies more, as the wave's does, either may win, and one has to compute both. (4.11 has the
+# proof, the place where waves change over, and many latents.)
 #
 # ### When is each allowed?
 #
-# Eq. (2) takes a slope of $f$ and moves a derivative into an average. Both are fine if $f$ is
-# continuous and made of smooth pieces, and $z$ moves smoothly with the parameter: at a *kink* of
-# $f$ the slope is missing, but a draw hits a kink with probability 0. So a relu qualifies, and a
-# network of relus. (Far out, the slope must not grow so fast that the averages become infinite.) At
-# a *jump* of $f$ it fails, though no draw hits that either. And eq. (1) fails at the mirror image,
-# a jump of $q$ that moves. Three functions:
+# Eq. (2) is allowed if $f$ is continuous and made of smooth pieces, $z$ moves smoothly with the
+# parameter, and the averages are finite. At a *kink* of $f$ the slope is missing, but a draw of a
+# Gaussian hits it with probability 0: a network of relus qualifies. What can go wrong is a *jump*
+# of $f$, and for eq. (1) the mirror image, a jump of $q$ that moves:
 #
-# - a kink: $f = \max(z - 1.5, 0)$ under our Gaussian;
-# - a jump of $f$: 1 where $z > 1.5$ and 0 elsewhere. Its average is the probability of $z > 1.5$,
-#   and its derivative the density at 1.5: a small shift carries that density, times the shift,
-#   across;
-# - a moving edge of $q$: $f(z) = z$ with $z$ uniform between 0 and $\theta$. The average is
-#   $\theta/2$, its derivative with respect to $\theta$ is $\tfrac12$. Here $q = 1/\theta$, so the
-#   score is $-1/\theta$ at every draw; and $z = \theta u$.
+# - a kink: $f = \max(z - 1.5, 0)$ under our Gaussian, with the slope 1 beyond 1.5;
+# - a jump: 1 where $z > 1.5$, else 0. The average is the probability of $z > 1.5$, its derivative
+#   the density at 1.5, which a shift of `mu` carries across;
+# - a moving edge: $f(z) = z$ with $z = \theta u$ uniform between 0 and $\theta$. The average is
+#   $\theta/2$, and $q = 1/\theta$, so the score is $-1/\theta$ at every draw.
 
 # %%
-beyond, q = (z > 1.5).astype(float), NormalDist(mu, sigma)
-theta, u = 2.0, rng.random(z.size)
-score = eps / sigma
-print("             exact   score function      pathwise            mean of the score")
-for name, truth, value, score_of, slopes in (
-    ("kink", 1 - q.cdf(1.5), np.maximum(z - 1.5, 0), score, beyond),
-    ("jump of f", q.pdf(1.5), beyond, score, 0 * z),       # the slope of a step is 0 at each draw
-    ("edge of q", 0.5, theta * u, np.full_like(u, -1 / theta), u),
-):
-    columns = "   ".join(mean_and_error(e) for e in (value * score_of, slopes, score_of))
-    print(f"{name:9s} {truth:+8.3f}   {columns}")
+q, score, beyond = NormalDist(mu, sigma), eps / sigma, (z > 1.5).astype(float)
+theta, u = 2.0, rng.random(100_000)
+print("       exact   score function      pathwise")
+print(f"kink  {1 - q.cdf(1.5):+.3f}  {mean_and_error(np.maximum(z - 1.5, 0) * score)}"
+      f"   {mean_and_error(beyond)}")
+print(f"jump  {q.pdf(1.5):+.3f}  {mean_and_error(beyond * score)}"
+      f"   {mean_and_error(0 * z)}")                           # its slope is 0 at each draw
+print(f"edge  {0.5:+.3f}  {mean_and_error(theta * u * (-1 / theta))}   {mean_and_error(u)}")
 
 # %% [markdown]
-# Each estimate has one blind spot. The pathwise one follows each draw, and no draw sees the jump of
-# $f$ that it is about to cross. The score function watches the height of $q$ at each place, and no
-# place inside sees the edge move: the mean of the score is not 0 either, so that even a baseline
-# would change the average. What eq. (1) leaves out is $q(\theta)\,f(\theta) = 1$, the average that
-# enters at the edge. (Where both jump, neither is allowed.)
+# The pathwise estimate follows each draw, and no draw sees the jump that it is about to cross. The
+# score function watches the height of $q$ at each place, and no place sees the edge arrive: what it
+# leaves out is $q(\theta)\,f(\theta) = 1$.
 #
-# A *discrete* latent, say $b = 1$ with probability $p$, can be drawn from fixed noise too: $b = 1$
-# where $u > 1 - p$. But this $F^{-1}$ is a staircase. As $p$ moves, $b$ stays as it is at almost
-# every $u$, and jumps at one: its slope with respect to $p$ is 0, as that of the step above.
-# Discrete latents need the score function, one of its relatives, or a smooth stand-in. A VAE's $z$
-# is continuous and its decoder has no jumps: from here on the pathwise way is ours.
+# (Right on average is not all. With the density $6z(\theta-z)/\theta^3$, which is 0 at its moving
+# edge, the score contains $1/(\theta-z)$, and the average of its square is infinite.)
+#
+# A *discrete* latent, say $b = 1$ with probability $p$, is no smooth function of $p$ and fixed
+# noise: it jumps. If it has few values, sum over them: $\mathbb{E}[f] = p f(1) + (1-p) f(0)$ has
+# the derivative $f(1) - f(0)$, without draws. If it has many, use the score function or, for
+# instance, a smooth stand-in (Jang et al. 2017, "Categorical Reparameterization with
+# Gumbel-Softmax"). In this project $z$ is Gaussian and the decoder has no jumps: from here on the
+# pathwise way is ours.
 
 # %% [markdown]
 # ## 4.5  Two lines of backward
@@ -495,9 +416,8 @@ for name, truth, value, score_of, slopes in (
 # $$
 #
 # Entry by entry: each example and latent has its own `mu`, `logvar` and `eps`, so nothing is
-# summed. The `eps` is the one that the forward pass drew: `dz` was computed at that $z$, and with
-# fresh noise, which is independent of `dz`, `dlogvar` would average to 0: $\varepsilon$ is as often
-# positive as negative.
+# summed. The `eps` is the one that the forward pass drew. With fresh noise, independent of `dz`,
+# `dlogvar` would average to 0.
 
 # %%
 def reparam(mu, logvar, eps):
@@ -528,20 +448,11 @@ numeric_dlogvar = central_differences(lambda v: f(reparam(some_mu, v, some_eps))
 print("dmu, error below 1e-7:    ", error(dmu, numeric_dmu) < 1e-7)
 print("dlogvar, error below 1e-7:", error(dlogvar, numeric_dlogvar) < 1e-7)
 
-# %%
-package_z, cache = ops.reparam_forward(some_mu, some_logvar, some_eps)
-package = ops.reparam_backward(df(package_z), cache)
-print("the package's pair agrees:", np.allclose((dmu, dlogvar), package))
-
-# %% [markdown]
-# The package's forward hands a `cache` to its backward: what the backward will need again, here
-# `sigma` and `eps`. Every pair in `minivae/ops.py` has this form.
-
 # %% [markdown]
 # ## 4.6  A mistake in both passes
 #
-# A well-known mistake: `logvar` is taken for $\log\sigma$, so the code draws with `exp(logvar)` as
-# the standard deviation. Suppose somebody makes it in both passes, consistently.
+# Suppose that `logvar` is taken for $\log\sigma$ in both passes, so that the code draws with
+# `exp(logvar)` as the standard deviation.
 #
 # **Predict first.** The gradient check of that code: `"passes"` or `"fails"`?
 
@@ -556,8 +467,6 @@ def wrong_reparam(mu, logvar, eps):
 wrong_dlogvar = df(wrong_reparam(some_mu, some_logvar, some_eps)) * some_eps * np.exp(some_logvar)
 numeric = central_differences(lambda v: f(wrong_reparam(some_mu, v, some_eps)).sum(), some_logvar)
 print("gradient check of the wrong code, error below 1e-7:", error(wrong_dlogvar, numeric) < 1e-7)
-
-# %%
 many = rng.standard_normal(100_000)
 for name, draw in (("right", reparam), ("wrong", wrong_reparam)):
     variance = draw(0.0, 1.0, many).var()
@@ -568,25 +477,24 @@ reveal("04.blind")
 
 # %% [markdown]
 # The check compares a forward pass with its own backward pass, and these two agree. A *statistic*
-# of the draws, here their variance, sees that the forward pass is not what was meant. There is a
-# second witness: a model whose highest $\log p(x)$ is known. The next section builds one, and at
-# the end of 4.8 we train it with this very mistake.
+# of the draws, here their variance, sees that the forward pass is not what was meant. A second
+# witness is a model whose highest $\log p(x)$ is known. The next section builds one, and at the end
+# of 4.8 we train it with this very mistake.
 
 # %% [markdown]
 # ## 4.7  A VAE whose evidence is known
 #
 # ### A Gaussian with many entries
 #
-# That model needs Gaussians for rows of $D$ numbers. Here is all that we use of them; $A^\top$ is
-# the transpose of $A$. Take independent standard normal numbers as a row $\varepsilon$, and
-# reparameterize: $x = b + \varepsilon A$. The mean of $x$ is $b$. Its *covariance* $C$ is the table
-# of the averages of all products of two entries of $x - b$, with the variances on the diagonal:
+# That model needs Gaussians for rows of $D$ numbers. Take independent standard normal numbers as a
+# row $\varepsilon$, and reparameterize: $x = b + \varepsilon A$. The mean of $x$ is $b$. Its
+# *covariance* $C$ is the table of the averages of all products of two entries of $x - b$, with the
+# variances on the diagonal ($A^\top$ is the transpose of $A$):
 # $C = \mathbb{E}[(x-b)^\top(x-b)] = A^\top\,\mathbb{E}[\varepsilon^\top\varepsilon]\,A = A^\top A$.
 #
-# And the density? First for a square $A$ that has an inverse. Where a map stretches space, it thins
-# the draws out. The volume of a small box of $\varepsilon$'s is stretched by $|\det A|$: that is
-# what a *determinant* measures. So $p(x) = p(\varepsilon) / |\det A|$ with
-# $\varepsilon = (x-b)A^{-1}$. Since
+# And the density? First for a square $A$ with an inverse. Where a map stretches space, it thins the
+# draws out: the volume of a small box of $\varepsilon$'s is stretched by $|\det A|$, so
+# $p(x) = p(\varepsilon) / |\det A|$ with $\varepsilon = (x-b)A^{-1}$. Since
 # $\varepsilon\varepsilon^\top = (x-b)(A^\top A)^{-1}(x-b)^\top$ and $\det C = (\det A)^2$, the log
 # is
 #
@@ -594,51 +502,8 @@ reveal("04.blind")
 # \log N(x;\ b,\ C) = -\tfrac12\big((x - b)\,C^{-1}(x - b)^\top + \log\det C + D \log 2\pi\big)
 # $$
 #
-# $A$ enters by $C$ alone. With more than $D$ numbers in $\varepsilon$, and an $A$ with as many
-# rows, nothing changes as long as $C$ has an inverse. Round noise stays round when it is turned;
-# turn it so that its first $D$ entries span what $A$ does not send to 0, and the others drop out. A
-# square map of $D$ numbers is left, with the same $C$.
-#
-# The formula looks like that for one number, and in the right directions it is a sum of such
-# formulas. $C$ has $D$ perpendicular directions, its *eigenvectors*, that it only stretches:
-# $vC = \lambda v$. They are called the *principal axes*. Along them $x$ is uncorrelated, with the
-# variances $\lambda$, whose product is $\det C$.
-
-# %%
-def log_gaussian(x, b, C):
-    """log N(x; b, C): x (N, D) -> (N,), nats."""
-    away = x - b
-    distance = (away @ np.linalg.inv(C) * away).sum(axis=1)
-    return -0.5 * (distance + np.linalg.slogdet(C)[1] + x.shape[1] * np.log(2 * np.pi))
-
-
-A, centre = np.array([[1.6, 0.8], [-0.3, 0.6]]), np.array([1.0, -0.5])
-C = A.T @ A
-draws = centre + rng.standard_normal((100_000, 2)) @ A
-variances, axes_of_C = np.linalg.eigh(C)                      # the axes are the columns
-print("the covariance of the draws is C, to within 0.05:", np.abs(np.cov(draws.T) - C).max() < 0.05)
-print(f"det C {np.linalg.det(C):.4f}, product of the variances {variances.prod():.4f}")
-along = (draws - centre) @ axes_of_C                          # the entries along the axes
-one_by_one = -0.5 * (along**2 / variances + np.log(2 * np.pi * variances)).sum(axis=1)
-print("log density, as a sum over the axes:", np.allclose(log_gaussian(draws, centre, C), one_by_one))
-
-# %%
-fig, ax = plots.figure(5, 2.8)
-ax.plot(*draws[:150].T, ".", color=plots.GREY, ms=3, label="draws of x")
-a = np.linspace(0, 2 * np.pi, 200)
-ax.plot(*(centre + 2 * np.column_stack([np.cos(a), np.sin(a)]) @ A).T, color=plots.BLUE, ls="-",
-        label="the circle |eps| = 2, mapped")
-for variance, axis in zip(variances, axes_of_C.T, strict=True):
-    tip = centre + 2 * np.sqrt(variance) * axis
-    ax.plot(*np.array([2 * centre - tip, tip]).T, color=plots.RED, ls="--",
-            label="principal axes, 2 sigma each way" if variance == variances[0] else None)
-ax.set(xlabel="x_1", ylabel="x_2", aspect="equal", title="a map of round noise, and its axes")
-ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-fig
-
-# %% [markdown]
-# Two independent numbers, through one matrix, make a slanted cloud; along the dashed axes it is
-# uncorrelated again.
+# $A$ enters by $C$ alone. The formula also holds for an $A$ that is not square, as long as $C$ has
+# an inverse (4.10 shows why).
 #
 # ### The linear model
 #
@@ -651,23 +516,29 @@ fig
 #
 # The code calls $s^2$ `variance` and keeps its logarithm, `out_logvar`. Altogether $x - b$ is a
 # linear map of $L + D$ standard normal numbers: those in $z$, through $W$, and $D$ of the noise,
-# through $sI$. Stacked, $W$ on top of $sI$ is the $A$ of above, and $A^\top A = W^\top W + s^2 I$,
-# which has an inverse because of the noise. So $p(x)$, the integral that no grid can do for a
-# network with many latents, is here a density one can write down:
+# through $sI$. Stacked, $W$ on top of $sI$ is the $A$ of above, and $A^\top A = W^\top W + s^2 I$.
+# So $p(x)$ is here a density that one can write down:
 #
 # $$
 # p(x) = N(x;\ b,\ W^\top W + s^2 I) \tag{7}
 # $$
 
 # %%
+def log_gaussian(x, b, C):
+    """log N(x; b, C): x (N, D) -> (N,), nats."""
+    away = x - b
+    distance = (away @ np.linalg.inv(C) * away).sum(axis=1)
+    return -0.5 * (distance + np.linalg.slogdet(C)[1] + x.shape[1] * np.log(2 * np.pi))
+
+
 def log_evidence(x, W, b, variance):
     """log of eq. (7): x (N, D) -> (N,), nats."""
     return log_gaussian(x, b, W.T @ W + variance * np.eye(x.shape[1]))
 
 
 # %% [markdown]
-# The true posterior is known as well. As a function of $z$, and up to what does not contain $z$
-# (the two mixed terms of the square are one number and its transpose, so they add up),
+# The true posterior is known as well. Up to what does not contain $z$ (the two mixed terms of the
+# square are one number and its transpose, so they add up),
 #
 # $$
 # \begin{aligned}
@@ -686,20 +557,14 @@ def log_evidence(x, W, b, variance):
 # S = \left(I + \tfrac{1}{s^2}WW^\top\right)^{-1}, \qquad m = \tfrac{1}{s^2}\,(x-b)\,W^\top S \tag{8}
 # $$
 #
-# Look at what eq. (8) says about an encoder. The mean is a *linear* function of $x$ (with a
-# constant from $b$), and the covariance is *the same for all* $x$. A linear encoder is all that
-# this model needs; with one latent, as in the next section, there are no correlations to miss
-# either.
+# So the mean is a *linear* function of $x$ (with a constant from $b$), and the covariance is *the
+# same for all* $x$. With one latent, as in the next section, a linear encoder can be the posterior.
 
 # %%
 true_W, true_b = np.array([[1.6, 0.8]]), np.array([1.0, -0.5])
 rng, N = np.random.default_rng(48), 400
 x = rng.standard_normal((N, 1)) @ true_W + true_b + 0.5 * rng.standard_normal((N, 2))  # eq. (6)
-
-by_us = log_evidence(x, true_W, true_b, 0.25)
-by_package = exact.linear_log_evidence(exact.Linear(true_W, true_b, 0.25), x)
-print("log p(x), ours and the package's agree:", np.allclose(by_us, by_package))
-print(f"at the true parameters: {by_us.mean():.4f} nats per example")
+print(f"log p(x) at the true parameters: {log_evidence(x, true_W, true_b, 0.25).mean():.4f} nats")
 
 # %% [markdown]
 # ## 4.8  Your first trained VAE
@@ -734,8 +599,8 @@ def forward(params, x, eps):
 # - `out_logvar`: $1/s^2 = e^{-\texttt{out\_logvar}}$, so the squares give $-\texttt{squares}/s^2$
 #   and the other term $D$, both halved; all examples share this one number, so average over them;
 # - `out_W`: its entry $W_{ld}$ multiplies $z_{nl}$ on the way to $\texttt{mean}_{nd}$, in every
-#   example $n$. So its gradient is $\sum_n z_{nl}\,\texttt{dmean}_{nd}$, which is the matrix
-#   product `z.T @ dmean`; `out_b` is added in every example, so it collects the sum;
+#   example $n$. So its gradient is $\sum_n z_{nl}\,\texttt{dmean}_{nd}$, the matrix product
+#   `z.T @ dmean`; `out_b` is added in every example and collects the sum;
 # - `z`: $z_{nl}$ reaches every $\texttt{mean}_{nd}$ with the weight $W_{ld}$: `dmean @ out_W.T`;
 # - `mu` and `logvar`: from `dz` by eqs. (4) and (5), **plus** what the KL adds (notebook 03), whose
 #   average over the examples brings the same $1/B$;
@@ -758,37 +623,33 @@ def elbo_and_grads(params, x, eps):
 
 
 # %% [markdown]
-# Before training, two witnesses: differences for every parameter, and the package's
-# `elbo_and_grads`, which is written for any network and knows nothing of this one.
+# Before training, differences for every parameter:
 
 # %%
 spec = vae.Spec(data_dim=2, hidden=(), latent_dim=1, likelihood="gaussian")    # no hidden layers
 point = {name: 0.3 * rng.standard_normal(shape) for name, shape in vae.layout(spec)}
 one_eps = rng.standard_normal((N, 1))
-elbo, grads = elbo_and_grads(point, x, one_eps)
-theirs = vae.elbo_and_grads(point, x, one_eps, spec)
-print(f"ELBO: ours {elbo:.6f}, the package's {theirs.elbo:.6f}")
 
 
-# %%
 def loss(name, block):
     """The loss with one parameter replaced."""
     return -forward(point | {name: block}, x, one_eps)[0]
 
 
-for name, grad in grads.items():
+for name, grad in elbo_and_grads(point, x, one_eps)[1].items():
     numeric = central_differences(partial(loss, name), point[name])
-    as_numbers, as_package = error(grad, numeric) < 1e-7, error(grad, theirs.grads[name]) < 1e-12
-    print(f"{name:10s} as the differences say: {as_numbers}, as the package says: {as_package}")
+    print(f"{name:10s} error below 1e-7: {error(grad, numeric) < 1e-7}")
 
 # %% [markdown]
 # Now train, from small random weights. Each step draws fresh noise, one `eps` for each example, and
-# goes a little downhill; the steps get shorter towards the end (below we see why).
+# goes a little downhill. The steps get shorter, so that the noise of the last ones counts for less
+# (4.12).
 #
-# Every tenth step we also write down numbers that need no luck: the exact $\log p(x)$ of the
-# present model, eq. (7), and its exact ELBO. At fixed parameters the ELBO here is a quadratic in
-# `eps`, and the average of a quadratic needs only the mean 0 and the variance 1 of `eps`. The two
-# values $+1$ and $-1$ have both. (The gradient's average over them is exact too.)
+# Every tenth step we also write down two exact numbers: the $\log p(x)$ of the present model, eq.
+# (7), and its ELBO. The ELBO here is a quadratic in `eps`, and the average of a quadratic needs
+# only the mean 0 and the variance 1 of `eps`. The two values $+1$ and $-1$ have both. And the
+# highest $\log p(x)$ of any such model is known in closed form (Tipping and Bishop 1999,
+# "Probabilistic Principal Component Analysis"): `exact.maximum_likelihood` computes it.
 
 # %%
 def exact_log_p(params, x):
@@ -797,20 +658,19 @@ def exact_log_p(params, x):
     return log_evidence(x, params["out_W"], params["out_b"], variance).mean()
 
 
-def no_luck(params, x, model=elbo_and_grads):
-    """The exact ELBO and its exact gradient: the average of the model's over eps = +1 and -1."""
+def exact_elbo_of(params, x, model):
+    """The exact ELBO: the average of the model's over eps = +1 and -1."""
     one = np.ones((len(x), 1))
-    (up, up_grads), (down, down_grads) = model(params, x, one), model(params, x, -one)
-    return (up + down) / 2, {name: (g + down_grads[name]) / 2 for name, g in up_grads.items()}
+    return (model(params, x, one)[0] + model(params, x, -one)[0]) / 2
 
 
-def train(x, params, steps, rng, model=elbo_and_grads, lr=0.05, shrink=True):
+def train(x, params, steps, rng, model=elbo_and_grads, lr=0.03, shrink=True):
     """The trained parameters, and every tenth step's number, sampled and exact ELBO, log p(x)."""
     params, history = dict(params), []
     for step in range(steps):
         elbo, grads = model(params, x, rng.standard_normal((len(x), 1)))
         if step % 10 == 0:
-            history.append((step, elbo, no_luck(params, x, model)[0], exact_log_p(params, x)))
+            history.append((step, elbo, exact_elbo_of(params, x, model), exact_log_p(params, x)))
         for name in params:
             params[name] = params[name] - lr * (1 - shrink * step / steps) * grads[name]
     return params, np.array(history).T
@@ -818,82 +678,34 @@ def train(x, params, steps, rng, model=elbo_and_grads, lr=0.05, shrink=True):
 
 # %%
 start = {name: 0.02 * block for name, block in point.items()}
-trained, (step, sampled, exact_elbo, evidence) = train(x, start, 3000, rng)
+trained, (step, sampled, exact_elbo, evidence) = train(x, start, 5000, rng)
 gap = evidence - exact_elbo
-for at in (0, 10, 30, 60, 100, -1):
+for at in (0, 20, 50, 100, 200, -1):
     print(f"after {step[at]:4.0f} steps: ELBO {exact_elbo[at]:.4f}, log p(x) {evidence[at]:.4f}, "
           f"gap {gap[at]:.4f}")
 print("the exact ELBO was never above log p(x):", (exact_elbo <= evidence).all())
-
-# %% [markdown]
-# How good could it be? Tipping and Bishop 1999, "Probabilistic Principal Component Analysis", found
-# the parameters of eq. (7) with the highest likelihood in closed form; they come from the principal
-# axes of the data's covariance, and `exact.maximum_likelihood` computes them.
-
-# %%
 best = exact.linear_log_evidence(exact.maximum_likelihood(x, latent=1), x).mean()
-print(f"highest log p(x) of any such model: {best:.4f}; ours reached {evidence[-1]:.4f}")
-no_z = exact.Linear(np.zeros((1, 2)), x.mean(axis=0), x.var(axis=0).mean())
-without_z = exact.linear_log_evidence(no_z, x).mean()
-print(f"highest with W = 0, without z:      {without_z:.4f}")
-
-# %% [markdown]
-# Why shorter steps? Go on from here for 1000 steps of one size, with and without the noise:
+print(f"highest log p(x) of any such model: {best:.4f}")
 
 # %%
-print("how far the exact ELBO stays below the highest log p(x), mean of the last 200 steps")
-for lr in (0.02, 0.035, 0.05):
-    for name, model in (("noise", elbo_and_grads), ("exact", lambda p, x, _: no_luck(p, x))):
-        late = train(x, trained, 1000, np.random.default_rng(1), model, lr, shrink=False)[1][2]
-        print(f"step {lr:5}, {name}: {best - late[-20:].mean():.5f} nats")
-
-# %% [markdown]
-# At 0.05 it does not settle even with the exact gradient. Along a direction in which the loss
-# curves by $c$ (its second derivative), a step multiplies the distance from the minimum by
-# $1 - c\cdot\texttt{lr}$; beyond $\texttt{lr} = 2/c$ it ends further away, on the other side. So
-# 0.05 is too long near the optimum, and must shrink. At the two steps that settle, the noise adds a
-# floor, higher at the longer one.
-
-# %%
-fig, (ax, below) = plots.figure(5.2, 3.9, 2, 1, sharex=True, height_ratios=(2, 1))
+fig, (ax, below) = plots.figure(5, 3.6, 2, 1, sharex=True, height_ratios=(2, 1))
 ax.axhline(best, color=plots.GREY, ls=":", label="highest possible log p(x)")
-ax.axhline(without_z, color=plots.GREY, ls="-.", lw=1, label="highest without z")
 ax.plot(step, evidence, color=plots.INK, ls="--", lw=1.4, label="log p(x) of the model, exact")
 ax.plot(step, exact_elbo, color=plots.BLUE, ls="-", label="ELBO, exact")
-ax.plot(step[::8], sampled[::8], ".", color=plots.BLUE, ms=3, label="ELBO, as sampled in training")
+ax.plot(step[::12], sampled[::12], ".", color=plots.BLUE, ms=3, label="ELBO, as sampled")
 ax.set(ylabel="nats per example", ylim=(-3.7, -2.65))
 ax.set_title("the ELBO and log p(x) climb together")
 ax.legend(loc="center right", fontsize=8)
-below.semilogy(step[::5], gap[::5], color=plots.INK, ls="-", lw=1)
+below.semilogy(step[::10], gap[::10], color=plots.INK, ls="-", lw=1)
 below.set(xlabel="step", ylabel="the gap, nats")
 fig
 
 # %% [markdown]
-# The solid line never crosses the dashed one, as notebook 02 promised, and ends close below it, as
-# the gap on its own axis shows; the dashed line ends on the dotted one. It also begins close below:
-# with all weights near 0, $q$ and the posterior are both nearly the prior. The dots do cross: each
-# is an average over chance draws, and only the mean of such estimates is a lower bound. The
-# shoulder near the start lies at the height of the best model without $z$: the middle and the width
-# of the cloud are learned first, and only then what $z$ is good for. (The encoder is not to blame:
-# eq. (7) contains $W$ only as $W^\top W$, so at $W = 0$ the gradient of $\log p(x)$ itself with
-# respect to $W$ is 0, and near it small. The small weights at the start make the shoulder long.)
-
-# %%
-fig, ax = plots.figure(5.2, 2.8)
-ax.plot(*x[:150].T, ".", color=plots.GREY, ms=3, label="data x")
-for params, style, color, label in (
-    (start, "^-", plots.BLUE, "decoder at z = -2, -1, 0, 1, 2: before"),
-    (trained, "o-", plots.RED, "after"),
-):
-    line = np.linspace(-2, 2, 5)[:, None] @ params["out_W"] + params["out_b"]
-    ax.plot(*line.T, style, color=color, ms=5, label=label)
-ax.set(xlabel="x_1", ylabel="x_2", aspect="equal", title="the line finds the cloud's long axis")
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
-fig
-
-# %% [markdown]
-# From almost a point, the decoder has stretched its line along the cloud. And the encoder? Eq. (8)
-# says what it should have found.
+# The solid line never crosses the dashed one, as notebook 02 promised, and ends close below it; the
+# dashed line ends on the dotted one. The dots do cross: each is an average over chance draws, and
+# only the mean of such estimates is a lower bound.
+#
+# And the encoder? Eq. (8) says what it should have found.
 
 # %%
 posterior_mean, S = exact.linear_posterior(exact.as_linear(trained, spec), x)
@@ -911,9 +723,14 @@ print(f"sigma runs from {encoder_sigma.min():.3f} to {encoder_sigma.max():.3f}; 
 #
 # ### The witness of 4.6
 #
-# Train the same model with the mistake of 4.6. The package keeps it in a list of planted mistakes,
-# so here is the package's own code with `exp(logvar)` as the standard deviation, forward and
-# backward; the KL is right. "ELBO" is what this code believes to be one.
+# Train the same model with the mistake of 4.6: the package's own code, with `exp(logvar)` as the
+# standard deviation of `z`, forward and backward. "ELBO" is what this code believes to be one.
+#
+# **Predict first.** Where will the "ELBO" end, relative to the highest $\log p(x)$ of any such
+# model: `"below"` or `"above"`?
+
+# %%
+predict("04.ceiling", ...)
 
 # %%
 planted = mistakes.plant(mistakes.find("reparam-variance-as-sigma"))
@@ -924,12 +741,14 @@ def wrong_elbo_and_grads(params, x, eps):
     return result.elbo, result.grads
 
 
-wrong, (step, _, wrong_elbo, wrong_evidence) = train(x, start, 3000, rng, wrong_elbo_and_grads)
+wrong, (step, _, wrong_elbo, wrong_evidence) = train(
+    x, start, 3000, rng, wrong_elbo_and_grads, lr=0.02
+)
 print(f'"ELBO" at the end {wrong_elbo[-1]:.3f}, log p(x) of that model {wrong_evidence[-1]:.3f}, '
       f"highest possible {best:.3f}")
 
 # %%
-fig, ax = plots.figure(4.8, 2.4)
+fig, ax = plots.figure(4.6, 2.2)
 ax.axhline(best, color=plots.GREY, ls=":", label="highest possible log p(x)")
 ax.plot(step, wrong_elbo, color=plots.RED, ls="-", lw=1, label='"ELBO" with the mistake')
 ax.plot(step, wrong_evidence, color=plots.INK, ls="--", lw=1.4,
@@ -939,15 +758,14 @@ ax.set_title("no lower bound rises above the ceiling")
 ax.legend(loc="lower right", fontsize=8)
 fig
 
+# %%
+reveal("04.ceiling")
+
 # %% [markdown]
-# (The spikes come from steps that are too long, as above, and end as the steps shrink. On its way
-# the dashed line touches the ceiling, as any model may, and the wrong aim then leads it away.)
-#
-# No gradient check can see this, and here one number does: a "bound" above what it bounds. How can
-# that be? The KL is charged for a $q$ with the standard deviation `exp(logvar / 2)`, but the
-# decoder receives draws with `exp(logvar)`. Where `logvar` is below 0 these are narrower than
-# the $q$ in the KL. Charge the KL of the $q$ that is really drawn from, whose log variance is
-# `2 * logvar`, and there is a bound again:
+# A "bound" above what it bounds shows the mistake. How can that be? The KL is charged for a $q$
+# with the standard deviation `exp(logvar / 2)`, but the decoder receives draws with `exp(logvar)`.
+# Charge the KL of the $q$ that is really drawn from, whose log variance is `2 * logvar`, and there
+# is a bound again:
 
 # %%
 def mean_kl(mu, logvar):
@@ -958,107 +776,33 @@ wrong_mu, wrong_logvar = vae.encode(wrong, x, spec)
 charged, owed = mean_kl(wrong_mu, wrong_logvar), mean_kl(wrong_mu, 2 * wrong_logvar)
 print(f"logvar is {wrong_logvar.mean():.2f} on average; KL charged {charged:.3f}, owed {owed:.3f}")
 print(f'"ELBO" with the KL that is owed: {wrong_elbo[-1] - (owed - charged):.3f}, '
-      f"log p(x) {wrong_evidence[-1]:.3f}")
-
-# %% [markdown]
-# ### What does scatter cost?
-#
-# Back to 4.4. Train with the score function in the place of eqs. (4) and (5); the decoder's
-# gradient stays. One version takes `nll` as it is, another subtracts a baseline, the `nll` at
-# `eps = 0`, which does not depend on the draw.
-
-# %%
-def by_score(params, x, eps, baseline=False):
-    """As elbo_and_grads, with eq. (1) for the encoder."""
-    elbo, grads = elbo_and_grads(params, x, eps)
-    _, (logvar, sigma, mu, *_, nll) = forward(params, x, eps)
-    if baseline:
-        nll = nll - forward(params, x, 0 * eps)[1][-1]
-    value, B = nll[:, None], len(x)
-    dmu = (value * eps / sigma + mu) / B                               # score of mu: eps / sigma
-    dlogvar = (value * (eps**2 - 1) + np.exp(logvar) - 1) / 2 / B
-    grads["mu_W"], grads["mu_b"] = x.T @ dmu, dmu.sum(axis=0)
-    grads["logvar_W"], grads["logvar_b"] = x.T @ dlogvar, dlogvar.sum(axis=0)
-    return elbo, grads
-
-
-with_base = partial(by_score, baseline=True)
-for name, model in (("score function", by_score), ("the same, baseline", with_base)):
-    ended = train(x, start, 3000, rng, model=model)[0]
-    print(f"{name:19s} log p(x) at the end {exact_log_p(ended, x):.4f}")
-print(f"{'pathwise':19s} log p(x) at the end {exact_log_p(trained, x):.4f}, highest {best:.4f}")
-
-# %% [markdown]
-# With one latent and two pixels it costs next to nothing. Now 20 pixels and four latents, three
-# step sizes, and two seeds for the noise of each. If scatter is what decides, averaging the score
-# function over 3, 5 or 20 draws an example must help.
-
-# %%
-wide = vae.Spec(data_dim=20, hidden=(), latent_dim=4, likelihood="gaussian")
-true_model = exact.Linear(0.7 * rng.standard_normal((4, 20)), np.zeros(20), 0.25)
-many_x = exact.sample_linear(true_model, 100, rng)
-first = {name: 0.1 * rng.standard_normal(shape) for name, shape in vae.layout(wide)}
-
-
-def ends_at(model, lr, seed, draws, steps=500):
-    """log p(x) after training, or "lost" where the ELBO has fallen below all bounds."""
-    params, noise, rows = dict(first), np.random.default_rng(seed), np.repeat(many_x, draws, axis=0)
-    for step in range(steps):
-        elbo, grads = model(params, rows, noise.standard_normal((len(rows), 4)))
-        if not elbo > -1e6:
-            return "lost"
-        for name in params:
-            params[name] = params[name] - lr * (1 - step / steps) * grads[name]
-    return f"{exact_log_p(params, many_x):.2f}"
-
-
-# %%
-top = exact.linear_log_evidence(exact.maximum_likelihood(many_x, latent=4), many_x).mean()
-print(f"log p(x) at the end, for two seeds each; highest {top:.2f}")
-print("step size          ", "".join(f"{lr:>18}" for lr in (0.01, 0.02, 0.05)))
-with np.errstate(all="ignore"):                               # a run that is lost may overflow
-    for name, model, draws in (
-        ("pathwise", elbo_and_grads, 1),
-        ("score function", by_score, 1),
-        ("the same, baseline", with_base, 1),
-        ("baseline, 3 draws", with_base, 3),
-        ("baseline, 5 draws", with_base, 5),
-        ("baseline, 20 draws", with_base, 20),
-    ):
-        pairs = [[ends_at(model, lr, s, draws) for s in (1, 2)] for lr in (0.01, 0.02, 0.05)]
-        print(f"{name:19s}", "".join(f"{'  '.join(pair):>18}" for pair in pairs))
-
-# %% [markdown]
-# The pathwise estimate stands every step size tried, up to 0.05. The score function without a
-# baseline does not stand a step of 0.02. With the baseline it falls behind there, and at 0.05 it
-# may be lost. With 3 draws no run is lost, and with 20 they end about where the pathwise ones end:
-# so it was scatter that held it back. Ending the losses takes 3 times the work, the rest about 20.
+      f"log p(x) of that model {wrong_evidence[-1]:.3f}")
 
 # %% [markdown]
 # ## Recap
 #
-# - A gradient of an average over draws can follow the density (score function, REINFORCE, eq. (1))
-#   or the sample (pathwise, eq. (2)). The first needs only values of $f$, and a $q$ without a jump
-#   that moves; the second an $f$ that is continuous and made of smooth pieces, and a draw written
-#   as a smooth function of parameters and fixed noise, which no discrete latent is.
-# - The pathwise estimate scatters as the slope of $f$ varies, the score function as
-#   $(f - \text{baseline})\,\varepsilon/\sigma$ does. The pathwise one scatters less where the
-#   slope is nearly constant across $q$. Scatter limits the step size of a training, as curvature
-#   does.
-# - $z = \mu + \sigma\varepsilon$ with $\sigma = e^{\texttt{logvar}/2}$: the noise is an argument,
-#   eq. (3). Other distributions: $z = F^{-1}(u)$.
-# - Backward it is two products: `dmu = dz`, `dlogvar = dz * eps * sigma / 2`, eqs. (4), (5).
-# - A gradient check needs the same `eps` on both sides, and cannot see a forward pass that is
-#   wrong on its own. A statistic of the draws can, and so can a model whose highest $\log p(x)$ is
-#   known.
-# - In the linear Gaussian model everything is known exactly, eqs. (7), (8), and training arrives
-#   there.
+# | | score function, REINFORCE, eq. (1) | pathwise, eq. (2) |
+# |---|---|---|
+# | follows | the density | the sample |
+# | is right if | no jump of $q$ moves with the parameter | $f$ is continuous and made of smooth pieces, $z$ a smooth function of the parameter and fixed noise |
+# | does not see | what enters at a moving edge | draws that cross a jump of $f$ |
+# | discrete latents | yes | no |
+# | one draw's `dmu`, Gaussian | $(f - \text{baseline})\,\varepsilon/\sigma$ | $f'(z)$; the smaller scatter if that is below $1/\sqrt2$ of its mean's size |
+#
+# (Both need averages that are finite.)
+#
+# - $z = \mu + \sigma\varepsilon$, the noise is an argument, eq. (3); in other distributions
+#   $z = F^{-1}(u)$. Backward: `dmu = dz`, `dlogvar = dz * eps * sigma / 2`, eqs. (4), (5).
+# - A gradient check needs the same `eps` on both sides, and cannot see that a forward pass is not
+#   what was meant. A statistic of the draws may show it, or a model whose highest $\log p(x)$ is
+#   known, as the linear one, eqs. (7), (8).
 #
 # ## Exercises
 #
-# The first two and the last repeat what stands above. `hint("04.reparameterize")` gives a nudge,
-# `solution("04.reparameterize")` the reference; `progress()` and `review()`, from the same
-# `minivae.exercises`, list what is done and ask old questions again.
+# Eight are the core; six more, marked optional, follow. The first two repeat what stands above.
+# `hint("04.reparameterize")` gives a nudge, `solution("04.reparameterize")` the reference;
+# `progress()` and `review()`, from the same `minivae.exercises`, list what is done and ask old
+# questions again.
 
 # %% [markdown]
 # **The sample.** Eq. (3), for a batch.
@@ -1100,16 +844,17 @@ allowed = ...    # ["both", ...], eight words
 check("04.allowed", allowed)
 
 # %% [markdown]
-# **A logistic latent.** The logistic distribution has the distribution function
-# $F(z) = 1/(1 + e^{-(z-m)/s})$, and we keep `log_s` $= \log s$. Sample it by $z = F^{-1}(u)$, and
-# give the slopes with respect to $m$ and to `log_s`.
+# **By what factor?** Let $f(z) = az + bz^2/2$ with $b \ne 0$ and $z \sim N(\mu, \sigma^2)$. The
+# score function subtracts the constant that is best for `dmu`. Its scatter of one draw's `dmu`,
+# divided by the pathwise one's, in closed form. Can it be below 1? (Compare with draws before you
+# check.)
 
 # %%
-def logistic_sample(u, m, log_s):    # u (K,), uniform between 0 and 1; m and log_s: floats
-    ...                              # -> z, dz/dm, dz/dlog_s, each (K,)
+def scatter_factor(a, b, mu, sigma):    # floats, b not 0
+    ...                                 # -> score function's scatter / pathwise, a float
 
 
-check("04.logistic", logistic_sample)
+check("04.factor", scatter_factor)
 
 # %% [markdown]
 # **A latent that is yes or no.** No reparameterization here: $b$ is 1 with the probability
@@ -1122,20 +867,6 @@ def bernoulli_gradient(f, b, logit):    # f(b_k) (K,), draws b_k, 0.0 or 1.0 (K,
 
 
 check("04.yes-or-no", bernoulli_gradient)
-
-# %% [markdown]
-# **How far do they scatter?** One draw's `dmu`, $z \sim N(\mu, \sigma^2)$, no baseline. In closed
-# form, the *variances* of three estimates: the score function's for $f(z) = \tfrac12 z^2$, the
-# pathwise one's for the same $f$, and the score function's for the step, 1 where $z > c$ and 0
-# elsewhere. (Compare with draws before you check.)
-
-# %%
-def gradient_variances(mu, sigma, c):    # floats
-    ...                                  # -> three floats: score function and pathwise for
-                                         #    f = z^2 / 2, score function for the step at c
-
-
-check("04.variances", gradient_variances)
 
 # %% [markdown]
 # **Find the bug.** A score-function gradient with a baseline made from the draws themselves. It
@@ -1154,32 +885,17 @@ def with_baseline(f, score):
 check("04.bug", with_baseline)
 
 # %% [markdown]
-# **The test that a gradient check cannot replace.** Write a test of a sampler; how it uses its
-# noise you do not know. It must accept two right ones, $z = \mu + \sigma\varepsilon$ and
-# $z = \mu - \sigma\varepsilon$, with a standard normal number for each example and latent, with
-# each of 50 seeds, and reject seven wrong ones each time. Some of them have the right mean and
-# variance at every entry. (Some thousand draws are enough; all runs together have five seconds.)
+# **How far from a bound?** In some code the draws are `mu + drawn_sigma * eps`, and the KL in its
+# "ELBO" is that of $N(\mu, e^{\texttt{logvar}})$. By how much must this "ELBO", a mean over the
+# examples, be lowered to be the ELBO of the $q$ that is drawn from? (Negative, if it must be
+# raised. What sign has it for the mistake of 4.6?)
 
 # %%
-def sampler_is_right(sample, rng):    # sample(mu, logvar, rng) -> z, all (B, L) as you like
-    ...                               # -> True or False
+def excess(mu, logvar, drawn_sigma):    # each (B, L)
+    ...                                 # -> nats per example, a float
 
 
-check("04.sampler-test", sampler_is_right)
-
-# %% [markdown]
-# **Fill in the missing pixels.** As in eq. (6), but entry $d$ of $x$ has a noise variance of its
-# own, $s_d^2$ (this model is called factor analysis), and only some entries of $x$ are known. Give
-# the mean of $p(x_d \mid \text{the known entries})$ for each entry $d$ that is not, and its
-# variance, noise included. For a known entry, give $x_d$ and 0.
-
-# %%
-def fill_in(x, known, W, b, variances):    # x (D,), NaN if unknown; known (D,) of bool;
-    ...                                    # W (L, D), b (D,), variances (D,)
-                                           # -> mean (D,), variance (D,)
-
-
-check("04.posterior", fill_in)
+check("04.excess", excess)
 
 # %% [markdown]
 # **Its VAE, backward.** All pixels are known again. The encoder that this model needs is
@@ -1199,10 +915,76 @@ def linear_vae_gradients(params, x, eps):    # x (B, D), eps (B, L), params: mu_
 check("04.linear-vae", linear_vae_gradients)
 
 # %% [markdown]
-# **And trained.** Train it on data with five pixels of very different noise and one latent. It
-# passes if the model's mean $\log p(x)$ ends within 0.01 nats of the highest, and the exact ELBO
-# within 0.01 of that. You have five seconds. (`check` gives you the reference of the exercise
-# before as `gradient`. Train with your own, too.)
+# **A logistic latent (optional).** The logistic distribution has the distribution function
+# $F(z) = 1/(1 + e^{-(z-m)/s})$, and we keep `log_s` $= \log s$. Sample it by $z = F^{-1}(u)$, and
+# give the slopes with respect to $m$ and to `log_s`.
+
+# %%
+def logistic_sample(u, m, log_s):    # u (K,), uniform between 0 and 1; m and log_s: floats
+    ...                              # -> z, dz/dm, dz/dlog_s, each (K,)
+
+
+check("04.logistic", logistic_sample)
+
+# %% [markdown]
+# **How far do they scatter? (optional)** One draw's `dmu`, $z \sim N(\mu, \sigma^2)$, no baseline.
+# In closed form, the *variances* of three estimates: the score function's for
+# $f(z) = \tfrac12 z^2$, the pathwise one's for the same $f$, and the score function's for the step,
+# 1 where $z > c$ and 0 elsewhere. (Compare with draws before you check.)
+
+# %%
+def gradient_variances(mu, sigma, c):    # floats
+    ...                                  # -> three floats: score function and pathwise for
+                                         #    f = z^2 / 2, score function for the step at c
+
+
+check("04.variances", gradient_variances)
+
+# %% [markdown]
+# **The test that a gradient check cannot replace (optional).** Write a test of a sampler; how it
+# uses its noise you do not know. It must accept two right ones, $z = \mu + \sigma\varepsilon$ and
+# $z = \mu - \sigma\varepsilon$, with a standard normal number for each example and latent, with
+# each of 50 seeds, and reject seven wrong ones each time. Some of them have the right mean and
+# variance at every entry. (Some thousand draws are enough; all runs together have five seconds.)
+
+# %%
+def sampler_is_right(sample, rng):    # sample(mu, logvar, rng) -> z, all (B, L) as you like
+    ...                               # -> True or False
+
+
+check("04.sampler-test", sampler_is_right)
+
+# %% [markdown]
+# **The same cat? (optional)** Two rows, $x_1$ and $x_2$, each made by eq. (6) with its own noise.
+# Did one $z$ make both? Give $\log p(x_1, x_2)$ for one $z$, minus $\log p(x_1) + \log p(x_2)$,
+# what it is for two.
+
+# %%
+def same_cat(x1, x2, W, b, variance):    # x1, x2, b (D,), W (L, D), float
+    ...                                  # -> nats, a float
+
+
+check("04.same-cat", same_cat)
+
+# %% [markdown]
+# **Fill in the missing pixels (optional).** As in eq. (6), but entry $d$ of $x$ has a noise
+# variance of its own, $s_d^2$ (this model is called factor analysis), and only some entries of $x$
+# are known. Give the mean of $p(x_d \mid \text{the known entries})$ for each entry $d$ that is not,
+# and its variance, noise included. For a known entry, give $x_d$ and 0.
+
+# %%
+def fill_in(x, known, W, b, variances):    # x (D,), NaN if unknown; known (D,) of bool;
+    ...                                    # W (L, D), b (D,), variances (D,)
+                                           # -> mean (D,), variance (D,)
+
+
+check("04.posterior", fill_in)
+
+# %% [markdown]
+# **And trained (optional).** Train the VAE of `04.linear-vae` on data with five pixels of very
+# different noise and one latent. It passes if the model's mean $\log p(x)$ ends within 0.01 nats of
+# the highest, and the exact ELBO within 0.01 of that. You have five seconds. (`check` gives you the
+# reference of that exercise as `gradient`. Train with your own, too.)
 
 # %%
 def trained_factor_vae(x, params, gradient, rng):    # x (N, 5), params as above with L = 1;
@@ -1253,7 +1035,7 @@ check("04.train", trained_factor_vae)
 #
 # All three have the mean 0, as `dmu` must have at the best mean. To see that a mean other than 0
 # agrees too, we take $q$'s mean 0.1 to the right of $m$. Then `dmu` is $0.1/\sigma_p^2$ for all
-# three, and the scatters stay. As in `train`, the two values $\pm1$ of `eps` are enough: what is
+# three, and the scatters stay. As in 4.8, the two values $\pm1$ of `eps` are enough: what is
 # linear in $\varepsilon$ has its exact mean and standard deviation over them.
 
 # %%
@@ -1283,9 +1065,10 @@ styles = (
 )
 for row, (name, color, ls) in zip(formulas, styles, strict=True):
     ax.plot(r, row, color=color, ls=ls, label=name)
-for i, crossing in enumerate((2 - posterior_sigma**2, 2, posterior_sigma**2)):
-    ax.axvline(1 / np.sqrt(crossing), color=plots.GREY, lw=0.8, ls=":",
-               label=None if i else "where two are equal")
+at = 1 / np.sqrt(np.array([2, 2 - posterior_sigma**2, posterior_sigma**2]))
+height = at * np.array([1, 1 - posterior_sigma**2, 1 - posterior_sigma**2]) / posterior_sigma
+ax.plot(at, height, "o", color=plots.INK, ms=4, label="the third equals another")
+print("equal at r =", ", ".join(f"{r:.3f}" for r in at))
 ax.set(xlabel="r = sigma of q / sigma of the posterior", ylabel="scatter of one draw's dmu")
 ax.set_title("no estimate is best for every q")
 ax.legend(fontsize=8, loc="lower right", labelspacing=0.2, borderaxespad=0.1)
@@ -1293,8 +1076,8 @@ fig
 
 # %% [markdown]
 # Where $q$ is the posterior, $r = 1$, the estimate without the score does not scatter at all. It
-# is ahead of the sampled KL from $r = 1/\sqrt2 \approx 0.71$ on, and for narrower $q$ far behind,
-# since `eps / sigma` is then large. Against the closed form it wins between
+# is ahead of the sampled KL from $r = 1/\sqrt2 \approx 0.71$ on, and for narrower $q$ behind, the
+# more the narrower, since `eps / sigma` is then large. Against the closed form it wins between
 # $r = 1/\sqrt{2-\sigma_p^2}$ and $r = 1/\sigma_p$, that is, until $q$ is as wide as the prior. No
 # estimate is best everywhere; this project uses the closed form.
 
@@ -1309,11 +1092,11 @@ fig
 # But the model leaves that choice free. Turn the latents by an orthogonal matrix $R$, $W \to RW$.
 # Then $W^\top R^\top RW = W^\top W$: eq. (7) does not change at all. Among all these equal models,
 # there is one whose rows are orthogonal. Every matrix is a turn, a stretch along the axes, and a
+# there is one whose rows are orthogonal. Every matrix is a turn, a stretch along the axes, and a
 # turn again (a turn may include a mirror image). That is its *singular value decomposition*,
 # $W = U\Lambda V^\top$, with $\Lambda$ diagonal and the columns of $U$, and of $V$, perpendicular
 # and of length 1. Take $R = U^\top$, and $RW = \Lambda V^\top$ has the perpendicular rows of
 # $V^\top$, scaled. For that one the bound is tight. So nothing is lost by the bound at the top:
-#
 # $$
 # \max_{\text{encoder},\,W,\,b,\,s^2}\ \frac1N\sum_n \mathrm{ELBO}(x_n)
 # \;=\; \max_{W,\,b,\,s^2}\ \frac1N\sum_n \log p(x_n) \tag{9}
@@ -1325,6 +1108,13 @@ fig
 # its rows are orthogonal, an encoder reaches it (Lucas et al. 2019, "Don't Blame the ELBO! A Linear
 # VAE Perspective on Posterior Collapse"). For a decoder that is not linear there is no such
 # equality in general; notebook 09 measures the gap that stays.
+#
+# (The same decomposition settles what 4.7 left open. Let $A = U\Lambda V^\top$ have $D$ columns and
+# more rows, and $A^\top A = V\Lambda^2 V^\top$ an inverse. Then
+# $\varepsilon A = (\varepsilon U)\,\Lambda V^\top$. The density of $\varepsilon$ depends on its
+# length only, so its entries along any perpendicular directions of length 1, as the $D$ columns of
+# $U$ are, are independent standard normal numbers. What is left is a square map of $D$ such
+# numbers, $\Lambda V^\top$, with the same $C$.)
 #
 # How much would be lost with another turn? The next cell turns the latents of a model with
 # orthogonal rows, and gives each the best $q$ without correlations. Its mean is the posterior's. A
@@ -1358,11 +1148,13 @@ print("log p(x) - best ELBO, nats:", "".join(f"{g:7.3f}" for g in np.abs(lost)))
 # them is its expectation, exactly: in a linear model that is the whole ELBO. (For one latent they
 # are the $\pm1$ of `train`.)
 #
-# Where do the rows of $W$ end? At the maximum $W^\top W + s^2 I$ must keep the $L$ longest
-# principal axes of the data's covariance (Tipping and Bishop). $W^\top W = \sum_l w_l^\top w_l$,
-# and if its rows $w_l$ are orthogonal, each of them is an eigenvector of this sum: multiply from
-# the left by $w_l$, and only $\lVert w_l\rVert^2\, w_l$ is left. So the rows lie along those axes,
-# as long as their lengths differ.
+# Where do the rows of $W$ end? A covariance $C$ has $D$ perpendicular directions that it only
+# stretches, $vC = \lambda v$: its *eigenvectors*, called the *principal axes* of the data. Along
+# them the data are uncorrelated, with the variances $\lambda$. At the maximum $W^\top W + s^2 I$
+# must keep the $L$ axes of largest variance (Tipping and Bishop). Now
+# $W^\top W = \sum_l w_l^\top w_l$, and if its rows $w_l$ are orthogonal, each of them is an
+# eigenvector of this sum: multiply from the left by $w_l$, and only $\lVert w_l\rVert^2\, w_l$ is
+# left. So the rows lie along those axes, as long as their lengths differ.
 
 # %%
 fit = exact.train_linear_vae(x3, latent=2, rng=rng, steps=800)
@@ -1376,11 +1168,81 @@ turned = np.degrees(exact.axes_angle(exact.as_linear(fit.params, fit.spec), prin
 print(f"and from the rows to the principal axes of the data: at most {turned:.2f} degrees")
 
 # %% [markdown]
-# ## 4.11  Which one scatters less, with many latents?
+# ## 4.11  Which one scatters less? Continued
 #
-# A continuation of 4.4. Let $z$ have $L$ entries; we estimate `dmu` of the first. Take two
-# functions: the penalties added up, $\sum_l \tfrac12(z_l-3)^2$, and a penalty on the sum,
-# $\tfrac12\big(\sum_l (z_l-3)\big)^2$.
+# ### Why the rule of 4.4 holds
+#
+# For standard normal noise,
+# $\mathbb{E}[\varepsilon\,w(\varepsilon)] = \mathbb{E}[w'(\varepsilon)]$: integrate by parts, since
+# the density's slope is $-\varepsilon$ times the density. Write $g$ for the exact `dmu`,
+# $S = f'(z)$ for one pathwise draw, $H = (f(z) - c)\,\varepsilon/\sigma$ for one of the score
+# function with any constant $c$, and $t = (\varepsilon^2 - 1)/\sqrt2$, which has the mean 0 and the
+# variance 1. Use the identity twice, and $\partial f/\partial\varepsilon = \sigma S$:
+#
+# $$
+# \mathbb{E}[H\,t]
+# = \tfrac{1}{\sqrt2\,\sigma}\,\mathbb{E}\big[\varepsilon\,(f-c)(\varepsilon^2-1)\big]
+# = \tfrac{1}{\sqrt2\,\sigma}\,\mathbb{E}\big[\sigma S(\varepsilon^2-1) + 2\varepsilon(f-c)\big]
+# = \mathbb{E}[S\,t] + \sqrt2\,g .
+# $$
+#
+# A covariance is at most the product of the two scatters, and $t$ scatters by 1. So the scatter of
+# $H$ is at least $\sqrt2\,|g|$ minus the scatter of $S$. If the latter is below $|g|/\sqrt2$, the
+# former is above it.
+#
+# ### Where waves change over
+#
+# For $f = \sin(kz)$ what counts is the product $k\sigma$, how far the wave turns within $\sigma$,
+# and where on the wave $q$ sits. We take 25 places, compute both scatters, each gradient with its
+# own best constant, and divide score function by pathwise. The averages are sums over Gauss and
+# Hermite's points, which are exact for polynomials up to the degree 239.
+
+# %%
+nodes, weights = np.polynomial.hermite_e.hermegauss(120)      # eps, and how much each counts
+weights /= weights.sum()
+
+
+def both_scatters(value, slope, score, path):
+    """One draw's scatter: score function with its best constant, and pathwise; (places,) each."""
+    constant = (value * score**2) @ weights / (score**2 @ weights)
+    estimates = (value - constant[:, None]) * score, slope * path
+    return [np.sqrt((e**2) @ weights - (e @ weights) ** 2) for e in estimates]
+
+
+# %%
+products, places = np.geomspace(0.3, 4, 200), np.linspace(0, np.pi, 25)    # k sigma; sigma is 1
+ratios = {}
+for name, score, path in (("dmu", nodes, 1), ("dlogvar", (nodes**2 - 1) / 2, nodes / 2)):
+    pairs = []
+    for k in products:
+        angle = k * nodes + places[:, None]
+        pairs.append(both_scatters(np.sin(angle), k * np.cos(angle), score, path))
+    ratios[name] = np.array([by_score / by_path for by_score, by_path in pairs])
+
+# %%
+fig, ax = plots.figure(4.8, 2.3)
+for (name, ratio), color in zip(ratios.items(), (plots.BLUE, plots.ORANGE), strict=True):
+    low, high = ratio.min(axis=1), ratio.max(axis=1)
+    ax.fill_between(products, low, high, color=color, alpha=0.5, label=f"{name}, 25 places")
+    crossing = products[low < 1].min(), products[high > 1].max()
+    print(f"{name:7s}: equal at k sigma between {crossing[0]:.2f} and {crossing[1]:.2f}")
+ax.axhline(1, color=plots.INK, lw=1, ls="--")
+ax.set(xscale="log", yscale="log", ylim=(0.1, 30), xlabel="k sigma, f = sin(k z) - best constant")
+ax.set(ylabel="score f. / pathwise", title="above 1 pathwise scatters less")
+ax.set_xticks([0.3, 0.5, 1, 2, 4], ["0.3", "0.5", "1", "2", "4"], minor=False)
+ax.minorticks_off()
+ax.legend()
+fig
+
+# %% [markdown]
+# On the left the wave turns little across $q$, and pathwise scatters less, on the right it swings
+# within $\sigma$, and the score function does.
+#
+# ### Many latents
+#
+# Let $z$ have $L$ entries; we estimate `dmu` of the first. Take two functions: the penalties added
+# up, $\sum_l \tfrac12(z_l-3)^2$, and a penalty on the sum, $\tfrac12\big(\sum_l (z_l-3)\big)^2$.
+# The baseline is the mean of $f$.
 
 # %%
 def three_scatters(value, average, score, slope):
@@ -1407,3 +1269,93 @@ for L in (1, 8, 128):
 # itself grows faster). In a decoder, too, the latents meet: each pixel depends on several of them.
 # In the score function, all that makes $f$ vary is noise to the score of the first latent; here it
 # loses in both, even with the baseline.
+
+# %% [markdown]
+# ## 4.12  What scatter and long steps cost
+#
+# Walk `mu` downhill on our parabola, from 1 towards 3, with one gradient estimate a step. A
+# thousand walks each, 200 steps; the score function as it is, with the baseline $f(\mu)$, and with
+# that and an average over 4 draws. A walk counts as lost if it ends more than 100 away.
+
+# %%
+def walk(estimate, draws, lr):
+    """Where 1000 walks end: (1000,)."""
+    at, noise = np.full((1000, 1), mu), np.random.default_rng(4)
+    for _ in range(200):
+        eps = noise.standard_normal((1000, draws))
+        at = at - lr * estimate(at, eps).mean(axis=1, keepdims=True)
+    return at[:, 0]
+
+
+# %%
+ways = (
+    ("pathwise", lambda at, eps: df(at + sigma * eps), 1),
+    ("score function", lambda at, eps: f(at + sigma * eps) * eps / sigma, 1),
+    ("baseline", lambda at, eps: (f(at + sigma * eps) - f(at)) * eps / sigma, 1),
+    ("baseline, 4 draws", lambda at, eps: (f(at + sigma * eps) - f(at)) * eps / sigma, 4),
+)
+print("root mean square distance from 3 of the walks that are not lost, and how many are lost")
+print("step size        ", "".join(f"{lr:8.2f}{'':10s}" for lr in (0.05, 0.1, 0.2, 0.4)))
+with np.errstate(all="ignore"):                               # a walk that is lost may overflow
+    for name, estimate, draws in ways:
+        row = ""
+        for lr in (0.05, 0.1, 0.2, 0.4):
+            distance = np.abs(walk(estimate, draws, lr) - 3)
+            kept = distance[distance < 100]
+            row += f"{np.sqrt((kept**2).mean()):8.2f}{1000 - kept.size:5d} lost"
+        print(f"{name:17s}", row)
+
+# %% [markdown]
+# With one draw each, the pathwise walks end nearer to the minimum. At it, one score-function draw
+# is $\sigma\varepsilon^3/2$, with the variance $\tfrac{15}{4}\sigma^2$, against $\sigma^2$ for
+# pathwise: an average of four draws makes up for that, as the table shows. The longest steps lose
+# walks only without the baseline: there $f$, and with it the scatter, grows as the square of the
+# distance from 3.
+#
+# A step can also be too long without any scatter. Along a direction in which the loss curves by $c$
+# (its second derivative), a step multiplies the distance from the minimum by
+# $1 - c\cdot\texttt{lr}$; beyond $\texttt{lr} = 2/c$ it ends further away, on the other side. For
+# the linear VAE, take the exact gradient, the mean of those at `eps` $= \pm1$; its differences at
+# the optimum give the table of second derivatives, whose largest eigenvalue is the largest $c$.
+
+# %%
+def exact_gradient(params, x, _=None):
+    """The exact ELBO and its exact gradient, for loss = -elbo."""
+    one = np.ones((len(x), 1))
+    (up, up_grads), (down, down_grads) = (elbo_and_grads(params, x, e) for e in (one, -one))
+    return (up + down) / 2, {name: (g + down_grads[name]) / 2 for name, g in up_grads.items()}
+
+
+def moved(params, name, i, by):
+    """params with the entry i of one block changed."""
+    block = params[name].copy()
+    block.flat[i] += by
+    return params | {name: block}
+
+
+def as_row(blocks):
+    return np.concatenate([np.ravel(blocks[name]) for name in start])
+
+
+settled = train(x, trained, 1500, rng, exact_gradient, shrink=False)[0]
+table = []
+for name in start:
+    for i in range(start[name].size):
+        right, left = (exact_gradient(moved(settled, name, i, by), x)[1] for by in (1e-5, -1e-5))
+        table.append((as_row(right) - as_row(left)) / 2e-5)
+c = np.linalg.eigvalsh(np.array(table)).max()
+print(f"largest curvature {c:.1f}, so 2 / c is {2 / c:.4f}")
+
+# %%
+print("how far the exact ELBO stays below the highest log p(x), mean of the last 200 of 600 steps")
+for part in (0.25, 0.5, 0.9, 1.1):
+    shortfalls = []
+    for model, seed in ((exact_gradient, 0), *((elbo_and_grads, seed) for seed in (1, 2, 3))):
+        noise = np.random.default_rng(seed)
+        late = train(x, settled, 600, noise, model, lr=part * 2 / c, shrink=False)[1][2]
+        shortfalls.append(f"{best - late[-20:].mean():8.5f}")
+    print(f"{part:4.2f} * 2 / c: exact gradient {shortfalls[0]}, noise {' '.join(shortfalls[1:])}")
+
+# %% [markdown]
+# Below $2/c$ the exact gradient settles, and above it does not, with no noise at all. The noise
+# adds a floor, higher at the longer step. That is why `train` shortens its steps.

@@ -830,7 +830,7 @@ for who, values in (("cat 20's", log_p), ("their mean", [pair[0].mean() for pair
 
 # %% [markdown]
 # $\log p(x)$ does not only rise. Training raises the mean ELBO of the *training* images, by noisy
-# steps; that of a hidden cat may fall, and section 2.9 showed that even where the ELBO rises,
+# steps; that of a hidden cat may fall, and notebook 02 showed that even where the ELBO rises,
 # $\log p(x)$ may fall, if the gap closes by more.
 #
 # (Cat 20 is one whose gap swells visibly; the means of all 24 tell the same story with smaller

@@ -244,6 +244,8 @@ def _not_distributions(prior, likelihood):
     for name, table in (("p(z)", prior), ("p(x|z)", likelihood)):
         if not (np.isfinite(table).all() and (table >= 0).all() and (table <= 1).all()):
             return f"{name} holds a number that is no probability"
+    if (prior == 0).any():
+        return "p(z) holds a 0: a z that never occurs is no cause of anything"
     if abs(prior.sum() - 1) > 1e-6:
         return f"p(z) sums to {prior.sum():.6g}; expected 1"
     sums = likelihood.sum(axis=1)

@@ -30,7 +30,7 @@ def _picture_cases():
     return [
         (np.array([[1.0, 0.0]]), np.array([[0.7, 0.6]])),
         (pictures(2, 4), np.round(rng.uniform(0.1, 0.9, (3, 4)), 2)),
-        (np.array([[1.0, 0.0, 1.0]]), np.array([[1e-12, 1e-3, 0.5], [0.4, 0.3, 1 - 1e-9]])),
+        (np.array([[1.0, 0.0, 1.0]]), np.array([[1e-9, 1e-3, 0.5], [0.4, 0.3, 1 - 1e-9]])),
         (np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[1.0, 0.0], [0.4, 0.0]])),
         (pictures(3, 1100), rng.uniform(0.1, 0.9, (2, 1100))),
     ]

@@ -38,15 +38,6 @@ PREDICTIONS = (
         "though still a little: the two diseases are independent before x is seen, but not after.",
     ),
     Prediction(
-        "01.half-covered",
-        "Half of the cat is covered. Compared with the whole picture, the posterior over its "
-        "chonk is:",
-        ("narrower", "the same", "wider"),
-        "wider",
-        "The body is the best evidence of weight. Without it more values of chonk agree with what "
-        "is seen.",
-    ),
-    Prediction(
         "01.upper-half",
         "100 photographs of one cat. In how many is the posterior of its chonk wider with the "
         "upper half covered than with nothing covered?",

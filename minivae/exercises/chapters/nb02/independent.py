@@ -34,6 +34,8 @@ def _cases():
         (np.array([-2.3, -1.6]), _patients(1)),
         (np.array([-3.9, -1.7, -2.2, -3.1]), _patients(2)),
         (np.array([-2.9, -2.1, -1.8, -3.4, -1.9, -3.3, -2.6, -2.2]), _patients(3)),
+        # each z_i makes the others less probable: all moved at once, they swing for ever
+        (np.array([-5.0, -2.8, -1.6, -2.6, -2.1, -3.1, -1.9, -6.1]), _patients(3)),
     ]
 
 
@@ -58,6 +60,16 @@ def _ascent(sweeps=200, own=False, average=lambda weights, values: (weights * va
         return p
 
     return wrong
+
+
+def _all_at_once(log_joint, z):
+    p = np.full(z.shape[1], 0.5)
+    for _ in range(200):
+        factors = np.where(z == 1, p, 1 - p)
+        signed = np.where(z == 1, 1.0, -1.0) * log_joint[:, None]
+        others = [np.delete(factors, i, axis=1).prod(axis=1) for i in range(len(p))]
+        p = 1 / (1 + np.exp(-(np.array(others).T * signed).sum(axis=0)))
+    return p
 
 
 def _log_of_average(weights, values):
@@ -91,6 +103,12 @@ BEST_INDEPENDENT = Exercise(
             _ascent(sweeps=1),
             "One round is not enough: when one probability moves, the best values of the others "
             "move too.",
+        ),
+        WrongAnswer(
+            "all-at-once",
+            _all_at_once,
+            "You move all probabilities at once, each to the best value for the old others. That "
+            "may swing for ever, as here: move one, and use its new value for the next.",
         ),
         WrongAnswer(
             "log-of-average",

@@ -163,12 +163,13 @@ def _judge(answer):
         return "expected three pairs of numbers: q, p(x|z) before, p(x|z) after"
     if not q.shape == before.shape == after.shape == (2,):
         return "expected three pairs of numbers: q, p(x|z) before, p(x|z) after"
-    if not ((q > 0).all() and abs(q.sum() - 1) < 1e-9):
-        return "q must be two probabilities above 0 that sum to one"
+    if not ((q >= 0).all() and abs(q.sum() - 1) < 1e-9):
+        return "q must be two probabilities that sum to one"
     for likelihood in (before, after):
         if not ((likelihood > 0) & (likelihood <= 1)).all():
             return "each p(x|z) must lie above 0 and at most at 1"
-    elbos = [q @ (np.log(likelihood * PRIOR) - np.log(q)) for likelihood in (before, after)]
+    log_q = np.log(np.where(q > 0, q, 1))  # where q is zero, nothing is averaged
+    elbos = [q @ (np.log(likelihood * PRIOR) - log_q) for likelihood in (before, after)]
     evidences = [np.log(likelihood @ PRIOR) for likelihood in (before, after)]
     if not elbos[1] > elbos[0] + 1e-9:
         return f"the ELBO goes from {elbos[0]:.3f} to {elbos[1]:.3f} nats: it does not rise"

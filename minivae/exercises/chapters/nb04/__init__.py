@@ -1,10 +1,13 @@
 """Notebook 04, the reparameterization trick."""
 
 from minivae.exercises.chapters.nb04.allowed import ALLOWED
+from minivae.exercises.chapters.nb04.excess import EXCESS
+from minivae.exercises.chapters.nb04.factor import FACTOR
 from minivae.exercises.chapters.nb04.gradient_estimates import BUG, VARIANCES, YES_OR_NO
 from minivae.exercises.chapters.nb04.linear_model import LINEAR_VAE, POSTERIOR
 from minivae.exercises.chapters.nb04.logistic import LOGISTIC
 from minivae.exercises.chapters.nb04.reparameterize import REPARAMETERIZE, REPARAMETERIZE_BACKWARD
+from minivae.exercises.chapters.nb04.same_cat import SAME_CAT
 from minivae.exercises.chapters.nb04.samplers import SAMPLER_TEST
 from minivae.exercises.chapters.nb04.training import TRAIN
 
@@ -12,12 +15,15 @@ EXERCISES = (
     REPARAMETERIZE,
     REPARAMETERIZE_BACKWARD,
     ALLOWED,
-    LOGISTIC,
+    FACTOR,
     YES_OR_NO,
-    VARIANCES,
     BUG,
-    SAMPLER_TEST,
-    POSTERIOR,
+    EXCESS,
     LINEAR_VAE,
+    LOGISTIC,
+    VARIANCES,
+    SAMPLER_TEST,
+    SAME_CAT,
+    POSTERIOR,
     TRAIN,
 )

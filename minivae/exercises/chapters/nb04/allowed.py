@@ -41,7 +41,7 @@ ALLOWED = Exercise(
         WrongAnswer(
             "score-always",
             _with({3: BOTH, 5: BOTH, 6: SCORE}),
-            "Eq. (1) needs a q without a jump that moves with the parameter: 3, 5 and 6 have one.",
+            "In 3, 5 and 6 q has a jump that moves with the parameter, and f is not 0 there.",
         ),
         WrongAnswer(
             "score-never-with-an-edge",
@@ -57,13 +57,14 @@ ALLOWED = Exercise(
         WrongAnswer(
             "edge-without-a-jump",
             _with({8: NEITHER}),
-            "In 8 the edge moves, but the density is 0 there: nothing enters at the edge.",
+            "In 8 the edge moves, but the density is 0 there: nothing enters at the edge. The "
+            "estimate is right on average, though its scatter is infinite.",
         ),
         WrongAnswer(
             "pathwise-always",
             _with({2: BOTH, 6: PATH, 7: BOTH, 8: BOTH}),
-            "The pathwise estimate needs a continuous f and a z that moves smoothly: 2, 6 and 8 "
-            "have a jump in f, and in 7 z itself jumps.",
+            "In 2, 6 and 8 draws cross a jump of f as the parameter changes, and in 7 z itself "
+            "jumps.",
         ),
         WrongAnswer(
             "discrete-by-path",
@@ -93,7 +94,8 @@ ALLOWED = Exercise(
             "pathwise",          # q jumps at a, which moves
             "neither",           # f jumps, and q jumps at theta
             "score function",    # b jumps as p moves
-            "score function",    # f jumps; the edge moves, but the density is 0 there
+            "score function",    # f jumps; the edge moves, but the density is 0 there. (The
+                                 # scatter is infinite: the mean of score^2 is.)
         ]
     """),
 )

@@ -5,12 +5,12 @@ from minivae.exercises.questions import Prediction, Recall
 PREDICTIONS = (
     Prediction(
         "04.variance",
-        "For the parabola f, two unbiased estimates of dmu from the same draws. Which scatters "
+        "For the parabola f, two unbiased estimates of dmu, each from one draw. Which scatters "
         "less?",
         ("score function", "pathwise"),
         "pathwise",
         "One pathwise draw is f'(z) = z - 3, which varies by sigma = 0.8; one score-function draw "
-        "is f(z) eps / sigma, which varies by 4.8.",
+        "is f(z) eps / sigma, which varies by 4.76 (computed exactly).",
     ),
     Prediction(
         "04.wave",
@@ -27,8 +27,16 @@ PREDICTIONS = (
         "check:",
         ("passes", "fails"),
         "passes",
-        "It passes, because the gradient of the wrong formula is right. Other checks show the "
-        "mistake: a statistic of z, or an ELBO above the highest possible log p(x).",
+        "It passes, because the gradient of the wrong formula is right. A statistic of z shows the "
+        "mistake.",
+    ),
+    Prediction(
+        "04.ceiling",
+        "Trained with exp(logvar) as the standard deviation, where does the number that the code "
+        "calls the ELBO end, relative to the highest log p(x) of any such model?",
+        ("below", "above"),
+        "above",
+        "It is no bound: the KL in it is that of another q than the one that is drawn from.",
     ),
 )
 

@@ -70,21 +70,33 @@ def _simple_pairs():
     def two_sizes(x):
         return (scales * x**2).sum()
 
-    # One input is a million times smaller than the other, and so are its weights' gradients.
-    z, target = np.array([[0.6, 4e-7], [-1.1, 9e-7], [0.3, -7e-7]]), np.array([1.0, 0.0, 1.0])
+    def with_small_input(size):
+        """(f, df): one of two inputs is this small, and so are the gradients of its weights"""
+        z = np.array([[0.6, 0.4], [-1.1, 0.9], [0.3, -0.7]]) * [1, size]
+        target = np.array([1.0, 0.0, 1.0])
 
-    def small_input(x):
-        logits = np.tanh(z @ x) @ np.array([1.5, -0.8, 0.4])
-        return (np.log1p(np.exp(logits)) - target * logits).sum()
+        def f(x):
+            logits = np.tanh(z @ x) @ np.array([1.5, -0.8, 0.4])
+            return (np.log1p(np.exp(logits)) - target * logits).sum()
 
-    def d_small_input(x):
-        y, W = np.tanh(z @ x), np.array([1.5, -0.8, 0.4])
-        dlogits = 1 / (1 + np.exp(-(y @ W))) - target
-        return z.T @ (np.outer(dlogits, W) * (1 - y**2))
+        def df(x):
+            y, W = np.tanh(z @ x), np.array([1.5, -0.8, 0.4])
+            dlogits = 1 / (1 + np.exp(-(y @ W))) - target
+            return z.T @ (np.outer(dlogits, W) * (1 - y**2))
+
+        return f, df
+
+    small_input, d_small_input = with_small_input(1e-6)
+    tiny_input, d_tiny_input = with_small_input(1e-10)
 
     def faint_sign_lost(x):
         d = d_small_input(x)
         d[1, 2] *= -1
+        return d
+
+    def tiny_entry_off(x):
+        d = d_tiny_input(x)
+        d[1, 2] *= 1.05
         return d
 
     return [
@@ -106,6 +118,14 @@ def _simple_pairs():
         _named_case("scaled_by_1.01", lambda x: square(x), lambda x: 2.02 * x, a),
         _named_case("small_input", small_input, d_small_input, m.T),
         _named_case("faint_sign_lost", lambda x: small_input(x), faint_sign_lost, m.T),
+        _named_case("tiny_input", tiny_input, d_tiny_input, m.T),
+        _named_case("tiny_entry_off", lambda x: tiny_input(x), tiny_entry_off, m.T),
+        _named_case(
+            "fast", lambda x: 200 + np.sin(300 * x).sum(), lambda x: 300 * np.cos(300 * x), a
+        ),
+        _named_case("scaled_by_1.002", lambda x: square(x), lambda x: 2.004 * x, a),
+        _named_case("raised", lambda x: 1e8 + square(x), lambda x: 2 * x, a),
+        _named_case("raised_sign_lost", lambda x: 1e8 + square(x), lambda x: -2 * x, a),
         _named_case("right_at_zero_only", lambda x: (x**2).sum() + x.sum(), lambda x: x**2 + 1, a),
     ]
 
@@ -186,6 +206,20 @@ def _weak_check(rule):
     return check
 
 
+def _one_step(h, tolerance):
+    """A check with this one step for all entries, and a relative tolerance for each."""
+
+    def check(f, df, x):
+        gradient = np.asarray(df(x))
+        if gradient.shape != x.shape:
+            return False
+        with np.errstate(all="ignore"):
+            numeric = central_difference(f, x, h)
+        return bool((np.abs(gradient - numeric) <= tolerance * np.abs(numeric)).all())
+
+    return check
+
+
 def _one_sided(f, df, x):
     gradient, h = df(x), 1e-5
     if np.shape(gradient) != x.shape:
@@ -251,6 +285,19 @@ GRADIENT_CHECK = Exercise(
             _shaped(lambda a, n: (np.abs(a - n) <= 1e-6 * np.abs(n).max()).all()),
             "Every entry is compared with the largest one, so a small entry passes whatever it is: "
             "compare it with its own size, and allow for rounding.",
+        ),
+        WrongAnswer(
+            "one-step-for-all",
+            _one_step(1e-2, 1e-2),
+            "One step for all entries, and a loose tolerance for each: the step is too large for a "
+            "fast function, and the tolerance lets a factor of 1.002 pass. Each entry needs its "
+            "own step, and a bar that says how far the difference can be off.",
+        ),
+        WrongAnswer(
+            "one-step-a-thousandth",
+            _one_step(1e-4, 1e-3),
+            "One step for all entries: it is too small for an entry that is tiny beside the value "
+            "of f, where a right gradient is rejected. Each entry needs its own step and bar.",
         ),
         WrongAnswer(
             "no-room-for-rounding",

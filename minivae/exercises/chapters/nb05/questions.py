@@ -11,12 +11,20 @@ PREDICTIONS = (
         "A change of mu changes the loss in both ways at once, and the changes add up.",
     ),
     Prediction(
+        "05.what-it-spoils",
+        "dW2 is divided by the number of examples by mistake. Which other gradients are wrong?",
+        ("none", "those of W1 and b1", "all"),
+        "none",
+        "Nothing is computed from dW2: what goes on to the layer before is dy1.",
+    ),
+    Prediction(
         "05.smaller-h",
-        "In central differences in float64, h goes from 1e-5 down to 1e-10. The error:",
+        "The entry (0, 4) of the small decoder's dW1, by central differences in float64: h goes "
+        "from 1e-5 down to 1e-10. The error:",
         ("falls", "stays", "rises"),
         "rises",
-        "Below 1e-5, the subtraction loses more digits than the smaller h gains. So the curve of "
-        "the error is a V.",
+        "Below about 1e-5, the subtraction loses more digits here than the smaller h gains. So the "
+        "curve of the error is a V.",
     ),
     Prediction(
         "05.float32",

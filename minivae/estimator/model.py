@@ -1,25 +1,24 @@
-"""`minivae.VAE`: the model with the conventions of scikit-learn, without needing scikit-learn.
+"""The class VAE. The constructor only stores its arguments; `fit` checks them, trains, and returns
+self; attributes that are learned end in an underscore.
 
-The constructor only stores its arguments; `fit` checks them, trains, and returns self; attributes
-that are learned end in an underscore.
+More than 400 lines because scikit-learn wants all arguments in one constructor, documented there,
+and all methods in one class.
 """
 
+import html
 import inspect
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minivae import checks, data, evaluate, runs, train, vae
+from minivae import checks, data, runs, train, vae
 from minivae.backend import Backend, load_backend
+from minivae.estimator import fitting, pictures, scoring, shipped
 from minivae.settings import Settings
-
-MODELS = Path(__file__).parent / "runs" / "shipped"
-PRETRAINED = tuple(sorted(path.stem for path in MODELS.glob("*.npz")))
 
 RandomState = int | np.random.Generator | np.random.RandomState | None
 
@@ -64,15 +63,28 @@ class VAE:
         "numba" is fast, "numpy" is the readable reference.
     random_state : int, numpy.random.Generator, numpy.random.RandomState or None
         Seed of all random numbers; with None, each fit differs.
-    verbose : bool
-        Show a progress bar on standard error.
+    verbose : bool or None
+        Show a progress bar on standard error; None: in a terminal and in Jupyter, not in a log.
+    warm_start : bool
+        Let `fit` go on, for `epochs` more, from the parameters of the last fit or of the loaded
+        file.
+    early_stopping : bool
+        Hold images out, and end when `n_iter_no_change` epochs have not improved their ELBO; the
+        parameters of the best epoch are kept.
+    validation_fraction : float
+        The share of the images that early stopping holds out.
+    n_iter_no_change : int
+        Epochs without a better ELBO that early stopping waits.
 
     Attributes
     ----------
     model_ : runs.Model
         Spec, parameters and image shape.
     history_ : list of dict
-        One dict per epoch, nats per image.
+        One dict per epoch, nats per image; with early stopping, `test_elbo` is of the images held
+        out.
+    n_iter_ : int
+        Epochs that the last fit ran.
     n_features_in_ : int
         Pixels of an image, D.
     seed_ : int
@@ -105,7 +117,11 @@ class VAE:
         resampled: int | None = None,
         backend: str = "numba",
         random_state: RandomState = None,
-        verbose: bool = False,
+        verbose: bool | None = None,
+        warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
     ) -> None:
         self.latent_dim = latent_dim
         self.hidden = hidden
@@ -125,6 +141,10 @@ class VAE:
         self.backend = backend
         self.random_state = random_state
         self.verbose = verbose
+        self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
 
     # ---- scikit-learn's protocol -------------------------------------------------------------
 
@@ -156,13 +176,17 @@ class VAE:
 
     # ---- fitting -----------------------------------------------------------------------------
 
-    def fit(self, X: ArrayLike, y: Any = None) -> "VAE":
-        """Train on images. `y` is ignored.
+    def fit(
+        self, X: ArrayLike, y: Any = None, *, callback: fitting.Callback | None = None
+    ) -> "VAE":
+        """Train on images. `y` is ignored. Ctrl-C ends training and keeps what was learned.
 
         Parameters
         ----------
         X : array of shape (N, D) or (N, h, w)
-            Images, uint8 or floats in [0, 1].
+            Images, uint8 or floats in [0, 1]. Integers that are all 0 or 1 are black and white.
+        callback : callable or None
+            Called after each epoch with its row of the history, a dict.
 
         Returns
         -------
@@ -178,24 +202,32 @@ class VAE:
         -----
         UserWarning
             If the likelihood is Bernoulli, which binarizes X, and more than a fifth of the pixels
-            are grey.
+            are grey; if training was interrupted.
         """
-        images, image_shape = checks.check_images_and_shape(X, "X")
+        before = self._model() if self.warm_start and hasattr(self, "model_") else None
+        white = None if before is None else before.white
+        images, image_shape, white = checks.check_images_for_fit(X, "X", white)
         seed = checks.seed_from(self.random_state)
-        dataset = data.Dataset("X", images, images[:0], None, None, image_shape, "")
+        rest, patience = images[:0], None
+        if self.early_stopping:
+            patience = checks.check_samples(self.n_iter_no_change, "n_iter_no_change")
+            images, rest = fitting.held_out(images, self.validation_fraction, seed)
+        dataset = data.Dataset("X", images, rest, None, None, image_shape, "")
         settings = checks.check_settings(self._settings(seed), dataset)
         note = data.grey_note(images, settings.likelihood, 'likelihood="gaussian"')
         if note:
             warnings.warn(note, UserWarning, stacklevel=2)
-        state = train.new_state(dataset, settings)
-        if self.verbose:
-            with runs.ProgressBar(state, settings, len(images)) as bar:
-                train.run_loop(dataset, settings, state, on_step=bar.update)
-        else:
-            train.run_loop(dataset, settings, state)
         spec = settings.spec(images.shape[1])
-        self.model_ = runs.Model(spec, state.flat, image_shape)
+        state = train.new_state(dataset, settings)
+        if before is not None:
+            checks.check_same_spec(before.spec, spec)
+            state.flat[:] = before.flat
+        done = fitting.run(
+            dataset, settings, state, verbose=self.verbose, callback=callback, patience=patience
+        )
+        self.model_ = runs.Model(spec, done.flat, image_shape, white)
         self.history_ = state.history
+        self.n_iter_ = state.epoch
         self.n_features_in_ = images.shape[1]
         self.seed_ = seed
         return self
@@ -207,6 +239,18 @@ class VAE:
     def _settings(self, seed):
         own = self.get_params() | {"seed": seed}
         return Settings(**{name: own[name] for name in Settings._fields})
+
+    def set_output(self, *, transform: str | None = None) -> "VAE":
+        """What `transform` returns: "default", an array, or "pandas", a data frame -> self."""
+        if transform is not None:
+            checks.check_output(transform)
+            self._output = transform
+        return self
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """The names of the latents, "vae0", "vae1", ...; `input_features` is ignored."""
+        latents = range(self._model().spec.latent_dim)
+        return np.array([f"vae{j}" for j in latents], dtype=object)
 
     # ---- using a fitted model ----------------------------------------------------------------
 
@@ -222,9 +266,28 @@ class VAE:
         -------
         Z : ndarray of shape (N, L)
         """
-        x = data.scale(self._known_images(X))
-        mu, _ = self._run(vae.encode, x)
+        mu = self.encode(X)[0]
+        if getattr(self, "_output", "default") == "pandas":
+            import pandas
+
+            index = X.index if isinstance(X, pandas.DataFrame) else None
+            return pandas.DataFrame(mu, index=index, columns=self.get_feature_names_out())
         return mu
+
+    def encode(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """The parameters of q(z|x): X as for `transform` -> mu, logvar, (N, L) each; logvar is
+        log sigma^2."""
+        return tuple(self._run(vae.encode, data.scale(self._known_images(X))))
+
+    def sample_posterior(
+        self, X: ArrayLike, n_samples: int = 1, random_state: RandomState = None
+    ) -> np.ndarray:
+        """Draws of z from q(z|x): X as for `transform` -> (n_samples, N, L)."""
+        mu, logvar = self.encode(X)
+        n_samples = checks.check_samples(n_samples, "n_samples")
+        rng = np.random.default_rng(checks.seed_from(random_state))
+        eps = rng.standard_normal((n_samples, *mu.shape)).astype(mu.dtype)
+        return mu + np.exp(logvar / 2) * eps
 
     def inverse_transform(self, Z: ArrayLike) -> np.ndarray:
         """Decoded images E[x|z].
@@ -251,7 +314,15 @@ class VAE:
 
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """Images encoded to their posterior means and decoded again: X as for `fit` -> (N, D)."""
-        return self.inverse_transform(self.transform(X))
+        return self.inverse_transform(self.encode(X)[0])
+
+    def reconstruction_error(self, X: ArrayLike) -> np.ndarray:
+        """-log p(x|z) at the posterior mean z = mu, for each image: X as for `fit` -> (N,) nats.
+
+        Nothing is drawn: with a Bernoulli likelihood a grey pixel counts with its cross-entropy.
+        """
+        x = data.scale(self._known_images(X))
+        return self._run(_error_at_the_mean, x)
 
     def interpolate(self, a: np.ndarray, b: np.ndarray, steps: int = 10) -> np.ndarray:
         """Images on the straight line between two images in latent space.
@@ -268,7 +339,7 @@ class VAE:
         images : ndarray of shape (steps, D)
         """
         steps = self._count(steps, "steps", 2)
-        ends = np.concatenate([self.transform([image]) for image in (a, b)])
+        ends = np.concatenate([self.encode([image])[0] for image in (a, b)])
         t = np.linspace(0, 1, steps)[:, None]
         return self.inverse_transform((1 - t) * ends[:1] + t * ends[1:])
 
@@ -293,9 +364,9 @@ class VAE:
     def score_samples(self, X: ArrayLike, n_samples: int = 500) -> np.ndarray:
         """Importance-weighted estimate of log p(x) for each image, in nats.
 
-        On average it is below log p(x), and rises towards it with `n_samples`. The same X gives the
-        same numbers: an image's noise, and for a Bernoulli model the binarization of its grey
-        pixels, are drawn from a fixed seed by the image's place in X.
+        On average it is below log p(x), and rises towards it with `n_samples`. The same image gets
+        the same number, alone or anywhere in X: its noise, and for a Bernoulli model the
+        binarization of its grey pixels, are drawn from a seed that is made of its pixels.
 
         Parameters
         ----------
@@ -308,12 +379,9 @@ class VAE:
         -------
         log_p : ndarray of shape (N,)
         """
-        model = self._model()
-        x = data.test_images(self._known_images(X), model.spec.likelihood)
-        rng = np.random.default_rng(data.BINARIZATION_SEED)
-        return evaluate.log_likelihood(
-            model.params, x, model.spec, samples=n_samples, rng=rng, ops=self._ops()
-        ).log_p
+        n_samples = checks.check_samples(n_samples, "n_samples")
+        images = self._known_images(X)
+        return scoring.log_p(self.model_, images, n_samples, self._ops())
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """Mean of `score_samples(X)`, nats per image: higher is better. `y` is ignored."""
@@ -349,9 +417,38 @@ class VAE:
     @classmethod
     def pretrained(cls, name: str) -> "VAE":
         """A fitted model from the package: "mnist" (two latents), "cats" (eight), or a row of the
-        published table, such as "vae-1" (fifty). Raises MinivaeError for any other name."""
-        checks.check_pretrained_name(name, PRETRAINED)
-        return cls.load(MODELS / f"{name}.npz")
+        published table, such as "vae-1" (fifty); a row that was started from others is found by
+        its last part, too, "iwae-5". Raises MinivaeError for any other name."""
+        return cls.load(shipped.model_file(name))
+
+    # ---- in a notebook -----------------------------------------------------------------------
+
+    def plot_latents(self, X: ArrayLike, labels: ArrayLike | None = None, ax: Any = None) -> Any:
+        """Draw the posterior means of images in the plane of the first two latents.
+
+        Parameters
+        ----------
+        X : array of shape (N, D) or (N, h, w)
+            Images as for `fit`.
+        labels : array of shape (N,) or None
+            Each label gets a colour.
+        ax : matplotlib.axes.Axes or None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        ax : matplotlib.axes.Axes
+        """
+        mu = self.encode(X)[0]
+        if labels is not None:
+            labels = checks.check_one_for_each(labels, len(mu), "labels")
+        return pictures.plot_latents(mu, labels, ax)
+
+    def _repr_html_(self) -> str:
+        if not hasattr(self, "model_"):
+            return f"<code>{html.escape(repr(self))}</code>"
+        history = getattr(self, "history_", [])
+        return pictures.as_html(repr(self), self.model_, history, self._ops())
 
     # ---- helpers -----------------------------------------------------------------------------
 
@@ -380,9 +477,16 @@ class VAE:
     def _known_images(self, X: ArrayLike) -> np.ndarray:
         """X checked: images (N, D) of the size that the model was fitted on."""
         model = self._model()
-        images, _ = checks.check_images_and_shape(X, "X")
+        images = checks.check_images(X, "X", model.white)
         checks.check_pixel_count(images, model.spec.data_dim)
         return images
+
+
+def _error_at_the_mean(params, x, spec, ops):
+    """-log p(x|mu(x)), (B,) nats."""
+    mu, _ = vae.encode(params, x, spec, ops)
+    out = vae.decode(params, mu, spec, ops)
+    return vae.nll_forward(params, out, x, spec, ops)[0]
 
 
 def _parameters():

@@ -1,0 +1,40 @@
+"""Scores of single images whose random draws depend on the image alone."""
+
+import hashlib
+
+import numpy as np
+
+from minivae import data, evaluate, runs
+from minivae.backend import Backend
+
+GREY_LEVELS = 2**16 - 1  # an image is recognised by its pixels in 16 bits, from whatever dtype
+
+
+def log_p(model: runs.Model, images: np.ndarray, samples: int, ops: Backend) -> np.ndarray:
+    """Importance-weighted log p(x) of images (N, D), uint8 or floats in [0, 1] -> (N,) nats.
+
+    An image's noise, and for a Bernoulli model the binarization of its grey pixels, are drawn from
+    a seed that is made of its pixels. So the same image gets the same number wherever it stands.
+    """
+    x = data.scale(images)
+    seeds = [seed_of(image) for image in x]
+    if model.spec.likelihood == "bernoulli":
+        x = np.stack([_binarized(image, seed) for image, seed in zip(x, seeds, strict=True)])
+    x = x.astype(model.flat.dtype, copy=False)
+    return evaluate.log_likelihood_of_q(
+        model.params, x, model.spec, samples, lambda i: _rng(seeds[i], "noise"), None, ops
+    ).log_p
+
+
+def seed_of(image: np.ndarray) -> int:
+    """A number made of the pixels of an image, (D,) in [0, 1]."""
+    levels = np.rint(GREY_LEVELS * np.clip(image, 0, 1)).astype("<u2")
+    return int.from_bytes(hashlib.blake2b(levels.tobytes(), digest_size=8).digest(), "little")
+
+
+def _binarized(image, seed):
+    return (_rng(seed, "binarization").random(image.shape, np.float32) < image).astype(np.float32)
+
+
+def _rng(seed, use):
+    return np.random.default_rng([seed, ("noise", "binarization").index(use)])
