@@ -1,7 +1,9 @@
-"""Builds the notebooks: `python notebooks/build.py` all of them, `... build.py 02 07` some.
+"""Builds the notebooks: `python notebooks/build.py` all of them, `... build.py 02 08a` some.
 
 The source of a notebook is notebooks/src/NN_name.py, a script that jupytext reads; this executes it
-and writes notebooks/NN_name.ipynb with its outputs, the same bytes each time on one machine.
+and writes notebooks/NN_name.ipynb with its outputs, the same bytes each time on one machine, apart
+from measured times. A notebook in parts has a letter behind its number, 08a, and 08 builds all
+parts. Times that contradict each other, or the text, end a build (`minivae.studies.races`).
 A stamp in the notebook's metadata holds a hash of all that its outputs depend on (see `stale.py`),
 so that a test can tell when one has gone stale, and `--stale` builds only those.
 """
@@ -20,13 +22,16 @@ import jupytext
 import nbformat
 import numpy as np
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path.insert(0, str(ROOT))  # so that `python notebooks/build.py` finds the package
 
 from minivae import kernels
+from minivae.studies import races
 from notebooks import links
+from notebooks.links import number_of
 from notebooks.stale import fingerprint
 
 SECONDS = 600  # for one cell, on a machine that has other things to do
@@ -34,8 +39,8 @@ KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
 def sources():
-    """The scripts of all notebooks, in order."""
-    return sorted((HERE / "src").glob("[0-9][0-9]_*.py"))
+    """The scripts of all notebooks, in order: 07_name.py, 08a_name.py, ..."""
+    return sorted((HERE / "src").glob("[0-9][0-9]*_*.py"))
 
 
 def target(source):
@@ -52,10 +57,11 @@ def compile_kernels():
         kernels.matmul(np.ones((1, 1), dtype), np.ones((1, 1), dtype))
 
 
-def execute(source, cells=None):
+def execute(source, cells=None, *, strict=False):
     """Run a source from top to bottom -> the executed notebook. Raises on a cell's error.
 
     `cells`: a function from the notebook to itself, applied before it runs (tests fill in answers).
+    `strict`: measured times that contradict what is claimed about them are an error.
     """
     compile_kernels()
     notebook = jupytext.read(source, fmt="py:percent")
@@ -65,6 +71,7 @@ def execute(source, cells=None):
         surroundings = {
             "MINIVAE_PROGRESS": str(Path(folder) / "progress.json"),  # nobody's own answers
             "PYTHONHASHSEED": "0",
+            races.STRICT: str(int(strict)),
             "TQDM_DISABLE": "1",  # a bar would leave its widget, and its time, in the notebook
         }
         before = {name: os.environ.get(name) for name in surroundings}
@@ -128,8 +135,15 @@ def is_stale(source):
 
 
 def build(source):
-    """Execute one source and write its notebook."""
+    """Execute one source and write its notebook. Raises SystemExit, and writes nothing, if what it
+    measures contradicts itself or its text."""
     started = time.monotonic()
+    try:
+        notebook = execute(source, strict=True)
+    except CellExecutionError as error:
+        if error.ename != races.Contradiction.__name__:
+            raise
+        sys.exit(f"{target(source).name} is refused: {error.evalue}")
     notebook = execute(source)
     links.add_links(notebook, source, sources())
     notebook.metadata["minivae"] = stamp(source)
@@ -143,7 +157,11 @@ def main():
     parser.add_argument("numbers", nargs="*", help="which notebooks, as 02 (default all)")
     parser.add_argument("--stale", action="store_true", help="only those that are out of date")
     args = parser.parse_args()
-    chosen = [s for s in sources() if not args.numbers or s.stem[:2] in args.numbers]
+    chosen = [
+        s
+        for s in sources()
+        if not args.numbers or {number_of(s), number_of(s)[:2]} & set(args.numbers)
+    ]
     if not chosen:
         sys.exit(f"no notebook is numbered {' or '.join(args.numbers)}")
     for source in chosen:

@@ -17,7 +17,8 @@ The modules, lowest first:
                      so the bits do not depend on the number of threads
     guard            checks of shapes and dtypes before a kernel runs
     pairs            the public functions, with the names of `ops.py`
-    plain_products   simpler products, for the lesson in notebook 08; nothing else uses them
+    plain_products   simpler products, for the lesson in notebook 08a; nothing else uses them
+    inspection       what the compiler made of a function, for notebooks 08a and 08b
 
 float32 is for training and fast; float64 is for verification, with libm's functions. Other dtypes
 are refused. Number of threads: MINIVAE_NUM_THREADS, by default the cores available.

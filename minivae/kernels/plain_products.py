@@ -1,14 +1,15 @@
-"""Three simple matrix products for notebook 08, each faster than the one before for one reason.
+"""Three simple matrix products for notebook 08a, each faster than the one before for one reason.
 
-    naive      i-j-k: the textbook sum. It goes down the columns of B, which loads a cache line for
-               each number, and each addition waits for the one before it.
-    by_rows    i-k-j: the same multiplications in another order. The inner loop goes along rows of
-               B and C, so LLVM can vectorize it, and whole cache lines are used.
+    naive      i-j-k: the textbook sum. Each addition waits for the one before it, so it makes one
+               multiply-add in the time that an addition takes.
+    by_rows    i-k-j: the same multiplications in another order. Each number of a row of C has a sum
+               of its own, and the inner loop goes along rows of B and C, so LLVM can vectorize it.
+               The limit is the first cache: two loads and a store for each multiply-add.
     blocked    the same with four rows of B at a time, and all rows of A for these four: a number of
                C is loaded and stored once for every four multiply-adds instead of for each.
 
 The register tile in `tile.py` is the next step: it keeps a block of C in registers for the whole
-sum. Only notebook 08 uses this module.
+sum. Only notebook 08a uses this module.
 """
 
 from collections.abc import Callable

@@ -23,7 +23,9 @@ from numba.extending import intrinsic
 from minivae.kernels.compilation import JIT
 from minivae.kernels.instructions import numbers_at
 
-TILE_VECTORS = 2  # registers side by side
+# Registers side by side. With 3, fewer rows would fit; and the tile at the edge, often one register
+# wide, would have fewer sums under way than it takes to hide the latency of a multiply-add.
+TILE_VECTORS = 2
 TILE_ROWS = {512: 12, 256: 6, 128: 6}  # by bits: AVX-512 has 32 registers, the others 16 or more
 LANE_BYTES = 16  # shuffles within 16 bytes are cheaper than across them
 

@@ -1,11 +1,26 @@
-"""Notebook 08, making it fast: loop orders, one pass over the data, and the limit.
+"""Notebooks 08a to 08c, making it fast: loop orders, limits, vectors, fused loops, threads.
 
 Some answers are called with arrays that record how they are read (`reads.Traced`), so that the
-order of a loop can be checked and not only its result.
+order of a loop can be checked and not only its result; others are compiled, and their code is
+searched for vectors.
 """
 
 from minivae.exercises.chapters.nb08.fused import FUSED
-from minivae.exercises.chapters.nb08.limits import FLOPS, ROOFLINE
+from minivae.exercises.chapters.nb08.limits import FLOPS, IKJ_RATE, ROOFLINE, TILE_SHAPE
 from minivae.exercises.chapters.nb08.products import BLOCKED, LOOP_ORDER
+from minivae.exercises.chapters.nb08.threads import AMDAHL, TICKET
+from minivae.exercises.chapters.nb08.vectors import TRAP, VECTORIZE
 
-EXERCISES = (LOOP_ORDER, BLOCKED, FUSED, FLOPS, ROOFLINE)
+EXERCISES = (
+    FLOPS,
+    LOOP_ORDER,
+    VECTORIZE,
+    BLOCKED,
+    ROOFLINE,
+    IKJ_RATE,
+    TILE_SHAPE,
+    FUSED,
+    TRAP,
+    TICKET,
+    AMDAHL,
+)

@@ -80,64 +80,288 @@ FLOPS = Exercise(
 # ---- 08.roofline ---------------------------------------------------------------------------------
 
 
-def roofline(flops, bytes_moved, peak, bandwidth):
-    """The highest rate within reach: min(peak, flops / bytes x bandwidth)"""
-    return min(peak, flops / bytes_moved * bandwidth)
+def roofline(flops, bytes_moved, peak, bandwidths):
+    """The least of the peak and of flops / bytes x bandwidth at each cache, and which one it is"""
+    limits = [peak]
+    for moved, bandwidth in zip(bytes_moved, bandwidths, strict=True):
+        limits.append(flops / moved * bandwidth)
+    rate = min(limits)
+    return rate, limits.index(rate)
 
 
 def _roofline_cases():
     return [
-        (100.0, 50.0, 80.0, 10.0),
-        (1000.0, 50.0, 80.0, 10.0),
-        (3.0, 12.0, 90.0, 20.0),
+        (100.0, [50.0], 80.0, [10.0]),
+        (1000.0, [50.0, 20.0], 80.0, [10.0, 5.0]),
+        (96.0, [64.0, 8.0, 4.0], 90.0, [20.0, 5.0, 1.0]),
+        (32.0, [192.0, 64.0, 2.0], 120.0, [270.0, 100.0, 20.0]),
+        (32.0, [64.0, 64.0], 120.0, [270.0, 100.0]),
     ]
+
+
+def _roof(limit, choose=min):
+    def wrong(flops, bytes_moved, peak, bandwidths):
+        pairs = zip(bytes_moved, bandwidths, strict=True)
+        limits = [peak, *(limit(flops, moved, speed) for moved, speed in pairs)]
+        rate = choose(limits)
+        return rate, limits.index(rate)
+
+    return wrong
+
+
+def _slope(flops, moved, speed):
+    return flops / moved * speed
+
+
+def _roof_without_peak(flops, bytes_moved, peak, bandwidths):
+    pairs = zip(bytes_moved, bandwidths, strict=True)
+    limits = [_slope(flops, moved, speed) for moved, speed in pairs]
+    return min(limits), limits.index(min(limits)) + 1
+
+
+def _roof_of_all_bytes(flops, bytes_moved, peak, bandwidths):
+    limits = [peak, *(flops / sum(bytes_moved) * speed for speed in bandwidths)]
+    return min(limits), limits.index(min(limits))
+
+
+def _roof_in_turn(flops, bytes_moved, peak, bandwidths):
+    pairs = zip(bytes_moved, bandwidths, strict=True)
+    times = [flops / peak, *(moved / speed for moved, speed in pairs)]
+    return flops / sum(times), times.index(max(times))
+
+
+def _roof_of_memory(flops, bytes_moved, peak, bandwidths):
+    limits = [peak, _slope(flops, bytes_moved[-1], bandwidths[-1])]
+    return min(limits), limits.index(min(limits)) * len(bandwidths)
 
 
 ROOFLINE = Exercise(
     id="08.roofline",
-    title="the roofline",
+    title="where a loop stops: the roofline at each cache",
     stub=stub("""
-        def roofline(flops, bytes_moved, peak, bandwidth):    # work: flop, byte; machine: flop/s,
-            ...                                               # byte/s -> the flop/s within reach
+        def roofline(flops, bytes_moved, peak, bandwidths):   # flop; [bytes at each cache]; flop/s;
+            ...      # [byte/s of each cache] -> the flop/s within reach, and the limit that is met:
+                     # 0 for the peak, 1 for the first cache, 2 for the second, ...
     """),
     reference=roofline,
     cases=_roofline_cases,
+    returns=("rate", "limit"),
     mistakes=(
         WrongAnswer(
             "maximum",
-            lambda flops, moved, peak, bandwidth: max(peak, flops / moved * bandwidth),
-            "The lower of the two limits applies, not the higher.",
+            _roof(_slope, max),
+            "The lowest of the limits applies, not the highest.",
         ),
         WrongAnswer(
             "upside-down",
-            lambda flops, moved, peak, bandwidth: min(peak, moved / flops * bandwidth),
+            _roof(lambda flops, moved, speed: moved / flops * speed),
             "Intensity is flops per byte; here it is bytes per flop.",
         ),
         WrongAnswer(
             "peak",
-            lambda flops, moved, peak, bandwidth: peak,
-            "This is the peak alone; the memory may not deliver the data that fast.",
+            lambda flops, moved, peak, bandwidths: (peak, 0),
+            "This is the peak alone; a cache may not deliver the data that fast.",
         ),
         WrongAnswer(
-            "memory",
-            lambda flops, moved, peak, bandwidth: flops / moved * bandwidth,
-            "This is the memory's limit alone; no machine exceeds its peak.",
+            "no-peak",
+            _roof_without_peak,
+            "The peak is missing: no machine exceeds it, however near its data are.",
+        ),
+        WrongAnswer(
+            "all-bytes",
+            _roof_of_all_bytes,
+            "The bytes of all caches are added up; each cache has its own bytes and its own limit.",
+        ),
+        WrongAnswer(
+            "memory-alone",
+            _roof_of_memory,
+            "Only the last cache of the list is compared with the peak; any of them may be the "
+            "limit.",
         ),
         WrongAnswer(
             "in-turn",
-            lambda flops, moved, peak, bandwidth: flops / (flops / peak + moved / bandwidth),
-            "The two times are added, as if nothing overlapped; a machine fetches the next data "
-            "while it computes.",
+            _roof_in_turn,
+            "The times are added, as if nothing overlapped; a machine fetches the next data while "
+            "it computes.",
         ),
         WrongAnswer(
             "bandwidth",
-            lambda flops, moved, peak, bandwidth: min(peak, bandwidth),
-            "The bandwidth is in bytes per second: multiply it by flops per byte to get flop/s.",
+            _roof(lambda flops, moved, speed: speed),
+            "A bandwidth is in bytes per second: multiply it by flops per byte to get flop/s.",
         ),
     ),
     hints=(
-        "Two limits: how fast the machine computes, and how fast data reach it.",
-        "Each byte that is fetched is used in flops / bytes_moved operations.",
-        "min(peak, flops / bytes_moved * bandwidth).",
+        "One limit for the peak, and one for each cache, by its own bytes and bandwidth.",
+        "Each byte that crosses the border of a cache serves flops / bytes of that cache.",
+        "limits = [peak] + [flops / m * w for m, w in zip(bytes_moved, bandwidths)]; its least.",
+    ),
+)
+
+# ---- 08.ikj-rate ---------------------------------------------------------------------------------
+
+
+def rate_of_rows(rows, lanes, bandwidth, peak):
+    """2 rows lanes flop for rows + 2 vectors of 4 lanes bytes, and never above the peak"""
+    flops = 2 * rows * lanes
+    moved = (rows + 2) * 4 * lanes
+    return min(peak, flops / moved * bandwidth)
+
+
+def _rate_cases():
+    return [(1, 8, 84e9, 60e9), (4, 8, 84e9, 60e9), (2, 16, 270e9, 500e9), (6, 4, 400e9, 110e9)]
+
+
+def _rate(vectors, flops=2, peak=True, bytes_of=lambda lanes: 4 * lanes):
+    def wrong(rows, lanes, bandwidth, top):
+        rate = flops * rows * lanes / (vectors(rows) * bytes_of(lanes)) * bandwidth
+        return min(top, rate) if peak else rate
+
+    return wrong
+
+
+IKJ_RATE = Exercise(
+    id="08.ikj-rate",
+    title="how fast the first cache lets i-k-j run",
+    stub=stub("""
+        def rate_of_rows(rows, lanes, bandwidth, peak):    # rows of B together (i-k-j: 1), float32
+            ...      # in a register; byte/s of the first cache, flop/s -> the flop/s within reach
+    """),
+    reference=rate_of_rows,
+    cases=_rate_cases,
+    mistakes=(
+        WrongAnswer(
+            "no-store",
+            _rate(lambda rows: rows + 1),
+            "C is loaded and stored: that is two trips, and only one is counted.",
+        ),
+        WrongAnswer(
+            "c-each-time",
+            _rate(lambda rows: 3 * rows),
+            "C is loaded and stored once for all the rows together, not once for each.",
+        ),
+        WrongAnswer(
+            "b-alone",
+            _rate(lambda rows: rows),
+            "Only B is counted; C makes the trip to the cache too, and back.",
+        ),
+        WrongAnswer(
+            "half",
+            _rate(lambda rows: rows + 2, flops=1),
+            "Half of what is right: a multiply-add is two flop, and a float32 has 4 bytes.",
+        ),
+        WrongAnswer(
+            "no-peak",
+            _rate(lambda rows: rows + 2, peak=False),
+            "With enough rows the cache is no longer the limit: nothing exceeds the peak.",
+        ),
+        WrongAnswer(
+            "bits",
+            _rate(lambda rows: rows + 2, bytes_of=lambda lanes: 32 * lanes),
+            "These are bits: a float32 has 4 bytes.",
+        ),
+        WrongAnswer(
+            "one-number",
+            _rate(lambda rows: rows + 2, bytes_of=lambda lanes: 4),
+            "A vector has 4 bytes for each of its lanes.",
+        ),
+    ),
+    hints=(
+        "Count for one vector of C: how many multiply-adds, how many trips to the cache?",
+        "`rows` loads of B, one load of C, one store of C; a vector has 4 lanes bytes.",
+        "min(peak, 2 rows lanes / ((rows + 2) 4 lanes) bandwidth).",
+    ),
+)
+
+# ---- 08.tile-shape -------------------------------------------------------------------------------
+
+
+def tile_shape(registers, sums_at_edge):
+    """Of the shapes that fit and have enough rows, the one with the fewest loads"""
+    best, fewest = None, 3.0
+    for R in range(sums_at_edge, registers):
+        for V in range(1, registers):
+            loads = (R + V) / (R * V)
+            if R * V + V + 1 <= registers and loads < fewest:
+                best, fewest = (R, V), loads
+    return best
+
+
+def _tile_cases():
+    return [(16, 6), (16, 4), (32, 8), (32, 12), (8, 2)]
+
+
+def _shapes(fits, value=lambda R, V: -(R + V) / (R * V), rows=lambda R, V, sums: sums <= R):
+    """The best shape of those that fit; the first of equals, by R and then V."""
+
+    def wrong(registers, sums_at_edge):
+        shapes = [(R, V) for R in range(1, registers) for V in range(1, registers)]
+        fitting = [s for s in shapes if fits(*s, registers) and rows(*s, sums_at_edge)]
+        return max(fitting, key=lambda s: value(*s))
+
+    return wrong
+
+
+def _all_three(R, V, registers):
+    return R * V + V + 1 <= registers
+
+
+TILE_SHAPE = Exercise(
+    id="08.tile-shape",
+    title="rows and vectors of a tile, for a number of registers",
+    stub=stub("""
+        def tile_shape(registers, sums_at_edge):    # int, int -> (R, V): fewest loads by eq. (6) of
+            ...      # the tiles whose registers suffice (C, the vectors of B, one number of A), and
+                     # that still have sums_at_edge sums where only one vector is left at the edge
+    """),
+    reference=tile_shape,
+    cases=_tile_cases,
+    returns=("R", "V"),
+    mistakes=(
+        WrongAnswer(
+            "no-edge",
+            _shapes(_all_three, rows=lambda R, V, sums: True),
+            "The edge is forgotten: a tile that is one vector wide has R sums, and needs "
+            "sums_at_edge of them.",
+        ),
+        WrongAnswer(
+            "c-alone",
+            _shapes(lambda R, V, registers: R * V <= registers),
+            "All registers are given to C; the vectors of B and the number of A need some too.",
+        ),
+        WrongAnswer(
+            "a-forgotten",
+            _shapes(lambda R, V, registers: R * V + V <= registers),
+            "The spread-out number of A needs a register too.",
+        ),
+        WrongAnswer(
+            "b-forgotten",
+            _shapes(lambda R, V, registers: R * V + 1 <= registers),
+            "The V vectors of B need registers too.",
+        ),
+        WrongAnswer(
+            "one-spare",
+            _shapes(lambda R, V, registers: R * V + V + 1 < registers),
+            "All registers may be used; here one is left over.",
+        ),
+        WrongAnswer(
+            "a-for-each-row",
+            _shapes(lambda R, V, registers: R * V + V + R <= registers),
+            "One register for A is enough: its numbers are spread out one after another.",
+        ),
+        WrongAnswer(
+            "swapped",
+            lambda registers, sums: tile_shape(registers, sums)[::-1],
+            "R and V are swapped: rows first.",
+        ),
+        WrongAnswer(
+            "most-sums",
+            _shapes(_all_three, value=lambda R, V: R * V),
+            "The largest product R V is not the fewest loads: (R + V) / (R V).",
+        ),
+    ),
+    hints=(
+        "Few shapes are possible: try them all.",
+        "R V + V + 1 <= registers, and R >= sums_at_edge.",
+        "Among those, the least (R + V) / (R V).",
     ),
 )

@@ -4,14 +4,14 @@ import math
 
 import numpy as np
 
-from minivae.exercises.chapters.nb08.reads import Traced, python_function
+from minivae.exercises.chapters.nb08.reads import Traced, watched
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
 # ---- 08.loop-order -------------------------------------------------------------------------------
 
 
 def matmul_ikj(A, B):
-    """C[i, j] += A[i, k] B[k, j], with j innermost: B and C are read along their rows"""
+    """C[i, j] += A[i, k] B[k, j], j innermost: along rows, and each number has its own sum"""
     I, K, J = A.shape[0], A.shape[1], B.shape[1]
     C = np.zeros((I, J))
     for i in range(I):
@@ -32,7 +32,7 @@ def _matmul_cases():
 
 def _observe_order(answer, A, B):
     traced = Traced(B)
-    C = python_function(answer)(A, traced)
+    C = watched(answer, (A, traced), (A, B))
     return C, traced.order()
 
 
@@ -68,12 +68,16 @@ LOOP_ORDER = Exercise(
         WrongAnswer(
             "ijk",
             _loops("ijk"),
-            "With k innermost B is read down its columns: each step skips a whole row of memory.",
+            "With k innermost each sum is a chain: every addition waits for the one before it, "
+            "and B is "
+            "read down its columns, so there are no neighbours to load as a vector.",
         ),
         WrongAnswer(
             "jki",
             _loops("jki"),
-            "With i innermost both C and A are read down their columns.",
+            "With i innermost both C and A are read down their columns: no vectors, and of each "
+            "cache "
+            "line one number at a time.",
         ),
         WrongAnswer(
             "kij",
@@ -84,12 +88,15 @@ LOOP_ORDER = Exercise(
         WrongAnswer(
             "jik",
             _loops("jik"),
-            "j, i, k reads B down its columns, as i, j, k does.",
+            "k is innermost, as in i, j, k: one sum at a time, whose additions wait for one "
+            "another.",
         ),
         WrongAnswer(
             "kji",
             _loops("kji"),
-            "With i innermost both C and A are read down their columns.",
+            "With i innermost C and A are read down their columns; k outermost passes over all "
+            "of C K "
+            "times.",
         ),
         WrongAnswer(
             "assigned",
@@ -103,8 +110,9 @@ LOOP_ORDER = Exercise(
         ),
     ),
     hints=(
-        "NumPy stores an array row by row: the last index should move fastest.",
-        "Put j innermost: then B[k, j] and C[i, j] are both read along a row.",
+        "The innermost loop should go along rows, and no addition should wait for the one before.",
+        "Put j innermost: B[k, j] and C[i, j] go along a row, and each C[i, j] is a sum of its "
+        "own.",
         "for i: for k: a = A[i, k]; for j: C[i, j] += a * B[k, j].",
     ),
 )
@@ -132,18 +140,19 @@ def _blocked_cases():
         (generic(rng, 4, 4), generic(rng, 4, 4), 2),
         (generic(rng, 5, 3), generic(rng, 3, 7), 2),
         (generic(rng, 2, 3), generic(rng, 3, 2), 8),
+        (generic(rng, 6, 6), generic(rng, 6, 6), 2),
     ]
 
 
 def _observe_blocks(answer, A, B, block):
     a, b = Traced(A), Traced(B)
-    C = python_function(answer)(a, b, block)
+    C = watched(answer, (a, b, block), (A, B, block))
     largest = max((len(read) for read in a.reads + b.reads), default=0)
-    # One block of A and one of B for each block of C and of k. Twice as many are allowed, for other
-    # ways to cut.
+    # One block of A and one of B for each block of C and of k. (A loop may go uncut where its
+    # blocks would follow each other anyway: the reads are the same.)
     pieces = math.prod(-(-size // block) for size in (*A.shape, B.shape[1]))
-    few = max(a.visits(block), b.visits(block)) <= 2 * pieces
-    return C, bool(largest <= block * block), bool(few)
+    few = [bool(matrix.visits(block) <= pieces) for matrix in (a, b)]
+    return C, bool(largest <= block * block), *few
 
 
 def _blocks(A, B, block, *, i_stop=None, k_stop=None, add=True):
@@ -156,6 +165,24 @@ def _blocks(A, B, block, *, i_stop=None, k_stop=None, add=True):
                 at = slice(i, i + block), slice(j, j + block)
                 C[at] = (C[at] if add else 0) + a @ b
     return C
+
+
+def _one_cut(which):
+    """Loops over entries in which only one of i, k, j is cut into blocks."""
+
+    def wrong(A, B, block):
+        sizes = {"i": A.shape[0], "k": A.shape[1], "j": B.shape[1]}
+        C = np.zeros((sizes["i"], sizes["j"]))
+        for start in range(0, sizes[which], block):
+            inside = {name: range(size) for name, size in sizes.items()}
+            inside[which] = range(start, min(start + block, sizes[which]))
+            for i in inside["i"]:
+                for k in inside["k"]:
+                    for j in inside["j"]:
+                        C[i, j] += A[i, k] * B[k, j]
+        return C
+
+    return wrong
 
 
 def _diagonal_blocks(A, B, block):
@@ -177,7 +204,12 @@ BLOCKED = Exercise(
     reference=matmul_blocked,
     cases=_blocked_cases,
     observe=_observe_blocks,
-    returns=("C", "every piece read is small enough", "few changes from one piece to another"),
+    returns=(
+        "C",
+        "every piece read is small enough",
+        "few changes from one piece of A to another",
+        "few changes from one piece of B to another",
+    ),
     mistakes=(
         WrongAnswer(
             "assigned",
@@ -209,7 +241,13 @@ BLOCKED = Exercise(
         WrongAnswer(
             "block-unused",
             lambda A, B, block: _loops("ikj")(A, B),
-            "The loops run over all of B for each row of A: finish one piece before the next.",
+            "For each row of A whole rows of B pass by: finish one piece of B before the next.",
+        ),
+        WrongAnswer(
+            "only-j-cut",
+            _one_cut("j"),
+            "Pieces of A and of B both pass by more often than they must: finish one block of "
+            "rows, of columns and of k before the next.",
         ),
         WrongAnswer(
             "diagonal-blocks",

@@ -1,24 +1,79 @@
-"""The predictions of notebook 08, and the recall questions that open it."""
+"""The predictions of notebooks 08a to 08c, and the recall questions that open each of them."""
 
 from minivae.exercises.questions import Prediction, Recall
 
 PREDICTIONS = (
     Prediction(
+        "08.transpose",
+        "C = A B by the textbook loop, k innermost, compiled. How fast is it on B transposed, so "
+        "that "
+        "it reads neighbours?",
+        ("as slow", "3 times", "10 times"),
+        "as slow",
+        "Each addition waits for the one before it. The numbers come sooner than they can be "
+        "added.",
+    ),
+    Prediction(
+        "08.regroup",
+        "The same loop on B transposed, with leave to regroup its sums. How much faster than the "
+        "textbook loop?",
+        ("about as fast", "2 to 10 times", "over 10 times"),
+        None,
+        "Many partial sums, in the lanes of several registers: no addition waits for the last one.",
+    ),
+    Prediction(
         "08.fastest-order",
         "C = A B is computed in three nested loops, compiled. Which order is the fastest?",
         ("ijk", "ikj", "jki"),
         "ikj",
-        "With j innermost, B and C are read along their rows: the entries are neighbours in "
-        "memory, so whole vectors are loaded at once.",
+        "With j innermost each number of the row has a sum of its own, so no addition waits for "
+        "the "
+        "one before; and B and C are read along their rows, so whole vectors are loaded at once.",
+    ),
+    Prediction(
+        "08.stride",
+        "An array is far larger than the caches. Multiplying every sixteenth number is a "
+        "sixteenth of "
+        "the work. Which part of the time does it take?",
+        ("a sixteenth", "more"),
+        "more",
+        "Memory comes in lines of (mostly) 16 float32, and every sixteenth number is in another "
+        "line: all lines are fetched.",
     ),
     Prediction(
         "08.blas",
         "BLAS has been tuned for decades. Can a kernel written in Python and compiled by numba "
-        "keep up with it at the sizes of a VAE?",
+        "keep up with it at the sizes of a VAE, within a tenth?",
         ("no", "yes"),
-        "yes",
-        "BLAS copies its operands into another layout at every call. At these sizes, a kernel "
-        "that does without this copy has an advantage. At large sizes BLAS is hard to beat.",
+        None,
+        "Both keep a tile of C in registers. What differs is how they treat edges and operands "
+        "that "
+        "lie badly in memory.",
+    ),
+    Prediction(
+        "08.one-trap",
+        "A loop has two traps, each of which keeps it from using vectors. One of them is mended. "
+        "How "
+        "much faster is the loop?",
+        ("hardly", "about half of what both gain"),
+        "hardly",
+        "Either trap alone keeps the exponential at one number at a time.",
+    ),
+    Prediction(
+        "08.small-product",
+        "A product of 8 x 32 by 32 x 32 is split between two threads. Is that faster?",
+        ("no", "yes"),
+        "no",
+        "Handing out the work and waiting for it takes longer than the work itself.",
+    ),
+    Prediction(
+        "08.lost-counts",
+        "Two threads each add 1 to the same number two million times, with ordinary loads and "
+        "stores. "
+        "What can it be afterwards?",
+        ("always 4 million", "less than 4 million"),
+        "less than 4 million",
+        "Both may load the same value, and then one of the two additions is overwritten.",
     ),
 )
 
@@ -51,5 +106,77 @@ RECALL = (
         ("da = dy y (1 - y)", "da = dy (1 - y^2)", "da = dy / (1 - y^2)"),
         "b",
         "The derivative of tanh is 1 - y^2; y (1 - y) is that of the sigmoid.",
+    ),
+    Recall(
+        "08b.r1",
+        "08a",
+        "The textbook loop (i, j, k) is slow because",
+        (
+            "B is read down its columns",
+            "each addition waits for the one before it",
+            "it does more arithmetic than i, k, j",
+        ),
+        "b",
+        "On B transposed it is as slow; two sums side by side make it nearly twice as fast.",
+    ),
+    Recall(
+        "08b.r2",
+        "08a",
+        "A loop does 16 flop for 96 bytes of the first cache. By that cache it can reach at most",
+        (
+            "its bandwidth times 1/6",
+            "its bandwidth times 6",
+            "the peak",
+        ),
+        "a",
+        "flop per byte times bytes per second.",
+    ),
+    Recall(
+        "08b.r3",
+        "07",
+        "Adam's v is",
+        (
+            "the mean of the parameters",
+            "the largest gradient so far",
+            "a running mean of the squared gradient",
+        ),
+        "c",
+        "And m that of the gradient itself.",
+    ),
+    Recall(
+        "08c.r1",
+        "08b",
+        "A fused loop is faster than NumPy's passes above all because",
+        (
+            "it moves fewer bytes",
+            "it does less arithmetic",
+            "NumPy is not compiled",
+        ),
+        "a",
+        "Compiled passes, one loop after another, are slow as well.",
+    ),
+    Recall(
+        "08c.r2",
+        "08b",
+        "In numba, 0.5 times a float32 is computed in",
+        (
+            "float32, as in NumPy",
+            "float16",
+            "float64",
+        ),
+        "c",
+        "A number without a type is a float64.",
+    ),
+    Recall(
+        "08c.r3",
+        "08a",
+        "A register tile of R x V vectors needs many sums on the way because",
+        (
+            "C is large",
+            "each multiply-add takes several ticks, and several can be started in each",
+            "float32 rounds",
+        ),
+        "b",
+        "Latency times pipes of them keep the pipes full.",
     ),
 )

@@ -1,0 +1,1260 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # 08a · Making it fast: loops, caches and a tile
+#
+# **What you will be able to do**
+# - say what limits a loop: the latency of an addition, the arithmetic units, or a cache, and make
+#   the experiment that would show otherwise;
+# - predict the speed of a loop from its bytes and flop and from your machine's numbers;
+# - write a loop that the compiler turns into vector instructions, and check that it did;
+# - read the project's matrix kernel and choose the shape of its tile.
+#
+# **Builds on** notebook 07, whose training loop is to run faster, and on the dense layer of
+# notebook 05. No new statistics: the same numbers, sooner. This is the first of three parts. Here
+# the matrix products; in [08b](08b_fused_loops.ipynb) the other loops of a step; in
+# [08c](08c_threads.ipynb) threads. Reading time: 60 minutes.
+#
+# Every time is measured when its cell runs, on your machine. Each measuring cell also checks what
+# the text says about it. Where your machine disagrees, a line "Not so on this machine" says so, and
+# then believe that line and not the text.
+
+# %%
+import sys; sys.path[:0] = [".", ".."]
+import os; os.environ["MINIVAE_NUM_THREADS"] = "1"         # one thread, until notebook 08c
+
+import contextlib
+import io
+import re
+
+import numpy as np
+from numba import njit
+from threadpoolctl import threadpool_limits
+
+from minivae import plots, vae
+from minivae.exercises import check, hint, predict, recall, reveal, solution
+from minivae.kernels.inspection import vector_instructions
+from minivae.studies import races, step_profile
+from minivae.studies.races import checked, race, show
+
+plots.notebook_style()
+threadpool_limits(1)                                       # NumPy's matrix products, too
+rng = np.random.default_rng(8)
+f32 = np.float32
+
+# %% [markdown]
+# Three questions from earlier notebooks first. Replace each `...` by `"a"`, `"b"` or `"c"`.
+
+# %%
+recall("08", ..., ..., ...)
+
+# %% [markdown]
+# ## 8.1  What is there to do in one step?
+#
+# Before making anything faster, count the work. Nearly all the arithmetic is matrix products,
+#
+# $$
+# C_{ij} = \sum_{k} A_{ik}\,B_{kj}, \tag{1}
+# $$
+#
+# with $A$ of shape $(m, k)$ and $B$ of shape $(k, n)$. Each of the $mn$ numbers of $C$ is a sum of
+# $k$ products, and each product costs one multiplication and one addition:
+#
+# $$
+# \mathrm{flop} = 2\,m\,k\,n \tag{2}
+# $$
+#
+# ("flop" stands for floating-point operation; a GFLOP is a billion.) A dense layer has three
+# products (notebook 05): forward `x @ W`, and backward `dW = x.T @ da` and `dx = da @ W.T`. The
+# first layer needs no `dx`: nobody asks for the gradient of an image.
+
+# %%
+B, D, L = 100, 784, 50
+layers = [(D, 200), (200, 200), (200, 2 * L), (L, 200), (200, 200), (200, D)]     # (I, O)
+
+forward = [(B, I, O) for I, O in layers]                  # (m, k, n) of x W
+for_dW = [(I, B, O) for I, O in layers]                   #           of x' da
+for_dx = [(B, O, I) for I, O in layers[1:]]               #           of da W'
+step_flop = sum(2 * m * k * n for m, k, n in forward + for_dW + for_dx)
+print(f"{len(forward + for_dW + for_dx)} products, {step_flop / 1e9:.2f} GFLOP in a step of {B} images")
+adam_flop = 13 * sum(I * O for I, O in layers)            # 13 for each weight: count them in 08b's adam_loop
+print(f"Adam, beside that: {adam_flop / step_flop:.1%} as much")
+
+# %% [markdown]
+# (The heads for `mu` and `logvar` read the same input, so they are counted as one layer of `2 L`
+# outputs.)
+#
+# Eq. (1) is three nested loops. In Python they are slow because each `+` asks anew what kind of
+# objects it got. **numba** compiles a Python function to machine instructions the first time it is
+# called; `@njit` above it is all it takes. Here is eq. (1) as a textbook writes it.
+
+# %%
+@njit
+def matmul_ijk(A, B, C):
+    for i in range(A.shape[0]):
+        for j in range(B.shape[1]):
+            total = f32(0)
+            for k in range(A.shape[1]):
+                total += A[i, k] * B[k, j]
+            C[i, j] = total
+
+
+# %% [markdown]
+# Now train with it: a step of notebook 07 on a model with the layers counted above, made-up images
+# in which a fifth of the pixels are on, and every matrix product done by the function that we hand
+# in. Everything else is the NumPy code of notebooks 03 to 07. `step_profile` notes, inside the
+# step, how long each part takes.
+
+# %%
+def product_by(loops):
+    """A function (A, B) -> A B from one that fills C."""
+    def product(A, B):
+        A, B = np.ascontiguousarray(A), np.ascontiguousarray(B)
+        C = np.empty((len(A), B.shape[1]), f32)
+        loops(A, B, C)
+        return C
+    return product
+
+
+spec = vae.Spec(D, (200, 200), L)
+x = (rng.random((B, D)) < 0.2).astype(f32)
+eps = rng.standard_normal((B, L), dtype=f32)
+
+# %% tags=["timing"]
+textbook = step_profile.Trainee(step_profile.with_product(product_by(matmul_ijk)), spec)
+opening = checked(
+    lambda: step_profile.profile({"textbook loop": textbook}, x, eps, rounds=5, turn=0.3),
+    lambda p: step_profile.contradictions(p) | {
+        "the products take most of the step": p["textbook loop"]["products"] > p["textbook loop"]["step"] / 2,
+    },
+)
+fig, ax = plots.figure(6.8, 2.2)
+step_profile.draw(ax, opening)
+fig
+
+# %% [markdown]
+# The long bar is the products: this notebook is about that one bar. The likelihood, Adam and the
+# rest wait for 08b; beside it they can hardly be seen.
+#
+# **How the times are taken.** The clock counts the time that this thread computes, not the time in
+# which other programs have the core. In each round every contestant has a turn and its fastest call
+# counts, since a disturbance can only make a call slower. The number shown is the median over the
+# rounds; the thin lines on the bars, and the numbers in brackets below, are the quartiles.
+
+# %% [markdown]
+# ## 8.2  Why is the textbook loop slow?
+#
+# One product, close to a layer's real size, is enough to find out. (`aligned` makes a copy that
+# begins at a multiple of 64 bytes in memory; 8.3 says why that matters.)
+
+# %%
+A = races.aligned(rng.standard_normal((96, 768)))         # a batch
+W = races.aligned(rng.standard_normal((768, 192)))        # a layer's weights
+C = races.aligned(np.zeros((96, 192)))
+flop = 2 * 96 * 768 * 192
+right = A @ W
+
+
+def agrees(matmul, *operands):
+    C[:] = 0
+    matmul(*operands, C)
+    return np.allclose(C, right, atol=1e-3)
+
+
+print("the textbook loop agrees with A @ W:", agrees(matmul_ijk, A, W))
+
+# %% [markdown]
+# **First suspect: the order of memory.** An array is one long line of numbers, and NumPy stores it
+# row after row. With `k` innermost, `B[k, j]` goes down a column: each step of the loop jumps over a
+# whole row. So store $B$ transposed: then `Bt[j, k]` goes along a row, from neighbour to neighbour.
+#
+# **Predict first.** How fast is the same loop on $B$ transposed: `"as slow"`, `"3 times"` or
+# `"10 times"` as fast?
+
+# %%
+predict("08.transpose", ...)
+
+# %%
+def dots(A, Bt, C):                                       # the textbook loop, for B transposed
+    for i in range(A.shape[0]):
+        for j in range(Bt.shape[0]):
+            total = f32(0)
+            for k in range(A.shape[1]):
+                total += A[i, k] * Bt[j, k]
+            C[i, j] = total
+
+
+matmul_dots = njit(dots)
+Wt = races.aligned(W.T)
+print("agrees with A @ W:", agrees(matmul_dots, A, Wt))
+
+# %% tags=["timing"]
+times = checked(
+    lambda: race({"B as stored": lambda: matmul_ijk(A, W, C), "B transposed": lambda: matmul_dots(A, Wt, C)}),
+    lambda t: {"transposing B gains little": t["B as stored"] < 1.5 * t["B transposed"]},
+)
+show(times, flop)
+
+# %%
+reveal("08.transpose")
+
+# %% [markdown]
+# The suspect is cleared: at this size the order of memory is not what makes the loop slow. So what
+# does it wait for? Look at the line `total += ...`: each addition needs the result of the one
+# before. A core starts several additions in every tick of its clock, but each takes a few ticks
+# until its result is there. That is its **latency**, and a chain of additions goes no faster than one
+# per latency. If that is the cause, then adding one number again and again must take as long for
+# each addition as our loop takes for each multiply-add.
+
+# %%
+@njit
+def chain(number, n):
+    total = f32(0)
+    for _ in range(n):
+        total += number
+    return total
+
+
+# %% tags=["timing"]
+def per_operation():
+    t = race({"chain": lambda: chain(f32(0.001), 200_000), "textbook": lambda: matmul_ijk(A, W, C)})
+    return {"one addition in a chain": t["chain"] / 200_000, "one multiply-add of the loop": t["textbook"] / (flop / 2)}
+
+
+waits = checked(per_operation, lambda t: {
+    "the loop takes as long as a chain of additions": 0.7 < t["one multiply-add of the loop"] / t["one addition in a chain"] < 1.5,
+})
+for name, seconds in waits.items():
+    print(f"{name:30} {1e9 * seconds:.2f} ns")
+
+# %% [markdown]
+# Two equal numbers are a hint, not a proof. The experiment that could show otherwise: keep the order of
+# the additions in every sum, let every multiply-add load its own two numbers as before, and only let
+# *several sums* run side by side, so that one addition can start while another is on its way. If
+# latency is the cause, two sums are nearly twice as fast as one. (The sums belong to different rows
+# and different columns, so that they share no number.)
+
+# %%
+@njit
+def two_sums(A, Bt, C):
+    n = Bt.shape[0]
+    for i in range(0, A.shape[0], 2):
+        for j in range(n):
+            j1 = n - 1 - j
+            t0 = t1 = f32(0)
+            for k in range(A.shape[1]):
+                t0 += A[i, k] * Bt[j, k]
+                t1 += A[i + 1, k] * Bt[j1, k]
+            C[i, j], C[i + 1, j1] = t0, t1
+
+
+@njit
+def four_sums(A, Bt, C):
+    n = Bt.shape[0]
+    for i in range(0, A.shape[0], 4):
+        for j in range(n):
+            j1, j2, j3 = n - 1 - j, (j + n // 2) % n, (2 * n - 1 - j - n // 2) % n
+            t0 = t1 = t2 = t3 = f32(0)
+            for k in range(A.shape[1]):
+                t0 += A[i, k] * Bt[j, k]
+                t1 += A[i + 1, k] * Bt[j1, k]
+                t2 += A[i + 2, k] * Bt[j2, k]
+                t3 += A[i + 3, k] * Bt[j3, k]
+            C[i, j], C[i + 1, j1], C[i + 2, j2], C[i + 3, j3] = t0, t1, t2, t3
+
+
+@njit
+def four_sums_of_a_row(A, Bt, C):                         # these share the number of A
+    for i in range(A.shape[0]):
+        for j in range(0, Bt.shape[0], 4):
+            t0 = t1 = t2 = t3 = f32(0)
+            for k in range(A.shape[1]):
+                a = A[i, k]
+                t0 += a * Bt[j, k]
+                t1 += a * Bt[j + 1, k]
+                t2 += a * Bt[j + 2, k]
+                t3 += a * Bt[j + 3, k]
+            C[i, j], C[i, j + 1], C[i, j + 2], C[i, j + 3] = t0, t1, t2, t3
+
+
+# %%
+one = C.copy()
+matmul_dots(A, Wt, one)
+for sums in (two_sums, four_sums, four_sums_of_a_row):
+    print(f"{sums.__name__:18} agrees:", agrees(sums, A, Wt), " the same bits as one sum:", np.array_equal(C, one))
+
+# %% tags=["timing"]
+times = checked(
+    lambda: race({
+        "one sum at a time": lambda: matmul_dots(A, Wt, C),
+        "two sums": lambda: two_sums(A, Wt, C),
+        "four sums": lambda: four_sums(A, Wt, C),
+        "four sums of a row of A": lambda: four_sums_of_a_row(A, Wt, C),
+    }),
+    lambda t: {
+        "two sums gain": t["one sum at a time"] > 1.5 * t["two sums"],
+        "four sums gain again": t["two sums"] > 1.2 * t["four sums"],
+        "with fewer loads they gain more": t["four sums"] > 1.1 * t["four sums of a row of A"],
+    },
+)
+show(times, flop)
+print("vector instructions in them:", [vector_instructions(f) for f in (matmul_dots, two_sums, four_sums, four_sums_of_a_row)])
+
+# %% [markdown]
+# The same bits, as many loads, no other arithmetic, no vectors, and two sums side by side are nearly
+# twice as fast as one. The textbook loop is slow because it waits for its own last addition. (Four sums
+# are not twice as fast again: by then the eight loads of a round count too. The last line has four sums
+# with five loads.)
+#
+# ### Several numbers at a time
+#
+# A core also has *vector registers* that hold 4, 8 or 16 float32 side by side (each place is a
+# *lane*), and instructions that add or multiply all lanes at once. Could the compiler keep eight partial
+# sums in the lanes of one register, and add those up at the end? It *may* not: that is another order
+# of additions, and floating-point numbers remember the order.
+
+# %%
+big, unit = f32(1e8), f32(1)
+print("(unit + big) - big =", (unit + big) - big)
+print("unit + (big - big) =", unit + (big - big))
+
+# %% [markdown]
+# numba changes such results only with permission. The permission to regroup sums is called
+# `reassoc` (with `nsz`: the sign of a zero does not matter).
+#
+# **Predict first.** With leave to regroup and $B$ transposed, how much faster is the loop than the
+# textbook's: `"about as fast"`, `"2 to 10 times"` or `"over 10 times"`?
+
+# %%
+predict("08.regroup", ...)
+
+# %%
+regroup = njit(fastmath={"reassoc", "nsz"})
+ijk_regrouped, dots_regrouped = regroup(matmul_ijk.py_func), regroup(dots)
+print("regrouped, B as stored, agrees: ", agrees(ijk_regrouped, A, W))
+print("regrouped, B transposed, agrees:", agrees(dots_regrouped, A, Wt))
+print("the same bits as in order:      ", np.array_equal(C, one))
+
+# %% tags=["timing"]
+four_ways = checked(
+    lambda: race({
+        "in order, B as stored": lambda: matmul_ijk(A, W, C),
+        "in order, B transposed": lambda: matmul_dots(A, Wt, C),
+        "regrouped, B as stored": lambda: ijk_regrouped(A, W, C),
+        "regrouped, B transposed": lambda: dots_regrouped(A, Wt, C),
+    }),
+    lambda t: {"only both together gain": min(list(t.values())[:3]) > 2 * t["regrouped, B transposed"]},
+)
+show(four_ways, flop)
+
+# %% tags=["timing"]
+gain = four_ways["in order, B as stored"] / four_ways["regrouped, B transposed"]
+reveal("08.regroup", "about as fast" if gain < 2 else "2 to 10 times" if gain < 10 else "over 10 times")
+
+# %% [markdown]
+# Each of the two changes alone gains little; both together gain much. Leave to regroup lets the
+# compiler keep many partial sums: several lanes in a register, and several registers, so that no
+# addition waits. But a vector is loaded from *neighbours* in memory, and with $B$ as stored there are
+# none. So the order of memory does matter, by way of the vectors.
+#
+# The regrouped sum has other last bits, and on one machine the same ones in every run, so results
+# stay reproducible. There is a switch `fastmath=True` that grants everything at once. It also lets the
+# compiler assume that no number is ever NaN, and then code that looks for NaN finds none. This
+# project names the permissions it needs, one by one. (`contract`, below, is a third: a
+# multiplication and the addition after it may become one instruction, which rounds once in place of
+# twice.)
+
+# %% [markdown]
+# ## 8.3  Does it matter in which order the loops are nested?
+#
+# The loops of eq. (1) can be nested in any order: the same $mkn$ products are added to the same sums.
+# Here are two of the other five orders.
+
+# %%
+@njit
+def matmul_ikj(A, B, C):
+    C[:] = 0
+    for i in range(A.shape[0]):
+        for k in range(A.shape[1]):
+            for j in range(B.shape[1]):
+                C[i, j] += A[i, k] * B[k, j]
+
+
+@njit
+def matmul_jki(A, B, C):
+    C[:] = 0
+    for j in range(B.shape[1]):
+        for k in range(A.shape[1]):
+            for i in range(A.shape[0]):
+                C[i, j] += A[i, k] * B[k, j]
+
+
+print("ikj and jki agree:", agrees(matmul_ikj, A, W), agrees(matmul_jki, A, W))
+
+# %% [markdown]
+# **Predict first.** No transposed copy and no leave to regroup now. Which is the fastest: `"ijk"`,
+# `"ikj"` or `"jki"`?
+
+# %%
+predict("08.fastest-order", ...)
+
+# %% tags=["timing"]
+orders = checked(
+    lambda: race({
+        "ijk": lambda: matmul_ijk(A, W, C),
+        "ikj": lambda: matmul_ikj(A, W, C),
+        "jki": lambda: matmul_jki(A, W, C),
+        "BLAS, A @ W": lambda: A @ W,
+    }),
+    lambda t: {
+        "ikj is the fastest of the three": min(t["ijk"], t["jki"]) > 2 * t["ikj"],
+        "jki is about as slow as ijk": t["ijk"] < 2 * t["jki"],
+    },
+)
+show(orders, flop)
+
+# %%
+reveal("08.fastest-order")
+
+# %% [markdown]
+# (*BLAS*, Basic Linear Algebra Subprograms, is the library that NumPy calls for `@`; it has been tuned
+# for decades.) The innermost loop of `ikj` is
+#
+# $$
+# C_{i,:} \;\leftarrow\; C_{i,:} + A_{ik}\,B_{k,:} \tag{3}
+# $$
+#
+# one number times a row, added to a row. Each number of the row has a sum of its own, so there is no
+# chain inside the loop; and the entries of a row are neighbours in memory, so it is made of vectors,
+# with no leave to regroup. The compiler says so:
+
+# %% tags=["timing"]
+print("vector instructions in ijk:", vector_instructions(matmul_ijk), " in ikj:", vector_instructions(matmul_ikj))
+llvm = "\n".join(matmul_ikj.inspect_llvm().values())
+print("one of them:", re.search(r"fmul <\d+ x float>|fadd <\d+ x float>", llvm)[0])
+
+# %% [markdown]
+# `<8 x float>` (or 4, or 16) is how LLVM, the compiler inside numba, spells a vector of eight float32.
+#
+# And `jki`? Its additions do not wait for one another either: `i` is innermost, and each `i` has its
+# own sum. Yet it is no faster than the textbook. It goes down the *columns* of $A$ and of $C$. If that
+# is the cause, the same loop must be fast on arrays that are stored column by column.
+
+# %% tags=["timing"]
+A_columns, C_columns = np.asfortranarray(A), np.asfortranarray(C)
+times = checked(
+    lambda: race({
+        "jki, stored by rows": lambda: matmul_jki(A, W, C),
+        "jki, stored by columns": lambda: matmul_jki(A_columns, W, C_columns),
+    }),
+    lambda t: {"jki gains from columns": t["jki, stored by rows"] > 2 * t["jki, stored by columns"]},
+)
+show(times, flop)
+
+# %% [markdown]
+# (A count of vector instructions would have misled us here. LLVM writes vectors for `jki` too, behind a
+# test whether neighbours in a column lie side by side. For arrays stored by rows they do not, and the
+# loop runs without them.)
+#
+# Besides vectors there is a second reason to go along neighbours.
+#
+# ### Sixteen numbers in each parcel
+#
+# Memory comes in *cache lines* of (on most machines)
+# 64 bytes, 16 numbers of float32: whoever asks for one number gets its neighbours too. Take an array
+# far larger than any cache, and multiply every number, or only every second, ..., or only every
+# sixteenth.
+#
+# **Predict first.** With every sixteenth number there is a sixteenth of the arithmetic. How long
+# does it take: `"a sixteenth"` of the time, or clearly `"more"`?
+
+# %%
+predict("08.stride", ...)
+
+# %%
+@njit
+def every(numbers, stride):
+    for i in range(0, len(numbers), stride):
+        numbers[i] *= f32(1.0001)
+
+
+large = np.ones(2**24, f32)                               # 64 MB
+every(large, 1)
+print(f"changed: {(large != 1).sum()} of {large.size}")
+
+# %% tags=["timing"]
+strides = (1, 2, 4, 8, 16, 32, 64)
+passes = checked(
+    lambda: race({s: lambda s=s: every(large, s) for s in strides}, turn=0.04),
+    lambda t: {
+        "every sixteenth takes clearly more than a sixteenth": t[16] > 1.7 * t[1] / 16,
+        "every fourth takes about as long as every sixteenth": t[4] < 2 * t[16],
+        "in the end lines are left out": t[64] < 0.9 * t[16],
+    },
+)
+for stride, seconds in passes.items():
+    print(f"every {stride:2}: {1e3 * seconds:6.2f} ms, {len(large) // stride / 1e6:5.2f} million numbers")
+
+# %%
+reveal("08.stride")
+
+# %% [markdown]
+# From every fourth to every sixteenth the work falls to a quarter, and the time stays about the same:
+# the loop pays for lines, and all of them are still fetched. Far beyond a line's length, lines are left
+# out, and the time falls again. (At strides 1 and 2 the loop, one number at a time, takes longer than
+# the fetching.) Going down a column of a large array, a loop fetches a line for each number.
+#
+# A vector, too, is a piece of a line. If it begins in the middle of one it can reach into the next,
+# and then costs two fetches. Here is `ikj` on the same numbers, four places further on in memory:
+
+# %% tags=["timing"]
+def shifted(array, places=4):
+    """A copy that begins `places` numbers after the beginning of a cache line."""
+    room = races.aligned(np.zeros(array.size + places))
+    copy = room[places:].reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+W_shifted, C_shifted = shifted(W), shifted(C)
+times = race({"ikj, aligned": lambda: matmul_ikj(A, W, C), "ikj, shifted": lambda: matmul_ikj(A, W_shifted, C_shifted)})
+show(times, flop)
+print(f"aligned is {times['ikj, shifted'] / times['ikj, aligned']:.2f} times as fast")
+
+# %% [markdown]
+# NumPy's arrays begin at a multiple of 16 bytes, but seldom of 64, so the same program can be slower by
+# such a factor from one run to the next. All arrays of this notebook begin a line, to keep that out.
+
+# %% [markdown]
+# ## 8.4  How far away are the numbers?
+#
+# A core computes faster than memory delivers. Between them lie *caches*: a small fast one (L1), a
+# larger slower one (L2), often a third (L3) that cores share. Two questions can be asked of each.
+# How long until *one* number is there, when its place is known only once the last one has come
+# (*latency*)? And how many bytes arrive in a second when we go straight ahead (*bandwidth*)?
+#
+# For the first, lay out a ring of cache lines in random order, where each holds the place of the
+# next, and follow it. Nothing can be fetched ahead, because nobody knows yet where to.
+
+# %%
+def ring(n_bytes):
+    """Places of 8 bytes, one used in each line of 64: next_at[place] is the place after it."""
+    lines = np.random.default_rng(0).permutation(n_bytes // 64)
+    next_at = np.zeros(n_bytes // 8, np.int64)
+    next_at[8 * lines] = 8 * np.roll(lines, -1)
+    return next_at
+
+
+@njit
+def follow(next_at, place, steps):
+    for _ in range(steps):
+        place = next_at[place]
+    return place
+
+
+ends = ring(4096)
+print("after all 64 lines we are back at the start:", follow(ends, 0, 64) == 0 and follow(ends, 0, 63) != 0)
+
+# %%
+@njit(fastmath={"reassoc", "nsz"})
+def add_up(numbers, repeats):                             # reads
+    total = f32(0)
+    for _ in range(repeats):
+        for j in range(len(numbers)):
+            total += numbers[j]
+    return total
+
+
+@njit
+def add_arrays(a, b, c, repeats):                         # reads two, writes one
+    for _ in range(repeats):
+        for j in range(len(c)):
+            c[j] = a[j] + b[j]
+
+
+# %% tags=["timing"]
+sizes = [4, 8, 16, 24, 32, 48, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]      # kB
+STEPS = 20_000
+
+
+def at_size(kB):
+    """(ns for a step of the ring, GB/s read) for a working set of kB."""
+    next_at, numbers = ring(1024 * kB), races.aligned(np.ones(256 * kB))
+    repeats = max(1, 8192 // kB)
+    place = 0
+
+    def walk_on():                                        # from where the last walk ended
+        nonlocal place
+        place = follow(next_at, place, STEPS)
+
+    t = race({"ring": walk_on, "read": lambda: add_up(numbers, repeats)}, 3, 0.02)
+    return 1e9 * t["ring"] / STEPS, numbers.nbytes * repeats / t["read"] / 1e9
+
+
+curves = checked(
+    lambda: np.array([at_size(kB) for kB in sizes]).T,
+    lambda c: {
+        "far memory answers later": c[0, -1] > 5 * c[0, 0],
+        "far memory delivers less": c[1, -1] < 0.8 * max(c[1]),
+        "latency is flat inside the first cache": max(c[0, :3]) < 1.3 * min(c[0, :3]),
+    },
+)
+caches = races.cache_sizes()
+
+# %% tags=["timing"]
+fig, (left, right_ax) = plots.figure(7.6, 3.2, 1, 2)
+for ax, values, label in ((left, curves[0], "ns for one number, after another"), (right_ax, curves[1], "GB read per second")):
+    ax.plot(sizes, values, color=plots.BLUE, marker="o", ms=4)
+    for name, size in caches.items():
+        ax.axvline(size / 1024, color=plots.GREY, lw=1, ls="--")
+        ax.text(size / 1024, 1.0, f" {name}", transform=ax.get_xaxis_transform(), va="top", fontsize=8)
+    ax.set(xscale="log", xlabel="size of the array", ylabel=label)
+    ax.set_xticks([8, 64, 512, 4096, 32768], ["8 kB", "64 kB", "512 kB", "4 MB", "32 MB"])
+    ax.minorticks_off()
+left.set(yscale="log", title="latency")
+right_ax.set(ylim=(0, None), title="bandwidth")
+fig
+
+# %% [markdown]
+# The dashed lines are the sizes of your caches, where the system tells them (where it does not, 32 kB
+# and 512 kB are assumed below). Latency stays flat up to
+# the first line, and then rises to a second level. (It may begin to rise before a later line: the data
+# share a cache with others, the addresses have a cache of their own that runs out too, and neighbours
+# on a shared machine take their part of the largest.) Whether bandwidth shows a step at the first line
+# as well depends on the machine:
+
+# %% tags=["timing"]
+def between(values, low, high):
+    """The median where the size lies between two sizes in bytes."""
+    return np.median([v for v, kB in zip(values, sizes) if low < 1024 * kB <= high])
+
+
+L1, L2 = caches.get("L1", 32 * 1024), caches.get("L2", 512 * 1024)
+(ns_1, ns_2), (gb_1, gb_2) = ([between(c, 0, L1), between(c, L1, min(L2, 8 * L1))] for c in curves)
+print(f"from the first to the second cache: {ns_1:.1f} to {ns_2:.1f} ns, {gb_1:.0f} to {gb_2:.0f} GB/s")
+
+# %% [markdown]
+# There are machines where the second pair is nearly equal: the core fetches ahead, and the two caches
+# deliver alike to a loop that walks straight on. Then only latency tells them apart.
+
+# %% [markdown]
+# ## 8.5  How fast could it be?
+#
+# ### The roof
+#
+# How many multiply-adds can a core do when nothing comes from memory at all? Each takes a latency, and
+# the core has one or more *pipes* that can each start one in every tick. To keep them all busy there
+# must be latency × pipes of them on the way, which do not wait for one another. So measure $n$
+# independent chains of multiply-adds of whole vectors, that live in registers only, for growing $n$.
+#
+# No loop in Python says "this vector, in a register". But numba lets a function state its own
+# instructions: `@intrinsic` gives us a *builder*, and each call on it appends one instruction of
+# LLVM. First, three small words of that language.
+
+# %%
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+with contextlib.redirect_stderr(io.StringIO()):           # (compiles, at the first use on a machine)
+    from minivae import kernels
+    kernels.matmul(A, W)
+
+LANES = kernels.machine_lanes()                           # how many float32 a register holds here
+WORD, NUMBER = ir.IntType(64), ir.FloatType()
+
+
+def whole(n):
+    """A constant whole number."""
+    return ir.Constant(WORD, n)
+
+
+def spread(builder, number, lanes):
+    """One number in every lane of a vector."""
+    empty = ir.Constant(ir.VectorType(NUMBER, lanes), ir.Undefined)
+    first = builder.insert_element(empty, number, ir.Constant(ir.IntType(32), 0))
+    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    return builder.shuffle_vector(first, empty, everywhere)
+
+
+def multiply_add(builder, a, b, c):
+    """a b + c; `contract`: as one instruction, where the machine has it."""
+    product = builder.fmul(a, b, flags=("contract",))
+    return builder.fadd(product, c, flags=("contract",))
+
+
+# %% [markdown]
+# And the chains: $n$ local variables, each a vector, and a loop in which each becomes itself times
+# `half`, plus `number`. The Python `for` runs *while the code is made*, so the loop of the machine
+# holds $n$ multiply-adds one after another.
+
+# %%
+def chains(n, lanes):
+    """A function (number, rounds): n independent chains of multiply-adds, `rounds` long."""
+    @intrinsic
+    def instructions(context, number, rounds):
+        def codegen(context, builder, signature, args):
+            number = spread(builder, args[0], lanes)
+            half = ir.Constant(number.type, [0.5] * lanes)
+            totals = []
+            for i in range(n):                            # each starts from another number
+                start = builder.fmul(number, ir.Constant(number.type, [1.0 + i] * lanes))
+                totals.append(cgutils.alloca_once_value(builder, start))
+            with cgutils.for_range(builder, args[1]):
+                for total in totals:
+                    builder.store(multiply_add(builder, builder.load(total), half, number), total)
+            result = builder.load(totals[0])
+            for total in totals[1:]:
+                result = builder.fadd(result, builder.load(total))
+            return builder.extract_element(result, ir.Constant(ir.IntType(32), 0))
+
+        return types.float32(types.float32, types.intp), codegen
+
+    @njit
+    def run(number, rounds):
+        return instructions(number, rounds)
+
+    return run
+
+
+print("four chains that run to 2 each, added up:", chains(4, LANES)(f32(1), 100))
+
+# %% tags=["timing"]
+widths = (16, 8) if LANES == 16 else (LANES,)
+counts = (1, 2, 3, 4, 5, 6, 8, 10, 12)
+ROUNDS = 50_000
+runners = {(lanes, n): chains(n, lanes) for lanes in widths for n in counts}
+times = checked(
+    lambda: race({key: lambda f=f: f(f32(1), ROUNDS) for key, f in runners.items()}, 5, 0.01),
+    lambda t: {
+        "two chains take no longer than one": t[LANES, 2] < 1.2 * t[LANES, 1],
+        "there is a plateau": t[LANES, 12] > 1.3 * t[LANES, 8],
+    },
+)
+chain_rates = {(lanes, n): 2 * lanes * n * ROUNDS / s / 1e9 for (lanes, n), s in times.items()}
+roof = max(chain_rates.values())
+in_flight = {lanes: roof / chain_rates[lanes, 1] for lanes in widths}
+
+fig, ax = plots.figure(6.4, 3.0)
+for lanes, color, marker in zip(widths, (plots.BLUE, plots.RED), "os"):
+    ax.plot(counts, [chain_rates[lanes, n] for n in counts], color=color, marker=marker, ms=4, label=f"{lanes} lanes")
+ax.axhline(roof, color=plots.INK, lw=1, ls="--")
+ax.set(xlabel="independent chains", ylabel="GFLOP per second", ylim=(0, 1.12 * roof), title=f"the roof: {roof:.0f} GFLOP/s")
+ax.legend()
+fig
+
+# %% tags=["timing"]
+for lanes in widths:
+    print(f"{lanes:2} lanes: one chain {chain_rates[lanes, 1]:5.1f} GFLOP/s;"
+          f" latency x pipes = roof / one chain = {in_flight[lanes]:.1f} chains needed")
+
+# %% [markdown]
+# At first each further chain is free, then the pipes are full. The plateau is the **peak**, and the
+# bend says how many vectors of sums a loop must keep going to reach it: fewer leave the pipes idle.
+# (Latency and pipes differ from core to core: 4, 8, 10 and 16 chains all occur.)
+#
+# ### The roofline
+#
+# The other limit is data. Which limit counts depends on the loop's **intensity**, the arithmetic
+# done for each byte moved:
+#
+# $$
+# \text{intensity} = \frac{\text{flop}}{\text{bytes moved}} \tag{4}
+# $$
+#
+# $$
+# \text{rate} \le \min\left(\text{peak},\; \text{intensity} \cdot \text{bandwidth}\right) \tag{5}
+# $$
+#
+# Eq. (5) holds for **each cache by itself**: with the bytes that cross its border, and its bandwidth.
+# Count them for `ikj`, eq. (3), with vectors of 8 float32, 32 bytes (the width cancels). Each multiply-add of a vector is
+# 16 flop. It loads a vector of $B$, loads one of $C$ and stores one of $C$: 96 bytes at the first
+# cache, 16/96 flop a byte. The row of $C$ stays in the first cache while $k$ runs; $B$ (590 kB) is too
+# large for it, so for each row of $C$ all of $B$ comes from the second, or through it: 32 bytes there,
+# 16/32 flop a byte.
+#
+# Now your machine's bandwidths, at sizes well inside each cache: for reading alone, and for adding two
+# arrays into a third (two loads and one store, the mix that `ikj` has).
+
+# %% tags=["timing"]
+def bandwidths(n_bytes):
+    """{"read", "add"}: bytes per second for a working set of n_bytes."""
+    n = n_bytes // 12 // 16 * 16
+    a, b, c, numbers = (races.aligned(np.ones(size)) for size in (n, n, n, 3 * n))
+    repeats = max(1, 2**23 // n_bytes)
+    t = race({"add": lambda: add_arrays(a, b, c, repeats), "read": lambda: add_up(numbers, repeats)}, 5, 0.01)
+    return {name: 12 * n * repeats / seconds for name, seconds in t.items()}
+
+
+def of_cache(*n_bytes):
+    """The best of a few sizes: some sizes make the arrays compete for the same places."""
+    found = [bandwidths(size) for size in n_bytes]
+    return {name: max(f[name] for f in found) for name in ("read", "add")}
+
+
+bandwidth = checked(
+    lambda: {"L1": of_cache(L1 // 5, L1 // 3, L1 * 3 // 4), "L2": of_cache(L2 // 5, L2 // 3), "memory": of_cache(2**26)},
+    lambda b: {"the first cache is faster than memory": b["L1"]["add"] > 1.5 * b["memory"]["add"]},
+)
+for level, speeds in bandwidth.items():
+    print(f"{level:7} read {speeds['read'] / 1e9:6.1f} GB/s   add {speeds['add'] / 1e9:6.1f} GB/s")
+
+# %% tags=["timing"]
+by_level = {"L1": 16 / 96 * bandwidth["L1"]["add"] / 1e9, "L2": 16 / 32 * bandwidth["L2"]["read"] / 1e9}
+measured = checked(
+    lambda: flop / race({"ikj": lambda: matmul_ikj(A, W, C)})["ikj"] / 1e9,
+    lambda rate: {"the limits of L1 and L2 predict ikj": 0.5 < rate / min(by_level.values()) < 1.15},
+)
+print(f"ikj: {by_level['L1']:.1f} GFLOP/s by the first cache, {by_level['L2']:.1f} by the second, {roof:.1f} by the roof")
+print(f"ikj: measured {measured:.1f}")
+
+# %% [markdown]
+# `ikj` stops not at the roof, but where a cache has no more to give: one multiply-add for three trips.
+# (The bandwidths are measured with other loops, so the limit is good to about a tenth.) If that is the
+# reason, then **more arithmetic for each byte** must help.
+#
+# ### Four rows at a time
+#
+# Take four rows of $B$ together. A vector of $C$ is loaded and stored once for four multiply-adds:
+# 64 flop for 4 + 2 vectors, 192 bytes, twice the intensity of `ikj`.
+
+# %%
+@njit(fastmath={"contract"})
+def matmul_four_rows(A, B, C):
+    """k must be a multiple of 4."""
+    C[:] = 0
+    for k in range(0, A.shape[1], 4):
+        b0, b1, b2, b3 = B[k], B[k + 1], B[k + 2], B[k + 3]
+        for i in range(A.shape[0]):
+            a0, a1, a2, a3 = A[i, k], A[i, k + 1], A[i, k + 2], A[i, k + 3]
+            c = C[i]
+            for j in range(len(c)):
+                c[j] += a0 * b0[j] + a1 * b1[j] + a2 * b2[j] + a3 * b3[j]
+
+
+print("agrees with A @ W:", agrees(matmul_four_rows, A, W))
+
+# %% [markdown]
+# Five of its six trips are loads and one is a store, a mix between "read" and "add". ($C$, 74 kB, comes
+# from the second cache where the first is smaller: 64 bytes there for 64 flop, which is a higher
+# limit.)
+
+# %% tags=["timing"]
+limits = sorted(64 / 192 * bandwidth["L1"][mix] / 1e9 for mix in ("read", "add"))
+times = checked(
+    lambda: race({"ikj": lambda: matmul_ikj(A, W, C), "four rows": lambda: matmul_four_rows(A, W, C)}),
+    lambda t: {
+        "four rows are faster than one": t["ikj"] > 1.1 * t["four rows"],
+        "the first cache limits four rows": 0.5 * limits[0] < flop / t["four rows"] / 1e9 < 1.1 * limits[1],
+    },
+)
+show(times, flop)
+print(f"limit by the first cache: {limits[0]:.0f} to {limits[1]:.0f} GFLOP/s, by the second {bandwidth['L2']['add'] / 1e9:.0f}")
+
+# %% [markdown]
+# The package keeps these loops, for any shape and for float64 too, in `kernels/plain_products.py`.
+
+# %%
+from minivae.kernels import plain_products
+
+for ours, theirs in (
+    (matmul_ijk, plain_products.naive),
+    (matmul_ikj, plain_products.by_rows),
+    (matmul_four_rows, plain_products.blocked),
+):
+    ours(A, W, C)
+    print(f"{ours.__name__:16} and {theirs.__name__:7} agree:", np.allclose(C, theirs(A, W), atol=1e-3))
+
+# %% [markdown]
+# ## 8.6  The register tile
+#
+# Four rows of $B$ gain a factor of two in intensity. To gain more, $C$ should not travel at all. A
+# **register tile** keeps a small block of $C$, of $R$ rows and $V$ vectors, in registers during
+# the whole sum over $k$. In each round it loads $V$ vectors of $B$ and $R$ single numbers of $A$,
+# and does $RV$ multiply-adds:
+#
+# $$
+# \frac{\text{loads}}{\text{multiply-adds}} = \frac{R + V}{R\,V} \tag{6}
+# $$
+
+# %%
+def registers(R, V):
+    """R V for C, V for the vectors of B, and one for the spread-out number of A."""
+    return R * V + V + 1
+
+
+for R, V in ((1, 1), (2, 2), (4, 2), (6, 2), (4, 3), (12, 2), (8, 3)):
+    print(f"R = {R:2}, V = {V}: {R * V:2} sums on the way, {(R + V) / (R * V):.2f} loads for a"
+          f" multiply-add, {registers(R, V):2} registers")
+
+# %% [markdown]
+# Three conditions: enough sums on the way to fill the pipes (8.5), few loads, and no more registers
+# than there are: 16 with AVX2, 32 with AVX-512 and NEON. Where loads can be started as fast as
+# multiply-adds, it is enough that eq. (6) is clearly below 1.
+#
+# Before any instructions, the idea in NumPy. Eq. (1) can be read as a sum of columns times rows,
+#
+# $$
+# C = \sum_k A_{:,k}\,B_{k,:} \tag{7}
+# $$
+#
+# and a tile is eq. (7) for a few rows and columns.
+
+# %%
+tile = np.zeros((6, 16), f32)                             # this is what stays in the registers
+for k in range(A.shape[1]):
+    tile += A[:6, k : k + 1] * W[k, :16]                  # 6 numbers, 16 numbers, 96 multiply-adds
+print("a corner of A @ W:", np.allclose(tile, right[:6, :16], atol=1e-3))
+
+# %% [markdown]
+# Now with the builder of 8.5, and one more word: the address of a number. The `for` over `i` and `j`
+# run while the code is made, as the chains did, and only the loop over `k` is left in the machine's
+# code.
+
+# %%
+def at(builder, address, offset, kind):
+    """A pointer to a `kind`, `offset` numbers of 4 bytes after an address."""
+    there = builder.add(address, builder.mul(offset, whole(4)))
+    return builder.inttoptr(there, kind.as_pointer())
+
+
+def tile_instructions(builder, R, V, lanes, a, b, c, k_size, n):
+    vector = ir.VectorType(NUMBER, lanes)
+    zero = ir.Constant(vector, [0.0] * lanes)
+    sums = {(i, j): cgutils.alloca_once_value(builder, zero) for i in range(R) for j in range(V)}
+    with cgutils.for_range(builder, k_size) as loop:
+        row = builder.mul(loop.index, n)                  # B[k, :] begins here
+        b_k = [builder.load(at(builder, b, builder.add(row, whole(j * lanes)), vector), align=4) for j in range(V)]
+        for i in range(R):
+            a_ik = builder.add(builder.mul(k_size, whole(i)), loop.index)
+            a_ik = spread(builder, builder.load(at(builder, a, a_ik, NUMBER), align=4), lanes)
+            for j in range(V):
+                total = multiply_add(builder, a_ik, b_k[j], builder.load(sums[i, j]))
+                builder.store(total, sums[i, j])
+    for (i, j), total in sums.items():
+        c_ij = builder.add(builder.mul(n, whole(i)), whole(j * lanes))
+        builder.store(builder.load(total), at(builder, c, c_ij, vector), align=4)
+
+
+# %% [markdown]
+# What remains is an ordinary loop over the tiles.
+
+# %%
+def tiled(R, V, lanes=LANES):
+    """A product with tiles of R rows x V vectors: m a multiple of R, n of V lanes, contiguous float32."""
+    @intrinsic
+    def make_tile(context, a, b, c, k_size, n):
+        def codegen(context, builder, signature, args):
+            tile_instructions(builder, R, V, lanes, *args)
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 5), codegen
+
+    @njit
+    def matmul_tiles(A, B, C):
+        (m, k_size), n = A.shape, B.shape[1]
+        a, b, c = A.ctypes.data, B.ctypes.data, C.ctypes.data
+        for j in range(0, n, V * lanes):
+            for i in range(0, m, R):
+                make_tile(a + 4 * i * k_size, b + 4 * j, c + 4 * (i * n + j), k_size, n)
+
+    return matmul_tiles
+
+
+R, V = (12, 2) if LANES == 16 else (6, 2)
+matmul_tiles = tiled(R, V)
+print("agrees with A @ W:", agrees(matmul_tiles, A, W))
+
+# %% tags=["timing"]
+full = chains(12, LANES)
+tile_times = checked(
+    lambda: race({
+        "ikj": lambda: matmul_ikj(A, W, C),
+        "four rows": lambda: matmul_four_rows(A, W, C),
+        f"tile, {R} x {V}": lambda: matmul_tiles(A, W, C),
+        "BLAS": lambda: A @ W,
+        "roof": lambda: full(f32(1), flop // (2 * LANES * 12)),
+    }),
+    lambda t: {
+        "the tile is faster than four rows": t["four rows"] > 1.15 * t[f"tile, {R} x {V}"],
+        "the tile stays below the roof": races.below_roof(1 / t[f"tile, {R} x {V}"], 1 / t["roof"]),
+        "the tile comes near the roof": t[f"tile, {R} x {V}"] < 1.33 * t["roof"],
+        "BLAS stays below the roof": races.below_roof(1 / t["BLAS"], 1 / t["roof"]),
+    },
+)
+show(tile_times, flop)
+
+# %% [markdown]
+# A few dozen lines of Python, near the roof that 8.5 measured without any memory. Here is the whole
+# roofline, with the intensity of each loop at the first cache.
+
+# %% tags=["timing"]
+intensity = {                                             # flop for each byte of the first cache
+    "ijk": 2 / 8, "ikj": 16 / 96, "four rows": 64 / 192,
+    "tile": 2 * R * V * LANES / (4 * (V * LANES + R)),
+}
+points = {
+    "ijk": orders["ijk"], "ikj": tile_times["ikj"],
+    "four rows": tile_times["four rows"], "tile": tile_times[f"tile, {R} x {V}"],
+}
+fig, ax = plots.figure(6.4, 3.6)
+flops_per_byte = np.logspace(-1.3, 1.3, 200)
+for level, dash in (("L1", "-"), ("L2", "--"), ("memory", ":")):
+    slope = flops_per_byte * bandwidth[level]["add"] / 1e9
+    ax.plot(flops_per_byte, np.minimum(roof, slope), color=plots.INK, ls=dash, lw=1.3, label=f"if every byte came from {level}")
+for (name, seconds), color, marker in zip(points.items(), (plots.GREY, plots.BLUE, plots.RED, plots.GREEN), "vos^"):
+    ax.plot(intensity[name], flop / seconds / 1e9, marker, color=color, ms=8, label=name)
+ax.set(xscale="log", yscale="log", xlabel="flop for each byte of the first cache", ylabel="GFLOP per second",
+       title="ikj reaches its slope, the tile its roof")
+ax.legend(fontsize=8, loc="lower right")
+fig
+
+# %% [markdown]
+# `ikj` and the four rows stand near the slope of the first cache, the tile near the flat part. The
+# textbook loop stands far below the slope: latency, its limit, is not in the roofline.
+#
+# ### Which shape?
+#
+# The package takes 12 × 2 with AVX-512 and 6 × 2 otherwise. By eq. (6), 4 × 3 needs fewer loads than
+# 6 × 2 for the same twelve sums. Why not that? Whole tiles are one thing; but a layer's width is
+# seldom a multiple of $V$ vectors. 200 columns are 25 vectors of 8: twelve pairs and one left over, or
+# eight threes and one left over. The last column of tiles is then only one vector wide: 6 × 1 or
+# 4 × 1, six or four sums on the way, and 8.5 says what so many chains can reach. Measure both kinds.
+
+# %% tags=["timing"]
+shapes = [(6, 2), (4, 3), (6, 1), (4, 1)]
+compiled = {shape: tiled(*shape, lanes=widths[-1]) for shape in shapes}         # 8 lanes, as AVX2 has
+shape_times = checked(
+    lambda: race({shape: lambda f=f: f(A, W, C) for shape, f in compiled.items()}),
+    lambda t: {
+        "at an edge six rows are faster than four": t[4, 1] > 1.1 * t[6, 1],
+        "whole tiles of both shapes lie close together": 0.8 < t[4, 3] / t[6, 2] < 1.25,
+    },
+)
+for (rows, vectors), seconds in shape_times.items():
+    sums = rows * vectors
+    print(f"{rows} x {vectors}: {flop / seconds / 1e9:6.1f} GFLOP/s;  {sums:2} chains, in 8.5: {chain_rates[widths[-1], sums]:6.1f}")
+
+# %% [markdown]
+# Whole tiles of both shapes lie close together: as soon as loads are no limit, fewer of them gain
+# little. At the edge the taller tile gains, and about as much as six chains gain on four. (And 4 × 3
+# uses all 16 registers of AVX2, with none to spare.)
+#
+# ### How the package writes it
+#
+# `kernels/tile.py` differs from ours in three ways that look stranger than they are.
+#
+# - **Phi nodes.** In LLVM's language a name gets its value once. A variable that changes in a loop is
+#   spelled `x = phi [start, before], [new, body]`: "the start value if we come from before the loop,
+#   the new one if we come from its body". Our `sums` were local variables, and LLVM made of each a phi
+#   node in the loop (and one behind it). The package writes the phi nodes itself. Here is one of ours:
+
+# %% tags=["timing"]
+llvm = "\n".join(matmul_tiles.inspect_llvm().values())
+phis = [line.strip() for line in llvm.splitlines() if f"phi <{LANES} x float>" in line and "for.body ]" in line]
+print(phis[0])
+print(f"{len([p for p in phis if 'lcssa' not in p])} in the loop, for {R * V} sums")
+
+# %% [markdown]
+# - **The number of lanes** has to be known when the code is made. The package takes it from the *type*
+#   of an argument: `kind` is an empty array with one axis for each lane, `np.empty((0,) * 16)`, and an
+#   array's number of axes is part of its type in numba. A global would be simpler, but numba's cache
+#   on disk does not notice when one changes (08b, fourth trap).
+# - **A switch over sizes**: at the edges the tile has fewer rows or vectors, so each size has its own
+#   block of code, and `switch` jumps to it.
+#
+# Around the tile, `kernels/products.py` adds what makes it usable: transposed operands; panels of $B$
+# copied where memory lies badly; `k` in steps of at most 400, so that a panel (26 kB with AVX2, 51 kB
+# with AVX-512) stays in the first or at least the second cache while the tiles run down it; the bias
+# in the first sum and the activation in the last.
+
+# %% [markdown]
+# ## 8.7  Can one keep up with BLAS?
+#
+# The package's product is that tile. One product of one size decides nothing, so here are all the
+# products of a training step, in the shapes and with the transposes they really have, on one thread.
+# Say that it *keeps up* if it takes at most a tenth longer than BLAS.
+#
+# **Predict first.** Does it keep up: `"no"` or `"yes"`?
+
+# %%
+predict("08.blas", ...)
+
+# %%
+jobs = []                                                 # left, right, is it left', is it right'
+for m, k, n in forward:
+    x_, W_, da = (rng.random(shape, dtype=f32) for shape in ((m, k), (k, n), (m, n)))
+    jobs += [(x_, W_, False, False), (x_, da, True, False), (da, W_, False, True)]
+del jobs[2]                                               # the first layer's dx
+
+
+def by_blas():
+    return [(a.T if ta else a) @ (b.T if tb else b) for a, b, ta, tb in jobs]
+
+
+def by_kernels():
+    return [kernels.matmul(a, b, transpose_a=ta, transpose_b=tb) for a, b, ta, tb in jobs]
+
+
+agree = [np.allclose(*pair, rtol=1e-4) for pair in zip(by_kernels(), by_blas(), strict=True)]
+print(f"{sum(agree)} of {len(agree)} products agree")
+
+# %% tags=["timing"]
+times = checked(
+    lambda: race({"BLAS": by_blas, "the package": by_kernels}, turn=0.05),
+    lambda t: {"all products stay below the roof": races.below_roof(step_flop / min(t.values()) / 1e9, roof)},
+)
+for name, seconds in times.items():
+    print(f"{name:12} {1e3 * seconds:.2f} ms ({1e3 * seconds.low:.2f} to {1e3 * seconds.high:.2f})")
+reveal("08.blas", "yes" if times["the package"] < 1.1 * times["BLAS"] else "no")
+
+# %% [markdown]
+# NumPy may have been built with another BLAS than the OpenBLAS of the wheels (`np.show_config()` names
+# yours), and the answer is for these sizes: at large ones BLAS is hard to beat.
+#
+# Back to the step that we began with. `product_by_tiles` fills the operands up with zeros to whole
+# tiles, which costs it a copy of both; the package copies only what lies badly in memory.
+
+# %%
+def product_by_tiles(A, B):
+    (m, k_size), n = A.shape, B.shape[1]
+    rows, columns = -(-m // R) * R, -(-n // (V * LANES)) * V * LANES
+    A_whole, B_whole = np.zeros((rows, k_size), f32), np.zeros((k_size, columns), f32)
+    A_whole[:m], B_whole[:, :n] = A, B
+    C_whole = np.empty((rows, columns), f32)
+    matmul_tiles(A_whole, B_whole, C_whole)
+    return C_whole[:m, :n]
+
+
+def product_by_four_rows(A, B):
+    return plain_products.blocked(A, B)                   # takes any k
+
+
+# %% tags=["timing"]
+products = {
+    "textbook loop": product_by(matmul_ijk), "i-k-j": product_by(matmul_ikj),
+    "four rows": product_by_four_rows, "our tile": product_by_tiles, "NumPy's BLAS": np.matmul,
+}
+trainees = {name: step_profile.Trainee(step_profile.with_product(p), spec) for name, p in products.items()}
+closing = checked(
+    lambda: step_profile.profile(trainees, x, eps, rounds=5, turn=0.15),
+    lambda p: step_profile.contradictions(p) | {
+        "each loop is faster than the one before": all(
+            p[a]["products"] > p[b]["products"]
+            for a, b in zip(list(products)[:3], list(products)[1:4], strict=True)
+        ),
+        "the products stay below the roof": races.below_roof(step_flop / p["our tile"]["products"] / 1e9, roof),
+    },
+)
+for name, parts in closing.items():
+    print(f"{name:14} products {1e3 * parts['products']:6.2f} ms of a step of {1e3 * parts['step']:6.2f} ms")
+
+# %% tags=["timing"]
+fig, ax = plots.figure(6.8, 3.4)
+step_profile.draw(ax, {name: closing[name] for name in ("textbook loop", "our tile")})
+fig
+
+# %% [markdown]
+# The same profile as at the start, before and after. Nothing was exchanged but the function for the
+# products, and their bar has shrunk so far that the others can be seen. They are the subject of 08b.
+
+# %% tags=["timing"]
+before, after = closing["textbook loop"], closing["our tile"]
+print(f"the products: {before['products'] / after['products']:.0f} times as fast, the step: {before['step'] / after['step']:.0f} times")
+others = after["step"] - after["products"]
+print(f"all that is not products: {others / before['step']:.0%} of the step before, {others / after['step']:.0%} of it now")
+
+# %% [markdown]
+# ## Recap
+#
+# - The arithmetic of a step is mostly matrix products, $2mkn$ flop each, eq. (2).
+# - The textbook loop waits for its own additions: one per latency. Several sums side by side, with the
+#   same bits, show it.
+# - Vectors need neighbours in memory, and sums that may run side by side: by leave to regroup, or
+#   because each number has its own sum, as in `ikj`, eq. (3).
+# - A loop can be limited by latency, by the arithmetic units, or by one of the caches. Eq. (5), used
+#   for each cache by itself, predicts where `ikj` stops.
+# - To go on, do more arithmetic for each byte: rows together, then a tile in registers, eq. (6), with
+#   enough sums on the way to fill the pipes.
+# - Ask the compiler whether it used vectors, race what you compare, and look at the spread.
+#
+# ## Exercises
+#
+# Each stub below is yours to fill in; `check` says what is right, or shows the smallest input
+# where it is not. `hint("08.blocked")` gives a nudge, `solution("08.blocked")` the reference. Plain
+# Python is enough, the inputs are small; with `@njit` above it, it is compiled and checked as well.
+
+# %% [markdown]
+# **How much arithmetic is a step?** Section 8.1 for any network, as a function.
+
+# %%
+def step_flops(batch, layers):    # int, [(inputs, outputs), ...] from the image on
+    ...      # -> flops of all matrix products, forward and backward, as an int;
+             # a multiplication and an addition count 2; the images need no gradient
+check("08.flops", step_flops)
+
+# %% [markdown]
+# **The order that memory likes.** Three loops, from memory, yours.
+
+# %%
+def my_matmul_ikj(A, B):    # (I, K), (K, J) -> C (I, J), by three loops: i, then k, then j
+    ...                  # (write B[k, j]: the check records the order in which B is read)
+check("08.loop-order", my_matmul_ikj)
+
+# %% [markdown]
+# **Make it vectorize.** This loop is correct, and the compiler makes no vectors of it. Find what keeps
+# it from that, and change it; the check compiles your function and looks into its code.
+
+# %%
+def column_sums(X, out):    # (B, D), (D,) float32: out[d] = sum_b X[b, d], as db in a layer
+    for d in range(X.shape[1]):      # right, but no vectors; the check compiles it itself,
+                                     # and gives no leave to regroup
+        total = np.float32(0)
+        for b in range(X.shape[0]):
+            total += X[b, d]
+        out[d] = total
+check("08.vectorize", column_sums)
+
+# %% [markdown]
+# **A product in blocks.** Any shape: mind the edges, where a block is smaller.
+
+# %%
+def my_matmul_blocked(A, B, block):    # (I, K), (K, J), int -> C (I, J), any shape
+    ...      # read A and B in pieces of at most block x block; @ may multiply two pieces
+check("08.blocked", my_matmul_blocked)
+
+# %% [markdown]
+# **Where a loop stops.** Eq. (5) for several caches at once.
+
+# %%
+def roofline(flops, bytes_moved, peak, bandwidths):   # flop; [bytes at each cache]; flop/s;
+    ...      # [byte/s of each cache] -> the flop/s within reach, and the limit that is met:
+             # 0 for the peak, 1 for the first cache, 2 for the second, ...
+check("08.roofline", roofline)
+
+# %% [markdown]
+# **Predict a loop.** The count of 8.5, for rows of $B$ taken together, and any number of lanes.
+
+# %%
+def rate_of_rows(rows, lanes, bandwidth, peak):    # rows of B together (i-k-j: 1), float32
+    ...      # in a register; byte/s of the first cache, flop/s -> the flop/s within reach
+check("08.ikj-rate", rate_of_rows)
+
+# %% [markdown]
+# **Choose a tile** for a machine with 16 registers, or any other number.
+
+# %%
+def tile_shape(registers, sums_at_edge):    # int, int -> (R, V): fewest loads by eq. (6) of
+    ...      # the tiles whose registers suffice (C, the vectors of B, one number of A), and
+             # that still have sums_at_edge sums where only one vector is left at the edge
+check("08.tile-shape", tile_shape)
+
+# %% [markdown]
+# **Next:** [08b](08b_fused_loops.ipynb) shrinks the other bars: loops that do little arithmetic with
+# many numbers.

@@ -1,0 +1,690 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # 08c · Making it fast: threads
+#
+# **What you will be able to do**
+# - divide a product among threads so that its bits do not depend on their number;
+# - say with Amdahl's law what threads can gain at most, and find the part that they cannot divide;
+# - hand out work with one shared number and compare-and-swap, and explain what goes wrong with
+#   ordinary loads and stores, with late threads, and with two numbers in one cache line;
+# - read a table of times, and distrust it.
+#
+# **Builds on** notebooks [08a](08a_loops_caches_and_a_tile.ipynb) (cache lines, the tile) and
+# [08b](08b_fused_loops.ipynb) (the fused loops). Reading time: 40 minutes.
+#
+# From here on the clock on the wall counts, because a thread that waits for another one uses no
+# processor time. So other programs on your machine disturb more than in 08a, and if they hold the
+# second core, threads can gain nothing. The cells look whether it is free. Measurements are checked
+# against the text, as before.
+
+# %%
+import sys; sys.path[:0] = [".", ".."]
+import os; os.environ.pop("MINIVAE_NUM_THREADS", None)     # as many threads as cores, in this notebook
+
+import contextlib
+import io
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numba import njit
+
+from minivae import ops, plots, vae
+from minivae.exercises import check, hint, predict, recall, reveal, solution
+from minivae.studies import races, step_profile
+from minivae.studies.races import checked, race
+
+with contextlib.redirect_stderr(io.StringIO()):            # (compiles, at the first use on a machine)
+    from minivae import kernels
+    kernels.matmul(np.ones((1, 1), np.float32), np.ones((1, 1), np.float32))
+
+plots.notebook_style()
+rng = np.random.default_rng(8)
+f32, wall = np.float32, time.perf_counter
+
+# %% [markdown]
+# Three questions about earlier notebooks first. Replace each `...` by `"a"`, `"b"` or `"c"`.
+
+# %%
+recall("08c", ..., ..., ...)
+
+# %% [markdown]
+# ## 8.11  How much can threads gain?
+#
+# Notebook 08b ended with this step: a tile for the products, fused loops for the rest, one thread.
+
+# %%
+from minivae.kernels import threads
+
+N = max(2, kernels.thread_count())                         # the threads of this notebook
+B, D, L = 100, 784, 50
+spec = vae.Spec(D, (200, 200), L)
+x = (rng.random((B, D)) < 0.2).astype(f32)
+eps = rng.standard_normal((B, L), dtype=f32)
+
+
+class OnThreads(step_profile.Trainee):
+    """Trains with the package's kernels on a pool of `count` threads of its own."""
+
+    def __init__(self, count):
+        super().__init__(step_profile.fused(kernels), spec, wall)
+        self.pool = threads.Pool(np.dtype(f32), count)
+
+    def step(self, x, eps):
+        threads.pools[np.dtype(f32)] = self.pool
+        return super().step(x, eps)
+
+
+alone, together = OnThreads(1), OnThreads(N)
+losses = np.array([[trainee.step(x, eps) for _ in range(20)] for trainee in (alone, together)])
+print("twenty steps on one thread and on several, the same bits:", np.array_equal(*losses))
+
+# %% tags=["timing"]
+opening = checked(
+    lambda: step_profile.profile({"one thread": alone}, x, eps), step_profile.contradictions
+)
+fig, ax = plots.figure(6.8, 2.2)
+step_profile.draw(ax, opening)
+fig
+
+# %% [markdown]
+# Products, likelihood and Adam are loops over many numbers, which can be divided among threads. The
+# grey bar, "Python and the rest", is one thread's. If a share $s$ of the time $t_1$ cannot be divided,
+# then $n$ threads need at least
+#
+# $$
+# t_n = t_1\Big(s + \frac{1 - s}{n}\Big), \tag{1}
+# $$
+#
+# which is **Amdahl's law**. For $n \to \infty$ the gain $t_1/t_n$ goes to $1/s$ and no further: what is
+# not divided decides in the end.
+
+# %% tags=["timing"]
+parts = opening["one thread"]
+s = parts[step_profile.REST] / parts["step"]
+gains = {n: 1 / (s + (1 - s) / n) for n in (2, 4, 16, 1000)}
+print(f"not divided: {s:.0%} of the step")
+for n, gain in gains.items():
+    print(f"{n:4} threads: at most {gain:.2f} times as fast")
+
+# %% [markdown]
+# "At least" and "at most", because dividing costs something as well. That is what this notebook is
+# about.
+
+# %% [markdown]
+# ## 8.12  What can two threads share?
+#
+# Python's threads can use several cores once the compiled code lets go of Python's global lock:
+# `nogil=True`. First of all: is there a second core for us right now?
+
+# %%
+@njit(nogil=True)
+def matmul_ikj(A, B, C):                                   # as in 08a
+    C[:] = 0
+    for i in range(A.shape[0]):
+        for k in range(A.shape[1]):
+            for j in range(B.shape[1]):
+                C[i, j] += A[i, k] * B[k, j]
+
+
+@njit(nogil=True)
+def again_and_again(times, A, B, C):
+    for _ in range(times):
+        matmul_ikj(A, B, C)
+
+
+executor = ThreadPoolExecutor(2)
+own = [[races.aligned(np.ones((64, 64))) for _ in range(3)] for _ in range(2)]    # for each thread
+
+
+def core_is_free():
+    """Whether two threads do two jobs in nearly the time that one takes for one."""
+    t = race({
+        "one": lambda: again_and_again(100, *own[0]),
+        "two": lambda: [job.result() for job in [executor.submit(again_and_again, 100, *o) for o in own]],
+    }, rounds=3, turn=0.01, clock=wall)
+    return t["two"] < 1.3 * t["one"]
+
+
+# %% tags=["timing"]
+free = checked(core_is_free, lambda free: {"a second core is free": free})
+print("a second core is free:", free)
+
+# %% [markdown]
+# How should a product be split between two threads? There are two ways to cut it in
+# halves: by the rows of $C$, or by the sum over $k$.
+
+# %%
+def split_rows(A, B, C):
+    """Each thread makes half of C's rows."""
+    half = len(C) // 2
+    job = executor.submit(matmul_ikj, A[:half], B, C[:half])
+    matmul_ikj(A[half:], B, C[half:])
+    job.result()
+
+
+def split_sums(A, B, C):
+    """Each thread makes all of C from half the k; then the two are added."""
+    half, partial = A.shape[1] // 2, np.empty((2, *C.shape), C.dtype)
+    job = executor.submit(matmul_ikj, np.ascontiguousarray(A[:, :half]), B[:half], partial[0])
+    matmul_ikj(np.ascontiguousarray(A[:, half:]), B[half:], partial[1])
+    job.result()
+    np.add(*partial, out=C)
+
+
+# %%
+A, W = (races.aligned(rng.standard_normal(shape)) for shape in ((96, 768), (768, 192)))
+C, one_thread = (races.aligned(np.zeros((96, 192))) for _ in range(2))
+matmul_ikj(A, W, one_thread)
+for split in (split_rows, split_sums):
+    split(A, W, C)
+    close, same = np.allclose(C, one_thread, atol=1e-3), np.array_equal(C, one_thread)
+    print(f"{split.__name__}: close to one thread's result: {close}, the same bits: {same}")
+
+# %% [markdown]
+# Both are right. Splitting the sums, though, adds in another order, and the last bits change with
+# the number of threads: a run with two threads could not be repeated with four. So the package's
+# rule is: **threads split results, never a sum**. Then the bits are the same for one thread and for
+# sixteen, as the losses above were.
+#
+# **Predict first.** A product of 8 × 32 by 32 × 32, split between two threads: is it faster, `"no"` or
+# `"yes"`?
+
+# %%
+predict("08.small-product", ...)
+
+# %% tags=["timing"]
+small = [np.ascontiguousarray(a) for a in (A[:8, :32], W[:32, :32])]
+small_C = np.empty((8, 32), f32)
+times = checked(
+    lambda: race({
+        "large, one": lambda: matmul_ikj(A, W, C),
+        "large, two": lambda: split_rows(A, W, C),
+        "small, one": lambda: matmul_ikj(*small, small_C),
+        "small, two": lambda: split_rows(*small, small_C),
+        "nothing, handed over": lambda: executor.submit(int).result(),
+    }, clock=wall),
+    lambda t: {
+        "two threads are at most twice as fast": all(
+            races.within_threads(t[f"{size}, one"], t[f"{size}, two"], 2) for size in ("large", "small")
+        ),
+        "the small product loses": t["small, one"] < t["small, two"],
+        "handing over costs more than the small product": t["small, one"] < t["nothing, handed over"],
+        "the large product gains": not core_is_free() or t["large, one"] > 1.2 * t["large, two"],
+    },
+)
+for name, seconds in times.items():
+    print(f"{name:21} {1e6 * seconds:8.1f} us ({1e6 * seconds.low:.1f} to {1e6 * seconds.high:.1f})")
+large_gain = times["large, one"] / times["large, two"]
+print("a second core is free:", core_is_free())
+print(f"the large product: two threads are {large_gain:.2f} times as fast as one")
+
+# %%
+reveal("08.small-product")
+
+# %% [markdown]
+# A large product gains, if a second core is free. A small one loses: handing work to another thread
+# and waiting for it costs more than the work itself (the last line hands over nothing at all). A
+# training step consists of dozens of short loops, so this cost decides. The rest of this notebook
+# makes it small.
+#
+# A warning from building the package: numba has threads of its own (`parallel=True`) and so has BLAS,
+# and each kind, when idle, keeps its core busy waiting. Taking turns between the two made a step many
+# times *slower*. One pool of threads should do all the work; how many, `MINIVAE_NUM_THREADS` says.
+
+# %% [markdown]
+# ## 8.13  How do threads agree on who does what?
+#
+# Cut the work into more pieces than there are threads (*chunks*), and let every thread take the next
+# one when it is free: then a thread that was held up takes fewer. All it needs is one shared number:
+# which chunk is next. Each thread loads it, adds one, and stores it.
+#
+# Let us count with it. Two threads each add 1 to the same number, two million times. (`atomic_load` and
+# `atomic_store` are a load and a store that the compiler may not leave out or move.)
+#
+# **Predict first.** Afterwards the number is: `"always 4 million"`, or `"less than 4 million"`?
+
+# %%
+predict("08.lost-counts", ...)
+
+# %%
+from minivae.kernels.instructions import atomic_add, atomic_load, atomic_store, compare_and_swap, numbers_at, pause
+
+
+@njit(nogil=True)
+def count_plainly(address, times):
+    for _ in range(times):
+        atomic_store(address, atomic_load(address) + 1)    # load, add, store: three steps
+
+
+@njit(nogil=True)
+def count_atomically(address, times):
+    for _ in range(times):
+        atomic_add(address, 1)                             # one step, for all other threads
+
+
+@njit(nogil=True)
+def count_by_swap(address, times):
+    for _ in range(times):
+        while True:
+            seen = atomic_load(address)
+            if compare_and_swap(address, seen, seen + 1):  # only if the word still is `seen`
+                break
+
+
+# %%
+words = np.zeros(64, np.int64)                             # shared numbers of 64 bits
+words = words[-words.ctypes.data % 64 // 8 :]              # from the beginning of a cache line on
+
+
+def count(how, times, places=(0, 0)):
+    """Two threads count at these places of `words` -> the sum of what stands there."""
+    words[:] = 0
+    jobs = [executor.submit(how, words.ctypes.data + 8 * place, times) for place in places]
+    for job in jobs:
+        job.result()
+    return int(words.sum())
+
+
+for how in (count_atomically, count_by_swap):
+    print(how.__name__, count(how, 100_000))
+count_plainly(words.ctypes.data, 1)                        # compiled
+
+# %% tags=["timing"]
+counted = checked(
+    lambda: {how.__name__: count(how, 2_000_000) for how in (count_plainly, count_atomically, count_by_swap)},
+    lambda c: {
+        "plain counting loses some": not core_is_free() or c["count_plainly"] < 4_000_000,
+        "the others lose none": c["count_atomically"] == c["count_by_swap"] == 4_000_000,
+    },
+)
+for name, total in counted.items():
+    print(f"{name:17} {total:9,}   lost: {4_000_000 - total:,}")
+
+# %%
+reveal("08.lost-counts")
+
+# %% [markdown]
+# Between the load and the store of one thread the other may have counted, and its count is overwritten.
+# (On a single core that happens only if the system changes threads just there; then it may be that
+# nothing is lost this time.) As chunks: both threads take the same one. An **atomic** operation is one step for all threads:
+#
+# - `atomic_add(address, 1)` adds and hands back what was there before.
+# - `compare_and_swap(address, expected, value)` writes `value` if the word still is `expected`, and says
+#   whether it did. If not, somebody else was faster: load again, and try again. It is the more general
+#   of the two, because what is written may be computed from what was read in any way.
+#
+# ### A ticket
+#
+# The word that hands out chunks is a *ticket*. Three numbers are packed into its 64 bits: which job,
+# how many chunks it has, which one is next.
+
+# %%
+@njit(nogil=True)
+def packed(job, chunks, following):
+    return (job << 32) | (chunks << 16) | following
+
+
+@njit(nogil=True)
+def take(address):
+    """The next chunk of the current job, or -1."""
+    while True:
+        ticket = atomic_load(address)
+        chunks, following = (ticket >> 16) & 0xFFFF, ticket & 0xFFFF
+        if following >= chunks:
+            return -1
+        if compare_and_swap(address, ticket, ticket + 1):
+            return following
+
+
+words[0] = packed(7, 3, 0)
+print("job 7 with three chunks:", [take(words.ctypes.data) for _ in range(4)])
+
+# %% [markdown]
+# Why the number of the job? Because a thread can be late. It loads the ticket, and is put to sleep by
+# the system before it can swap. Meanwhile the others finish the job and start the next one, which
+# happens to stand at the same chunk. Without the number of the job the late thread's swap succeeds:
+
+# %%
+@njit
+def look(address):
+    return atomic_load(address)
+
+
+@njit
+def swap(address, expected, value):
+    return compare_and_swap(address, expected, value)
+
+
+def late_swap(before, after):
+    """A thread has loaded `before`; others have made it `after`; now it swaps."""
+    words[0] = before
+    loaded = look(words.ctypes.data)
+    words[0] = after
+    return swap(words.ctypes.data, loaded, loaded + 1)
+
+
+without_job, with_job = (packed(0, 4, 1), packed(0, 4, 1)), (packed(7, 4, 1), packed(8, 4, 1))
+print("without the job's number, the late thread gets chunk 1 of the wrong job:", late_swap(*without_job))
+print("with it:", late_swap(*with_job))
+
+# %% [markdown]
+# (The first line is *True*: it got a chunk of a job that it knows nothing of.)
+#
+# ### Two words, one line
+#
+# Each thread also counts what it has done. Give each thread a word of its own, then: nobody waits for
+# anybody. But caches know lines of 64 bytes, not words. When one core writes into a line, the other
+# core's copy of the *line* becomes invalid, and must be fetched again, although the other thread never
+# looks at that word. This is **false sharing**. Words 0 and 1 share a line; words 0 and 16 do not.
+
+# %% tags=["timing"]
+STEPS = 200_000
+times = checked(
+    lambda: race({
+        "one thread alone": lambda: count_atomically(words.ctypes.data, STEPS),
+        "two, the same word": lambda: count(count_atomically, STEPS),
+        "two, words in one line": lambda: count(count_atomically, STEPS, (0, 1)),
+        "two, a line for each": lambda: count(count_atomically, STEPS, (0, 16)),
+    }, clock=wall),
+    lambda t: {
+        "a line for each is not slower": t["two, a line for each"] < 1.2 * t["two, words in one line"],
+        "words in one line are false sharing": not core_is_free() or (
+            t["two, words in one line"] > 1.5 * t["two, a line for each"]
+            and t["two, a line for each"] < 1.5 * t["one thread alone"]
+        ),
+    },
+)
+for name, seconds in times.items():
+    print(f"{name:24} {1e9 * seconds / STEPS:6.1f} ns an addition ({1e9 * seconds.low / STEPS:.1f} to {1e9 * seconds.high / STEPS:.1f})")
+shared = times["two, words in one line"] / times["two, a line for each"]
+print(f"with a line for each: {shared:.1f} times as fast" if shared > 1.2 else "no false sharing to be seen: is the second core busy?")
+
+# %% [markdown]
+# With a second core at hand, two words in one line are far slower than a line for each, with which both
+# threads run nearly as fast as one alone. Hence the *padding* in the package: each
+# word that threads share lies 64 bytes from the next.
+
+# %% [markdown]
+# ## 8.14  A pool of threads
+#
+# Now a pool, with what we have. A helper thread runs all the time and waits for jobs. How does it learn
+# what to do? It cannot be called with arguments, it is already running. So the job is written down
+# in a **task record** at a place that all threads know: addresses and sizes, as plain numbers.
+
+# %%
+TASK = np.dtype([("A", np.int64), ("B", np.int64), ("C", np.int64), ("k", np.int64), ("n", np.int64)])
+task = np.zeros(1, TASK)
+state = np.zeros(40, np.int64)
+state = state[-state.ctypes.data % 64 // 8 :]
+TICKET, DONE, STOP = 0, 64, 128                            # bytes: a cache line for each
+ROWS = 4                                                   # of C, in a chunk
+KIND = np.empty(0, f32)                                    # tells numbers_at the type
+
+
+@njit(nogil=True)
+def do_chunk(job, chunk):
+    """ROWS rows of C, by i-k-j, from the addresses of the record."""
+    for i in range(chunk * ROWS, chunk * ROWS + ROWS):
+        a = numbers_at(job.A + 4 * i * job.k, job.k, KIND)
+        c = numbers_at(job.C + 4 * i * job.n, job.n, KIND)
+        c[:] = 0
+        for k in range(job.k):
+            b = numbers_at(job.B + 4 * k * job.n, job.n, KIND)
+            for j in range(job.n):
+                c[j] += a[k] * b[j]
+
+
+# %% [markdown]
+# A helper takes chunks as long as there are any, and otherwise looks again (`pause` tells the core that
+# this is only waiting). Who submits a job works too, and then waits until all chunks are done.
+
+# %%
+@njit(nogil=True)
+def help_out(task, state):
+    while not atomic_load(state + STOP):
+        chunk = take(state + TICKET)
+        if chunk >= 0:
+            do_chunk(task[0], chunk)
+            atomic_add(state + DONE, 1)
+        else:
+            pause()
+
+
+@njit(nogil=True)
+def lead(task, state, chunks):
+    atomic_store(state + DONE, 0)
+    job = (atomic_load(state + TICKET) >> 32) + 1
+    atomic_store(state + TICKET, packed(job, chunks, 0))   # from here on helpers take part
+    while True:
+        chunk = take(state + TICKET)
+        if chunk < 0:
+            break
+        do_chunk(task[0], chunk)
+        atomic_add(state + DONE, 1)
+    while atomic_load(state + DONE) < chunks:
+        pause()
+
+
+def matmul_pool(A, B, C):
+    """A's rows must be a multiple of ROWS; contiguous float32."""
+    task[0] = A.ctypes.data, B.ctypes.data, C.ctypes.data, A.shape[1], B.shape[1]
+    lead(task, state.ctypes.data, len(A) // ROWS)
+
+
+@contextlib.contextmanager
+def helper():
+    """One helper thread, for as long as the block lasts."""
+    state[STOP // 8] = 0
+    thread = threading.Thread(target=help_out, args=(task, state.ctypes.data), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        state[STOP // 8] = 1
+        thread.join()
+
+
+matmul_pool(A, W, C)                                       # compiled; alone, it does all chunks
+with helper():
+    C[:] = 0
+    for _ in range(100):
+        matmul_pool(A, W, C)
+print("with a helper, the same bits as one thread:", np.array_equal(C, one_thread))
+
+# %% [markdown]
+# Why is the record safe to read? Whoever wins the swap of a ticket has a chunk of the *current* job, and
+# its record is not changed before all chunks are done, which includes this one.
+
+# %% tags=["timing"]
+def handed_over():
+    with helper():
+        return race({
+            "two threads of the executor": lambda: split_rows(*small, small_C),
+            "our pool": lambda: matmul_pool(*small, small_C),
+        }, clock=wall)
+
+
+times = checked(handed_over, lambda t: {"our pool hands over sooner": t["our pool"] < t["two threads of the executor"]})
+for name, seconds in times.items():
+    print(f"small product, {name:28} {1e6 * seconds:6.1f} us ({1e6 * seconds.low:.1f} to {1e6 * seconds.high:.1f})")
+
+# %% [markdown]
+# Nobody had to be woken, and who submits the job does not depend on the helper: it takes the chunks
+# itself if the other comes too late.
+#
+# The price: a waiting helper burns its core. So the package's helpers look for work 20,000 times, and
+# then go to **sleep**: the helper writes "asleep" into a word of its own, and tries to acquire a lock
+# that is already taken, for which the system stops it. To **wake** it, the leader releases that lock.
+# How long are 20,000 looks?
+
+# %%
+@njit(nogil=True)
+def look_again(address, times):
+    for _ in range(times):
+        if atomic_load(address) < 0:
+            break
+        pause()
+
+
+look_again(words.ctypes.data, 1)
+
+# %% tags=["timing"]
+looks = race({"looks": lambda: look_again(words.ctypes.data, threads.SPINS_BEFORE_SLEEP)})["looks"]
+print(f"{threads.SPINS_BEFORE_SLEEP:,} looks: {1e3 * looks:.2f} ms; a step on one thread: {1e3 * parts['step']:.2f} ms")
+
+# %% [markdown]
+# A step consists of dozens of jobs, so during training the next one mostly comes before a helper falls
+# asleep, and between two trainings nothing is burnt. In `kernels/threads.py`:
+#
+# | here | there |
+# |---|---|
+# | `take` | `_take_chunk`; the leader takes the first chunk, helpers the last |
+# | `TICKET`, `DONE`, `STOP` | the same, and a word `ASLEEP` for each helper |
+# | `do_chunk` | a branch for each kind of work: product, Adam, likelihood, ... |
+# | `task` | up to three records for a job, filled in by the functions of `kernels/tasks.py` |
+# | `help_out`, `lead` | one function `work` with a role: leader, helper, or alone |
+
+# %% [markdown]
+# ## 8.15  The honest table
+#
+# The profile once more: one thread, as at the start, and all threads.
+
+# %% tags=["timing"]
+name_of_all = f"{N} threads"
+closing = checked(
+    lambda: step_profile.profile({"one thread": alone, name_of_all: together}, x, eps, rounds=9),
+    lambda p: step_profile.contradictions(p) | {
+        f"{N} threads are at most {N} times as fast": races.within_threads(
+            p["one thread"]["step"], p[name_of_all]["step"], N
+        ),
+        "the grey bar's share grows": not core_is_free()
+        or p[name_of_all][step_profile.REST] / p[name_of_all]["step"] > p["one thread"][step_profile.REST] / p["one thread"]["step"],
+        "threads gain": not core_is_free() or p["one thread"]["step"] > 1.15 * p[name_of_all]["step"],
+        "the bar of the products shrinks": not core_is_free()
+        or p["one thread"]["products"] > 1.2 * p[name_of_all]["products"],
+    },
+)
+fig, ax = plots.figure(6.8, 3.4)
+step_profile.draw(ax, closing)
+fig
+
+# %% tags=["timing"]
+one, several = closing["one thread"], closing[name_of_all]
+for part in ("products", "likelihood", "Adam", step_profile.REST, "step"):
+    print(f"{part:20} {one[part] / several[part]:5.2f} times as fast with {N} threads")
+s = one[step_profile.REST] / one["step"]
+print(f"Amdahl, eq. (1), allows the step {1 / (s + (1 - s) / N):.2f}")
+print("a second core is free:", core_is_free())
+
+# %% [markdown]
+# With a free core the bar of the products has shrunk, and the share of the grey bar has grown.
+# Without one, threads wait for each other, and the step may take longer than on one thread.
+#
+# Does all this make *training* faster than NumPy? First the question that comes before any table: do
+# both backends compute the same thing?
+
+# %%
+numpy_step = step_profile.Trainee(step_profile.fused(ops), spec, wall)
+fresh = OnThreads(N)
+losses = np.array([[trainee.step(x, eps) for _ in range(20)] for trainee in (numpy_step, fresh)])
+print("twenty steps of both backends, the same losses:", np.allclose(*losses, rtol=1e-5))
+print(f"loss {losses[1, 0]:.1f} at the start, {losses[1, -1]:.1f} nats at the end")
+
+# %% [markdown]
+# For the table the images are grey, without zeros, so that both backends do all of the work (08b: the
+# package leaves zeros out). Three contestants race for each batch size: a step of each backend, and all
+# the matrix products of such a step, alone, by the package's kernel.
+
+# %%
+layers = [(D, 200), (200, 200), (200, 2 * L), (L, 200), (200, 200), (200, D)]
+
+
+def products_of(batch):
+    """A function that does all matrix products of a step."""
+    jobs = []
+    for i, (n_in, n_out) in enumerate(layers):
+        left, W_, da = (rng.random(shape, dtype=f32) for shape in ((batch, n_in), (n_in, n_out), (batch, n_out)))
+        jobs += [(left, W_, False, False), (left, da, True, False)] + [(da, W_, False, True)] * (i > 0)
+    return lambda: [kernels.matmul(a, b, transpose_a=ta, transpose_b=tb) for a, b, ta, tb in jobs]
+
+
+# %% tags=["timing"]
+def row(batch):
+    grey = rng.uniform(0.01, 0.99, (batch, D)).astype(f32)
+    noise = rng.standard_normal((batch, L), dtype=f32)
+    return race({
+        "numpy": lambda: numpy_step.step(grey, noise),
+        "numba": lambda: fresh.step(grey, noise),
+        "products": products_of(batch),
+    }, rounds=7, turn=0.1, clock=wall)
+
+
+table = {}
+for batch in (20, 100, 500):
+    table[batch] = checked(
+        lambda batch=batch: row(batch),
+        lambda t: {"the products take less than the step that contains them": races.part_of(t["products"], t["numba"])},
+    )
+
+print("batch     NumPy, ms                numba, ms               ratio   products' share of numba's step")
+for batch, t in table.items():
+    cells = "".join(f"{1e3 * t[k]:9.2f} ({1e3 * t[k].low:.2f} to {1e3 * t[k].high:.2f})" for k in ("numpy", "numba"))
+    print(f"{batch:5} {cells} {t['numpy'] / t['numba']:7.2f} {t['products'] / t['numba']:13.0%}")
+
+# %% [markdown]
+# How to read it, and how to distrust it:
+#
+# - *ratio* is NumPy's time over numba's: below 1, NumPy is ahead. At a small batch the weights, and
+#   Adam over them, count most: they cost the same for twenty images as for five hundred.
+# - *products' share*: the larger it is, the less there is left to gain outside the products.
+# - Medians over rounds in which everybody had a turn, with quartiles. Run the cell again: what changes
+#   is noise. (A turn lasts a tenth of a second, because BLAS's threads hold their core for a while after
+#   their work, and would be in the way of the next contestant.)
+# - The opponents are missing. PyTorch and JAX, each at its best and on the same threads, are the job of
+#   a command: `python -m minivae bench`.
+
+# %% [markdown]
+# ## Recap
+#
+# - Threads split results, never sums: then the bits do not depend on their number.
+# - What is not divided limits the gain, eq. (1), and handing work over is not free: keep helpers awake,
+#   and let who submits a job work too.
+# - A shared number needs atomic operations. Compare-and-swap notices that somebody was faster; a job's
+#   number in the ticket notices that one is late oneself.
+# - Words that different threads write belong in different cache lines.
+# - Compare results before times, race what you compare, and say what is not in the table.
+#
+# ## Exercises
+#
+# `hint("08.ticket")` gives a nudge, `solution("08.ticket")` the reference.
+
+# %% [markdown]
+# **Take a ticket.** As `take` in 8.13, but the word holds nothing but the number of the next chunk. The
+# check lets other threads act between any two of your calls.
+
+# %%
+def take_chunk(word, chunks):    # word.load() -> the number of the next chunk;
+    ...      # word.swap(expected, value) -> True if the word was `expected` and now is
+             # `value`, else False. -> the chunk taken, or -1 if all `chunks` are gone
+check("08.ticket", take_chunk)
+
+# %% [markdown]
+# **What cannot be divided.** Eq. (1) read backwards, from two measured times.
+
+# %%
+def serial_share(one, several, threads):    # seconds with one thread, with several threads
+    ...      # -> the share of the work that is not divided, by Amdahl's law, and how many
+             # times as fast as one thread it could be with endlessly many
+check("08.amdahl", serial_share)
+
+# %% [markdown]
+# **Next:** the model trains fast. Notebook 09 asks how good it is, and puts the exact
+# log-likelihood beside the bound.
