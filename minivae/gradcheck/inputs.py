@@ -4,6 +4,7 @@ The point may be one array, a dict of arrays, or a list or tuple of them; inside
 flat vector. f and df get copies, so neither can change what the check or the caller holds.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -27,19 +28,22 @@ class Point(NamedTuple):
 
     def build(self, flat: np.ndarray) -> Any:
         """The vector in the structure that f takes; copied."""
-        blocks = [
-            part.reshape(shape) for part, shape in zip(self.split(flat), self.shapes, strict=True)
-        ]
-        blocks = [block.copy() for block in blocks]
         if self.kind is None:
-            return blocks[0]
+            return flat.reshape(self.shapes[0]).copy()
+        parts = zip(self.split(flat), self.shapes, strict=True)
+        blocks = [part.reshape(shape).copy() for part, shape in parts]
         if self.kind is dict:
             return dict(zip(self.keys, blocks, strict=True))
         return self.kind(blocks)
 
     def split(self, flat: np.ndarray) -> list[np.ndarray]:
         """The blocks' parts of a vector, each flat."""
-        return np.split(flat, np.cumsum([size(s) for s in self.shapes])[:-1])
+        parts, start = [], 0
+        for shape in self.shapes:
+            end = start + size(shape)
+            parts.append(flat[start:end])
+            start = end
+        return parts
 
     def locate(self, i: int) -> tuple[int, Index]:
         """(block, index in it) of entry i of the flat vector."""
@@ -57,7 +61,7 @@ class Point(NamedTuple):
 
 def size(shape: Index) -> int:
     """The number of entries of an array of this shape."""
-    return int(np.prod(shape, dtype=np.int64))
+    return math.prod(shape)
 
 
 def make_point(x: Any, name: str) -> Point:

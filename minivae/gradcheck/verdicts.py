@@ -127,6 +127,13 @@ def judge(
     return Entries(analytic, numerics.value.copy(), bar, verdict, reason)
 
 
+def whole(entries: Entries) -> str:
+    """The verdict on all entries together."""
+    if (entries.verdict == WRONG).any():
+        return WRONG
+    return RIGHT if (entries.verdict == RIGHT).all() else CANNOT_TELL
+
+
 def _is_precise(
     numerics: Numerics,
     analytic: np.ndarray,
@@ -168,7 +175,7 @@ def _judge(numerics: Numerics, i: int, a: float, own: float) -> tuple[str, str]:
 def _by_complex_step(numerics: Numerics, i: int, a: float, own: float) -> tuple[str, str]:
     c = numerics.value[i]
     gap = abs(a - c)
-    estimate = None if numerics.confirmed[i] else numerics.climb(i)
+    estimate = None if numerics.known[i] else numerics.climb(i)
     if estimate is not None and estimate.kink:
         return CANNOT_TELL, "kink"
     if gap > numerics.bar[i] + own:
@@ -181,7 +188,8 @@ def _by_complex_step(numerics: Numerics, i: int, a: float, own: float) -> tuple[
         if a != 0:
             return CANNOT_TELL, "unstable"
         # a function that conjugates or takes an absolute value gives 0 as well
-        return (RIGHT, "") if _is_flat(numerics.climb(i)) else (CANNOT_TELL, "unconfirmed")
+        flat = numerics.known[i] or _is_flat(numerics.climb(i))
+        return (RIGHT, "") if flat else (CANNOT_TELL, "unconfirmed")
     # an accusation: the differences must not speak for the gradient
     estimate = numerics.climb(i)
     by_differences = _by_differences(numerics, estimate, a, own)
