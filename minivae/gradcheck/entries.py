@@ -11,7 +11,7 @@ import numpy as np
 
 from minivae.gradcheck.imaginary import Refuses, all_entries, imaginary_step, rounding_of
 from minivae.gradcheck.inputs import Function
-from minivae.gradcheck.ladder import NOISES, ROUNDS, Estimate, Ladder, Line
+from minivae.gradcheck.ladder import NOISES, ROUNDS, Estimate, Ladder, Line, goes_in_stairs
 from minivae.gradcheck.noise import EPS32, EPS64
 
 QUICK = 2.0**-17  # one step, as a share of the scale, to confirm a complex step
@@ -36,7 +36,7 @@ class Surroundings(NamedTuple):
     @property
     def unit(self) -> float:
         """The relative rounding of the values of f."""
-        return (EPS32 if self.f.single else EPS64) / 2
+        return max(self.f.eps, EPS32 if self.f.single else EPS64) / 2
 
     def one_step(self, line: Line, h: float) -> tuple[float, float]:
         """One central difference, and the bar of its noise; NaN where f is not finite."""
@@ -72,6 +72,7 @@ class Numerics:
         self.known = np.zeros(n, bool)  # complex steps that need no ladder
         self.slopes = np.full(n, np.nan)  # by differences
         self.estimates: dict[int, Estimate] = {}  # of the entries that went up the ladder
+        self.stairs: dict[int, bool] = {}
         self.notes: list[str] = []
 
     @property
@@ -117,6 +118,13 @@ class Numerics:
             self.estimates[i] = self.around.ladder(i, float(self.around.scales[i]))
             self.slopes[i] = self.estimates[i].value
         return self.estimates[i]
+
+    def in_stairs(self, i: int) -> bool:
+        """Is f constant near x along entry i because it goes in stairs?"""
+        if i not in self.stairs:
+            line = Line(self.around.f, self.around.x, i)
+            self.stairs[i] = goes_in_stairs(line, self.climb(i))
+        return self.stairs[i]
 
     def _quickly_confirmed(self, i: int, derivative: float) -> bool:
         """Does one central difference agree with the complex step, and see the entry?"""

@@ -14,6 +14,7 @@ from minivae.checks.values import as_array
 from minivae.errors import MinivaeError
 
 Index = tuple[int, ...]
+EPSILONS = tuple(float(np.finfo(t).eps) for t in (np.float16, np.float32, np.float64))
 
 
 class Point(NamedTuple):
@@ -104,7 +105,7 @@ def one_line(error: Exception) -> str:
 def scalar(value: Any) -> np.ndarray:
     """What f returned as an array of one entry, or MinivaeError."""
     try:
-        array = np.asarray(value)
+        array = np.asarray(float(value) if type(value) is int else value)  # an int may be enormous
     except Exception as error:
         raise MinivaeError(
             f"f returned {type(value).__name__}, which is no number ({one_line(error)})"
@@ -123,6 +124,7 @@ class Function:
         self.f, self.point = f, point
         self.calls = 0
         self.single = False  # whether it returned float32 or float16
+        self.eps = EPSILONS[0]  # of the coarsest dtype that holds all its values so far
         self.changes_x = False
 
     def at_point(self) -> float:
@@ -138,7 +140,7 @@ class Function:
             raise MinivaeError(f"f returned {value.dtype}; it must return a real number")
         self.single |= value.dtype in (np.float16, np.float32)
         self.changes_x |= not _equal(given, self.point)
-        return float(value)
+        return self._seen(float(value))
 
     def __call__(self, flat: np.ndarray) -> float:
         """f near the point; NaN where it raises or returns no real number."""
@@ -147,7 +149,15 @@ class Function:
             value = scalar(self.f(self.point.build(flat)))
         except Exception:
             return float("nan")
-        return float(value) if value.dtype.kind != "c" else float("nan")
+        return self._seen(float(value)) if value.dtype.kind != "c" else float("nan")
+
+    def _seen(self, value: float) -> float:
+        if self.eps > EPSILONS[2] and np.isfinite(value):
+            if value != float(np.float32(value)):
+                self.eps = EPSILONS[2]
+            elif self.eps > EPSILONS[1] and value != float(np.float16(value)):
+                self.eps = EPSILONS[1]
+        return value
 
     def imaginary(self, flat: np.ndarray) -> float:
         """Im f of a complex vector. Raises whatever f raises, TypeError if f returns a real."""
