@@ -17,7 +17,7 @@ GRIDS = {
     "1e-1": lambda f: lambda x: np.round(f(x), 1),
     "1e-3": lambda f: lambda x: np.round(f(x), 3),
     "1e-6": lambda f: lambda x: np.round(f(x), 6),
-    "1e-8": lambda f: lambda x: np.round(f(x), 8),
+    "1e-10": lambda f: lambda x: np.round(f(x), 10),
     "2^-10": lambda f: lambda x: np.round(f(x) * 1024) / 1024,
     "downwards": lambda f: lambda x: np.floor(f(x) * 1000) / 1000,
     "int": lambda f: lambda x: int(f(x)),
@@ -38,7 +38,7 @@ def test_a_grid_makes_no_right_gradient_wrong_and_no_wrong_one_right(name, x):
 
 
 def test_where_large_steps_see_the_derivative_it_is_told():
-    f = GRIDS["1e-8"](squares)
+    f = GRIDS["1e-10"](squares)
     assert check_grad(f, lambda x: 2 * x, X).verdict == "right"
     assert check_grad(f, lambda x: 3 * x, X).verdict == "wrong"
 

@@ -124,7 +124,9 @@ class Function:
         self.f, self.point = f, point
         self.calls = 0
         self.single = False  # whether it returned float32 or float16
-        self.eps = EPSILONS[0]  # of the coarsest dtype that holds all its values so far
+        self.first = np.nan  # its first value
+        self.varies = False  # whether another value was seen
+        self.coarsest = EPSILONS[0]  # eps of the coarsest dtype that holds all its values so far
         self.changes_x = False
 
     def at_point(self) -> float:
@@ -151,12 +153,20 @@ class Function:
             return float("nan")
         return self._seen(float(value)) if value.dtype.kind != "c" else float("nan")
 
+    @property
+    def eps(self) -> float:
+        """Of the dtype in which f computes, as far as its values show."""
+        return self.coarsest if self.varies else EPSILONS[2]
+
     def _seen(self, value: float) -> float:
-        if self.eps > EPSILONS[2] and np.isfinite(value):
+        if np.isnan(self.first):
+            self.first = value
+        self.varies |= value != self.first
+        if self.coarsest > EPSILONS[2] and np.isfinite(value):
             if value != float(np.float32(value)):
-                self.eps = EPSILONS[2]
-            elif self.eps > EPSILONS[1] and value != float(np.float16(value)):
-                self.eps = EPSILONS[1]
+                self.coarsest = EPSILONS[2]
+            elif self.coarsest > EPSILONS[1] and value != float(np.float16(value)):
+                self.coarsest = EPSILONS[1]
         return value
 
     def imaginary(self, flat: np.ndarray) -> float:
