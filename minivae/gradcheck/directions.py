@@ -257,7 +257,9 @@ class Directions:
         bar += d.hand.own
         gap = abs(value - d.hand.slope)
         row = (d.hand.slope, value, bar)
-        if estimate.kink:
+        # a kink that is seen through noise is none where the complex step agrees
+        seen = self.imaginary is None or gap > bar or estimate.noise <= SEEN * abs(value)
+        if estimate.kink and seen:
             return *row, CANNOT_TELL, "kink"
         if not np.isfinite(bar):
             return *row, CANNOT_TELL, "edge" if len(estimate.rows) < 3 else "steep"
