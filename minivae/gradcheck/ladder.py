@@ -262,7 +262,8 @@ def _treads(values: np.ndarray) -> tuple[int, int]:
     if not risers.size:
         return 0, 0
     after = changes[risers[0] :]
-    return np.count_nonzero(np.diff((after == 0).astype(int)) == 1), np.count_nonzero(after)
+    treads = np.diff((after == 0).astype(int)) == 1
+    return int(treads.sum()), int(np.count_nonzero(after))
 
 
 def _candidates(rows: list[Row], scale: float) -> list[Candidate]:
