@@ -5,17 +5,8 @@ import pytest
 
 from minivae.errors import MinivaeError
 from minivae.gradcheck import check_directions, check_grad
-from minivae.gradcheck.differences import (
-    CENTRAL_BOUND,
-    block_error,
-    central_differences,
-    central_noise,
-    compare,
-    complex_step,
-    constant_ratio,
-    name_ratio,
-    random_directions,
-)
+from minivae.gradcheck.differences import block_error, central_differences, complex_step
+from minivae.gradcheck.symptoms import constant_ratio, name_ratio
 
 X = np.random.default_rng(0).normal(size=(3, 2))
 
@@ -29,7 +20,7 @@ def df(x):
 
 
 def test_central_differences_reach_their_bound():
-    assert block_error(df(X), central_differences(f, X)) < CENTRAL_BOUND / 100
+    assert block_error(df(X), central_differences(f, X)) < 1e-9
 
 
 def test_complex_step_is_exact_to_rounding():
@@ -65,7 +56,7 @@ def test_check_grad_passes_the_right_gradient(function):
     assert report.verdict == "right"
     assert report.sentence == "right"
     assert report.ratio is None
-    assert report.error < CENTRAL_BOUND / 100
+    assert report.error < 1e-9
     assert (report.entries.bar <= 1e-5 * np.abs(df(X)).ravel()).all()
 
 
@@ -155,11 +146,6 @@ def test_block_error_is_zero_over_zero_and_scaled_by_the_largest_entry():
     assert block_error(np.array([1.0, 4.0]), np.array([1.0, 2.0])) == 0.5
     assert block_error(np.zeros(2), np.ones(2)) == 1
     assert block_error(np.array([np.nan]), np.ones(1)) == float("inf")
-
-
-def test_compare_holds_a_bound():
-    assert compare("a", np.array([1.0]), np.array([1 + 1e-9]), 1e-8).ok
-    assert not compare("a", np.array([1.0]), np.array([1 + 1e-7]), 1e-8).ok
 
 
 def test_two_meanings_of_one_ratio_are_both_named():
@@ -259,8 +245,6 @@ def test_one_direction_does_not_look_along_an_x_of_the_same_seed(seed):
     away -= np.vdot(away, x) / np.vdot(x, x) * x
     report = check_directions(f, lambda x: df(x) + away, x, n=1, seed=seed)
     assert not report.ok
-    (direction,) = random_directions(x.shape, 1, seed)
-    assert abs(np.vdot(direction, x)) < 0.9 * np.linalg.norm(x)
 
 
 @pytest.mark.parametrize("offset", [1e12, 1e14])
@@ -291,23 +275,3 @@ def test_noise_hides_neither_a_clear_ratio_nor_a_mistake():
     report = check_grad(raised(1e12), lambda x: 2 * df(x), X)
     assert report.verdict == "wrong"
     assert "too large to see a pattern" in report.sentence
-
-
-def test_central_noise_bounds_what_rounding_does():
-    """On 300 random functions, no difference is off by more than the bound."""
-    rng = np.random.default_rng(4)
-    for _ in range(300):
-        offset, x = 10 ** rng.uniform(5, 12), rng.standard_normal(4)
-
-        def shifted(x, offset=offset):
-            return offset + np.sin(x).sum()
-
-        error = np.abs(central_differences(shifted, x) - np.cos(x))
-        assert (error <= central_noise(shifted(x), x)).all()
-
-
-def test_directions_are_of_length_one_and_repeatable():
-    directions = random_directions((30, 4), 3, seed=5)
-    assert np.allclose((directions**2).sum(axis=(1, 2)), 1)
-    assert np.array_equal(directions, random_directions((30, 4), 3, seed=5))
-    assert not np.array_equal(directions[0], directions[1])

@@ -334,6 +334,8 @@ NOISY = {
 def test_noise_is_no_mistake(name):
     f, df, x = NOISY[name]
     report = gradcheck.check_grad(no_complex(f), df, x)
+    if name == "float32 inside" and report.ok:
+        return  # a square has no truncation: steps that are large enough may see it
     assert report.verdict == CANNOT_TELL, str(report)
     assert ";" in report.sentence  # what to do
 

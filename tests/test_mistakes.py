@@ -71,12 +71,13 @@ def witness_of(mistake):
 
 
 def verdicts(mistake):
-    """{parameter block: the verdicts on it} of the gradient check with that mistake planted."""
+    """{parameter block: what is said of it} of the gradient check with that mistake planted."""
     found = {}
     report = gradcheck.check_backends(plant=mistake.name, cases=concerned(mistake))
     for block in report["blocks"]:
-        if "verdict" in block:
-            found.setdefault(block["block"], []).append(block["verdict"])
+        assert block["verdict"] in ("right", "wrong"), block
+        if block["verdict"] == "wrong":
+            found.setdefault(block["block"], []).append(block["sentence"])
     return found
 
 
@@ -106,7 +107,7 @@ def right(*parts):
 
 def told(words):
     return lambda found: any(
-        words in verdict for verdicts in found.values() for verdict in verdicts
+        words in sentence for sentences in found.values() for sentence in sentences
     )
 
 

@@ -128,7 +128,7 @@ CHANGES = [  # file, right, wrong, the notebooks that can show the difference
     ("minivae/exact/integral.py", "/ 2\n", "/ 3\n", "09"),
     ("minivae/evaluate/likelihood.py", "total / samples", "total", "01 06 07 09 10"),
     ("minivae/evaluate/inference_gap.py", "half, -half", "half, half", "09"),
-    ("minivae/gradcheck/differences.py", "/ (2 * h)", "/ h", "04 05 06 09"),
+    ("minivae/gradcheck/differences.py", "/ two_h", "/ (2 * two_h)", "04 05 06 09"),
     ("minivae/gradcheck/doctor.py", "private_rng(seed)", "private_rng(seed + 1)", "06"),
     ("minivae/gradcheck/model.py", "mistakes.MISTAKES", "mistakes.MISTAKES[1:]", ""),
     ("minivae/mistakes/adam.py", "adam-climbs", "adam-ascends", ALL),

@@ -12,7 +12,6 @@ can.
 from minivae.gradcheck.cases import ALL_CASES, DEFAULT_CASES, FREE_BITS, Case
 from minivae.gradcheck.check import check_directions, check_grad
 from minivae.gradcheck.check_report import GradReport
-from minivae.gradcheck.differences import BlockReport
 from minivae.gradcheck.doctor import Diagnosis, Finding, diagnose
 from minivae.gradcheck.model import check_backends, check_vae
 from minivae.gradcheck.report import format_report
@@ -21,7 +20,6 @@ __all__ = [
     "ALL_CASES",
     "DEFAULT_CASES",
     "FREE_BITS",
-    "BlockReport",
     "Case",
     "Diagnosis",
     "Finding",

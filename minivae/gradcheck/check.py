@@ -12,18 +12,12 @@ from minivae.gradcheck.check_report import GradReport
 from minivae.gradcheck.differences import block_error, private_rng
 from minivae.gradcheck.directions import Directions
 from minivae.gradcheck.entries import Numerics, Surroundings, scales_of
+from minivae.gradcheck.explain import explain
 from minivae.gradcheck.inputs import Function, Gradient, Misfit, Point, make_point
 from minivae.gradcheck.ladder import Estimate
 from minivae.gradcheck.noise import EPS32, EPS64, near, noise_of, roughness
-from minivae.gradcheck.symptoms import Block, block_sizes, constant_factor, symptom
-from minivae.gradcheck.verdicts import (
-    CANNOT_TELL,
-    REASONS,
-    RIGHT,
-    WRONG,
-    Entries,
-    judge,
-)
+from minivae.gradcheck.symptoms import block_sizes
+from minivae.gradcheck.verdicts import CANNOT_TELL, REASONS, WRONG, Entries, judge, whole
 
 MOST_ENTRIES = 1000  # above it, random directions
 CALLS = 4  # of f at the point, to see whether it is random
@@ -192,64 +186,6 @@ def _by_entries(
         float(analytic[worst]), float(entries.numeric[worst]), ratio, sentence, labels, entries,
         tuple(numerics.notes), 0, numerics.climb,
     )  # fmt: skip
-
-
-def whole(entries: Entries) -> str:
-    """The verdict on all entries together."""
-    if (entries.verdict == WRONG).any():
-        return WRONG
-    return RIGHT if (entries.verdict == RIGHT).all() else CANNOT_TELL
-
-
-def explain(point: Point, entries: Entries, sizes: dict[str, int]) -> tuple[str, float | None, int]:
-    """(sentence, constant ratio or None, position of the worst entry)."""
-    verdict = whole(entries)
-    gap = np.abs(entries.analytic - entries.numeric)
-    gap = np.where(np.isfinite(gap), gap, np.inf)
-    if verdict == RIGHT:
-        return "right", None, int(gap.argmax())
-    if verdict == CANNOT_TELL:
-        return _doubt(point, entries)
-    blocks = _blocks(point, entries)
-    sizes = sizes | block_sizes(point.names, point.shapes)
-    wrong = [block for block in blocks if block.wrong.any()]
-    worst = max(entries.where(WRONG), key=lambda i: gap[i])
-    ratio = constant_factor(wrong[0]) if len(wrong) == 1 else None
-    sentences = []
-    for block in wrong:
-        prefix = f"{block.name} " if len(blocks) > 1 else ""
-        sentences.append(prefix + _complaint(block, blocks, sizes))
-    return "; ".join(sentences), ratio, int(worst)
-
-
-def _complaint(block: Block, blocks: list[Block], sizes: dict[str, int]) -> str:
-    gap = np.where(block.wrong, np.abs(block.analytic - block.numeric), -1.0)
-    worst = np.unravel_index(np.where(np.isnan(gap), np.inf, gap).argmax(), gap.shape)
-    where = [int(k) for k in worst]
-    a, n = block.analytic[worst], block.numeric[worst]
-    if not np.isfinite(a):
-        return f"the gradient by hand is {a} at {where}"
-    return f"at {where} by hand {a:.6g}, numerically {n:.6g}: {symptom(block, blocks, sizes)}"
-
-
-def _doubt(point: Point, entries: Entries) -> tuple[str, float | None, int]:
-    unsure = entries.where(CANNOT_TELL)
-    kinds, counts = np.unique(entries.reason[unsure].astype(str), return_counts=True)
-    kind = kinds[counts.argmax()]
-    first = int(unsure[entries.reason[unsure] == kind][0])
-    matter, advice = REASONS[kind]
-    n = entries.verdict.size
-    share = f" ({unsure.size} of {n} entries)" if n > 1 else ""
-    return f"I can't tell at {point.label(first)}{share}: {matter}; {advice}", None, first
-
-
-def _blocks(point: Point, entries: Entries) -> list[Block]:
-    parts = zip(
-        point.names, point.shapes, point.split(point.flat), point.split(entries.analytic),
-        point.split(entries.numeric), point.split(entries.bar),
-        point.split(entries.verdict == WRONG), strict=True,
-    )  # fmt: skip
-    return [Block(name, *(p.reshape(shape) for p in rest)) for name, shape, *rest in parts]
 
 
 def _by_directions(

@@ -2,20 +2,28 @@
 
 Entries are put into groups of like size (their gradient by hand times how far they may move), so
 that a direction never mixes a large entry with a tiny one that it would hide. A direction that
-disagrees is halved again and again: two evaluations of f, or one by the complex step, say in which
-half the disagreement lies. One wrong entry of a million is found in 20 halvings.
+disagrees is followed to the entries that are wrong (`bisection`).
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from copy import copy
 
 import numpy as np
 
-from minivae.gradcheck.differences import constant_ratio, is_close, name_ratio
-from minivae.gradcheck.entries import COMPLEX_BAR, SEEN, Surroundings
+from minivae.gradcheck.bisection import ByHand, Direction, Found, Probe, bisect
+from minivae.gradcheck.entries import (
+    ALSO_CONFIRMS,
+    COMPLEX_BAR,
+    CONFIRMS,
+    LESS_QUICK,
+    QUICK,
+    SEEN,
+    Surroundings,
+)
 from minivae.gradcheck.imaginary import Refuses, imaginary_step, rounding_of
 from minivae.gradcheck.ladder import NOISES, Estimate, Line
 from minivae.gradcheck.noise import EPS64
+from minivae.gradcheck.symptoms import Block, constant_factor, is_close, name_ratio
 from minivae.gradcheck.verdicts import (
     CANNOT_TELL,
     FINE,
@@ -32,80 +40,117 @@ from minivae.gradcheck.verdicts import (
 DECADES = 1.5  # of size in one group
 FLOOR = 0.03  # of the median: the smallest distance that an entry may move
 MOST_GROUPS = 8
-BELOW = 0.01  # of the excess: the noise bar of the differences in a bisection
 BUDGET = 60  # evaluations for the bisection
 NAMED = 8  # wrong entries at most
+STEP_BAR = 1e-12  # of a direction: what rounding inside f may make of its complex step
 ONE = 0.25  # a right direction's bar is at most this share of a typical entry's contribution
-
-
-class Direction(NamedTuple):
-    """One direction of one group: what the gradient by hand says, and what f does."""
-
-    group: int
-    quick: bool  # whether two steps were taken, and not a whole ladder
-    along: np.ndarray  # (N,), zero outside the group
-    by_hand: float
-    own: float  # the rounding of by_hand
-    typical: float  # the contribution of a typical entry
-    norm: float  # that of all, as if their signs were random
-    estimate: Estimate
 
 
 Row = tuple[float, float, float, str, str]  # by hand, numerically, bar, verdict, reason
 
 
-class Found(NamedTuple):
-    """An entry that bisection arrived at."""
-
-    entry: int
-    numeric: float
-    bar: float
-
-
 class Directions:
     """The check along directions at one point."""
 
-    def __init__(self, around: Surroundings, analytic: np.ndarray, own: np.ndarray, n: int) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        by_hand: np.ndarray,
+        own: np.ndarray,
+        n: int,
+        *,
+        analytic: bool = False,
+    ) -> None:
+        """by_hand, own: the gradient, and its rounding: (N,). n: directions for each group.
+        analytic: as for `Numerics`."""
         # a tiny entry among larger ones may move further than by its own size
         floor = FLOOR * float(np.median(around.scales))
         around = around._replace(scales=np.maximum(around.scales, floor))
-        self.around, self.analytic, self.own = around, analytic, own
+        self.around, self.known_analytic = around, analytic
         self.notes: list[str] = []
-        self.found: list[int] = []
-        self.unfollowed = False  # whether more wrong entries are left than were found
-        finite = np.isfinite(analytic)
-        largest = np.abs(analytic[finite]).max(initial=0.0)
-        self.residue = ROUNDINGS * EPS64 * largest  # an entry may be a difference of such terms
-        self.infinite = np.flatnonzero(~finite)
-        self.groups = _groups(np.where(finite, np.abs(analytic) * around.scales, 0.0))
+        self._take_in(by_hand, own)
+        finite = np.where(np.isfinite(by_hand), by_hand, 0.0)
+        self.groups = _groups(np.abs(finite) * around.scales)
         self.lines: list[Direction] = []
+        self.steps: list[float] = []  # the complex step along every direction
+        self.refusal: str | None = None
         for g, group in enumerate(self.groups):
             first = self._take(g, group, None)
             self.lines += [first, *[self._take(g, group, first) for _ in range(n - 1)]]
         self.imaginary = self._complex_steps()
         self.notes.append(
-            f"{analytic.size} entries: {n} random directions for each of {len(self.groups)} "
+            f"{by_hand.size} entries: {n} random directions for each of {len(self.groups)} "
             "groups of entries of like size"
         )
 
+    def of(self, by_hand: np.ndarray, own: np.ndarray) -> "Directions":
+        """The check of another gradient of the same f, along the same directions."""
+        other = copy(self)
+        other.notes = list(self.notes)
+        other._take_in(by_hand, own)
+        other.lines = [
+            line._replace(hand=other._by_hand(line.along, self.groups[line.group]))
+            for line in self.lines
+        ]
+        return other
+
+    def _take_in(self, by_hand: np.ndarray, own: np.ndarray) -> None:
+        self.analytic, self.own = by_hand, own
+        self.found: list[int] = []
+        self.unfollowed = False  # whether more wrong entries are left than were found
+        finite = np.isfinite(by_hand)
+        largest = np.abs(by_hand[finite]).max(initial=0.0)
+        self.residue = ROUNDINGS * EPS64 * largest  # an entry may be a difference of such terms
+        self.infinite = np.flatnonzero(~finite)
+
+    def _by_hand(self, along: np.ndarray, group: np.ndarray) -> ByHand:
+        products = self.analytic[group] * along[group]
+        norm = float(np.linalg.norm(products))
+        own = float(4 * np.linalg.norm(self.own[group] * along[group]))
+        own += 4 * EPS64 * norm * group.size**0.5
+        typical = float(np.median(np.abs(products)))
+        return ByHand(float(products.sum()), own, typical, norm)
+
     def _take(self, g: int, group: np.ndarray, first: Direction | None) -> Direction:
-        """A new direction in group g. The first of a group goes up the ladder; the others take two
-        differences, at the steps that were best there."""
+        """A new direction in group g. One difference is enough where it confirms the complex step.
+        Else the first of a group goes up the ladder; the others take two differences, at the steps
+        that were best there."""
         around = self.around
         along = np.zeros(around.x.size)
         signs = around.rng.choice((-1.0, 1.0), group.size)
         along[group] = signs * around.rng.uniform(0.5, 1.5, group.size) * around.scales[group]
-        products = self.analytic[group] * along[group]
-        rounding = 4 * EPS64 * np.linalg.norm(products) * np.sqrt(group.size)
-        own = float(4 * np.linalg.norm(self.own[group] * along[group]) + rounding)
-        typical = float(np.median(np.abs(products)))
-        norm = float(np.linalg.norm(products))
-        by_hand = float(products.sum())
-        if first is None or not first.estimate.rows or not np.isfinite(first.estimate.bar):
+        quick, estimate = True, self._quickly_confirmed(along)
+        if (
+            estimate is None
+            and first is not None
+            and first.estimate.rows
+            and (np.isfinite(first.estimate.bar))
+        ):
+            estimate = self._two_steps(along, first.estimate)
+        elif estimate is None:
             quick, estimate = False, around.ladder(along, 1.0)
-        else:
-            quick, estimate = True, self._two_steps(along, first.estimate)
-        return Direction(g, quick, along, by_hand, own, typical, norm, estimate)
+        return Direction(g, quick, along, self._by_hand(along, group), estimate)
+
+    def _quickly_confirmed(self, along: np.ndarray) -> Estimate | None:
+        """One difference, if it confirms the complex step along a direction; else None."""
+        around = self.around
+        if self.refusal is not None:
+            return None
+        try:
+            step = imaginary_step(around.f, around.x, along, 1.0)
+        except Refuses as refusal:
+            self.refusal = str(refusal)
+            return None
+        self.steps.append(step)
+        line = Line(around.f, around.x, along)
+        for h, truncation in ((QUICK, CONFIRMS), (LESS_QUICK, ALSO_CONFIRMS)):
+            slope, noise = around.one_step(line, h)
+            bar = noise + truncation * abs(step)
+            if not abs(slope - step) <= bar:
+                return None
+            if noise <= SEEN * abs(step) or self.known_analytic:
+                return Estimate(slope, bar, h, noise, abs(slope), False, False, False, (), ())
+        return None
 
     def _two_steps(self, along: np.ndarray, known: Estimate) -> Estimate:
         """The derivative along another direction, from the two steps that are best in `known`.
@@ -130,31 +175,39 @@ class Directions:
 
     def _complex_steps(self) -> np.ndarray | None:
         """The complex step along every direction, if f takes it and differences confirm it."""
-        around, steps, confirmed = self.around, [], False
-        try:
-            for line in self.lines:
-                steps.append(imaginary_step(around.f, around.x, line.along, 1.0))
-        except Refuses as refusal:
+        confirmed = False
+        if self.refusal is not None:
             self.notes.append(
-                f"the complex step was not used: f does not take complex numbers ({refusal})"
+                f"the complex step was not used: f does not take complex numbers ({self.refusal})"
             )
             return None
-        for line, step in zip(self.lines, steps, strict=True):
+        for line, step in zip(self.lines, self.steps, strict=True):
             if line.estimate.kink or not np.isfinite(line.estimate.bar):
                 continue
             gap = abs(line.estimate.value - step)
             confirmed |= bool(gap <= SEEN * abs(step))
-            if not gap <= 4 * (line.estimate.bar + COMPLEX_BAR * line.norm):
+            if not gap <= 4 * (line.estimate.bar + COMPLEX_BAR * line.hand.norm):
+                self._climb_all()
                 self.notes.append(
                     "the complex step was not used: differences contradict it, so f is not "
                     "analytic (abs, conj, .real, np.vdot or a Hermitian routine?)"
                 )
                 return None
-        return np.array(steps) if confirmed else None
+        if not confirmed:
+            self._climb_all()
+        return np.array(self.steps) if confirmed else None
+
+    def _climb_all(self) -> None:
+        """A ladder for every direction that had nothing but the complex step for its bar."""
+        for k, line in enumerate(self.lines):
+            if not line.estimate.rows:
+                estimate = self.around.ladder(line.along, 1.0)
+                self.lines[k] = line._replace(estimate=estimate, quick=False)
 
     def trace(self, i: int) -> Estimate:
         """The differences along direction i, for `plot`."""
-        return self.lines[min(i, len(self.lines) - 1)].estimate
+        line = self.lines[min(i, len(self.lines) - 1)]
+        return line.estimate if line.estimate.rows else self.around.ladder(line.along, 1.0)
 
     # ---- judging -----------------------------------------------------------------------------
 
@@ -198,29 +251,37 @@ class Directions:
         value, bar, estimate = d.estimate.value, d.estimate.bar, d.estimate
         if self.imaginary is not None:
             value = float(self.imaginary[k])
-            bar = 16 * EPS64 * d.norm * np.sqrt(np.count_nonzero(d.along))
-            if abs(value - d.by_hand) > bar + d.own:
+            bar = d.hand.norm * (STEP_BAR + 16 * EPS64 * np.count_nonzero(d.along) ** 0.5)
+            if abs(value - d.hand.slope) > bar + d.hand.own:
                 bar += rounding_of(around.f, around.x, d.along, 1.0, value, around.rng)
-        bar += d.own
-        gap = abs(value - d.by_hand)
-        row = (d.by_hand, value, bar)
-        if estimate.kink:
+        bar += d.hand.own
+        gap = abs(value - d.hand.slope)
+        row = (d.hand.slope, value, bar)
+        # a kink that is seen through noise is none where the complex step agrees
+        seen = self.imaginary is None or gap > bar or estimate.noise <= SEEN * abs(value)
+        if estimate.kink and seen:
             return *row, CANNOT_TELL, "kink"
         if not np.isfinite(bar):
             return *row, CANNOT_TELL, "edge" if len(estimate.rows) < 3 else "steep"
+        residue = self.residue * float(np.linalg.norm(d.along))
+        smallest = min(FINE * d.hand.norm, ONE * d.hand.typical)
+        if bar < gap <= bar + residue <= smallest:
+            return *row[:2], bar + residue, RIGHT, ""
         if gap <= bar:
-            exact = value == 0 and not d.norm
-            fine = bar <= min(FINE * d.norm, ONE * d.typical)
+            exact = value == 0 and not d.hand.norm
+            fine = bar <= smallest
             if fine or exact or bar <= ZERO * estimate.swing:
                 return *row, RIGHT, ""
             return *row, CANNOT_TELL, "faint"
-        contradicted = [c for c in estimate.rejected if abs(d.by_hand - c.value) <= c.bar + d.own]
+        contradicted = [
+            c for c in estimate.rejected if abs(d.hand.slope - c.value) <= c.bar + d.hand.own
+        ]
         if contradicted:
             return *row, CANNOT_TELL, "near kink"
-        if gap <= self.residue * np.linalg.norm(d.along):
+        if gap <= residue:
             return *row, CANNOT_TELL, "residue"
-        if gap <= max(SURE * bar, NEARLY * d.typical):
-            return *row, CANNOT_TELL, "nearly" if bar <= FINE * d.norm else "faint"
+        if gap <= max(SURE * bar, NEARLY * d.hand.typical):
+            return *row, CANNOT_TELL, "nearly" if bar <= FINE * d.hand.norm else "faint"
         return *row, WRONG, ""
 
     # ---- bisection ---------------------------------------------------------------------------
@@ -239,7 +300,10 @@ class Directions:
         doubted = set()
         left = BUDGET
         for group, k in clearest.items():
-            more, left = self._bisect(self.lines[k], rows[k][0] - rows[k][1], left)
+            excess, line = rows[k][0] - rows[k][1], self.lines[k]
+            probe = Probe(self.around, line, excess, self.imaginary is not None)
+            more, left, unfollowed = bisect(probe, line, excess, left, self.analytic, self.own)
+            self.unfollowed |= unfollowed
             for entry in more:
                 if len(found) >= NAMED:
                     self.unfollowed = True
@@ -275,39 +339,6 @@ class Directions:
         is_wrong = abs(a - value) > known
         return Found(i, value, bar) if is_wrong else None
 
-    def _bisect(self, d: Direction, excess: float, left: int) -> tuple[list[Found], int]:
-        """(entries of one direction whose contributions make up the excess, budget left)."""
-        probe = Probe(self.around, d, excess, self.imaginary is not None)
-        sets = [(np.flatnonzero(d.along), excess)]
-        found = []
-        while sets:
-            inside, excess = sets.pop()
-            while inside.size > 1 and left >= probe.cost:
-                half = inside[: inside.size // 2]
-                numeric, bar = probe.part(half)
-                left -= probe.cost
-                bar += 4 * float(np.linalg.norm(self.own[half] * d.along[half]))
-                first = float(self.analytic[half] @ d.along[half]) - numeric
-                second = excess - first
-                pieces = sorted(
-                    [(half, first), (inside[half.size :], second)], key=lambda p: abs(p[1])
-                )
-                if abs(pieces[1][1]) <= SURE * bar:
-                    break  # spread over more entries than can be told apart
-                if abs(pieces[0][1]) > SURE * bar:
-                    sets.append(pieces[0])
-                inside, excess = pieces[1]
-            if inside.size > 1:
-                self.unfollowed = True
-                break
-            if left < probe.cost:
-                self.unfollowed |= bool(sets)
-            i = int(inside[0])
-            bar = probe.bar / abs(d.along[i])
-            found.append(Found(i, float(self.analytic[i] - excess / d.along[i]), float(bar)))
-        self.unfollowed |= bool(sets)
-        return found, left
-
     # ---- explaining --------------------------------------------------------------------------
 
     def explain(
@@ -326,9 +357,16 @@ class Directions:
             return f"I can't tell {share}: {matter}; {advice}", None, int(unsure[0])
         worst = int(max(wrong, key=lambda k: gap[k]))
         n = len(self.lines)
-        ratio = constant_ratio(entries.analytic[:n], entries.numeric[:n])
+        rows = Block(
+            "the directions", np.zeros(n), entries.analytic[:n], entries.numeric[:n],
+            entries.bar[:n], entries.verdict[:n] == WRONG,
+        )  # fmt: skip
+        # with one direction of many entries any error is a constant ratio
+        ratio = constant_factor(rows) if n > 1 or self.analytic.size == 1 else None
         if ratio is not None and not is_close(ratio, 1):
-            meaning = name_ratio(ratio, sizes) or f"{ratio:.6g} times the right value"
+            meaning = (
+                name_ratio(ratio, sizes) or f"{ratio:.6g} times the right value at every entry"
+            )
             return f"along every direction: {meaning}", ratio, worst
         if not self.found:
             return "the gradient disagrees along a direction, spread over many entries", None, worst
@@ -338,39 +376,6 @@ class Directions:
         )
         more = ", and there are more" if self.unfollowed or len(self.found) > 3 else ""
         return f"wrong at {shown}{more}", None, n
-
-
-class Probe:
-    """The derivative along a part of one direction, as cheaply as it can be had."""
-
-    def __init__(
-        self, around: Surroundings, direction: Direction, excess: float, by_complex_step: bool
-    ) -> None:
-        """excess: of the gradient by hand along the direction; what it comes from is sought."""
-        self.around, self.along = around, direction.along
-        self.by_complex_step = by_complex_step
-        self.cost = 1 if by_complex_step else 2
-        if by_complex_step:
-            self.bar = 16 * EPS64 * direction.norm * np.sqrt(np.count_nonzero(self.along))
-        else:  # the smallest step whose noise is far below the excess: the least truncation
-            rows = [row for row in direction.estimate.rows if row.h <= direction.estimate.h]
-            quiet = [r for r in rows if NOISES * r.noise / r.h <= BELOW * abs(excess)] or rows[:1]
-            self.h = quiet[-1].h
-            self.bar = NOISES * quiet[-1].noise / self.h
-
-    def part(self, entries: np.ndarray) -> tuple[float, float]:
-        """(derivative, bar) along the direction with all but these entries held."""
-        along = np.zeros_like(self.along)
-        along[entries] = self.along[entries]
-        return self.of(along)
-
-    def of(self, along: np.ndarray) -> tuple[float, float]:
-        """(derivative, bar) along another direction."""
-        around = self.around
-        if self.by_complex_step:
-            return imaginary_step(around.f, around.x, along, 1.0), self.bar
-        above, below, two_h = Line(around.f, around.x, along).pair(self.h)
-        return (above - below) / two_h, self.bar
 
 
 def _groups(contributions: np.ndarray) -> list[np.ndarray]:

@@ -11,11 +11,13 @@ import numpy as np
 
 from minivae.gradcheck.imaginary import Refuses, all_entries, imaginary_step, rounding_of
 from minivae.gradcheck.inputs import Function
-from minivae.gradcheck.ladder import NOISES, ROUNDS, Estimate, Ladder, Line
+from minivae.gradcheck.ladder import NOISES, ROUNDS, Estimate, Ladder, Line, goes_in_stairs
 from minivae.gradcheck.noise import EPS32, EPS64
 
 QUICK = 2.0**-17  # one step, as a share of the scale, to confirm a complex step
 CONFIRMS = 1e-6  # of the derivative: what truncation may add at that step
+LESS_QUICK = 2.0**-10  # another, for an entry that the first one does not see
+ALSO_CONFIRMS = 2.5e-4  # of the derivative, at that step
 SEEN = 1e-3  # a derivative whose bar is at most this share of it is seen by differences
 LARGER = 1e-18  # a larger complex step, as a share of the scale
 COMPLEX_BAR = 1e-9  # of the derivative: what rounding inside f may make of a complex step
@@ -34,7 +36,13 @@ class Surroundings(NamedTuple):
     @property
     def unit(self) -> float:
         """The relative rounding of the values of f."""
-        return (EPS32 if self.f.single else EPS64) / 2
+        return max(self.f.eps, EPS32 if self.f.single else EPS64) / 2
+
+    def one_step(self, line: Line, h: float) -> tuple[float, float]:
+        """One central difference, and the bar of its noise; NaN where f is not finite."""
+        above, below, two_h = line.pair(h)
+        noise = NOISES * max(self.noise, self.unit * max(abs(above), abs(below))) / h
+        return (above - below) / two_h if two_h else np.nan, noise
 
     def ladder(self, along: int | np.ndarray, scale: float, rounds: int = ROUNDS) -> Estimate:
         """The derivative along an entry or a direction, by differences."""
@@ -52,14 +60,19 @@ def scales_of(x: np.ndarray) -> np.ndarray:
 class Numerics:
     """The numerical gradient at one point. `value` and `bar` are complete after `take`."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self.around = around
+    def __init__(self, around: Surroundings, *, analytic: bool = False) -> None:
+        """analytic: whether f is known to be so. A complex step then holds unless one difference
+        contradicts it; otherwise, an entry that this does not see goes up the ladder."""
+        self.around, self.analytic = around, analytic
         n = around.x.size
         self.value, self.bar = np.full(n, np.nan), np.full(n, np.inf)
         self.imaginary: np.ndarray | None = None  # the complex step, if f takes it
         self.lost = 0.0  # of a complex step, where differences show that it lost more than rounding
         self.confirmed = np.zeros(n, bool)  # complex steps that differences confirm
+        self.known = np.zeros(n, bool)  # complex steps that need no ladder
+        self.slopes = np.full(n, np.nan)  # by differences
         self.estimates: dict[int, Estimate] = {}  # of the entries that went up the ladder
+        self.stairs: dict[int, bool] = {}
         self.notes: list[str] = []
 
     @property
@@ -85,8 +98,8 @@ class Numerics:
             if self.imaginary is None:
                 break
             derivative = float(self.imaginary[i])
-            self.confirmed[i] = self._quickly_confirmed(i, derivative)
-            if not self.confirmed[i] and self._contradicted(i, derivative):
+            self.known[i] = self._quickly_confirmed(i, derivative)
+            if not self.known[i] and self._contradicted(i, derivative):
                 self.imaginary = None
                 self.notes.append(
                     "the complex step was not used: differences contradict it, so f is not "
@@ -103,19 +116,28 @@ class Numerics:
         """Entry i by differences alone."""
         if i not in self.estimates:
             self.estimates[i] = self.around.ladder(i, float(self.around.scales[i]))
+            self.slopes[i] = self.estimates[i].value
         return self.estimates[i]
+
+    def in_stairs(self, i: int) -> bool:
+        """Is f constant near x along entry i because it goes in stairs?"""
+        if i not in self.stairs:
+            line = Line(self.around.f, self.around.x, i)
+            self.stairs[i] = goes_in_stairs(line, self.climb(i))
+        return self.stairs[i]
 
     def _quickly_confirmed(self, i: int, derivative: float) -> bool:
         """Does one central difference agree with the complex step, and see the entry?"""
-        around = self.around
-        h = QUICK * float(around.scales[i])
-        above, below, two_h = Line(around.f, around.x, i).pair(h)
-        noise = NOISES * max(around.noise, around.unit * max(abs(above), abs(below))) / h
-        slope = (above - below) / two_h if two_h else np.nan
-        return bool(
-            abs(slope - derivative) <= noise + CONFIRMS * abs(derivative)
-            and noise <= SEEN * abs(derivative)
-        )
+        around, line = self.around, Line(self.around.f, self.around.x, i)
+        for share, truncation in ((QUICK, CONFIRMS), (LESS_QUICK, ALSO_CONFIRMS)):
+            slope, noise = around.one_step(line, share * float(around.scales[i]))
+            if not abs(slope - derivative) <= noise + truncation * abs(derivative):
+                return False
+            self.slopes[i] = slope
+            self.confirmed[i] = noise <= SEEN * abs(derivative)
+            if self.confirmed[i] or self.analytic:
+                return True
+        return False
 
     def _contradicted(self, i: int, derivative: float) -> bool:
         """Do the differences say that the complex step is wrong? They may also confirm it."""

@@ -7,6 +7,8 @@ wrong number without a word, so nothing here is believed before differences conf
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -25,23 +27,35 @@ def imaginary_step(
     f: Function, x: np.ndarray, along: np.ndarray | int, scale: float, h: float = SMALL
 ) -> float:
     """The derivative along one entry or direction. scale: how far x may move. Raises Refuses."""
+    with _strictly():
+        return _step(f, x, along, scale, h)
+
+
+def all_entries(f: Function, x: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """The complex step of every entry: (N,). Raises Refuses."""
+    with _strictly():
+        return np.array([_step(f, x, i, scales[i], SMALL) for i in range(x.size)])
+
+
+@contextmanager
+def _strictly() -> Iterator[None]:
+    """Where an imaginary part is dropped, f refuses complex numbers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        try:
+            yield
+        except Exception as error:
+            raise Refuses(one_line(error)) from None
+
+
+def _step(f: Function, x: np.ndarray, along: np.ndarray | int, scale: float, h: float) -> float:
     step = h * scale
     moved = x.astype(np.complex128)
     if isinstance(along, np.ndarray):
         moved += 1j * step * along
     else:
         moved[along] += 1j * step
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", np.exceptions.ComplexWarning)
-        try:
-            return f.imaginary(moved) / step
-        except Exception as error:
-            raise Refuses(one_line(error)) from None
-
-
-def all_entries(f: Function, x: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """The complex step of every entry: (N,). Raises Refuses."""
-    return np.array([imaginary_step(f, x, i, scales[i]) for i in range(x.size)])
+    return f.imaginary(moved) / step
 
 
 def rounding_of(

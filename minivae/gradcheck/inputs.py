@@ -4,6 +4,7 @@ The point may be one array, a dict of arrays, or a list or tuple of them; inside
 flat vector. f and df get copies, so neither can change what the check or the caller holds.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from minivae.checks.values import as_array
 from minivae.errors import MinivaeError
 
 Index = tuple[int, ...]
+EPSILONS = tuple(float(np.finfo(t).eps) for t in (np.float16, np.float32, np.float64))
 
 
 class Point(NamedTuple):
@@ -27,19 +29,22 @@ class Point(NamedTuple):
 
     def build(self, flat: np.ndarray) -> Any:
         """The vector in the structure that f takes; copied."""
-        blocks = [
-            part.reshape(shape) for part, shape in zip(self.split(flat), self.shapes, strict=True)
-        ]
-        blocks = [block.copy() for block in blocks]
         if self.kind is None:
-            return blocks[0]
+            return flat.reshape(self.shapes[0]).copy()
+        parts = zip(self.split(flat), self.shapes, strict=True)
+        blocks = [part.reshape(shape).copy() for part, shape in parts]
         if self.kind is dict:
             return dict(zip(self.keys, blocks, strict=True))
         return self.kind(blocks)
 
     def split(self, flat: np.ndarray) -> list[np.ndarray]:
         """The blocks' parts of a vector, each flat."""
-        return np.split(flat, np.cumsum([size(s) for s in self.shapes])[:-1])
+        parts, start = [], 0
+        for shape in self.shapes:
+            end = start + size(shape)
+            parts.append(flat[start:end])
+            start = end
+        return parts
 
     def locate(self, i: int) -> tuple[int, Index]:
         """(block, index in it) of entry i of the flat vector."""
@@ -57,7 +62,7 @@ class Point(NamedTuple):
 
 def size(shape: Index) -> int:
     """The number of entries of an array of this shape."""
-    return int(np.prod(shape, dtype=np.int64))
+    return math.prod(shape)
 
 
 def make_point(x: Any, name: str) -> Point:
@@ -100,7 +105,7 @@ def one_line(error: Exception) -> str:
 def scalar(value: Any) -> np.ndarray:
     """What f returned as an array of one entry, or MinivaeError."""
     try:
-        array = np.asarray(value)
+        array = np.asarray(float(value) if type(value) is int else value)  # an int may be enormous
     except Exception as error:
         raise MinivaeError(
             f"f returned {type(value).__name__}, which is no number ({one_line(error)})"
@@ -119,6 +124,9 @@ class Function:
         self.f, self.point = f, point
         self.calls = 0
         self.single = False  # whether it returned float32 or float16
+        self.first = np.nan  # its first value
+        self.varies = False  # whether another value was seen
+        self.coarsest = EPSILONS[0]  # eps of the coarsest dtype that holds all its values so far
         self.changes_x = False
 
     def at_point(self) -> float:
@@ -134,7 +142,7 @@ class Function:
             raise MinivaeError(f"f returned {value.dtype}; it must return a real number")
         self.single |= value.dtype in (np.float16, np.float32)
         self.changes_x |= not _equal(given, self.point)
-        return float(value)
+        return self._seen(float(value))
 
     def __call__(self, flat: np.ndarray) -> float:
         """f near the point; NaN where it raises or returns no real number."""
@@ -143,7 +151,23 @@ class Function:
             value = scalar(self.f(self.point.build(flat)))
         except Exception:
             return float("nan")
-        return float(value) if value.dtype.kind != "c" else float("nan")
+        return self._seen(float(value)) if value.dtype.kind != "c" else float("nan")
+
+    @property
+    def eps(self) -> float:
+        """Of the dtype in which f computes, as far as its values show."""
+        return self.coarsest if self.varies else EPSILONS[2]
+
+    def _seen(self, value: float) -> float:
+        if np.isnan(self.first):
+            self.first = value
+        self.varies |= value != self.first
+        if self.coarsest > EPSILONS[2] and np.isfinite(value):
+            if value != float(np.float32(value)):
+                self.coarsest = EPSILONS[2]
+            elif self.coarsest > EPSILONS[1] and value != float(np.float16(value)):
+                self.coarsest = EPSILONS[1]
+        return value
 
     def imaginary(self, flat: np.ndarray) -> float:
         """Im f of a complex vector. Raises whatever f raises, TypeError if f returns a real."""

@@ -34,6 +34,10 @@ ODD = 0.05  # the slopes of three steps that differ by less, as a share, show no
 FAR_OFF = 4.0  # the truncation of steps far from x is taken for this many times as large
 HOPELESS = 1e-3  # noise, as a share of f
 SETTLED = 1e-7  # a bar of this share of the derivative is small enough to stop
+STAIRS, FEWEST_TREADS = 33, 2  # points at which stairs are looked for, and how many show them
+REACHES = (1, 4, 16, 64)  # how far, as multiples of the first step that changes f
+OUTDONE = 8.0  # roundings: a change that cannot be lost in them
+SHIFTS = 4.0  # times the shift that an argument's rounding is taken for
 ROUNDS, MORE = 9, 3  # how often more steps are added, and how many to each side
 FAR, NEAR = 41, -91  # limits of e
 
@@ -134,7 +138,8 @@ class Ladder:
         return estimate
 
     def _settled(self, estimate: Estimate) -> bool:
-        return not estimate.kink and estimate.bar <= SETTLED * abs(estimate.value)
+        small = 0 < abs(estimate.value) >= estimate.bar / SETTLED
+        return small and not estimate.kink
 
     def _wants(self, estimate: Estimate, low: int, high: int) -> tuple[bool, bool]:
         """Whether smaller steps could help, and larger ones."""
@@ -191,12 +196,13 @@ class Ladder:
                 best.value, np.inf, best.h, best.noise, swing, True, False, False, tuple(rows), ()
             )
         best, rejected = _believed(usable)
+        blind = self._blindness(rows, best)
         size = max(abs(self.value), *(row.swing * row.h for row in rows if row.h <= self.scale), 0)
         hopeless = self.noise > HOPELESS * size
         rejected += [c for c in candidates if c not in usable]
         return Estimate(
             best.value,
-            best.bar,
+            best.bar + blind,
             best.h,
             best.noise,
             swing,
@@ -207,12 +213,57 @@ class Ladder:
             tuple(rejected),
         )
 
+    def _blindness(self, rows: list[Row], best: Candidate) -> float:
+        """What is added to the bar of an f that rounds its argument: it does not change at all over
+        steps that should change it. Then its derivative is that of a point as far from x, along
+        this entry and maybe along others."""
+        seen = OUTDONE * EPS64 * abs(self.value)
+        still = [row.h for row in rows if row.h < best.h and row.swing == 0]
+        blind = [h for h in still if abs(best.value) * h > seen]
+        if not blind:
+            return 0.0
+        (row,) = (row for row in rows if row.h == best.h)
+        off = 2 ** (STRIDE + 1) * max(blind)
+        return SHIFTS * off * (abs(row.gap) / row.h + abs(best.value) / self.scale)
+
     def _noisier(self, rows: list[Row]) -> list[Row]:
         """The rows with the noise that the smallest steps show, where it is more than was known."""
         if len(rows) < 3:
             return rows
         seen = max(abs(a.slope - b.slope) * b.h for a, b in pairwise(rows[-4:]))
         return [row._replace(noise=max(row.noise, seen)) for row in rows]
+
+
+def goes_in_stairs(line: Line, estimate: Estimate) -> bool:
+    """Is f constant around x, and then again and again after it has changed?
+
+    So does an f that is rounded, or looked up in a table. Beyond a kink it changes on and on.
+    """
+    moved = [row.h for row in estimate.rows if row.swing > 0]
+    still = [row.h for row in estimate.rows if row.swing == 0]
+    if not moved or not still or max(still) < min(moved) / 4.0001:
+        return False
+    inner = max(h for h in still if h < max(moved))
+    for reach in REACHES:
+        pairs = [line.pair(h)[:2] for h in np.linspace(inner, reach * min(moved), STAIRS)]
+        treads, changing = zip(*(_treads(values) for values in np.array(pairs).T), strict=True)
+        if max(treads) >= FEWEST_TREADS:
+            return True
+        if not any(treads) and max(changing) > STAIRS // 4:
+            return False
+    return False
+
+
+def _treads(values: np.ndarray) -> tuple[int, int]:
+    """(how often values are constant again after they have changed, how many changes follow the
+    first one)."""
+    changes = np.abs(np.diff(values))
+    risers = np.flatnonzero(changes > 8 * EPS64 * np.abs(values).max())
+    if not risers.size:
+        return 0, 0
+    after = changes[risers[0] :]
+    treads = np.diff((after == 0).astype(int)) == 1
+    return int(treads.sum()), int(np.count_nonzero(after))
 
 
 def _candidates(rows: list[Row], scale: float) -> list[Candidate]:

@@ -1,16 +1,13 @@
-"""The check of the whole VAE: every parameter block's gradient against two numerical ones.
+"""The check of the whole VAE: every parameter block's gradient, entry by entry.
 
-It is done in float64, by central differences with one step and by the complex step, three
-evaluations an entry: the model's passes take complex numbers and its points are generic, so no
-ladder of steps is needed. The complex step holds every entry to 1e-12 of its block's largest, less
-than any mistake leaves of an entry that rounding does not hide. A wrong formula whose
-gradient is right passes; statistics and closed forms detect it.
-
-`check_grad` is not used here. Where one difference does not see an entry it takes a ladder of at
-least twenty evaluations, and what is reported here is the error of each block by each of the two.
+It is that of `check_grad`, in float64: an entry of a small net is right, wrong, or nobody can tell,
+by the complex step where differences confirm it, within an error bar of its own; a model of 784
+pixels is checked along random directions of each block. The numerical derivatives are taken once
+and serve every backend. A wrong formula whose gradient is right passes; statistics and closed forms
+detect it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -21,16 +18,20 @@ from minivae import ops as numpy_ops
 from minivae.backend import BACKENDS, Backend, load_backend
 from minivae.errors import MinivaeError
 from minivae.gradcheck.cases import DEFAULT_CASES, Case
-from minivae.gradcheck.differences import (
-    CENTRAL_BOUND,
-    COMPLEX_BOUND,
-    GRADIENTS,
-    SLOPES,
-    compare,
-    random_directions,
-)
+from minivae.gradcheck.check import own_bars
+from minivae.gradcheck.differences import block_error, private_rng
+from minivae.gradcheck.directions import Directions
+from minivae.gradcheck.entries import Numerics, Surroundings
+from minivae.gradcheck.explain import explain_each
+from minivae.gradcheck.inputs import Function, Gradient, Point, make_point, one_line
+from minivae.gradcheck.noise import noise_of
 from minivae.gradcheck.points import bound, bound_and_grads, generic_point
-from minivae.spec import unpack
+from minivae.gradcheck.verdicts import CANNOT_TELL, REASONS, RIGHT, WRONG, judge
+from minivae.spec import Params, unpack
+
+LENGTH = 8.0  # of a direction of a wide model
+VERDICTS = (RIGHT, WRONG, CANNOT_TELL)
+Row = dict[str, Any]
 
 
 def check_backends(
@@ -43,9 +44,11 @@ def check_backends(
 
     backends: names, or a dict of name -> ops (your own, say); None: those that are installed.
     plant: the name of a mistake to plant first (then only the NumPy backend is checked), or "list".
-    Each block is a dict: backend, block, case, central_diff, complex_step (errors, None where
-    not finite) and, where it is wrong, a verdict. Raises MinivaeError for an unknown mistake or a
-    backend that is not available.
+    Each block is a dict: backend, block, case; verdict ("right", "wrong", "cannot tell") and
+    sentence ("right", or why not); entries, how many (or how many directions) have each verdict;
+    central_diff and complex_step, the errors max|by hand - numerical| / the block's largest entry,
+    None where not finite. It is ok if every block is right. Raises MinivaeError for an unknown
+    mistake or a backend that is not available.
     """
     if plant == "list":
         return {"ok": True, "blocks": [], "mistakes": [m.name for m in mistakes.MISTAKES]}
@@ -61,12 +64,10 @@ def check_backends(
         backends = {"numpy": forward}
     elif not isinstance(backends, dict):
         backends, absent = _load(backends)
-    blocks = [
-        block
-        for case in cases
-        for block in check_vae(case, backends, model=model, forward=forward, seed=seed)
-    ]
-    report = {"ok": all("verdict" not in b for b in blocks), "blocks": blocks}
+    blocks: list[Row] = []
+    for case in cases:
+        blocks += check_vae(case, backends, model=model, forward=forward, seed=seed)
+    report = {"ok": all(b["verdict"] == RIGHT for b in blocks), "blocks": blocks}
     if absent:
         report["not_checked"] = absent
     if plant is not None:
@@ -94,85 +95,159 @@ def check_vae(
     model: ModuleType = vae,
     forward: Any = numpy_ops,
     seed: int = 0,
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """Every parameter block of one model, for each backend -> dicts as in `check_backends`.
 
     backends: name -> ops. The numerical gradients are those of `model` with the ops `forward`.
     """
     flat, x, eps = generic_point(case, seed)
+    loss, by_hand = bound(model, case), bound_and_grads(model, case)
 
-    def loss(flat):
-        return bound(model, case)(unpack(flat, case.spec), x, eps, ops=forward).loss
+    def value_of(params):
+        return loss(params, x, eps, ops=forward).loss
 
-    blocks = tuple(unpack(np.arange(len(flat)), case.spec).items())
-    if case.directions:
-        directions = [_block_directions(case.directions, len(flat), block) for _, block in blocks]
-        numeric = {m: [slopes(loss, flat, ds) for ds in directions] for m, slopes in SLOPES.items()}
-    else:
-        whole = {m: gradient(loss, flat) for m, gradient in GRADIENTS.items()}
-        numeric = {m: [g[block] for _, block in blocks] for m, g in whole.items()}
-
+    # one vector inside the check: a dict of a dozen blocks would be copied at each evaluation
+    point, blocks = make_point(flat, "flat"), make_point(unpack(flat, case.spec), "the parameters")
+    function = Function(lambda flat: value_of(unpack(flat, case.spec)), point)
+    value, rng = function.at_point(), private_rng(seed)
+    noise = noise_of(function, flat, value, rng, analytic=True)
+    around = Surroundings(function, flat, value, noise, np.ones(flat.size), rng)
+    judges = (_wide if case.directions else _small)(case, blocks, around, value_of)
     rows = []
     for backend, ops in backends.items():
+
+        def grad_of(flat, ops=ops):
+            return by_hand(unpack(flat, case.spec), x, eps, ops=ops).flat_grads
+
+        gradient = Gradient(grad_of, point)
         try:
-            gradient = bound_and_grads(model, case)(
-                unpack(flat, case.spec), x, eps, ops=ops
-            ).flat_grads
-        except ValueError as error:  # a mistake may leave shapes that do not fit
-            rows += [_raised(backend, case, name, error) for name, _ in blocks]
-            continue
-        for i, (name, block) in enumerate(blocks):
-            by_hand = directions[i] @ gradient if case.directions else gradient[block]
-            rows.append(
-                _row(backend, case, name, by_hand, numeric["central"][i], numeric["complex"][i])
-            )
+            analytic = gradient(flat)
+        except MinivaeError as error:  # a mistake may leave shapes that do not fit
+            found = [_raised(error) for _ in blocks.names]
+        else:
+            with np.errstate(all="ignore"):  # of ladders that go far, and bars of 0
+                found = judges(analytic, np.zeros_like(analytic), gradient)
+                again = gradient(flat)
+                if not np.array_equal(again, analytic, equal_nan=True):
+                    found = _changing(found, blocks, again != analytic)
+                elif any(row["verdict"] != RIGHT for row in found):  # is it its rounding?
+                    found = judges(analytic, own_bars(gradient, analytic, rng), gradient)
+        for name, row in zip(blocks.names, found, strict=True):
+            rows.append({"backend": backend, "block": name, "case": case.name} | row)
     return rows
 
 
-def _row(
-    backend: str,
-    case: Case,
-    name: str,
-    by_hand: np.ndarray,
-    central: np.ndarray,
-    complex_step: np.ndarray,
-) -> dict[str, Any]:
+Judges = Callable[[np.ndarray, np.ndarray, Gradient], list[Row]]  # by hand, and its rounding
+
+
+def _small(case: Case, blocks: Point, around: Surroundings, _value_of: Any) -> Judges:
+    """Every entry; the numerical derivatives are taken once, here."""
+    numerics = Numerics(around, analytic=True)
+    numerics.take()
+    steps = numerics.imaginary
+    imaginary = np.full(blocks.flat.size, np.nan) if steps is None else steps
+
+    def judges(analytic: np.ndarray, own: np.ndarray, gradient: Gradient) -> list[Row]:
+        entries = judge(numerics, analytic, own, gradient)
+        columns = map(blocks.split, (analytic, numerics.slopes, imaginary, entries.verdict))
+        sentences = explain_each(blocks, entries, _sizes(case))
+        return [_row(*row) for row in zip(sentences, *columns, strict=True)]
+
+    return judges
+
+
+def _wide(
+    case: Case, blocks: Point, around: Surroundings, value_of: Callable[[Params], Any]
+) -> Judges:
+    """Directions in one block at a time, so that the others stay real: a pass in complex numbers
+    takes several times as long. The directions are drawn for the first backend's gradient."""
+    params, n = blocks.build(blocks.flat), case.directions or 1
+    drawn: dict[str, Directions] = {}
+
+    def in_block(name: str) -> Surroundings:
+        def of_block(block):
+            changed = params | {name: block}
+            if name.endswith("_b") and np.iscomplexobj(block):  # it is added in place to x W
+                changed[name[:-1] + "W"] = params[name[:-1] + "W"].astype(complex)
+            return value_of(changed)
+
+        part = make_point(params[name], name)
+        # a direction moves all of a block, and its steps outdo the rounding of hundreds of nats
+        scales = np.full(part.flat.size, LENGTH * part.flat.size**-0.5)
+        return around._replace(f=Function(of_block, part), x=part.flat, scales=scales)
+
+    def judges(analytic: np.ndarray, own: np.ndarray, _gradient: Gradient) -> list[Row]:
+        rows = []
+        parts = zip(blocks.names, blocks.split(analytic), blocks.split(own), strict=True)
+        for name, by_hand, bar in parts:
+            if name in drawn:
+                directions = drawn[name].of(by_hand, bar)
+            else:
+                directions = drawn[name] = Directions(
+                    in_block(name), by_hand, bar, n, analytic=True
+                )
+            rows.append(_along(directions, _sizes(case)))
+        return rows
+
+    return judges
+
+
+def _along(directions: Directions, sizes: dict[str, int]) -> Row:
+    entries, labels = directions.judge(directions.around.f.point.label)
+    n, steps = len(directions.lines), directions.imaginary
+    slopes = np.array([line.estimate.value for line in directions.lines])
+    imaginary = np.full(n, np.nan) if steps is None else steps
+    sentence, *_ = directions.explain(entries, labels, sizes)
+    return _row(sentence, entries.analytic[:n], slopes, imaginary, entries.verdict[:n])
+
+
+def _sizes(case: Case) -> dict[str, int]:
+    """The factors that a wrong sum or mean would leave."""
     sizes = {"the batch size B": case.batch, "the number of pixels D": case.spec.data_dim}
     if case.samples:
         sizes["the number of samples K"] = case.samples
         sizes["K B, all samples of the batch"] = case.samples * case.batch
-    by_difference = compare(name, by_hand, central, CENTRAL_BOUND, sizes)
-    by_complex_step = compare(name, by_hand, complex_step, COMPLEX_BOUND, sizes)
-    row = {
-        "backend": backend,
-        "block": name,
-        "case": case.name,
-        "central_diff": _json(by_difference.error),
-        "complex_step": _json(by_complex_step.error),
-    }
-    for report in (by_complex_step, by_difference):
-        if not report.ok:
-            row["verdict"] = report.sentence
-    return row
+    return sizes
 
 
-def _raised(backend: str, case: Case, name: str, error: ValueError) -> dict[str, Any]:
+def _row(
+    sentence: str,
+    by_hand: np.ndarray,
+    central: np.ndarray,
+    complex_step: np.ndarray,
+    verdicts: np.ndarray,
+) -> Row:
+    counts = {verdict: int((verdicts == verdict).sum()) for verdict in VERDICTS}
+    verdict = WRONG if counts[WRONG] else CANNOT_TELL if counts[CANNOT_TELL] else RIGHT
     return {
-        "backend": backend,
-        "block": name,
-        "case": case.name,
+        "central_diff": _json(block_error(by_hand, central)),
+        "complex_step": _json(block_error(by_hand, complex_step)),
+        "verdict": verdict,
+        "sentence": sentence,
+        "entries": counts,
+    }
+
+
+def _changing(rows: list[Row], blocks: Point, changed: np.ndarray) -> list[Row]:
+    """The noise is given, so a gradient that is another one at each call is wrong."""
+    wrong = {"verdict": WRONG, "sentence": REASONS["random gradient"][0]}
+    parts = blocks.split(changed)
+    return [row | wrong if part.any() else row for row, part in zip(rows, parts, strict=True)]
+
+
+def _raised(error: Exception) -> Row:
+    cause = error.__cause__
+    sentence = str(error)
+    if isinstance(cause, Exception):
+        sentence = f"the backward pass raises {one_line(cause)}"
+    return {
         "central_diff": None,
         "complex_step": None,
-        "verdict": f"the backward pass raises {error}",
+        "verdict": WRONG,
+        "sentence": sentence,
+        "entries": dict.fromkeys(VERDICTS, 0),
     }
 
 
 def _json(number: float) -> float | None:
     return float(number) if np.isfinite(number) else None
-
-
-def _block_directions(n: int, n_params: int, block: np.ndarray) -> np.ndarray:
-    """n directions of the whole vector that move one block only: (n, P). block: its indices."""
-    directions = np.zeros((n, n_params))
-    directions[:, block.ravel()] = random_directions((block.size,), n)
-    return directions

@@ -20,11 +20,20 @@ COARSER = 10  # where most values are equal, the spacing is below what f resolve
 MUCH_COARSER = 100  # for the sawtooth of an f that is resolved
 WIDEST_SPACING = 1.0
 COARSE_SPACING = 1e-8  # up to here, a sawtooth of f's own is looked for
+SPREAD_POINTS = 12  # further away, to see whether all values lie on a grid
+FEWEST_CHANGES = 4  # to speak of a grid
+OFF_GRID = 1e-4  # of the smallest change: what a value on a grid may be off
+FINEST_GRID = 100  # of the smallest change: fewer values than this may lie between
 ALIKE = 4.0  # noise has the same size in the differences of every order, to within this factor
 
 
 def noise_of(
-    f: Callable[[np.ndarray], float], x: np.ndarray, value: float, rng: np.random.Generator
+    f: Callable[[np.ndarray], float],
+    x: np.ndarray,
+    value: float,
+    rng: np.random.Generator,
+    *,
+    analytic: bool = False,
 ) -> float:
     """The standard deviation of the error in the values of f near x.
 
@@ -35,16 +44,20 @@ def noise_of(
     computational noise, algorithm ECnoise; Hamming 1971]. A change among equal values is then one
     step of what f resolves, and half of it is noise, even if the larger steps happen to be whole
     numbers of them. Where none is resolved, the smallest change that was seen is the noise.
+
+    analytic: whether f is known to be so; then no sawtooth or grid of coarser values is looked for.
     """
     direction = np.where(x == 0, 0.0, np.abs(x)) * rng.choice((-1.0, 1.0), x.size)
     direction *= rng.uniform(0.5, 1.0, x.size)
     noise = rounding(np.array([value]), value)
     spacing, smallest, resolution, resolved = FIRST_SPACING, np.inf, np.inf, False
+    seen = [np.array([value])]
     while direction.any() and spacing < (COARSE_SPACING if resolved else WIDEST_SPACING):
         steps = spacing * (np.arange(POINTS) - POINTS // 2)
         values = np.array([f(x + step * direction) for step in steps])
         if not np.isfinite(values).all():
             break
+        seen.append(values)
         if np.count_nonzero(np.diff(values) == 0) <= (POINTS - 1) // 2:
             sizes = _deviations(values)
             if not resolved:
@@ -52,13 +65,43 @@ def noise_of(
             elif max(sizes) <= ALIKE * min(sizes):  # a smooth f would give ever smaller ones
                 noise = max(noise, max(sizes))
             resolved = True
+            if analytic:
+                break
         changes = np.abs(np.diff(values))
         smallest = min(smallest, changes[changes > 0].min(initial=np.inf))
         if not resolved:
             resolution = smallest
         spacing *= MUCH_COARSER if resolved else COARSER
     step = resolution / 2 if resolved else smallest
-    return max(noise, float(step)) if np.isfinite(step) else noise
+    if np.isfinite(step):
+        noise = max(noise, float(step))
+    if not analytic:
+        shares = rng.uniform(-1, 1, SPREAD_POINTS) * np.geomspace(1e-4, 1, SPREAD_POINTS)
+        seen.append(np.array([f(x + share * direction) for share in shares]))
+        noise = max(noise, grain(np.concatenate(seen)) / 2)
+    return noise
+
+
+def grain(values: np.ndarray) -> float:
+    """The largest number whose multiples all the differences of these values are, or 0 where
+    there is none above their rounding: the grid of an f that is rounded."""
+    values = values[np.isfinite(values)]
+    changes = np.abs(np.diff(np.unique(values)))
+    rounding = 8 * EPS64 * np.abs(values).max(initial=0.0)
+    changes = changes[changes > rounding]
+    if changes.size < FEWEST_CHANGES:
+        return 0.0
+    smallest = changes.min()
+    tolerance = max(OFF_GRID * smallest, rounding)
+    found = smallest
+    for change in changes:  # Euclid, to a tolerance
+        a, b = change, found
+        while b > tolerance:
+            a, b = b, abs(a - b * round(a / b))
+        found = a
+        if found < smallest / FINEST_GRID or found <= 4 * tolerance:
+            return 0.0
+    return float(found)
 
 
 def roughness(values: np.ndarray, orders: tuple[int, ...] = (2, 3)) -> np.ndarray:

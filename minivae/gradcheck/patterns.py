@@ -10,18 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from minivae.errors import MinivaeError
-from minivae.gradcheck.differences import (
-    BLURRED,
-    CENTRAL_BOUND,
-    PATTERN_TOL,
-    ROUNDING_ALONE,
-    VARIES,
-    block_error,
-    constant_ratio,
-    is_blurred,
-    is_close,
-    name_ratio,
-)
+from minivae.gradcheck.differences import block_error
 from minivae.gradcheck.pair import (
     CannotExamine,
     Pair,
@@ -31,7 +20,20 @@ from minivae.gradcheck.pair import (
     run_forward,
     same,
 )
+from minivae.gradcheck.symptoms import (
+    BLURRED,
+    PATTERN_TOL,
+    ROUNDING_ALONE,
+    VARIES,
+    Block,
+    constant_ratio,
+    is_blurred,
+    is_close,
+    name_ratio,
+)
+from minivae.gradcheck.verdicts import WRONG
 
+NEGLIGIBLE = 1e-7  # of the largest entry: what rounding makes of a zero, or of a right gradient
 Pattern = tuple[str, str]  # (kind, sentence)
 Sizes = dict[str, int]
 
@@ -48,12 +50,12 @@ def known_pattern(pair: Pair, i: int, sizes: Sizes) -> Pattern | None:
             "not-finite",
             "the gradient by hand holds NaN or infinity; the numerical one is finite",
         )
+    for check in (_on_a_kink, _rounding, _unused, _nearly, _ignores_dy):
+        if found := check(pair, i, sizes):
+            return found
+    if is_blurred(_block(pair, i)):
+        return None
     for pattern in (
-        _on_a_kink,
-        _rounding,
-        _unused,
-        _nearly,
-        _ignores_dy,
         _ratio,
         _misplaced,
         _activation,
@@ -63,10 +65,17 @@ def known_pattern(pair: Pair, i: int, sizes: Sizes) -> Pattern | None:
         _signs,
         _at_zero,
     ):
-        found = pattern(pair, i, sizes)
-        if found:
+        if found := pattern(pair, i, sizes):
             return found
     return None
+
+
+def _block(pair: Pair, i: int) -> Block:
+    """Gradient i, which has the shape of its argument, with its error bars."""
+    shape = pair.numeric[i].shape
+    wrong = (pair.verdicts[i].verdict == WRONG).reshape(shape)
+    x = np.asarray(pair.args[i])
+    return Block(pair.names[i], x, pair.analytic[i], pair.numeric[i], pair.noise[i], wrong)
 
 
 def _misshapen(analytic: np.ndarray, numeric: np.ndarray) -> Pattern:
@@ -104,7 +113,7 @@ def _nearly(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
 def _unused(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
     # rounding makes a derivative of 0 a small number, negligible against the gradient by hand
     leftover = np.abs(pair.numeric[i]).max()
-    negligible = CENTRAL_BOUND * np.abs(pair.analytic[i]).max()
+    negligible = NEGLIGIBLE * np.abs(pair.analytic[i]).max()
     if leftover > min(np.max(pair.noise[i]), negligible):
         return None
     return "unused", "forward does not depend on this input at all; its gradient is 0"
@@ -302,12 +311,13 @@ def _at_zero(pair: Pair, i: int, _sizes: Sizes) -> Pattern | None:
         args = tuple(np.zeros_like(a) if j in zeroed else a for j, a in enumerate(pair.args))
         try:
             analytic = run_backward(pair.forward, pair.backward, args, pair.dy)[i]
-            numeric = numeric_gradient(pair.forward, args, pair.dy, i).value
-            numeric = numeric.reshape(np.shape(args[i]))
+            numerics = numeric_gradient(pair.forward, args, pair.dy, i)
         except (CannotExamine, MinivaeError):
             continue  # forward is not defined at zero
-        if analytic is not None and numeric.any() and analytic.shape == numeric.shape:
-            if block_error(analytic, numeric) <= CENTRAL_BOUND:
+        numeric = numerics.value.reshape(np.shape(args[i]))
+        seen = np.max(numerics.bar) <= PATTERN_TOL * np.abs(numeric).max()
+        if analytic is not None and numeric.any() and analytic.shape == numeric.shape and seen:
+            if block_error(analytic, numeric) <= NEGLIGIBLE:
                 which = " and ".join(pair.names[j] for j in zeroed)
                 return "at-zero", (
                     f"right where {which} is zero, wrong elsewhere: something that "
@@ -321,7 +331,7 @@ def where_to_look(pair: Pair, i: int, right: list[int], wrong: list[int]) -> Pat
 
     right, wrong: the indices of the arguments whose gradients are right and wrong.
     """
-    blurred = is_blurred(pair.numeric[i], pair.noise[i])
+    blurred = is_blurred(_block(pair, i))
     unclear = f"I can't tell what is wrong; {BLURRED if blurred else VARIES}"
     well = ", ".join(pair.names[j] for j in right)
     if right and len(wrong) == 1:

@@ -5,7 +5,8 @@ from textwrap import wrap
 from typing import Any
 
 from minivae import mistakes
-from minivae.gradcheck.differences import CENTRAL_BOUND, COMPLEX_BOUND, VARIES
+from minivae.gradcheck.symptoms import VARIES
+from minivae.gradcheck.verdicts import CANNOT_TELL, RIGHT, WRONG
 
 WIDTH = 94
 INDENT = " " * 6
@@ -22,6 +23,8 @@ def format_report(report: dict[str, Any]) -> str:
         f"{len({b['case'] for b in report['blocks']})} models in float64, small ones entry by "
         "entry, wide ones along random directions.",
         "error = max|by hand - numerical| / the block's largest entry; the worst model counts.",
+        "Each entry (or direction) is judged by an error bar of its own: right, wrong, or cannot "
+        "tell.",
     ]
     for backend in dict.fromkeys(b["backend"] for b in report["blocks"]):
         lines += ["", *_backend_lines(backend, report["blocks"])]
@@ -32,20 +35,26 @@ def format_report(report: dict[str, Any]) -> str:
 
 
 def _backend_lines(backend: str, blocks: list[dict[str, Any]]) -> Iterator[str]:
-    yield f"{backend + ' backend':<16}{'central differences':>20}{'complex step':>16}"
-    yield f"  {'bound':<14}{CENTRAL_BOUND:>20.0e}{COMPLEX_BOUND:>16.0e}"
+    columns = f"{'central differences':>20}{'complex step':>16}{'entries':>11}"
+    yield f"{backend + ' backend':<16}{columns}"
     mine = [b for b in blocks if b["backend"] == backend]
     for name in sorted({b["block"] for b in mine}, key=_reading_order):
         rows = [b for b in mine if b["block"] == name]
-        wrong = [b for b in rows if "verdict" in b]
         central, complex_step = (_worst(rows, key) for key in ("central_diff", "complex_step"))
-        verdict = "WRONG" if wrong else "right"
-        yield f"  {name:<14}{central:>20.1e}{complex_step:>16.1e}  {verdict}"
-        if wrong:
+        entries = sum(sum(row["entries"].values()) for row in rows)
+        verdict = _worst_verdict(rows)
+        word = verdict if verdict != WRONG else "WRONG"
+        yield f"  {name:<14}{central:>20.1e}{complex_step:>16.1e}{entries:>11}  {word}"
+        if verdict != RIGHT:
+            alike = [b for b in rows if b["verdict"] == verdict]
             # one with a constant ratio, where there is one: it is the most informative
-            shown = min(wrong, key=lambda b: VARIES in b["verdict"])
-            text = f"in {len(wrong)} of {len(rows)} models; {shown['case']}: {shown['verdict']}"
+            shown = min(alike, key=lambda b: VARIES in b["sentence"])
+            text = f"in {len(alike)} of {len(rows)} models; {shown['case']}: {shown['sentence']}"
             yield from wrap(text, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
+
+
+def _worst_verdict(rows: list[dict[str, Any]]) -> str:
+    return next(v for v in (WRONG, CANNOT_TELL, RIGHT) if v in {row["verdict"] for row in rows})
 
 
 def _worst(rows: list[dict[str, Any]], key: str) -> float:
@@ -59,13 +68,13 @@ def _reading_order(name: str) -> tuple[int, str]:
 
 
 def _conclusion(report: dict[str, Any]) -> Iterator[str]:
-    wrong = {b["block"] for b in report["blocks"] if "verdict" in b}
     if "planted" not in report:
-        yield (
-            f"WRONG: {', '.join(sorted(wrong, key=_reading_order))}"
-            if wrong
-            else "Right: every block of every model, by both numerical gradients."
-        )
+        if report["ok"]:
+            yield "Right: every block of every model, by both numerical gradients."
+        for verdict, word in ((WRONG, "WRONG"), (CANNOT_TELL, "I can't tell")):
+            blocks = {b["block"] for b in report["blocks"] if b["verdict"] == verdict}
+            if blocks:
+                yield f"{word}: {', '.join(sorted(blocks, key=_reading_order))}"
         return
     mistake = mistakes.find(report["planted"])
     yield from wrap(f"What to expect: {mistake.symptom}", WIDTH)

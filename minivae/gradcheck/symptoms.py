@@ -9,8 +9,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae.gradcheck.differences import BLURRED, PATTERN_TOL, VARIES, is_close, name_ratio
+from minivae.gradcheck.differences import block_error
 from minivae.gradcheck.inputs import Index, size
+
+# a pattern is reported if it explains the gradient to within this relative error
+PATTERN_TOL = 1e-5
+CLEAR = 1e2  # bars: a difference that a pattern is read from is at least so large
+VARIES = "the ratio is not the same everywhere"
+BLURRED = "rounding errors are too large to see a pattern"
+ROUNDING_ALONE = (
+    "rounding alone explains an error of this size, because the function's value is so large; "
+    "leave out its large constant part, or use the complex step"
+)
 
 
 class Block(NamedTuple):
@@ -73,7 +83,7 @@ def symptom(block: Block, others: list[Block], sizes: dict[str, int]) -> str:
 def is_blurred(block: Block) -> bool:
     """Whether no wrong entry's bar is small enough to see a pattern."""
     a, n = np.abs(block.analytic[block.wrong]), np.abs(block.numeric[block.wrong])
-    return bool((block.bar[block.wrong] > 1e2 * PATTERN_TOL * np.maximum(a, n)).all())
+    return bool((block.bar[block.wrong] > CLEAR * PATTERN_TOL * np.maximum(a, n)).all())
 
 
 def _patterns(block: Block, others: list[Block]) -> Iterator[str]:
@@ -143,6 +153,54 @@ def _same(excess: np.ndarray, term: np.ndarray, block: Block) -> bool:
     if np.count_nonzero(term) < 3 or not np.isfinite(block.bar).all():
         return False
     fit = float(np.vdot(excess, term)) / norm * term
-    if not (np.abs(fit) > 1e2 * block.bar)[term != 0].all():
+    if not (np.abs(fit) > CLEAR * block.bar)[term != 0].all():
         return False
     return bool((np.abs(excess - fit) <= 2 * block.bar + 1e-3 * np.abs(fit)).all())
+
+
+# ---- constant ratios ----------------------------------------------------------------------------
+
+
+def constant_ratio(analytic: np.ndarray, numeric: np.ndarray) -> float | None:
+    """analytic / numeric where that is the same at every entry, else None."""
+    analytic, numeric = np.ravel(analytic), np.ravel(numeric)
+    if not (np.isfinite(analytic).all() and np.isfinite(numeric).all() and numeric.any()):
+        return None
+    ratio = float(analytic @ numeric / (numeric @ numeric))
+    return ratio if block_error(analytic, ratio * numeric) <= PATTERN_TOL else None
+
+
+def name_ratio(ratio: float, sizes: dict[str, int]) -> str | None:
+    """What a constant ratio means, or None if no common mistake causes it."""
+    if is_close(ratio, 0):
+        return "it is zero: this path of the gradient is missing"
+    meanings = []
+    if is_close(ratio, 2):
+        meanings.append(
+            "exactly twice too large: a factor 1/2 is missing, or a term is counted twice"
+        )
+    if is_close(ratio, 0.5):
+        meanings.append(
+            "exactly half of the right value: a factor 2 is missing, or there is one 1/2 too many"
+        )
+    if is_close(ratio, -1):
+        meanings.append("the right size with the wrong sign: a minus is missing")
+    for label, length in sizes.items():
+        if length > 1 and is_close(ratio, length):
+            meanings.append(
+                f"{length} times too large, and {length} is {label}: a sum is used instead of a "
+                "mean"
+            )
+        if length > 1 and is_close(ratio, 1 / length):
+            meanings.append(
+                f"{length} times too small, and {length} is {label}: a mean is used instead of a "
+                "sum"
+            )
+    if not meanings and ratio < 0 and (without_sign := name_ratio(-ratio, sizes)):
+        meanings.append(f"of the wrong sign, and {without_sign}")
+    return "; or ".join(meanings) or None
+
+
+def is_close(a: float, b: float) -> bool:
+    """Are the two equal to within PATTERN_TOL?"""
+    return abs(a - b) <= PATTERN_TOL * max(abs(a), abs(b), PATTERN_TOL)

@@ -58,6 +58,11 @@ REASONS = {  # kind: (what is the matter, what to do)
         "f bends close to this point, and small steps give another derivative than larger ones",
         "move the point, or smooth f",
     ),
+    "stairs": (
+        "f goes up and down in stairs here (is it rounded, or looked up in a table?), and its "
+        "derivative is 0 between them",
+        "check f without its rounding",
+    ),
     "unstable": (
         "the gradient by hand is lost in its own rounding: it changes when x moves by rounding",
         "is the entry simply zero? Else use float64 in the gradient, or a stabler formula",
@@ -127,6 +132,13 @@ def judge(
     return Entries(analytic, numerics.value.copy(), bar, verdict, reason)
 
 
+def whole(entries: Entries) -> str:
+    """The verdict on all entries together."""
+    if (entries.verdict == WRONG).any():
+        return WRONG
+    return RIGHT if (entries.verdict == RIGHT).all() else CANNOT_TELL
+
+
 def _is_precise(
     numerics: Numerics,
     analytic: np.ndarray,
@@ -162,13 +174,13 @@ def _judge(numerics: Numerics, i: int, a: float, own: float) -> tuple[str, str]:
         return WRONG, ""
     if numerics.by_complex_step:
         return _by_complex_step(numerics, i, a, own)
-    return _by_differences(numerics, numerics.climb(i), a, own)
+    return _by_differences(numerics, i, a, own)
 
 
 def _by_complex_step(numerics: Numerics, i: int, a: float, own: float) -> tuple[str, str]:
     c = numerics.value[i]
     gap = abs(a - c)
-    estimate = None if numerics.confirmed[i] else numerics.climb(i)
+    estimate = None if numerics.known[i] else numerics.climb(i)
     if estimate is not None and estimate.kink:
         return CANNOT_TELL, "kink"
     if gap > numerics.bar[i] + own:
@@ -181,11 +193,14 @@ def _by_complex_step(numerics: Numerics, i: int, a: float, own: float) -> tuple[
         if a != 0:
             return CANNOT_TELL, "unstable"
         # a function that conjugates or takes an absolute value gives 0 as well
-        return (RIGHT, "") if _is_flat(numerics.climb(i)) else (CANNOT_TELL, "unconfirmed")
+        if not numerics.known[i] and numerics.in_stairs(i):
+            return CANNOT_TELL, "stairs"
+        flat = numerics.known[i] or _is_flat(numerics.climb(i))
+        return (RIGHT, "") if flat else (CANNOT_TELL, "unconfirmed")
     # an accusation: the differences must not speak for the gradient
     estimate = numerics.climb(i)
-    by_differences = _by_differences(numerics, estimate, a, own)
-    if by_differences[1] in ("kink", "near kink", "edge") or estimate.hopeless:
+    by_differences = _by_differences(numerics, i, a, own)
+    if by_differences[1] in ("kink", "near kink", "edge", "stairs") or estimate.hopeless:
         return by_differences
     if not numerics.is_settled(i):
         return by_differences
@@ -202,9 +217,8 @@ def _by_complex_step(numerics: Numerics, i: int, a: float, own: float) -> tuple[
     return (CANNOT_TELL, "unstable") if gap <= numerics.lost * abs(c) else (WRONG, "")
 
 
-def _by_differences(
-    numerics: Numerics, estimate: Estimate, a: float, own: float
-) -> tuple[str, str]:
+def _by_differences(numerics: Numerics, i: int, a: float, own: float) -> tuple[str, str]:
+    estimate = numerics.climb(i)
     n, bar = estimate.value, estimate.bar + own
     if estimate.kink:
         return CANNOT_TELL, "kink"
@@ -212,6 +226,8 @@ def _by_differences(
         return CANNOT_TELL, "edge" if len(estimate.rows) < 3 else "steep"
     if estimate.hopeless:
         return CANNOT_TELL, "noisy"
+    if n == 0 and numerics.in_stairs(i):
+        return CANNOT_TELL, "stairs"
     gap = abs(a - n)
     if gap <= bar:
         if bar <= FINE * abs(n) or (a == 0 and _is_flat(estimate)):

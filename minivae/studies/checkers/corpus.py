@@ -2,6 +2,7 @@
 
 from minivae.studies.checkers import (
     borders,
+    coarse,
     kinks,
     large,
     layers,
@@ -16,6 +17,7 @@ from minivae.studies.checkers import (
     recurrent,
     rounding,
     scales,
+    signals,
     statistics,
     vae_terms,
 )
@@ -32,6 +34,7 @@ FIELDS = tuple(
         matrices,
         physics,
         statistics,
+        signals,
         scales,
         borders,
         rounding,
@@ -39,6 +42,7 @@ FIELDS = tuple(
         real_only,
         kinks,
         noisy,
+        coarse,
         random_draws,
         large,
     )
