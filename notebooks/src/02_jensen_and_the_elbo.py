@@ -208,8 +208,8 @@ reveal("02.log-of-average")
 #
 # This is *Jensen's inequality*. The log touches its tangent in one point only, so the two sides are
 # equal only if $w$ is constant. So $\mathbb{E}[\log \hat p_K(x)]$ is a lower bound of
-# $\log p_\theta(x)$ for every $K$. The next term of the log's expansion says how far below, here
-# where $K$ is large: about $\mathrm{Var}(w) / (2 K\,\mathbb{E}[w]^2)$, where $w$ is one term of
+# $\log p_\theta(x)$ for every $K$. How far below? The next term of the log's expansion gives, here
+# and for large $K$, about $\mathrm{Var}(w) / (2 K\,\mathbb{E}[w]^2)$, where $w$ is one term of
 # eq. (1). Three times the draws then leave about a third of the gap.
 
 # %%
@@ -357,7 +357,8 @@ for z in ([1, 0, 0, 0, 0], [0, 0, 0, 1, 0]):                            # a cold
 # With one draw the best $q_\phi$ does better, with more it does worse, and from 2 draws to 30 its
 # error does not even fall. A cold alone holds 0.175 of the posterior, and this $q_\phi$ draws it
 # once in about 150 draws; pneumonia alone is rarer still. Runs that meet neither mostly come out
-# too low. The average log ratio hardly shows them (exp KL is 3.4); its scatter does.
+# too low. Here the rule of 2.2 says little: its KL is $\log 3.4 = 1.2$ nats, and its log ratio
+# scatters by 2.2.
 #
 # A Gaussian $q_\phi$ that is too narrow is too sure in the same way. Take the ten latents of 2.2,
 # and the same $N(\mu, \sigma^2)$ for each. The posterior is $N(0.8, 0.2)$.
@@ -380,7 +381,8 @@ weights = {}
 print(f"{'median size of the error':>74}\n{'q':22}  gap  exp KL(posterior||q)  scatter"
       f"{'K = 1':>8}{'30':>7}{'1000':>7}")
 for name, mu, sigma2 in (("prior N(0, 1)", 0.0, 1.0), ("wide N(0.6, 0.35)", 0.6, 0.35),
-                         ("narrow N(0.8, 0.105)", 0.8, 0.105), ("narrower N(0.8, 0.09)", 0.8, 0.09)):
+                         ("narrow N(0.8, 0.105)", 0.8, 0.105),
+                         ("narrower N(0.8, 0.09)", 0.8, 0.09)):
     logs = log_w(mu, sigma2, mu + np.sqrt(sigma2) * eps)
     log_ratio = log_w(mu, sigma2, m + np.sqrt(S) * eps[:100_000])      # at draws of the posterior
     sizes = [np.median(abs(log_sum_exp(logs[: 1000 * K].reshape(1000, K), axis=1) - np.log(K)))
@@ -392,10 +394,9 @@ for name, mu, sigma2 in (("prior N(0, 1)", 0.0, 1.0), ("wide N(0.6, 0.35)", 0.6,
 # %%
 fig, ax = plots.figure(4.8, 2.9)
 ranks = np.unique(np.geomspace(1, 1_000_000, 80).astype(int))
-del weights["prior N(0, 1)"]                                           # not drawn
 styles = ((plots.BLUE, "-."), (plots.INK, "-"), (plots.RED, "--"))
-for (name, sorted_weights), (color, dash) in zip(weights.items(), styles, strict=True):
-    ax.loglog(sorted_weights[ranks - 1], ranks / 1e6, color=color, ls=dash, label=name)
+for name, (color, dash) in zip(list(weights)[1:], styles, strict=True):    # without the prior
+    ax.loglog(weights[name][ranks - 1], ranks / 1e6, color=color, ls=dash, label=name)
 ax.set(xlabel="weight, in units of p(x)", ylabel="share of weights above", xlim=(0.03, 3e4))
 ax.set_title("narrow q's: weights with a heavy tail")
 ax.legend(fontsize=8, loc="lower left")
@@ -404,15 +405,14 @@ fig
 # %% [markdown]
 # All three come far closer than the prior. The narrow ones have the smaller gap and, with one draw,
 # the smaller error; with thirty or a thousand their errors are larger than the wide one's. At those
-# $K$ the rows stand in the order of $\exp\mathrm{KL}(\text{posterior}\Vert q_\phi)$; wide and narrow
-# have nearly the same, and differ in the scatter. A narrow $q_\phi$ rarely draws in the posterior's
-# flanks, and such a draw may carry a weight of thousands of $p_\theta(x)$: a *heavy tail*. So **the
-# $q_\phi$ with the smaller gap need not be the better one to draw from.** Notebook 03 looks into the
-# two directions of the KL.
+# $K$ the rows stand in the order of $\exp\mathrm{KL}(\text{posterior}\Vert q_\phi)$; wide and
+# narrow have nearly the same, and differ in the scatter. A narrow $q_\phi$ rarely draws in the
+# posterior's flanks, and such a draw may carry a weight of thousands of $p_\theta(x)$: a *heavy
+# tail*. So **the $q_\phi$ with the smaller gap need not be the better one to draw from.**
 #
 # (With $\sigma^2$ below $S/2 = 0.1$ the variance of the weights is even infinite: the integrand of
-# $\mathbb{E}_{q_\phi}[w^2]$ grows like $\exp\!\big(\tfrac12(1/\sigma^2 - 2/S)\,z^2\big)$. It need not
-# be infinite to do harm, as 0.105 shows.)
+# $\mathbb{E}_{q_\phi}[w^2]$ grows like $\exp\!\big(\tfrac12(1/\sigma^2 - 2/S)\,z^2\big)$ but for
+# a factor $e^{cz}$. It need not be infinite to do harm, as 0.105 shows.)
 
 # %% [markdown]
 # ## 2.6  Which form can be computed?
@@ -480,16 +480,16 @@ def elbo(mu, logvar, x=1.0, v=0.25):
 log_px_one = log_evidence(x_one)
 print(f"q = prior:     ELBO {elbo(0.0, 0.0):.3f}; mean of log p(x|z) in 2.3, at K = 1: {naive:.3f}")
 print(f"q = posterior: ELBO {elbo(m, np.log(S)):.3f}; log p(x) {log_px_one:.3f}")
-fig, (left, right) = plots.figure(7.4, 2.8, 1, 2, width_ratios=(3, 2))
+fig, (left, right) = plots.figure(7.2, 2.7, 1, 2, width_ratios=(3, 2))
 mu, logvar = np.meshgrid(np.linspace(-0.7, 2.2, 160), np.linspace(-4.5, 1, 120))
-levels = log_px_one - np.array([8, 6, 4, 3, 2, 1, 0.5, 0.2, 0.05])
+levels = log_px_one - np.array([6, 4, 2, 1, 0.5, 0.1])
 hill = left.contour(mu, logvar, elbo(mu, logvar), levels, colors=plots.BLUE, linestyles="-")
 left.clabel(hill, fontsize=8, fmt="%.1f")
 three = {"prior": (0.0, 0.0), "N(0.3, 0.5)": (0.3, np.log(0.5)), "posterior": (m, np.log(S))}
 for (name, place), marker in zip(three.items(), "sDo", strict=True):
     left.plot(*place, marker, ls="none", color=plots.INK, label=name)
 left.set(xlabel="mu", ylabel="logvar", title="the ELBO: its summit is log p(x)")
-left.legend(fontsize=8, loc="lower left")
+left.legend(fontsize=8, loc="lower left", frameon=True, framealpha=1)
 heights = np.array([elbo(*place) for place in three.values()])
 bound_bars(right, three, heights, log_px_one - heights)
 right.set(ylabel="nats", ylim=(-4.5, -1.2), title="its three points as bars")
@@ -497,7 +497,7 @@ fig
 
 # %% [markdown]
 # With $q_\phi$ the prior the KL in eq. (5) is zero, and what is left is the mean of the naive log
-# estimate at $K = 1$. At the posterior the gap is zero.
+# estimate at $K = 1$.
 #
 # So where the family of $q_\phi$ contains the posterior, the highest point of the ELBO over $\phi$
 # **is the posterior**; otherwise it is the member with the smallest gap, as for the patient. An
@@ -586,11 +586,11 @@ reveal("02.step-up")
 # %% [markdown]
 # To a $q_\phi$ that knows nothing of $x$ the signal $Wz$ is noise: with a smaller $W$ the posterior
 # comes closer to this $q_\phi$. If the gap is closed before $\theta$ moves, this cannot happen: the
-# ELBO starts at $\log p_\theta(x)$, which ends at least as high as the ELBO. To close the gap, raise
-# the ELBO over $\theta$, and repeat is the *EM algorithm*.
+# ELBO starts at $\log p_\theta(x)$, which ends at least as high as the ELBO. To close the gap,
+# raise the ELBO over $\theta$, and repeat, is the *EM algorithm*.
 #
 # A VAE moves everything at once, by small steps. Climb with a hundredth of that step; with a
-# thousandth; with an encoder ten times as fast; and with the width $\sigma^2$ held.
+# thousandth; there with an encoder ten times as fast; and with the width $\sigma^2$ held.
 
 # %%
 def climb(steps, lr, speeds=(1, 1, 1), logvar=0.0):
@@ -624,7 +624,7 @@ fig, (left, middle, right) = plots.figure(8, 2.6, 1, 3)
 before, after = elbo_at(1.0, 0.0, 0.0), elbo_at(W_new, 0.0, 0.0)
 bound_bars(left, ("W = 1", f"W = {W_new:.1f}"), (before, after),
            (log_px_at(1.0) - before, log_px_at(W_new) - after))
-left.set(ylabel="nats", ylim=(-6.2, -3.2), title="dot (ELBO) up, log p(x) down")
+left.set(ylabel="nats", ylim=(-6.2, -3.2), title="ELBO up, log p(x) down")
 middle.plot(log_px_at(free[:61, 0]), color=plots.INK)
 middle.axhline(log_px_at(1.0), color=plots.GREY, lw=1, ls=":")
 middle.set(xlabel="steps of 0.001", ylabel="log p(x), nats", title="all learned: a dip")
