@@ -257,7 +257,7 @@ fig
 # Two things make the ELBO useful. As $\log p_\theta(x)$ does not depend on $\phi$, *raising the
 # ELBO over $\phi$ narrows the gap, though we know neither*. And one draw of $\log w$ estimates the
 # ELBO without bias, even where $q_\phi$ misses the posterior and $\log \hat p_K$ is mostly far too
-# low. A search often starts at such a $q_\phi$.
+# low.
 #
 # In numbers: the patient of notebook 01 has cough and fever, and averages are sums over 32
 # combinations of diseases. Let $q_\phi$ keep the diseases independent, so that $\phi$ is five
@@ -326,11 +326,10 @@ ax.legend(loc="lower right", fontsize=8)
 fig
 
 # %% [markdown]
-# The bars all reach $\log p_\theta(x)$; only the division moves. Given $x$ the diseases are not
-# independent (explaining away), so even the best independent $q_\phi$ leaves a gap, 0.45 nats. The
-# marginals leave 0.31 more, and do worse than `nearly sure` (0.99 for the flu, 0.01 for the rest).
-# Their $q_\phi$ gives 0.185 to nobody being ill, the posterior 0.008: this one $z$ contributes 0.58
-# of their 0.76 nats.
+# Given $x$ the diseases are not independent (explaining away), so even the best independent
+# $q_\phi$ leaves a gap, 0.45 nats. The marginals leave 0.31 more, and do worse than `nearly sure`
+# (0.99 for the flu, 0.01 for the rest). Their $q_\phi$ gives 0.185 to nobody being ill, the
+# posterior 0.008: this one $z$ contributes 0.58 of their 0.76 nats.
 #
 # What the marginals minimise is the other KL. For an independent $q_\phi$,
 # $\mathrm{KL}(\text{posterior}\Vert q_\phi)$ is a constant minus the sum over diseases of
@@ -403,12 +402,12 @@ ax.legend(fontsize=8, loc="lower left")
 fig
 
 # %% [markdown]
-# All three come far closer than the prior. The narrow ones have the smaller gap and, with one draw,
-# the smaller error; with thirty or a thousand their errors are larger than the wide one's. At those
-# $K$ the rows stand in the order of $\exp\mathrm{KL}(\text{posterior}\Vert q_\phi)$; wide and
-# narrow have nearly the same, and differ in the scatter. A narrow $q_\phi$ rarely draws in the
-# posterior's flanks, and such a draw may carry a weight of thousands of $p_\theta(x)$: a *heavy
-# tail*. So **the $q_\phi$ with the smaller gap need not be the better one to draw from.**
+# The narrow ones have the smaller gap and, with one draw, the smaller error; with thirty or a
+# thousand their errors are larger than the wide one's. At those $K$ the rows stand in the order of
+# $\exp\mathrm{KL}(\text{posterior}\Vert q_\phi)$; wide and narrow have nearly the same, and differ
+# in the scatter. A narrow $q_\phi$ rarely draws in the posterior's flanks, and such a draw may
+# carry a weight of thousands of $p_\theta(x)$: a *heavy tail*. So **the $q_\phi$ with the smaller
+# gap need not be the better one to draw from.**
 #
 # (With $\sigma^2$ below $S/2 = 0.1$ the variance of the weights is even infinite: the integrand of
 # $\mathbb{E}_{q_\phi}[w^2]$ grows like $\exp\!\big(\tfrac12(1/\sigma^2 - 2/S)\,z^2\big)$ but for
@@ -439,9 +438,8 @@ fig
 # the gap, and zero is perfect; the one in eq. (5) is a price, and zero means that $q_\phi$ is still
 # the prior.
 #
-# A check of eq. (5) should be able to fail, so nothing in it may be computed from the other side.
-# The evidence and the posterior come from the package; $p_\theta(x\mid z)$ anew, by notebook 01's
-# eq. (2).
+# To check eq. (5), compute $p_\theta(x\mid z)$ anew, by notebook 01's eq. (2), and take nothing
+# from the other side, eq. (4).
 
 # %%
 patients = exact.patients(model)                                       # every z: (32, 5)
@@ -502,8 +500,7 @@ fig
 # So where the family of $q_\phi$ contains the posterior, the highest point of the ELBO over $\phi$
 # **is the posterior**; otherwise it is the member with the smallest gap, as for the patient. An
 # integration has become an optimisation, which is what *variational* means. (Climb such a hill by
-# hand: open [touch_the_bound.html](touch_the_bound.html) in a browser. Its straight decoder is this
-# model with $x = 1.2$ and $v = 0.49$.)
+# hand: open [touch_the_bound.html](touch_the_bound.html) in a browser.)
 
 # %% [markdown]
 # ## 2.7  What is the encoder?
@@ -641,10 +638,9 @@ right.set_title("width 1 moves the summit")
 fig
 
 # %% [markdown]
-# From this start the dip is shallow and short. It does not come from the size of the steps: those a
-# tenth as long dip nearly as deep. It comes from $W$ moving before the encoder knows $x$: with the
-# encoder ten times as fast it is a tenth as deep. And it passes: with the width learned the climb
-# ends at the best $W$, $\sqrt 8$.
+# The dip does not come from the size of the steps: those a tenth as long dip nearly as deep. It
+# comes from $W$ moving before the encoder knows $x$: with the encoder ten times as fast it is a
+# tenth as deep. And it passes: with the width learned the climb ends at the best $W$, $\sqrt 8$.
 #
 # With the width held at 1 it ends at a smaller $W$, held at 0.03 at a larger one, where the
 # posterior's variance is closer to that width and the gap smaller: a lasting **bias, which comes
