@@ -43,8 +43,9 @@ PREDICTIONS = (
         "and an empty picture, all black. Which gets the higher log p?",
         ("upside down", "alike", "empty"),
         "empty",
-        "The score adds up pixels. The empty picture is wrong only where the cat should be; the "
-        "other misses much of that too, and is white where the model expected black.",
+        "The score adds up pixels, and does not ask how much a picture looks like a cat. The empty "
+        "one is wrong only where the cat should be; the other misses about half of that, and is "
+        "white where the model expected black.",
     ),
     Prediction(
         "01.rounded",
