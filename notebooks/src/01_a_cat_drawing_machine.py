@@ -607,7 +607,7 @@ start = time.perf_counter()
 cats.render(cats.sample_factors(2000, np.random.default_rng(9)))
 rate = 10 ** round(np.log10(2000 / (time.perf_counter() - start)))       # to a power of ten
 print(f"this machine renders about {rate:,} cats a second")
-units = {"years": 3.2e7, "hours": 3600, "seconds": 1}
+units = {"years": 3.2e7, "days": 86400, "hours": 3600, "seconds": 1}
 for L in (1, 2, 6, 50):
     seconds = 40.0**L / rate
     unit = next((name for name, length in units.items() if seconds > length), "seconds")
