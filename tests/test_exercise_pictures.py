@@ -1,37 +1,46 @@
-"""Exercises of notebook 01 about pictures: right answers of other kinds, wrong ones on no list."""
+"""Exercises of notebook 01: right answers of other kinds, wrong ones on no list."""
+
+import json
+import math
+import random
+from itertools import product
 
 import numpy as np
 import pytest
 
 from minivae import exercises as api
-from minivae.exercises.cards import CORRECT, NOT_YET
+from minivae.exercises.cards import CORRECT, NOT_ATTEMPTED, NOT_YET
+from minivae.exercises.catalogue import exercises
+from minivae.exercises.chapters.nb01.forwards import exact_shares
 
 pytestmark = pytest.mark.usefixtures("progress_file")
 
 
-def posterior_by_loops(x, p, seen):
-    a = []
-    for q in p:
-        terms = [
-            np.log(q[at] if x[at] == 1 else 1 - q[at]) for at in zip(*np.nonzero(seen), strict=True)
-        ]
-        a.append(sum(terms))
-    log_sum = np.logaddexp.reduce(a)
-    return log_sum - np.log(len(p)), np.exp(a - log_sum)
+def patients_one_by_one(prior, cause, leak, n, seed):
+    draw = random.Random(seed).random
+    symptoms = []
+    for _ in range(n):
+        ill = [i for i in range(len(prior)) if draw() < prior[i]]
+        symptoms.append(
+            [draw() < leak[j] or any(draw() < cause[i, j] for i in ill) for j in range(len(leak))]
+        )
+    return symptoms
 
 
-def posterior_by_einsum(x, p, seen):
-    a = np.einsum("ij,zij->z", x * seen, np.log(p))
-    a += np.einsum("ij,zij->z", (1 - x) * seen, np.log1p(-p))
-    e = np.exp(a - a.max())
-    return a.max() + np.log(e.mean()), e / e.sum()
+def patients_by_the_formula(prior, cause, leak, n, seed):
+    coins = np.random.default_rng(seed)
+    ill = coins.random((n, len(prior))) < prior
+    absent = (1 - leak) * np.exp(ill @ np.log1p(-cause))
+    return (coins.random((n, len(leak))) >= absent).astype(np.float32)
 
 
-def posterior_by_log_odds(x, p, seen):
-    x, p = x[seen], p[:, seen]
-    a = np.log(p / (1 - p)) @ x + np.log(1 - p).sum(axis=1)
-    log_sum = np.logaddexp.reduce(a)
-    return log_sum - np.log(len(p)), np.exp(a - log_sum)
+def patients_by_a_table(prior, cause, leak, n, seed):
+    """z by its number, then each symptom from its own row."""
+    coins = np.random.default_rng(seed)
+    z = np.array(list(product((0, 1), repeat=len(prior))))
+    number = coins.choice(len(z), n, p=np.where(z, prior, 1 - prior).prod(axis=1))
+    present = 1 - (1 - leak) * np.prod(1 - z[:, :, None] * cause, axis=1)
+    return coins.binomial(1, present[number])
 
 
 def explained_by_loops(x, drawn):
@@ -59,25 +68,34 @@ def explained_by_products(x, drawn):
 
 
 def scores_by_loops(p):
-    average = sum(q * np.log(q) + (1 - q) * np.log(1 - q) for q in p)
-    return average, sum(np.log(max(q, 1 - q)) for q in p)
+    mean = variance = best = 0.0
+    for q in p:
+        white, black = math.log(q), math.log1p(-q)
+        here = q * white + (1 - q) * black
+        mean += here
+        variance += q * (white - here) ** 2 + (1 - q) * (black - here) ** 2
+        best += max(white, black)
+    return mean, math.sqrt(variance), best
 
 
 def scores_by_a_table(p):
     table = np.stack([p, 1 - p])
-    return (table * np.log(table)).sum(), np.log(table).max(axis=0).sum()
+    mean = (table * np.log(table)).sum(axis=0)
+    variance = (table * np.log(table) ** 2).sum(axis=0) - mean**2
+    return mean.sum(), variance.sum() ** 0.5, np.log(table).max(axis=0).sum()
 
 
 def scores_by_the_best_picture(p):
     x = np.where(p > 0.5, 1, 0)
-    average = np.dot(p, np.log(p)) + np.dot(1 - p, np.log1p(-p))
-    return average, (x * np.log(p) + (1 - x) * np.log(1 - p)).sum()
+    mean = np.dot(p, np.log(p)) + np.dot(1 - p, np.log1p(-p))
+    sd = np.linalg.norm(np.sqrt(p * (1 - p)) * np.log(p / (1 - p)))
+    return mean, sd, (x * np.log(p) + (1 - x) * np.log(1 - p)).sum()
 
 
 RIGHT = (
-    ("01.covered", posterior_by_loops),
-    ("01.covered", posterior_by_einsum),
-    ("01.covered", posterior_by_log_odds),
+    ("01.forwards", patients_one_by_one),
+    ("01.forwards", patients_by_the_formula),
+    ("01.forwards", patients_by_a_table),
     ("01.without-noise", explained_by_loops),
     ("01.without-noise", explained_by_distance),
     ("01.without-noise", explained_by_products),
@@ -93,27 +111,52 @@ def test_right_answers_of_other_kinds_pass(id, answer):
     assert api.check(id, answer).status == CORRECT
 
 
-def covered(change):
-    """The right answer, changed: change(log p, p(z|x))."""
-    return lambda x, p, seen: change(*posterior_by_loops(x, p, seen))
+def typical(change):
+    """The right answer, changed: change(p, mean, standard deviation, largest)."""
+    return lambda p: change(p, *scores_by_loops(p))
+
+
+def product_of_the_likelier(p):
+    """It underflows at 4000 pixels; kept finite, so that no infinity gives it away."""
+    return np.log(max(np.maximum(p, 1 - p).prod(), 5e-324))
+
+
+def settled(near):
+    """An answer whose rule for having settled is near(now, before, tolerance)."""
+
+    def answer(log_p, low, high, counts, tolerance):
+        before = np.inf
+        for n in counts:
+            a = log_p(low + (high - low) * (np.arange(n) + 0.5) / n)
+            now = np.logaddexp.reduce(a) - np.log(n)
+            if near(now, before, tolerance):
+                return now, n
+            before = now
+        return now, 0
+
+    return answer
 
 
 WRONG = (
-    ("01.covered", covered(lambda log_p, q: (np.exp(log_p), q))),
-    ("01.covered", covered(lambda log_p, q: (log_p, (q == q.max()) * 1.0))),
-    ("01.covered", covered(lambda log_p, q: (-log_p, q))),
-    ("01.covered", covered(lambda log_p, q: (log_p, np.full(len(q), 1 / len(q))))),
-    ("01.covered", lambda x, p, seen: posterior_by_loops(1 - x, p, seen)),
+    ("01.forwards", lambda p, c, l, n, seed: patients_by_the_formula(p, c, l, n, seed)[::-1, :1]),
+    ("01.forwards", lambda p, c, l, n, seed: np.sort(patients_by_a_table(p, c, l, n, seed), 0)),
+    ("01.forwards", lambda p, c, l, n, seed: patients_by_a_table(p, c / 2, l, n, seed)),
+    ("01.forwards", lambda p, c, l, n, seed: patients_by_a_table(p, c, l, n, seed) * 0.5),
+    ("01.forwards", lambda p, c, l, n, seed: patients_by_a_table(np.sqrt(p), c, l, n, seed)),
+    ("01.settled", settled(lambda now, before, tol: abs(np.exp(now - before) - 1) < tol)),
+    ("01.settled", settled(lambda now, before, tol: abs(np.exp(before - now) - 1) < tol)),
+    ("01.settled", settled(lambda now, before, tol: abs(now - before) < tol * abs(now))),
     ("01.without-noise", lambda x, drawn: explained_by_loops(x[:, ::-1], drawn)),
     ("01.without-noise", lambda x, drawn: explained_by_loops(x[:, :-1], drawn[:, :-1])),
     ("01.without-noise", lambda x, drawn: (np.log(explained_by_loops(x, drawn)[0]), x)),
     ("01.without-noise", lambda x, drawn: explained_by_loops(x, np.unique(drawn, axis=0))),
     ("01.without-noise", lambda x, drawn: explained_by_loops(x, drawn)[::-1]),
-    ("01.typical", lambda p: (scores_by_loops(p)[0], scores_by_loops(p)[0])),
-    ("01.typical", lambda p: (scores_by_loops(p)[0] / np.log(2), scores_by_loops(p)[1])),
-    ("01.typical", lambda p: (scores_by_loops(p)[1] / 2, scores_by_loops(p)[1])),
-    ("01.typical", lambda p: (scores_by_loops(p)[0], 0.0)),
-    ("01.typical", lambda p: (scores_by_loops(p)[0], np.log(p.max()) * len(p))),
+    ("01.typical", typical(lambda p, mean, sd, best: (mean, sd, mean))),
+    ("01.typical", typical(lambda p, mean, sd, best: (mean / np.log(2), sd, best))),
+    ("01.typical", typical(lambda p, mean, sd, best: (mean, sd / np.sqrt(len(p)), best))),
+    ("01.typical", typical(lambda p, mean, sd, best: (mean, np.sqrt(-mean), best))),
+    ("01.typical", typical(lambda p, mean, sd, best: (mean, sd, np.log(p.max()) * len(p)))),
+    ("01.typical", typical(lambda p, mean, sd, best: (mean, sd, product_of_the_likelier(p)))),
 )
 
 
@@ -126,3 +169,32 @@ def test_a_cause_that_never_occurs_makes_no_story():
     verdict = api.check("01.story", ([1, 0], [[0.9, 0.1], [0.2, 0.8]]))
     assert verdict.status == NOT_YET
     assert "never occurs" in verdict.body
+
+
+def test_the_given_simulation_is_right_for_each_symptom_alone():
+    """Only together do they come out wrong, which is what the exercise teaches to look at."""
+    exercise = exercises()["01.forwards"]
+    for case in exercise.cases():
+        alone, together = exercise.observe(exercise.given, *case)
+        right_alone, right_together = exact_shares(*case[:3])
+        assert np.array_equal(alone, right_alone)
+        assert not np.array_equal(together, right_together)
+    assert api.check("01.forwards", exercise.given).status == NOT_ATTEMPTED
+
+
+def test_a_grid_can_settle_on_the_wrong_value():
+    """The reference returns -5 where the truth is 3.66; a rule that waits forever is refused."""
+    log_p, *rest = exercises()["01.settled"].cases()[-1]
+    value, n = exercises()["01.settled"].reference(log_p, *rest)
+    fine = log_p((np.arange(200_000) + 0.5) / 200_000)
+    assert (round(float(value), 2), n) == (-5.0, 20)
+    assert np.logaddexp.reduce(fine) - np.log(len(fine)) > 3.6
+
+
+def test_progress_with_a_retired_exercise_is_read(progress_file):
+    retired = {"01.covered": {"passed": "2025-12-01", "fails": 1}}
+    kept = {"version": 1, "exercises": retired, "answers": {}, "review": {}}
+    progress_file.write_text(json.dumps(kept))
+    assert "01.covered" not in {row["id"] for row in api.summary()["exercises"]}
+    assert api.check("01.evidence", exercises()["01.evidence"].reference).status == CORRECT
+    assert "01.covered" in json.loads(progress_file.read_text())["exercises"]

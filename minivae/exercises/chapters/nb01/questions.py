@@ -38,14 +38,33 @@ PREDICTIONS = (
         "though still a little: the two diseases are independent before x is seen, but not after.",
     ),
     Prediction(
+        "01.empty",
+        "A model of photographs of one cat scores two other pictures: its photograph upside down, "
+        "and an empty picture, all black. Which gets the higher log p?",
+        ("upside down", "alike", "empty"),
+        "empty",
+        "The score adds up pixels, and does not ask how much a picture looks like a cat. The empty "
+        "one is wrong only where the cat should be; the other misses about half of that, and is "
+        "white where the model expected black.",
+    ),
+    Prediction(
+        "01.rounded",
+        "1000 photographs of one cat, and its drawing with each pixel rounded to the likelier "
+        "colour. Where does the score of the rounded drawing lie: below, among or above those of "
+        "the photographs?",
+        ("below", "among", "above"),
+        "above",
+        "It takes the likelier side of every coin, so no picture scores higher under this z. Each "
+        "photograph has many coins that fell against the odds.",
+    ),
+    Prediction(
         "01.upper-half",
         "100 photographs of one cat. In how many is the posterior of its chonk wider with the "
         "upper half covered than with nothing covered?",
         ("half", "most", "all"),
         "most",
-        "Seeing more narrows a posterior on average, over all cats and their photographs, and not "
-        "in every single one: in the others, the upper half spoke for weights at the edge of what "
-        "the lower half allows, or against its middle.",
+        "Averaged over all cats and their photographs, the variance of a posterior cannot grow by "
+        "seeing more; for a single photograph it can.",
     ),
 )
 

@@ -33,6 +33,23 @@ def needle(z: np.ndarray) -> np.ndarray:
     return 3.0 - 1e6 * (z - 0.37) ** 2
 
 
+def floor_and_needle(z: np.ndarray) -> np.ndarray:
+    """Settles at -5 on grids whose middles all miss the needle, though log p(x) is 3.66."""
+    return np.logaddexp(-5.0, 10.0 - 1e6 * (z - 0.37) ** 2)
+
+
+def spike(z: np.ndarray) -> np.ndarray:
+    return -5000.0 * (z - 0.5) ** 2
+
+
+def slope(z: np.ndarray) -> np.ndarray:
+    return 4.12 * z
+
+
+def hill(z: np.ndarray) -> np.ndarray:
+    return -9.6 * (z - 0.5) ** 2
+
+
 def box(z: np.ndarray) -> np.ndarray:
     return np.where(abs(z - 0.5) < 0.17, 0.0, -3.0)
 
@@ -44,6 +61,11 @@ def _cases():
         (sharp, -1.0, 2.0, (5, 10, 20, 40, 80, 160), 0.01),
         (needle, 0.0, 1.0, (10, 20, 30), 0.01),  # too narrow for all of them
         (box, 0.0, 1.0, (3, 4, 9, 10, 27), 0.05),  # near an earlier grid, not the one before
+        (slope, 0.0, 1.0, (1, 2), 0.5),  # log p(x) changes by 0.45, by 0.6 and by -0.6 nats: a
+        (slope, 0.0, 1.18, (1, 2, 20), 0.5),  # change of log p(x) is not one of p(x)
+        (hill, 0.0, 1.0, (1, 2, 20), 0.5),
+        (spike, 0.0, 1.0, (9, 11, 40, 160), 0.3),  # odd counts have a middle on its top
+        (floor_and_needle, 0.0, 1.0, (10, 20, 40, 80), 0.01),
     ]
 
 
@@ -96,6 +118,26 @@ def _not_absolute(log_p, low, high, counts, tolerance):
         if now - before < tolerance:
             return now, n
         before = now
+    return now, 0
+
+
+def _relative(log_p, low, high, counts, tolerance):
+    before = np.inf
+    for n in counts:
+        now = log_sum_exp(log_p(_middles(low, high, n))) - np.log(n)
+        if abs(np.expm1(now - before)) < tolerance:
+            return now, n
+        before = now
+    return now, 0
+
+
+def _neighbours(log_p, low, high, counts, tolerance):
+    for n in counts:
+        now, neighbour = (
+            log_sum_exp(log_p(_middles(low, high, m))) - np.log(m) for m in (n, n + 1)
+        )
+        if abs(now - neighbour) < tolerance:
+            return now, n
     return now, 0
 
 
@@ -177,6 +219,17 @@ SETTLED = Exercise(
             "not-absolute",
             _not_absolute,
             "A value that falls is not one that has settled: compare the size of the change.",
+        ),
+        WrongAnswer(
+            "relative",
+            _relative,
+            "You compare p(x), relative to itself; the tolerance is one of log p(x), in nats.",
+        ),
+        WrongAnswer(
+            "neighbours",
+            _neighbours,
+            "You compare n cells with n + 1; compare each count with the one before it in the "
+            "list.",
         ),
         WrongAnswer(
             "last-count",
