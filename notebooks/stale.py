@@ -37,6 +37,7 @@ READ = {  # module: the files that it reads by name (patterns), so that no impor
     "minivae/data/loading.py": ("minivae/data/shipped/mnist.npz",),
     "minivae/estimator/shipped.py": ("minivae/runs/shipped/*.npz",),
     "minivae/mistakes/__init__.py": ("minivae/ops.py", "minivae/vae.py"),  # compiled with an edit
+    "minivae/studies/training_study.py": ("figures/training_study.json",),
     "minivae/studies/published.py": ("figures/iwae_table.json",),
 }
 BY_NAME = ("minivae/exercises/catalogue.py",)  # may import by a computed name: the chapters

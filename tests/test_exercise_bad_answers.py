@@ -94,7 +94,7 @@ def test_an_object_whose_methods_all_raise_is_graded():
     assert api.check("03.kl", Hostile()).status == NOT_YET
     assert api.check("03.blind-spot", Hostile()).status == NOT_YET
     assert api.check("02.rise-and-fall", Hostile()).status == NOT_YET
-    assert api.check("07.silent-beta", Hostile()).status == NOT_YET
+    assert api.check("07.weights", Hostile()).status == NOT_YET
     assert api.check("06.name-the-bug", Hostile()).status == NOT_YET
     assert api.check(Hostile(), right_kl).status == UNKNOWN
 
@@ -157,6 +157,31 @@ def test_an_endless_loop_is_stopped_and_shown(monkeypatch):
     assert verdict.status == NOT_YET
     assert "stopped: no result" in verdict.body
     assert "in answer" in verdict.body  # and where it was
+    assert threading.active_count() == before
+
+
+@pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="no clock of a thread")
+def test_the_time_of_other_programs_does_not_count(monkeypatch):
+    """A right answer takes longer than the limit, as on a busy machine, but computes little."""
+    monkeypatch.setattr(execution, "TIME_LIMIT", 0.2)
+
+    def answer(mu, logvar):
+        time.sleep(0.3)
+        return right_kl(mu, logvar)
+
+    monkeypatch.setattr(execution, "WAITING", 100)
+    assert api.check("03.kl", answer).status == CORRECT
+
+
+def test_an_endless_loop_that_sleeps_is_stopped(monkeypatch):
+    monkeypatch.setattr(execution, "TIME_LIMIT", 0.1)
+
+    def answer(mu, logvar):
+        while True:
+            time.sleep(0.01)
+
+    before = threading.active_count()
+    assert "stopped: no result" in api.check("03.kl", answer).body
     assert threading.active_count() == before
 
 

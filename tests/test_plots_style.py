@@ -1,5 +1,6 @@
 """Pictures do not depend on the user's settings of Matplotlib, nor does a training."""
 
+import io
 import os
 import subprocess
 import sys
@@ -8,6 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
+from PIL import Image
+
+from minivae import plots
+from minivae.plots.small import COLOURS, small_png
 
 ROOT = Path(__file__).parents[1]
 MATPLOTLIBRC = "text.usetex: True\nfont.size: 30\nsavefig.facecolor: red\naxes.grid.axis: y\n"
@@ -43,3 +48,14 @@ def test_pictures_have_the_same_bytes_whatever_the_users_settings(usual, setting
     folder, pictures = usual
     assert pictures
     assert train(folder, f"run with {setting}", **SETTINGS[setting]) == pictures
+
+
+def test_a_small_picture_has_few_colours_and_the_same_bytes_each_time():
+    def drawn():
+        fig, ax = plots.figure(3, 2)
+        ax.imshow(np.linspace(0, 1, 400).reshape(20, 20), cmap="viridis")
+        return small_png(fig)
+
+    picture = drawn()
+    assert picture == drawn()
+    assert len(Image.open(io.BytesIO(picture)).getcolors()) <= COLOURS

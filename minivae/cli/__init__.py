@@ -30,6 +30,7 @@ COMMANDS = {
     "reproduce": "train a published table again (long)",
     "bench": "the training step, side by side with PyTorch and JAX",
     "compare-checkers": "gradient checkers on functions with right and wrong gradients",
+    "training-study": "what helps and what spoils a training (long)",
     "cat-study": "the experiment on interpretable latents (long)",
 }
 

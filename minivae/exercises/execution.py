@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-TIME_LIMIT = 5.0  # seconds for one check; a right answer takes milliseconds
+TIME_LIMIT = 5.0  # seconds of computing for one check; a right answer takes milliseconds
+WAITING = 6  # times as long by the wall clock, for an answer that waits or a busy machine
 COMPILE_LIMIT = 30.0  # seconds for a function that numba has yet to compile
 MOST_PRINTED = 10_000  # characters kept of what an answer prints
 
@@ -38,6 +39,7 @@ class Execution(NamedTuple):
     warned: list[str]
     error_state: dict | None  # NumPy's, where the answer changed it
     still_running: bool
+    seconds: float = 0.0  # how long it was given, where it was stopped
 
 
 class Stopped(BaseException):
@@ -68,7 +70,9 @@ def run_answer(
 ) -> Execution:
     """Call observe(answer, *args) on a copy of each case, in a thread of its own.
 
-    limit: seconds for all cases together.
+    limit: seconds of the thread's own processor time for all cases together, so that a right answer
+    passes on a busy machine; WAITING times as many seconds by the clock on the wall. Where threads
+    have no such clock (macOS, Windows), both are `limit` by the clock on the wall.
 
     Because of the thread, an endless loop does no harm on any platform: it is made to stop, or
     abandoned if that fails. NumPy's error state belongs to a thread, so that of the reader's
@@ -77,8 +81,9 @@ def run_answer(
     done: list[Outcome] = []
     error_states: list[dict] = []
     printed = _Printed()
+    clock: list[int] = []  # of the thread, once it runs
     worker = threading.Thread(
-        target=_work, args=(answer, cases, observe, done, error_states), daemon=True
+        target=_work, args=(answer, cases, observe, done, error_states, clock), daemon=True
     )
     with (
         contextlib.redirect_stdout(printed),
@@ -89,7 +94,7 @@ def run_answer(
         stdin, sys.stdin = sys.stdin, io.StringIO()  # input() raises EOFError
         worker.start()
         try:
-            worker.join(limit)
+            seconds = _wait(worker, limit, clock)
         finally:  # also after Ctrl-C
             _stop(worker)
             sys.stdin = stdin
@@ -100,10 +105,28 @@ def run_answer(
     outcomes += [Outcome("skipped")] * (len(cases) - len(outcomes))
     warned = list(dict.fromkeys(str(w.message) for w in caught))
     state = error_states[0] if error_states else None
-    return Execution(outcomes[: len(cases)], printed.text, warned, state, still_running)
+    return Execution(outcomes[: len(cases)], printed.text, warned, state, still_running, seconds)
 
 
-def _work(answer, cases, observe, outcomes, error_states):
+def _wait(worker, limit, clock):
+    """Until the worker is done or has used up its time -> the seconds that it was given."""
+    own_clock = hasattr(time, "pthread_getcpuclockid")
+    longest = limit * WAITING if own_clock else limit
+    deadline = time.monotonic() + longest
+    while worker.is_alive():
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return longest
+        worker.join(min(left, 0.05))
+        with contextlib.suppress(OSError):  # the clock ends with its thread
+            if clock and time.clock_gettime(clock[0]) > limit:
+                return limit
+    return limit
+
+
+def _work(answer, cases, observe, outcomes, error_states, clock):
+    if hasattr(time, "pthread_getcpuclockid"):
+        clock.append(time.pthread_getcpuclockid(threading.get_ident()))
     with contextlib.suppress(Stopped):  # it may arrive between two calls
         before = np.geterr()
         for args in cases:

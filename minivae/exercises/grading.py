@@ -120,7 +120,7 @@ def _problem(exercise, answer, named, expected, outcome, ran):
     """None if this case is right, else lines that say what is wrong."""
     if outcome.kind == "stopped":
         line = line_of_error(outcome.error, answer)
-        text = f"stopped: no result after {time_limit(answer):.0f} seconds. An endless loop?"
+        text = f"stopped: no result after {ran.seconds:.0f} seconds. An endless loop?"
         text += f"\nit was at  {line}" if line else ""
         if ran.still_running:
             text += "\nit could not be stopped and still runs in the background: restart the kernel"

@@ -1,6 +1,7 @@
 """Notebook 06, the gradient of a whole VAE."""
 
-from minivae.exercises.chapters.nb06.bugs import NAME_THE_BUG
+from minivae.exercises.chapters.nb06.bugs import NAME_THE_BUG, NEXT_QUESTION
+from minivae.exercises.chapters.nb06.inference import WHICH_INFERENCE
 from minivae.exercises.chapters.nb06.kl_test import KL_TEST
 from minivae.exercises.chapters.nb06.loss import LOSS
 from minivae.exercises.chapters.nb06.repair import REPAIR
@@ -13,10 +14,12 @@ EXERCISES = (
     ELBO_AND_GRADS,
     K_SAMPLES,
     VARIANCE_OUTPUT,
+    WHICH_INFERENCE,
     SEARCH_Q,
     BEST_Q,
     GAPS_OF_Q,
     NAME_THE_BUG,
+    NEXT_QUESTION,
     REPAIR,
     KL_TEST,
 )

@@ -1,10 +1,10 @@
 """A test of a KL by draws, which sees what no gradient check can see."""
 
-import contextlib
-
 import numpy as np
 
 from minivae import ops
+from minivae.exercises.chapters.nb06.draws import OtherDraws
+from minivae.exercises.compare import kind_of
 from minivae.exercises.exercise import Exercise, WrongAnswer, planted_module, stub
 
 
@@ -70,27 +70,19 @@ def _kl_cases():
 
 
 def _judged(answer, kl):
-    """What the test says; about the first right KL, what it says with other draws in each run."""
-    verdicts = []
+    """In words, what the test says; about the first right KL, with other draws in each run."""
+    verdicts = set()
     for run in range(getattr(kl, "runs", 1)):
-        with _other_draws(run) if hasattr(kl, "runs") else contextlib.nullcontext():
-            verdicts.append(answer(kl))
-    if not all(isinstance(verdict, bool | np.bool_) for verdict in verdicts):
-        return verdicts[0]
-    if len(verdicts) == 1 or len(set(map(bool, verdicts))) == 1:
-        return bool(verdicts[0])
-    return "accepted with some draws, refused with others"
-
-
-@contextlib.contextmanager
-def _other_draws(run):
-    """Generators that are made in here have a seed of this run, whatever seed was asked for."""
-    made = np.random.default_rng
-    np.random.default_rng = lambda seed=None: made([run, 6])
-    try:
-        yield
-    finally:
-        np.random.default_rng = made
+        with OtherDraws(answer, run) as draws:
+            verdict = answer(kl)
+        if not isinstance(verdict, bool | np.bool_):
+            return f"it returns {kind_of(verdict)}, and neither True nor False"
+        if verdict and not draws.seen():
+            return "it accepts without a draw: compare with an average over draws of z from q"
+        verdicts.add(bool(verdict))
+    if len(verdicts) == 2:
+        return "it accepts with some draws, refuses with others: is the bar too narrow?"
+    return "it accepts" if verdicts.pop() else "it refuses"
 
 
 def _against_draws(mu, logvar, agree, seed=1, n=100_000):
@@ -151,9 +143,18 @@ KL_TEST = Exercise(
         ),
         WrongAnswer(
             "never-negative",
-            lambda kl: bool((np.asarray(kl(_MU, _LOGVAR)) >= 0).all()),
+            _against_draws(_MU, _LOGVAR, lambda value, each: (np.asarray(value) >= 0).all()),
             "That a KL is never negative does not make a number the KL: half of it is not negative "
             "either.",
+        ),
+        WrongAnswer(
+            "closed-form",
+            lambda kl: (
+                np.shape(kl(_MU, _LOGVAR)) == _MU.shape
+                and np.allclose(kl(_MU, _LOGVAR), _right(_MU, _LOGVAR))
+            ),
+            "This compares with the closed form, which is what is in doubt: a slip in deriving it "
+            "would be in both. Average log q(z) - log p(z) over draws.",
         ),
         WrongAnswer(
             "too-strict",

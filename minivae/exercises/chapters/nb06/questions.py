@@ -4,6 +4,14 @@ from minivae.exercises.questions import Prediction, Recall
 
 PREDICTIONS = (
     Prediction(
+        "06.used-twice",
+        "From which values of the forward pass do two arrows or more leave?",
+        ("mu, logvar", "y1, mu, logvar", "y1, mu, logvar, sigma"),
+        "y1, mu, logvar, sigma",
+        "y1 feeds both heads; mu feeds z and the KL; logvar feeds sigma and the KL; sigma feeds z "
+        "and the KL.",
+    ),
+    Prediction(
         "06.kl-forgotten",
         "The backward pass leaves out the gradient of the KL. Which part of the network gets a "
         "wrong gradient?",
@@ -19,6 +27,15 @@ PREDICTIONS = (
         "logvar's head and enc1",
         "dlogvar = dz eps sigma / 2 is the only line of the backward pass with eps in it. The "
         "decoder's gradients and dmu = dz do not use eps and are right.",
+    ),
+    Prediction(
+        "06.bias-forgotten",
+        "In the forward pass, no layer adds its bias; the backward pass is as ever. Which "
+        "gradients are wrong?",
+        ("all", "all but enc1's", "the biases"),
+        "the biases",
+        "The loss does not depend on the biases any more. The backward pass differentiates the "
+        "loss that this forward pass computes, so every weight is right.",
     ),
 )
 

@@ -147,6 +147,18 @@ REPAIR = Exercise(
             "spoils, and the other is between dz and logvar's head.",
         ),
         WrongAnswer(
+            "kl-summed-over-the-batch",
+            _with((KL[0], "/ 2).sum()"), (DKL[0], "dkl = 1.0 ")),
+            "The KL is summed over the batch as well: it is a sum over latents and a mean over the "
+            "batch.",
+        ),
+        WrongAnswer(
+            "kl-summed-over-the-batch-in-the-loss-only",
+            _with((KL[0], "/ 2).sum()")),
+            "The KL in the loss is summed over the batch as well, and its gradient is not: it is a "
+            "sum over latents and a mean over the batch.",
+        ),
+        WrongAnswer(
             "kl-in-the-loss-only",
             _with(DKL),
             "The KL in the loss is a sum over latents now, and its gradient still a mean.",

@@ -7,6 +7,8 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 # ---- 06.search-q ---------------------------------------------------------------------------------
 
 NEAR = 0.01  # nats above the best
+NEARLY = 0.5
+NEAR_ENOUGH = f"at most {NEAR} nats above the least"
 
 
 def search_q(nll_and_dz, eps):
@@ -61,8 +63,33 @@ def _nats_above(answer, nll_and_dz, eps):
         got = _minus_elbo(nll_and_dz, eps, np.asarray(mu), np.asarray(logvar))
     if not np.isfinite(got):
         return "-ELBO is not finite there"
-    above = got - _minus_elbo(nll_and_dz, eps, *search_q(nll_and_dz, eps))
-    return f"at most {NEAR} nats above the least" if above <= NEAR else f"{above:.2g} nats above it"
+    least = _minus_elbo(nll_and_dz, eps, *search_q(nll_and_dz, eps))
+    if got - least <= NEAR:
+        return NEAR_ENOUGH
+    return f"{got - least:.2g} nats above it" + _what_it_may_be(
+        lambda mu, logvar: _minus_elbo(nll_and_dz, eps, mu, logvar) - least, mu, logvar
+    )
+
+
+def _what_it_may_be(above, mu, logvar):
+    """A reading of the two results under which they are right or nearly so, in words, or nothing.
+
+    above(mu, logvar): how far -ELBO is above the least.
+    """
+    mu, second = np.asarray(mu, float), np.asarray(logvar, float)
+    with np.errstate(all="ignore"):
+        readings = (
+            ("; the second result looks like sigma: return logvar", (mu, 2 * np.log(second))),
+            ("; the second result looks like sigma^2: return its log", (mu, np.log(second))),
+            ("; the second result looks like log sigma: logvar is twice that", (mu, 2 * second)),
+            ("; the two results look swapped", (second, mu)),
+        )
+        for says, reading in readings:
+            if above(*reading) <= NEAR:
+                return says
+        if above(mu, second) < NEARLY:
+            return "; near: are these `eps` used in each step, and are the last steps small enough?"
+    return ""
 
 
 def _search_with(change):
@@ -110,6 +137,11 @@ def _eps_lost(dz, eps, mu, logvar):
     return a + c, a * np.exp(logvar / 2) / 2 + d
 
 
+def _means_multiplied(dz, eps, mu, logvar):
+    (a, _), (c, d) = _terms(dz, eps, mu, logvar)
+    return a + c, a * eps.mean(axis=0) * np.exp(logvar / 2) / 2 + d
+
+
 SEARCH_Q = Exercise(
     id="06.search-q",
     title="search for the best q of one image",
@@ -152,6 +184,12 @@ SEARCH_Q = Exercise(
             _search_with(_eps_lost),
             "eps is missing in the term of dlogvar through z: it multiplies dz, draw by draw.",
         ),
+        WrongAnswer(
+            "means-multiplied",
+            _search_with(_means_multiplied),
+            "dz and eps are averaged before they are multiplied: they belong together draw by "
+            "draw.",
+        ),
     ),
     hints=(
         "Eqs. (7) and (8) with B = 1 and beta = 1 are the gradient. What stands for dz with K "
@@ -164,7 +202,7 @@ SEARCH_Q = Exercise(
 # ---- 06.gaps -------------------------------------------------------------------------------------
 
 GAPS = (2.4, 1.1, 3.5)
-WHAT = ("because one network serves all images", "because q is diagonal", "the KL")
+WHAT = ("the amortization gap", "what the best diagonal Gaussian lacks", "the KL")
 
 
 def _judge_gaps(answer):
@@ -184,8 +222,8 @@ GAPS_OF_Q = Exercise(
     stub=stub("""
         # One image, in nats. log p(x): -126.0. The ELBO of the encoder's q: -129.5. The largest
         # ELBO of a diagonal Gaussian: -127.1, and of a Gaussian with a full covariance: -126.4.
-        gaps = ...    # lost because one network serves all images; lost because q is a diagonal
-                      # Gaussian, even the best one; KL(q || p(z|x)) of the encoder's q
+        gaps = ...    # what the encoder's q lacks to the best diagonal Gaussian (the amortization
+                      # gap); what that one lacks to log p(x); KL(q || p(z|x)) of the encoder's q
     """),
     reference=GAPS,
     judge=_judge_gaps,

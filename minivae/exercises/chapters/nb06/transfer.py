@@ -320,6 +320,24 @@ BEST_Q = Exercise(
             "This is log sigma; logvar is log sigma squared.",
         ),
         WrongAnswer(
+            "offset-added",
+            lambda x, W, b, s: best_gaussian(x, W, -b, s),
+            "b has the wrong sign: x - b is what z W has to explain.",
+        ),
+        WrongAnswer(
+            "square-of-the-sum",
+            lambda x, W, b, s: (
+                best_gaussian(x, W, b, s)[0],
+                np.tile(-np.log1p(W.sum(axis=1) ** 2 / s**2), (len(x), 1)),
+            ),
+            "In logvar, square each weight of a latent and then sum over the pixels.",
+        ),
+        WrongAnswer(
+            "s-squared-twice",
+            lambda x, W, b, s: best_gaussian(x, W, b, s**2),
+            "s is a standard deviation: the noise's variance is s**2, squared once.",
+        ),
+        WrongAnswer(
             "s-not-squared",
             lambda x, W, b, s: best_gaussian(x, W, b, s**0.5),
             "The noise's variance is s**2.",

@@ -1,124 +1,98 @@
-"""The KL's weight beta: its warm-up, and a beta that is set by accident."""
+"""The KL's weight, where it is set by accident."""
 
 import numpy as np
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 
-# ---- 07.warmup -----------------------------------------------------------------------------------
+# ---- 07.weights ----------------------------------------------------------------------------------
+
+RIGHT = (1.0, 784 / 20, 784.0, 1 / 20)
 
 
-def warmed_up_beta(step, warmup, beta):
-    """beta min(1, step / warmup), and beta itself without a warm-up     [notebook 07, eq. 5]"""
-    if warmup == 0:
-        return beta
-    return beta * min(1.0, step / warmup)
+def _judge_weights(answer):
+    try:
+        given = np.asarray(answer, float)
+    except (TypeError, ValueError):
+        return "expected four numbers, in the order of the losses"
+    if given.shape != (4,):
+        return "expected four numbers, in the order of the losses"
+    with np.errstate(all="ignore"):
+        wrong = [
+            c for c, a, b in zip("ABCD", given, RIGHT, strict=True) if not abs(a / b - 1) < 0.01
+        ]
+    return f"not yet right: {', '.join(wrong)}" if wrong else None
 
 
-def _warmup_cases():
-    warm = [(5, 10, 1.0), (0, 10, 1.0), (25, 10, 4.0), (3, 10, 4.0), (10, 10, 2.0)]
-    return [*warm, (3, 0, 2.0), (0, 0, 2.0)]
+def _instead(letter, value):
+    return tuple(value if c == letter else b for c, b in zip("ABCD", RIGHT, strict=True))
 
 
-WARMUP = Exercise(
-    id="07.warmup",
-    title="a warm-up of the KL's weight",
+WEIGHTS = Exercise(
+    id="07.weights",
+    title="which beta do these losses have?",
     stub=stub("""
-        def warmed_up_beta(step, warmup, beta):    # from 0 at step 0, linearly, to beta at `warmup`
-            ...                                    # and after; warmup = 0 means none -> float
+        # nll_px (B, 784): each pixel's nll; kl_z (B, 20): each latent's KL. Four losses, as they
+        # are found in public code. Each is a constant times nll + beta kl, both of them in nats
+        # per image. Which beta?
+        #   A  nll_px.sum() + kl_z.sum()
+        #   B  nll_px.mean() + kl_z.mean()
+        #   C  nll_px.mean() + kl_z.sum(axis=1).mean()
+        #   D  nll_px.sum(axis=1).mean() + kl_z.mean()
+        betas = ...
     """),
-    reference=warmed_up_beta,
-    cases=_warmup_cases,
+    reference=RIGHT,
+    judge=_judge_weights,
     mistakes=(
         WrongAnswer(
-            "no-ceiling",
-            lambda step, warmup, beta: beta * step / warmup if warmup else beta,
-            "It keeps growing after the warm-up: use min(1, ...).",
+            "all-one",
+            (1, 1, 1, 1),
+            "Only A divides both terms by the same number, as nothing is divided.",
         ),
         WrongAnswer(
-            "one-is-the-ceiling",
-            lambda step, warmup, beta: min(1.0, beta * step / warmup) if warmup else beta,
-            "It never exceeds 1, whatever beta is: take the min of step / warmup alone.",
+            "A-batch",
+            _instead("A", 784 / 20),
+            "A: nothing is divided by 784 or by 20; the batch size is a factor of both terms.",
         ),
         WrongAnswer(
-            "beta-is-the-ceiling",
-            lambda step, warmup, beta: min(beta, step / warmup) if warmup else beta,
-            "It rises by 1 / warmup per step, so it reaches a beta above 1 too late.",
+            "B-one",
+            _instead("B", 1),
+            "B: nll_px.mean() is nll / 784, and kl_z.mean() is kl / 20.",
         ),
         WrongAnswer(
-            "falls",
-            lambda step, warmup, beta: beta * max(0.0, 1 - step / warmup) if warmup else beta,
-            "It falls to 0; a warm-up starts at 0, with the likelihood alone, and rises.",
+            "B-upside-down",
+            _instead("B", 20 / 784),
+            "B: nll / 784 + kl / 20 = (nll + beta kl) / 784; multiply both terms by 784.",
         ),
         WrongAnswer(
-            "switch",
-            lambda step, warmup, beta: beta if step >= warmup else 0.0,
-            "It jumps from 0 to beta; it should rise linearly.",
+            "C-latents",
+            _instead("C", 784 / 20),
+            "C: the KL is summed over the latents, so that nothing is divided by 20.",
         ),
         WrongAnswer(
-            "divides-by-zero",
-            lambda step, warmup, beta: beta * min(1.0, step / warmup),
-            "With warmup = 0 this divides by 0.",
+            "C-upside-down",
+            _instead("C", 1 / 784),
+            "C: it is the nll that is divided by 784, which makes the KL count more.",
         ),
         WrongAnswer(
-            "one-step-of-warmup",
-            lambda step, warmup, beta: beta * min(1.0, step / max(warmup, 1)),
-            "With warmup = 0 the result should be beta from step 0 on.",
+            "D-upside-down",
+            _instead("D", 20),
+            "D: it is the KL that is divided by 20, which makes it count less.",
         ),
         WrongAnswer(
-            "no-beta",
-            lambda step, warmup, beta: min(1.0, step / warmup) if warmup else 1.0,
-            "beta is not used: the result should end at beta.",
+            "D-pixels",
+            _instead("D", 784 / 20),
+            "D: the nll is summed over the pixels, so that nothing is divided by 784.",
         ),
     ),
     hints=(
-        "A fraction that rises from 0 to 1, times beta.",
-        "step / warmup, but at most 1; and warmup may be 0.",
-        "beta if warmup == 0 else beta * min(1.0, step / warmup).",
-    ),
-)
-
-# ---- 07.silent-beta ------------------------------------------------------------------------------
-
-
-def _judge_beta(answer):
-    if isinstance(answer, bool) or not isinstance(answer, int | float | np.number):
-        return "expected one number"
-    if not abs(answer - 3.92) <= 0.005:
-        return "expected the beta in: loss = a constant times (nll + beta kl), nll and kl as sums"
-    return None
-
-
-SILENT_BETA = Exercise(
-    id="07.silent-beta",
-    title="a beta that nobody chose",
-    stub=stub("""
-        # A course writes loss = nll.mean() + kl.mean(), where nll is the mean over 784 pixels and
-        # kl the mean over 200 latents. Up to a constant factor this is nll + beta kl in nats per
-        # example. Which beta?
-        silent_beta = ...
-    """),
-    reference=784 / 200,
-    judge=_judge_beta,
-    mistakes=(
-        WrongAnswer(
-            "upside-down",
-            200 / 784,
-            "nll / 784 + kl / 200 = (nll + beta kl) / 784: multiply both by 784, not by 200.",
-        ),
-        WrongAnswer(
-            "one", 1, "The two are divided by different numbers, so their balance changes."
-        ),
-        WrongAnswer("latents", 1 / 200, "That is the KL's factor; the nll has one too, 1/784."),
-        WrongAnswer("pixels", 784, "That is the nll's factor; the KL has one too, 1/200."),
-        WrongAnswer("product", 784 * 200, "One is divided by the other: 784 / 200."),
-    ),
-    hints=(
-        "Write the loss with the sums: nll / 784 + kl / 200.",
-        "Factor out 1/784.",
-        "784 / 200.",
+        "Write each loss with nll and kl, in nats per image: what is each of them divided by?",
+        "The batch size is a factor of the whole loss in all four. Then factor out what stands "
+        "before nll.",
+        "B is nll / 784 + kl / 20. C divides only the nll, D only the KL.",
     ),
     solution_text=stub("""
-        silent_beta = 784 / 200
-        # nll / 784 + kl / 200 = (nll + 784 / 200 kl) / 784: the KL counts 3.92 times.
+        betas = (1, 784 / 20, 784, 1 / 20)
+        # A: B (nll + kl). B: nll / 784 + kl / 20 = (nll + 784 / 20 kl) / 784.
+        # C: nll / 784 + kl = (nll + 784 kl) / 784. D: nll + kl / 20.
     """),
 )

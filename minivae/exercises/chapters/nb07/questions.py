@@ -4,12 +4,39 @@ from minivae.exercises.questions import Prediction, Recall
 
 PREDICTIONS = (
     Prediction(
-        "07.weight-of-the-kl",
-        "A loss takes the mean over 784 pixels and the mean over 200 latents. Compared with sums "
-        "over both, the KL counts:",
-        ("less", "as much", "more"),
-        "more",
-        "It counts 784 / 200 = 3.92 times as much: a beta of 3.92 that nobody chose.",
+        "07.first-loss",
+        "All parameters of a VAE for 784 binary pixels are 0. What is the loss of one image, in "
+        "nats?",
+        ("0", "392", "543", "784"),
+        "543",
+        "Each pixel has probability 1/2, which costs log 2: 784 log 2 = 543.4. The KL is 0, as q "
+        "is the prior.",
+    ),
+    Prediction(
+        "07.ten-by-heart",
+        "A VAE is trained on the same ten different images only. How low can its loss go?",
+        ("0", "log 10", "10"),
+        "log 10",
+        "The probabilities of all images sum to 1, so those of ten different ones are 1/10 each at "
+        "best, on average of their logs; and the loss is never below -log p(x).",
+    ),
+    Prediction(
+        "07.batch-size",
+        "60,000 images are seen once, in batches of 10, 100 or 1000, each size at its best "
+        "learning rate. Which ends with the lowest loss?",
+        ("10", "100", "1000"),
+        "10",
+        "At equal work small batches take more steps, and early in a training a rough direction is "
+        "good enough.",
+    ),
+    Prediction(
+        "07.step-limit",
+        "Gradient descent on a parabola starts ten times as far from the minimum. The largest "
+        "learning rate that does not run away is then:",
+        ("ten times smaller", "the same", "ten times larger"),
+        "the same",
+        "Each step multiplies the distance by 1 - lr a, wherever it starts: the curvature a sets "
+        "the limit, 2 / a.",
     ),
     Prediction(
         "07.mean-at-test",
@@ -20,12 +47,30 @@ PREDICTIONS = (
         "no longer a lower bound.",
     ),
     Prediction(
+        "07.weight-of-the-kl",
+        "A loss takes the mean over 784 pixels and the mean over its latents, fewer than 784. "
+        "Compared with sums over both, the KL counts:",
+        ("less", "as much", "more"),
+        "more",
+        "The nll is divided by 784 and the KL only by the number L of latents: it counts 784 / L "
+        "times as much.",
+    ),
+    Prediction(
         "07.collapse",
         "A latent has KL 0 for every image. What does the decoder learn from it?",
         ("nothing", "a little", "the average image"),
         "nothing",
         "KL 0 means q(z|x) = p(z) for every x: this latent is noise that carries no information "
         "about x.",
+    ),
+    Prediction(
+        "07.longer",
+        "After 800 steps, free bits lose a nat or more against plain training. With 4,000 steps "
+        "they:",
+        ("lose more", "lose the same", "gain"),
+        "gain",
+        "After 800 steps the kl that they add costs more than it saves in nll; after 4,000 steps "
+        "it saves more than it costs.",
     ),
 )
 

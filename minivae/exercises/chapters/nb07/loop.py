@@ -1,0 +1,341 @@
+"""The training loop: every image once an epoch, fresh noise, and nothing lost at a checkpoint."""
+
+import copy
+import itertools
+
+import numpy as np
+
+from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+
+L = 2  # latents of the noise
+
+
+def train_on(state, images, epochs, B, gradient, adam):
+    """Everything that the next step depends on comes from `state` and goes back into it"""
+    theta, m, v, step, rng = (state[name] for name in ("theta", "m", "v", "step", "rng"))
+    losses = []
+    for _ in range(epochs):
+        order, total = rng.permutation(len(images)), 0.0
+        for first in range(0, len(images), B):
+            x = images[order[first : first + B]]
+            eps = rng.standard_normal((len(x), 2))
+            loss, grad = gradient(theta, x, eps)
+            step += 1
+            adam(theta, grad, m, v, step)
+            total += len(x) * loss
+        losses.append(total / len(images))
+    return {"theta": theta, "m": m, "v": v, "step": step, "rng": rng}, losses
+
+
+# ---- what a loop is seen to do -------------------------------------------------------------------
+
+
+class _Witness:
+    """A gradient and an optimizer that write down how they are called."""
+
+    def __init__(self) -> None:
+        self.batches: list[np.ndarray] = []  # the numbers of the images
+        self.noise: list[np.ndarray] = []
+        self.losses: list[float] = []
+        self.steps: list[int] = []
+        self.moments: list[tuple] = []  # m and v before each step
+
+    def gradient(self, theta, x, eps):
+        x, eps = np.asarray(x), np.asarray(eps)
+        if x.ndim != 2 or len(x) == 0 or eps.shape != (len(x), L):
+            raise ValueError(f"gradient got x {x.shape} and eps {eps.shape}; eps is ({len(x)}, 2)")
+        self.batches.append(np.rint(x[:, 0]).astype(int))
+        self.noise.append(eps.copy())
+        each = (theta - x) ** 2 / 2 + 0.1 * eps[:, :1] * theta
+        self.losses.append(float(each.sum(axis=1).mean()))
+        return self.losses[-1], theta - x.mean(axis=0) + 0.1 * eps[:, 0].mean()
+
+    def adam(self, theta, grad, m, v, step):
+        self.steps.append(int(step))
+        self.moments.append((m.copy(), v.copy()))
+        m[:] = 0.9 * m + 0.1 * grad
+        v[:] = 0.999 * v + 0.001 * grad**2
+        theta -= 0.05 * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
+
+
+def _observe(answer, state, images, epochs, B):
+    """What the loop does with the images, in words."""
+    seen = _Witness()
+    _, losses = _run(answer, _fresh(state), images, epochs, B, seen)
+    return (
+        _images_of(seen, len(images), epochs),
+        _sizes_of(seen, len(images), epochs, B),
+        _noise_of(seen),
+        _losses_of(seen, losses, len(images), epochs),
+        _steps_of(seen),
+        _resumed(answer, state, images, epochs, B, seen),
+    )
+
+
+def _fresh(state):
+    return copy.deepcopy(state) | {"rng": np.random.default_rng(7)}
+
+
+def _run(answer, state, images, epochs, B, seen):
+    result = answer(state, images.copy(), epochs, B, seen.gradient, seen.adam)
+    if not isinstance(result, tuple | list) or len(result) != 2 or not isinstance(result[0], dict):
+        raise TypeError("expected two results: the state (a dict), and the loss of each epoch")
+    lacking = {"theta", "m", "v", "step", "rng"} - set(result[0])
+    if lacking:
+        raise TypeError(f"the state that comes back has no {', '.join(sorted(lacking))}")
+    return result
+
+
+def _images_of(seen, N, epochs):
+    if not seen.batches:
+        return "the gradient is never asked for"
+    shown = np.concatenate(seen.batches)
+    counts = np.bincount(shown, minlength=N)
+    if len(shown) < epochs * N:
+        return f"{epochs * N - len(shown)} of the {epochs * N} are left out"
+    parts = [shown[e * N : (e + 1) * N] for e in range(epochs)]
+    if counts.max() > epochs or any(len(set(part)) < N for part in parts):
+        return "some come more than once in an epoch"
+    if any((np.diff(part) == 1).all() for part in parts):
+        return "each once an epoch, but in the order of the array"
+    if any((a == b).all() for a, b in itertools.pairwise(parts)):
+        return "each once an epoch, but in the same order in every epoch"
+    return "each once an epoch, in a new order"
+
+
+def _sizes_of(seen, N, epochs, B):
+    right = [min(B, N - first) for first in range(0, N, B)] * epochs
+    return "B, the last one what is left" if [len(b) for b in seen.batches] == right else "others"
+
+
+def _noise_of(seen):
+    rows = np.concatenate(seen.noise) if seen.noise else np.zeros((0, L))
+    if not rows.any():
+        return "none"
+    if len(np.unique(rows[:, 0])) < len(rows) or len(np.unique(rows[:, 1])) < len(rows):
+        return "some of it is used again"
+    bar = 5 / np.sqrt(rows.size)  # five standard errors of the mean; of the spread they are less
+    if abs(rows.mean()) > bar or abs(rows.std() - 1) > bar:
+        return "not from N(0, 1)"
+    return "fresh for every image, from N(0, 1)"
+
+
+def _losses_of(seen, losses, N, epochs):
+    if not seen.batches:
+        return "of no batch"
+    try:
+        losses = np.asarray(losses, float)
+    except (TypeError, ValueError):
+        return "not numbers"
+    if losses.shape != (epochs,):
+        return f"shape {losses.shape}, not ({epochs},)"
+    total = np.cumsum([len(b) * loss for b, loss in zip(seen.batches, seen.losses, strict=True)])
+    ends = np.searchsorted(np.cumsum([len(b) for b in seen.batches]), N * np.arange(1, epochs + 1))
+    sums = np.diff(total[np.minimum(ends, len(total) - 1)], prepend=0)
+    if np.allclose(losses, sums / N, rtol=1e-9):
+        return "the mean over the images of each epoch"
+    return "not the mean over the images of each epoch"
+
+
+def _steps_of(seen):
+    right = seen.steps == list(range(1, len(seen.batches) + 1))
+    return "one for each batch, counted from 1" if right else "counted in another way"
+
+
+def _resumed(answer, start, images, epochs, B, whole):
+    """One epoch, then the rest from the state that came back, as after a checkpoint."""
+    first, rest = _Witness(), _Witness()
+    state, _ = _run(answer, _fresh(start), images, 1, B, first)
+    _run(answer, _fresh(start), images, epochs, B, _Witness())  # something between
+    _run(answer, copy.deepcopy(state), images, epochs - 1, B, rest)
+    pairs = (
+        ("the step number starts again", whole.steps, first.steps + rest.steps),
+        ("Adam's m and v are not those of before", whole.moments, first.moments + rest.moments),
+        ("the images come in another order", whole.batches, first.batches + rest.batches),
+        ("other noise is drawn", whole.noise, first.noise + rest.noise),
+    )
+    for says, a, b in pairs:
+        if not _alike(a, b):
+            return says
+    return "the same as in one go"
+
+
+def _alike(a, b):
+    return len(a) == len(b) and all(
+        np.shape(x) == np.shape(y) and np.allclose(x, y) for x, y in zip(a, b, strict=True)
+    )
+
+
+def _cases():
+    """A short last batch; none; fewer images than a batch; enough noise to know its spread."""
+    columns = np.random.default_rng(74).random((50, 2)).round(2)
+    images = np.column_stack([np.arange(50.0), columns])
+    start = {name: np.zeros(3) for name in ("theta", "m", "v")} | {"step": 0}
+    sizes = ((10, 3, 4), (9, 3, 3), (7, 2, 20), (50, 4, 8))
+    return [(start, images[:N], epochs, B) for N, epochs, B in sizes]
+
+
+# ---- known mistakes ------------------------------------------------------------------------------
+
+
+def _loop(
+    *,
+    order=lambda rng, N, kept: rng.permutation(N),
+    noise=lambda rng, b, kept: rng.standard_normal((b, L)),
+    mean=lambda losses, sizes, N: np.dot(losses, sizes) / N,
+    begin=lambda state: state,
+    last=True,
+    each_epoch=lambda state: None,
+):
+    """A wrong answer: the reference with one part changed."""
+
+    def wrong(state, images, epochs, B, gradient, adam):
+        state, N, kept, means = begin(dict(state)), len(images), {}, []
+        for _ in range(epochs):
+            each_epoch(state)
+            places, losses, sizes = order(state["rng"], N, kept), [], []
+            for first in range(0, N if last else N - B + 1, B):
+                x = images[places[first : first + B]]
+                loss, grad = gradient(state["theta"], x, noise(state["rng"], len(x), kept))
+                state["step"] += 1
+                adam(state["theta"], grad, state["m"], state["v"], state["step"])
+                losses.append(loss)
+                sizes.append(len(x))
+            means.append(mean(losses, sizes, N))
+        return state, means
+
+    return wrong
+
+
+def _with_replacement(state, images, epochs, B, gradient, adam):
+    state, losses = dict(state), []
+    for _ in range(epochs):
+        total = 0.0
+        for first in range(0, len(images), B):
+            size = min(B, len(images) - first)
+            x = images[state["rng"].integers(len(images), size=size)]
+            loss, grad = gradient(state["theta"], x, state["rng"].standard_normal((size, L)))
+            state["step"] += 1
+            adam(state["theta"], grad, state["m"], state["v"], state["step"])
+            total += size * loss
+        losses.append(total / len(images))
+    return state, losses
+
+
+def _kept_noise(rng, b, kept):
+    if "noise" not in kept:
+        kept["noise"] = rng.standard_normal((1000, L))
+    return kept["noise"][:b]
+
+
+def _kept_order(rng, N, kept):
+    return kept.setdefault("order", rng.permutation(N))
+
+
+def _new_rng(state):
+    return state | {"rng": np.random.default_rng(0)}
+
+
+def _new_moments(state):
+    return state | {name: np.zeros_like(state[name]) for name in ("m", "v")}
+
+
+MISTAKES = (
+    WrongAnswer(
+        "with-replacement",
+        _with_replacement,
+        "Each batch is drawn from all images again, so that in an epoch some images come twice and "
+        "others not at all. Draw one order for the epoch, and cut it into batches.",
+    ),
+    WrongAnswer(
+        "in-order",
+        _loop(order=lambda rng, N, kept: np.arange(N)),
+        "The images come in the order of the array. If that is sorted by label, each batch "
+        "holds one kind of image: draw rng.permutation(len(images)).",
+    ),
+    WrongAnswer(
+        "one-order",
+        _loop(order=_kept_order),
+        "The order is drawn once and kept; draw a new one in each epoch.",
+    ),
+    WrongAnswer(
+        "last-batch-dropped",
+        _loop(last=False),
+        "The images of the last, shorter batch are never used: go on while images are left.",
+    ),
+    WrongAnswer(
+        "noise-kept",
+        _loop(noise=_kept_noise),
+        "The same noise is used again and again. The expectation over q needs new draws.",
+    ),
+    WrongAnswer(
+        "no-noise",
+        _loop(noise=lambda rng, b, kept: np.zeros((b, L))),
+        "There is no noise: z is always the mean of q, and nothing holds logvar.",
+    ),
+    WrongAnswer(
+        "uniform-noise",
+        _loop(noise=lambda rng, b, kept: rng.random((b, L))),
+        "The noise is uniform on [0, 1); eps is standard normal.",
+    ),
+    WrongAnswer(
+        "batches-weigh-the-same",
+        _loop(mean=lambda losses, sizes, N: np.mean(losses)),
+        "The mean over batches gives an image of the short last batch more weight than the others. "
+        "Weigh each batch's loss by its number of images.",
+    ),
+    WrongAnswer(
+        "last-loss",
+        _loop(mean=lambda losses, sizes, N: losses[-1]),
+        "This reports the last batch's loss; the epoch's is the mean over all its images.",
+    ),
+    WrongAnswer(
+        "seeded-inside",
+        _loop(begin=_new_rng),
+        "A generator with a seed of its own is made inside: after each resumption the same orders "
+        "and the same noise come again. Use state['rng'], and give it back.",
+    ),
+    WrongAnswer(
+        "moments-from-zero",
+        _loop(begin=_new_moments),
+        "m and v start at zero in each call: a resumed run forgets Adam's running means.",
+    ),
+    WrongAnswer(
+        "steps-from-zero",
+        _loop(begin=lambda state: state | {"step": 0}),
+        "step starts at zero in each call, so that a resumed run corrects m and v for a start that "
+        "lies far behind.",
+    ),
+    WrongAnswer(
+        "steps-from-zero-each-epoch",
+        _loop(each_epoch=lambda state: state.update(step=0)),
+        "step starts again in each epoch; it counts all batches since the first.",
+    ),
+)
+
+
+LOOP = Exercise(
+    id="07.loop",
+    title="the training loop, which can be resumed",
+    stub=stub("""
+        def my_training(state, images, epochs, B, gradient, adam):
+            ...      # state: a dict with theta, m, v (P,), step (0 before the first) and rng, all
+                     # that a checkpoint keeps. gradient(theta, x, eps) -> loss (mean over the
+                     # batch), grad (P,); x (b, D), eps (b, 2), b = B but for the last batch
+                     # of an epoch. adam(theta, grad, m, v, step) changes theta, m, v in place
+                     # -> the state afterwards (a dict), each epoch's mean loss (epochs,)
+    """),
+    reference=train_on,
+    cases=_cases,
+    observe=_observe,
+    returns=("the images", "the batches", "the noise", "the losses", "the steps", "when resumed"),
+    mistakes=MISTAKES,
+    hints=(
+        "One order of all images an epoch; cut it into pieces of B. What does the slice "
+        "order[first : first + B] give at the end?",
+        "Two things have to survive from one call to the next that are easily started anew: the "
+        "number of the step, and the generator.",
+        "order = rng.permutation(len(images)); for first in range(0, len(images), B): ...; "
+        "total += len(x) * loss; and give back all five entries of the state.",
+    ),
+)

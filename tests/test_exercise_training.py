@@ -1,0 +1,212 @@
+"""Exercises of notebook 07: right answers in other styles, and wrong ones that no list holds."""
+
+import numpy as np
+import pytest
+
+from minivae import exercises as api
+from minivae.exercises.cards import CORRECT, NOT_YET
+from minivae.exercises.chapters.nb07 import one_batch
+from minivae.exercises.chapters.nb07.curves import PATIENTS, treatment
+
+pytestmark = pytest.mark.usefixtures("progress_file")
+
+# ---- 07.loop -------------------------------------------------------------------------------------
+
+
+def shuffled_copy(state, images, epochs, B, gradient, adam):
+    """Shuffles a copy, cuts it with array_split-like slices, keeps everything in the dict."""
+    losses = np.empty(epochs)
+    for epoch in range(epochs):
+        order = np.arange(len(images))
+        state["rng"].shuffle(order)
+        batches = np.split(images[order], range(B, len(images), B))
+        noise = state["rng"].normal(size=(len(images), 2))
+        values = []
+        for x, eps in zip(batches, np.split(noise, range(B, len(images), B)), strict=True):
+            loss, grad = gradient(state["theta"], x, eps)
+            state["step"] += 1
+            adam(state["theta"], grad, state["m"], state["v"], state["step"])
+            values += [loss] * len(x)
+        losses[epoch] = np.mean(values)
+    return state, losses
+
+
+def one_image_at_a_time(state, images, epochs, B, gradient, adam):
+    """A while loop that pops images from a list; new arrays in a new dict; float32 noise."""
+    theta, m, v = state["theta"].copy(), state["m"].copy(), state["v"].copy()
+    step, rng, means = state["step"], state["rng"], []
+    for _ in range(epochs):
+        left = list(rng.permutation(len(images)))
+        total = 0
+        while left:
+            batch = [left.pop() for _ in range(min(B, len(left)))]
+            x = images[batch]
+            loss, grad = gradient(theta, x, rng.standard_normal((len(x), 2), dtype=np.float32))
+            step = step + 1
+            adam(theta, grad, m, v, step)
+            total = total + loss * len(batch)
+        means.append(float(total / len(images)))
+    return dict(theta=theta, m=m, v=v, step=step, rng=rng), tuple(means)
+
+
+def shuffles_the_images_themselves(state, images, epochs, B, gradient, adam):
+    """Their order is then a part of the state, and no checkpoint holds it."""
+    losses = []
+    for _ in range(epochs):
+        state["rng"].shuffle(images)
+        total = 0.0
+        for first in range(0, len(images), B):
+            x = images[first : first + B]
+            loss, grad = gradient(state["theta"], x, state["rng"].standard_normal((len(x), 2)))
+            state["step"] += 1
+            adam(state["theta"], grad, state["m"], state["v"], state["step"])
+            total += len(x) * loss
+        losses.append(total / len(images))
+    return state, losses
+
+
+def forgets_to_give_the_step_back(state, images, epochs, B, gradient, adam):
+    step = state["step"]
+    after, losses = one_image_at_a_time(state, images, epochs, B, gradient, adam)
+    return after | {"step": step}, losses
+
+
+def numpys_own_generator(state, images, epochs, B, gradient, adam):
+    return shuffled_copy(
+        state | {"rng": np.random.default_rng()}, images, epochs, B, gradient, adam
+    )
+
+
+def wraps_around(state, images, epochs, B, gradient, adam):
+    """Fills the last batch up with images that were used already."""
+    losses = []
+    for _ in range(epochs):
+        order = state["rng"].permutation(len(images))
+        values = []
+        for first in range(0, len(images), B):
+            x = images[np.take(order, range(first, first + B), mode="wrap")]
+            loss, grad = gradient(state["theta"], x, state["rng"].standard_normal((B, 2)))
+            state["step"] += 1
+            adam(state["theta"], grad, state["m"], state["v"], state["step"])
+            values.append(loss)
+        losses.append(np.mean(values))
+    return state, losses
+
+
+def noise_for_the_batch(state, images, epochs, B, gradient, adam):
+    """One draw of eps, given to all images of the batch."""
+
+    def shared(theta, x, eps):
+        return gradient(theta, x, np.repeat(eps[:1], len(x), axis=0))
+
+    return shuffled_copy(state, images, epochs, B, shared, adam)
+
+
+def counts_epochs(state, images, epochs, B, gradient, adam):
+    """Adam is told the number of the epoch in place of the step."""
+    return shuffled_copy(
+        state,
+        images,
+        epochs,
+        B,
+        gradient,
+        lambda theta, grad, m, v, step: adam(theta, grad, m, v, 1 + (step - 1) // 3),
+    )
+
+
+def sums(state, images, epochs, B, gradient, adam):
+    after, losses = shuffled_copy(state, images, epochs, B, gradient, adam)
+    return after, losses * len(images)
+
+
+# ---- 07.latents ----------------------------------------------------------------------------------
+
+
+def by_arrays(mu, logvar):
+    """np.select in place of a loop; gives an array of words."""
+    kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar)
+    both = np.stack([mu, logvar])
+    prior = (np.abs(both) < 0.05).all(axis=(0, 1))
+    same = (both.max(axis=1) - both.min(axis=1) < 0.05).all(axis=0)
+    words = ("collapsed", "constant", "active", "rare")
+    tests = [prior, same, kl.mean(axis=0) >= 0.1, kl.max(axis=0) > 1]
+    return np.select(tests, words, "weak")
+
+
+def active_units(mu, logvar):
+    """Burda et al.'s rule: the variance of mu over the images."""
+    return ["active" if v > 0.01 else "collapsed" for v in mu.var(axis=0)]
+
+
+def one_word(mu, logvar):
+    return "active"
+
+
+# ---- 07.one-batch --------------------------------------------------------------------------------
+
+
+def plain_descent(gradient, theta, x, rng):
+    """Gradient descent with momentum; a loss measured afterwards, with new draws."""
+    theta, m = theta.copy(), np.zeros_like(theta)
+    for step in range(400):
+        m = 0.9 * m + gradient(theta, x, rng.standard_normal((len(x), 2)))[1]
+        theta = theta - 0.03 * (1 - step / 400) * m
+    losses = [gradient(theta, x, rng.standard_normal((len(x), 2)))[0] for _ in range(100)]
+    return np.log(len(x)) <= np.mean(losses) <= 3 * np.log(len(x))
+
+
+def a_single_draw_of_noise(gradient, theta, x, rng):
+    """Always the same eps: the model learns it by heart, too."""
+    eps = rng.standard_normal((len(x), 2))
+    return one_batch.learns_by_heart(lambda t, x, _: gradient(t, x, eps), theta, x, rng)
+
+
+RIGHT = (
+    ("07.loop", shuffled_copy),
+    ("07.loop", one_image_at_a_time),
+    ("07.latents", by_arrays),
+    ("07.latents", lambda mu, logvar: tuple(by_arrays(mu, logvar).tolist())),
+    ("07.one-batch", plain_descent),
+    ("07.weights", [1, 39.2, 784, 0.05]),
+    ("07.weights", np.array([1.0, 784 / 20, 784, 1 / 20])),
+    ("07.curves", list(PATIENTS.values())),
+    ("07.curves", dict(PATIENTS)),
+)
+WRONG = (
+    ("07.loop", shuffles_the_images_themselves, "when resumed"),
+    ("07.loop", forgets_to_give_the_step_back, "when resumed"),
+    ("07.loop", numpys_own_generator, "when resumed"),
+    ("07.loop", wraps_around, "the images"),
+    ("07.loop", noise_for_the_batch, "the noise"),
+    ("07.loop", counts_epochs, "the steps"),
+    ("07.loop", sums, "the losses"),
+    ("07.loop", lambda state, images, epochs, B, gradient, adam: state, "two results"),
+    ("07.latents", active_units, "expected"),
+    ("07.latents", one_word, "expected"),
+    ("07.one-batch", a_single_draw_of_noise, "expected"),
+    ("07.one-batch", lambda gradient, theta, x, rng: False, "expected"),
+    ("07.weights", (1, 39.2, 784), "four numbers"),
+    ("07.weights", "1, 39.2, 784, 0.05", "four numbers"),
+    ("07.weights", (100, 39.2, 784, 0.05), "not yet right: A"),
+    ("07.curves", ["healthy"] * 5, "not yet right: A, B, C, D, E"),
+    ("07.curves", ["ill"] * 5, "not one of the eight"),
+)
+
+
+@pytest.mark.parametrize(("id", "answer"), RIGHT)
+def test_right_answers_in_other_styles_pass(id, answer):
+    verdict = api.check(id, answer)
+    assert verdict.status == CORRECT, str(verdict)
+
+
+@pytest.mark.parametrize(("id", "answer", "said"), WRONG)
+def test_wrong_answers_of_other_kinds_are_refused(id, answer, said):
+    verdict = api.check(id, answer)
+    assert verdict.status == NOT_YET
+    assert said in verdict.body
+
+
+def test_every_patient_has_a_treatment():
+    images, labels = np.zeros((300, 4), np.uint8), np.arange(300) % 10
+    kinds = [treatment(letter, images, labels) for letter in PATIENTS]
+    assert len({tuple(kind) for kind in kinds} | {kind.get("beta") for kind in kinds}) >= 5

@@ -1,0 +1,118 @@
+"""The study behind notebook 07 makes what is missing, and its committed results are whole."""
+
+import json
+
+import numpy as np
+import pytest
+import tiny
+
+from minivae import data
+from minivae.backend import load_backend
+from minivae.errors import MinivaeError
+from minivae.studies import training_study
+from minivae.studies.training_study import Run
+
+COMMITTED = training_study.RESULTS
+
+
+@pytest.fixture
+def few_images(monkeypatch):
+    """A data set of thirty small images in place of MNIST."""
+    images = np.random.default_rng(0).integers(0, 256, (30, 9), dtype=np.uint8)
+    dataset = data.Dataset("few", images[:20], images[20:], None, None, (3, 3), "")
+    monkeypatch.setattr(training_study.data, "load", lambda name: dataset)
+    monkeypatch.setattr(training_study, "WINDOWS", 2)
+    return dataset
+
+
+@pytest.fixture
+def results_file(tmp_path, monkeypatch):
+    path = tmp_path / "figures" / "training_study.json"
+    path.parent.mkdir()
+    monkeypatch.setattr(training_study, "RESULTS", path)
+    return path
+
+
+SHORT = tuple(Run("short", seed=seed, steps=3, batch=8) for seed in (0, 1))
+
+
+def test_the_committed_results_hold_every_run_once():
+    rows = training_study.read(COMMITTED)["runs"]
+    made = [training_study.run_of(row) for row in rows]
+    assert sorted(made) == sorted(training_study.planned())
+    for row in rows:
+        if row["elbo"] is not None:
+            assert row["elbo"] == pytest.approx(-(row["nll"] + row["kl"]), abs=1e-3)
+            assert sum(row["kl_per_latent"]) == pytest.approx(row["kl"], abs=1e-2)
+
+
+def test_only_missing_runs_are_made(few_images, results_file, monkeypatch):
+    said = []
+    whole = training_study.run_study(say=said.append, path=results_file, runs=SHORT)
+    results_file.write_text(json.dumps({**whole, "runs": whole["runs"][:1]}))
+    again = training_study.run_study(say=said.append, path=results_file, runs=SHORT)
+    assert again == whole == training_study.read(results_file)
+    assert [line.split(":")[0] for line in said] == ["1 of 2", "2 of 2", "1 of 1"]
+    monkeypatch.setattr(training_study, "one_run", pytest.fail)
+    assert training_study.run_study(say=pytest.fail, path=results_file, runs=SHORT) == whole
+
+
+def test_the_command_prints_the_results(few_images, results_file, monkeypatch, capsys):
+    monkeypatch.setattr(training_study, "planned", lambda: list(SHORT))
+    status, out, _ = tiny.command(capsys, "training-study", "--json")
+    assert status == 0
+    assert json.loads(out) == training_study.read(results_file)
+
+
+def test_a_run_that_becomes_infinite_is_recorded_as_such(few_images):
+    run = Run("diverges", steps=50, optimizer="sgd", lr=1e4)
+    row = training_study.one_run(run, few_images, load_backend("numba"))
+    assert training_study.run_of(row) == run
+    assert [row[name] for name in training_study.MEASURED] == [None] * 6
+
+
+CHANGES = (
+    {"seed": 1},
+    {"optimizer": "sgd"},
+    {"optimizer": "momentum"},
+    {"lr": 0.01},
+    {"decay": True},
+    {"beta": 2.0},
+    {"warmup": 2},
+    {"free_bits": 0.5},
+    {"start": "zeros"},
+    {"scale": 0.1},
+)
+
+
+@pytest.mark.parametrize("changed", CHANGES)
+def test_each_setting_changes_the_run(changed, few_images):
+    ops = load_backend("numba")
+    plain = Run("plain", steps=4, batch=8)
+    curves = [
+        training_study.one_run(run, few_images, ops)["curve"]
+        for run in (plain, plain._replace(**changed))
+    ]
+    assert curves[0] != curves[1]
+
+
+def test_every_image_is_used_once_an_epoch(few_images, monkeypatch):
+    """Twenty images in batches of 8: the third has four, and then a new order begins."""
+    sizes = []
+    binarize = data.binarize
+
+    def witness(images, rng):
+        sizes.append(len(images))
+        return binarize(images, rng)
+
+    monkeypatch.setattr(training_study.data, "binarize", witness)
+    training_study._train(Run("sizes", steps=6, batch=8), few_images, load_backend("numba"))
+    assert sizes == [8, 8, 4, 8, 8, 4]
+
+
+def test_a_damaged_file_and_a_missing_folder_are_told(results_file):
+    results_file.write_text('{"runs": [{"seed": 0}]}')
+    with pytest.raises(MinivaeError, match=r"training_study\.json"):
+        training_study.read(results_file)
+    with pytest.raises(MinivaeError, match=r"there is no folder .*run this in a clone"):
+        training_study.run_study(say=pytest.fail, path=results_file.parent / "none" / "a.json")
