@@ -18,7 +18,7 @@
 #   fails; take a derivative by the complex step.
 #
 # **Builds on** notebooks 03 (the KL and its derivatives) and 04 (`z = mu + sigma * eps`, central
-# differences). Reading time: 60 minutes, without the exercises. Sections 5.10 to 5.13 are an optional appendix,
+# differences). Reading time: about an hour, without the exercises. Sections 5.10 to 5.13 are an optional appendix,
 # after the exercises; no later notebook needs them.
 
 # %%
@@ -413,7 +413,7 @@ reveal("05.backward-cost")
 #
 # Second, the order. One could also carry derivatives *forward*, from one input to all that it changes. That shares paths as well, and
 # multiplies the same Jacobians, from the other end. Count it for a chain of layers, where the Jacobian of a layer has as many entries as it has
-# weights (an activation only scales rows):
+# weights (activations are left out again):
 
 # %%
 def products(sizes):
@@ -558,11 +558,13 @@ ls = np.linspace(0, 30, 3001, dtype=np.float32)           # right and ever surer
 in_float32, exact = 1 / (1 + np.exp(-ls)) - 1, -1 / (1 + np.exp(ls.astype(float)))
 print(f"float32, l = 15: eq. (8) gives {in_float32[1500]:.3g}, it is {exact[1500]:.3g}")
 print(f"l from 0 to 30: off by less than 1e-7: {abs(in_float32 - exact).max() < 1e-7}")
+lost = abs(larger_first(ls, 1) - np.log1p(np.exp(-ls.astype(float))))
+print(f"                larger_first off by less than 1e-6 nats: {lost.max() < 1e-6}")
 
 # %% [markdown]
 # For a pixel that is right and almost sure, eq. (8) subtracts two numbers that are nearly the same, and the small gradient loses
-# its digits. `ops.py` computes it like this all the same: the error is below $10^{-7}$ here, and no training would notice it. (Nor would it notice
-# what `larger_first` loses. But `two_terms` costs no more, so why lose it.)
+# its digits. `ops.py` computes it like this all the same: the error is as small as other rounding errors in float32. What `larger_first` loses, less than a
+# millionth of a nat for each such pixel, would not matter in training either; `two_terms` keeps it at no extra cost.
 #
 # ## 5.6  And about a measured number?
 #
@@ -608,7 +610,7 @@ check("05.gaussian-nll-backward", my_gaussian_nll_backward)
 # - \sum_d \frac{(x_{nd}-\texttt{mean}_{nd})^2}{\sigma^2}\right) \tag{11}
 # $$
 #
-# Eq. (11) sums over all that shares the variance. With one `logvar` for each pixel $d$, only the images share it, and its gradient is
+# Eq. (11) sums over everything that shares the variance. With one `logvar` for each pixel $d$, only the images share it, and its gradient is
 # $\sum_n \texttt{dnll}_n\,\tfrac12\big(1 - (x_{nd}-\texttt{mean}_{nd})^2/\sigma_d^2\big)$. If a network outputs one for each pixel of each image, no sum is left.
 
 # %%
@@ -854,8 +856,8 @@ print("by its own bar, spoiled:", count_verdicts(spoiled, slopes, bars))
 # By the largest entry the spoiled gradient passes the check that this notebook has used so far. By its own bar the entry is
 # wrong. (*Cannot tell* is for an entry that lies within a bar of more than a thousandth of it.)
 #
-# **Where the bar fails.** It is an estimate. It reckons with a rounding error of a few $u|f|$, and a function whose parts are larger than
-# itself is off by more. Take the KL of one latent with $\mu = 0$ near the prior: $e^{\texttt{logvar}} - 1 - \texttt{logvar}$ is a small difference of
+# **Where the bar fails.** It is an estimate, not a bound. It reckons with a rounding error of a few $u|f|$, and a function whose parts are larger than
+# itself can be off by more. Take the KL of one latent with $\mu = 0$ near the prior: $e^{\texttt{logvar}} - 1 - \texttt{logvar}$ is a small difference of
 # numbers near 1. In the second line 1 is added to it, so that the bar reckons with $u\cdot1$:
 
 # %%
@@ -870,7 +872,7 @@ for name, f in (("the KL", one_kl), ("the KL + 1", lambda v: 1 + one_kl(v))):
     print(f"{name:11s} right derivatives near the prior: {count_verdicts(kl_slopes, *found)}")
 
 # %% [markdown]
-# So "wrong" means: look. The next section has a second opinion.
+# So "wrong" means: look. The next section has a check that does not depend on the rounding of $f$ in this way.
 #
 # ## 5.9  A derivative without a subtraction
 #
@@ -929,13 +931,13 @@ for text, f in (("v**2", lambda v: (v**2).sum()), ("abs(v)**2", lambda v: (np.ab
 #   `sigmoid(l) - x`: eqs. (6) to (8).
 # - Gaussian, with a learned variance: eqs. (9) to (11). A mean squared error is a Gaussian whose
 #   variance nobody chose.
-# - A difference has a truncation and a rounding error. Several steps give each entry a bar, which holds if $f$ is rounded to about
+# - A difference has a truncation and a rounding error. Several steps give each entry a bar, which assumes that $f$ is rounded to about
 #   $u|f|$: eqs. (12), (13). The complex step subtracts no values of $f$, and needs an analytic one: eq. (14).
 #
 # ## Exercises
 #
-# `hint("05.dense")` nudges, `solution("05.dense")` shows the reference. The functions of the first group, the three of 5.5 and 5.6, those of
-# notebooks 03 and 04, and one of notebook 07 become *your backend*: notebook 07 trains on MNIST with it. After `from minivae.exercises import
+# `hint("05.dense")` nudges, `solution("05.dense")` shows the reference. The functions of the first group, the three of 5.5 and 5.6, the KL and
+# the sample of notebooks 03 and 04, and one of notebook 07 become *your backend*: notebook 07 trains on MNIST with it. After `from minivae.exercises import
 # progress, review`, `progress()` shows what is solved and what comes next, and `review()` asks again what you missed.
 #
 # ### The parts of your backend
@@ -1046,7 +1048,7 @@ check("05.one-sided-bar", one_sided_bar)
 # **Write the check.** Planted mistakes wait for it: a lost factor, a wrong last entry, a wrong
 # shape, a NaN, a faint entry. A right gradient must pass, and none of these may. Some entries are hidden in the rounding error of $f$, and there
 # (no bar is below a thousandth of the entry) the answer is `False`, whatever the gradient. `slope_and_bar` is a start and not enough, since some of these $f$ are rounded to
-# more than a few $u|f|$, as the KL of 5.8 is. (Not every $f$ here takes complex numbers.)
+# more than a few $u|f|$, as the KL of 5.8 is. How could you measure it? (Not every $f$ here takes complex numbers.)
 
 # %%
 def gradient_check(f, df, x):    # f: array -> float; df: array -> array; x: any shape
@@ -1220,7 +1222,7 @@ print("takes complex numbers:", verdict_of(raised_loss, decoder_gradient, W1, "W
 print("real numbers only:    ", verdict_of(raised_real_loss, decoder_gradient, W1, "W1"))
 
 # %% [markdown]
-# "Right" is said of an entry only if its bar is so small that a factor of 1.0001 would show.
+# "Right" is said of an entry that is not 0 only if its bar is so small that a factor of 1.0001 would show.
 #
 # **A kink.** At 0 relu has no derivative. Yet every central difference there is one half, and eq. (13) has a tiny bar. The package's check
 # looks at both sides:

@@ -199,7 +199,7 @@ GRADIENT_CHECK = Exercise(
             _by_the_text(tolerance=0),
             "The bar of 5.8 reckons with a rounding error of a few u |f|. A function whose parts "
             "are larger than itself is off by more, so right gradients are rejected: measure the "
-            "rounding, or allow for it.",
+            "rounding error of f.",
         ),
         WrongAnswer(
             "hidden-passes",
@@ -222,9 +222,9 @@ GRADIENT_CHECK = Exercise(
     hints=(
         "Central differences in every entry, then a comparison relative to that entry's own size.",
         "What does your check say about a gradient of the wrong shape, about NaN, and about a tiny "
-        "entry beside a large f? A difference is off by about u |f| / h through rounding alone.",
-        "False unless the shapes agree and `not abs(a - D) <= bar` holds for no entry: D and bar "
-        "of eq. (13), with the step that suits the entry, and no bar is above a thousandth of its "
-        "entry. Nine values of f at points 1e-9 apart show its rounding: `np.diff(values, 2)`.",
+        "entry beside a large f? And how far from a straight line are values of f 1e-9 apart?",
+        "False unless the shapes agree and, in every entry, `abs(a - D) <= bar` and the bar is "
+        "below a thousandth of D. As eq. (13), but the rounding of f is at least the largest of "
+        "`np.abs(np.diff(values, 2))`, for nine values of f at points 1e-9 apart.",
     ),
 )

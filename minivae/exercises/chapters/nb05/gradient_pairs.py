@@ -121,7 +121,7 @@ def _rounded_pairs(a):
         return (np.exp(x) - 1 - x).sum() / 2
 
     def hidden(x):
-        return float(1e8 + 1e-6 * np.sin(x).sum())  # so that it takes no complex numbers
+        return float(1e8 + 1e-6 * (x + x**3).sum())  # so that it takes no complex numbers
 
     return [
         _named_case("right_and_sure", right_and_sure, d_right_and_sure, sure),
@@ -133,8 +133,8 @@ def _rounded_pairs(a):
         ),
         _named_case("kl_near_the_prior", kl, lambda x: (np.exp(x) - 1) / 2, prior),
         _named_case("kl_one_lost", lambda x: kl(x), lambda x: np.exp(x) / 2, prior),
-        _named_case("hidden", hidden, lambda x: 1e-6 * np.cos(x), a),
-        _named_case("hidden_1.1", lambda x: hidden(x), lambda x: 1.1e-6 * np.cos(x), a),
+        _named_case("hidden", hidden, lambda x: 1e-6 * (1 + 3 * x**2), a),
+        _named_case("hidden_1.03", lambda x: hidden(x), lambda x: 1.03e-6 * (1 + 3 * x**2), a),
     ]
 
 
