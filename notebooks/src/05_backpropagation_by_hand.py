@@ -872,13 +872,13 @@ for name, f in (("the KL", one_kl), ("the KL + 1", lambda v: 1 + one_kl(v))):
     print(f"{name:11s} right derivatives near the prior: {count_verdicts(kl_slopes, *found)}")
 
 # %% [markdown]
-# So "wrong" means: look. The next section has a check that does not depend on the rounding of $f$ in this way.
+# So "wrong" means: look. The next section has a check that needs no difference of two values of $f$.
 #
 # ## 5.9  A derivative without a subtraction
 #
 # The digits were lost in $f(x + h) - f(x - h)$. Suppose that the code of $f$ can compute with complex numbers, and that what it
 # computes is **analytic**: it has a Taylor series in the complex variable. Take the step along the imaginary axis, where $i^2 = -1$:
-# $f(x + ih) = f + ih f' - \tfrac{h^2}{2}f'' - \tfrac{ih^3}{6}f''' + \dots$ For a real $x$ the slope is alone in the imaginary part. Read it off (with
+# $f(x + ih) = f + ih f' - \tfrac{h^2}{2}f'' - \tfrac{ih^3}{6}f''' + \dots$ For a real $x$ the imaginary part is $hf'$, up to a term with $h^3$. Read off the slope (with
 # $i$ in front of $h$ the imaginary unit, and entry $j$):
 #
 # $$
