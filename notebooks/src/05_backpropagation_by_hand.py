@@ -693,7 +693,7 @@ for mistake in (None, "dW2 divided by N", "dmean doubled", "1 - y**2 forgotten")
 reveal("05.what-it-spoils")
 
 # %% [markdown]
-# A mistake spoils what is computed from it, and nothing else. From `dW2` nothing is computed. `dmean` is passed to all blocks
+# A mistake can spoil only what is computed from it. From `dW2` nothing is computed. `dmean` is passed to all blocks
 # before it; `logvar` is beside it. So read a check from the loss backward: start at the first block that is wrong.
 #
 # ## 5.8  How far can a difference be trusted?
@@ -1202,7 +1202,7 @@ for name, gradient in (
 
 # %% [markdown]
 # It names the one faint entry, and finds the factor where the mean over the batch was forgotten.
-# (`print(report)` shows a table of the worst entries with their bars, and `report.plot()` the V of each.)
+# (For `report = gradcheck.check_grad(...)`, `print(report)` shows a table of the worst entries with their bars, and `report.plot()` the V of each.)
 #
 # **Where it cannot tell.** Add the constant $10^8$ to the loss. The gradient is the same, but each value is now rounded to about
 # $10^{-8}$, and differences lose most of their digits. The complex step loses none: a constant sits in the real part. But it is only available to the
@@ -1381,4 +1381,4 @@ def slope_along(f, x, v):    # f: array -> number, analytic; x, v: arrays of one
 check("05.slope-along", slope_along)
 
 # %% [markdown]
-# **After the appendix:** notebook 06 takes the gradient of a whole VAE, and checks it in these ways.
+# **After the appendix:** notebook 06 takes the gradient of a whole VAE, and checks it by differences and by the complex step.
