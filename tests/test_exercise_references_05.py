@@ -7,6 +7,7 @@ from minivae.exercises.cards import CORRECT, NOT_YET
 from minivae.exercises.catalogue import exercises
 from minivae.exercises.chapters.nb05.tied import tied_backward
 from minivae.exercises.grading import grade
+from minivae.gradcheck import check_grad
 from minivae.gradcheck.differences import central_differences
 
 U = np.finfo(float).eps
@@ -137,15 +138,17 @@ def _values(f, x, i, *steps):
     return [at(step) for step in steps]
 
 
-def _check(slope_and_bar, tolerance):
-    """A check from a rule for one entry: slope_and_bar(f, x, i) -> slope, bar."""
+def _check(slope_and_bar, tolerance, hidden=1e-3):
+    """A check from a rule for one entry: slope_and_bar(f, x, i) -> slope, bar. A bar above the
+    share `hidden` of the entry is refused."""
 
     def check(f, df, x):
         gradient = np.asarray(df(x))
         if gradient.shape != x.shape:
             return False
         found = [(gradient[i], *slope_and_bar(f, x, i)) for i in np.ndindex(x.shape)]
-        return all(abs(a - slope) <= tolerance * abs(slope) + bar for a, slope, bar in found)
+        close = [abs(a - slope) <= tolerance * abs(slope) + bar for a, slope, bar in found]
+        return all(close) and all(bar < hidden * abs(slope) for _, slope, bar in found)
 
     return check
 
@@ -160,7 +163,7 @@ def _one_step(h, roundings):
 
 def _smallest_bar(f, x, i, finest=0.25):
     best = np.nan, np.inf
-    for h in 10.0 ** np.arange(-9, 2.1, finest):
+    for h in 10.0 ** np.arange(-9, 7.1, finest):
         a, b, c, d = _values(f, x, i, h, -h, 2 * h, -2 * h)
         D, D2 = (a - b) / (2 * h), (c - d) / (4 * h)
         bar = abs(D2 - D) / 3, 4 * U * max(map(abs, (a, b, c, d))) / h
@@ -174,7 +177,7 @@ def _smallest_bar(f, x, i, finest=0.25):
 def _five_points(f, x, i):
     """The same with (4 D(h) - D(2h)) / 3, whose error falls with h^4."""
     best = np.nan, np.inf
-    for h in 10.0 ** np.arange(-8, 2.1, 0.5):
+    for h in 10.0 ** np.arange(-8, 7.1, 0.5):
         a, b, c, d = _values(f, x, i, h, -h, 2 * h, -2 * h)
         D, D2 = (a - b) / (2 * h), (c - d) / (4 * h)
         bar = abs(D2 - D), 8 * U * max(map(abs, (a, b, c, d))) / h
@@ -188,7 +191,7 @@ def _five_points(f, x, i):
 def _as_in_the_text(f, x, i):
     """slope_and_bar of section 5.8."""
     best = np.nan, np.inf
-    for h in 10.0 ** np.arange(-8, 2.1, 0.5):
+    for h in 10.0 ** np.arange(-8, 7.1, 0.5):
         right, left, further_right, further_left = (x.copy() for _ in range(4))
         right[i], left[i] = x[i] + h, x[i] - h
         further_right[i], further_left[i] = x[i] + 2 * h, x[i] - 2 * h
@@ -203,33 +206,55 @@ def _as_in_the_text(f, x, i):
     return best
 
 
-def _right_at_every_entry(f, df, x):
-    """The verdict of section 5.8 for each entry, which has to be "right"."""
-    gradient = np.asarray(df(x))
-    if gradient.shape != x.shape:
-        return False
-    found = [(gradient[i], *_as_in_the_text(f, x, i)) for i in np.ndindex(x.shape)]
-    return all(abs(a - slope) <= bar < 1e-3 * abs(slope) for a, slope, bar in found)
+def _measured(f, x, i):
+    """The same as in the text, with the scatter of f at random neighbours for its rounding."""
+    t = 1e-9 * np.random.default_rng(1).uniform(-1, 1, 20)
+    near = np.array(_values(f, x, i, *t))
+    noise = np.abs(near - np.polyval(np.polyfit(t, near, 1), t)).max()
+    best = np.nan, np.inf
+    for h in 10.0 ** np.arange(-8, 7.1, 0.25):
+        a, b, c, d = _values(f, x, i, h, -h, 2 * h, -2 * h)
+        D, D2 = (a - b) / (2 * h), (c - d) / (4 * h)
+        bar = abs(D2 - D) / 3, 3 * (noise + U * max(map(abs, (a, b, c, d)))) / h
+        if sum(bar) < best[1]:
+            best = D, sum(bar)
+        if bar[0] > bar[1]:
+            break
+    return best
 
 
-def test_the_check_of_the_text_is_right():
-    verdict = grade(exercises()["05.gradient-check"], _right_at_every_entry)
+def test_the_check_of_the_text_is_not_enough():
+    """Its bar reckons with a rounding error of a few u |f|."""
+    verdict = grade(exercises()["05.gradient-check"], _check(_as_in_the_text, 0))
+    assert (verdict.status, verdict.mistake) == (NOT_YET, "bar-of-the-text")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        _check(_measured, 0),
+        _check(_measured, 1e-6),
+        lambda f, df, x: check_grad(f, df, x).verdict == "right",
+    ],
+)
+def test_checks_that_measure_the_rounding_of_f_are_right(answer):
+    verdict = grade(exercises()["05.gradient-check"], answer)
     assert verdict.status == CORRECT, verdict.body
 
 
 @pytest.mark.parametrize(
-    ("rule", "tolerance"),
+    ("rule", "tolerance", "hidden"),
     [
-        (_as_in_the_text, 0),
-        (_smallest_bar, 1e-6),
-        (_smallest_bar, 1e-3),
-        (_smallest_bar, 0),
-        (_five_points, 1e-6),
+        (_as_in_the_text, 3e-4, 1e-3),
+        (_smallest_bar, 1e-3, 1e-3),
+        (_five_points, 1e-6, 1e-3),
+        (_measured, 0, np.inf),  # no entry is hidden to it
+        (_measured, 1e-2, 1e-3),
     ],
 )
-def test_checks_with_a_step_for_each_entry_are_right(rule, tolerance):
-    verdict = grade(exercises()["05.gradient-check"], _check(rule, tolerance))
-    assert verdict.status == CORRECT, verdict.body
+def test_checks_that_are_too_kind_or_too_strict_are_wrong(rule, tolerance, hidden):
+    answer = _check(rule, tolerance, hidden)
+    assert status("05.gradient-check", answer) == NOT_YET
 
 
 @pytest.mark.parametrize("h", [1e-2, 3e-3, 1e-3, 1e-4, 1e-5, 1e-6])
@@ -238,3 +263,19 @@ def test_checks_with_a_step_for_each_entry_are_right(rule, tolerance):
 def test_a_check_with_one_step_for_all_entries_is_wrong(h, tolerance, roundings):
     answer = _check(_one_step(h, roundings), tolerance)
     assert status("05.gradient-check", answer) == NOT_YET
+
+
+# ---- 05.graph ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [np.array([-3, -5, 12, -11]), [-3.0, -5, 12, -11], dict(dt=-3, ds=-5, dv=12, dw=-11)],
+)
+def test_gradients_on_the_graph_in_other_forms_are_right(answer):
+    assert status("05.graph", answer) == CORRECT
+
+
+@pytest.mark.parametrize("answer", [np.array([-3, -5, 12]), np.eye(4), "-3, -5, 12, -11"])
+def test_what_is_not_four_numbers_is_wrong(answer):
+    assert status("05.graph", answer) == NOT_YET

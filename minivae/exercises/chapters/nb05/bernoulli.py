@@ -181,7 +181,7 @@ BERNOULLI_BACKWARD = Exercise(
     title="the gradient of the Bernoulli likelihood, before the text shows it",
     stub=stub("""
         def my_bernoulli_nll_backward(dnll, logits, x):    # (B,), (B, D), (B, D) -> dlogits (B, D)
-            ...
+            ...                                            # logits of +-1000 must work
     """),
     reference=my_bernoulli_nll_backward,
     cases=_bernoulli_backward_cases,

@@ -4,7 +4,7 @@ import numpy as np
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, stub
 
-# ---- 05.gaussian-nll: transfer -------------------------------------------------------------------
+# ---- 05.gaussian-nll -----------------------------------------------------------------------------
 
 
 def my_gaussian_nll(mean, logvar, x):
@@ -126,7 +126,7 @@ def _gaussian_backward_with(dnll, mean, logvar, x, change):
 
 GAUSSIAN_BACKWARD = Exercise(
     id="05.gaussian-nll-backward",
-    title="transfer: the gradient of the Gaussian likelihood, including the shared variance",
+    title="the gradient of the Gaussian likelihood, including the shared variance",
     stub=stub("""
         def my_gaussian_nll_backward(dnll, mean, logvar, x):    # (B,), (B, D), (1,), (B, D)
             ...                                                 # -> dmean (B, D), dlogvar (1,)

@@ -11,6 +11,22 @@ PREDICTIONS = (
         "A change of mu changes the loss in both ways at once, and the changes add up.",
     ),
     Prediction(
+        "05.backward-cost",
+        "A backward pass through a VAE with seven weight matrices, 423,600 weights together, "
+        "all their gradients included, costs how many forward passes?",
+        ("less than two", "about seven", "about 423,600"),
+        "less than two",
+        "Each layer has one product forward and at most two backward: for its weights and its "
+        "input. It serves all weights at once.",
+    ),
+    Prediction(
+        "05.at-twenty",
+        "In float32, p = sigmoid(20), and the pixel is 0. The computed loss -log(1 - p) is:",
+        ("about 20", "0", "infinite"),
+        "infinite",
+        "p has rounded to 1, and the log of 0 is minus infinity. The loss should be 20.",
+    ),
+    Prediction(
         "05.what-it-spoils",
         "dW2 is divided by the number of examples by mistake. Which other gradients are wrong?",
         ("none", "those of W1 and b1", "all"),

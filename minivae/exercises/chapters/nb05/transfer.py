@@ -12,6 +12,8 @@ GRADIENTS = {"dt": -3, "ds": -5, "dv": 12, "dw": -11}
 def _judge_gradients(answer):
     if isinstance(answer, dict):
         answer = [answer.get(name) for name in GRADIENTS]
+    if isinstance(answer, np.ndarray):
+        answer = answer.tolist()
     if not isinstance(answer, list | tuple) or len(answer) != len(GRADIENTS):
         return "expected four numbers: dt, ds, dv, dw"
     for name, got, right in zip(GRADIENTS, answer, GRADIENTS.values(), strict=True):

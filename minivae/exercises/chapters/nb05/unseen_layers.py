@@ -84,7 +84,7 @@ LOGSUMEXP_BACKWARD = Exercise(
     ),
     hints=(
         "log(s) with s = sum_j exp(a_j): two steps of the chain rule.",
-        "The derivative is exp(a_i) / s. Which function of 5.3 is that?",
+        "The derivative is exp(a_i) / s. Which function of 5.2 is that?",
         "dy[:, None] times the softmax of each row, with the largest entry subtracted first.",
     ),
 )
