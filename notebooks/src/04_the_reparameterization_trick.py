@@ -11,15 +11,15 @@
 # **What you will be able to do**
 # - take the gradient of an average over random draws in two ways, for other distributions than the
 #   Gaussian too, and say when each is allowed;
-# - compute how far each of them scatters, and say from the slope of a continuous $f$ when one surely
-#   wins;
+# - compute how far each of them scatters, and say from the slope of a continuous $f$ when one
+#   surely wins;
 # - derive and code the two lines that carry a gradient back through a sample, and test that the
 #   sample is what was meant;
 # - write down the posterior of a linear Gaussian model, derive the gradient of a linear VAE, and
 #   train it until its ELBO meets an exact log-likelihood.
 #
 # **Builds on** notebook 02 (the ELBO) and notebook 03 (the KL and its gradient); 4.7 also uses the
-# inverse and the determinant of a matrix. Reading time: 45 minutes, without the exercises.
+# inverse and the determinant of a matrix. Reading time: 60 minutes, without the exercises.
 # Sections 4.9 to 4.12 are an appendix, after the exercises; no later notebook needs them.
 
 # %%
@@ -143,9 +143,8 @@ fig
 # $$
 #
 # The same holds for `logvar`, and for parameters of other distributions, **if no jump of $q$ moves
-# with the parameter**. (Differentiating under the integral looks at how the height of $q$ changes
-# at each $z$, and does not see an edge that moves: 4.4 has an example. A Gaussian has no edge.) For
-# a discrete $z$, sums take the place of the integrals.
+# with the parameter** (4.4 has an example; a Gaussian has no jump). For a discrete $z$, sums take
+# the place of the integrals.
 #
 # The derivative of $\log q$ with respect to a parameter is called the *score*. For a Gaussian,
 # $\log q(z) = -\tfrac12\left((z-\mu)^2/\sigma^2 + \texttt{logvar} + \log 2\pi\right)$ with
@@ -216,8 +215,7 @@ plots.where_the_noise_enters()
 # %% [markdown]
 # On the left the draw stands between the parameters and $f$, and there is no derivative of "draw".
 # On the right the noise comes in from the side, and every arrow from a parameter to $f$ can be
-# differentiated. As $\mu$ changes, all draws shift alike. As `logvar` changes, a draw moves the
-# faster the further out its `eps` lies:
+# differentiated. By eq. (3) $\partial z/\partial\mu = 1$, and
 # $\partial\sigma/\partial\,\texttt{logvar} = \tfrac12 e^{\texttt{logvar}/2} = \sigma/2$, so
 # $\partial z/\partial\,\texttt{logvar} = \varepsilon\,\sigma/2$.
 
@@ -301,11 +299,10 @@ reveal("04.variance")
 # changes nothing, because the mean score is 0: put $f = 1$ into eq. (1), whose average is 1
 # whatever the parameter.
 #
-# Which constant? A common choice is the mean of $f$. For the best one, look at the mean of
-# $((f - c)\cdot\text{score})^2$, a parabola in $c$. It is lowest at
-# $c = \mathbb{E}[f\cdot\text{score}^2]/\mathbb{E}[\text{score}^2]$, and so is the variance, since
-# the squared mean that it subtracts does not depend on $c$. (`dmu` and `dlogvar` have different
-# scores, so each has its own best constant.)
+# A common choice is the mean of $f$. The best one makes the mean of $((f - c)\cdot\text{score})^2$
+# smallest, $c = \mathbb{E}[f\cdot\text{score}^2]/\mathbb{E}[\text{score}^2]$: the squared mean,
+# which the variance subtracts, does not depend on $c$. (`dmu` and `dlogvar` have different scores,
+# so each has its own best constant.)
 
 # %%
 def minus_best(value):
@@ -349,17 +346,17 @@ for name, slopes in (("parabola", df(z)), ("sin(2 z)", slope)):
     print(f"{name}: the slope has the mean {slopes.mean():+.2f}, scatter {slopes.std():.2f}")
 
 # %%
-fig, axes = plots.figure(6.4, 2.2, 1, 2, sharey=True)
+fig, axes = plots.figure(6.4, 2.2, 1, 2)
 wave_by_density = score_function(z, wave, mu, logvar)[0]
 for ax, name, score_draws, path_draws in (
     (axes[0], "parabola", by_density, by_path),
     (axes[1], "sin(2 z)", wave_by_density, slope),
 ):
-    edges = np.linspace(-12, 8, 81) if name == "parabola" else np.linspace(-4, 4, 81)
+    edges = np.linspace(-12, 4, 81) if name == "parabola" else np.linspace(-4, 4, 81)
     ax.hist(score_draws, edges, density=True, color=plots.ORANGE, alpha=0.6, label="score function")
     ax.hist(path_draws, edges, density=True, color=plots.BLUE, alpha=0.6, label="pathwise")
     ax.axvline(path_draws.mean(), color=plots.INK, ls="--", lw=1, label="mean")
-    ax.set(xlabel="dmu from one draw", title=name, ylim=(0, 1.5), yticks=[])
+    ax.set(xlabel="dmu from one draw", title=name, yticks=[])
 axes[0].legend(loc="upper left", fontsize=8)
 fig
 
@@ -367,18 +364,20 @@ fig
 reveal("04.wave")
 
 # %% [markdown]
+# In the picture, the score function's draws for the parabola have a tail that goes on beyond the
+# left edge; for the wave, many pathwise draws lie near the steepest slopes, $-2$ and 2.
+#
 # So "the pathwise estimate scatters less" is no law, though one often finds it stated as one (more
-# in Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine Learning"). The values of
-# this wave stay between $-1$ and 1, its slopes reach from $-2$ to 2, and many draws lie where it is
-# steep, on either side. The offset decides too: with 2 added, the order turns round. And
-# subtracting the mean does harm here.
+# in Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine Learning"). The values of this
+# wave stay between $-1$ and 1, its slopes reach from $-2$ to 2. The offset decides too: with 2
+# added, the order turns round. And subtracting the mean does harm here.
 #
 # What one can say, for `dmu` of a Gaussian and an $f$ that is continuous and made of smooth pieces:
 # **where the slope of $f$ scatters under $q$ by less than $1/\sqrt2 \approx 0.7$ of the size of its
-# mean, the pathwise estimate scatters less, whatever constant is subtracted.** The parabola, nearly straight across
-# $q$, is such a case. Where the slope varies more, as the wave's does, either may win, and one has
-# to compute both. (4.11 has the proof. Scatter is not the whole cost: a pathwise draw needs the
-# slope too, a backward pass through $f$.)
+# mean, the pathwise estimate scatters less, whatever constant is subtracted.** The parabola, nearly
+# straight across $q$, is such a case. Where the slope varies more, as the wave's does, either may
+# win, and one has to compute both. (4.11 has the proof. Scatter is not the whole cost: a pathwise
+# draw needs the slope too, a backward pass through $f$.)
 #
 # ### When is each allowed?
 #
@@ -408,12 +407,11 @@ print(f"edge  {0.5:+.3f}  {mean_and_error(theta * u * (-1 / theta))}   {mean_and
 # score function watches the height of $q$ at each place, and no place sees the edge arrive: what it
 # leaves out is $q(\theta)\,f(\theta) = 1$.
 #
-# A *discrete* latent, say $b = 1$ with probability $p$, is no smooth function of $p$ and fixed
-# noise: it jumps. If it has few values, sum over them: $\mathbb{E}[f] = p f(1) + (1-p) f(0)$ has
-# the derivative $f(1) - f(0)$, without draws. If it has many, use the score function or, for
-# instance, a smooth stand-in (Jang et al. 2017, "Categorical Reparameterization with
-# Gumbel-Softmax"). In this project $z$ is Gaussian and the decoder has no jumps: from here on the
-# pathwise way is ours.
+# A *discrete* latent, say $b = 1$ with probability $p$, jumps as $p$ moves, for fixed noise. If it
+# has few values, sum over them: $\mathbb{E}[f] = p f(1) + (1-p) f(0)$ has the derivative $f(1) -
+# f(0)$, without draws. If it has many, use the score function or, for instance, a smooth stand-in
+# (Jang et al. 2017, "Categorical Reparameterization with Gumbel-Softmax"). In this project $z$ is
+# Gaussian and the decoder has no jumps: from here on the pathwise way is ours.
 
 # %% [markdown]
 # ## 4.5  Two lines of backward
@@ -507,8 +505,8 @@ reveal("04.blind")
 # variances on the diagonal ($A^\top$ is the transpose of $A$):
 # $C = \mathbb{E}[(x-b)^\top(x-b)] = A^\top\,\mathbb{E}[\varepsilon^\top\varepsilon]\,A = A^\top A$.
 #
-# And the density? A square $A$ stretches the volume of a small box of $\varepsilon$'s by $|\det A|$
-# and thins the draws out: $p(x) = p(\varepsilon) / |\det A|$ with $\varepsilon = (x-b)A^{-1}$. With
+# And the density? A square $A$ with an inverse stretches the volume of a small box of $\varepsilon$'s
+# by $|\det A|$ and thins the draws out: $p(x) = p(\varepsilon) / |\det A|$ with $\varepsilon = (x-b)A^{-1}$. With
 # $\varepsilon\varepsilon^\top = (x-b)\,C^{-1}(x-b)^\top$ and $\det C = (\det A)^2$, the log is
 #
 # $$
@@ -526,8 +524,9 @@ reveal("04.blind")
 # \qquad \text{noise} \sim N(0, s^2 I), \qquad W: L \times D \tag{6}
 # $$
 #
-# So $x - b$ is a linear map of $L + D$ standard normal numbers: those in $z$, through $W$, and those
-# of the noise, through $sI$. $W$ on top of $sI$ is the $A$ of above, and $A^\top A = W^\top W + s^2 I$:
+# So $x - b$ is a linear map of $L + D$ standard normal numbers: those in $z$, through $W$, and
+# those of the noise, through $sI$. $W$ on top of $sI$ is the $A$ of above, with
+# $A^\top A = W^\top W + s^2 I$:
 #
 # $$
 # p(x) = N(x;\ b,\ W^\top W + s^2 I) \tag{7}
@@ -557,12 +556,13 @@ def log_evidence(x, W, b, variance):
 # \end{aligned}
 # $$
 #
-# This is quadratic in $z$: a Gaussian. Compare with
+# This is quadratic in $z$: a Gaussian. Compare it with
 # $-\tfrac12 (z-m)S^{-1}(z-m)^\top = -\tfrac12 zS^{-1}z^\top + mS^{-1}z^\top + \dots$ to read off
 # its covariance $S$ and its mean $m$:
 #
 # $$
-# S = \left(I + \tfrac{1}{s^2}WW^\top\right)^{-1}, \qquad m = \tfrac{1}{s^2}\,(x-b)\,W^\top S \tag{8}
+# S = \left(I + \tfrac{1}{s^2}WW^\top\right)^{-1}, \qquad
+# m = \tfrac{1}{s^2}\,(x-b)\,W^\top S \tag{8}
 # $$
 #
 # So the mean is a *linear* function of $x$ (with a constant from $b$), and the covariance is *the
@@ -583,7 +583,7 @@ true_log_p = log_evidence(x, true_W, true_b, 0.25).mean()
 print(f"log p(x) at the true parameters: {true_log_p:.4f} nats")
 
 # %%
-one_x, circle = x[[0]], np.exp(2j * np.pi * np.linspace(0, 1, 200))
+one_x, circle = np.array([[3.0, -0.8]]), np.exp(2j * np.pi * np.linspace(0, 1, 200))
 ellipse = np.linalg.cholesky(true_W.T @ true_W + 0.25 * np.eye(2)) @ [circle.real, circle.imag]
 m, S = posterior(one_x, true_W, true_b, 0.25)
 fig, ax = plots.figure(4.8, 2.8)
@@ -591,7 +591,7 @@ ax.plot(*x.T, ".", color=plots.GREY, ms=2)
 ax.plot(*(true_b + 2 * ellipse.T).T, color=plots.INK, ls="-", lw=1, label="2 standard deviations")
 ax.plot(*(true_b + [[-3], [3]] * true_W).T, color=plots.BLUE, ls="--", lw=1, label="z W + b")
 spread = m + [[-2], [2]] * np.sqrt(S)
-ax.plot(*(true_b + spread @ true_W).T, color=plots.ORANGE, ls="-", lw=4, label="z W + b, given x")
+ax.plot(*(true_b + spread @ true_W).T, color=plots.ORANGE, lw=4, label="z W + b, given one x")
 ax.plot(*one_x.T, "o", color=plots.RED, ms=5, label="one x")
 ax.set(xlabel="first entry of x", ylabel="second entry", title="400 draws of x; one posterior")
 ax.set_aspect("equal")
@@ -599,12 +599,17 @@ ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 fig
 
 # %% [markdown]
+# The ellipse and the thick line reach two standard deviations from the mean. Given the one $x$, the
+# point $zW + b$ lies near the place of the line that is nearest to $x$, a little towards $b$: the
+# prior pulls $z$ towards 0.
+
+# %% [markdown]
 # ## 4.8  Your first trained VAE
 #
 # The parts: an encoder that outputs `mu = x @ mu_W + mu_b` and `logvar = x @ logvar_W + logvar_b`,
 # the sample of eq. (3), a decoder that outputs `mean = z @ out_W + out_b` and keeps its noise in
-# `out_logvar` $= \log s^2$, and the KL of notebook 03. The reconstruction part is $-\log p(x\mid z)$ for a
-# Gaussian, called `nll`:
+# `out_logvar` $= \log s^2$, and the KL of notebook 03. The reconstruction part is
+# $-\log p(x\mid z)$ for a Gaussian, called `nll`:
 # $\tfrac12\left(\lVert x - \texttt{mean}\rVert^2/s^2 + D\log s^2 + D\log 2\pi\right)$. Forward
 # first, line after line; `params` holds all parameters by name. (`power` is there to be changed at
 # the end of this section: with $\tfrac12$, `sigma` is what it should be.)
@@ -621,7 +626,7 @@ def forward(params, x, eps, power=1 / 2):
     squares = ((x - mean) ** 2).sum(axis=1)
     nll = 0.5 * (squares / variance + D * (params["out_logvar"] + np.log(2 * np.pi)))
     kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1)     # notebook 03, eq. (2)
-    return -(nll + kl).mean(), (logvar, sigma, mu, z, mean, variance, squares, nll)
+    return -(nll + kl).mean(), (logvar, sigma, mu, z, mean, variance, squares)
 
 
 # %% [markdown]
@@ -642,7 +647,7 @@ def forward(params, x, eps, power=1 / 2):
 # %%
 def elbo_and_grads(params, x, eps, power=1 / 2):
     """The ELBO, and d loss / d parameter by name, for loss = -elbo."""
-    elbo, (logvar, sigma, mu, z, mean, variance, squares, _) = forward(params, x, eps, power)
+    elbo, (logvar, sigma, mu, z, mean, variance, squares) = forward(params, x, eps, power)
     (B, D), grads = x.shape, {}
     dmean = (mean - x) / variance / B
     grads["out_logvar"] = ((D - squares / variance) / 2).mean(keepdims=True)
@@ -731,28 +736,27 @@ print("the exact ELBO was never above log p(x):", (exact_elbo <= evidence).all()
 # %%
 fig, (ax, below) = plots.figure(5, 3.6, 2, 1, sharex=True, height_ratios=(2, 1))
 ax.axhline(best, color=plots.GREY, ls=":", label="highest possible log p(x)")
-ax.axhline(without_z, color=plots.GREY, ls="-.", label="highest with W = 0")
+ax.axhline(without_z, color=plots.GREY, ls="-.", lw=1, label="highest with W = 0")
 ax.plot(step, evidence, color=plots.INK, ls="--", lw=1.4, label="log p(x) of the model, exact")
 ax.plot(step, exact_elbo, color=plots.BLUE, ls="-", label="ELBO, exact")
 ax.plot(step[::12], sampled[::12], ".", color=plots.BLUE, ms=3, label="ELBO, as sampled")
 ax.set(ylabel="nats per example", ylim=(-3.7, -2.65))
 ax.set_title("the ELBO and log p(x) climb together")
-ax.legend(loc="center right", fontsize=8)
+ax.legend(loc="center right", fontsize=8, bbox_to_anchor=(1, 0.6))
 below.semilogy(step[::10], gap[::10], color=plots.INK, ls="-", lw=1)
 below.set(xlabel="step", ylabel="the gap, nats")
 fig
 
 # %% [markdown]
 # The solid line never crosses the dashed one, as notebook 02 promised, and ends close below it. The
-# dots do cross: each is an average over chance draws, and only the mean of such estimates is a lower
-# bound. The dashed line ends on the dotted one, above the value of the *true* parameters: those are
-# best for all data, the fit is best for these 400 rows.
+# dots do cross: each is an average over chance draws, and only the mean of such estimates is a
+# lower bound. The dashed line ends above the value of the *true* parameters: those are best for all
+# data, the fit for these 400 rows.
 #
-# At first both lines wait at the level of $W = 0$: the decoder has learned the mean and the variance
-# of the data and ignores $z$, and the encoder returns the prior, so that the gap is next to nothing.
-# A small gap is no sign of a good model. (A VAE that stays there has *collapsed*; notebook 07 comes
-# back to it.) As $W$ grows, the posterior moves away from the prior, the encoder has to follow, and
-# the gap opens before it closes.
+# At first both lines wait at the level of $W = 0$: the decoder ignores $z$, and the encoder returns
+# the prior, so that the gap is next to nothing. A small gap is no sign of a good model. (A VAE that
+# stays there has *collapsed*: notebook 07.) As $W$ grows, the posterior moves away from the prior,
+# the encoder has to follow, and the gap opens before it closes.
 #
 # What should the encoder have found? Eq. (8), for the decoder that was trained.
 
@@ -804,11 +808,11 @@ fig
 reveal("04.ceiling")
 
 # %% [markdown]
-# While the encoder still returns the prior, the mistake does not show: at `logvar = 0` every power
-# of $\sigma$ is 1. Afterwards a "bound" stands above what it bounds. How can that be? The KL is
-# charged for a $q$ with the standard deviation `exp(logvar / 2)`, but the decoder receives draws
-# with `exp(logvar)`. Charge the KL of the $q$ that is really drawn from, whose log variance is
-# `2 * logvar`, and there is a bound again:
+# While the encoder returns the prior, the mistake does not show: at `logvar = 0` both standard
+# deviations are 1. Then a "bound" stands above what it bounds. How can that be? The KL is charged
+# for a $q$ with the standard deviation `exp(logvar / 2)`, but the decoder receives draws with
+# `exp(logvar)`. Charge the KL of the $q$ that is really drawn from, whose log variance is `2 *
+# logvar`, and there is a bound again:
 
 # %%
 def mean_kl(mu, logvar):
@@ -842,8 +846,8 @@ print(f'"ELBO" at the end {quarter_elbo[-1]:.3f}, log p(x) of that model '
 reveal("04.below")
 
 # %% [markdown]
-# This curve looks honest: it climbs, and stays below. That it is below the ceiling proves nothing;
-# the witness is that it does not *reach* it, though eq. (8) says that this encoder can.
+# To be below the ceiling proves nothing. The witness is that it does not *reach* it, though by eq.
+# (8) this encoder can.
 
 # %% [markdown]
 # ## Recap
@@ -1132,7 +1136,7 @@ check("04.train", trained_factor_vae)
 # linear in $\varepsilon$ has its exact mean and standard deviation over them.
 
 # %%
-m, shift = posterior_mean[0, 0], 0.1                          # one_x is x[0], of the trained model
+one_x, m, shift = x[:1], posterior_mean[0, 0], 0.1            # of the trained model
 both = np.array([[1.0], [-1.0]])
 r = np.linspace(0.3, 1.4 / posterior_sigma, 100)             # sigma of q / sigma of the posterior
 dmus = np.empty((3, r.size, 2))
@@ -1167,11 +1171,11 @@ ax.legend(fontsize=8, loc="lower right", labelspacing=0.2, borderaxespad=0.1)
 fig
 
 # %% [markdown]
-# Where $q$ is the posterior, $r = 1$, the estimate without the score does not scatter at all. It
-# is ahead of the sampled KL from $r = 1/\sqrt2 \approx 0.71$ on, and for narrower $q$ behind, the
-# more the narrower, since `eps / sigma` is then large. Against the closed form it wins between
-# $r = 1/\sqrt{2-\sigma_p^2}$ and $r = 1/\sigma_p$, that is, until $q$ is as wide as the prior. The
-# plain sampled KL is never the best here: $(1-\sigma_p^2)\,r < r$. All this is for `dmu` and a linear
+# Where $q$ is the posterior, $r = 1$, the estimate without the score does not scatter at all. It is
+# ahead of the sampled KL from $r = 1/\sqrt2 \approx 0.71$ on, and for narrower $q$ behind, the more
+# the narrower, since `eps / sigma` is then large. Against the closed form it wins between $r =
+# 1/\sqrt{2-\sigma_p^2}$ and $r = 1/\sigma_p$, that is, until $q$ is as wide as the prior. The plain
+# sampled KL is never the best here: $(1-\sigma_p^2)\,r < r$. All this is for `dmu` and a linear
 # decoder; for `dlogvar` the order can differ. This project uses the closed form.
 
 # %% [markdown]
@@ -1403,8 +1407,9 @@ with np.errstate(all="ignore"):                               # a walk that is l
 # With one draw each, the pathwise walks end nearer to the minimum. At it, one score-function draw
 # is $\sigma\varepsilon^3/2$, with the variance $\tfrac{15}{4}\sigma^2$, against $\sigma^2$ for
 # pathwise: an average of four draws makes up for that, as the table shows. In this table the
-# longest steps lose walks only without the baseline: there $f$, and with it the scatter, grows as the
-# square of the distance from 3. (With the baseline it grows too, in proportion to the distance.)
+# longest steps lose walks only without the baseline: there $f$, and with it the scatter, grows as
+# the square of the distance from 3. (With the baseline it grows too, in proportion to the
+# distance.)
 #
 # A step can also be too long without any scatter. Along a direction in which the loss curves by $c$
 # (its second derivative), a step multiplies the distance from the minimum by

@@ -37,8 +37,8 @@ ENDS = Exercise(
         WrongAnswer(
             "wide-is-above",
             _with({2: ABOVE}),
-            "In 2 too much is charged as long as the draws have a sigma below 1.36. For wider ones too "
-            "little is, but never by more than the gap that they open below log p(x).",
+            "In 2 too much is charged as long as the draws have a sigma below 1.36. For wider ones "
+            "too little is, but never by more than the gap that they open below log p(x).",
         ),
         WrongAnswer(
             "narrow-is-below",
@@ -64,8 +64,8 @@ ENDS = Exercise(
         WrongAnswer(
             "no-noise-below",
             _with({5: BELOW}),
-            "In 5 a small mu costs nearly no KL, and a large out_W makes up for the smallness: with "
-            "no noise nothing is lost.",
+            "In 5 a small mu costs nearly no KL, and a large out_W makes up for the smallness: "
+            "with no noise nothing is lost.",
         ),
         WrongAnswer(
             "no-noise-at",
@@ -96,9 +96,9 @@ ENDS = Exercise(
         "that is charged. Where can this difference be made positive, and does it pay?",
         "3: what can out_b do? 4, 6 and 7: the squares are quadratic in eps, so only its mean and "
         "variance matter, example by example. 5: make mu small and out_W large.",
-        "For 1 and 2, let the draws have the variance t. Up to constants, an example earns -a t / 2 "
-        "from its squares and pays (t / r^2 - log t + log r^2) / 2 of KL, r = 0.5 or 2. At the "
-        "best t the difference to r = 1 is log((1 + a) / (1 + r^2 a)) / 2.",
+        "For 1 and 2, let the draws have the variance t. Up to constants, an example earns "
+        "-a t / 2 from its squares and pays (t / r^2 - log t + log r^2) / 2 of KL, r = 0.5 or 2. "
+        "At the best t the difference to r = 1 is log((1 + a) / (1 + r^2 a)) / 2.",
     ),
     solution_text=stub("""
         ends = [

@@ -88,8 +88,8 @@ WINNERS = Exercise(
     ),
     hints=(
         "For each: is f continuous? The mean of its slope under q, and the slope's scatter?",
-        "The rule is silent for 2, 3, 5, 6 and 7. For the continuous ones draw eps, and compare the "
-        "scatter of f'(z) with that of (f(z) - c) eps / sigma, c = E[f eps^2]; E[eps^2] is 1.",
+        "The rule is silent for 2, 3, 5, 6 and 7. For the continuous ones draw eps, and compare "
+        "the scatter of f'(z) with that of (f(z) - c) eps / sigma, c = E[f eps^2]; E[eps^2] is 1.",
         "The rule decides 1 and 4; pathwise wins 2 and 5 (2.0 against 2.8, 4.2 against 9.8); the "
         "score function wins 3 and 6 (0.74 against 0.92, 0.7 against 3.5), and 7 has a jump.",
     ),
