@@ -408,10 +408,10 @@ print(f"edge  {0.5:+.3f}  {mean_and_error(theta * u * (-1 / theta))}   {mean_and
 # leaves out is $q(\theta)\,f(\theta) = 1$.
 #
 # A *discrete* latent, say $b = 1$ with probability $p$, jumps as $p$ moves, for fixed noise. If it
-# has few values, sum over them: $\mathbb{E}[f] = p f(1) + (1-p) f(0)$ has the derivative $f(1) -
-# f(0)$, without draws. If it has many, use the score function or, for instance, a smooth stand-in
-# (Jang et al. 2017, "Categorical Reparameterization with Gumbel-Softmax"). In this project $z$ is
-# Gaussian and the decoder has no jumps: from here on the pathwise way is ours.
+# has few values, sum over them: $\mathbb{E}[f] = p f(1) + (1-p) f(0)$ has the derivative
+# $f(1) - f(0)$, without draws. If it has many, use the score function or, for instance, a smooth
+# stand-in (Jang et al. 2017, "Categorical Reparameterization with Gumbel-Softmax"). In this project
+# $z$ is Gaussian and the decoder has no jumps: from here on the pathwise way is ours.
 
 # %% [markdown]
 # ## 4.5  Two lines of backward
@@ -505,9 +505,10 @@ reveal("04.blind")
 # variances on the diagonal ($A^\top$ is the transpose of $A$):
 # $C = \mathbb{E}[(x-b)^\top(x-b)] = A^\top\,\mathbb{E}[\varepsilon^\top\varepsilon]\,A = A^\top A$.
 #
-# And the density? A square $A$ with an inverse stretches the volume of a small box of $\varepsilon$'s
-# by $|\det A|$ and thins the draws out: $p(x) = p(\varepsilon) / |\det A|$ with $\varepsilon = (x-b)A^{-1}$. With
-# $\varepsilon\varepsilon^\top = (x-b)\,C^{-1}(x-b)^\top$ and $\det C = (\det A)^2$, the log is
+# And the density? A square $A$ with an inverse stretches the volume of a small box of
+# $\varepsilon$'s by $|\det A|$ and thins the draws out: $p(x) = p(\varepsilon) / |\det A|$ with
+# $\varepsilon = (x-b)A^{-1}$. With $\varepsilon\varepsilon^\top = (x-b)\,C^{-1}(x-b)^\top$ and
+# $\det C = (\det A)^2$, the log is
 #
 # $$
 # \log N(x;\ b,\ C) = -\tfrac12\big((x - b)\,C^{-1}(x - b)^\top + \log\det C + D \log 2\pi\big)
@@ -650,7 +651,7 @@ def elbo_and_grads(params, x, eps, power=1 / 2):
     elbo, (logvar, sigma, mu, z, mean, variance, squares) = forward(params, x, eps, power)
     (B, D), grads = x.shape, {}
     dmean = (mean - x) / variance / B
-    grads["out_logvar"] = ((D - squares / variance) / 2).mean(keepdims=True)
+    grads["out_logvar"] = ((D - squares / variance) / 2).mean(keepdims=True)      # (1,)
     grads["out_W"], grads["out_b"] = z.T @ dmean, dmean.sum(axis=0)
     dz = dmean @ params["out_W"].T
     dmu = dz + mu / B                                                # eq. (4) + notebook 03
@@ -753,10 +754,10 @@ fig
 # lower bound. The dashed line ends above the value of the *true* parameters: those are best for all
 # data, the fit for these 400 rows.
 #
-# At first both lines wait at the level of $W = 0$: the decoder ignores $z$, and the encoder returns
-# the prior, so that the gap is next to nothing. A small gap is no sign of a good model. (A VAE that
-# stays there has *collapsed*: notebook 07.) As $W$ grows, the posterior moves away from the prior,
-# the encoder has to follow, and the gap opens before it closes.
+# At first both lines wait at the level of $W = 0$: the decoder ignores $z$, and the encoder nearly
+# returns the prior, so that the gap is next to nothing. A small gap is no sign of a good model. (A
+# VAE that stays there has *collapsed*: notebook 07.) As $W$ grows, the posterior moves away from
+# the prior, the encoder has to follow, and the gap opens before it closes.
 #
 # What should the encoder have found? Eq. (8), for the decoder that was trained.
 
@@ -811,8 +812,8 @@ reveal("04.ceiling")
 # While the encoder returns the prior, the mistake does not show: at `logvar = 0` both standard
 # deviations are 1. Then a "bound" stands above what it bounds. How can that be? The KL is charged
 # for a $q$ with the standard deviation `exp(logvar / 2)`, but the decoder receives draws with
-# `exp(logvar)`. Charge the KL of the $q$ that is really drawn from, whose log variance is `2 *
-# logvar`, and there is a bound again:
+# `exp(logvar)`. Charge the KL of the $q$ that is really drawn from, whose log variance is
+# `2 * logvar`, and there is a bound again:
 
 # %%
 def mean_kl(mu, logvar):
@@ -846,8 +847,8 @@ print(f'"ELBO" at the end {quarter_elbo[-1]:.3f}, log p(x) of that model '
 reveal("04.below")
 
 # %% [markdown]
-# To be below the ceiling proves nothing. The witness is that it does not *reach* it, though by eq.
-# (8) this encoder can.
+# To be below the ceiling proves nothing. The witness is that it does not *reach* it, as the right
+# code did.
 
 # %% [markdown]
 # ## Recap
@@ -858,7 +859,7 @@ reveal("04.below")
 # | is right if | no jump of $q$ moves with the parameter | $f$ is continuous and made of smooth pieces, $z$ a smooth function of the parameter and fixed noise |
 # | does not see | what enters at a moving edge | draws that cross a jump of $f$ |
 # | discrete latents | yes | no |
-# | one draw's `dmu`, Gaussian | $(f - \text{baseline})\,\varepsilon/\sigma$ | $f'(z)$; for a continuous $f$ surely the smaller scatter if this one's is below $1/\sqrt2$ of its mean's size |
+# | one draw's `dmu`, Gaussian | $(f - \text{baseline})\,\varepsilon/\sigma$ | $f'(z)$; the smaller scatter if, for an $f$ as in the second row, it is below $1/\sqrt2$ of its mean's size |
 #
 # (Both need averages that are finite.)
 #
@@ -977,8 +978,9 @@ check("04.bug", with_baseline)
 # %% [markdown]
 # **Below, at, above.** Eight slips in the VAE of 4.8, each in both passes, so that the gradient
 # check passes. All else is as it was: the KL is that of $N(\mu, \sigma^2)$, `sigma` is
-# `exp(logvar / 2)`, and the average over the noise is trained until it is highest. Where does this
-# "ELBO" end, relative to the highest $\log p(x)$ of any such model: `"below"`, `"at"` or `"above"`?
+# `exp(logvar / 2)`, and the average over the noise is trained until it rises no further. Where does
+# this "ELBO" end, relative to the highest $\log p(x)$ of any such model: `"below"`, `"at"` or
+# `"above"`?
 #
 # 1. `z = mu + 0.5 * sigma * eps`.
 # 2. `z = mu + 2 * sigma * eps`.
@@ -1173,10 +1175,10 @@ fig
 # %% [markdown]
 # Where $q$ is the posterior, $r = 1$, the estimate without the score does not scatter at all. It is
 # ahead of the sampled KL from $r = 1/\sqrt2 \approx 0.71$ on, and for narrower $q$ behind, the more
-# the narrower, since `eps / sigma` is then large. Against the closed form it wins between $r =
-# 1/\sqrt{2-\sigma_p^2}$ and $r = 1/\sigma_p$, that is, until $q$ is as wide as the prior. The plain
-# sampled KL is never the best here: $(1-\sigma_p^2)\,r < r$. All this is for `dmu` and a linear
-# decoder; for `dlogvar` the order can differ. This project uses the closed form.
+# the narrower, since `eps / sigma` is then large. Against the closed form it wins between
+# $r = 1/\sqrt{2-\sigma_p^2}$ and $r = 1/\sigma_p$, that is, until $q$ is as wide as the prior. The
+# plain sampled KL is never the best here: $(1-\sigma_p^2)\,r < r$. All this is for `dmu` and a
+# linear decoder. This project uses the closed form.
 
 # %% [markdown]
 # ## 4.10  Must it arrive?
@@ -1408,7 +1410,7 @@ with np.errstate(all="ignore"):                               # a walk that is l
 # is $\sigma\varepsilon^3/2$, with the variance $\tfrac{15}{4}\sigma^2$, against $\sigma^2$ for
 # pathwise: an average of four draws makes up for that, as the table shows. In this table the
 # longest steps lose walks only without the baseline: there $f$, and with it the scatter, grows as
-# the square of the distance from 3. (With the baseline it grows too, in proportion to the
+# the square of the distance from 3. (With the baseline it grows too, far out in proportion to the
 # distance.)
 #
 # A step can also be too long without any scatter. Along a direction in which the loss curves by $c$

@@ -44,7 +44,7 @@ PREDICTIONS = (
         "code calls the ELBO end, relative to the highest log p(x) of any such model?",
         ("below", "at it", "above"),
         "below",
-        "Draws with a sigma below 1 are now charged more KL than they owe.",
+        "Draws with any sigma but 1 are now charged more KL than they owe.",
     ),
 )
 
