@@ -5,9 +5,12 @@ import pytest
 
 from minivae import exact
 from minivae.exercises.cards import CORRECT, NOT_YET
-from minivae.exercises.chapters.nb04.excess import EXCESS, excess
+from minivae.exercises.chapters.nb04.allowed import ALLOWED
+from minivae.exercises.chapters.nb04.ends import ENDS
 from minivae.exercises.chapters.nb04.factor import FACTOR, scatter_factor
 from minivae.exercises.chapters.nb04.same_cat import SAME_CAT, same_cat
+from minivae.exercises.chapters.nb04.winners import WINNERS
+from minivae.exercises.chapters.nb04.words import changed
 from minivae.exercises.grading import grade
 
 
@@ -20,13 +23,6 @@ def factor_by_least_squares(a, b, mu, sigma):
     left = products - constant * scores
     slope = a + b * z
     return np.sqrt(root**2 @ (left - root**2 @ left) ** 2 / (root**2 @ (slope - a - b * mu) ** 2))
-
-
-def excess_by_loops(mu, logvar, drawn_sigma):
-    total = 0.0
-    for m, v, s in zip(mu.ravel(), logvar.ravel(), drawn_sigma.ravel(), strict=True):
-        total += (m**2 + s**2 - 1 - 2 * np.log(s)) / 2 - (m**2 + np.exp(v) - 1 - v) / 2
-    return total / len(mu)
 
 
 def same_cat_by_posterior(x1, x2, W, b, variance):
@@ -58,23 +54,15 @@ RIGHT_ANSWERS = (
             np.hypot(np.sqrt(1.5), np.sqrt(2) * (a + b * mu) / (b * sigma))
         ),
     ),
-    (EXCESS, excess_by_loops),
+    (WINNERS, tuple(WINNERS.reference)),
+    (WINNERS, ["rule", *WINNERS.reference[1:]]),
     (
-        EXCESS,
-        lambda mu, logvar, s: float(
-            np.einsum("bl->", s * s / 2 - np.log(s) + logvar / 2 - np.expm1(logvar) / 2 - 0.5)
-            / mu.shape[0]
-        ),
+        WINNERS,
+        "rule,pathwise,score function,rule,pathwise,score function,score function".split(","),
     ),
-    (
-        EXCESS,
-        lambda mu, logvar, s: np.mean(
-            [
-                sum((s[i] ** 2 - np.exp(logvar[i])) / 2 - np.log(s[i] / np.exp(logvar[i] / 2)))
-                for i in range(len(s))
-            ]
-        ),
-    ),
+    (ENDS, tuple(ENDS.reference)),
+    (ENDS, "above below at at above at at below".split()),
+    (ENDS, [{1: "above", 0: "at", -1: "below"}[i] for i in (1, -1, 0, 0, 1, 0, 0, -1)]),
     (SAME_CAT, same_cat_by_posterior),
     (SAME_CAT, by_the_package),
     (SAME_CAT, lambda x1, x2, W, b, s2: same_cat_by_posterior(x2, x1, W, b, s2)),
@@ -92,11 +80,16 @@ WRONG_ANSWERS = (
     (FACTOR, lambda a, b, mu, sigma: scatter_factor(a, 2 * b, mu, sigma)),
     (FACTOR, lambda a, b, mu, sigma: scatter_factor(a, b, mu, sigma) / sigma),
     (FACTOR, lambda a, b, mu, sigma: max(1.5, scatter_factor(a, b, mu, sigma))),
-    (EXCESS, lambda mu, logvar, s: 0.0),
-    (EXCESS, lambda mu, logvar, s: excess(mu, 2 * logvar, s)),
-    (EXCESS, lambda mu, logvar, s: excess(mu, logvar, s) + (mu**2).sum(axis=1).mean() / 2),
-    (EXCESS, lambda mu, logvar, s: excess(mu, logvar, s)[None]),
-    (EXCESS, lambda mu, logvar, s: ((s**2 - np.exp(logvar)) / 2).sum(axis=1).mean()),
+    (WINNERS, ["pathwise"] * 7),
+    (WINNERS, ["rule"] * 7),
+    (WINNERS, "rule score function".split()),
+    (WINNERS, changed(WINNERS.reference, {6: "pathwise"})),
+    (WINNERS, [word.title() for word in WINNERS.reference]),
+    (ENDS, ["at"] * 8),
+    (ENDS, ["above"] * 8),
+    (ENDS, ENDS.reference[:7]),
+    (ENDS, changed(ENDS.reference, {7: "above"})),
+    (ENDS, changed(ENDS.reference, {8: "at"})),
     (SAME_CAT, lambda x1, x2, W, b, s2: same_cat(x1, x2, W, 0 * b, s2)),
     (SAME_CAT, lambda x1, x2, W, b, s2: same_cat(x1, x2, W, b, np.sqrt(s2))),
     (SAME_CAT, lambda x1, x2, W, b, s2: same_cat(x1, x1, W, b, s2)),
@@ -108,3 +101,12 @@ WRONG_ANSWERS = (
 @pytest.mark.parametrize(("exercise", "answer"), WRONG_ANSWERS)
 def test_wrong_answers_that_no_list_holds_are_refused(exercise, answer):
     assert grade(exercise, answer).status == NOT_YET
+
+
+SINGLE_SLIPS = ((1, "score function"), (3, "both"), (4, "score function"), (5, "both"))
+
+
+@pytest.mark.parametrize(("number", "word"), SINGLE_SLIPS)
+def test_a_single_slip_about_a_kink_or_an_edge_is_known(number, word):
+    slip = changed(ALLOWED.reference, {number: word})
+    assert slip in [mistake.wrong for mistake in ALLOWED.mistakes]

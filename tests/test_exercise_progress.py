@@ -48,6 +48,7 @@ EARLIER = {
     "exercises": {
         "02.best-independent": {"fails": 2, "hints": 1, "mistake": "one-round"},
         "03.kl": {"fails": 1, "passed": "2025-11-30", "source": "def f(mu, logvar):\n    ...\n"},
+        "04.excess": {"fails": 2, "passed": "2025-12-01"},  # an exercise that is no more
     },
     "answers": {"03.r1": "a", "judged 03.r1": "a", "04.blind": "fails"},
     "review": {"03.r1": {"box": 1, "due": "2025-12-01"}},
@@ -66,6 +67,7 @@ def test_a_file_written_by_an_earlier_version_is_read(progress_file):
     kept = json.loads(progress_file.read_text())
     assert kept["review"]["03.r1"] == EARLIER["review"]["03.r1"]
     assert kept["exercises"]["03.kl"] == EARLIER["exercises"]["03.kl"]
+    assert kept["exercises"]["04.excess"] == EARLIER["exercises"]["04.excess"]
 
 
 DAMAGED = {

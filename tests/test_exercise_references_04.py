@@ -11,7 +11,6 @@ from minivae.exercises.cards import NOT_YET
 from minivae.exercises.chapters.nb04 import gradient_estimates as estimates
 from minivae.exercises.chapters.nb04 import samplers, training
 from minivae.exercises.chapters.nb04.allowed import RIGHT
-from minivae.exercises.chapters.nb04.excess import excess
 from minivae.exercises.chapters.nb04.factor import FACTOR, scatter_factor
 from minivae.exercises.chapters.nb04.linear_model import (
     LINEAR_VAE,
@@ -98,25 +97,6 @@ def test_a_slope_that_scatters_less_than_its_mean_over_root_2_wins():
             applies += 1
             assert np.sqrt(weight @ score**2 - mean**2) > path
     assert applies > 30
-
-
-def test_with_the_excess_taken_off_a_wrong_elbo_is_the_elbo_of_the_q_that_is_drawn():
-    """At eps = 1 and -1, the exact average for a linear decoder; one latent, one pixel."""
-    mu, logvar, s, w, x, noise = 0.4, -1.3, 0.35, 1.7, 0.9, 0.5
-    z, weight = normal_grid()
-
-    def elbo(kl_variance):
-        nll = 0.5 * (
-            (x - w * (mu + s * np.array([1, -1]))) ** 2 / noise + np.log(2 * np.pi * noise)
-        )
-        return -nll.mean() - 0.5 * (mu**2 + kl_variance - 1 - np.log(kl_variance))
-
-    lower = excess(*(np.array([[v]]) for v in (mu, logvar, s)))
-    assert elbo(np.exp(logvar)) - lower == pytest.approx(elbo(s**2), rel=1e-12)
-    evidence = np.log(
-        weight @ np.exp(-((x - w * z) ** 2) / (2 * noise)) / np.sqrt(2 * np.pi * noise)
-    )
-    assert elbo(s**2) < evidence < elbo(np.exp(logvar))
 
 
 @pytest.mark.parametrize(("x1", "x2", "W", "b", "variance"), SAME_CAT.cases()[:2])

@@ -11,14 +11,15 @@
 # **What you will be able to do**
 # - take the gradient of an average over random draws in two ways, for other distributions than the
 #   Gaussian too, and say when each is allowed;
-# - compute how far each of them scatters, and say from the slope of $f$ when one surely wins;
+# - compute how far each of them scatters, and say from the slope of a continuous $f$ when one
+#   surely wins;
 # - derive and code the two lines that carry a gradient back through a sample, and test that the
 #   sample is what was meant;
 # - write down the posterior of a linear Gaussian model, derive the gradient of a linear VAE, and
 #   train it until its ELBO meets an exact log-likelihood.
 #
 # **Builds on** notebook 02 (the ELBO) and notebook 03 (the KL and its gradient); 4.7 also uses the
-# inverse and the determinant of a matrix. Reading time: 45 minutes, without the exercises.
+# inverse and the determinant of a matrix. Reading time: 60 minutes, without the exercises.
 # Sections 4.9 to 4.12 are an appendix, after the exercises; no later notebook needs them.
 
 # %%
@@ -29,7 +30,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from minivae import exact, mistakes, ops, plots, vae
+from minivae import exact, plots
 from minivae.gradcheck.differences import central_differences
 from minivae.exercises import check, hint, predict, recall, reveal, solution
 
@@ -122,7 +123,7 @@ fig
 # With fresh draws, two neighbouring points differ by luck more than by `mu`. With the draws held
 # still, what is left between neighbours is the effect of `mu` alone: the curve is a little off,
 # and its slope is good. It is the average of the slopes $z-3$ at 200 draws, and such an average
-# scatters by $\sigma/\sqrt{200}$, as printed. First, though, the older answer.
+# scatters by $\sigma/\sqrt{200}$, as printed. First, though, an answer without slopes.
 
 # %% [markdown]
 # ## 4.2  First answer: follow the density
@@ -142,9 +143,8 @@ fig
 # $$
 #
 # The same holds for `logvar`, and for parameters of other distributions, **if no jump of $q$ moves
-# with the parameter**. (Differentiating under the integral looks at how the height of $q$ changes
-# at each $z$, and does not see an edge that moves: 4.4 has an example. A Gaussian has no edge.) For
-# a discrete $z$, sums take the place of the integrals.
+# with the parameter** (4.4 has an example; a Gaussian has no jump). For a discrete $z$, sums take
+# the place of the integrals.
 #
 # The derivative of $\log q$ with respect to a parameter is called the *score*. For a Gaussian,
 # $\log q(z) = -\tfrac12\left((z-\mu)^2/\sigma^2 + \texttt{logvar} + \log 2\pi\right)$ with
@@ -215,8 +215,7 @@ plots.where_the_noise_enters()
 # %% [markdown]
 # On the left the draw stands between the parameters and $f$, and there is no derivative of "draw".
 # On the right the noise comes in from the side, and every arrow from a parameter to $f$ can be
-# differentiated. As $\mu$ changes, all draws shift alike. As `logvar` changes, a draw moves the
-# faster the further out its `eps` lies:
+# differentiated. By eq. (3) $\partial z/\partial\mu = 1$, and
 # $\partial\sigma/\partial\,\texttt{logvar} = \tfrac12 e^{\texttt{logvar}/2} = \sigma/2$, so
 # $\partial z/\partial\,\texttt{logvar} = \varepsilon\,\sigma/2$.
 
@@ -298,30 +297,34 @@ reveal("04.variance")
 # Add 10 to $f$: no gradient changes, and no slope, but $f\varepsilon/\sigma$ does. So a constant
 # can also be *subtracted* from $f$ to help the score function, a **baseline**. On average that
 # changes nothing, because the mean score is 0: put $f = 1$ into eq. (1), whose average is 1
-# whatever the parameter. A common choice is the mean of $f$. The best one is
-# $\mathbb{E}[f\cdot\text{score}^2]/\mathbb{E}[\text{score}^2]$, where the mean of
-# $((f - \text{constant})\cdot\text{score})^2$ is smallest.
+# whatever the parameter.
+#
+# A common choice is the mean of $f$. The best one makes the mean of $((f - c)\cdot\text{score})^2$
+# smallest, $c = \mathbb{E}[f\cdot\text{score}^2]/\mathbb{E}[\text{score}^2]$: the squared mean,
+# which the variance subtracts, does not depend on $c$. (`dmu` and `dlogvar` have different scores,
+# so each has its own best constant.)
 
 # %%
-def best_for_dmu(value):
-    """The constant that the score function's dmu likes best; the score is eps / sigma."""
-    return (value * eps**2).mean() / (eps**2).mean()
+def minus_best(value):
+    """(f - constant) * score for dmu and dlogvar, each with its own best constant."""
+    scores = score_function(z, 1, mu, logvar)
+    return [(value - (value * s**2).mean() / (s**2).mean()) * s for s in scores]
 
 
-def show(rows):
-    print(f"{'scatter of one draw':24s}   dmu: score   path   dlogvar: score   path")
-    for name, value, slope in rows:
-        by_score, by_path = score_function(z, value, mu, logvar), pathwise(eps, slope, logvar)
-        print(f"{name:24s} {by_score[0].std():12.2f} {by_path[0].std():6.2f} "
+def show(name, value, slope, shift):
+    by_path = pathwise(eps, slope, logvar)
+    print(f"{name:18s} dmu: score   path   dlogvar: score   path")
+    for label, by_score in (
+        ("as it is", score_function(z, value, mu, logvar)),
+        (f"plus {shift}", score_function(z, value + shift, mu, logvar)),
+        ("minus its mean", score_function(z, value - value.mean(), mu, logvar)),
+        ("minus the best", minus_best(value)),
+    ):
+        print(f"{label:18s} {by_score[0].std():10.2f} {by_path[0].std():6.2f} "
               f"{by_score[1].std():16.2f} {by_path[1].std():6.2f}")
 
 
-show((
-    ("parabola", f(z), df(z)),
-    ("parabola + 10", f(z) + 10, df(z)),
-    ("parabola - its mean", f(z) - 0.5 * ((mu - 3) ** 2 + sigma**2), df(z)),
-    ("parabola - best for dmu", f(z) - best_for_dmu(f(z)), df(z)),
-))
+show("parabola", f(z), df(z), 10)
 
 # %% [markdown]
 # The baseline helps; the pathwise estimate still scatters less here.
@@ -338,29 +341,43 @@ predict("04.wave", ...)
 
 # %%
 wave, slope = np.sin(2 * z), 2 * np.cos(2 * z)
-show((
-    ("sin(2 z)", wave, slope),
-    ("sin(2 z) - its mean", wave - wave.mean(), slope),
-    ("sin(2 z) + 2", wave + 2, slope),
-    ("sin(10 z)", np.sin(10 * z), 10 * np.cos(10 * z)),
-))
+show("sin(2 z)", wave, slope, 2)
 for name, slopes in (("parabola", df(z)), ("sin(2 z)", slope)):
     print(f"{name}: the slope has the mean {slopes.mean():+.2f}, scatter {slopes.std():.2f}")
+
+# %%
+fig, axes = plots.figure(6.4, 2.2, 1, 2)
+wave_by_density = score_function(z, wave, mu, logvar)[0]
+for ax, name, score_draws, path_draws in (
+    (axes[0], "parabola", by_density, by_path),
+    (axes[1], "sin(2 z)", wave_by_density, slope),
+):
+    edges = np.linspace(-12, 4, 81) if name == "parabola" else np.linspace(-4, 4, 81)
+    ax.hist(score_draws, edges, density=True, color=plots.ORANGE, alpha=0.6, label="score function")
+    ax.hist(path_draws, edges, density=True, color=plots.BLUE, alpha=0.6, label="pathwise")
+    ax.axvline(path_draws.mean(), color=plots.INK, ls="--", lw=1, label="mean")
+    ax.set(xlabel="dmu from one draw", title=name, yticks=[])
+axes[0].legend(loc="upper left", fontsize=8)
+fig
 
 # %%
 reveal("04.wave")
 
 # %% [markdown]
-# So "the pathwise estimate scatters less" is no law, though one often finds it stated as one (more
-# in Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine Learning"). The values of
-# $\sin(kz)$ stay between $-1$ and 1, its slopes reach from $-k$ to $k$. The offset decides too:
-# with 2 added, the order turns round. And subtracting the mean does harm here.
+# In the picture, the score function's draws for the parabola have a tail that goes on beyond the
+# left edge; for the wave, many pathwise draws lie near the steepest slopes, $-2$ and 2.
 #
-# What one can say, for `dmu` of a Gaussian: **where the slope of $f$ scatters under $q$ by less
-# than $1/\sqrt2 \approx 0.7$ of the size of its mean, the pathwise estimate scatters less, whatever
-# constant is subtracted.** The parabola, nearly straight across $q$, is such a case. Where the
-# slope varies more, as the wave's does, either may win, and one has to compute both. (4.11 has the
-# proof, the place where waves change over, and many latents.)
+# So "the pathwise estimate scatters less" is no law, though one often finds it stated as one (more
+# in Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine Learning"). The values of this
+# wave stay between $-1$ and 1, its slopes reach from $-2$ to 2. The offset decides too: with 2
+# added, the order turns round. And subtracting the mean does harm here.
+#
+# What one can say, for `dmu` of a Gaussian and an $f$ that is continuous and made of smooth pieces:
+# **where the slope of $f$ scatters under $q$ by less than $1/\sqrt2 \approx 0.7$ of the size of its
+# mean, the pathwise estimate scatters less, whatever constant is subtracted.** The parabola, nearly
+# straight across $q$, is such a case. Where the slope varies more, as the wave's does, either may
+# win, and one has to compute both. (4.11 has the proof. Scatter is not the whole cost: a pathwise
+# draw needs the slope too, a backward pass through $f$.)
 #
 # ### When is each allowed?
 #
@@ -390,15 +407,11 @@ print(f"edge  {0.5:+.3f}  {mean_and_error(theta * u * (-1 / theta))}   {mean_and
 # score function watches the height of $q$ at each place, and no place sees the edge arrive: what it
 # leaves out is $q(\theta)\,f(\theta) = 1$.
 #
-# (Right on average is not all. With the density $6z(\theta-z)/\theta^3$, which is 0 at its moving
-# edge, the score contains $1/(\theta-z)$, and the average of its square is infinite.)
-#
-# A *discrete* latent, say $b = 1$ with probability $p$, is no smooth function of $p$ and fixed
-# noise: it jumps. If it has few values, sum over them: $\mathbb{E}[f] = p f(1) + (1-p) f(0)$ has
-# the derivative $f(1) - f(0)$, without draws. If it has many, use the score function or, for
-# instance, a smooth stand-in (Jang et al. 2017, "Categorical Reparameterization with
-# Gumbel-Softmax"). In this project $z$ is Gaussian and the decoder has no jumps: from here on the
-# pathwise way is ours.
+# A *discrete* latent, say $b = 1$ with probability $p$, jumps as $p$ moves, for fixed noise. If it
+# has few values, sum over them: $\mathbb{E}[f] = p f(1) + (1-p) f(0)$ has the derivative
+# $f(1) - f(0)$, without draws. If it has many, use the score function or, for instance, a smooth
+# stand-in (Jang et al. 2017, "Categorical Reparameterization with Gumbel-Softmax"). In this project
+# $z$ is Gaussian and the decoder has no jumps: from here on the pathwise way is ours.
 
 # %% [markdown]
 # ## 4.5  Two lines of backward
@@ -492,18 +505,16 @@ reveal("04.blind")
 # variances on the diagonal ($A^\top$ is the transpose of $A$):
 # $C = \mathbb{E}[(x-b)^\top(x-b)] = A^\top\,\mathbb{E}[\varepsilon^\top\varepsilon]\,A = A^\top A$.
 #
-# And the density? First for a square $A$ with an inverse. Where a map stretches space, it thins the
-# draws out: the volume of a small box of $\varepsilon$'s is stretched by $|\det A|$, so
-# $p(x) = p(\varepsilon) / |\det A|$ with $\varepsilon = (x-b)A^{-1}$. Since
-# $\varepsilon\varepsilon^\top = (x-b)(A^\top A)^{-1}(x-b)^\top$ and $\det C = (\det A)^2$, the log
-# is
+# And the density? A square $A$ with an inverse stretches the volume of a small box of
+# $\varepsilon$'s by $|\det A|$ and thins the draws out: $p(x) = p(\varepsilon) / |\det A|$ with
+# $\varepsilon = (x-b)A^{-1}$. With $\varepsilon\varepsilon^\top = (x-b)\,C^{-1}(x-b)^\top$ and
+# $\det C = (\det A)^2$, the log is
 #
 # $$
 # \log N(x;\ b,\ C) = -\tfrac12\big((x - b)\,C^{-1}(x - b)^\top + \log\det C + D \log 2\pi\big)
 # $$
 #
-# $A$ enters by $C$ alone. The formula also holds for an $A$ that is not square, as long as $C$ has
-# an inverse (4.10 shows why).
+# It holds for an $A$ that is not square too, as long as $C$ has an inverse (4.10 shows why).
 #
 # ### The linear model
 #
@@ -514,10 +525,9 @@ reveal("04.blind")
 # \qquad \text{noise} \sim N(0, s^2 I), \qquad W: L \times D \tag{6}
 # $$
 #
-# The code calls $s^2$ `variance` and keeps its logarithm, `out_logvar`. Altogether $x - b$ is a
-# linear map of $L + D$ standard normal numbers: those in $z$, through $W$, and $D$ of the noise,
-# through $sI$. Stacked, $W$ on top of $sI$ is the $A$ of above, and $A^\top A = W^\top W + s^2 I$.
-# So $p(x)$ is here a density that one can write down:
+# So $x - b$ is a linear map of $L + D$ standard normal numbers: those in $z$, through $W$, and
+# those of the noise, through $sI$. $W$ on top of $sI$ is the $A$ of above, with
+# $A^\top A = W^\top W + s^2 I$:
 #
 # $$
 # p(x) = N(x;\ b,\ W^\top W + s^2 I) \tag{7}
@@ -532,63 +542,92 @@ def log_gaussian(x, b, C):
 
 
 def log_evidence(x, W, b, variance):
-    """log of eq. (7): x (N, D) -> (N,), nats."""
+    """log of eq. (7), variance = s^2: x (N, D) -> (N,), nats."""
     return log_gaussian(x, b, W.T @ W + variance * np.eye(x.shape[1]))
 
 
 # %% [markdown]
-# The true posterior is known as well. Up to what does not contain $z$ (the two mixed terms of the
-# square are one number and its transpose, so they add up),
+# The posterior is known as well. Up to what does not contain $z$,
 #
 # $$
 # \begin{aligned}
-# \log p(z\mid x) &= \log p(z) + \log p(x\mid z) + \dots
-# = -\tfrac12\, z z^\top - \tfrac{1}{2s^2}\,(x-b-zW)(x-b-zW)^\top + \dots \\
+# \log p(z\mid x) &= -\tfrac12\, z z^\top - \tfrac{1}{2s^2}\,(x-b-zW)(x-b-zW)^\top + \dots \\
 # &= -\tfrac12\, z\left(I + \tfrac{1}{s^2}WW^\top\right)z^\top
 #    + \tfrac{1}{s^2}\,(x-b)\,W^\top z^\top + \dots
 # \end{aligned}
 # $$
 #
-# This is quadratic in $z$, so the posterior is a Gaussian. Compare with
+# This is quadratic in $z$: a Gaussian. Compare it with
 # $-\tfrac12 (z-m)S^{-1}(z-m)^\top = -\tfrac12 zS^{-1}z^\top + mS^{-1}z^\top + \dots$ to read off
 # its covariance $S$ and its mean $m$:
 #
 # $$
-# S = \left(I + \tfrac{1}{s^2}WW^\top\right)^{-1}, \qquad m = \tfrac{1}{s^2}\,(x-b)\,W^\top S \tag{8}
+# S = \left(I + \tfrac{1}{s^2}WW^\top\right)^{-1}, \qquad
+# m = \tfrac{1}{s^2}\,(x-b)\,W^\top S \tag{8}
 # $$
 #
 # So the mean is a *linear* function of $x$ (with a constant from $b$), and the covariance is *the
 # same for all* $x$. With one latent, as in the next section, a linear encoder can be the posterior.
 
 # %%
+def posterior(x, W, b, variance):
+    """eq. (8): x (N, D) -> the means (N, L), and the covariance (L, L) that all x share."""
+    S = np.linalg.inv(np.eye(len(W)) + W @ W.T / variance)
+    return (x - b) @ W.T @ S / variance, S
+
+
+# %%
 true_W, true_b = np.array([[1.6, 0.8]]), np.array([1.0, -0.5])
 rng, N = np.random.default_rng(48), 400
 x = rng.standard_normal((N, 1)) @ true_W + true_b + 0.5 * rng.standard_normal((N, 2))  # eq. (6)
-print(f"log p(x) at the true parameters: {log_evidence(x, true_W, true_b, 0.25).mean():.4f} nats")
+true_log_p = log_evidence(x, true_W, true_b, 0.25).mean()
+print(f"log p(x) at the true parameters: {true_log_p:.4f} nats")
+
+# %%
+one_x, circle = np.array([[3.0, -0.8]]), np.exp(2j * np.pi * np.linspace(0, 1, 200))
+ellipse = np.linalg.cholesky(true_W.T @ true_W + 0.25 * np.eye(2)) @ [circle.real, circle.imag]
+m, S = posterior(one_x, true_W, true_b, 0.25)
+fig, ax = plots.figure(4.8, 2.8)
+ax.plot(*x.T, ".", color=plots.GREY, ms=2)
+ax.plot(*(true_b + 2 * ellipse.T).T, color=plots.INK, ls="-", lw=1, label="2 standard deviations")
+ax.plot(*(true_b + [[-3], [3]] * true_W).T, color=plots.BLUE, ls="--", lw=1, label="z W + b")
+spread = m + [[-2], [2]] * np.sqrt(S)
+ax.plot(*(true_b + spread @ true_W).T, color=plots.ORANGE, lw=4, label="z W + b, given one x")
+ax.plot(*one_x.T, "o", color=plots.RED, ms=5, label="one x")
+ax.set(xlabel="first entry of x", ylabel="second entry", title="400 draws of x; one posterior")
+ax.set_aspect("equal")
+ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+fig
+
+# %% [markdown]
+# The ellipse and the thick line reach two standard deviations from the mean. Given the one $x$, the
+# point $zW + b$ lies near the place of the line that is nearest to $x$, a little towards $b$: the
+# prior pulls $z$ towards 0.
 
 # %% [markdown]
 # ## 4.8  Your first trained VAE
 #
 # The parts: an encoder that outputs `mu = x @ mu_W + mu_b` and `logvar = x @ logvar_W + logvar_b`,
 # the sample of eq. (3), a decoder that outputs `mean = z @ out_W + out_b` and keeps its noise in
-# `out_logvar`, and the KL of notebook 03. The reconstruction part is $-\log p(x\mid z)$ for a
-# Gaussian, called `nll`:
+# `out_logvar` $= \log s^2$, and the KL of notebook 03. The reconstruction part is
+# $-\log p(x\mid z)$ for a Gaussian, called `nll`:
 # $\tfrac12\left(\lVert x - \texttt{mean}\rVert^2/s^2 + D\log s^2 + D\log 2\pi\right)$. Forward
-# first, line after line; `params` holds all parameters by name:
+# first, line after line; `params` holds all parameters by name. (`power` is there to be changed at
+# the end of this section: with $\tfrac12$, `sigma` is what it should be.)
 
 # %%
-def forward(params, x, eps):
+def forward(params, x, eps, power=1 / 2):
     """The ELBO, nats per example, and what the backward will need.  x (B, D), eps (B, L)"""
     mu = x @ params["mu_W"] + params["mu_b"]
     logvar = x @ params["logvar_W"] + params["logvar_b"]
-    sigma = np.exp(logvar / 2)
+    sigma = np.exp(power * logvar)
     z = mu + sigma * eps                                             # eq. (3)
     mean = z @ params["out_W"] + params["out_b"]
     variance, D = np.exp(params["out_logvar"]), x.shape[1]
     squares = ((x - mean) ** 2).sum(axis=1)
     nll = 0.5 * (squares / variance + D * (params["out_logvar"] + np.log(2 * np.pi)))
     kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1)     # notebook 03, eq. (2)
-    return -(nll + kl).mean(), (logvar, sigma, mu, z, mean, variance, squares, nll)
+    return -(nll + kl).mean(), (logvar, sigma, mu, z, mean, variance, squares)
 
 
 # %% [markdown]
@@ -607,16 +646,16 @@ def forward(params, x, eps):
 # - the encoder's weights: as the decoder's, with `x` in the place of `z`.
 
 # %%
-def elbo_and_grads(params, x, eps):
+def elbo_and_grads(params, x, eps, power=1 / 2):
     """The ELBO, and d loss / d parameter by name, for loss = -elbo."""
-    elbo, (logvar, sigma, mu, z, mean, variance, squares, _) = forward(params, x, eps)
+    elbo, (logvar, sigma, mu, z, mean, variance, squares) = forward(params, x, eps, power)
     (B, D), grads = x.shape, {}
     dmean = (mean - x) / variance / B
-    grads["out_logvar"] = ((D - squares / variance) / 2).mean(keepdims=True)
+    grads["out_logvar"] = ((D - squares / variance) / 2).mean(keepdims=True)      # (1,)
     grads["out_W"], grads["out_b"] = z.T @ dmean, dmean.sum(axis=0)
     dz = dmean @ params["out_W"].T
     dmu = dz + mu / B                                                # eq. (4) + notebook 03
-    dlogvar = dz * eps * sigma / 2 + (np.exp(logvar) - 1) / 2 / B    # eq. (5) + notebook 03
+    dlogvar = dz * eps * sigma * power + (np.exp(logvar) - 1) / 2 / B    # eq. (5) + notebook 03
     grads["mu_W"], grads["mu_b"] = x.T @ dmu, dmu.sum(axis=0)
     grads["logvar_W"], grads["logvar_b"] = x.T @ dlogvar, dlogvar.sum(axis=0)
     return elbo, grads
@@ -626,8 +665,9 @@ def elbo_and_grads(params, x, eps):
 # Before training, differences for every parameter:
 
 # %%
-spec = vae.Spec(data_dim=2, hidden=(), latent_dim=1, likelihood="gaussian")    # no hidden layers
-point = {name: 0.3 * rng.standard_normal(shape) for name, shape in vae.layout(spec)}
+shapes = {"mu_W": (2, 1), "mu_b": (1,), "logvar_W": (2, 1), "logvar_b": (1,),
+          "out_W": (1, 2), "out_b": (2,), "out_logvar": (1,)}        # D = 2, L = 1
+point = {name: 0.3 * rng.standard_normal(shape) for name, shape in shapes.items()}
 one_eps = rng.standard_normal((N, 1))
 
 
@@ -647,9 +687,13 @@ for name, grad in elbo_and_grads(point, x, one_eps)[1].items():
 #
 # Every tenth step we also write down two exact numbers: the $\log p(x)$ of the present model, eq.
 # (7), and its ELBO. The ELBO here is a quadratic in `eps`, and the average of a quadratic needs
-# only the mean 0 and the variance 1 of `eps`. The two values $+1$ and $-1$ have both. And the
-# highest $\log p(x)$ of any such model is known in closed form (Tipping and Bishop 1999,
-# "Probabilistic Principal Component Analysis"): `exact.maximum_likelihood` computes it.
+# only the mean 0 and the variance 1 of `eps`. The two values $+1$ and $-1$ have both.
+#
+# And the highest $\log p(x)$ of any such model? Of all Gaussians, the one with the data's own mean
+# and covariance gives these data the highest. With $D = 2$ and $L = 1$ the model can have it: make
+# $s^2$ the smaller of the covariance's two eigenvalues, and let $W$ supply what is left along the
+# other axis. (For larger $D$ see Tipping and Bishop 1999, "Probabilistic Principal Component
+# Analysis".) To compare, we also compute the best that a decoder without $z$ can do, $W = 0$.
 
 # %%
 def exact_log_p(params, x):
@@ -677,44 +721,55 @@ def train(x, params, steps, rng, model=elbo_and_grads, lr=0.03, shrink=True):
 
 
 # %%
+best = log_gaussian(x, x.mean(axis=0), np.cov(x.T, bias=True)).mean()
+without_z = log_gaussian(x, x.mean(axis=0), x.var(axis=0).mean() * np.eye(2)).mean()
+print(f"highest log p(x) {best:.4f}, with W = 0 {without_z:.4f}, true parameters {true_log_p:.4f}")
+
+# %%
 start = {name: 0.02 * block for name, block in point.items()}
 trained, (step, sampled, exact_elbo, evidence) = train(x, start, 5000, rng)
 gap = evidence - exact_elbo
-for at in (0, 20, 50, 100, 200, -1):
+for at in (0, 20, 65, 100, 200, -1):
     print(f"after {step[at]:4.0f} steps: ELBO {exact_elbo[at]:.4f}, log p(x) {evidence[at]:.4f}, "
           f"gap {gap[at]:.4f}")
 print("the exact ELBO was never above log p(x):", (exact_elbo <= evidence).all())
-best = exact.linear_log_evidence(exact.maximum_likelihood(x, latent=1), x).mean()
-print(f"highest log p(x) of any such model: {best:.4f}")
 
 # %%
 fig, (ax, below) = plots.figure(5, 3.6, 2, 1, sharex=True, height_ratios=(2, 1))
 ax.axhline(best, color=plots.GREY, ls=":", label="highest possible log p(x)")
+ax.axhline(without_z, color=plots.GREY, ls="-.", lw=1, label="highest with W = 0")
 ax.plot(step, evidence, color=plots.INK, ls="--", lw=1.4, label="log p(x) of the model, exact")
 ax.plot(step, exact_elbo, color=plots.BLUE, ls="-", label="ELBO, exact")
 ax.plot(step[::12], sampled[::12], ".", color=plots.BLUE, ms=3, label="ELBO, as sampled")
 ax.set(ylabel="nats per example", ylim=(-3.7, -2.65))
 ax.set_title("the ELBO and log p(x) climb together")
-ax.legend(loc="center right", fontsize=8)
+ax.legend(loc="center right", fontsize=8, bbox_to_anchor=(1, 0.6))
 below.semilogy(step[::10], gap[::10], color=plots.INK, ls="-", lw=1)
 below.set(xlabel="step", ylabel="the gap, nats")
 fig
 
 # %% [markdown]
-# The solid line never crosses the dashed one, as notebook 02 promised, and ends close below it; the
-# dashed line ends on the dotted one. The dots do cross: each is an average over chance draws, and
-# only the mean of such estimates is a lower bound.
+# The solid line never crosses the dashed one, as notebook 02 promised, and ends close below it. The
+# dots do cross: each is an average over chance draws, and only the mean of such estimates is a
+# lower bound. The dashed line ends above the value of the *true* parameters: those are best for all
+# data, the fit for these 400 rows.
 #
-# And the encoder? Eq. (8) says what it should have found.
+# At first both lines wait at the level of $W = 0$: the decoder ignores $z$, and the encoder nearly
+# returns the prior, so that the gap is next to nothing. A small gap is no sign of a good model. (A
+# VAE that stays there has *collapsed*: notebook 07.) As $W$ grows, the posterior moves away from
+# the prior, the encoder has to follow, and the gap opens before it closes.
+#
+# What should the encoder have found? Eq. (8), for the decoder that was trained.
 
 # %%
-posterior_mean, S = exact.linear_posterior(exact.as_linear(trained, spec), x)
-q_mean, q_logvar = vae.encode(trained, x, spec)
-encoder_sigma, posterior_sigma = np.exp(q_logvar / 2), np.sqrt(S[0, 0])
-off = np.abs(q_mean - posterior_mean).max()
+W, b, s2 = trained["out_W"], trained["out_b"], np.exp(trained["out_logvar"])
+posterior_mean, S = posterior(x, W, b, s2)
+q_mean = x @ trained["mu_W"] + trained["mu_b"]
+q_sigma = np.exp((x @ trained["logvar_W"] + trained["logvar_b"]) / 2)
+posterior_sigma, off = np.sqrt(S[0, 0]), np.abs(q_mean - posterior_mean).max()
 print(f"mu runs from {q_mean.min():.2f} to {q_mean.max():.2f}; "
       f"it is at most {off:.3f} from the posterior's mean")
-print(f"sigma runs from {encoder_sigma.min():.3f} to {encoder_sigma.max():.3f}; "
+print(f"sigma runs from {q_sigma.min():.3f} to {q_sigma.max():.3f}; "
       f"the posterior's is {posterior_sigma:.3f}")
 
 # %% [markdown]
@@ -723,8 +778,8 @@ print(f"sigma runs from {encoder_sigma.min():.3f} to {encoder_sigma.max():.3f}; 
 #
 # ### The witness of 4.6
 #
-# Train the same model with the mistake of 4.6: the package's own code, with `exp(logvar)` as the
-# standard deviation of `z`, forward and backward. "ELBO" is what this code believes to be one.
+# Train the same model with the mistake of 4.6, `exp(logvar)` as the standard deviation of `z`,
+# forward and backward: `power=1`. "ELBO" is what this code believes to be one.
 #
 # **Predict first.** Where will the "ELBO" end, relative to the highest $\log p(x)$ of any such
 # model: `"below"` or `"above"`?
@@ -733,16 +788,8 @@ print(f"sigma runs from {encoder_sigma.min():.3f} to {encoder_sigma.max():.3f}; 
 predict("04.ceiling", ...)
 
 # %%
-planted = mistakes.plant(mistakes.find("reparam-variance-as-sigma"))
-
-
-def wrong_elbo_and_grads(params, x, eps):
-    result = vae.elbo_and_grads(params, x, eps, spec, ops=planted)
-    return result.elbo, result.grads
-
-
 wrong, (step, _, wrong_elbo, wrong_evidence) = train(
-    x, start, 3000, rng, wrong_elbo_and_grads, lr=0.02
+    x, start, 3000, rng, partial(elbo_and_grads, power=1)
 )
 print(f'"ELBO" at the end {wrong_elbo[-1]:.3f}, log p(x) of that model {wrong_evidence[-1]:.3f}, '
       f"highest possible {best:.3f}")
@@ -762,21 +809,46 @@ fig
 reveal("04.ceiling")
 
 # %% [markdown]
-# A "bound" above what it bounds shows the mistake. How can that be? The KL is charged for a $q$
-# with the standard deviation `exp(logvar / 2)`, but the decoder receives draws with `exp(logvar)`.
-# Charge the KL of the $q$ that is really drawn from, whose log variance is `2 * logvar`, and there
-# is a bound again:
+# While the encoder returns the prior, the mistake does not show: at `logvar = 0` both standard
+# deviations are 1. Then a "bound" stands above what it bounds. How can that be? The KL is charged
+# for a $q$ with the standard deviation `exp(logvar / 2)`, but the decoder receives draws with
+# `exp(logvar)`. Charge the KL of the $q$ that is really drawn from, whose log variance is
+# `2 * logvar`, and there is a bound again:
 
 # %%
 def mean_kl(mu, logvar):
     return 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1).mean()
 
 
-wrong_mu, wrong_logvar = vae.encode(wrong, x, spec)
+wrong_mu = x @ wrong["mu_W"] + wrong["mu_b"]
+wrong_logvar = x @ wrong["logvar_W"] + wrong["logvar_b"]
 charged, owed = mean_kl(wrong_mu, wrong_logvar), mean_kl(wrong_mu, 2 * wrong_logvar)
 print(f"logvar is {wrong_logvar.mean():.2f} on average; KL charged {charged:.3f}, owed {owed:.3f}")
 print(f'"ELBO" with the KL that is owed: {wrong_elbo[-1] - (owed - charged):.3f}, '
       f"log p(x) of that model {wrong_evidence[-1]:.3f}")
+
+# %% [markdown]
+# Now the opposite slip: `exp(logvar / 4)`.
+#
+# **Predict first.** Where will *this* "ELBO" end, relative to the highest $\log p(x)$: `"below"`,
+# `"at it"` or `"above"`?
+
+# %%
+predict("04.below", ...)
+
+# %%
+_, (_, _, quarter_elbo, quarter_evidence) = train(
+    x, start, 5000, rng, partial(elbo_and_grads, power=1 / 4)
+)
+print(f'"ELBO" at the end {quarter_elbo[-1]:.3f}, log p(x) of that model '
+      f"{quarter_evidence[-1]:.3f}, highest possible {best:.3f}")
+
+# %%
+reveal("04.below")
+
+# %% [markdown]
+# To be below the ceiling proves nothing. The witness is that it does not *reach* it, as the right
+# code did.
 
 # %% [markdown]
 # ## Recap
@@ -787,7 +859,7 @@ print(f'"ELBO" with the KL that is owed: {wrong_elbo[-1] - (owed - charged):.3f}
 # | is right if | no jump of $q$ moves with the parameter | $f$ is continuous and made of smooth pieces, $z$ a smooth function of the parameter and fixed noise |
 # | does not see | what enters at a moving edge | draws that cross a jump of $f$ |
 # | discrete latents | yes | no |
-# | one draw's `dmu`, Gaussian | $(f - \text{baseline})\,\varepsilon/\sigma$ | $f'(z)$; the smaller scatter if that is below $1/\sqrt2$ of its mean's size |
+# | one draw's `dmu`, Gaussian | $(f - \text{baseline})\,\varepsilon/\sigma$ | $f'(z)$; the smaller scatter if, for an $f$ as in the second row, it is below $1/\sqrt2$ of its mean's size |
 #
 # (Both need averages that are finite.)
 #
@@ -795,11 +867,11 @@ print(f'"ELBO" with the KL that is owed: {wrong_elbo[-1] - (owed - charged):.3f}
 #   $z = F^{-1}(u)$. Backward: `dmu = dz`, `dlogvar = dz * eps * sigma / 2`, eqs. (4), (5).
 # - A gradient check needs the same `eps` on both sides, and cannot see that a forward pass is not
 #   what was meant. A statistic of the draws may show it, or a model whose highest $\log p(x)$ is
-#   known, as the linear one, eqs. (7), (8).
+#   known, as the linear one, eqs. (7), (8): there the ELBO must stay below, and must arrive.
 #
 # ## Exercises
 #
-# Eight are the core; six more, marked optional, follow. The first two repeat what stands above.
+# Ten are the core; five more, marked optional, follow. The first two repeat what stands above.
 # `hint("04.reparameterize")` gives a nudge, `solution("04.reparameterize")` the reference;
 # `progress()` and `review()`, from the same `minivae.exercises`, list what is done and ask old
 # questions again.
@@ -844,6 +916,25 @@ allowed = ...    # ["both", ...], eight words
 check("04.allowed", allowed)
 
 # %% [markdown]
+# **Who wins?** The score function subtracts the constant that is best for `dmu`. Which estimate of
+# `dmu` scatters less? Answer `"rule"` if the rule of 4.4 says so for pathwise; `"pathwise"` if it
+# wins and the rule does not say so; `"score function"` if that one wins, or pathwise is wrong on
+# average. Where the rule is silent, write a few lines that compute both.
+#
+# 1. $f(z) = z^2$, $z \sim N(2, 0.5^2)$.
+# 2. $f(z) = z^2$, $z \sim N(0.5, 1)$.
+# 3. $f(z) = |z|$, $z \sim N(0.5, 1)$.
+# 4. $f(z) = \max(z, 0)$, $z \sim N(2, 1)$.
+# 5. $f(z) = z^3$, $z \sim N(0, 1)$.
+# 6. $f(z) = \sin(5z)$, $z \sim N(0, 1)$.
+# 7. $f(z) = 3z$ where $z < 0$ and $3z + 1$ elsewhere, $z \sim N(0, 1)$.
+
+# %%
+winners = ...    # ["rule", ...], seven words
+
+check("04.winners", winners)
+
+# %% [markdown]
 # **By what factor?** Let $f(z) = az + bz^2/2$ with $b \ne 0$ and $z \sim N(\mu, \sigma^2)$. The
 # score function subtracts the constant that is best for `dmu`. Its scatter of one draw's `dmu`,
 # divided by the pathwise one's, in closed form. Can it be below 1? (Compare with draws before you
@@ -885,25 +976,33 @@ def with_baseline(f, score):
 check("04.bug", with_baseline)
 
 # %% [markdown]
-# **How far from a bound?** In some code the draws are `mu + drawn_sigma * eps`, and the KL in its
-# "ELBO" is that of $N(\mu, e^{\texttt{logvar}})$. By how much must this "ELBO", a mean over the
-# examples, be lowered to be the ELBO of the $q$ that is drawn from? (Negative, if it must be
-# raised. What sign has it for the mistake of 4.6?)
+# **Below, at, above.** Eight slips in the VAE of 4.8, each in both passes, so that the gradient
+# check passes. All else is as it was: the KL is that of $N(\mu, \sigma^2)$, `sigma` is
+# `exp(logvar / 2)`, and the average over the noise is trained until it rises no further. Where does
+# this "ELBO" end, relative to the highest $\log p(x)$ of any such model: `"below"`, `"at"` or
+# `"above"`?
+#
+# 1. `z = mu + 0.5 * sigma * eps`.
+# 2. `z = mu + 2 * sigma * eps`.
+# 3. `z = mu + 1 + sigma * eps`.
+# 4. `z = mu - sigma * eps`.
+# 5. `z = mu`: the decoder gets the mean. (Still, `logvar` is in the KL.)
+# 6. `eps` is uniform between $-\sqrt3$ and $\sqrt3$.
+# 7. All examples share one `eps`.
+# 8. The KL has lost its factor $\tfrac12$.
 
 # %%
-def excess(mu, logvar, drawn_sigma):    # each (B, L)
-    ...                                 # -> nats per example, a float
+ends = ...    # ["below", ...], eight words
 
-
-check("04.excess", excess)
+check("04.ends", ends)
 
 # %% [markdown]
-# **Its VAE, backward.** All pixels are known again. The encoder that this model needs is
-# `mu = x @ mu_W + mu_b`, and *one* `logvar`, (L,), shared by all examples. The decoder's
-# `out_logvar` is (D,). Everything else is as in 4.8: the loss is $-\mathrm{elbo}$, a mean over the
-# examples. Check your answer with `central_differences` first. (Differences are not accepted as the
-# answer: one case has a pixel with so little noise that the loss is huge, and its differences lose
-# the digits of the small entries.)
+# **Another VAE, backward.** As 4.8, but each entry of $x$ has its own noise variance $s_d^2$, so
+# `out_logvar` is (D,), and the encoder is `mu = x @ mu_W + mu_b` with *one* `logvar`, (L,), shared
+# by all examples. (That is enough: here too the posterior has one covariance for all $x$.) The loss
+# is $-\mathrm{elbo}$, a mean over the examples. Check your answer with `central_differences` first.
+# (Differences are not accepted as the answer: one case has a pixel with so little noise that the
+# loss is huge, and its differences lose the digits of the small entries.)
 
 # %%
 def linear_vae_gradients(params, x, eps):    # x (B, D), eps (B, L), params: mu_W (D, L),
@@ -913,6 +1012,20 @@ def linear_vae_gradients(params, x, eps):    # x (B, D), eps (B, L), params: mu_
 
 
 check("04.linear-vae", linear_vae_gradients)
+
+# %% [markdown]
+# **Fill in the missing pixels.** The model of the last exercise, $x = zW + b + \text{noise}$ with a
+# variance $s_d^2$ for each entry (it is called factor analysis), but only some entries of $x$ are
+# known. Give the mean of $p(x_d \mid \text{the known entries})$ for each entry $d$ that is not, and
+# its variance, noise included. For a known entry, give $x_d$ and 0.
+
+# %%
+def fill_in(x, known, W, b, variances):    # x (D,), NaN if unknown; known (D,) of bool;
+    ...                                    # W (L, D), b (D,), variances (D,)
+                                           # -> mean (D,), variance (D,)
+
+
+check("04.posterior", fill_in)
 
 # %% [markdown]
 # **A logistic latent (optional).** The logistic distribution has the distribution function
@@ -967,20 +1080,6 @@ def same_cat(x1, x2, W, b, variance):    # x1, x2, b (D,), W (L, D), float
 check("04.same-cat", same_cat)
 
 # %% [markdown]
-# **Fill in the missing pixels (optional).** As in eq. (6), but entry $d$ of $x$ has a noise
-# variance of its own, $s_d^2$ (this model is called factor analysis), and only some entries of $x$
-# are known. Give the mean of $p(x_d \mid \text{the known entries})$ for each entry $d$ that is not,
-# and its variance, noise included. For a known entry, give $x_d$ and 0.
-
-# %%
-def fill_in(x, known, W, b, variances):    # x (D,), NaN if unknown; known (D,) of bool;
-    ...                                    # W (L, D), b (D,), variances (D,)
-                                           # -> mean (D,), variance (D,)
-
-
-check("04.posterior", fill_in)
-
-# %% [markdown]
 # **And trained (optional).** Train the VAE of `04.linear-vae` on data with five pixels of very
 # different noise and one latent. It passes if the model's mean $\log p(x)$ ends within 0.01 nats of
 # the highest, and the exact ELBO within 0.01 of that. You have five seconds. (`check` gives you the
@@ -1003,7 +1102,7 @@ check("04.train", trained_factor_vae)
 #
 # No later notebook needs it.
 #
-# ## 4.9  Should the KL be sampled too?
+# ## 4.9  Should the KL be sampled too? (`dmu`)
 #
 # We put the KL's closed form into the loss. One could as well sample it, with the same $z$:
 # $\log q(z) - \log p(z)$ at $z = \mu + \sigma\varepsilon$. There
@@ -1039,8 +1138,7 @@ check("04.train", trained_factor_vae)
 # linear in $\varepsilon$ has its exact mean and standard deviation over them.
 
 # %%
-W, b = trained["out_W"], trained["out_b"]
-s2, one_x, m, shift = np.exp(trained["out_logvar"]), x[:1], posterior_mean[0, 0], 0.1
+one_x, m, shift = x[:1], posterior_mean[0, 0], 0.1            # of the trained model
 both = np.array([[1.0], [-1.0]])
 r = np.linspace(0.3, 1.4 / posterior_sigma, 100)             # sigma of q / sigma of the posterior
 dmus = np.empty((3, r.size, 2))
@@ -1075,11 +1173,12 @@ ax.legend(fontsize=8, loc="lower right", labelspacing=0.2, borderaxespad=0.1)
 fig
 
 # %% [markdown]
-# Where $q$ is the posterior, $r = 1$, the estimate without the score does not scatter at all. It
-# is ahead of the sampled KL from $r = 1/\sqrt2 \approx 0.71$ on, and for narrower $q$ behind, the
-# more the narrower, since `eps / sigma` is then large. Against the closed form it wins between
-# $r = 1/\sqrt{2-\sigma_p^2}$ and $r = 1/\sigma_p$, that is, until $q$ is as wide as the prior. No
-# estimate is best everywhere; this project uses the closed form.
+# Where $q$ is the posterior, $r = 1$, the estimate without the score does not scatter at all. It is
+# ahead of the sampled KL from $r = 1/\sqrt2 \approx 0.71$ on, and for narrower $q$ behind, the more
+# the narrower, since `eps / sigma` is then large. Against the closed form it wins between
+# $r = 1/\sqrt{2-\sigma_p^2}$ and $r = 1/\sigma_p$, that is, until $q$ is as wide as the prior. The
+# plain sampled KL is never the best here: $(1-\sigma_p^2)\,r < r$. All this is for `dmu` and a
+# linear decoder. This project uses the closed form.
 
 # %% [markdown]
 # ## 4.10  Must it arrive?
@@ -1092,11 +1191,11 @@ fig
 # But the model leaves that choice free. Turn the latents by an orthogonal matrix $R$, $W \to RW$.
 # Then $W^\top R^\top RW = W^\top W$: eq. (7) does not change at all. Among all these equal models,
 # there is one whose rows are orthogonal. Every matrix is a turn, a stretch along the axes, and a
-# there is one whose rows are orthogonal. Every matrix is a turn, a stretch along the axes, and a
 # turn again (a turn may include a mirror image). That is its *singular value decomposition*,
 # $W = U\Lambda V^\top$, with $\Lambda$ diagonal and the columns of $U$, and of $V$, perpendicular
 # and of length 1. Take $R = U^\top$, and $RW = \Lambda V^\top$ has the perpendicular rows of
 # $V^\top$, scaled. For that one the bound is tight. So nothing is lost by the bound at the top:
+#
 # $$
 # \max_{\text{encoder},\,W,\,b,\,s^2}\ \frac1N\sum_n \mathrm{ELBO}(x_n)
 # \;=\; \max_{W,\,b,\,s^2}\ \frac1N\sum_n \log p(x_n) \tag{9}
@@ -1136,7 +1235,7 @@ for angle in np.radians(degrees):
     drift.append(np.abs(log_p - exact.linear_log_evidence(model, x3)).max())
 print("log p(x) changes by less than 1e-10 nats under any turn:", max(drift) < 1e-10)
 print("turned by, degrees:       ", "".join(f"{d:7d}" for d in degrees))
-print("log p(x) - best ELBO, nats:", "".join(f"{g:7.3f}" for g in np.abs(lost)))
+print("log p(x) - best ELBO, nats:", "".join(f"{g:7.3f}" for g in np.round(lost, 6) + 0.0))
 
 # %% [markdown]
 # The gap vanishes where the rows are orthogonal, at every quarter turn, and not between. So an
@@ -1172,7 +1271,7 @@ print(f"and from the rows to the principal axes of the data: at most {turned:.2f
 #
 # ### Why the rule of 4.4 holds
 #
-# For standard normal noise,
+# For standard normal noise and a continuous $w$ made of smooth pieces,
 # $\mathbb{E}[\varepsilon\,w(\varepsilon)] = \mathbb{E}[w'(\varepsilon)]$: integrate by parts, since
 # the density's slope is $-\varepsilon$ times the density. Write $g$ for the exact `dmu`,
 # $S = f'(z)$ for one pathwise draw, $H = (f(z) - c)\,\varepsilon/\sigma$ for one of the score
@@ -1268,7 +1367,8 @@ for L in (1, 8, 128):
 # $\sum_l (z_l-3)$, every latent is in it, and its scatter grows as $\sigma\sqrt L$ (the gradient
 # itself grows faster). In a decoder, too, the latents meet: each pixel depends on several of them.
 # In the score function, all that makes $f$ vary is noise to the score of the first latent; here it
-# loses in both, even with the baseline.
+# loses in both, even with the baseline. Added up, one can help it: the terms without $z_1$ have the
+# average 0 under the score of $z_1$, and without them its scatter is that of the row $L = 1$.
 
 # %% [markdown]
 # ## 4.12  What scatter and long steps cost
@@ -1308,9 +1408,10 @@ with np.errstate(all="ignore"):                               # a walk that is l
 # %% [markdown]
 # With one draw each, the pathwise walks end nearer to the minimum. At it, one score-function draw
 # is $\sigma\varepsilon^3/2$, with the variance $\tfrac{15}{4}\sigma^2$, against $\sigma^2$ for
-# pathwise: an average of four draws makes up for that, as the table shows. The longest steps lose
-# walks only without the baseline: there $f$, and with it the scatter, grows as the square of the
-# distance from 3.
+# pathwise: an average of four draws makes up for that, as the table shows. In this table the
+# longest steps lose walks only without the baseline: there $f$, and with it the scatter, grows as
+# the square of the distance from 3. (With the baseline it grows too, far out in proportion to the
+# distance.)
 #
 # A step can also be too long without any scatter. Along a direction in which the loss curves by $c$
 # (its second derivative), a step multiplies the distance from the minimum by

@@ -1,5 +1,6 @@
 """Which gradient estimate is right on average: a question about kinks, jumps and edges."""
 
+from minivae.exercises.chapters.nb04.words import changed, judge_words
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 
 # ---- 04.allowed ----------------------------------------------------------------------------------
@@ -8,19 +9,8 @@ BOTH, SCORE, PATH, NEITHER = ANSWERS = ("both", "score function", "pathwise", "n
 RIGHT = [BOTH, SCORE, PATH, BOTH, PATH, NEITHER, SCORE, SCORE]
 
 
-def _judge(answer):
-    if not isinstance(answer, list | tuple) or len(answer) != len(RIGHT):
-        return f"expected a list of {len(RIGHT)} words"
-    strange = [a for a in answer if not isinstance(a, str) or a not in ANSWERS]
-    if strange:
-        return f"{strange[0]!r} is not one of {', '.join(map(repr, ANSWERS))}"
-    # How many are wrong is not told: with that, they could be found one word at a time.
-    return None if list(answer) == RIGHT else f"not all {len(RIGHT)} are right"
-
-
 def _with(changes):
-    """The right answers but for these, {number as in the notebook: answer}."""
-    return [changes.get(i, right) for i, right in enumerate(RIGHT, start=1)]
+    return changed(RIGHT, changes)
 
 
 ALLOWED = Exercise(
@@ -30,13 +20,37 @@ ALLOWED = Exercise(
         allowed = ...    # ["both", ...], eight words
     """),
     reference=RIGHT,
-    judge=_judge,
+    judge=judge_words(ANSWERS, RIGHT),
     mistakes=(
         WrongAnswer(
             "kinks-forbidden",
             _with({1: SCORE, 4: SCORE}),
             "A kink is no obstacle: f stays continuous, and a draw hits the kink with probability "
             "0 (1 and 4).",
+        ),
+        WrongAnswer(
+            "kink-forbidden",
+            _with({1: SCORE}),
+            "In 1 f has a kink, no jump: f stays continuous, and a draw hits the kink with "
+            "probability 0.",
+        ),
+        WrongAnswer(
+            "other-kink-forbidden",
+            _with({4: SCORE}),
+            "In 4 f has a kink, no jump: f stays continuous, and a draw hits the kink with "
+            "probability 0.",
+        ),
+        WrongAnswer(
+            "edge-forgotten",
+            _with({3: BOTH}),
+            "In 3 q jumps at theta, an edge that moves with the parameter, and f is not 0 there: "
+            "the score function misses what enters.",
+        ),
+        WrongAnswer(
+            "left-edge-forgotten",
+            _with({5: BOTH}),
+            "In 5 q jumps at a, its left edge, which moves with the parameter, and f is not 0 "
+            "there.",
         ),
         WrongAnswer(
             "score-always",

@@ -13,6 +13,7 @@ def scatter_factor(a, b, mu, sigma):
     # (f - constant) eps / sigma = c eps + slope eps^2 + (b sigma / 2) eps^3, and c is ours to
     # choose. The middle term is not correlated with the others, and its variance is 2 slope^2.
     # The best c is -3 b sigma / 2: of E[eps^6] = 15 it leaves 15 - 3^2 = 6.
+    # So the factor is sqrt(1.5 + 2 slope^2 / (b sigma)^2), never below 1.
     variance = 2 * slope**2 + 6 * (b * sigma / 2) ** 2
     return np.sqrt(variance) / abs(b * sigma)
 

@@ -38,6 +38,14 @@ PREDICTIONS = (
         "above",
         "It is no bound: the KL in it is that of another q than the one that is drawn from.",
     ),
+    Prediction(
+        "04.below",
+        "Trained with exp(logvar / 4) as the standard deviation, where does the number that the "
+        "code calls the ELBO end, relative to the highest log p(x) of any such model?",
+        ("below", "at it", "above"),
+        "below",
+        "Draws with any sigma but 1 are now charged more KL than they owe.",
+    ),
 )
 
 RECALL = (
