@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = build.sources()
 IDS = [number_of(source) for source in SOURCES]
 each = pytest.mark.parametrize("source", SOURCES, ids=IDS)
+# Finds the package from the root, from a folder in it, and beside a clone or a folder beside it.
+FIRST_LINE = 'import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]'
 MAX_NOTEBOOK = 500_000
 MAX_PICTURE = 60_000
 NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?")
@@ -100,7 +102,7 @@ def test_a_notebook_was_executed_and_is_clean(source):
     notebook = read(source)
     assert notebook.metadata.kernelspec.name == "python3"
     first = next(cell for cell in notebook.cells if cell.cell_type == "code")
-    assert first.source.startswith('import sys; sys.path[:0] = [".", ".."]')
+    assert first.source.splitlines()[0] == FIRST_LINE
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and cell.source.strip():
             assert cell.execution_count is not None, f"cell {number}"
@@ -110,6 +112,18 @@ def test_a_notebook_was_executed_and_is_clean(source):
         shown = json.dumps(output)
         assert str(ROOT) not in shown, f"cell {number}"
         assert not re.search(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\)", shown), f"cell {number}"
+
+
+@pytest.mark.parametrize("folder", [".", "notebooks", "..", "../elsewhere"])
+def test_the_first_line_finds_the_package(folder, tmp_path):
+    """Also beside a clone, whose folder has the name of the package and is no package."""
+    clone = tmp_path / "minivae"
+    for part in ("notebooks", "minivae"):
+        (clone / part).mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (clone / "minivae" / "__init__.py").write_text("found = True\n", encoding="utf-8")
+    script = f"{FIRST_LINE}\nfrom minivae import found"
+    subprocess.run([sys.executable, "-c", script], cwd=clone / folder, check=True)
 
 
 @each

@@ -14,7 +14,7 @@ from minivae.errors import MinivaeError
 from minivae.exercises import workbook
 
 ROOT = Path(__file__).resolve().parent.parent
-FIRST = 'import sys; sys.path[:0] = [".", ".."]'
+FIRST = 'import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]'
 
 
 def code(text):

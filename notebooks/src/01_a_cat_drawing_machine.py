@@ -18,7 +18,7 @@
 # and the appendix.
 
 # %%
-import sys; sys.path[:0] = [".", ".."]
+import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
 
 import time
 from itertools import product

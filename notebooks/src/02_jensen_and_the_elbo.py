@@ -19,7 +19,7 @@
 # the exercises.
 
 # %%
-import sys; sys.path[:0] = [".", ".."]
+import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
 
 import numpy as np
 

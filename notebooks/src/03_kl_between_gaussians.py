@@ -18,7 +18,7 @@
 # 35 minutes.
 
 # %%
-import sys; sys.path[:0] = [".", ".."]
+import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
 
 import numpy as np
 

@@ -23,7 +23,7 @@
 # Sections 4.9 to 4.12 are an appendix, after the exercises; no later notebook needs them.
 
 # %%
-import sys; sys.path[:0] = [".", ".."]
+import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
 
 from functools import partial
 from statistics import NormalDist

@@ -22,7 +22,7 @@
 # after the exercises; no later notebook needs them.
 
 # %%
-import sys; sys.path[:0] = [".", ".."]
+import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
 
 import numpy as np
 

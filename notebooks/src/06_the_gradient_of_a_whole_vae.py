@@ -21,7 +21,7 @@
 # appendix.
 
 # %%
-import sys; sys.path[:0] = [".", ".."]
+import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
 
 import inspect
 from collections import Counter

@@ -17,7 +17,7 @@
 # **Builds on** notebook 06, whose gradient does all the work here. Reading time: 45 minutes, without the exercises.
 
 # %%
-import sys; sys.path[:0] = [".", ".."]
+import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
 
 from pathlib import Path
 

@@ -25,7 +25,7 @@
 # then believe that line and not the text.
 
 # %%
-import sys; sys.path[:0] = [".", ".."]
+import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
 import os; os.environ["MINIVAE_NUM_THREADS"] = "1"         # one thread, until notebook 08c
 
 import contextlib

@@ -20,7 +20,7 @@
 # "Not so on this machine" says where they disagree.
 
 # %%
-import sys; sys.path[:0] = [".", ".."]
+import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
 import os; os.environ["MINIVAE_NUM_THREADS"] = "1"         # one thread, until notebook 08c
 
 import contextlib

@@ -24,7 +24,7 @@
 # against the text, as before.
 
 # %%
-import sys; sys.path[:0] = [".", ".."]
+import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
 import os; os.environ.pop("MINIVAE_NUM_THREADS", None)     # as many threads as cores, in this notebook
 
 import contextlib

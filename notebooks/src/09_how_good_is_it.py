@@ -18,7 +18,7 @@
 # Reading time: 50 minutes.
 
 # %%
-import sys; sys.path[:0] = [".", ".."]
+import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
 
 from textwrap import fill
 

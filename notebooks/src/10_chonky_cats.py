@@ -17,7 +17,7 @@
 # 35 minutes.
 
 # %%
-import sys; sys.path[:0] = [".", ".."]
+import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
 
 from pathlib import Path
 
