@@ -178,17 +178,6 @@ def test_an_unfinished_search_is_not_told_to_return_something_else(steps):
     assert "swapped" not in body
 
 
-# ---- right values in lists -----------------------------------------------------------------------
-
-
-def test_right_values_in_lists_are_only_to_be_converted():
-    exercise = exercises()["06.best-q"]
-    verdict = grade(exercise, lambda *args: [a.tolist() for a in exercise.reference(*args)])
-    assert verdict.status == NOT_YET
-    assert "logvar: to be converted as well" in verdict.body
-    assert "also wrong" not in verdict.body
-
-
 def _by_newton(nll_and_dz, eps):
     """Steps divided by the spread of the gradients so far, as Adam's are."""
     L = eps.shape[1]
@@ -218,6 +207,17 @@ def _in_log_sigma(nll_and_dz, eps):
 def test_another_search_passes(answer):
     verdict = grade(exercises()["06.search-q"], answer)
     assert verdict.status == CORRECT, verdict.body
+
+
+# ---- right values in lists -----------------------------------------------------------------------
+
+
+def test_right_values_in_lists_are_only_to_be_converted():
+    exercise = exercises()["06.best-q"]
+    verdict = grade(exercise, lambda *args: [a.tolist() for a in exercise.reference(*args)])
+    assert verdict.status == NOT_YET
+    assert "logvar: to be converted as well" in verdict.body
+    assert "also wrong" not in verdict.body
 
 
 # ---- the words -----------------------------------------------------------------------------------
