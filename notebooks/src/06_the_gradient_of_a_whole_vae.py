@@ -140,8 +140,8 @@ predict("06.used-twice", ...)
 
 # %%
 PLACES = {
-    "x": (0, 0), "y1": (1.1, 0), "mu": (2.7, 1.0), "logvar": (2.8, -1.0), "sigma": (4.05, -0.25),
-    "z": (4.9, 1.0), "y2": (6.0, 1.0), "logits": (7.4, 1.0), "nll": (8.8, 1.0), "kl": (6.5, -1.0),
+    "x": (0, 0), "y1": (1.1, 0), "mu": (2.7, 1.0), "logvar": (2.6, -1.1), "sigma": (4.0, -0.42),
+    "z": (4.9, 1.0), "y2": (6.0, 1.0), "logits": (7.4, 1.0), "nll": (8.8, 1.0), "kl": (6.5, -1.1),
     "loss": (10.1, -0.2),
 }
 SHAPES = {"x": "(B, D)", "y1": "(B, H)", "mu": "(B, L)", "logvar": "(B, L)", "sigma": "(B, L)", "z": "(B, L)",
@@ -700,9 +700,9 @@ for symptom, number in Counter(symptom for net, symptom in found if net == "none
     print(f"{number:3d}  {symptom}")
 
 # %% [markdown]
-# The first line is what a gradient check cannot see, whatever net it is run on. (Two more overflow at logits that no net here has.) The other
-# lines are no misses: those mistakes are in a step, a report, an evaluation or a drawing of samples, and no loss checked here
-# depends on them. So a gradient check is necessary, and not sufficient.
+# The first line is what a gradient check cannot see, whatever net it is run on. Two overflow, at logits that no net here has. The
+# others are no misses: they are in a step, a report, an evaluation or a drawing of samples, and no loss or gradient that was checked
+# depends on those. So a gradient check is necessary, and not sufficient.
 #
 # (To walk through the whole collection, with a symptom shown and the mistake to be named: `python -m minivae museum`.)
 #
