@@ -126,6 +126,21 @@ def _own_noise(nll_and_dz, eps):
     return search_q(nll_and_dz, other)
 
 
+def _descended(steps, lr, kl=1):
+    """A descent by the right gradient, but for the KL's term of dlogvar, which is kl times it."""
+
+    def descent(nll_and_dz, eps):
+        mu, logvar = np.zeros(eps.shape[1]), np.zeros(eps.shape[1])
+        for _ in range(steps):
+            sigma = np.exp(logvar / 2)
+            dz = nll_and_dz(mu + sigma * eps)[1]
+            dlogvar = (dz * eps).mean(axis=0) * sigma / 2 + kl * (sigma**2 - 1) / 2
+            mu, logvar = mu - lr * (dz.mean(axis=0) + mu), logvar - lr * dlogvar
+        return mu, logvar
+
+    return descent
+
+
 SEARCH_WRONG = {
     "sigma": (_sigma, "looks like sigma: return logvar"),
     "sigma squared": (
@@ -137,7 +152,9 @@ SEARCH_WRONG = {
         "looks like log sigma",
     ),
     "swapped": (lambda f, eps: search_q(f, eps)[::-1], "look swapped"),
-    "own noise": (_own_noise, "are these `eps` used in each step"),
+    "own noise": (_own_noise, "or with other `eps`, or with a wrong term"),
+    "KL's half lost": (_descended(2000, 0.02, 2), "or with a wrong term?"),
+    "stopped": (_descended(100, 0.01), "is not 0 there: unfinished"),
 }
 
 
@@ -147,6 +164,18 @@ def test_a_search_is_told_how_its_result_reads(kind):
     verdict = grade(exercises()["06.search-q"], answer)
     assert verdict.status == NOT_YET
     assert said in verdict.body
+
+
+def test_a_search_with_its_kl_half_lost_is_recognised_whatever_its_steps():
+    verdict = grade(exercises()["06.search-q"], _descended(2000, 0.02, 2))
+    assert verdict.mistake == "kl-half-lost"
+
+
+@pytest.mark.parametrize("steps", [50, 100, 150, 200])
+def test_an_unfinished_search_is_not_told_to_return_something_else(steps):
+    body = grade(exercises()["06.search-q"], _descended(steps, 0.01)).body
+    assert "looks like" not in body
+    assert "swapped" not in body
 
 
 def _by_newton(nll_and_dz, eps):
@@ -178,6 +207,17 @@ def _in_log_sigma(nll_and_dz, eps):
 def test_another_search_passes(answer):
     verdict = grade(exercises()["06.search-q"], answer)
     assert verdict.status == CORRECT, verdict.body
+
+
+# ---- right values in lists -----------------------------------------------------------------------
+
+
+def test_right_values_in_lists_are_only_to_be_converted():
+    exercise = exercises()["06.best-q"]
+    verdict = grade(exercise, lambda *args: [a.tolist() for a in exercise.reference(*args)])
+    assert verdict.status == NOT_YET
+    assert "logvar: to be converted as well" in verdict.body
+    assert "also wrong" not in verdict.body
 
 
 # ---- the words -----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 
 RTOL, ATOL = 1e-7, 1e-10
 MOST_SHOWN = 12  # entries of an array that are printed whole
+TO_CONVERT = "np.array(...) converts it"
 EXACT = 1e-9  # relative error up to which a ratio or difference is called exact
 
 NamedArgs = Sequence[tuple[str, Any]]  # the arguments of a call: (name, value) pairs
@@ -67,7 +68,10 @@ def _parts_difference(got, names, expected, args):
     lines = [f"{', '.join(right)}: right"] if right else []
     lines += [f"{first}:", text]
     if others := list(wrong)[1:]:
-        lines.append(f"{', '.join(others)}: also wrong")
+        unlike = [name for name in others if TO_CONVERT not in wrong[name]]
+        lines += [f"{', '.join(unlike)}: also wrong"] if unlike else []
+        lists = [name for name in others if TO_CONVERT in wrong[name]]
+        lines += [f"{', '.join(lists)}: to be converted as well"] if lists else []
     return "\n".join(lines)
 
 
@@ -91,7 +95,7 @@ def _type_difference(got, expected):
         if not isinstance(got, np.ndarray | np.generic | int | float | complex):
             return f"yours is {kind_of(got)}; expected a single number"
     elif not isinstance(got, np.ndarray):
-        remedy = ": np.array(...) converts it" if isinstance(got, list | tuple) else ""
+        remedy = f": {TO_CONVERT}" if isinstance(got, list | tuple) else ""
         return f"yours is {kind_of(got)}; expected {kind_of(expected)}{remedy}"
     elif isinstance(got, np.matrix):
         return f"yours is an np.matrix, whose * is a matrix product; expected {kind_of(expected)}"

@@ -1,6 +1,6 @@
 """Mistakes in the two likelihoods of `ops`: Bernoulli and Gaussian."""
 
-from minivae.mistakes.mistake import BLIND, in_ops
+from minivae.mistakes.mistake import BLIND, TOO_MILD, in_ops
 from minivae.mistakes.witnesses import BERNOULLI_SUM, EXTREMES, GAUSSIAN_INTEGRAL
 
 LIKELIHOOD_MISTAKES = (
@@ -63,7 +63,7 @@ LIKELIHOOD_MISTAKES = (
             "nll = np.log(1 + np.exp(logits)) - x * logits",
         ),
         sentence="log(1 + exp(logits)), computed literally, is infinite at a logit of 1000.",
-        symptom=BLIND,
+        symptom=TOO_MILD,
         witness=EXTREMES,
     ),
     in_ops(
@@ -71,7 +71,7 @@ LIKELIHOOD_MISTAKES = (
         ("sigmoid", "np.exp(np.where(positive, -logits, logits))", "np.exp(-logits)"),
         ("sigmoid", "np.where(positive, 1, e)", "1"),
         sentence="1 / (1 + exp(-logits)), computed literally, overflows at a logit of -1000.",
-        symptom=BLIND,
+        symptom=TOO_MILD,
         witness=EXTREMES,
     ),
     in_ops(

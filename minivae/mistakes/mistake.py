@@ -5,6 +5,7 @@ from typing import NamedTuple
 from minivae.mistakes.witnesses import GRADIENT
 
 BLIND = "It passes: the gradient of the wrong formula is right."
+TOO_MILD = "It passes: the formula is right, and overflows only at extreme logits."
 
 
 class Edit(NamedTuple):

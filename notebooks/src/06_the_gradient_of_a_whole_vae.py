@@ -17,7 +17,7 @@
 # - write a test for what no gradient check can see.
 #
 # **Builds on** notebook 03 (the KL and its derivatives), 04 (`z = mu + sigma * eps`) and 05 (the graph, dense layers,
-# the Bernoulli in logits, the complex step). Reading time: 40 minutes, without the exercises and the
+# the Bernoulli in logits, the complex step). Reading time: 55 minutes, without the exercises and the
 # appendix.
 
 # %%
@@ -95,7 +95,7 @@ for B in (1, 10, 100):
 
 # %% [markdown]
 # The scatter falls about as $1/\sqrt B$. Not exactly: the images differ in how much each of them scatters (and in their loss, hence
-# the three means), and from 100 draws a scatter is known to about 7%.
+# the three means).
 #
 # Now the whole forward pass, on a net small enough to look into: seven pixels, four hidden units, two
 # latents, three images. The sizes differ on purpose, so that a transposed matrix cannot hide.
@@ -132,16 +132,16 @@ print(f"loss {loss:.6f}, the package's {vae.elbo(params, x, eps, spec, beta=beta
 # As in section 5.1: each value is a box, with an arrow to whatever is computed from it, and a local derivative on each
 # arrow.
 #
-# **Predict first.** From which of these do two arrows or more leave: `"mu, logvar"`, `"y1, mu, logvar"` or
-# `"y1, mu, logvar, sigma"`? Go through the ten lines.
+# **Predict first.** From which of the values computed on the way, from `y1` to `kl`, do two arrows or more leave: `"mu, logvar"`,
+# `"y1, mu, logvar"` or `"y1, mu, logvar, sigma"`? Go through the ten lines, and count one arrow for each line that reads the value.
 
 # %%
 predict("06.used-twice", ...)
 
 # %%
 PLACES = {
-    "x": (0, 0), "y1": (1.1, 0), "mu": (2.7, 1.0), "logvar": (2.8, -1.0), "sigma": (4.05, -0.25),
-    "z": (4.9, 1.0), "y2": (6.0, 1.0), "logits": (7.4, 1.0), "nll": (8.8, 1.0), "kl": (6.5, -1.0),
+    "x": (0, 0), "y1": (1.1, 0), "mu": (2.7, 1.0), "logvar": (2.6, -1.1), "sigma": (4.0, -0.42),
+    "z": (4.9, 1.0), "y2": (6.0, 1.0), "logits": (7.4, 1.0), "nll": (8.8, 1.0), "kl": (6.5, -1.1),
     "loss": (10.1, -0.2),
 }
 SHAPES = {"x": "(B, D)", "y1": "(B, H)", "mu": "(B, L)", "logvar": "(B, L)", "sigma": "(B, L)", "z": "(B, L)",
@@ -314,16 +314,16 @@ log_p = log_joint(grid, first)
 posterior = np.exp(log_p - log_p.max()).reshape(121, 121)
 
 # %% [markdown]
-# Notebook 02 said another way: the ELBO of any $q$ lies below $\log p(x)$ by exactly $\mathrm{KL}(q\,\Vert\,p(z\mid x))$.
-# Raise the ELBO over $q$, and this KL falls, though the posterior need not be known. To look for the best
-# *function*, here a density $q$, is what the calculus of variations does; hence **variational** inference. We look
-# only among the Gaussians with a `mu` and a `logvar` for each latent.
+# Notebook 02 knows another way, its eq. (4): the ELBO of any $q$ lies below $\log p(x)$ by exactly
+# $\mathrm{KL}(q\,\Vert\,p(z\mid x))$. Raise the ELBO over $q$, and this KL falls, though the posterior need not be known:
+# **variational** inference, as in 2.6, but now with a network for a decoder. We look only among the Gaussians with a `mu` and a
+# `logvar` for each latent.
 #
 # That is a search over four numbers, and eqs. (7) and (8) with $B = 1$ and $\beta = 1$ are their gradient. The decoder has more
 # layers than eq. (6), so the package goes back to `dz`:
 
 # %%
-unused = {name: np.empty_like(block) for name, block in shipped.params.items()}  # the decoder stays as it is
+unused = {name: np.empty_like(block) for name, block in shipped.params.items()}  # a bin for the weights' gradients
 
 
 def back_to_z(z, x):
@@ -342,7 +342,7 @@ def back_to_z(z, x):
 def search(x, steps, lr, noise):
     """q = (mu, logvar) at every step, from the prior on: (steps + 1, 2, 2)."""
     q = np.zeros((2, 2), np.float32)
-    path, m, v = [q.copy()], np.zeros(4, np.float32), np.zeros(4, np.float32)
+    path, m, v = [q.copy()], np.zeros(4, np.float32), np.zeros(4, np.float32)           # m, v: what Adam remembers
     for step in range(1, steps + 1):
         (mu, logvar), eps = q, noise.standard_normal(2, dtype=np.float32)
         sigma = np.exp(logvar / 2)
@@ -354,10 +354,26 @@ def search(x, steps, lr, noise):
 
 
 path = search(first, 2000, 0.1, np.random.default_rng(1))
-q = path[-1]
 
 # %% [markdown]
-# A finer grid around the spot gives the posterior's mean and standard deviations, to lay beside those of $q$.
+# Single draws leave $q$ scattered about its goal. So the last steps average over `eps`, on 8 x 8 points with the weights that stand for
+# a Gaussian (Gauss-Hermite), in place of draws:
+
+# %%
+nodes, share = np.polynomial.hermite_e.hermegauss(8)
+eps_grid = np.stack(np.meshgrid(nodes, nodes), axis=-1).reshape(-1, 2).astype(np.float32)
+share = (np.outer(share, share) / share.sum() ** 2).ravel().astype(np.float32)          # adds up to 1
+q, m, v = path[-1].copy(), np.zeros(4, np.float32), np.zeros(4, np.float32)
+for step in range(1, 101):
+    sigma = np.exp(q[1] / 2)
+    dz = back_to_z(q[0] + sigma * eps_grid, first)[1]
+    dq = np.stack([share @ dz + q[0], share @ (dz * eps_grid) * sigma / 2 + (sigma**2 - 1) / 2])
+    ops.adam_step(q.reshape(-1), dq.reshape(-1), m, v, step, lr=0.02 * (1 - step / 101))
+
+# %% [markdown]
+# A finer grid around the spot gives the posterior's mean and standard deviations, to lay beside those of $q$. A diagonal Gaussian has no
+# tilt. If the posterior were a Gaussian with correlation $\rho$, the best diagonal one would have its mean, and each latent's width
+# *given the other latent*: $\sqrt{1 - \rho^2}$ times the standard deviation.
 
 # %%
 near = [np.linspace(c - 0.35, c + 0.35, 60, dtype=np.float32) for c in q[0]]
@@ -367,9 +383,13 @@ fine = np.exp(log_p - log_p.max())
 weights = fine / fine.sum()
 mean = weights @ points
 sd = np.sqrt(weights @ (points - mean) ** 2)
-print(f"posterior: mean ({mean[0]:.2f}, {mean[1]:.2f}), standard deviations ({sd[0]:.3f}, {sd[1]:.3f})")
-at, spread = q[0], np.exp(q[1] / 2)
-print(f"q:         mean ({at[0]:.2f}, {at[1]:.2f}), standard deviations ({spread[0]:.3f}, {spread[1]:.3f})")
+rho = weights @ (points - mean).prod(axis=1) / sd.prod()
+skew = weights @ ((points - mean) / sd) ** 3
+print(f"posterior: mean ({mean[0]:.2f}, {mean[1]:.2f}), rho {rho:.2f}, skewness ({skew[0]:.2f}, {skew[1]:.2f})")
+print(f"q:         mean ({q[0, 0]:.2f}, {q[0, 1]:.2f})")
+for what, width in (("the posterior's", sd), ("were it a Gaussian, the best q's", sd * np.sqrt(1 - rho**2)),
+                    ("the searched q's", np.exp(q[1] / 2))):
+    print(f"standard deviations, {what:32s}  {width[0]:.4f}  {width[1]:.4f}")
 
 # %%
 angle = np.linspace(0, 2 * np.pi, 100)
@@ -396,14 +416,13 @@ fig
 
 # %% [markdown]
 # Grey: the mean of $q$, step by step. Ellipses: two standard deviations of $q$; the outermost blue contour is where a Gaussian
-# would have its two. The search never saw the posterior, only the gradient of the ELBO, and it ended on the spot. The slight
-# tilt is beyond a diagonal Gaussian, and $q$ is a little narrower than the posterior in both latents. The tilt is one reason: the best
-# diagonal Gaussian for a tilted one has each latent's variance *given the other latent*, which is smaller than its variance alone
-# (06.best-q derives it). It need not be the only one, as this posterior is not exactly a Gaussian.
+# would have its two. The search never saw the posterior, only the gradient of the ELBO, and it ended on the spot. $q$ is a little
+# narrower than the posterior. For the first latent the tilt accounts for most of that, for the second for less than half: the rest
+# comes from the posterior's not being a Gaussian. Its $z_2$ is skewed.
 #
-# Two thousand decodings for each image, and anew each time that the decoder changes: too dear for training. The remedy is to
-# learn the *answer* of the search. That is the encoder: a network that takes any image and outputs `mu` and `logvar` in one pass. The
-# price of inference is paid once, in training it, and shared by all images: inference is **amortized**. How good is that one pass?
+# All this for one image, and anew each time that the decoder changes. The remedy of 2.7 is the encoder: it learns the *answer* of the
+# search, and gives `mu` and `logvar` of any image in one pass. The price of inference is paid in training it, and shared by all images:
+# inference is **amortized**. How good is that one pass?
 
 # %%
 def elbo_of(q, x, eps):
@@ -424,9 +443,9 @@ passed = next(step for step in range(0, 2001, 50) if elbo_of(path[step], first, 
 print(f"the search is past the encoder after {passed} steps (looked at every 50)")
 
 # %% [markdown]
-# The encoder does at once what the search needs hundreds of steps for, and loses about 1.4 nats by it. What the best $q$ of the
+# The encoder does at once what this search needs hundreds of steps for, and loses about 1.4 nats by it. What the best $q$ of the
 # family has more than the encoder's is the **amortization gap**; what even the best lacks to $\log p(x)$, the *approximation
-# gap*. (The encoder has to serve all images, and never saw this one, a test image, in training. Notebook 09 measures both gaps
+# gap* (Cremer et al. 2018). (The encoder has to serve all images, and never saw this one, a test image, in training. Notebook 09 measures both gaps
 # and tells these two causes apart.) The appendix looks at more images, and at what holds $q$ at its width.
 #
 # ## 6.8  The bug museum
@@ -495,7 +514,7 @@ right_and_wrong("reparam-fresh-noise")
 reveal("06.fresh-noise")
 
 # %% [markdown]
-# And it is no small error: the average of `dz * eps` over *fresh* `eps` is zero, so the path from the
+# And it is no small error: as in notebook 04, the average of `dz * eps` over *fresh* `eps` is zero, so the path from the
 # reconstruction to `logvar` is lost, and noise put in its place.
 #
 # Both mistakes were in the backward pass. Here is one in the *forward* pass: every layer forgets to add its `b`.
@@ -575,8 +594,8 @@ print(f"{alone} patterns belong to one mistake alone, and the commonest is share
 
 # %% [markdown]
 # So a second question is needed, and a good one is: *what happens at `beta = 0`?* Then the KL is out of the loss, and if all is
-# right, the mistake is in the KL or its gradient. If a head is still wrong, the KL no longer blurs its ratio. Here for rows 7, 10 and 11, the
-# last two of which look the same in the picture:
+# right, the mistake is in the KL or its gradient. If a head is still wrong, the KL no longer blurs its ratio, unless the backward pass
+# forgot `beta`. Here for rows 7, 10 and 11, the last two of which look the same in the picture, and for that exception:
 
 # %%
 def show(ratios):
@@ -585,17 +604,17 @@ def show(ratios):
     return " ".join(f"{word:{len(block)}s}" for word, block in zip(words, ORDER)).rstrip()
 
 
-print(" " * 37, " ".join(ORDER))
-for name in ("reparam-half-lost", "elbo-path-through-z-lost", "kl-gradient-lost"):
+print(" " * 44, " ".join(ORDER))
+for name in ("reparam-half-lost", "elbo-path-through-z-lost", "kl-gradient-lost", "elbo-beta-forgotten-in-gradient"):
     for weight in (1.5, 0.0):
-        print(f"{name:24s} beta = {weight}:  {show(examine(name, weight))}")
+        print(f"{name:31s} beta = {weight}:  {show(examine(name, weight))}")
 alone = sum(n == 1 for n in with_both.values())
 print(f"both questions together: {len(with_both)} patterns, of which {alone} belong to one mistake alone;")
 print(f"the commonest is shared by {max(with_both.values())}")
 
 # %% [markdown]
 # Row 7: the lost half shows itself as a 2. Row 11: without the KL all is right. Row 10: all that the encoder had learned from was the
-# KL, so its gradient is 0 now. Other questions are to ask twice with the same noise (a backward pass that draws its own answers
+# KL, so its gradient is 0 now. The last: at `beta = 0` the KL's gradient is still added, and spoils both heads. Other questions are to ask twice with the same noise (a backward pass that draws its own answers
 # differently), and to ask with $B = 1$ (a sum and a mean over the batch are the same there). And for a forward and backward pair alone
 # there is a doctor to ask, which compares and looks for a pattern:
 
@@ -671,14 +690,19 @@ def first_to_see(mistake):
         return "does not run"
 
 
-seen_first = Counter(map(first_to_see, mistakes.MISTAKES))
+found = [(first_to_see(mistake), mistake.symptom) for mistake in mistakes.MISTAKES]
+seen_first = Counter(net for net, _ in found)
 for net in (*NETS, "does not run", "none of them"):
     print(f"{seen_first[net]:3d}  {net}")
 print(f"{seen_first.total():3d}  mistakes, each under the first net that shows it")
+print("\nthe collection on those that none of them shows:")
+for symptom, number in Counter(symptom for net, symptom in found if net == "none of them").most_common():
+    print(f"{number:3d}  {symptom}")
 
 # %% [markdown]
-# The 28 that pass them all are wrong in both passes alike, or at inputs that no net here meets, or in
-# what the gradient never sees, such as the step that uses it, or a report. So a gradient check is necessary, and not sufficient.
+# The first line is what a gradient check cannot see, whatever net it is run on. Two overflow, at logits that no net here has. The
+# others are no misses: they are in a step, a report, an evaluation or a drawing of samples, and no loss or gradient that was checked
+# depends on those. So a gradient check is necessary, and not sufficient.
 #
 # (To walk through the whole collection, with a symptom shown and the mistake to be named: `python -m minivae museum`.)
 #
@@ -690,7 +714,7 @@ print(f"{seen_first.total():3d}  mistakes, each under the first net that shows i
 # - The best Gaussian for one image can be searched for by raising the ELBO (*variational*); a network that
 #   outputs it at once shares the price among all images (*amortized*).
 # - The pattern of wrong blocks points at a place; a constant ratio and a second question, such as `beta = 0`, help to name the mistake.
-# - A formula that is wrong in both passes alike passes every gradient check. Statistics and closed forms can see it.
+# - A wrong formula with its own right gradient passes every gradient check. What can see it is a test of what the number should *be*.
 #
 # ## Exercises
 #
@@ -760,7 +784,7 @@ check("06.variance-output", variance_output_grads)
 
 # %% [markdown]
 # **Variational, amortized, or what?** Call inference *variational* if $q$ is found by raising the ELBO, and *amortized* if one
-# trained network gives the $q$ of any image. `"variational"`, `"amortized"`, `"both"` or `"neither"`?
+# trained network serves every image: it gives the $q$, or where its search starts. `"variational"`, `"amortized"`, `"both"` or `"neither"`?
 
 # %%
 # 1. A grid: p(x|z) p(z) at each of its points, divided by their sum.
@@ -820,7 +844,7 @@ for letter in "ABCD":
 # %%
 # "dW-over-B": weight gradients divided by B once more.  "dx-before-tanh": a layer's dx from
 # dy, before tanh's derivative is multiplied in.  "dmu-without-dz".  "dlogvar-without-eps".
-# "variance-as-sigma": z = mu + exp(logvar) eps; backward, eq. (8) as ever.
+# "variance-as-sigma": z = mu + exp(logvar) eps; backward through z, dz eps exp(logvar) / 2.
 # "dlogvar-without-KL".  "KL-sign": the KL's gradient has the wrong sign.
 # "dout-without-sigmoid": logits - x.
 names = ...    # in the order A, B, C, D

@@ -50,7 +50,7 @@ NAME_THE_BUG = Exercise(
     stub=stub("""
         # "dW-over-B": weight gradients divided by B once more.  "dx-before-tanh": a layer's dx from
         # dy, before tanh's derivative is multiplied in.  "dmu-without-dz".  "dlogvar-without-eps".
-        # "variance-as-sigma": z = mu + exp(logvar) eps; backward, eq. (8) as ever.
+        # "variance-as-sigma": z = mu + exp(logvar) eps; backward through z, dz eps exp(logvar) / 2.
         # "dlogvar-without-KL".  "KL-sign": the KL's gradient has the wrong sign.
         # "dout-without-sigmoid": logits - x.
         names = ...    # in the order A, B, C, D
@@ -102,13 +102,14 @@ NAME_THE_BUG = Exercise(
     hints=(
         "Which is the first wrong block on the way back? Which line is just before it?",
         "At beta = 0 the KL is gone: what is right there, and what has a ratio now?",
-        "A: dec1 is right, all before it wrong. B: exactly half at beta = 0. C and D: "
+        "A: dec1 is right, all before it wrong. B: exactly half at beta = 0; which line has "
+        "a half where its forward pass asks for none? C and D: "
         "right at beta = 0; C spoils one head, D both.",
     ),
     solution_text=stub("""
         names = (
             "dx-before-tanh",        # A: a layer right, its dx wrong
-            "variance-as-sigma",     # B: d/dlogvar exp(logvar) has no half
+            "variance-as-sigma",     # B: dz/dlogvar is exp(logvar) eps, without a half
             "dlogvar-without-KL",    # C: logvar's head only, right at beta = 0
             "KL-sign",               # D: both heads, right at beta = 0
         )

@@ -66,6 +66,7 @@ RECALL = (
             "because the gradient belongs to the z at which the loss was computed",
         ),
         "c",
-        "With fresh noise, the backward pass would differentiate at another z.",
+        "z = mu + sigma eps, so dz/dsigma is the eps that made z: dz times another draw is not the "
+        "gradient of this loss.",
     ),
 )

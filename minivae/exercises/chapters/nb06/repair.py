@@ -129,6 +129,11 @@ REPAIR = Exercise(
             "One mistake is left: the decoder and mu's head are right, logvar's head is not.",
         ),
         WrongAnswer(
+            "sigma-dropped",
+            _with((SIGMA[0], "dz * eps / 2")),
+            "The path through z in dlogvar has lost its sigma: d sigma / d logvar = sigma / 2.",
+        ),
+        WrongAnswer(
             "tanh-and-kl-left",
             _with(TANH, KL, DKL),
             "Two mistakes are left. dec1 is the first block that one of them spoils; the other "

@@ -8,6 +8,7 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
 NEAR = 0.01  # nats above the best
 NEARLY = 0.5
+AT_REST = 0.01  # the largest entry of the gradient where a search has ended
 NEAR_ENOUGH = f"at most {NEAR} nats above the least"
 
 
@@ -56,6 +57,12 @@ def _minus_elbo(nll_and_dz, eps, mu, logvar):
     return nll.mean() + (mu**2 + np.exp(logvar) - 1 - logvar).sum() / 2
 
 
+def _slopes(nll_and_dz, eps, mu, logvar):
+    """The gradient of -ELBO with respect to mu and logvar, (2, L)."""
+    _, dz = nll_and_dz(mu + np.exp(logvar / 2) * eps)
+    return np.array([np.add(*terms) for terms in zip(*_terms(dz, eps, mu, logvar), strict=True)])
+
+
 def _nats_above(answer, nll_and_dz, eps):
     """In words, how far -ELBO at the answer is above the least, with these draws."""
     mu, logvar = answer(nll_and_dz, eps)
@@ -67,14 +74,18 @@ def _nats_above(answer, nll_and_dz, eps):
     if got - least <= NEAR:
         return NEAR_ENOUGH
     return f"{got - least:.2g} nats above it" + _what_it_may_be(
-        lambda mu, logvar: _minus_elbo(nll_and_dz, eps, mu, logvar) - least, mu, logvar
+        lambda mu, logvar: _minus_elbo(nll_and_dz, eps, mu, logvar) - least,
+        lambda mu, logvar: _slopes(nll_and_dz, eps, mu, logvar),
+        mu,
+        logvar,
     )
 
 
-def _what_it_may_be(above, mu, logvar):
-    """A reading of the two results under which they are right or nearly so, in words, or nothing.
+def _what_it_may_be(above, slopes, mu, logvar):
+    """A reading of the two results under which a search has ended there, in words, or nothing.
 
-    above(mu, logvar): how far -ELBO is above the least.
+    above(mu, logvar): how far -ELBO is above the least; slopes(mu, logvar): its gradient. An
+    unfinished search may come near the least under a wrong reading, but not to a gradient of 0.
     """
     mu, second = np.asarray(mu, float), np.asarray(logvar, float)
     with np.errstate(all="ignore"):
@@ -85,10 +96,13 @@ def _what_it_may_be(above, mu, logvar):
             ("; the two results look swapped", (second, mu)),
         )
         for says, reading in readings:
-            if above(*reading) <= NEAR:
+            if above(*reading) <= NEAR and np.abs(slopes(*reading)).max() <= AT_REST:
                 return says
         if above(mu, second) < NEARLY:
-            return "; near: are these `eps` used in each step, and are the last steps small enough?"
+            return (
+                "; near, but the gradient of -ELBO is not 0 there: unfinished, or with other "
+                "`eps`, or with a wrong term?"
+            )
     return ""
 
 
@@ -130,6 +144,11 @@ def _width_kept(*args):
 def _half_lost(*args):
     (a, b), (c, d) = _terms(*args)
     return a + c, 2 * b + d
+
+
+def _kl_half_lost(*args):
+    (a, b), (c, d) = _terms(*args)
+    return a + c, b + 2 * d
 
 
 def _eps_lost(dz, eps, mu, logvar):
@@ -178,6 +197,11 @@ SEARCH_Q = Exercise(
             "half-lost",
             _search_with(_half_lost),
             "The half is missing in the term of dlogvar through z: d sigma / d logvar = sigma / 2.",
+        ),
+        WrongAnswer(
+            "kl-half-lost",
+            _search_with(_kl_half_lost),
+            "The half is missing in the KL's term of dlogvar, (sigma^2 - 1) / 2.",
         ),
         WrongAnswer(
             "eps-lost",
