@@ -14,7 +14,7 @@
 # - run a story backwards: compute the evidence $p(x)$ and the posterior $p(z\mid x)$, in logs;
 # - score a picture under a model, and say which pictures a model without noise rules out.
 #
-# **Builds on** Bayes' rule and NumPy, nothing else. Reading time: 50 minutes, without the exercises
+# **Builds on** calculus, Bayes' rule and NumPy, nothing else. Reading time: 50 minutes, without the exercises
 # and the appendix.
 
 # %%
@@ -133,7 +133,7 @@ reveal("01.noise")
 # $$
 #
 # $p(z)$ is called the *prior*: what is true of cats before we look at one. We see $x$ and never
-# $z$, so $z$ is called *latent*, hidden. Six factors make one of our cats, each uniform on a range.
+# $z$, so $z$ is called *latent*, hidden. Six factors make one of our cats, independent, each uniform on a range.
 #
 # The second sentence needs a drawing and noise. The drawing is a program: `cats.render(z)` gives a
 # grey value between 0 and 1 for each pixel. The noise is a coin for each pixel: it comes out white with
@@ -333,7 +333,7 @@ reveal("01.underflow")
 # `float64`): it *underflows* to zero. Its logarithm is of ordinary size, and a sum:
 #
 # $$
-# \log p(x \mid z) = \sum_{d=1}^{D} x_d \log p_d(z) + (1 - x_d) \log\big(1 - p_d(z)\big) \tag{6}
+# \log p(x \mid z) = \sum_{d=1}^{D} \Big[ x_d \log p_d(z) + (1 - x_d) \log\big(1 - p_d(z)\big) \Big] \tag{6}
 # $$
 #
 # With the natural logarithm the unit is called the *nat*.
@@ -365,8 +365,8 @@ print(f"so p(x|z) itself is about 10^{log_p / np.log(10):.0f}; float32 ends at 1
 # \log \sum_k e^{a_k} = m + \log \sum_k e^{a_k - m} \tag{7}
 # $$
 #
-# Now the largest term is $e^0 = 1$: nothing overflows, and whatever underflows was too small to
-# count. Bayes' rule then works in logs too: subtract the log of the sum, and only then exponentiate.
+# Now the largest term is $e^0 = 1$ (unless every $e^{a_k}$ is 0): nothing overflows, and whatever
+# underflows was too small to count. Bayes' rule then works in logs too: subtract the log of the sum, and only then exponentiate.
 # Here is a larger photograph of this cat, 128 by 128 pixels, and three guesses at its weight, equally
 # likely beforehand:
 
@@ -582,9 +582,10 @@ reveal("01.rounded")
 # We can make such a generator without training: render, and round each pixel to black or white. Then
 # $p(x\mid z)$ is 1 for the picture $G(z)$, and 0 for every other. No $z$ gives our photograph (1.15
 # shows it), not even the true one: some coins fell against the odds. So its evidence is 0, and
-# eq. (4) divides zero by zero. Coins alone are not enough: without the floor `P_MIN`, a pixel of grey
-# value 0 is never white, and our photograph is impossible at its own $z$. A coin of its own for each
-# pixel, never quite certain, makes every black and white picture possible.
+# eq. (4) divides zero by zero. Coins alone are not enough for a photograph that our story did not
+# make: without the floor `P_MIN`, a pixel of grey value 0 is never white, and one speck of dust on it
+# makes the picture impossible. A coin of its own for each pixel, never quite certain, makes every
+# black and white picture possible.
 #
 # | | draws an $x$ | $p(x)$, how probable is this $x$ | $p(z\mid x)$, what made this $x$ |
 # |---|---|---|---|
@@ -740,7 +741,8 @@ check("01.log-posterior", posterior_from_logs)
 # %% [markdown]
 # **Refine until it settles.** Eq. (8) for one latent, uniform on a range, with cells as in 1.6 and
 # 1.7. Go through growing grids, and stop where log p(x) moves by less than the tolerance. (As in 1.7
-# that is no proof: in the last test a narrow peak lies between all the middles.)
+# that is no proof: in the last test the first grids all miss a narrow peak, and the rule stops before
+# the one that would have found it.)
 
 # %%
 def settled_log_evidence(log_p, low, high, counts, tolerance):

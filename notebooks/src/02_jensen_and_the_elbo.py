@@ -162,8 +162,9 @@ for L, v, x_i in ((5, 0.25, 1), (10, 0.25, 0), (10, 0.25, 1), (50, 2.0, 1), (1, 
 # %% [markdown]
 # With exp KL draws the error is about a nat in all five rows that were tried, whether the KL comes
 # from many latents, from a narrow posterior, or from an $x$ far from the prior's mean. The last row
-# is out of reach. In all rows the log ratio scatters by a few nats only. Where it scatters by many,
-# exp KL may be far off (Chatterjee and Diaconis 2018, *The sample size required in importance
+# is out of reach. But exp KL is only the middle of a range. If the log ratio of posterior to prior
+# scatters by $s$ nats over draws of the posterior, the number of draws that one can be sure of is
+# exp(KL + a few $s$) (Chatterjee and Diaconis 2018, *The sample size required in importance
 # sampling*).
 
 # %% [markdown]
@@ -231,9 +232,9 @@ fig
 # This is *importance sampling*, and $w$ is the importance weight. ($q_\phi$ must not be zero where
 # $p_\theta(x, z)$ is not.) With the prior as $q_\phi$ it is eq. (1). With the posterior every
 # weight is $p_\theta(x)$, since $p_\theta(x, z) = p_\theta(z\mid x)\,p_\theta(x)$: one draw would
-# do. In between, use the rule of 2.2 with $q_\phi$ in the place of the prior, under its condition:
-# over draws of the posterior the log ratio of posterior to $q_\phi$ must not scatter by many nats.
-# With a $q_\phi$ that is far too narrow it does.
+# do. In between, use the rule of 2.2 with $q_\phi$ in the place of the prior: sure only at
+# exp(KL + a few $s$), where $s$ is the scatter of the log ratio of posterior to $q_\phi$. With a
+# $q_\phi$ that is far too narrow, $s$ is large.
 
 # %% [markdown]
 # ## 2.5  The bound and its gap
@@ -353,11 +354,11 @@ for z in ([1, 0, 0, 0, 0], [0, 0, 0, 1, 0]):                            # a cold
           f"best independent q {five['best independent'][at]:.4f}")
 
 # %% [markdown]
-# With one draw the best $q_\phi$ does better, with more it does worse, and from 2 draws to 30 its
+# With one draw the best $q_\phi$ has the smaller error in $\log p_\theta(x)$, with more the larger one, and from 2 draws to 30 its
 # error does not even fall. A cold alone holds 0.175 of the posterior, and this $q_\phi$ draws it
 # once in about 150 draws; pneumonia alone is rarer still. Runs that meet neither mostly come out
-# too low. Here the rule of 2.2 says little: its KL is $\log 3.4 = 1.2$ nats, and its log ratio
-# scatters by 2.2.
+# too low. Its KL is $\log 3.4 = 1.2$ nats, but its log ratio scatters by 2.2: by the
+# rule of 2.2 one is sure only at $e^{1.2 + 2\cdot2.2}$, some 300 draws.
 #
 # A Gaussian $q_\phi$ that is too narrow is too sure in the same way. Take the ten latents of 2.2,
 # and the same $N(\mu, \sigma^2)$ for each. The posterior is $N(0.8, 0.2)$.
@@ -405,8 +406,8 @@ fig
 # The narrow ones have the smaller gap and, with one draw, the smaller error; with thirty or a
 # thousand their errors are larger than the wide one's. At those $K$ the rows stand in the order of
 # $\exp\mathrm{KL}(\text{posterior}\Vert q_\phi)$; wide and narrow have nearly the same, and differ
-# in the scatter. A narrow $q_\phi$ rarely draws in the posterior's flanks, and such a draw may
-# carry a weight of thousands of $p_\theta(x)$: a *heavy tail*. So **the $q_\phi$ with the smaller
+# in the scatter. A narrow $q_\phi$ rarely draws in the posterior's flanks, where weights are large: a
+# *heavy tail*. Much of $p_\theta(x)$ then sits in draws that a run of $K$ mostly misses. So **the $q_\phi$ with the smaller
 # gap need not be the better one to draw from.**
 #
 # (With $\sigma^2$ below $S/2 = 0.1$ the variance of the weights is even infinite: the integrand of
@@ -638,9 +639,9 @@ right.set_title("width 1 moves the summit")
 fig
 
 # %% [markdown]
-# The dip does not come from the size of the steps: those a tenth as long dip nearly as deep. It
-# comes from $W$ moving before the encoder knows $x$: with the encoder ten times as fast it is a
-# tenth as deep. And it passes: with the width learned the climb ends at the best $W$, $\sqrt 8$.
+# The dip does not come from the size of the steps: those a tenth as long dip nearly as deep. Here it
+# comes from $W$ moving before the encoder knows $x$, while $q_\phi$ is wide: with the encoder ten
+# times as fast it is a tenth as deep. And it passes: with the width learned the climb ends at the best $W$, $\sqrt 8$.
 #
 # With the width held at 1 it ends at a smaller $W$, held at 0.03 at a larger one, where the
 # posterior's variance is closer to that width and the gap smaller: a lasting **bias, which comes

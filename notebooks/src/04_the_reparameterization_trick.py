@@ -49,8 +49,8 @@ recall("04", ..., ..., ...)
 # The ELBO has two parts: an average over draws from $q$, $\mathbb{E}_{z\sim q}[\log p(x\mid z)]$,
 # and a KL. Training needs the gradient of both with respect to $q$'s parameters, `mu` and `logvar`;
 # we call its two parts `dmu` and `dlogvar`. For the KL, notebook 03 has them. The average has, in
-# general, no closed form where the decoder, which computes $p(x\mid z)$, is a network: all one can
-# do is draw. (The decoder's own weights are no problem: $q$ does not contain them, so their
+# general, no closed form where the decoder, which computes $p(x\mid z)$, is a network: with
+# many latents all one can do is draw. (The decoder's own weights are no problem: $q$ does not contain them, so their
 # derivative passes inside the average. This notebook is about the parameters that decide *what is
 # drawn*.)
 #
@@ -375,14 +375,15 @@ reveal("04.wave")
 # What one can say, for `dmu` of a Gaussian and an $f$ that is continuous and made of smooth pieces:
 # **where the slope of $f$ scatters under $q$ by less than $1/\sqrt2 \approx 0.7$ of the size of its
 # mean, the pathwise estimate scatters less, whatever constant is subtracted.** The parabola, nearly
-# straight across $q$, is such a case. Where the slope varies more, as the wave's does, either may
-# win, and one has to compute both. (4.11 has the proof. Scatter is not the whole cost: a pathwise
+# straight across $q$, is such a case. Where the slope varies more, as the wave's does, the rule is
+# silent: compute both. (4.11 has the proof. Scatter is not the whole cost: a pathwise
 # draw needs the slope too, a backward pass through $f$.)
 #
 # ### When is each allowed?
 #
 # Eq. (2) is allowed if $f$ is continuous and made of smooth pieces, $z$ moves smoothly with the
-# parameter, and the averages are finite. At a *kink* of $f$ the slope is missing, but a draw of a
+# parameter, and the slopes $f'(z)\,\partial z/\partial\theta$ stay, for all nearby parameters, below
+# one bound whose average over the noise is finite. At a *kink* of $f$ the slope is missing, but a draw of a
 # Gaussian hits it with probability 0: a network of relus qualifies. What can go wrong is a *jump*
 # of $f$, and for eq. (1) the mirror image, a jump of $q$ that moves:
 #
@@ -847,8 +848,8 @@ print(f'"ELBO" at the end {quarter_elbo[-1]:.3f}, log p(x) of that model '
 reveal("04.below")
 
 # %% [markdown]
-# To be below the ceiling proves nothing. The witness is that it does not *reach* it, as the right
-# code did.
+# To be below the ceiling proves nothing. The witness is that it does not *reach* it when it is trained
+# to the end, as the right code did.
 
 # %% [markdown]
 # ## Recap
@@ -861,7 +862,7 @@ reveal("04.below")
 # | discrete latents | yes | no |
 # | one draw's `dmu`, Gaussian | $(f - \text{baseline})\,\varepsilon/\sigma$ | $f'(z)$; the smaller scatter if, for an $f$ as in the second row, it is below $1/\sqrt2$ of its mean's size |
 #
-# (Both need averages that are finite.)
+# (Both need a bound with a finite average on what they average, as in 4.4.)
 #
 # - $z = \mu + \sigma\varepsilon$, the noise is an argument, eq. (3); in other distributions
 #   $z = F^{-1}(u)$. Backward: `dmu = dz`, `dlogvar = dz * eps * sigma / 2`, eqs. (4), (5).

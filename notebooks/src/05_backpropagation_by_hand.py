@@ -272,7 +272,7 @@ found = errors(softmax, (scores,), dy, (softmax_backward(dy, softmax(scores)),))
 print("softmax: error below 1e-8:", found[0] < 1e-8)
 
 # %% [markdown]
-# A row of $n$ numbers has a Jacobian of $n^2$ entries, none of them zero, and the backward pass
+# A row of $n > 1$ numbers has a Jacobian of $n^2$ entries, none of them zero, and the backward pass
 # needed $2n$ multiplications. In the exercises you do the same for layers that this text leaves out.
 #
 # ## 5.3  How does a gradient pass a dense layer?
@@ -317,7 +317,7 @@ print("softmax: error below 1e-8:", found[0] < 1e-8)
 # \quad\Longrightarrow\quad \texttt{dx} = \texttt{da}\,W^\top \tag{5}
 # $$
 #
-# In numbers: three examples, two inputs, two relu units, no bias. Shaded is what one weight, $W_{01}$, touches.
+# In numbers: three examples, two inputs, two relu units, no bias. Shaded is what goes into $\texttt{dW}_{01}$.
 
 # %%
 few = {"x": np.array([[1, 2], [-1, 1], [2, 0]]), "W": np.array([[2, -1], [1, 1]])}
@@ -792,10 +792,10 @@ reveal("05.smaller-h")
 fig
 
 # %% [markdown]
-# To the right, each V rises with $h^2$: truncation. To the left it rises with $1/h$: that is **rounding**. Numbers near 1 are
+# To the right, each V rises with $h^2$, until tanh saturates and $D(h)$ itself goes to 0: truncation. To the left it rises with $1/h$: that is **rounding**. Numbers near 1 are
 # $u \approx 2\cdot 10^{-16}$ apart in float64, so reckon with an error of $u|f|$ in each value of $f$. The subtraction keeps it,
 # and the division by $2h$ magnifies it, to $u|f|/h$ at most if both values are off by that much (dotted lines). Where a cloud is flat at 1, $D(h)$ is 0 or
-# nearly so, and the error is the whole entry: far to the left the step is too small to change $f$.
+# nearly so, and the error is the whole entry: far to the left the step is too small to change $f$, far to the right it is too large.
 #
 # The best $h$ lies near where the two meet: the derivative of $u|f|/h + h^2|f'''|/6$ is zero at
 # $h^3 = 3u|f|/|f'''|$. The two entries need steps that are far apart, and the best single $h$ for all is a poor one for
@@ -854,7 +854,9 @@ print("by its own bar, spoiled:", count_verdicts(spoiled, slopes, bars))
 
 # %% [markdown]
 # By the largest entry the spoiled gradient passes the check that this notebook has used so far. By its own bar the entry is
-# wrong. (*Cannot tell* is for an entry that lies within a bar of more than a thousandth of it.)
+# wrong. (*Cannot tell* is for an entry that lies within a bar of more than a thousandth of it. A zero always does, as the weights
+# of a relu unit that is off: no bar is a thousandth of nothing. The check of the package, which looks at
+# more than differences, can call it right.)
 #
 # **Where the bar fails.** It is an estimate, not a bound. It reckons with a rounding error of a few $u|f|$, and a function whose parts are larger than
 # itself can be off by more. Take the KL of one latent with $\mu = 0$ near the prior: $e^{\texttt{logvar}} - 1 - \texttt{logvar}$ is a small difference of
@@ -872,9 +874,10 @@ for name, f in (("the KL", one_kl), ("the KL + 1", lambda v: 1 + one_kl(v))):
     print(f"{name:11s} right derivatives near the prior: {count_verdicts(kl_slopes, *found)}")
 
 # %% [markdown]
-# So "wrong" means: look. The next section has a check that needs no difference of two values of $f$.
+# So "wrong" means: look. And "right" trusts that $f$ is smooth within the steps taken: at the kink of a relu every $D(h)$ is
+# $\tfrac12$, with a tiny bar (5.12). The next section has a check that needs no difference of two values of $f$.
 #
-# ## 5.9  A derivative without a subtraction
+# ## 5.9  A derivative without a difference
 #
 # The digits were lost in $f(x + h) - f(x - h)$. Suppose that the code of $f$ can compute with complex numbers, and that what it
 # computes is **analytic**: it has a Taylor series in the complex variable. Take the step along the imaginary axis, where $i^2 = -1$:

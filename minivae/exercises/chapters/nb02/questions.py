@@ -39,7 +39,8 @@ PREDICTIONS = (
         ("rises more", "rises less", "falls"),
         "falls",
         "log p(x) = ELBO + gap, and the step has made the gap smaller by more than the ELBO rose. "
-        "Such a step does not always do that: whether it does depends on q.",
+        "Such a step does not always do that: it depends on q, and on which side of the best "
+        "decoder the step begins.",
     ),
 )
 
