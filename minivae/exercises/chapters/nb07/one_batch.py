@@ -168,11 +168,6 @@ ONE_BATCH = Exercise(
             _verdict(lambda losses, log_B: log_B / 2 < np.mean(losses[-200:]) < 3 * log_B),
             "The floor is too low: no right model's mean loss is below log B, all of it.",
         ),
-        WrongAnswer(
-            "log-to-base-2",
-            _verdict(lambda losses, log_B: log_B < np.mean(losses[-200:]) * np.log(2) < 3 * log_B),
-            "This takes log2 B; the loss is in nats, so the bounds are natural logs.",
-        ),
     ),
     hints=(
         "Train on the same x some hundred steps, with fresh noise at each and Adam or gradient "
