@@ -444,7 +444,7 @@ print(f"   {'largest':8s} {largest_curvature(near):8.0f}")
 
 # %% [markdown]
 # **Momentum** is the oldest remedy: step along a running sum of the gradients, `m = 0.9 * m + grad`, `flat -= lr * m`. Where the gradient
-# keeps its sign, the sum grows to $1/(1 - 0.9)$, ten times the gradient; where it flips from step to step, the terms partly cancel. So along a flat
+# stays the same, the sum grows to $1/(1 - 0.9)$, ten times the gradient; where it flips from step to step, the terms partly cancel. So along a flat
 # direction, where the gradient hardly changes from step to step, momentum goes about ten times as fast; and for a parabola the limit even rises, to $2(1 + 0.9)/a$. But
 # in the long run no direction's error shrinks faster than by a factor of $\sqrt{0.9}$ a step, which is 5 %: where plain descent takes away some per cent a step already, there is less to gain.
 #
@@ -564,7 +564,7 @@ fig
 
 # %% [markdown]
 # (Where a mark is missing, at least one of the three seeds became infinite, or it lies above the picture.) For each of them longer steps are better, up to a point, and then
-# worse. (Plain descent's best rate is more than seventy times the 2/a that we measured in 7.5: in 500 steps from the start it got to less curved places.) Momentum gets further than plain descent, at a rate ten times smaller (which along a flat direction is the same speed); at plain descent's best rate
+# worse. (Plain descent's best rate is more than seventy times the 2/a that we measured at one place in 7.5.) Momentum gets further than plain descent, at a rate ten times smaller (which along a flat direction is the same speed); at plain descent's best rate
 # at least one of its seeds became infinite. Adam gets further still. The rates are a factor of three apart, so that each one's true best may lie
 # between two of them. And Adam is not safe from a rate that is too high, either: one step of the table beyond its best, a seed ends at the mean image.
 #
