@@ -161,7 +161,37 @@ def a_single_draw_of_noise(gradient, theta, x, rng):
     return one_batch.learns_by_heart(lambda t, x, _: gradient(t, x, eps), theta, x, rng)
 
 
+def folded_adam(flat, grad, m, v, step, lr, beta1=0.9, beta2=0.999, adam_eps=1e-8):
+    """Both corrections folded into the rate, as in the paper's section 2."""
+    m += (1 - beta1) * (grad - m)
+    v += (1 - beta2) * (grad**2 - v)
+    root = np.sqrt(1 - beta2**step)
+    flat -= lr * root / (1 - beta1**step) * m / (np.sqrt(v) + adam_eps * root)
+
+
+def adam_with_its_own_betas(flat, grad, m, v, step, lr, beta1=0.9, beta2=0.999, adam_eps=1e-8):
+    folded_adam(flat, grad, m, v, step, lr)
+
+
+def fixed_bounds(gradient, theta, x, rng):
+    losses = one_batch._trained(gradient, theta, x, rng)
+    return 1.7 < np.mean(losses[-200:]) < 5.4
+
+
+def half_the_floor(gradient, theta, x, rng):
+    losses = one_batch._trained(gradient, theta, x, rng)
+    return 0.5 * np.log(len(x)) < np.mean(losses[-100:]) < 3 * np.log(len(x))
+
+
+def spread_below(mu, logvar):
+    """The standard deviation in place of largest minus smallest."""
+    same = np.stack([mu, logvar]).std(axis=1).max(axis=0) < 0.05
+    words = by_arrays(mu, logvar)
+    return np.where(same & (words != "collapsed"), "constant", words)
+
+
 RIGHT = (
+    ("07.adam", folded_adam),
     ("07.loop", shuffled_copy),
     ("07.loop", one_image_at_a_time),
     ("07.latents", by_arrays),
@@ -181,7 +211,11 @@ WRONG = (
     ("07.loop", counts_epochs, "the steps"),
     ("07.loop", sums, "the losses"),
     ("07.loop", lambda state, images, epochs, B, gradient, adam: state, "two results"),
+    ("07.adam", adam_with_its_own_betas, "expected"),
     ("07.latents", active_units, "expected"),
+    ("07.latents", spread_below, "expected"),
+    ("07.one-batch", fixed_bounds, "expected"),
+    ("07.one-batch", half_the_floor, "expected"),
     ("07.latents", one_word, "expected"),
     ("07.one-batch", a_single_draw_of_noise, "expected"),
     ("07.one-batch", lambda gradient, theta, x, rng: False, "expected"),

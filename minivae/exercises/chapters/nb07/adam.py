@@ -28,12 +28,24 @@ def _adam_cases():
             3,
             0.01,
         ),
+        # none of the constants is the default: beta1, beta2 and adam_eps are arguments
+        (
+            np.array([0.5]),
+            np.array([0.02]),
+            np.array([0.01]),
+            np.array([3e-4]),
+            2,
+            0.1,
+            0.8,
+            0.99,
+            0.01,
+        ),
     ]
 
 
-def _observe_adam(answer, flat, grad, m, v, step, lr):
+def _observe_adam(answer, flat, grad, m, v, step, lr, *constants):
     flat, m, v = flat.copy(), m.copy(), v.copy()
-    answer(flat, grad, m, v, step, lr)
+    answer(flat, grad, m, v, step, lr, *constants)
     return flat, m, v
 
 
@@ -75,6 +87,11 @@ ADAM = Exercise(
             "adam-betas-swapped",
             "adam-climbs",
             "adam-not-in-place",
+        ),
+        WrongAnswer(
+            "constants-written-in",
+            lambda flat, grad, m, v, step, lr, *constants: adam_step(flat, grad, m, v, step, lr),
+            "0.9, 0.999 or 1e-8 is written in: use the arguments beta1, beta2 and adam_eps.",
         ),
         WrongAnswer(
             "root-forgotten",

@@ -46,7 +46,13 @@ def _cases():
         "active, on one side": (-1.5 + 0.3 * rng.uniform(-1, 1, N), tiny()),
     }
     mu, logvar = (np.stack(part, axis=1).round(3) for part in zip(*columns.values(), strict=True))
-    return [(mu[:, [j]], logvar[:, [j]]) for j in (0, 4)] + [(mu, logvar)]
+    one_of_many = np.zeros((2000, 1))
+    one_of_many[1234] = 1.6  # its standard deviation is 0.036, its largest KL 1.28
+    return [
+        *((mu[:, [j]], logvar[:, [j]]) for j in (0, 4)),
+        (mu, logvar),
+        (one_of_many, np.zeros_like(one_of_many)),
+    ]
 
 
 def _as_text(answer, mu, logvar):
@@ -120,6 +126,12 @@ LATENTS = Exercise(
             ),
             "The mean of mu over the images can be 0 while mu differs from image to image: ask "
             "about every image.",
+        ),
+        WrongAnswer(
+            "by-the-standard-deviation",
+            _states(_prior, lambda m, v, k: max(m.std(), v.std()) < TOLERANCE, _active, _rare),
+            "A small standard deviation does not mean the same for all images: one image in "
+            "thousands hardly changes it. Take the largest minus the smallest.",
         ),
         WrongAnswer(
             "logvar-ignored",

@@ -29,11 +29,11 @@ def learns_by_heart(gradient, theta, x, rng):
 # ---- the models that are tested ------------------------------------------------------------------
 
 
-def _model(name, *, to_decoder=None, kl_weight=1.0, shift=0.0):
+def _model(name, *, to_decoder=None, kl_weight=1.0, scale=1.0, shift=0.0):
     """A function gradient(theta, x, eps) of a VAE with one hidden layer on each side.
 
     to_decoder(mu, eps): what the decoder reads in place of z. kl_weight: of the KL in loss and
-    gradient. shift: is added to the loss.
+    gradient. scale, shift: the loss is multiplied by the one, and the other is added.
     """
 
     def gradient(theta, x, eps):
@@ -60,7 +60,7 @@ def _model(name, *, to_decoder=None, kl_weight=1.0, shift=0.0):
         da1 = (dmu @ p["mu_W"].T + dlogvar @ p["logvar_W"].T) * (1 - y1**2)
         g["enc_W"], g["enc_b"] = x.T @ da1, da1.sum(axis=0)
         flat = np.concatenate([g[n].ravel() for n in SHAPES])
-        return float(nll + kl_weight * kl + shift), flat
+        return float(scale * (nll + kl_weight * kl) + shift), flat
 
     gradient.__name__ = name
     return gradient
@@ -69,14 +69,14 @@ def _model(name, *, to_decoder=None, kl_weight=1.0, shift=0.0):
 def _cases():
     rng = np.random.default_rng(76)
 
-    def case(model):
+    def case(model, B=6):
         theta = np.concatenate(
             [
                 rng.normal(0, shape[0] ** -0.5, shape).ravel() if len(shape) == 2 else np.zeros(n)
                 for shape, n in zip(SHAPES.values(), SIZES, strict=True)
             ]
         )
-        x = rng.permuted(np.tile(np.arange(D) % 2.0, (6, 1)), axis=1)
+        x = rng.permuted(np.tile(np.arange(D) % 2.0, (B, 1)), axis=1)
         return model, theta, x, np.random.default_rng(6)
 
     return [
@@ -84,6 +84,10 @@ def _cases():
         case(_model("decoder_reads_only_noise", to_decoder=lambda mu, eps: eps)),
         case(_model("kl_left_out", kl_weight=0.0)),
         case(_model("a_constant_left_out", shift=-4.0)),
+        # other B: the two bounds move with it
+        case(_model("right"), B=3),
+        case(_model("a_constant_too_much", shift=2.3), B=3),  # ends above 3 log 3, below 3 log 6
+        case(_model("a_third_of_the_loss", scale=0.32), B=12),  # ends between log 12 / 2 and log 12
     ]
 
 
@@ -153,6 +157,16 @@ ONE_BATCH = Exercise(
             "zero-is-the-floor",
             _verdict(lambda losses, log_B: 0 < np.mean(losses[-200:]) < 3 * log_B),
             "0 is not the floor: the KL of q's that can be told apart costs about log B.",
+        ),
+        WrongAnswer(
+            "bounds-written-in",
+            _verdict(lambda losses, log_B: 1.7 < np.mean(losses[-200:]) < 5.4),
+            "The bounds are written in as numbers; they have to follow B = len(x).",
+        ),
+        WrongAnswer(
+            "half-the-floor",
+            _verdict(lambda losses, log_B: log_B / 2 < np.mean(losses[-200:]) < 3 * log_B),
+            "The floor is too low: no right model's mean loss is below log B, all of it.",
         ),
     ),
     hints=(
