@@ -43,7 +43,8 @@ def test_the_committed_results_hold_every_run_once():
     for row in rows:
         if row["elbo"] is not None:
             assert row["elbo"] == pytest.approx(-(row["nll"] + row["kl"]), abs=1e-3)
-            assert sum(row["kl_per_latent"]) == pytest.approx(row["kl"], abs=1e-2)
+            # A run with a rate far too high ends at 231,000 nats: single precision, other sums.
+            assert sum(row["kl_per_latent"]) == pytest.approx(row["kl"], rel=1e-4, abs=1e-2)
 
 
 def test_only_missing_runs_are_made(few_images, results_file, monkeypatch):

@@ -12,17 +12,29 @@ def _import_tqdm() -> Any:
     """tqdm's bar, in Jupyter its widget. It fails to import where an environment variable such as
     TQDM_MININTERVAL holds no number; these are left out then."""
     try:
-        from tqdm.auto import tqdm
+        return _tqdm()
     except ValueError:
         for name in [name for name in os.environ if name.startswith("TQDM_")]:
             del os.environ[name]
-        from tqdm.auto import tqdm
+        return _tqdm()
+
+
+def _tqdm():
+    # Not tqdm.auto, which decides the same and loads asyncio.
+    if _in_jupyter():
+        from tqdm.notebook import tqdm
+    else:
+        from tqdm import tqdm
     return tqdm
+
+
+def _in_jupyter():
+    return "ipykernel" in sys.modules
 
 
 def is_watched() -> bool:
     """Whether a person sees the standard error: a terminal, or a notebook."""
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
+    return sys.stderr.isatty() or _in_jupyter()
 
 
 class ProgressBar:
