@@ -10,8 +10,8 @@ from minivae.exercises.chapters.nb04.ends import ENDS
 from minivae.exercises.chapters.nb04.factor import FACTOR, scatter_factor
 from minivae.exercises.chapters.nb04.same_cat import SAME_CAT, same_cat
 from minivae.exercises.chapters.nb04.winners import WINNERS
-from minivae.exercises.chapters.nb04.words import changed
 from minivae.exercises.grading import grade
+from minivae.exercises.words import changed
 
 
 def factor_by_least_squares(a, b, mu, sigma):

@@ -224,13 +224,13 @@ def test_right_values_in_lists_are_only_to_be_converted():
 
 JUDGED = (
     ("06.which-inference", list(exercises()["06.which-inference"].reference), CORRECT, ""),
-    ("06.which-inference", np.array(["both"] * 5), NOT_YET, "expected five words"),
-    ("06.which-inference", ["both"] * 4, NOT_YET, "expected five words"),
-    ("06.which-inference", ["both"] * 5, NOT_YET, "not yet right: 1, 3, 4, 5"),
+    ("06.which-inference", np.array(["both"] * 5), NOT_YET, "expected a list of 5 words"),
+    ("06.which-inference", ["both"] * 4, NOT_YET, "expected a list of 5 words"),
+    ("06.which-inference", ["both"] * 5, NOT_YET, "not all 5 are right"),
     ("06.which-inference", ["Both", *["neither"] * 4], NOT_YET, "is not one of"),
-    ("06.next-question", ["none"] * 4, NOT_YET, "not yet right: pair 1, 2, 3"),
+    ("06.next-question", ["none"] * 4, NOT_YET, "not all 4 are right"),
     ("06.next-question", ["beta=0", *["none"] * 3], NOT_YET, "is not one of"),
-    ("06.next-question", "none", NOT_YET, "expected four strings"),
+    ("06.next-question", "none", NOT_YET, "expected a list of 4 words"),
     ("06.name-the-bug", dict(zip("ABCD", ["KL-sign"] * 4, strict=True)), NOT_YET, "A, B, C"),
     ("06.name-the-bug", ["kl-sign"] * 4, NOT_YET, "is not one of"),
 )

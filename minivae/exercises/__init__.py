@@ -22,6 +22,7 @@ The modules, lowest first:
     execution        runs an answer safely, within a time limit
     compare          says in words how a result differs from the expected one
     cards            what the reader sees, as text and as HTML
+    words            judges an answer that is a list of words
     store            the progress file
     grading          grades one answer
     reviews          when a question is asked again, and the review itself

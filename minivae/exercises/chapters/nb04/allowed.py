@@ -1,7 +1,7 @@
 """Which gradient estimate is right on average: a question about kinks, jumps and edges."""
 
-from minivae.exercises.chapters.nb04.words import changed, judge_words
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+from minivae.exercises.words import changed, judge_words
 
 # ---- 04.allowed ----------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Where a wrong "ELBO" ends, if a slip stands in the forward and the backward pass."""
 
-from minivae.exercises.chapters.nb04.words import changed, judge_words
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+from minivae.exercises.words import changed, judge_words
 
 # ---- 04.ends -------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Which gradient estimate scatters less: where a rule says so, and where one has to compute."""
 
-from minivae.exercises.chapters.nb04.words import changed, judge_words
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+from minivae.exercises.words import changed, judge_words
 
 # ---- 04.winners ----------------------------------------------------------------------------------
 

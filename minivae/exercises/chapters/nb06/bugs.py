@@ -1,6 +1,7 @@
 """Mistakes to be named from what a gradient check says, and the question to ask next."""
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+from minivae.exercises.words import changed, judge_words
 
 # ---- 06.name-the-bug -----------------------------------------------------------------------------
 
@@ -128,20 +129,6 @@ ASKED = tuple(question for _, _, question in PAIRS)
 QUESTIONS = ("beta = 0", "B = 1", "twice", "none")
 
 
-def _judge_questions(answer):
-    if not isinstance(answer, list | tuple) or len(answer) != len(ASKED):
-        return "expected four strings, one for each pair"
-    for asked in answer:
-        if not isinstance(asked, str) or asked not in QUESTIONS:
-            return f'{asked!r} is not one of "beta = 0", "B = 1", "twice" and "none"'
-    wrong = [str(i) for i, (a, b) in enumerate(zip(answer, ASKED, strict=True), start=1) if a != b]
-    return f"not yet right: pair {', '.join(wrong)}" if wrong else None
-
-
-def _asked(pair, question):
-    return (*ASKED[: pair - 1], question, *ASKED[pair:])
-
-
 NEXT_QUESTION = Exercise(
     id="06.next-question",
     title="which question tells two mistakes apart",
@@ -154,37 +141,37 @@ NEXT_QUESTION = Exercise(
         questions = ...    # four strings
     """),
     reference=ASKED,
-    judge=_judge_questions,
+    judge=judge_words(QUESTIONS, ASKED),
     mistakes=(
         WrongAnswer(
             "swapped-by-B",
-            _asked(1, "B = 1"),
+            changed(ASKED, {1: "B = 1"}),
             "1: neither of the two depends on how many images there are.",
         ),
         WrongAnswer(
             "noise-by-beta",
-            _asked(2, "beta = 0"),
+            changed(ASKED, {2: "beta = 0"}),
             "2: both are in the term through z, which does not contain beta: it stays wrong at "
             "beta = 0.",
         ),
         WrongAnswer(
             "noise-by-none",
-            _asked(2, "none"),
+            changed(ASKED, {2: "none"}),
             "2: one of the two backward passes uses fresh noise. What does it give the next time?",
         ),
         WrongAnswer(
             "sum-by-beta",
-            _asked(3, "beta = 0"),
+            changed(ASKED, {3: "beta = 0"}),
             "3: both are in the KL's terms, so at beta = 0 all is right with either.",
         ),
         WrongAnswer(
             "half-by-beta",
-            _asked(4, "beta = 0"),
+            changed(ASKED, {4: "beta = 0"}),
             "4: both are in the KL's terms, so at beta = 0 all is right with either.",
         ),
         WrongAnswer(
             "half-by-B",
-            _asked(4, "B = 1"),
+            changed(ASKED, {4: "B = 1"}),
             "4: with one image the term through z is still in logvar's head, so no ratio shows.",
         ),
     ),

@@ -1,23 +1,10 @@
 """What variational means, and what amortized."""
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+from minivae.exercises.words import changed, judge_words
 
 WORDS = ("variational", "amortized", "both", "neither")
 RIGHT = ("neither", "both", "variational", "amortized", "neither")
-
-
-def _judge(answer):
-    if not isinstance(answer, list | tuple) or len(answer) != len(RIGHT):
-        return "expected five words, one for each"
-    for word in answer:
-        if not isinstance(word, str) or word not in WORDS:
-            return f'{word!r} is not one of "variational", "amortized", "both" and "neither"'
-    wrong = [str(i) for i, (a, b) in enumerate(zip(answer, RIGHT, strict=True), start=1) if a != b]
-    return f"not yet right: {', '.join(wrong)}" if wrong else None
-
-
-def _instead(number, word):
-    return (*RIGHT[: number - 1], word, *RIGHT[number:])
 
 
 WHICH_INFERENCE = Exercise(
@@ -32,37 +19,37 @@ WHICH_INFERENCE = Exercise(
         inference = ...    # five words
     """),
     reference=RIGHT,
-    judge=_judge,
+    judge=judge_words(WORDS, RIGHT),
     mistakes=(
         WrongAnswer(
             "grid-variational",
-            _instead(1, "variational"),
+            changed(RIGHT, {1: "variational"}),
             "1: no q is varied. The grid computes the posterior itself.",
         ),
         WrongAnswer(
             "steps-variational",
-            _instead(2, "variational"),
+            changed(RIGHT, {2: "variational"}),
             "2: it starts from what one network gives for any image, so it is amortized too.",
         ),
         WrongAnswer(
             "steps-amortized",
-            _instead(2, "amortized"),
+            changed(RIGHT, {2: "amortized"}),
             "2: the twenty steps, like the encoder's training, raise the ELBO over q.",
         ),
         WrongAnswer(
             "table-both",
-            _instead(3, "both"),
+            changed(RIGHT, {3: "both"}),
             "3: for an image that is not in the table, it has no q: nothing is shared.",
         ),
         WrongAnswer(
             "pairs-both",
-            _instead(4, "both"),
+            changed(RIGHT, {4: "both"}),
             "4: one network gives q for any image, but what is raised is log q of pairs drawn from "
             "the model, not the ELBO.",
         ),
         WrongAnswer(
             "samples-variational",
-            _instead(5, "variational"),
+            changed(RIGHT, {5: "variational"}),
             "5: it draws from the posterior, and has neither a q nor an ELBO.",
         ),
     ),
