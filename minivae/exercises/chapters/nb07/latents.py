@@ -28,7 +28,10 @@ def latent_states(mu, logvar):
 def _cases():
     rng = np.random.default_rng(75)
     N = 40
-    tiny = lambda: 0.02 * rng.uniform(-1, 1, N)  # noqa: E731, within the tolerance
+
+    def tiny():
+        return 0.02 * rng.uniform(-1, 1, N)  # within the tolerance
+
     some = np.zeros(N)
     some[7] = 1.0
     columns = {  # name: mu, logvar
