@@ -19,7 +19,8 @@ def log_p(model: runs.Model, images: np.ndarray, samples: int, ops: Backend) -> 
     x = data.scale(images)
     seeds = [seed_of(image) for image in x]
     if model.spec.likelihood == "bernoulli":
-        x = np.stack([_binarized(image, seed) for image, seed in zip(x, seeds, strict=True)])
+        rngs = [_rng(seed, "binarization") for seed in seeds]
+        x = np.stack([data.binarize(image, rng) for image, rng in zip(x, rngs, strict=True)])
     x = x.astype(model.flat.dtype, copy=False)
     return evaluate.log_likelihood_of_q(
         model.params, x, model.spec, samples, lambda i: _rng(seeds[i], "noise"), None, ops
@@ -30,10 +31,6 @@ def seed_of(image: np.ndarray) -> int:
     """A number made of the pixels of an image, (D,) in [0, 1]."""
     levels = np.rint(GREY_LEVELS * np.clip(image, 0, 1)).astype("<u2")
     return int.from_bytes(hashlib.blake2b(levels.tobytes(), digest_size=8).digest(), "little")
-
-
-def _binarized(image, seed):
-    return (_rng(seed, "binarization").random(image.shape, np.float32) < image).astype(np.float32)
 
 
 def _rng(seed, use):
