@@ -5,7 +5,7 @@
     the checking      gradcheck, mistakes
     the measuring     evaluate, studies
     the teaching      exercises
-    the tooling       data, runs, checks, files, errors, plots, bridge, cli
+    the tooling       data, runs, checks, files, errors, jupyter, plots, bridge, cli
 
 README.md says what each of them is; .github/CONTRIBUTING.md, which may import which.
 """

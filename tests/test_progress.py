@@ -3,6 +3,8 @@
 import contextlib
 import io
 import re
+import sys
+import types
 
 import pytest
 import tiny
@@ -42,3 +44,9 @@ def test_in_a_narrow_terminal_the_numbers_stay_and_the_bar_gives_way(columns, re
 
 def test_the_bar_does_not_claim_a_sum_where_beta_is_not_one():
     assert "beta 4" in shown(tiny.settings(beta=4.0))
+
+
+def test_a_notebook_is_known_by_its_running_shell(monkeypatch):
+    """The bar goes to standard error, though someone has imported Jupyter's kernel."""
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    assert "epoch 2" in shown(tiny.settings())

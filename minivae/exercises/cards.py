@@ -5,6 +5,8 @@ import sys
 import textwrap
 from typing import TypeVar
 
+from minivae.jupyter import in_notebook
+
 NOT_ATTEMPTED = "not attempted"
 NOT_YET = "not yet"
 CORRECT = "correct"
@@ -76,7 +78,7 @@ def display(card: AnyCard, note: str | None = None) -> AnyCard:
     """
     if note:
         card.body = f"{card.body}\n\n({note})".lstrip("\n")
-    if _in_notebook():
+    if in_notebook():
         import IPython.display
 
         IPython.display.display(_RichCard(card))
@@ -84,12 +86,6 @@ def display(card: AnyCard, note: str | None = None) -> AnyCard:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         print(str(card).encode(encoding, "replace").decode(encoding))
     return card
-
-
-def _in_notebook():
-    ipython = sys.modules.get("IPython")  # if nothing has imported it, this is not a notebook
-    shell = ipython.get_ipython() if ipython else None
-    return getattr(shell, "kernel", None) is not None
 
 
 def fill(text: str, indent: int = 0) -> str:

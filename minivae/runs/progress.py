@@ -4,6 +4,7 @@ import os
 import sys
 from typing import Any
 
+from minivae.jupyter import in_notebook
 from minivae.settings import Settings
 from minivae.train import State, StepTerms
 
@@ -21,20 +22,16 @@ def _import_tqdm() -> Any:
 
 def _tqdm():
     # Not tqdm.auto, which decides the same and loads asyncio.
-    if _in_jupyter():
+    if in_notebook():
         from tqdm.notebook import tqdm
     else:
         from tqdm import tqdm
     return tqdm
 
 
-def _in_jupyter():
-    return "ipykernel" in sys.modules
-
-
 def is_watched() -> bool:
     """Whether a person sees the standard error: a terminal, or a notebook."""
-    return sys.stderr.isatty() or _in_jupyter()
+    return sys.stderr.isatty() or in_notebook()
 
 
 class ProgressBar:
