@@ -128,8 +128,8 @@ fig
 
 # %% [markdown]
 # The dashed line, the estimate of $\log p(x)$, lies to the right of the solid one, that of the ELBO,
-# most of all where the cloud is wide (mind the two scales): a mean of weights is carried by the largest few. For image 6 it stands in the right
-# tail, beyond the bulk.
+# most of all where the cloud is wide (mind the two scales): a mean of weights is carried by the largest
+# few. For image 6 it stands in the right tail, beyond the bulk.
 
 # %% [markdown]
 # ## 9.2  Do more samples help?
@@ -177,7 +177,7 @@ reveal("09.more-samples")
 # All three curves rise: image 4's soon by hardly anything, image 6's more and more slowly, image 8's
 # still steeply at the right edge. (A bar is one standard error: the scatter over the groups, of which
 # $K = 400$ leaves five. With one latent you can watch it by hand: the slider $K$ in
-# [touch_the_bound.html](touch_the_bound.html).)
+# [touch_the_bound.html](touch_the_bound.html); JupyterLab asks you to press *Trust HTML* first.)
 #
 # Why it must rise. Take $K$ weights and leave out all but $M$ of them, chosen at random. Averaged
 # over the choice, the mean of the $M$ is the mean of the $K$: no weight is preferred. So
@@ -406,7 +406,7 @@ for ax, b in zip(axes.flat, (4, 2, 6, 8), strict=True):
     draw_posterior(ax, b)
 axes[1, 1].set_xlim(-1.7, 0.3)                                # between two far ends of empty sea
 axes[0, 0].legend(fontsize=7)
-fig.set_dpi(80)
+fig.set_dpi(75)
 fig
 
 # %% [markdown]
@@ -519,7 +519,7 @@ print(f"approximation {np.median(approximation):.2f} nats, amortization "
       f"{np.median(amortization):.2f} nats (medians of the nine)")
 without_8 = amortization[:8].sum() / (approximation + amortization)[:8].sum()
 print(f"the encoder's share of the nine gaps together: {share:.0%}; without image 8: {without_8:.0%}")
-print(f"image 2, whose posterior is bent: approximation {approximation[2]:.2f}, "
+print(f"image 2, whose posterior is tilted: approximation {approximation[2]:.2f}, "
       f"amortization {amortization[2]:.2f} nats")
 
 # %%
@@ -609,7 +609,7 @@ def draw_moment(ax, i, half):
 # %%
 fig = plots.figure(7.6, 5)[0]
 fig.clear()
-fig.set_dpi(80)
+fig.set_dpi(75)
 axes = fig.subplot_mosaic([["top"] * 5, list(letters)], height_ratios=(1.9, 1))
 top = axes["top"]
 top.fill_between(at, its_elbo, log_p, color=plots.ORANGE, alpha=0.5, label="the gap")
@@ -926,6 +926,7 @@ for row in ours.values():
 fig = plots.reproduced_table(rows) if rows else None
 if rows:
     fig.axes[0].set_title("every run in the table, and the published values (dashed)")
+    fig.set_dpi(75)
 fig
 
 # %% [markdown]
@@ -1081,10 +1082,10 @@ for ax, s in zip(axes, widths, strict=True):
             ("encoder, eq. (7)", plots.RED, "s"), ("encoder, eq. (9)", plots.BLUE, "^"))):
         ax.plot(toy_Ks, [signal_to_noise(toy[s][K][i][:, None]) for K in toy_Ks], color=color,
                 marker=marker, ls="-", label=name)
-    ax.set(xscale="log", yscale="log", xlabel="K, samples", ylim=(0.01, 30), title=f"q of width {s}")
+    ax.set(xscale="log", yscale="log", xlabel="K, samples", ylim=(0.01, 30), title=f"q of width {s}, posterior {0.5**0.5:.2f}")
 axes[0].set_ylabel("signal / noise")
 axes[0].legend(fontsize=8)
-fig.set_dpi(80)
+fig.set_dpi(72)
 fig
 
 # %%
@@ -1094,7 +1095,7 @@ reveal("09.signal")
 # Left, $q$ is wider than the posterior. The decoder's curve rises, the encoder's by eq. (7) falls: for the
 # encoder, the gradient of a better bound is a worse one. The third curve, the encoder by eq. (9), rises
 # from $K = 4$ on. Right, $q$ is narrower than the posterior and its weights have no finite variance: now
-# both of the encoder's curves fall, and that of eq. (9) is the lower one.
+# both of the encoder's curves fall from $K = 4$ on, and that of eq. (9) is the lower one.
 #
 # The reason: as $K$ grows the bound comes to $\log p(x)$ whatever $q$ is, so its gradient
 # with respect to $q$ goes to zero, and faster than its scatter does (Rainforth et al. 2018, "Tighter
@@ -1160,7 +1161,7 @@ for s in widths:
         difference = plain - twice                             # of the same draws
         t = difference.mean() / (difference.std(ddof=1) / np.sqrt(M))
         print(f"width {s}, K = {K:3d}: the means differ by {t:+.1f} standard errors; "
-              f"scatter {plain.std():.3f} and {twice.std():.3f}")
+              f"scatter {plain.std():.4f} and {twice.std():.4f}")
 
 # %% [markdown]
 # Differences of about one standard error, now and then two: chance. The scatter is what differs: with the
