@@ -315,7 +315,7 @@ def iwae_and_grads(
 ) -> TermsAndGrads:
     """The importance-weighted bound and its gradient: x (B, D), eps (K, B, L) -> TermsAndGrads.
 
-    d loss / d log w_kb = -softmax_k(log w)_kb / B   [notebook 09, eqs. 3 to 6; Burda et al., 14]
+    d loss / d log w_kb = -softmax_k(log w)_kb / B   [notebook 09, eqs. 5 to 8; Burda et al., 14]
 
     u (S, B), uniform in [0, 1): only S samples of each image go through the backward pass, drawn
     by `resample`. The gradient is the same on average over u, and costs less [Burda et al. 2016,

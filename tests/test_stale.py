@@ -147,7 +147,7 @@ CHANGES = [  # file, right, wrong, the notebooks that can show the difference
     ("minivae/exercises/chapters/nb06/loss.py", "kl.sum(axis=1)", "kl.sum(axis=0)", "06"),
     ("minivae/exercises/chapters/nb07/adam.py", "np.sqrt(", "np.cbrt(", "07"),
     ("minivae/exercises/chapters/nb08/products.py", "range(", "reversed(", "08a 08b 08c"),
-    ("minivae/exercises/chapters/nb09/iwae.py", "np.log(", "np.exp(", "09"),
+    ("minivae/exercises/chapters/nb09/proposals.py", "np.log(", "np.exp(", "09"),
     ("minivae/exercises/chapters/nb10/information.py", "np.log(", "np.exp(", "10"),
     # the questions of a chapter are asked in its own notebook alone
     ("minivae/exercises/chapters/nb01/questions.py", "zero", "none", "01"),

@@ -57,8 +57,23 @@ def test_the_page_shows_the_bound_as_it_is(tmp_path):
     now = expected(DECODERS["curve"], 2.25, moved["sigma"], *moved["startQ"])
     np.testing.assert_allclose([moved["evidence"], moved["elbo"]], now, rtol=1e-8)
     assert "deviation 0.7, and x = 2.25 was observed" in moved["shown"]
-    assert abs(report["saddle"][0]) < 1e-3
-    assert "in the middle between two hills" in report["saddle"][1]
+    assert "Guess first" in report["before"]
+    assert "hill" not in report["before"], "no verdict before the reader has moved anything"
+    middle, hill = report["middle"], report["hill"]
+    mean, width = middle["rest"]
+    assert abs(mean) < 1e-6
+    assert abs(middle["back"]) < 1e-3, "a local maximum: after a push q comes back"
+    fold = report["models"]["fold"]
+    top, left, right = (
+        expected(DECODERS["fold"], fold["x"], fold["sigma"], m, width)[1] for m in (0, -0.01, 0.01)
+    )
+    curvature = (left - 2 * top + right) / 0.01**2
+    assert curvature == pytest.approx(-1 / width**2, rel=0.01)  # as wherever the width is the best
+    assert "local maximum" in middle["says"]
+    assert hill["elbo"] > middle["elbo"] + 1
+    assert "q has one of them" in hill["says"]
+    assert report["steep"] < 0.01
+    assert "hill" not in report["oneHill"], "two hills need x > sigma^2 / 2"
     top, width = report["narrow"]
     assert width == 0.05
     assert top > 10, "the peak of a narrow q is inside the picture"

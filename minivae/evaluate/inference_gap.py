@@ -52,7 +52,7 @@ def gaps(
     approximation   log p(x) - ELBO(q*):  no diagonal Gaussian closes it
     amortization    ELBO(q*) - ELBO(q):   lost because one encoder serves all images
 
-    [notebook 09, eq. 7; Cremer et al. 2018]  q* is the best diagonal Gaussian for this one x,
+    [notebook 09, eq. 3; Cremer et al. 2018]  q* is the best diagonal Gaussian for this one x,
     found by `best_q` and then scored, with the encoder's q, on other noise (`score_noise` draws of
     log w, whose mean is the ELBO and whose scatter vanishes as q nears the posterior). `log_p`:
     (B,) exact values where there are any (`exact.quadrature`); otherwise the importance-weighted

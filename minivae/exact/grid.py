@@ -1,4 +1,4 @@
-"""log p(x) as a sum over a grid of z, for decoders too large for bounds.   [notebook 09, eq. 8]"""
+"""log p(x) as a sum over a grid of z, for decoders too large for bounds.   [notebook 09, eq. 4]"""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def quadrature(
     upper bound that is too small to matter and the others are summed accurately (adaptive.py); no
     peak can be missed. Both together stay below `tolerance` nats.
 
-    Larger decoders are summed on a grid [notebook 09, eq. 8]: a common one over the box [-6, 6]^L
+    Larger decoders are summed on a grid [notebook 09, eq. 4]: a common one over the box [-6, 6]^L
     first. Where halving the step changes an image's sum by more than `tolerance` nats, or the step
     exceeds the posterior's standard deviation, the cells that may carry its mass are divided, as
     often as needed. Where a narrower box changes it, the box grows. (The prior's mass outside the
@@ -156,7 +156,7 @@ def vae_faces(
     """The three faces of the ELBO of a VAE with one or two latents, without sampling.
 
     x (N, D) with its `quadrature`; q: mu, logvar (N, L), the encoder's by default -> Faces of (N,).
-    [notebook 09, eq. 9]  The posterior is normalised on a grid of its own, apart from the
+    [notebook 09, eq. 10]  The posterior is normalised on a grid of its own, apart from the
     quadrature's cells, so that a wrong log p(x) would show in the evidence face. Raises
     MinivaeError for a q of zero variance, or one too wide for a grid as fine as the decoder needs.
     """

@@ -4,14 +4,20 @@ import inspect
 
 import numpy as np
 
-from minivae.exercises.chapters.nb09.iwae import iwae_weights
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
+
+
+def iwae_weights(log_w):
+    """w_k / sum of w over the samples of the same image: a softmax over K"""
+    w = np.exp(log_w - log_w.max(axis=0))
+    return w / w.sum(axis=0)
+
 
 # ---- 09.doubly -----------------------------------------------------------------------------------
 
 
 def doubly_reparameterized(log_w, dlogw_dz, eps, logvar):
-    """dz = -w~^2 / B * d log w / dz; then through z = mu + sigma eps    [notebook 09, eq. 10]"""
+    """dz = -w~^2 / B * d log w / dz; then through z = mu + sigma eps    [notebook 09, eq. 9]"""
     w = np.exp(log_w - log_w.max(axis=0))
     share = w / w.sum(axis=0)
     dz = -(share[..., None] ** 2) * dlogw_dz / log_w.shape[1]
@@ -71,7 +77,7 @@ DOUBLY = Exercise(
         WrongAnswer(
             "score-not-removed",
             lambda w, g, e, v: _through_z(_right_dz(w, g), e, v, score=1 / (2 * w.shape[1])),
-            "The -1/(2B) of eq. (6) is still there; here no term of logvar alone is left.",
+            "The -1/(2B) of eq. (8) is still there; here no term of logvar alone is left.",
         ),
         WrongAnswer(
             "score-only",
@@ -122,8 +128,8 @@ DOUBLY = Exercise(
         ),
     ),
     hints=(
-        "Eq. (10): every sample's derivative of log w, times the square of its weight.",
-        "dz = -(w~ ** 2) / B * dlogw_dz; then as in eq. (5), and nothing like eq. (6).",
+        "Eq. (9): every sample's derivative of log w, times the square of its weight.",
+        "dz = -(w~ ** 2) / B * dlogw_dz; then as in eq. (7), and nothing like eq. (8).",
         "dmu = dz.sum(axis=0), dlogvar = (dz * eps).sum(axis=0) * sigma / 2.",
     ),
 )
@@ -194,17 +200,17 @@ BUG = Exercise(
         WrongAnswer(
             "score-dropped",
             _with_weights(_joint, score=0.0),
-            "The -1/(2B) was right: it is q's own share, eq. (6). The bug is elsewhere.",
+            "The -1/(2B) was right: it is q's own share, eq. (8). The bug is elsewhere.",
         ),
         WrongAnswer(
             "score-dropped-after-all",
             _with_weights(_right_weights, score=0.0),
-            "The weights are right now, but the -1/(2B) belongs there: it is q's share, eq. (6).",
+            "The weights are right now, but the -1/(2B) belongs there: it is q's share, eq. (8).",
         ),
         WrongAnswer(
             "score-sign",
             _with_weights(_right_weights, score=-1.0),
-            "The weights are right now, but the sign of 1/(2B) was right before: eq. (6).",
+            "The weights are right now, but the sign of 1/(2B) was right before: eq. (8).",
         ),
         WrongAnswer(
             "wrong-sign-of-eps",

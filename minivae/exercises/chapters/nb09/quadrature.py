@@ -7,9 +7,6 @@ import numpy as np
 from minivae.exercises.chapters.nb01 import log_sum_exp
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 
-# The three integrands have the integrals exp(-3.5), exp(-1000.5) and exp(-20.5). What is compared
-# is rounded to tenths, so that every answer within the tolerance counts.
-
 
 def log_bump(z, middle, sd):
     """log N(z; middle, sd^2): z (N,) -> (N,)"""
@@ -29,8 +26,44 @@ def narrow_peaks(z):
     return np.logaddexp(left + np.log(0.65), right + np.log(0.35)) - 20.5
 
 
+def needle(z):
+    return log_bump(z, 2.345678, 2e-5) - 7.25
+
+
+def tent(z):
+    """A kink: here the sum nears the integral only like h^2."""
+    return -abs(z - 0.37) / 0.3 - np.log(0.6) - 2.0
+
+
+# The logs of the integrals, which no answer sees.
+LOG_INTEGRALS = {wide_peak: -3.5, low_peak: -1000.5, narrow_peaks: -20.5, tent: -2.0, needle: -7.25}
+MOST = 100_000  # heights that may be asked for where a few hundred are enough
+
+
 def _cases() -> list[tuple[Callable, float]]:
-    return [(wide_peak, 0.01), (low_peak, 0.01), (narrow_peaks, 0.01)]
+    return [
+        (wide_peak, 0.01),
+        (low_peak, 0.01),
+        (narrow_peaks, 0.01),
+        (tent, 1e-4),
+        (needle, 0.001),
+    ]
+
+
+def _observed(answer, log_f, tolerance):
+    """The answer, or the log integral itself if it is within the tolerance; heights too many."""
+    asked = 0
+
+    def counted(z):
+        nonlocal asked
+        asked += np.size(z)
+        return log_f(z)
+
+    found, right = answer(counted, tolerance), LOG_INTEGRALS[log_f]
+    number = isinstance(found, int | float | np.number) or isinstance(found, np.ndarray)
+    near = number and np.ndim(found) == 0 and abs(found - right) <= tolerance
+    too_many = max(0, asked - MOST) if log_f is wide_peak else 0
+    return np.float64(right) if near else found, too_many
 
 
 def refined_log_integral(log_f, tolerance):
@@ -61,11 +94,12 @@ REFINE = Exercise(
     title="refine a grid until it holds",
     stub=stub("""
         def refined_log_integral(log_f, tolerance):    # log_f: z (N,) -> log f(z) (N,)
-            ...    # -> log of the integral of f over [-6, 6], off by less than about the tolerance
+            ...    # -> log of the integral of f over [-6, 6], off by less than the tolerance
     """),
     reference=refined_log_integral,
     cases=_cases,
-    observe=lambda answer, log_f, tolerance: np.round(answer(log_f, tolerance), 1),
+    observe=_observed,
+    returns=("log of the integral", f"heights asked for beyond {MOST:,}"),
     mistakes=(
         WrongAnswer(
             "one-coarse-grid",
@@ -76,6 +110,23 @@ REFINE = Exercise(
             "halved-once",
             lambda log_f, tolerance: on_grid(log_f, 0.25),
             "The step is halved once; go on until halving it changes nothing.",
+        ),
+        WrongAnswer(
+            "one-fine-grid",
+            lambda log_f, tolerance: on_grid(log_f, 0.001),
+            "One grid of 0.001: the last of the functions is narrower. How fine is fine enough? "
+            "Halve the step until nothing changes.",
+        ),
+        WrongAnswer(
+            "one-finest-grid",
+            lambda log_f, tolerance: on_grid(log_f, 1e-5),
+            "One grid so fine that a wide function costs a million heights. Start coarse, and let "
+            "the function say how fine.",
+        ),
+        WrongAnswer(
+            "tolerance-ignored",
+            lambda log_f, tolerance: refined_log_integral(log_f, 0.01),
+            "The tolerance is an argument; you stop at one of your own.",
         ),
         WrongAnswer(
             "naive",
