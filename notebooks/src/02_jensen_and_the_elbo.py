@@ -369,9 +369,9 @@ fig
 # What the marginals minimise is the other KL. For an independent $q_\phi$,
 # $\mathrm{KL}(\text{posterior}\Vert q_\phi)$ is a constant minus the sum over diseases of
 # $\mathbb{E}_{\text{posterior}}[\log q_i(z_i)]$, and each term is highest at the marginal. The
-# $q_\phi$ of the highest ELBO commits to the flu instead: here it is **too sure**. So **the $q_\phi$
-# with the smaller gap need not be the better one to draw from**: with thirty draws, the marginals
-# estimate $\log p_\theta(x)$ better (2.9).
+# $q_\phi$ of the highest ELBO commits to the flu instead: here it is **too sure**. So **the
+# $q_\phi$ with the smaller gap need not be the better one to draw from**: with thirty draws, the
+# marginals estimate $\log p_\theta(x)$ better (2.9).
 
 # %% [markdown]
 # ## 2.6  Which form can be computed?
@@ -461,10 +461,11 @@ right.set(ylabel="nats", ylim=(-4.5, -1.2), title="its three points as bars")
 fig
 
 # %% [markdown]
-# The summit is exactly $\log p_\theta(x)$, and at every other place the KL fills the rest. So where the family of $q_\phi$ contains the posterior, the highest point of the ELBO over $\phi$
-# **is the posterior**; otherwise it is the member with the smallest gap, as for the patient. An
-# integration has become an optimisation, which is what *variational* means. (Climb such a hill by
-# hand: open [touch_the_bound.html](touch_the_bound.html) in a browser.)
+# The summit is exactly $\log p_\theta(x)$, and at every other place the KL fills the rest. So where
+# the family of $q_\phi$ contains the posterior, the highest point of the ELBO over $\phi$ **is the
+# posterior**; otherwise it is the member with the smallest gap, as for the patient. An integration
+# has become an optimisation, which is what *variational* means. (Climb such a hill by hand: open
+# [touch_the_bound.html](touch_the_bound.html) in a browser.)
 
 # %% [markdown]
 # ## 2.7  What is the encoder?
@@ -558,9 +559,10 @@ fig
 # ELBO starts at $\log p_\theta(x)$, which ends at least as high as the ELBO. To close the gap,
 # raise the ELBO over $\theta$, and repeat, is the *EM algorithm*.
 #
-# A VAE moves everything at once, by small steps. There $\log p_\theta(x)$ may dip too, at first. And
-# where no $\phi$ reaches the posterior, the ELBO may have its summit at another $\theta$ than
-# $\log p_\theta(x)$: a lasting **bias, which comes from what $q_\phi$ cannot reach** (2.10 has both).
+# A VAE moves everything at once, by small steps. There $\log p_\theta(x)$ may dip too, at first.
+# And where no $\phi$ reaches the posterior, the ELBO may have its summit at another $\theta$ than
+# $\log p_\theta(x)$: a lasting **bias, which comes from what $q_\phi$ cannot reach** (2.10 has
+# both).
 
 # %% [markdown]
 # ## Recap
@@ -603,11 +605,11 @@ def weights_with_gap(gap):    # log E[w] - E[log w], nats, above 0
 check("02.weights-with-gap", weights_with_gap)
 
 # %% [markdown]
-# **The ELBO of a count.** Let $x$ be a count, Poisson with the rate $e^{az + c}$:
-# $\log p(x\mid z) = x\,(az + c) - e^{az + c} - \log x!$, with $z \sim N(0, 1)$. Nobody knows the
-# posterior. Derive eq. (5) for $q = N(\mu, \sigma^2)$, in closed form. (The mean of $e^{az}$ under
-# $q$ is an integral in which you can complete the square; $\log x!$ is `lgamma(x + 1)`. Compare with
-# draws before you check.)
+# **The ELBO of a count.** Let $x$ be a count, Poisson with the rate $e^{az + c}$, and
+# $z \sim N(0, 1)$, so that $\log p(x\mid z) = x\,(az + c) - e^{az + c} - \log x!$. The posterior has
+# no closed form, the ELBO of $q = N(\mu, \sigma^2)$ has one: derive it by eq. (5). (The mean of
+# $e^{az}$ under $q$ is an integral in which you can complete the square; $\log x!$ is
+# `lgamma(x + 1)`. Compare with draws before you check.)
 
 # %%
 def count_elbo(x, mu, logvar, a, c):    # a count, and four floats; logvar = log sigma^2
@@ -696,10 +698,10 @@ print(f"each of {rarely.sum()} z's is less than one in 100 draws of the best ind
 
 # %% [markdown]
 # With one draw the best $q_\phi$ has the smaller error in $\log p_\theta(x)$, with thirty or more
-# the larger one, and from 2 draws to 30 its error does not even fall. A run of thirty mostly misses the many
-# z's that it draws rarely, a cold alone among them, and finds about the share of the others. Its KL
-# is $\log 3.4 = 1.2$ nats, but its log ratio scatters by 2.2: by the rule of 2.2 one is sure only at
-# $e^{1.2 + 2\cdot2.2}$, some 300 draws.
+# the larger one, and from 2 draws to 30 its error does not even fall. A run of thirty mostly misses
+# the many z's that it draws rarely, a cold alone among them, and finds about the share of the
+# others. Its KL is $\log 3.4 = 1.2$ nats, but its log ratio scatters by 2.2: by the rule of 2.2 one
+# is sure only at $e^{1.2 + 2\cdot2.2}$, some 300 draws.
 #
 # A Gaussian $q_\phi$ that is too narrow is too sure in the same way. Take the ten latents of 2.2,
 # and the same $N(\mu, \sigma^2)$ for each. The posterior is $N(0.8, 0.2)$.
@@ -743,8 +745,8 @@ fig
 # The narrow ones have the smaller gap and, with one draw, the smaller error; with thirty or a
 # thousand their errors are larger than the wide one's. At those $K$ the rows stand in the order of
 # $\exp\mathrm{KL}(\text{posterior}\Vert q_\phi)$; wide and narrow have nearly the same, and differ
-# in the scatter. A narrow $q_\phi$ rarely draws in the posterior's flanks, where weights are large: a
-# *heavy tail*. Much of $p_\theta(x)$ then sits in draws that a run of $K$ mostly misses.
+# in the scatter. A narrow $q_\phi$ rarely draws in the posterior's flanks, where weights are large:
+# a *heavy tail*. Much of $p_\theta(x)$ then sits in draws that a run of $K$ mostly misses.
 #
 # (With $\sigma^2$ below $S/2 = 0.1$ the variance of the weights is even infinite: the integrand of
 # $\mathbb{E}_{q_\phi}[w^2]$ grows like $\exp\!\big(\tfrac12(1/\sigma^2 - 2/S)\,z^2\big)$ but for
@@ -774,8 +776,8 @@ for name, path in (("steps of 0.001", free), ("steps of 0.0001", climb(1000, 0.0
 
 # %% [markdown]
 # The dip does not come from the size of the steps: those a tenth as long dip nearly as deep. Here
-# it comes from $W$ moving before the encoder knows $x$, while $q_\phi$ is wide: with the encoder ten
-# times as fast it is a tenth as deep. And it passes. Where does the climb end, with the width
+# it comes from $W$ moving before the encoder knows $x$, while $q_\phi$ is wide: with the encoder
+# ten times as fast it is a tenth as deep. And it passes. Where does the climb end, with the width
 # $\sigma^2$ learned, and with the width held?
 
 # %%
@@ -809,7 +811,7 @@ fig
 
 # %% [markdown]
 # With the width learned, or held at 1/9, the posterior's variance at $\sqrt 8$, the climb ends at
-# the best $W$, $\sqrt 8$. Held at 1, it ends at a smaller $W$, held at 0.03 at a larger one, where the
-# posterior's variance is closer to that width and the gap smaller. This bias does not come from
+# the best $W$, $\sqrt 8$. Held at 1, it ends at a smaller $W$, held at 0.03 at a larger one, where
+# the posterior's variance is closer to that width and the gap smaller. This bias does not come from
 # moving $\theta$ and $\phi$ together: taking turns ends at the same $W$. (More: Turner and Sahani
 # 2011, *Two problems with variational expectation maximisation for time-series models*.)
