@@ -22,8 +22,6 @@
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
 
-from math import lgamma
-
 import numpy as np
 
 from minivae import exact, plots
@@ -608,8 +606,8 @@ check("02.weights-with-gap", weights_with_gap)
 # **The ELBO of a count.** Let $x$ be a count, Poisson with the rate $e^{az + c}$, and
 # $z \sim N(0, 1)$, so that $\log p(x\mid z) = x\,(az + c) - e^{az + c} - \log x!$. The posterior has
 # no closed form, the ELBO of $q = N(\mu, \sigma^2)$ has one: derive it by eq. (5). (The mean of
-# $e^{az}$ under $q$ is an integral in which you can complete the square; $\log x!$ is
-# `lgamma(x + 1)`. Compare with draws before you check.)
+# $e^{az}$ under $q$ is an integral in which you can complete the square. Compare with draws before
+# you check.)
 
 # %%
 def count_elbo(x, mu, logvar, a, c):    # a count, and four floats; logvar = log sigma^2
