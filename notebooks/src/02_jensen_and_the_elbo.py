@@ -16,8 +16,8 @@
 # - compute the ELBO as a VAE does, and say what a step up it may do to $\log p(x)$.
 #
 # **Builds on** notebook 01: the evidence, the posterior, logs. Reading time: 40 minutes. The
-# exercises take an hour more. Sections 2.9 and 2.10 are an appendix, 15 minutes; no later notebook
-# needs it.
+# exercises take one to two hours more. Sections 2.9 and 2.10 are an appendix, 15 minutes; no later
+# notebook needs it.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -309,6 +309,7 @@ print(*(f"{name} {p:.3f}" for name, p in zip(model.diseases, marginals, strict=T
 # Another choice is the five with the highest ELBO. *Coordinate ascent* finds them here: with four
 # held, there is a formula for the best value of the fifth (an exercise); go round until nothing
 # moves.
+#
 # **Predict first.** Compared with its marginal, the flu's probability will be (`"lower"`,
 # `"the same"` or `"higher"`)
 
@@ -604,8 +605,8 @@ check("02.weights-with-gap", weights_with_gap)
 
 # %% [markdown]
 # **The ELBO of a count.** Let $x$ be a count, Poisson with the rate $e^{az + c}$, and
-# $z \sim N(0, 1)$, so that $\log p(x\mid z) = x\,(az + c) - e^{az + c} - \log x!$. The posterior has
-# no closed form, the ELBO of $q = N(\mu, \sigma^2)$ has one: derive it by eq. (5). (The mean of
+# $z \sim N(0, 1)$, so that $\log p(x\mid z) = x\,(az + c) - e^{az + c} - \log x!$. The posterior
+# has no closed form, the ELBO of $q = N(\mu, \sigma^2)$ has one: derive it by eq. (5). (The mean of
 # $e^{az}$ under $q$ is an integral in which you can complete the square. Compare with draws before
 # you check.)
 
