@@ -15,8 +15,8 @@
 # - score a picture under a model, and say which pictures a model without noise rules out.
 #
 # **Builds on** calculus, Bayes' rule and NumPy, nothing else. Reading time: 40 minutes. The
-# exercises take an hour more. Sections 1.11 to 1.16 are an appendix, 20 minutes; no later notebook
-# needs it.
+# exercises take one to two hours more. Sections 1.11 to 1.16 are an appendix, 20 minutes; no later
+# notebook needs it.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
