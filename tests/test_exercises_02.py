@@ -1,6 +1,7 @@
 """Exercises of notebook 02: answers of learners, right in another style or wrong, and edges."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -64,7 +65,27 @@ def best_by_derivatives(log_joint, z):
     return p
 
 
+def counts_by_quadrature(x, mu, logvar, a, c):
+    """E_q[log p(x, z) - log q(z)] at Gauss and Hermite's points; x! as a product."""
+    eps, weights = np.polynomial.hermite_e.hermegauss(60)
+    sigma = np.exp(logvar / 2)
+    z = mu + sigma * eps
+    log_factorial = np.log(np.arange(1, x + 1)).sum()
+    fit = x * (a * z + c) - np.exp(a * z + c) - log_factorial
+    log_w = fit - z**2 / 2 + eps**2 / 2 + logvar / 2
+    return weights @ log_w / weights.sum()
+
+
+def counts_by_three_parts(x, mu, logvar, a, c):
+    var = np.exp(logvar)
+    fit = x * a * mu + x * c - np.exp(c) * np.exp(a * (mu + a * var / 2)) - math.lgamma(x + 1)
+    of_z = -0.5 * (np.log(2 * np.pi) + mu**2 + var)
+    return fit + of_z + 0.5 * (np.log(2 * np.pi * var) + 1)
+
+
 RIGHT = (
+    ("02.counts", counts_by_quadrature),
+    ("02.counts", counts_by_three_parts),
     ("02.draws", draws_by_log_ratio),
     ("02.draws", draws_as_a_product),
     ("02.draws", draws_by_matrices),
@@ -105,7 +126,14 @@ def bug_with_the_mean_prior(q, prior, likelihood):
     return fit - (q * np.log(q / q_mean)).sum(axis=1).mean()
 
 
+def counts_by_draws(x, mu, logvar, a, c):
+    z = mu + np.exp(logvar / 2) * np.random.default_rng(0).standard_normal(1000)
+    fit = x * (a * z + c) - np.exp(a * z + c) - math.lgamma(x + 1)
+    return fit.mean() - 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar)
+
+
 WRONG = (
+    ("02.counts", counts_by_draws, "yours"),
     ("02.draws", draws_under_the_prior, "yours"),
     ("02.draws", draws_of_the_first_latent, "yours"),
     ("02.draws", draws_with_one_noise, "yours"),

@@ -14,8 +14,9 @@
 # - run a story backwards: compute the evidence $p(x)$ and the posterior $p(z\mid x)$, in logs;
 # - score a picture under a model, and say which pictures a model without noise rules out.
 #
-# **Builds on** calculus, Bayes' rule and NumPy, nothing else. Reading time: 50 minutes, without the exercises
-# and the appendix.
+# **Builds on** calculus, Bayes' rule and NumPy, nothing else. Reading time: 40 minutes. The
+# exercises take one to two hours more. Sections 1.11 to 1.16 are an appendix, 20 minutes; no later
+# notebook needs it.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -45,9 +46,9 @@ for ax, name, colours in zip(axes, ("mnist", "cats"), ("gray_r", "gray"), strict
 fig
 
 # %% [markdown]
-# Each picture began as a handful of random numbers, and some are better than others. **By the end of
-# notebook 07 you will have seen every step that makes such pictures**, in NumPy. The machine is called
-# a *variational autoencoder*, VAE for short. To see what it does, no network is needed yet.
+# Each picture began as a handful of random numbers. **By the end of notebook 07 you will have seen
+# every step that makes such pictures**, in NumPy. The machine is called a *variational
+# autoencoder*, VAE for short. To see what it does, no network is needed yet.
 
 # %% [markdown]
 # ## 1.1  Can a classifier draw?
@@ -87,13 +88,12 @@ print(f"correct for {correct.mean():.0%} of {correct.size} cats that it was not 
 
 # %% [markdown]
 # A good classifier. Now let it draw the heaviest cat that it can imagine. No search is needed:
-# $p(\text{heavy}\mid x)$ is largest where every pixel with a positive weight is white and every pixel
-# with a negative weight black. And show it white noise: each pixel black or white with equal
+# $p(\text{heavy}\mid x)$ is largest where every pixel with a positive weight is white and every
+# pixel with a negative weight black. And show it white noise: each pixel black or white with equal
 # probability.
 #
 # **Predict first: what does it say about noise?** Put one of the words, in quotes, in place of the
-# `...`, run the cell, and only then read on; a wrong answer costs nothing. `reveal` shows yours beside the
-# truth.
+# `...`, run the cell, and only then read on; a wrong answer costs nothing.
 
 # %%
 predict("01.noise", ...)          # "light", "unsure" or "heavy"
@@ -113,13 +113,12 @@ fig
 reveal("01.noise")
 
 # %% [markdown]
-# The classifier is right about the cat and confident about noise. No picture gets a higher
-# $p(\text{heavy}\mid x)$ than the third, and it is no cat. (Why is noise *heavy*? See 1.11, in the
-# appendix.)
+# The classifier is right about the cat and confident about noise (1.11 finds out why). No picture
+# gets a higher $p(\text{heavy}\mid x)$ than the third, and it is no cat.
 #
 # Nothing is broken. $p(y\mid x)$ answers one question: *given* that this is the picture, which
-# label? Its probabilities sum to one over the labels, for every $x$, cat or not. How probable $x$
-# itself is, it was never asked. To draw, we need a distribution over pictures.
+# label? How probable $x$ itself is, it was never asked. To draw, we need a distribution over
+# pictures.
 
 # %% [markdown]
 # ## 1.2  What does a machine that draws look like?
@@ -133,12 +132,13 @@ reveal("01.noise")
 # $$
 #
 # $p(z)$ is called the *prior*: what is true of cats before we look at one. We see $x$ and never
-# $z$, so $z$ is called *latent*, hidden. Six factors make one of our cats, independent, each uniform on a range.
+# $z$, so $z$ is called *latent*, hidden. Six factors make one of our cats, independent, each
+# uniform on a range.
 #
 # The second sentence needs a drawing and noise. The drawing is a program: `cats.render(z)` gives a
-# grey value between 0 and 1 for each pixel. The noise is a coin for each pixel: it comes out white with
-# the probability that the grey value names, kept away from 0 and 1 by `cats.P_MIN`. Causes first, then
-# effects: that is *ancestral sampling*.
+# grey value between 0 and 1 for each pixel. The noise is a coin for each pixel: it comes out white
+# with the probability that the grey value names, kept away from 0 and 1 by `cats.P_MIN`. Causes
+# first, then effects: that is *ancestral sampling*.
 
 # %%
 def sample_cats(n, rng):
@@ -159,22 +159,22 @@ plots.show_grid(bottom, x, 12, "x ~ p(x | z): a coin thrown for each pixel", cma
 fig
 
 # %% [markdown]
-# Each column is one run of the story: a cat, and one noisy photograph of it. The three lines
-# of `sample_cats` are a cat-drawing machine. (The pictures at the top of the notebook are
-# probabilities, as in the upper row, before any coin.) Coins that are independent once $z$ is known
-# are the simplest choice. A shadow on many pixels, not among the causes $z$, would break it.
+# Each column is one run of the story: a cat, and one noisy photograph of it. The three lines of
+# `sample_cats` are a cat-drawing machine. (The pictures at the top of the notebook are
+# probabilities, as in the upper row, before any coin.) That the coins are independent once $z$ is
+# known is an assumption: a shadow on many pixels, not among the causes $z$, would break it.
 #
-# Somebody had to decide how grey a coat is and how wide a cat of 6 kg. All that can be set in the
-# second sentence is called $\theta$, the *parameters*, and one writes $p_\theta(x\mid z)$. Here
-# $\theta$ was chosen by hand and stays as it is, so we leave the index out. (The letters are those
-# of the paper that this course follows, *Auto-Encoding Variational Bayes* [Kingma and Welling 2014].)
+# All that can be set in the second sentence, such as the grey of a coat, is called $\theta$, the
+# *parameters*, and one writes $p_\theta(x\mid z)$. Here $\theta$ was chosen by hand and stays as it
+# is, so we leave the index out. (The letters are those of the paper that this course follows,
+# *Auto-Encoding Variational Bayes* [Kingma and Welling 2014].)
 
 # %% [markdown]
 # ## 1.3  Can the story be run backwards?
 #
-# The interesting direction is back: here is the effect, what was the cause? A smaller story shows the
-# principle: a doctor sees symptoms $x$ and wonders about diseases $z$. There are five diseases, each
-# present or not, independently of the others, and six symptoms. (The numbers are made up.)
+# The interesting direction is back: here is the effect, what was the cause? A smaller story shows
+# the principle: a doctor sees symptoms $x$ and wonders about diseases $z$. There are five diseases,
+# each present or not, independently of the others, and six symptoms. (The numbers are made up.)
 #
 # Disease $i$, where present, tries to cause symptom $j$, and succeeds with the probability
 # $\text{cause}_{ij}$. Now and then a symptom comes from nowhere: the *leak*. A symptom is absent
@@ -197,16 +197,28 @@ def p_symptoms(z):
     return 1 - absent
 
 
-for disease, probability in zip(model.diseases, model.prior, strict=True):
-    print(f"p({disease}) = {probability:.2f}")
-for symptom, chance in zip(model.symptoms, p_symptoms((0, 1, 0, 0, 0)), strict=True):
-    print(f"p({symptom} | flu alone) = {chance:.3f}")
+print("flu alone:", *(f"p({symptom}) = {chance:.3f}" for symptom, chance in
+                     zip(model.symptoms, p_symptoms((0, 1, 0, 0, 0)), strict=True)), sep="\n  ")
+
+# %%
+fig, ax = plots.figure(6.4, 2.9)
+rows = [f"{name} (p = {p:.2f})" for name, p in zip(model.diseases, model.prior, strict=True)]
+table = np.vstack([model.cause, model.leak])
+ax.imshow(table, cmap="Blues", vmin=0, vmax=1.2, aspect="auto")
+for (i, j), chance in np.ndenumerate(table):
+    ax.text(j, i, f"{chance:.2f}", ha="center", va="center", fontsize=8)
+ax.set_xticks(range(6), model.symptoms)
+ax.set_yticks(range(6), [*rows, "leak"])
+ax.grid(False)
+ax.set_title("how probably an attempt succeeds")
+fig
 
 # %% [markdown]
-# A patient comes in with cough and fever; the other symptoms were not looked at. What share of all
-# patients is like that? Given the diseases, the symptoms of this model are independent, so
-# $p(x\mid z)$ is the product for cough and fever; a symptom that nobody looked at drops out, since its
-# two possibilities add up to one. The probability of *this $z$ and this $x$ together* is the *joint*,
+# Flu and pneumonia mostly cause both cough and fever; a cold seldom causes fever. A patient comes
+# in with cough and fever; the other symptoms were not looked at. What share of all patients is like
+# that? Given the diseases, the symptoms of this model are independent, so $p(x\mid z)$ is the
+# product for cough and fever; a symptom that nobody looked at drops out, since its two
+# possibilities add up to one. The probability of *this $z$ and this $x$ together* is the *joint*,
 # $p(x, z) = p(z)\,p(x\mid z)$. Add it up over all $z$ and you have the *evidence*:
 #
 # $$
@@ -224,24 +236,8 @@ print(f"the prior sums to {p_z.sum():.6f}")
 print(f"p(cough, fever) = {evidence:.6f}")
 
 # %% [markdown]
-# The evidence is a prediction about the story run forwards, and ancestral sampling can check it: throw a
-# coin for each disease, each leak and each attempt, and count. The share $s$ among $n$ patients
-# scatters around the true one by about $\sqrt{s(1-s)/n}$, its *standard error*: to be off by one or
-# two of them is luck, by five a mistake.
-
-# %%
-n, coins = 200_000, np.random.default_rng(8)
-ill = coins.random((n, 5)) < model.prior                                   # z ~ p(z)
-leaks = coins.random((n, 2)) < model.leak[:2]                              # cough, fever
-attempts = coins.random((n, 5, 2)) < model.cause[:, :2]                    # by each disease, if there
-symptoms = leaks | (attempts & ill[:, :, None]).any(axis=1)                # x ~ p(x|z), (n, 2)
-share = symptoms.all(axis=1).mean()
-error = np.sqrt(share * (1 - share) / n)
-print(f"among {n:,} simulated patients: {share:.6f}, standard error {error:.6f}")
-print(f"the evidence is {abs(share - evidence) / error:.1f} standard errors away")
-
-# %% [markdown]
-# And now backwards. Bayes' rule says which share of that evidence came through each $z$:
+# (1.16 runs the story forwards and counts: it agrees.) And now backwards. Bayes' rule says which
+# share of that evidence came through each $z$:
 #
 # $$
 # p(z \mid x) = \frac{p(z)\,p(x\mid z)}{p(x)} \tag{4}
@@ -357,18 +353,18 @@ print(f"log p(x|z) at the z that made x: {log_p:.2f} nats")
 print(f"so p(x|z) itself is about 10^{log_p / np.log(10):.0f}; float32 ends at 10^-45")
 
 # %% [markdown]
-# One trap is left. Evidence and posterior need a *sum over z of probabilities*, and going back through
-# `exp` underflows again. The way out: pull the largest, $m = \max_k a_k$, out of the sum *before*
-# exponentiating. Since $e^{a_k} = e^{m} e^{a_k - m}$,
+# One trap is left. Evidence and posterior need a *sum over z of probabilities*, and going back
+# through `exp` underflows again. The way out: pull the largest, $m = \max_k a_k$, out of the sum
+# *before* exponentiating. Since $e^{a_k} = e^{m} e^{a_k - m}$,
 #
 # $$
 # \log \sum_k e^{a_k} = m + \log \sum_k e^{a_k - m} \tag{7}
 # $$
 #
-# Now the largest term is $e^0 = 1$ (unless every $e^{a_k}$ is 0): nothing overflows, and whatever
-# underflows was too small to count. Bayes' rule then works in logs too: subtract the log of the sum, and only then exponentiate.
-# Here is a larger photograph of this cat, 128 by 128 pixels, and three guesses at its weight, equally
-# likely beforehand:
+# Now the largest term is $e^0 = 1$ (unless every $a_k$ is $-\infty$): nothing overflows, and
+# whatever underflows was too small to count. Bayes' rule then works in logs too: subtract the log
+# of the sum, and only then exponentiate. Here is a larger photograph of this cat, 128 by 128
+# pixels, and three guesses at its weight, equally likely beforehand:
 
 # %%
 large = cats.sample_pixels(this_z, np.random.default_rng(2), size=128)[0]
@@ -386,10 +382,10 @@ print("posterior of each:    ", np.exp(a - exact.log_sum_exp(a)).round(6))
 # %% [markdown]
 # ## 1.6  How heavy is this cat?
 #
-# Suppose we know the ears, tail, head, eyes and position of a cat in a photograph, and want its weight,
-# called *chonk*. It can take infinitely many values, so lay a grid of 121 cells over its range, and
-# apply eqs. (3) and (4) as before, with the middle of each cell for the whole cell. The prior is
-# uniform: it is the same for every cell, and cancels.
+# Suppose we know all about the cat in a photograph but its weight, called *chonk*. It can take
+# infinitely many values, so lay a grid of 121 cells over its range, and apply eqs. (3) and (4) as
+# before, with the middle of each cell for the whole cell. The prior is uniform: it is the same for
+# every cell, and cancels.
 
 # %%
 step = (9.0 - 3.0) / 121
@@ -428,9 +424,8 @@ ax.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# The posterior is wider, and not as wide as the prior: the upper half says something too. Its middle is
-# too light, by an accident of the coins. (1.12 looks at 100 other photographs, 1.13 at the corner of
-# the solid curve.)
+# The posterior is wider, and not as wide as the prior: the upper half says something too. (1.12
+# looks at 100 other photographs, 1.13 at the corner of the solid curve.)
 
 # %% [markdown]
 # ## 1.7  Which pictures are like this cat?
@@ -443,8 +438,8 @@ fig
 #
 # The second form, an expectation, reads: draw causes from the prior, ask each how probable it makes
 # $x$, average. With a uniform prior and equal cells, the integral is about the mean over the cells.
-# Take two factors free, chonk and position. The other four are given, those of our cat, so what comes
-# out is $p(x \mid \text{four})$. How fine must the grid be?
+# Take two factors free, chonk and position. The other four are given, those of our cat, so what
+# comes out is $p(x \mid \text{four})$. How fine must the grid be?
 
 # %%
 def grid_of_cats(n):
@@ -466,6 +461,12 @@ def log_evidence_given_four(x, n):
 
 for n in (9, 10, 11, 20, 40, 80):
     print(f"{n:2} cells each: {log_evidence_given_four(this_cat[None], n)[0]:8.2f} nats")
+
+# %% [markdown]
+# From 9 to 11 cells the value hardly moves, and it is a nat too high; with 10 it is 6 nats too low.
+# Where is the posterior, and where do those grids have their middles?
+
+# %%
 fine = grid_of_cats(80)
 together = normalised(log_likelihood(this_cat, fine))      # p(chonk, position | x), (6400,)
 for k, name, width in ((0, "chonk", 6.0), (5, "position", 0.16)):
@@ -474,15 +475,27 @@ for k, name, width in ((0, "chonk", 6.0), (5, "position", 0.16)):
     cells = ", ".join(f"{width / n / sd:.1f} of {n}" for n in (9, 11, 40, 80))
     print(f"{name}: posterior mean {mean:.4f}, sd {sd:.4f}; a cell in units of sd: {cells}")
 
+# %%
+fig, ax = plots.figure(5.2, 3)
+ax.imshow(together.reshape(80, 80).T, cmap="Blues", origin="lower", aspect="auto",
+          extent=(3, 9, -0.08, 0.08))
+for n, marker, color in ((9, "o", plots.ORANGE), (10, "x", plots.RED)):
+    ax.plot(*grid_of_cats(n)[:, (0, 5)].T, marker, ls="none", color=color, ms=6, mfc="none",
+            label=f"middles of {n} by {n} cells")
+ax.set(xlabel="chonk, kg", ylabel="position, picture widths", xlim=(5, 8.2), ylim=(-0.03, 0.04))
+ax.set_title("a grid knows the posterior (blue) at its middles only")
+ax.legend(fontsize=8, loc="upper left", frameon=True)
+fig
+
 # %% [markdown]
-# From 9 to 11 cells the value hardly moves, and it is a nat too high. One reason is the position: both
-# grids have a middle at 0, within a standard deviation of the posterior's mean, and it stands for a
-# cell 7 to 9 of them wide. The grid of 10 has no middle so near, and is 6 nats too low. **Standing
-# still is no proof**: to trust a grid, compare its cells with the width of the posterior. At 40 they
-# are about 1 and 2 standard deviations wide, and halving them changes the value by 0.03 nats.
+# The posterior is narrow in position. The grid of 9 (and that of 11) has middles at 0, within a
+# standard deviation of its mean, and each stands for a cell 7 to 9 of them wide: too much. The grid
+# of 10 has no middle so near: too little. **Standing still is no proof**: to trust a grid, compare
+# its cells with the width of the posterior. At 40 they are about 1 and 2 standard deviations wide,
+# and halving them changes the value by 0.03 nats.
 #
-# Now score this cat, and the noise that the classifier was so sure about. And two other pictures: this
-# photograph upside down, and an empty picture, all black.
+# Now score this cat, and the noise that the classifier was so sure about. And two other pictures:
+# this photograph upside down, and an empty picture, all black.
 #
 # **Predict first.** Which of these two gets the higher score? (`"upside down"`, `"alike"` or
 # `"empty"`)
@@ -513,17 +526,17 @@ fig
 reveal("01.empty")
 
 # %% [markdown]
-# This cat is ahead of the other three by hundreds of nats, and a nat is a factor of $e$ in probability.
-# This is the question that the classifier could not be asked. With four factors given it is about *this*
-# cat: 300 photographs of other cats score lower on average, though all of them beat the empty picture.
-# (1.14 counts the pixels.) With all factors free, the evidence is also what we will train on: a good
-# model of cats gives high $\log p(x)$ to photographs of cats.
+# This cat is ahead of the other three by hundreds of nats, and a nat is a factor of $e$ in
+# probability. This is the question that the classifier could not be asked. With four factors given
+# it is about *this* cat: photographs of other cats score lower on average, though all 300 beat the
+# empty picture. (1.14 counts the pixels.) With all factors free, the evidence is also what we will
+# train on.
 
 # %% [markdown]
 # ## 1.8  Is a probable picture a typical one?
 #
-# Take a single $z$, the true one, and score 1000 photographs of it. Beside them, the drawing with each
-# pixel rounded to its likelier colour.
+# Take a single $z$, the true one, and score 1000 photographs of it. Beside them, the drawing with
+# each pixel rounded to its likelier colour.
 #
 # **Predict first.** Where does the rounded drawing score: `"below"`, `"among"` or `"above"` the
 # photographs?
@@ -558,34 +571,32 @@ fig
 reveal("01.rounded")
 
 # %% [markdown]
-# No photograph comes near the rounded drawing, although each was drawn from the model. Look at one
-# pixel: it is white with probability $p_d$, and then adds $\log p_d$; else it adds $\log(1 - p_d)$. On
-# average that is $p_d \log p_d + (1 - p_d)\log(1 - p_d)$, and over all pixels $-145$, the dashed line.
-# The pixels are independent, so their sum scatters little around it, by 12. Pictures with scores near
-# that average are called *typical*. Each has a probability of about $e^{-145}$, and nearly every draw
-# is one of them: so there are about $e^{145}$ (both to within a few factors of $e^{12}$). The rounded
-# drawing is more probable than any of these, and is a single picture.
+# No photograph comes near the rounded drawing, although each was drawn from the model. One pixel is
+# white with probability $p_d$, and then adds $\log p_d$; else it adds $\log(1 - p_d)$. On average
+# that is $p_d \log p_d + (1 - p_d)\log(1 - p_d)$, and over all pixels $-145$, the dashed line. The
+# pixels are independent, so their sum scatters little around it, by 12. Pictures with scores near
+# that average are called *typical*. Each has a probability of about $e^{-145}$, and nearly every
+# draw is one of them: so there are about $e^{145}$ (both to within a few factors of $e^{12}$). The
+# rounded drawing is more probable than any of these, and is a single picture.
 #
-# $p(x\mid\text{four})$ puts the rounded drawing first as well. So a high $\log p(x)$ is no certificate
-# that $x$ is typical. Learned models show similar things: several that were trained on photographs of
-# objects gave higher likelihoods to photographs of house numbers, which vary less [*Do Deep Generative
-# Models Know What They Don't Know?*, Nalisnick et al. 2019].
+# $p(x\mid\text{four})$ puts the rounded drawing first as well. So a high $\log p(x)$ is no
+# certificate that $x$ is typical. (Learned models show similar things: *Do Deep Generative Models
+# Know What They Don't Know?*, Nalisnick et al. 2019.)
 
 # %% [markdown]
 # ## 1.9  What does a story without noise rule out?
 #
 # There is a famous way to have samples and never face the integral. A *generative adversarial
 # network*, GAN [*Generative Adversarial Nets*, Goodfellow et al. 2014], keeps $z \sim p(z)$ and a
-# program $G$ that turns it into a picture, $x = G(z)$, with no noise on the pixels. A second network
-# is trained to tell $G$'s pictures from real ones, and $G$ is trained to fool it.
+# program $G$ that turns it into a picture, $x = G(z)$, with no noise on the pixels. A second
+# network is trained to tell $G$'s pictures from real ones, and $G$ is trained to fool it.
 #
-# We can make such a generator without training: render, and round each pixel to black or white. Then
-# $p(x\mid z)$ is 1 for the picture $G(z)$, and 0 for every other. No $z$ gives our photograph (1.15
-# shows it), not even the true one: some coins fell against the odds. So its evidence is 0, and
-# eq. (4) divides zero by zero. Coins alone are not enough for a photograph that our story did not
-# make: without the floor `P_MIN`, a pixel of grey value 0 is never white, and one speck of dust on it
-# makes the picture impossible. A coin of its own for each pixel, never quite certain, makes every
-# black and white picture possible.
+# We can make such a generator without training: render, and round each pixel to black or white.
+# Then $p(x\mid z)$ is 1 for the picture $G(z)$, and 0 for every other. No $z$ gives our photograph
+# (1.15 shows it), not even the true one: some coins fell against the odds. So its evidence is 0,
+# and eq. (4) divides zero by zero. A coin for each pixel, never quite certain, makes every black
+# and white picture possible. (Without the floor `P_MIN`, one speck of dust on a pixel of grey
+# value 0 would make the picture impossible.)
 #
 # | | draws an $x$ | $p(x)$, how probable is this $x$ | $p(z\mid x)$, what made this $x$ |
 # |---|---|---|---|
@@ -595,8 +606,8 @@ reveal("01.rounded")
 # | flow: $x = G(z)$, and $G$ can be inverted | yes | yes, exactly | one $z$, exactly |
 #
 # A real GAN draws grey pictures, usually from fewer numbers than pixels, and nothing says that a
-# photograph is among them. A VAE keeps the whole of eq. (1), and pays with an integral that in general
-# it can only bound or estimate.
+# photograph is among them. A VAE keeps the whole of eq. (1), and pays with an integral that in
+# general it can only bound or estimate.
 
 # %% [markdown]
 # ## 1.10  What is missing?
@@ -620,13 +631,9 @@ for L in (1, 2, 6, 50):
 #
 # Second, for handwritten digits we have no renderer. So $p_\theta(x\mid z)$ will be a network, the
 # *decoder*, and $\theta$ its weights; $z$ will be a few numbers without a meaning given in advance,
-# independent standard Gaussians, each of mean 0 and variance 1, which is written $z \sim N(0, I)$. We
-# change $\theta$ until the data have high evidence. Three things are needed for that:
-#
-# - $\log p(x)$, or something computable that stands in for it (notebooks 02 and 03);
-# - its gradient (04, 05 and 06);
-# - a loop, a data set, and patience (07), then speed (08), honest measurement (09), and a use for
-#   it (10).
+# independent standard Gaussians, which is written $z \sim N(0, I)$. We change $\theta$ until the
+# data have high evidence. That takes $\log p(x)$, or something computable that stands in for it
+# (notebooks 02 and 03); its gradient (04, 05 and 06); and a loop, a data set, and patience (07).
 
 # %% [markdown]
 # ## Recap
@@ -646,12 +653,12 @@ for L in (1, 2, 6, 50):
 #
 # Each stub is yours to fill in. `check` says what is right, or shows the smallest input where it is
 # not; `hint("01.evidence")` gives a nudge, `solution("01.evidence")` the reference. After
-# `from minivae.exercises import progress, review`, `progress()` lists what you have done and what is
-# next, and `review()` asks some of the questions again, days later.
+# `from minivae.exercises import progress, review`, `progress()` lists what you have done and what
+# is next, and `review()` asks some of the questions again, days later.
 
 # %% [markdown]
-# **The evidence, by enumeration.** A warm-up. Any story with finitely many $z$ and $x$ is two tables:
-# `prior[z]` and `likelihood[z, x]`. Eq. (3) for every $x$ at once.
+# **The evidence, by enumeration.** A warm-up. Any story with finitely many $z$ and $x$ is two
+# tables: `prior[z]` and `likelihood[z, x]`. Eq. (3) for every $x$ at once.
 
 # %%
 def my_evidence(prior, likelihood):    # p(z) (Z,), p(x|z) (Z, X) -> p(x) (X,)
@@ -674,9 +681,9 @@ my_symptom = ...    # [[., .], [., .]]
 check("01.helping", my_symptom)
 
 # %% [markdown]
-# **A story of your own.** Doctors are warned of it: the cause that would explain a finding best need
-# not be the cause that the finding makes most probable. Invent a story in which that happens; what
-# its $z$ and $x$ mean is up to you.
+# **A story of your own.** Doctors are warned of it: the cause that would explain a finding best
+# need not be the cause that the finding makes most probable. Invent a story in which that happens;
+# what its $z$ and $x$ mean is up to you.
 
 # %%
 # p(z) with Z >= 2 entries, and p(x|z) with one row for each z. For at least one x, the z
@@ -699,8 +706,9 @@ def ancestral_sample(prior, likelihood, u):    # (Z,), (Z, X), uniforms in [0, 1
 check("01.ancestral", ancestral_sample)
 
 # %% [markdown]
-# **Forwards and backwards disagree.** A colleague simulates the patients of 1.3. Compare the shares of
-# cough, of fever and of both with the evidence, in standard errors, and mend the function.
+# **Forwards and backwards disagree.** A colleague simulates the patients of 1.3. Compare the shares
+# of cough, of fever and of both with the evidence, in standard errors (1.16), and mend the
+# function.
 
 # %%
 def simulate_symptoms(prior, cause, leak, n, seed):  # p(z_i = 1) (I,), eq. (2): (I, S), (S,)
@@ -740,9 +748,9 @@ check("01.log-posterior", posterior_from_logs)
 
 # %% [markdown]
 # **Refine until it settles.** Eq. (8) for one latent, uniform on a range, with cells as in 1.6 and
-# 1.7. Go through growing grids, and stop where log p(x) moves by less than the tolerance. (As in 1.7
-# that is no proof: in the last test the first grids all miss a narrow peak, and the rule stops before
-# the one that would have found it.)
+# 1.7. Go through growing grids, and stop where log p(x) moves by less than the tolerance. (As in
+# 1.7 that is no proof: in the last test the first grids all miss a narrow peak, and the rule stops
+# before the one that would have found it.)
 
 # %%
 def settled_log_evidence(log_p, low, high, counts, tolerance):
@@ -755,8 +763,8 @@ def settled_log_evidence(log_p, low, high, counts, tolerance):
 check("01.settled", settled_log_evidence)
 
 # %% [markdown]
-# **Typical and best.** For 1.8: the average score of a cat's photographs, how much it scatters, and the
-# best score of all, without drawing any.
+# **Typical and best.** For 1.8: the average score of a cat's photographs, how much it scatters, and
+# the best score of all, without drawing any.
 
 # %%
 def typical_and_best(p):    # p (D,), p(white) of each pixel, above 0 and below 1
@@ -767,8 +775,8 @@ def typical_and_best(p):    # p (D,), p(white) of each pixel, above 0 and below 
 check("01.typical", typical_and_best)
 
 # %% [markdown]
-# **A story without noise.** For 1.9: which of these pictures does it rule out, and what explains the
-# others? Several $z$ may draw the same picture.
+# **A story without noise.** For 1.9: which of these pictures does it rule out, and what explains
+# the others? Several $z$ may draw the same picture.
 
 # %%
 def without_noise(x, drawn):    # pictures x (N, D); drawn (Z, D): G(z) of Z equally likely
@@ -789,9 +797,9 @@ check("01.without-noise", without_noise)
 #
 # ## 1.11  Why does noise count as heavy?
 #
-# The training cats differ in where they are white. Mark the pixels at which heavy cats are whiter than
-# light ones, by 0.1 or more on average. Now make a thousand pictures of noise, and black out these
-# pixels in each. As a control, black out as many pixels at random places instead.
+# The training cats differ in where they are white. Mark the pixels at which heavy cats are whiter
+# than light ones, by 0.1 or more on average. Now make a thousand pictures of noise, and black out
+# these pixels in each. As a control, black out as many pixels at random places instead.
 
 # %%
 def called_heavy(pictures, W, b):
@@ -817,8 +825,8 @@ fig
 # %% [markdown]
 # So the verdict hangs on the marked pixels. But a heavy cat also has more white fur in all than a
 # light one, and noise has more white than either. Could that be the reason? Take it away: dim the
-# heavy cats to 0.7 of their brightness, so that their pixels add up to *less* white than those of the
-# light ones, and train again.
+# heavy cats to 0.7 of their brightness, so that their pixels add up to *less* white than those of
+# the light ones, and train again.
 #
 # **Predict first.** What does the new classifier say about noise? (`"light"`, `"unsure"` or
 # `"heavy"`)
@@ -840,20 +848,21 @@ for name, batch in noises.items():
 reveal("01.dimmed")
 
 # %% [markdown]
-# It is not that heavy cats are whiter as a whole. What counts is *where* a picture is white. Noise is
-# white at half of the places that speak for a heavy cat and at half of those that speak for a light
-# one, and the first have the larger weights in all. Where noise is black at the marked pixels, what is
-# left for the first classifier are positive weights that add up to a third of the negative ones.
+# It is not that heavy cats are whiter as a whole. What counts is *where* a picture is white. Noise
+# is white at half of the places that speak for a heavy cat and at half of those that speak for a
+# light one, and the first have the larger weights in all. Where noise is black at the marked
+# pixels, what is left for the first classifier are positive weights that add up to a third of the
+# negative ones.
 
 # %% [markdown]
 # ## 1.12  Is less seen always less known?
 #
-# In 1.6 the posterior with the lower half covered had its middle at too light a weight, and was wider
-# than with nothing covered. Take 100 other photographs of the same cat, and cover the upper half too,
-# in its turn.
+# In 1.6 the posterior with the lower half covered had its middle at too light a weight, and was
+# wider than with nothing covered. Take 100 other photographs of the same cat, and cover the upper
+# half too, in its turn.
 #
-# **Predict first.** In how many of the 100 is the posterior wider with the *upper* half covered than
-# with nothing covered? (`"half"`, `"most"` or `"all"`)
+# **Predict first.** In how many of the 100 is the posterior wider with the *upper* half covered
+# than with nothing covered? (`"half"`, `"most"` or `"all"`)
 
 # %%
 predict("01.upper-half", ...)
@@ -877,16 +886,16 @@ for name, where in (("nothing", everywhere), ("upper half", ~seen), ("lower half
 reveal("01.upper-half")
 
 # %% [markdown]
-# No, not always: in 14 of the 100, seeing the upper half as well made the posterior *wider*. Less seen
-# is less known on average: over all cats and photographs of the model, the mean variance of a posterior
-# cannot grow by seeing more. And the light middle of 1.6 was an accident: over these photographs the
-# middle is near the truth on average.
+# No, not always: in 14 of the 100, seeing the upper half as well made the posterior *wider*. Less
+# seen is less known on average: over all cats and photographs of the model, the mean variance of a
+# posterior cannot grow by seeing more. And the light middle of 1.6 was an accident: over these
+# photographs the middle is near the truth on average.
 
 # %% [markdown]
 # ## 1.13  Why does the posterior have a corner?
 #
-# The solid curve in 1.6 has a corner near 6.3 kg. Is that a bug in the renderer? Compare the cats just
-# below and just above, pixel by pixel:
+# The solid curve in 1.6 has a corner near 6.3 kg. Is that a bug in the renderer? Compare the cats
+# just below and just above, pixel by pixel:
 
 # %%
 two = np.repeat(this_z, 2, axis=0)
@@ -901,9 +910,10 @@ print(f"that pixel is {'white' if this_cat[at] else 'black'} in the photograph, 
       f"and p goes from {p_below:.3f} to {p_above:.3f}")
 
 # %% [markdown]
-# A cat below 6.3 kg does not reach this pixel, which is white in the photograph, and $p$ lies at its
-# floor, `cats.P_MIN`. From 6.3 kg on the edge of the body moves into the pixel, and the logarithm of
-# a rising $p$ is steep near zero. The corner belongs to the model: one pixel can be a strong witness.
+# A cat below 6.3 kg does not reach this pixel, which is white in the photograph, and $p$ lies at
+# its floor, `cats.P_MIN`. From 6.3 kg on the edge of the body moves into the pixel, and the
+# logarithm of a rising $p$ is steep near zero. The corner belongs to the model: one pixel can be a
+# strong witness.
 
 # %% [markdown]
 # ## 1.14  Why does an empty picture beat a cat upside down?
@@ -938,10 +948,10 @@ for name, fault in faults.items():
     print(f"{name}: impossible pixels at the true z {count[0]}, at the best of 3000 {count[1:].min()}")
 
 # %% [markdown]
-# One impossible pixel is enough for $p(x\mid z) = 0$. Among the other $z$, one pixel decides for the
-# rounding $G$: row 23, column 9, where the coins made a hole in the fur. Which factors does it depend
-# on? Change the four from ears to eyes at random, for random chonks and positions; then go through
-# chonk and position on a fine grid.
+# One impossible pixel is enough for $p(x\mid z) = 0$. Among the other $z$, one pixel decides for
+# the rounding $G$: row 23, column 9, where the coins made a hole in the fur. Which factors does it
+# depend on? Change the four from ears to eyes at random, for random chonks and positions; then go
+# through chonk and position on a fine grid.
 
 # %%
 row, column = 23, 9
@@ -963,5 +973,25 @@ fig
 
 # %% [markdown]
 # The head does not reach so low, and the tail lies behind the body, so chonk and position alone
-# matter here. On their grid this pixel is everywhere lighter than 0.5, by several times the most that
-# neighbours differ. So every $G(z)$ is white where the photograph is black, and $p(x\mid z) = 0$.
+# matter here. On their grid this pixel is everywhere lighter than 0.5, by several times the most
+# that neighbours differ. So every $G(z)$ is white where the photograph is black, and
+# $p(x\mid z) = 0$.
+
+# %% [markdown]
+# ## 1.16  Do forwards and backwards agree?
+#
+# The evidence of 1.3 is a prediction about the story run forwards, and ancestral sampling can check
+# it: throw a coin for each disease, each leak and each attempt, and count. The share $s$ among $n$
+# patients scatters around the true one by about $\sqrt{s(1-s)/n}$, its *standard error*: to be off
+# by one or two of them is luck, by five a mistake.
+
+# %%
+n, coins = 200_000, np.random.default_rng(8)
+ill = coins.random((n, 5)) < model.prior                                   # z ~ p(z)
+leaks = coins.random((n, 2)) < model.leak[:2]                              # cough, fever
+attempts = coins.random((n, 5, 2)) < model.cause[:, :2]                    # by each disease, if there
+symptoms = leaks | (attempts & ill[:, :, None]).any(axis=1)                # x ~ p(x|z), (n, 2)
+share = symptoms.all(axis=1).mean()
+error = np.sqrt(share * (1 - share) / n)
+print(f"among {n:,} simulated patients: {share:.6f}, standard error {error:.6f}")
+print(f"the evidence is {abs(share - evidence) / error:.1f} standard errors away")

@@ -15,8 +15,9 @@
 #   kind of $q$ allows;
 # - compute the ELBO as a VAE does, and say what a step up it may do to $\log p(x)$.
 #
-# **Builds on** notebook 01: the evidence, the posterior, logs. Reading time: 50 minutes, without
-# the exercises.
+# **Builds on** notebook 01: the evidence, the posterior, logs. Reading time: 40 minutes. The
+# exercises take one to two hours more. Sections 2.9 and 2.10 are an appendix, 15 minutes; no later
+# notebook needs it.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -135,29 +136,60 @@ reveal("02.fifty")
 # \mathrm{KL}(q \Vert p) = \mathbb{E}_{z \sim q}\!\left[\log\frac{q(z)}{p(z)}\right]
 # $$
 #
-# Let $q$ be the posterior and $p$ the prior. If the log ratio scatters little over draws of the
-# posterior, these lie where the posterior is about $e^{\mathrm{KL}}$ times as dense as the prior,
-# and only about one in $e^{\mathrm{KL}}$ draws of the prior falls there. So **the estimate begins
-# to work at about $\exp \mathrm{KL}(\text{posterior} \Vert \text{prior})$ draws.** By Bayes' rule
-# the log ratio is $\log p_\theta(x\mid z) - \log p_\theta(x)$. Average it over draws of the
-# posterior, and then try that many draws of the prior, a sixteenth of them, and sixteen times as
-# many:
+# Let $q$ be the posterior and $p$ the prior. By Bayes' rule their log ratio is
+# $\log p_\theta(x\mid z) - \log p_\theta(x)$. Here it is for ten latents, at draws of the posterior
+# and at draws of the prior:
+
+# %%
+def log_ratio(x, v, z):
+    """log p(z|x) - log p(z), nats: (...)."""
+    return log_likelihood(x, z, v) - log_evidence(x, v)
+
+
+def posterior_draws(x, v, noise):
+    return x / (1 + v) + np.sqrt(v / (1 + v)) * noise
+
+
+ten, v = np.ones(10), 0.25
+noise = np.random.default_rng(3).standard_normal((100_000, 10))
+of_prior, of_posterior = log_ratio(ten, v, noise), log_ratio(ten, v, posterior_draws(ten, v, noise))
+kl = of_posterior.mean()
+print(f"KL(posterior || prior) = {kl:.1f} nats, exp KL = {np.exp(kl):.0f}")
+print(f"draws with a log ratio above it: {np.mean(of_posterior > kl):.0%} of the posterior's, "
+      f"{np.mean(of_prior > kl):.3%} of the prior's")
+
+# %%
+fig, ax = plots.figure(5.2, 2.6)
+bins = np.arange(-80, 14)
+for draws, name, color in ((of_prior, "draws of the prior", plots.BLUE),
+                           (of_posterior, "draws of the posterior", plots.ORANGE)):
+    ax.hist(draws, bins, weights=np.full(100_000, 1e-5), color=color, alpha=0.6, label=name)
+ax.axvline(kl, color=plots.INK, ls="--", lw=1, label="KL(posterior || prior)")
+ax.set(xlabel="log ratio of posterior to prior, nats", ylabel="share of draws", yscale="log")
+ax.set_title("the prior hardly draws where the posterior does")
+ax.legend(fontsize=8, loc="upper left")
+fig
+
+# %% [markdown]
+# Where the log ratio is $t$, the prior draws $e^t$ times more rarely than the posterior. If $t$
+# scatters little over the posterior's draws, it is about the KL at most of them, so that only about
+# one in $e^{\mathrm{KL}}$ draws of the prior falls there. **The estimate begins to work at about
+# $\exp \mathrm{KL}(\text{posterior} \Vert \text{prior})$ draws.** Try that many, a sixteenth of
+# them, and sixteen times as many:
 
 # %%
 rng = np.random.default_rng(3)
-print(f"{'scatter of':>43}{'median size of the error with':>33}\n{'exp KL':>32}"
-      f"{'log ratio':>11}{'1/16':>10}{'1':>8}{'16':>8}  times exp KL draws")
+print("                        exp KL   scatter of   median size of the error with\n"
+      "                                  log ratio   exp KL / 16   exp KL   exp KL * 16  draws")
 for L, v, x_i in ((5, 0.25, 1), (10, 0.25, 0), (10, 0.25, 1), (50, 2.0, 1), (1, 1e-6, 1),
                   (20, 0.25, 1), (50, 0.25, 1)):
-    x_all, m, S = np.full(L, x_i), x_i / (1 + v), v / (1 + v)
-    z = m + np.sqrt(S) * rng.standard_normal((100_000, L))
-    ratio = log_likelihood(x_all, z, v) - log_evidence(x_all, v)
-    asked = np.exp(ratio.mean())
-    sizes = []
+    x_all = np.full(L, x_i)
+    ratio = log_ratio(x_all, v, posterior_draws(x_all, v, rng.standard_normal((100_000, L))))
+    asked, sizes = np.exp(ratio.mean()), []
     if asked < 10_000:                                       # else it takes too long
         sizes = [np.median(abs(errors(x_all, v, round(asked * f), 100))) for f in (1 / 16, 1, 16)]
-    print(f"L = {L:2}, v = {v:5g}, x = {x_i}: {asked:9.2g}{ratio.std():11.1f}  ",
-          *(f"{size:7.2f}" for size in sizes))
+    print(f"L = {L:2}, v = {v:5g}, x = {x_i}: {asked:7.2g} {ratio.std():12.1f} ",
+          *(f"{size:11.2f}" for size in sizes))
 
 # %% [markdown]
 # With exp KL draws the error is about a nat in all five rows that were tried, whether the KL comes
@@ -277,6 +309,7 @@ print(*(f"{name} {p:.3f}" for name, p in zip(model.diseases, marginals, strict=T
 # Another choice is the five with the highest ELBO. *Coordinate ascent* finds them here: with four
 # held, there is a formula for the best value of the fifth (an exercise); go round until nothing
 # moves.
+#
 # **Predict first.** Compared with its marginal, the flu's probability will be (`"lower"`,
 # `"the same"` or `"higher"`)
 
@@ -335,84 +368,9 @@ fig
 # What the marginals minimise is the other KL. For an independent $q_\phi$,
 # $\mathrm{KL}(\text{posterior}\Vert q_\phi)$ is a constant minus the sum over diseases of
 # $\mathbb{E}_{\text{posterior}}[\log q_i(z_i)]$, and each term is highest at the marginal. The
-# $q_\phi$ of the highest ELBO commits to the flu instead: here it is **too sure**. What does that
-# mean for draws?
-
-# %%
-rng = np.random.default_rng(10)
-for name in ("posterior marginals", "best independent"):
-    q, log_ratio = five[name], np.log(p_posterior / five[name])        # log w - log p(x)
-    asked = p_posterior @ log_ratio                                    # KL(posterior || q)
-    scatter = np.sqrt(p_posterior @ (log_ratio - asked) ** 2)
-    print(f"{name}: exp KL(posterior || q) {np.exp(asked):.1f}, scatter of log ratio {scatter:.1f}")
-    for K in (1, 2, 30, 150, 1000):
-        off = log_sum_exp(log_ratio[rng.choice(32, (3000, K), p=q)], axis=1) - np.log(K)
-        print(f"    K = {K:4}: median size of the error {np.median(abs(off)):.2f} nats")
-for z in ([1, 0, 0, 0, 0], [0, 0, 0, 1, 0]):                            # a cold, pneumonia alone
-    at = (exact.patients(model) == z).all(axis=1).argmax()
-    print(f"{dict(zip(model.diseases, z, strict=True))}: posterior {p_posterior[at]:.3f}, "
-          f"best independent q {five['best independent'][at]:.4f}")
-
-# %% [markdown]
-# With one draw the best $q_\phi$ has the smaller error in $\log p_\theta(x)$, with more the larger one, and from 2 draws to 30 its
-# error does not even fall. A cold alone holds 0.175 of the posterior, and this $q_\phi$ draws it
-# once in about 150 draws; pneumonia alone is rarer still. Runs that meet neither mostly come out
-# too low. Its KL is $\log 3.4 = 1.2$ nats, but its log ratio scatters by 2.2: by the
-# rule of 2.2 one is sure only at $e^{1.2 + 2\cdot2.2}$, some 300 draws.
-#
-# A Gaussian $q_\phi$ that is too narrow is too sure in the same way. Take the ten latents of 2.2,
-# and the same $N(\mu, \sigma^2)$ for each. The posterior is $N(0.8, 0.2)$.
-
-# %%
-ten = np.ones(10)
-m, S = 1 / 1.25, 0.25 / 1.25                                 # the posterior of each latent
-
-
-def log_w(mu, sigma2, z):
-    """log w - log p(x), nats, of q = N(mu, sigma2) at z (K, 10): (K,)"""
-    log_joint = log_likelihood(ten, z) + log_normal(z, 0.0, 1.0)
-    return log_joint - log_normal(z, mu, sigma2) - log_evidence(ten)
-
-
-# %%
-rng = np.random.default_rng(7)
-eps = rng.standard_normal((1_000_000, 10))
-weights = {}
-print(f"{'median size of the error':>74}\n{'q':22}  gap  exp KL(posterior||q)  scatter"
-      f"{'K = 1':>8}{'30':>7}{'1000':>7}")
-for name, mu, sigma2 in (("prior N(0, 1)", 0.0, 1.0), ("wide N(0.6, 0.35)", 0.6, 0.35),
-                         ("narrow N(0.8, 0.105)", 0.8, 0.105),
-                         ("narrower N(0.8, 0.09)", 0.8, 0.09)):
-    logs = log_w(mu, sigma2, mu + np.sqrt(sigma2) * eps)
-    log_ratio = log_w(mu, sigma2, m + np.sqrt(S) * eps[:100_000])      # at draws of the posterior
-    sizes = [np.median(abs(log_sum_exp(logs[: 1000 * K].reshape(1000, K), axis=1) - np.log(K)))
-             for K in (1, 30, 1000)]
-    weights[name] = np.sort(np.exp(logs))[::-1]
-    print(f"{name:21}{-logs.mean():6.2f}{np.exp(log_ratio.mean()):16.1f}{log_ratio.std():13.1f} ",
-          *(f"{size:6.2f}" for size in sizes))
-
-# %%
-fig, ax = plots.figure(4.8, 2.9)
-ranks = np.unique(np.geomspace(1, 1_000_000, 80).astype(int))
-styles = ((plots.BLUE, "-."), (plots.INK, "-"), (plots.RED, "--"))
-for name, (color, dash) in zip(list(weights)[1:], styles, strict=True):    # without the prior
-    ax.loglog(weights[name][ranks - 1], ranks / 1e6, color=color, ls=dash, label=name)
-ax.set(xlabel="weight, in units of p(x)", ylabel="share of weights above", xlim=(0.03, 3e4))
-ax.set_title("narrow q's: weights with a heavy tail")
-ax.legend(fontsize=8, loc="lower left")
-fig
-
-# %% [markdown]
-# The narrow ones have the smaller gap and, with one draw, the smaller error; with thirty or a
-# thousand their errors are larger than the wide one's. At those $K$ the rows stand in the order of
-# $\exp\mathrm{KL}(\text{posterior}\Vert q_\phi)$; wide and narrow have nearly the same, and differ
-# in the scatter. A narrow $q_\phi$ rarely draws in the posterior's flanks, where weights are large: a
-# *heavy tail*. Much of $p_\theta(x)$ then sits in draws that a run of $K$ mostly misses. So **the $q_\phi$ with the smaller
-# gap need not be the better one to draw from.**
-#
-# (With $\sigma^2$ below $S/2 = 0.1$ the variance of the weights is even infinite: the integrand of
-# $\mathbb{E}_{q_\phi}[w^2]$ grows like $\exp\!\big(\tfrac12(1/\sigma^2 - 2/S)\,z^2\big)$ but for
-# a factor $e^{cz}$. It need not be infinite to do harm, as 0.105 shows.)
+# $q_\phi$ of the highest ELBO commits to the flu instead: here it is **too sure**. So **the
+# $q_\phi$ with the smaller gap need not be the better one to draw from**: with thirty draws, the
+# marginals estimate $\log p_\theta(x)$ better (2.9).
 
 # %% [markdown]
 # ## 2.6  Which form can be computed?
@@ -476,9 +434,16 @@ def elbo(mu, logvar, x=1.0, v=0.25):
     return of_x_given_z + of_z + entropy
 
 
+m, S = 1 / 1.25, 0.25 / 1.25                                 # the posterior, 2.2
 log_px_one = log_evidence(x_one)
 print(f"q = prior:     ELBO {elbo(0.0, 0.0):.3f}; mean of log p(x|z) in 2.3, at K = 1: {naive:.3f}")
 print(f"q = posterior: ELBO {elbo(m, np.log(S)):.3f}; log p(x) {log_px_one:.3f}")
+
+# %% [markdown]
+# With $q_\phi$ the prior the KL in eq. (5) is zero, and what is left is the mean of the naive log
+# estimate at $K = 1$. Now look at the ELBO over all of $\phi$, and at three points of it as bars:
+
+# %%
 fig, (left, right) = plots.figure(7.2, 2.7, 1, 2, width_ratios=(3, 2))
 mu, logvar = np.meshgrid(np.linspace(-0.7, 2.2, 160), np.linspace(-4.5, 1, 120))
 levels = log_px_one - np.array([6, 4, 2, 1, 0.5, 0.1])
@@ -495,13 +460,11 @@ right.set(ylabel="nats", ylim=(-4.5, -1.2), title="its three points as bars")
 fig
 
 # %% [markdown]
-# With $q_\phi$ the prior the KL in eq. (5) is zero, and what is left is the mean of the naive log
-# estimate at $K = 1$.
-#
-# So where the family of $q_\phi$ contains the posterior, the highest point of the ELBO over $\phi$
-# **is the posterior**; otherwise it is the member with the smallest gap, as for the patient. An
-# integration has become an optimisation, which is what *variational* means. (Climb such a hill by
-# hand: open [touch_the_bound.html](touch_the_bound.html) in a browser.)
+# The summit is exactly $\log p_\theta(x)$, and at every other place the KL fills the rest. So where
+# the family of $q_\phi$ contains the posterior, the highest point of the ELBO over $\phi$ **is the
+# posterior**; otherwise it is the member with the smallest gap, as for the patient. An integration
+# has become an optimisation, which is what *variational* means. (Climb such a hill by hand: open
+# [touch_the_bound.html](touch_the_bound.html) in a browser.)
 
 # %% [markdown]
 # ## 2.7  What is the encoder?
@@ -581,74 +544,24 @@ print("the package's log p(x) agrees:", np.allclose(package["log p(x) after"], l
 # %%
 reveal("02.step-up")
 
+# %%
+fig, ax = plots.figure(3.6, 2.6)
+before, after = elbo_at(1.0, 0.0, 0.0), elbo_at(W_new, 0.0, 0.0)
+bound_bars(ax, ("W = 1", f"W = {W_new:.1f}"), (before, after),
+           (log_px_at(1.0) - before, log_px_at(W_new) - after))
+ax.set(ylabel="nats", ylim=(-6.2, -3.2), title="ELBO up, log p(x) down")
+fig
+
 # %% [markdown]
 # To a $q_\phi$ that knows nothing of $x$ the signal $Wz$ is noise: with a smaller $W$ the posterior
 # comes closer to this $q_\phi$. If the gap is closed before $\theta$ moves, this cannot happen: the
 # ELBO starts at $\log p_\theta(x)$, which ends at least as high as the ELBO. To close the gap,
 # raise the ELBO over $\theta$, and repeat, is the *EM algorithm*.
 #
-# A VAE moves everything at once, by small steps. Climb with a hundredth of that step; with a
-# thousandth; there with an encoder ten times as fast; and with the width $\sigma^2$ held.
-
-# %%
-def climb(steps, lr, speeds=(1, 1, 1), logvar=0.0):
-    """Gradient ascent on the ELBO -> (steps + 1, 3): W, a, logvar. speeds: 0 holds one."""
-    path = [np.array([1.0, 0.0, logvar])]
-    for _ in range(steps):
-        path.append(path[-1] + lr * np.array(speeds) * gradient(*path[-1]))
-    return np.array(path)
-
-
-free = climb(60_000, 0.001)
-for name, path in (("steps of 0.001", free), ("steps of 0.0001", climb(1000, 0.0001)),
-                   ("0.0001, encoder x 10", climb(1000, 0.0001, (1, 10, 10)))):
-    dip = log_px_at(path[:, 0]) - log_px_at(1.0)
-    back = np.argmax((dip > 0) & (np.arange(len(dip)) > dip.argmin()))
-    print(f"{name:22}: log p(x) falls by {-dip.min():.4f} nats and is back after {back} steps")
-ends = {"learned": free[-1]}
-for name, held in (("held at 1", 1.0), ("held at 1/9", 1 / 9), ("held at 0.03", 0.03)):
-    ends[name] = climb(60_000, 0.001, (1, 1, 0), np.log(held))[-1]
-for name, end in ends.items():
-    print(f"sigma^2 {name:12} ends at W = {end[0]:.3f}, ELBO {elbo_at(*end):.4f}, "
-          f"log p(x) {log_px_at(end[0]):.4f} nats")
-W = 1.0
-for _ in range(1000):                                        # at width 1, each to its best in turn
-    a = W / (1 + W**2)
-    W = a * x2 / (a**2 * x2 + 1)
-print(f"sigma^2 held at 1, a and W in turn: W = {W:.3f}")
-
-# %%
-fig, (left, middle, right) = plots.figure(8, 2.6, 1, 3)
-before, after = elbo_at(1.0, 0.0, 0.0), elbo_at(W_new, 0.0, 0.0)
-bound_bars(left, ("W = 1", f"W = {W_new:.1f}"), (before, after),
-           (log_px_at(1.0) - before, log_px_at(W_new) - after))
-left.set(ylabel="nats", ylim=(-6.2, -3.2), title="ELBO up, log p(x) down")
-middle.plot(log_px_at(free[:61, 0]), color=plots.INK)
-middle.axhline(log_px_at(1.0), color=plots.GREY, lw=1, ls=":")
-middle.set(xlabel="steps of 0.001", ylabel="log p(x), nats", title="all learned: a dip")
-Ws = np.linspace(0, 6, 200)
-best_a = Ws / (1 + Ws**2)                                    # at width 1, for each W
-right.plot(Ws, log_px_at(Ws), color=plots.INK)
-right.plot(Ws, elbo_at(Ws, best_a, 0.0), color=plots.RED, ls="--")
-for name, color in (("learned", plots.INK), ("held at 1", plots.RED)):
-    right.plot(ends[name][0], elbo_at(*ends[name]), "o", color=color)
-right.annotate("log p(x)", (4.0, -2.45))
-right.annotate("ELBO at width 1,\nwith the best a", (2.7, -4.6), color=plots.RED, fontsize=9)
-right.set(xlabel="W (dots: where the climbs end)", ylabel="nats", ylim=(-6, -2.1))
-right.set_title("width 1 moves the summit")
-fig
-
-# %% [markdown]
-# The dip does not come from the size of the steps: those a tenth as long dip nearly as deep. Here it
-# comes from $W$ moving before the encoder knows $x$, while $q_\phi$ is wide: with the encoder ten
-# times as fast it is a tenth as deep. And it passes: with the width learned the climb ends at the best $W$, $\sqrt 8$.
-#
-# With the width held at 1 it ends at a smaller $W$, held at 0.03 at a larger one, where the
-# posterior's variance is closer to that width and the gap smaller: a lasting **bias, which comes
-# from what $q_\phi$ cannot reach**, and not from moving $\theta$ and $\phi$ together: taking turns
-# ends at the same $W$. With the width held at 1/9, the posterior's variance at $\sqrt 8$, there is
-# none. (More: Turner and Sahani 2011, *Two problems with variational expectation maximisation for
-# time-series models*.)
+# A VAE moves everything at once, by small steps. There $\log p_\theta(x)$ may dip too, at first.
+# And where no $\phi$ reaches the posterior, the ELBO may have its summit at another $\theta$ than
+# $\log p_\theta(x)$: a lasting **bias, which comes from what $q_\phi$ cannot reach** (2.10 has
+# both).
 
 # %% [markdown]
 # ## Recap
@@ -662,6 +575,7 @@ fig
 # - A VAE computes eq. (5), reconstruction minus a KL to the prior. Its encoder gives every $x$ a
 #   $q_\phi(z\mid x)$.
 # - The ELBO may rise while $\log p_\theta(x)$ falls, and a restricted $q_\phi$ may move its summit.
+#   A $q_\phi$ with a smaller gap need not be better to draw from.
 #
 # ## Exercises
 #
@@ -688,6 +602,20 @@ def weights_with_gap(gap):    # log E[w] - E[log w], nats, above 0
 
 
 check("02.weights-with-gap", weights_with_gap)
+
+# %% [markdown]
+# **The ELBO of a count.** Let $x$ be a count, Poisson with the rate $e^{az + c}$, and
+# $z \sim N(0, 1)$, so that $\log p(x\mid z) = x\,(az + c) - e^{az + c} - \log x!$. The posterior
+# has no closed form, the ELBO of $q = N(\mu, \sigma^2)$ has one: derive it by eq. (5). (The mean of
+# $e^{az}$ under $q$ is an integral in which you can complete the square. Compare with draws before
+# you check.)
+
+# %%
+def count_elbo(x, mu, logvar, a, c):    # a count, and four floats; logvar = log sigma^2
+    ...                                 # -> the ELBO, nats: one float
+
+
+check("02.counts", count_elbo)
 
 # %% [markdown]
 # **The best independent q.** Hold all probabilities but that of $z_i$, write the ELBO as a function
@@ -741,3 +669,148 @@ check("02.rise-and-fall", rise_and_fall)
 
 # %% [markdown]
 # **Next:** notebook 03 takes the KL in eq. (5) apart, for Gaussians.
+
+# %% [markdown]
+# # Appendix (optional)
+#
+# No later notebook needs it.
+#
+# ## 2.9  What does a q that is too sure do to draws?
+#
+# Estimate $\log p_\theta(x)$ for the patient of 2.5 by importance sampling, with two of the five
+# q's.
+
+# %%
+rng = np.random.default_rng(10)
+for name in ("posterior marginals", "best independent"):
+    q, log_ratios = five[name], np.log(p_posterior / five[name])       # log w - log p(x)
+    asked = p_posterior @ log_ratios                                   # KL(posterior || q)
+    scatter = np.sqrt(p_posterior @ (log_ratios - asked) ** 2)
+    print(f"{name}: exp KL(posterior || q) {np.exp(asked):.1f}, scatter of log ratio {scatter:.1f}")
+    for K in (1, 2, 30, 150, 1000):
+        off = log_sum_exp(log_ratios[rng.choice(32, (3000, K), p=q)], axis=1) - np.log(K)
+        print(f"    K = {K:4}: median size of the error {np.median(abs(off)):.2f} nats")
+rarely = five["best independent"] < 0.01
+print(f"each of {rarely.sum()} z's is less than one in 100 draws of the best independent q; together "
+      f"they hold {p_posterior[rarely].sum():.2f}\nof the posterior, and the log of what the others "
+      f"hold is {np.log(p_posterior[~rarely].sum()):.2f}")
+
+# %% [markdown]
+# With one draw the best $q_\phi$ has the smaller error in $\log p_\theta(x)$, with thirty or more
+# the larger one, and from 2 draws to 30 its error does not even fall. A run of thirty mostly misses
+# the many z's that it draws rarely, a cold alone among them, and finds about the share of the
+# others. Its KL is $\log 3.4 = 1.2$ nats, but its log ratio scatters by 2.2: by the rule of 2.2 one
+# is sure only at $e^{1.2 + 2\cdot2.2}$, some 300 draws.
+#
+# A Gaussian $q_\phi$ that is too narrow is too sure in the same way. Take the ten latents of 2.2,
+# and the same $N(\mu, \sigma^2)$ for each. The posterior is $N(0.8, 0.2)$.
+
+# %%
+def log_w(mu, sigma2, z):
+    """log w - log p(x), nats, of q = N(mu, sigma2) at z (K, 10): (K,)"""
+    log_joint = log_likelihood(ten, z) + log_normal(z, 0.0, 1.0)
+    return log_joint - log_normal(z, mu, sigma2) - log_evidence(ten)
+
+
+# %%
+rng = np.random.default_rng(7)
+eps = rng.standard_normal((1_000_000, 10))
+weights = {}
+print(f"{'median size of the error':>74}\n{'q':22}  gap  exp KL(posterior||q)  scatter"
+      f"{'K = 1':>8}{'30':>7}{'1000':>7}")
+for name, mu, sigma2 in (("prior N(0, 1)", 0.0, 1.0), ("wide N(0.6, 0.35)", 0.6, 0.35),
+                         ("narrow N(0.8, 0.105)", 0.8, 0.105),
+                         ("narrower N(0.8, 0.09)", 0.8, 0.09)):
+    logs = log_w(mu, sigma2, mu + np.sqrt(sigma2) * eps)
+    at_posterior = log_w(mu, sigma2, m + np.sqrt(S) * eps[:100_000])   # at its draws
+    sizes = [np.median(abs(log_sum_exp(logs[: 1000 * K].reshape(1000, K), axis=1) - np.log(K)))
+             for K in (1, 30, 1000)]
+    weights[name] = np.sort(np.exp(logs))[::-1]
+    print(f"{name:21}{-logs.mean():6.2f}{np.exp(at_posterior.mean()):16.1f}{at_posterior.std():13.1f} ",
+          *(f"{size:6.2f}" for size in sizes))
+
+# %%
+fig, ax = plots.figure(4.8, 2.9)
+ranks = np.unique(np.geomspace(1, 1_000_000, 80).astype(int))
+styles = ((plots.BLUE, "-."), (plots.INK, "-"), (plots.RED, "--"))
+for name, (color, dash) in zip(list(weights)[1:], styles, strict=True):    # without the prior
+    ax.loglog(weights[name][ranks - 1], ranks / 1e6, color=color, ls=dash, label=name)
+ax.set(xlabel="weight, in units of p(x)", ylabel="share of weights above", xlim=(0.03, 3e4))
+ax.set_title("narrow q's: weights with a heavy tail")
+ax.legend(fontsize=8, loc="lower left")
+fig
+
+# %% [markdown]
+# The narrow ones have the smaller gap and, with one draw, the smaller error; with thirty or a
+# thousand their errors are larger than the wide one's. At those $K$ the rows stand in the order of
+# $\exp\mathrm{KL}(\text{posterior}\Vert q_\phi)$; wide and narrow have nearly the same, and differ
+# in the scatter. A narrow $q_\phi$ rarely draws in the posterior's flanks, where weights are large:
+# a *heavy tail*. Much of $p_\theta(x)$ then sits in draws that a run of $K$ mostly misses.
+#
+# (With $\sigma^2$ below $S/2 = 0.1$ the variance of the weights is even infinite: the integrand of
+# $\mathbb{E}_{q_\phi}[w^2]$ grows like $\exp\!\big(\tfrac12(1/\sigma^2 - 2/S)\,z^2\big)$ but for
+# a factor $e^{cz}$. It need not be infinite to do harm, as 0.105 shows.)
+
+# %% [markdown]
+# ## 2.10  Where does the climb end?
+#
+# Section 2.8 moved $W$ alone, by one long step. Now move everything at once: with a hundredth of
+# that step, with a thousandth, and there with an encoder ten times as fast.
+
+# %%
+def climb(steps, lr, speeds=(1, 1, 1), logvar=0.0):
+    """Gradient ascent on the ELBO -> (steps + 1, 3): W, a, logvar. speeds: 0 holds one."""
+    path = [np.array([1.0, 0.0, logvar])]
+    for _ in range(steps):
+        path.append(path[-1] + lr * np.array(speeds) * gradient(*path[-1]))
+    return np.array(path)
+
+
+free = climb(60_000, 0.001)
+for name, path in (("steps of 0.001", free), ("steps of 0.0001", climb(1000, 0.0001)),
+                   ("0.0001, encoder x 10", climb(1000, 0.0001, (1, 10, 10)))):
+    dip = log_px_at(path[:, 0]) - log_px_at(1.0)
+    back = np.argmax((dip > 0) & (np.arange(len(dip)) > dip.argmin()))
+    print(f"{name:22}: log p(x) falls by {-dip.min():.4f} nats and is back after {back} steps")
+
+# %% [markdown]
+# The dip does not come from the size of the steps: those a tenth as long dip nearly as deep. Here
+# it comes from $W$ moving before the encoder knows $x$, while $q_\phi$ is wide: with the encoder
+# ten times as fast it is a tenth as deep. And it passes. Where does the climb end, with the width
+# $\sigma^2$ learned, and with the width held?
+
+# %%
+ends = {"learned": free[-1]}
+for name, held in (("held at 1", 1.0), ("held at 1/9", 1 / 9), ("held at 0.03", 0.03)):
+    ends[name] = climb(60_000, 0.001, (1, 1, 0), np.log(held))[-1]
+for name, end in ends.items():
+    print(f"sigma^2 {name:12} ends at W = {end[0]:.3f}, ELBO {elbo_at(*end):.4f}, "
+          f"log p(x) {log_px_at(end[0]):.4f} nats")
+
+# %%
+W = 1.0
+for _ in range(1000):                                        # at width 1, each to its best in turn
+    a = W / (1 + W**2)
+    W = a * x2 / (a**2 * x2 + 1)
+print(f"sigma^2 held at 1, a and W in turn: W = {W:.3f}")
+
+# %%
+fig, ax = plots.figure(4.4, 2.7)
+Ws = np.linspace(0, 6, 200)
+best_a = Ws / (1 + Ws**2)                                    # at width 1, for each W
+ax.plot(Ws, log_px_at(Ws), color=plots.INK)
+ax.plot(Ws, elbo_at(Ws, best_a, 0.0), color=plots.RED, ls="--")
+for name, color in (("learned", plots.INK), ("held at 1", plots.RED)):
+    ax.plot(ends[name][0], elbo_at(*ends[name]), "o", color=color)
+ax.annotate("log p(x)", (4.0, -2.45))
+ax.annotate("ELBO at width 1,\nwith the best a", (2.7, -4.6), color=plots.RED, fontsize=9)
+ax.set(xlabel="W (dots: where the climbs end)", ylabel="nats", ylim=(-6, -2.1))
+ax.set_title("width 1 moves the summit")
+fig
+
+# %% [markdown]
+# With the width learned, or held at 1/9, the posterior's variance at $\sqrt 8$, the climb ends at
+# the best $W$, $\sqrt 8$. Held at 1, it ends at a smaller $W$, held at 0.03 at a larger one, where
+# the posterior's variance is closer to that width and the gap smaller. This bias does not come from
+# moving $\theta$ and $\phi$ together: taking turns ends at the same $W$. (More: Turner and Sahani
+# 2011, *Two problems with variational expectation maximisation for time-series models*.)

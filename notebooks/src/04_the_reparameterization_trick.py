@@ -18,9 +18,10 @@
 # - write down the posterior of a linear Gaussian model, derive the gradient of a linear VAE, and
 #   train it until its ELBO meets an exact log-likelihood.
 #
-# **Builds on** notebook 02 (the ELBO) and notebook 03 (the KL and its gradient); 4.7 also uses the
-# inverse and the determinant of a matrix. Reading time: 60 minutes, without the exercises.
-# Sections 4.9 to 4.12 are an appendix, after the exercises; no later notebook needs them.
+# **Builds on** notebook 02 (the ELBO) and notebook 03 (the KL and its gradient); 4.9 also uses the
+# inverse and the determinant of a matrix. Reading time: 40 minutes. The ten core exercises take
+# two hours more. Sections 4.11 to 4.15 are an appendix, 30 minutes; no later notebook needs
+# them.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -48,11 +49,9 @@ recall("04", ..., ..., ...)
 #
 # The ELBO has two parts: an average over draws from $q$, $\mathbb{E}_{z\sim q}[\log p(x\mid z)]$,
 # and a KL. Training needs the gradient of both with respect to $q$'s parameters, `mu` and `logvar`;
-# we call its two parts `dmu` and `dlogvar`. For the KL, notebook 03 has them. The average has, in
-# general, no closed form where the decoder, which computes $p(x\mid z)$, is a network: with
-# many latents all one can do is draw. (The decoder's own weights are no problem: $q$ does not contain them, so their
-# derivative passes inside the average. This notebook is about the parameters that decide *what is
-# drawn*.)
+# its two parts we call `dmu` and `dlogvar`. For the KL, notebook 03 has them. The average has, in
+# general, no closed form where the decoder is a network: all one can do is draw. (The decoder's own
+# weights are no problem: $q$ does not contain them, so their derivative passes inside the average.)
 #
 # Take a small stand-in for the decoder whose answer is known, $f(z) = \tfrac12(z-3)^2$: a penalty
 # for being far from 3. With $z \sim N(\mu, \sigma^2)$, the distance from 3 has mean $\mu - 3$ and
@@ -82,10 +81,10 @@ exact_dmu, exact_dlogvar = mu - 3, 0.5 * sigma**2
 print(f"exact: dmu {exact_dmu:+.2f}, dlogvar {exact_dlogvar:+.2f}")
 
 # %% [markdown]
-# Try differences, as in notebook 03, in two ways: let the program draw *afresh* each time, or start
-# the generator from the *same seed* each time. We repeat both 500 times. *Scatter* will mean the
-# standard deviation of an estimate over repetitions; the mean of 500 estimates is uncertain by the
-# scatter divided by $\sqrt{500}$, its *standard error*, printed after `+-`.
+# Try differences, as in notebook 03: drawing *afresh* each time, or starting the generator from the
+# *same seed* each time. We repeat both 500 times. *Scatter* will mean the standard deviation of an
+# estimate over repetitions; that of the mean of 500, the scatter divided by $\sqrt{500}$, is
+# printed after `+-`.
 
 # %%
 h = 1e-3
@@ -121,9 +120,9 @@ fig
 
 # %% [markdown]
 # With fresh draws, two neighbouring points differ by luck more than by `mu`. With the draws held
-# still, what is left between neighbours is the effect of `mu` alone: the curve is a little off,
-# and its slope is good. It is the average of the slopes $z-3$ at 200 draws, and such an average
-# scatters by $\sigma/\sqrt{200}$, as printed. First, though, an answer without slopes.
+# still, what is left is the effect of `mu` alone: the slope of that curve is the average of the
+# slopes $z-3$ at 200 draws, which scatters by $\sigma/\sqrt{200}$, as printed. First, though, an
+# answer without slopes.
 
 # %% [markdown]
 # ## 4.2  First answer: follow the density
@@ -143,7 +142,7 @@ fig
 # $$
 #
 # The same holds for `logvar`, and for parameters of other distributions, **if no jump of $q$ moves
-# with the parameter** (4.4 has an example; a Gaussian has no jump). For a discrete $z$, sums take
+# with the parameter** (4.6 has an example; a Gaussian has no jump). For a discrete $z$, sums take
 # the place of the integrals.
 #
 # The derivative of $\log q$ with respect to a parameter is called the *score*. For a Gaussian,
@@ -157,7 +156,6 @@ fig
 # = \frac12\left(\frac{(z-\mu)^2}{\sigma^2} - 1\right).
 # $$
 #
-# A draw above `mu` with a large $f$ says "raising `mu` would make this large value more frequent".
 # Only values of $f$ are used, never its slope. The estimate goes by three names: *score function*;
 # *log-derivative trick*, after the step in the middle; and REINFORCE, in reinforcement learning,
 # where $f$ is a reward (Williams 1992, "Simple Statistical Gradient-Following Algorithms for
@@ -189,7 +187,7 @@ print("mu + sigma * eps is what normal() drew:", np.allclose(mu + sigma * eps, z
 # So the randomness, `eps`, does not depend on the parameters; they come in afterwards, in a formula
 # that can be differentiated. In general, let $z = T(\mu, \varepsilon)$, where the distribution of
 # $\varepsilon$ contains no $\mu$. Then the average is over $\varepsilon$, the derivative passes
-# inside it (4.4 says when it may), and the chain rule carries it through $f$ to $z$:
+# inside it (4.6 says when it may), and the chain rule carries it through $f$ to $z$:
 #
 # $$
 # \frac{\partial}{\partial\mu}\,\mathbb{E}_q[f(z)]
@@ -207,16 +205,16 @@ print("mu + sigma * eps is what normal() drew:", np.allclose(mu + sigma * eps, z
 # a draw as a function of parameters and fixed noise is the **reparameterization trick**: Kingma and
 # Welling 2014, "Auto-Encoding Variational Bayes", where the variational autoencoder gets its name,
 # and Rezende, Mohamed and Wierstra 2014, "Stochastic Backpropagation and Approximate Inference in
-# Deep Generative Models".
+# Deep Generative Models". (In PyTorch, a distribution's `rsample()` does it, and `sample()` lets no
+# gradient through. The exercises have another distribution than the Gaussian.)
 
 # %%
 plots.where_the_noise_enters()
 
 # %% [markdown]
-# On the left the draw stands between the parameters and $f$, and there is no derivative of "draw".
-# On the right the noise comes in from the side, and every arrow from a parameter to $f$ can be
-# differentiated. By eq. (3) $\partial z/\partial\mu = 1$, and
-# $\partial\sigma/\partial\,\texttt{logvar} = \tfrac12 e^{\texttt{logvar}/2} = \sigma/2$, so
+# On the left there is no derivative of "draw". On the right the noise comes in from the side, and
+# every arrow from a parameter to $f$ can be differentiated. By eq. (3)
+# $\partial z/\partial\mu = 1$, and $\partial\sigma/\partial\,\texttt{logvar} = \sigma/2$, so
 # $\partial z/\partial\,\texttt{logvar} = \varepsilon\,\sigma/2$.
 
 # %%
@@ -235,37 +233,41 @@ dmu, dlogvar = pathwise(eps, df(mu + sigma * eps), logvar)
 print(f"dmu:     pathwise {dmu.mean():+.2f}, exact {exact_dmu:+.2f}")
 print(f"dlogvar: pathwise {dlogvar.mean():+.2f}, exact {exact_dlogvar:+.2f}")
 
-# %% [markdown]
-# ### Only for Gaussians?
-#
-# No. Let $F(z)$ be the probability of a draw below $z$, the *distribution function*, and $u$
-# uniform between 0 and 1. Where $F$ can be inverted, $z = F^{-1}(u)$ has the distribution $F$: it
-# lies below a given $z_0$ just when $u$ lies below $F(z_0)$, and that has the probability $F(z_0)$.
-# The noise is now $u$. For an exponential distribution with mean $m$, $F(z) = 1 - e^{-z/m}$; solve
-# $u = F(z)$ for $z$:
-#
-# $$
-# z = -m\log(1-u), \qquad \frac{\partial z}{\partial m} = -\log(1-u) = \frac{z}{m}.
-# $$
-#
-# Try it on an average that is known, $\mathbb{E}[z^2] = 2m^2$, whose derivative is $4m$:
-
 # %%
-m = 0.7
-waiting = -m * np.log(1 - rng.random(100_000))                # z = F^-1(u)
-estimates = 2 * waiting * waiting / m                         # f'(z) dz/dm, with f(z) = z^2
-print(f"mean of z {mean_and_error(waiting)} (exact {m})")
-print(f"pathwise  {mean_and_error(estimates)} (exact {4 * m:.3f})")
+def two_ways(by):
+    """Two pictures of what happens to the average of f when mu rises: eq. (1), eq. (2)."""
+    fig, (left, right) = plots.figure(7.4, 2.7, 1, 2)
+    at, draws = np.linspace(-1.9, 4.9, 300), mu + sigma * np.linspace(-1.5, 1.5, 5)
+    before, after = (np.exp(-0.5 * ((at - m) / sigma) ** 2) for m in (mu, mu + by))
+    for ax in (left, right):
+        ax.plot(at, f(at), color=plots.INK, label="f")
+        ax.set(xlabel="z", ylim=(0, 9))
+    left.plot(at, 6 * before, color=plots.BLUE, ls="-", label="q, not to scale")
+    left.plot(at, 6 * after, color=plots.BLUE, ls="--", label="q with a larger mu")
+    left.fill_between(at, 6 * before, 6 * after, color=plots.ORANGE, alpha=0.4)
+    left.set_title("eq. (1): other values get more frequent")
+    left.legend(fontsize=8)
+    right.plot(draws, f(draws), "o", color=plots.BLUE, label="draws")
+    for z in draws:
+        right.annotate("", (z + by, f(z + by)), (z, f(z)),
+                       arrowprops={"arrowstyle": "->", "color": plots.RED, "lw": 1.6})
+    right.set_title("eq. (2): each draw slides along f")
+    right.legend(fontsize=8)
+    return fig
+
+
+two_ways(0.4)
 
 # %% [markdown]
-# In PyTorch, a distribution's `rsample()` (r for reparameterized) lets a gradient through its draw,
-# and `sample()` does not.
+# Both see the average of $f$ fall as `mu` rises. On the left, large values of $f$ become rarer and
+# small ones more frequent (orange). On the right the draws themselves move, each by the same step,
+# and the slope says what that does to its $f$.
 
 # %% [markdown]
 # ## 4.4  Which one scatters less?
 #
 # Both are right on average here. A VAE mostly takes one draw for each image, so we ask how far *one
-# draw's* estimate scatters. (What scatter costs, 4.12 measures.)
+# draw's* estimate scatters. (What scatter costs, 4.14 measures.)
 #
 # **Predict first.** For our parabola $f$, and from the same draw, which estimate of `dmu` scatters
 # less: `"score function"` or `"pathwise"`?
@@ -274,7 +276,8 @@ print(f"pathwise  {mean_and_error(estimates)} (exact {4 * m:.3f})")
 predict("04.variance", ...)
 
 # %%
-eps = rng.standard_normal(100_000)                            # 100,000 times one draw
+rng = np.random.default_rng(44)
+eps = rng.standard_normal(1_000_000)                          # a million times one draw
 z = mu + sigma * eps
 by_density = score_function(z, f(z), mu, logvar)[0]
 by_path = pathwise(eps, df(z), logvar)[0]
@@ -287,49 +290,34 @@ print(f"an average of {ratio:.0f} score-function draws scatters as one pathwise 
 reveal("04.variance")
 
 # %% [markdown]
-# ### What decides?
-#
 # One draw gives, for `dmu`, $f'(z)$ in the pathwise way and $f(z)\,\varepsilon/\sigma$ by the score
-# function. So the first scatters as much as the *slope* of $f$ varies under $q$, and the second as
-# much as $f\varepsilon/\sigma$ does. (For `dlogvar` the two are $f'(z)\,\varepsilon\sigma/2$ and
-# $f(z)\,(\varepsilon^2-1)/2$.)
-#
-# Add 10 to $f$: no gradient changes, and no slope, but $f\varepsilon/\sigma$ does. So a constant
-# can also be *subtracted* from $f$ to help the score function, a **baseline**. On average that
-# changes nothing, because the mean score is 0: put $f = 1$ into eq. (1), whose average is 1
+# function. Add 10 to $f$: no gradient changes, and no slope, but $f\varepsilon/\sigma$ does. So a
+# constant can also be *subtracted* from $f$ to help the score function, a **baseline**. On average
+# that changes nothing, because the mean score is 0: put $f = 1$ into eq. (1), whose average is 1
 # whatever the parameter.
 #
 # A common choice is the mean of $f$. The best one makes the mean of $((f - c)\cdot\text{score})^2$
 # smallest, $c = \mathbb{E}[f\cdot\text{score}^2]/\mathbb{E}[\text{score}^2]$: the squared mean,
-# which the variance subtracts, does not depend on $c$. (`dmu` and `dlogvar` have different scores,
-# so each has its own best constant.)
+# which the variance subtracts, does not depend on $c$.
 
 # %%
-def minus_best(value):
-    """(f - constant) * score for dmu and dlogvar, each with its own best constant."""
-    scores = score_function(z, 1, mu, logvar)
-    return [(value - (value * s**2).mean() / (s**2).mean()) * s for s in scores]
-
-
 def show(name, value, slope, shift):
-    by_path = pathwise(eps, slope, logvar)
-    print(f"{name:18s} dmu: score   path   dlogvar: score   path")
-    for label, by_score in (
-        ("as it is", score_function(z, value, mu, logvar)),
-        (f"plus {shift}", score_function(z, value + shift, mu, logvar)),
-        ("minus its mean", score_function(z, value - value.mean(), mu, logvar)),
-        ("minus the best", minus_best(value)),
-    ):
-        print(f"{label:18s} {by_score[0].std():10.2f} {by_path[0].std():6.2f} "
-              f"{by_score[1].std():16.2f} {by_path[1].std():6.2f}")
+    """How far one draw's dmu scatters, score function with four constants, and pathwise."""
+    score = score_function(z, 1, mu, logvar)[0]
+    best_constant = (value * score**2).mean() / (score**2).mean()
+    print(f"{name}: pathwise {slope.std():.2f}, score function")
+    for label, constant in (("as it is", 0), (f"plus {shift}", -shift),
+                            ("minus its mean", value.mean()), ("minus the best", best_constant)):
+        print(f"    {label:15s} {((value - constant) * score).std():5.2f}")
 
 
 show("parabola", f(z), df(z), 10)
 
 # %% [markdown]
 # The baseline helps; the pathwise estimate still scatters less here.
-#
-# ### A wave
+
+# %% [markdown]
+# ## 4.5  Does the pathwise one always win?
 #
 # Now take a wave, $f(z) = \sin(2z)$, without a baseline.
 #
@@ -346,48 +334,29 @@ for name, slopes in (("parabola", df(z)), ("sin(2 z)", slope)):
     print(f"{name}: the slope has the mean {slopes.mean():+.2f}, scatter {slopes.std():.2f}")
 
 # %%
-fig, axes = plots.figure(6.4, 2.2, 1, 2)
-wave_by_density = score_function(z, wave, mu, logvar)[0]
-for ax, name, score_draws, path_draws in (
-    (axes[0], "parabola", by_density, by_path),
-    (axes[1], "sin(2 z)", wave_by_density, slope),
-):
-    edges = np.linspace(-12, 4, 81) if name == "parabola" else np.linspace(-4, 4, 81)
-    ax.hist(score_draws, edges, density=True, color=plots.ORANGE, alpha=0.6, label="score function")
-    ax.hist(path_draws, edges, density=True, color=plots.BLUE, alpha=0.6, label="pathwise")
-    ax.axvline(path_draws.mean(), color=plots.INK, ls="--", lw=1, label="mean")
-    ax.set(xlabel="dmu from one draw", title=name, yticks=[])
-axes[0].legend(loc="upper left", fontsize=8)
-fig
-
-# %%
 reveal("04.wave")
 
 # %% [markdown]
-# In the picture, the score function's draws for the parabola have a tail that goes on beyond the
-# left edge; for the wave, many pathwise draws lie near the steepest slopes, $-2$ and 2.
-#
 # So "the pathwise estimate scatters less" is no law, though one often finds it stated as one (more
-# in Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine Learning"). The values of this
-# wave stay between $-1$ and 1, its slopes reach from $-2$ to 2. The offset decides too: with 2
-# added, the order turns round. And subtracting the mean does harm here.
+# in Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine Learning"). The offset decides
+# too: with 2 added, the order turns round. And subtracting the mean does harm here.
 #
 # What one can say, for `dmu` of a Gaussian and an $f$ that is continuous and made of smooth pieces:
 # **where the slope of $f$ scatters under $q$ by less than $1/\sqrt2 \approx 0.7$ of the size of its
 # mean, the pathwise estimate scatters less, whatever constant is subtracted.** The parabola, nearly
-# straight across $q$, is such a case. Where the slope varies more, as the wave's does, the rule is
-# silent: compute both. (4.11 has the proof. Scatter is not the whole cost: a pathwise
-# draw needs the slope too, a backward pass through $f$.)
+# straight across $q$, is such a case. Where the slope varies more, the rule is silent: compute
+# both. (4.13 has the proof. And a pathwise draw costs more: it needs a backward pass through $f$.)
+
+# %% [markdown]
+# ## 4.6  When is each allowed?
 #
-# ### When is each allowed?
+# Eq. (2) needs a continuous $f$ made of smooth pieces, and a $z$ that moves smoothly with the
+# parameter. (And for all nearby parameters $f'(z)\,\partial z/\partial\theta$ must stay below one
+# bound whose average over the noise is finite.) At a *kink* of $f$ the slope is missing, but a draw
+# of a Gaussian hits it with probability 0: a network of relus qualifies. What goes wrong is a
+# *jump* of $f$, and for eq. (1) the mirror image, a jump of $q$ that moves:
 #
-# Eq. (2) is allowed if $f$ is continuous and made of smooth pieces, $z$ moves smoothly with the
-# parameter, and the slopes $f'(z)\,\partial z/\partial\theta$ stay, for all nearby parameters, below
-# one bound whose average over the noise is finite. At a *kink* of $f$ the slope is missing, but a draw of a
-# Gaussian hits it with probability 0: a network of relus qualifies. What can go wrong is a *jump*
-# of $f$, and for eq. (1) the mirror image, a jump of $q$ that moves:
-#
-# - a kink: $f = \max(z - 1.5, 0)$ under our Gaussian, with the slope 1 beyond 1.5;
+# - a kink: $f = \max(z - 1.5, 0)$ under our Gaussian;
 # - a jump: 1 where $z > 1.5$, else 0. The average is the probability of $z > 1.5$, its derivative
 #   the density at 1.5, which a shift of `mu` carries across;
 # - a moving edge: $f(z) = z$ with $z = \theta u$ uniform between 0 and $\theta$. The average is
@@ -395,7 +364,7 @@ reveal("04.wave")
 
 # %%
 q, score, beyond = NormalDist(mu, sigma), eps / sigma, (z > 1.5).astype(float)
-theta, u = 2.0, rng.random(100_000)
+theta, u = 2.0, rng.random(1_000_000)
 print("       exact   score function      pathwise")
 print(f"kink  {1 - q.cdf(1.5):+.3f}  {mean_and_error(np.maximum(z - 1.5, 0) * score)}"
       f"   {mean_and_error(beyond)}")
@@ -408,18 +377,18 @@ print(f"edge  {0.5:+.3f}  {mean_and_error(theta * u * (-1 / theta))}   {mean_and
 # score function watches the height of $q$ at each place, and no place sees the edge arrive: what it
 # leaves out is $q(\theta)\,f(\theta) = 1$.
 #
-# A *discrete* latent, say $b = 1$ with probability $p$, jumps as $p$ moves, for fixed noise. If it
-# has few values, sum over them: $\mathbb{E}[f] = p f(1) + (1-p) f(0)$ has the derivative
-# $f(1) - f(0)$, without draws. If it has many, use the score function or, for instance, a smooth
-# stand-in (Jang et al. 2017, "Categorical Reparameterization with Gumbel-Softmax"). In this project
-# $z$ is Gaussian and the decoder has no jumps: from here on the pathwise way is ours.
+# A *discrete* latent jumps as its probability $p$ moves, for fixed noise. With few values, sum over
+# them: $\mathbb{E}[f] = p f(1) + (1-p) f(0)$ has the derivative $f(1) - f(0)$. With many, use the
+# score function or, for instance, a smooth stand-in (Jang et al. 2017, "Categorical
+# Reparameterization with Gumbel-Softmax"). In this project $z$ is Gaussian and the decoder has no
+# jumps: from here on the pathwise way is ours.
 
 # %% [markdown]
-# ## 4.5  Two lines of backward
+# ## 4.7  Two lines of backward
 #
 # In the whole VAE, $f$ is everything that happens after $z$, and the gradient of the loss with
-# respect to $z$ arrives from there as an array `dz`, of the shape of `z`. (In all code here, `dmu`
-# is the gradient of the loss with respect to `mu`, and so on.) Eq. (2) then asks for two products:
+# respect to $z$ arrives from there as an array `dz`. (In all code here, `dmu` is the gradient of
+# the loss with respect to `mu`, and so on.) Eq. (2) then asks for two products:
 #
 # $$
 # \texttt{dmu} = \texttt{dz} \tag{4}
@@ -445,9 +414,9 @@ def reparam_backward(dz, logvar, eps):
 
 
 # %% [markdown]
-# Check it as in notebook 03, against differences; the package's `central_differences` chooses $h$
-# itself. The loss is $f$ summed, and **`eps` is an argument that both sides share**: with fresh
-# noise in each call we would be back at the jagged line of the first picture.
+# Check it against differences, with the package's `central_differences`. The loss is $f$ summed,
+# and **`eps` is an argument that both sides share**: with fresh noise in each call we would be back
+# at the jagged line of the first picture.
 
 # %%
 def error(by_hand, by_numbers):
@@ -463,7 +432,7 @@ print("dmu, error below 1e-7:    ", error(dmu, numeric_dmu) < 1e-7)
 print("dlogvar, error below 1e-7:", error(dlogvar, numeric_dlogvar) < 1e-7)
 
 # %% [markdown]
-# ## 4.6  A mistake in both passes
+# ## 4.8  A mistake in both passes
 #
 # Suppose that `logvar` is taken for $\log\sigma$ in both passes, so that the code draws with
 # `exp(logvar)` as the standard deviation.
@@ -492,32 +461,11 @@ reveal("04.blind")
 # %% [markdown]
 # The check compares a forward pass with its own backward pass, and these two agree. A *statistic*
 # of the draws, here their variance, sees that the forward pass is not what was meant. A second
-# witness is a model whose highest $\log p(x)$ is known. The next section builds one, and at the end
-# of 4.8 we train it with this very mistake.
+# witness is a model whose highest $\log p(x)$ is known. The next section builds one. (4.15 trains
+# it with this mistake.)
 
 # %% [markdown]
-# ## 4.7  A VAE whose evidence is known
-#
-# ### A Gaussian with many entries
-#
-# That model needs Gaussians for rows of $D$ numbers. Take independent standard normal numbers as a
-# row $\varepsilon$, and reparameterize: $x = b + \varepsilon A$. The mean of $x$ is $b$. Its
-# *covariance* $C$ is the table of the averages of all products of two entries of $x - b$, with the
-# variances on the diagonal ($A^\top$ is the transpose of $A$):
-# $C = \mathbb{E}[(x-b)^\top(x-b)] = A^\top\,\mathbb{E}[\varepsilon^\top\varepsilon]\,A = A^\top A$.
-#
-# And the density? A square $A$ with an inverse stretches the volume of a small box of
-# $\varepsilon$'s by $|\det A|$ and thins the draws out: $p(x) = p(\varepsilon) / |\det A|$ with
-# $\varepsilon = (x-b)A^{-1}$. With $\varepsilon\varepsilon^\top = (x-b)\,C^{-1}(x-b)^\top$ and
-# $\det C = (\det A)^2$, the log is
-#
-# $$
-# \log N(x;\ b,\ C) = -\tfrac12\big((x - b)\,C^{-1}(x - b)^\top + \log\det C + D \log 2\pi\big)
-# $$
-#
-# It holds for an $A$ that is not square too, as long as $C$ has an inverse (4.10 shows why).
-#
-# ### The linear model
+# ## 4.9  A VAE whose evidence is known
 #
 # Make the decoder a straight line. A latent $z$ of $L$ numbers, data $x$ of $D$, both as rows:
 #
@@ -526,12 +474,22 @@ reveal("04.blind")
 # \qquad \text{noise} \sim N(0, s^2 I), \qquad W: L \times D \tag{6}
 # $$
 #
-# So $x - b$ is a linear map of $L + D$ standard normal numbers: those in $z$, through $W$, and
-# those of the noise, through $sI$. $W$ on top of $sI$ is the $A$ of above, with
-# $A^\top A = W^\top W + s^2 I$:
+# So $x = b + \varepsilon A$, where the row $\varepsilon$ has $L + D$ standard normal numbers, those
+# in $z$ and those of the noise divided by $s$, and $A$ is $W$ on top of $sI$. The mean of $x$ is
+# $b$. Its *covariance* $C$ is the table of the averages of all products of two entries of $x - b$,
+# with the variances on the diagonal ($A^\top$ is the transpose of $A$):
 #
 # $$
-# p(x) = N(x;\ b,\ W^\top W + s^2 I) \tag{7}
+# C = \mathbb{E}[(x-b)^\top(x-b)] = A^\top\,\mathbb{E}[\varepsilon^\top\varepsilon]\,A = A^\top A
+# = W^\top W + s^2 I
+# $$
+#
+# And $x$ is Gaussian, with the density (4.12 derives it)
+#
+# $$
+# p(x) = N(x;\ b,\ C), \qquad
+# \log N(x;\ b,\ C) = -\tfrac12\big((x - b)\,C^{-1}(x - b)^\top + \log\det C + D \log 2\pi\big)
+# \tag{7}
 # $$
 
 # %%
@@ -567,8 +525,8 @@ def log_evidence(x, W, b, variance):
 # m = \tfrac{1}{s^2}\,(x-b)\,W^\top S \tag{8}
 # $$
 #
-# So the mean is a *linear* function of $x$ (with a constant from $b$), and the covariance is *the
-# same for all* $x$. With one latent, as in the next section, a linear encoder can be the posterior.
+# The mean is a *linear* function of $x$ (with a constant from $b$), and the covariance is *the same
+# for all* $x$. So with one latent, a linear encoder can be the posterior.
 
 # %%
 def posterior(x, W, b, variance):
@@ -606,15 +564,14 @@ fig
 # prior pulls $z$ towards 0.
 
 # %% [markdown]
-# ## 4.8  Your first trained VAE
+# ## 4.10  Your first trained VAE
 #
-# The parts: an encoder that outputs `mu = x @ mu_W + mu_b` and `logvar = x @ logvar_W + logvar_b`,
-# the sample of eq. (3), a decoder that outputs `mean = z @ out_W + out_b` and keeps its noise in
-# `out_logvar` $= \log s^2$, and the KL of notebook 03. The reconstruction part is
-# $-\log p(x\mid z)$ for a Gaussian, called `nll`:
+# The parts: an encoder, `mu = x @ mu_W + mu_b` and `logvar = x @ logvar_W + logvar_b`; the sample
+# of eq. (3); a decoder, `mean = z @ out_W + out_b`, with its noise in `out_logvar` $= \log s^2$;
+# the KL of notebook 03; and the reconstruction part `nll`, $-\log p(x\mid z)$ for a Gaussian,
 # $\tfrac12\left(\lVert x - \texttt{mean}\rVert^2/s^2 + D\log s^2 + D\log 2\pi\right)$. Forward
-# first, line after line; `params` holds all parameters by name. (`power` is there to be changed at
-# the end of this section: with $\tfrac12$, `sigma` is what it should be.)
+# first; `params` holds all parameters by name. (`power` is there to be changed in 4.15: with
+# $\tfrac12$, `sigma` is what it should be.)
 
 # %%
 def forward(params, x, eps, power=1 / 2):
@@ -682,19 +639,20 @@ for name, grad in elbo_and_grads(point, x, one_eps)[1].items():
     print(f"{name:10s} error below 1e-7: {error(grad, numeric) < 1e-7}")
 
 # %% [markdown]
-# Now train, from small random weights. Each step draws fresh noise, one `eps` for each example, and
-# goes a little downhill. The steps get shorter, so that the noise of the last ones counts for less
-# (4.12).
+# Now train, from small random weights. Each step draws fresh noise and goes a little downhill. The
+# steps get shorter, so that the noise of the last ones counts for less (4.14).
 #
 # Every tenth step we also write down two exact numbers: the $\log p(x)$ of the present model, eq.
-# (7), and its ELBO. The ELBO here is a quadratic in `eps`, and the average of a quadratic needs
-# only the mean 0 and the variance 1 of `eps`. The two values $+1$ and $-1$ have both.
+# (7), and its ELBO. The ELBO here is a quadratic in `eps`, whose average needs only the mean 0 and
+# the variance 1 of `eps`: the two values $+1$ and $-1$ have both.
 #
 # And the highest $\log p(x)$ of any such model? Of all Gaussians, the one with the data's own mean
-# and covariance gives these data the highest. With $D = 2$ and $L = 1$ the model can have it: make
-# $s^2$ the smaller of the covariance's two eigenvalues, and let $W$ supply what is left along the
-# other axis. (For larger $D$ see Tipping and Bishop 1999, "Probabilistic Principal Component
-# Analysis".) To compare, we also compute the best that a decoder without $z$ can do, $W = 0$.
+# and covariance gives these data the highest. With $D = 2$ and $L = 1$ the model can have it. A
+# covariance has perpendicular axes, as the ellipse above, along which the data are uncorrelated;
+# the variances along them are its *eigenvalues*. Make $s^2$ the smaller one, and let $W$ add what
+# the larger one has more, along its axis. (For larger $D$ see Tipping and Bishop 1999,
+# "Probabilistic Principal Component Analysis".) To compare, we also compute the best that a decoder
+# without $z$ can do, $W = 0$.
 
 # %%
 def exact_log_p(params, x):
@@ -751,14 +709,15 @@ fig
 
 # %% [markdown]
 # The solid line never crosses the dashed one, as notebook 02 promised, and ends close below it. The
-# dots do cross: each is an average over chance draws, and only the mean of such estimates is a
-# lower bound. The dashed line ends above the value of the *true* parameters: those are best for all
-# data, the fit for these 400 rows.
+# dots do cross: each is an average over chance draws, and only their mean is a lower bound. The
+# dashed line ends above the value of the *true* parameters: those are best for all data, the fit
+# for these 400 rows.
 #
-# At first both lines wait at the level of $W = 0$: the decoder ignores $z$, and the encoder nearly
-# returns the prior, so that the gap is next to nothing. A small gap is no sign of a good model. (A
-# VAE that stays there has *collapsed*: notebook 07.) As $W$ grows, the posterior moves away from
-# the prior, the encoder has to follow, and the gap opens before it closes.
+# At first both lines wait at the level of $W = 0$. All weights start small: `dz` is next to nothing
+# because $W$ is, and so on average is $W$'s gradient, because `mu` hardly depends on $x$ yet. The
+# decoder ignores $z$, the encoder nearly returns the prior, and the gap is next to nothing: a small
+# gap is no sign of a good model. (A VAE that stays there has *collapsed*: notebook 07.) As $W$
+# grows, the posterior moves away from the prior, and the gap opens before the encoder has followed.
 #
 # What should the encoder have found? Eq. (8), for the decoder that was trained.
 
@@ -776,80 +735,6 @@ print(f"sigma runs from {q_sigma.min():.3f} to {q_sigma.max():.3f}; "
 # %% [markdown]
 # The encoder was never told about posteriors. It learned to compute one, because for each decoder
 # that is where the ELBO is highest.
-#
-# ### The witness of 4.6
-#
-# Train the same model with the mistake of 4.6, `exp(logvar)` as the standard deviation of `z`,
-# forward and backward: `power=1`. "ELBO" is what this code believes to be one.
-#
-# **Predict first.** Where will the "ELBO" end, relative to the highest $\log p(x)$ of any such
-# model: `"below"` or `"above"`?
-
-# %%
-predict("04.ceiling", ...)
-
-# %%
-wrong, (step, _, wrong_elbo, wrong_evidence) = train(
-    x, start, 3000, rng, partial(elbo_and_grads, power=1)
-)
-print(f'"ELBO" at the end {wrong_elbo[-1]:.3f}, log p(x) of that model {wrong_evidence[-1]:.3f}, '
-      f"highest possible {best:.3f}")
-
-# %%
-fig, ax = plots.figure(4.6, 2.2)
-ax.axhline(best, color=plots.GREY, ls=":", label="highest possible log p(x)")
-ax.plot(step, wrong_elbo, color=plots.RED, ls="-", lw=1, label='"ELBO" with the mistake')
-ax.plot(step, wrong_evidence, color=plots.INK, ls="--", lw=1.4,
-        label="log p(x) of its model, exact")
-ax.set(xlabel="step", ylabel="nats per example", ylim=(-4.6, -1.6))
-ax.set_title("no lower bound rises above the ceiling")
-ax.legend(loc="lower right", fontsize=8)
-fig
-
-# %%
-reveal("04.ceiling")
-
-# %% [markdown]
-# While the encoder returns the prior, the mistake does not show: at `logvar = 0` both standard
-# deviations are 1. Then a "bound" stands above what it bounds. How can that be? The KL is charged
-# for a $q$ with the standard deviation `exp(logvar / 2)`, but the decoder receives draws with
-# `exp(logvar)`. Charge the KL of the $q$ that is really drawn from, whose log variance is
-# `2 * logvar`, and there is a bound again:
-
-# %%
-def mean_kl(mu, logvar):
-    return 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1).mean()
-
-
-wrong_mu = x @ wrong["mu_W"] + wrong["mu_b"]
-wrong_logvar = x @ wrong["logvar_W"] + wrong["logvar_b"]
-charged, owed = mean_kl(wrong_mu, wrong_logvar), mean_kl(wrong_mu, 2 * wrong_logvar)
-print(f"logvar is {wrong_logvar.mean():.2f} on average; KL charged {charged:.3f}, owed {owed:.3f}")
-print(f'"ELBO" with the KL that is owed: {wrong_elbo[-1] - (owed - charged):.3f}, '
-      f"log p(x) of that model {wrong_evidence[-1]:.3f}")
-
-# %% [markdown]
-# Now the opposite slip: `exp(logvar / 4)`.
-#
-# **Predict first.** Where will *this* "ELBO" end, relative to the highest $\log p(x)$: `"below"`,
-# `"at it"` or `"above"`?
-
-# %%
-predict("04.below", ...)
-
-# %%
-_, (_, _, quarter_elbo, quarter_evidence) = train(
-    x, start, 5000, rng, partial(elbo_and_grads, power=1 / 4)
-)
-print(f'"ELBO" at the end {quarter_elbo[-1]:.3f}, log p(x) of that model '
-      f"{quarter_evidence[-1]:.3f}, highest possible {best:.3f}")
-
-# %%
-reveal("04.below")
-
-# %% [markdown]
-# To be below the ceiling proves nothing. The witness is that it does not *reach* it when it is trained
-# to the end, as the right code did.
 
 # %% [markdown]
 # ## Recap
@@ -858,11 +743,8 @@ reveal("04.below")
 # |---|---|---|
 # | follows | the density | the sample |
 # | is right if | no jump of $q$ moves with the parameter | $f$ is continuous and made of smooth pieces, $z$ a smooth function of the parameter and fixed noise |
-# | does not see | what enters at a moving edge | draws that cross a jump of $f$ |
 # | discrete latents | yes | no |
 # | one draw's `dmu`, Gaussian | $(f - \text{baseline})\,\varepsilon/\sigma$ | $f'(z)$; the smaller scatter if, for an $f$ as in the second row, it is below $1/\sqrt2$ of its mean's size |
-#
-# (Both need a bound with a finite average on what they average, as in 4.4.)
 #
 # - $z = \mu + \sigma\varepsilon$, the noise is an argument, eq. (3); in other distributions
 #   $z = F^{-1}(u)$. Backward: `dmu = dz`, `dlogvar = dz * eps * sigma / 2`, eqs. (4), (5).
@@ -898,6 +780,40 @@ def reparameterize_backward(dz, logvar, eps):    # each (B, L)
 check("04.reparameterize-backward", reparameterize_backward)
 
 # %% [markdown]
+# ### Other distributions
+#
+# Eq. (2) is not only for Gaussians. Let $F(z)$ be the probability of a draw below $z$, the
+# *distribution function*, and $u$ uniform between 0 and 1. Where $F$ can be inverted,
+# $z = F^{-1}(u)$ lies below a given $z_0$ just when $u < F(z_0)$, which has the probability
+# $F(z_0)$: it has the distribution $F$, and $u$ is the noise. For an exponential distribution with
+# mean $m$, $F(z) = 1 - e^{-z/m}$, so that
+#
+# $$
+# z = -m\log(1-u), \qquad \frac{\partial z}{\partial m} = -\log(1-u) = \frac{z}{m}.
+# $$
+#
+# Try it on $\mathbb{E}[z^2] = 2m^2$, whose derivative is $4m$:
+
+# %%
+m = 0.7
+waiting = -m * np.log(1 - rng.random(100_000))                # z = F^-1(u)
+estimates = 2 * waiting * waiting / m                         # f'(z) dz/dm, with f(z) = z^2
+print(f"mean of z {mean_and_error(waiting)} (exact {m})")
+print(f"pathwise  {mean_and_error(estimates)} (exact {4 * m:.3f})")
+
+# %% [markdown]
+# **A logistic latent.** The logistic distribution has the distribution function
+# $F(z) = 1/(1 + e^{-(z-m)/s})$, and we keep `log_s` $= \log s$. Sample it by $z = F^{-1}(u)$, and
+# give the slopes with respect to $m$ and to `log_s`.
+
+# %%
+def logistic_sample(u, m, log_s):    # u (K,), uniform between 0 and 1; m and log_s: floats
+    ...                              # -> z, dz/dm, dz/dlog_s, each (K,)
+
+
+check("04.logistic", logistic_sample)
+
+# %% [markdown]
 # **Which is allowed?** Which estimate is right on average: `"both"`, `"score function"`,
 # `"pathwise"` or `"neither"`? The derivative is with respect to the parameter named last.
 #
@@ -918,7 +834,7 @@ check("04.allowed", allowed)
 
 # %% [markdown]
 # **Who wins?** The score function subtracts the constant that is best for `dmu`. Which estimate of
-# `dmu` scatters less? Answer `"rule"` if the rule of 4.4 says so for pathwise; `"pathwise"` if it
+# `dmu` scatters less? Answer `"rule"` if the rule of 4.5 says so for pathwise; `"pathwise"` if it
 # wins and the rule does not say so; `"score function"` if that one wins, or pathwise is wrong on
 # average. Where the rule is silent, write a few lines that compute both.
 #
@@ -934,19 +850,6 @@ check("04.allowed", allowed)
 winners = ...    # ["rule", ...], seven words
 
 check("04.winners", winners)
-
-# %% [markdown]
-# **By what factor?** Let $f(z) = az + bz^2/2$ with $b \ne 0$ and $z \sim N(\mu, \sigma^2)$. The
-# score function subtracts the constant that is best for `dmu`. Its scatter of one draw's `dmu`,
-# divided by the pathwise one's, in closed form. Can it be below 1? (Compare with draws before you
-# check.)
-
-# %%
-def scatter_factor(a, b, mu, sigma):    # floats, b not 0
-    ...                                 # -> score function's scatter / pathwise, a float
-
-
-check("04.factor", scatter_factor)
 
 # %% [markdown]
 # **A latent that is yes or no.** No reparameterization here: $b$ is 1 with the probability
@@ -977,28 +880,21 @@ def with_baseline(f, score):
 check("04.bug", with_baseline)
 
 # %% [markdown]
-# **Below, at, above.** Eight slips in the VAE of 4.8, each in both passes, so that the gradient
-# check passes. All else is as it was: the KL is that of $N(\mu, \sigma^2)$, `sigma` is
-# `exp(logvar / 2)`, and the average over the noise is trained until it rises no further. Where does
-# this "ELBO" end, relative to the highest $\log p(x)$ of any such model: `"below"`, `"at"` or
-# `"above"`?
-#
-# 1. `z = mu + 0.5 * sigma * eps`.
-# 2. `z = mu + 2 * sigma * eps`.
-# 3. `z = mu + 1 + sigma * eps`.
-# 4. `z = mu - sigma * eps`.
-# 5. `z = mu`: the decoder gets the mean. (Still, `logvar` is in the KL.)
-# 6. `eps` is uniform between $-\sqrt3$ and $\sqrt3$.
-# 7. All examples share one `eps`.
-# 8. The KL has lost its factor $\tfrac12$.
+# **The test that a gradient check cannot replace.** Write a test of a sampler; how it
+# uses its noise you do not know. It must accept two right ones, $z = \mu + \sigma\varepsilon$ and
+# $z = \mu - \sigma\varepsilon$, with a standard normal number for each example and latent, with
+# each of 50 seeds, and reject seven wrong ones each time. Some of them have the right mean and
+# variance at every entry. (Some thousand draws are enough; all runs together have five seconds.)
 
 # %%
-ends = ...    # ["below", ...], eight words
+def sampler_is_right(sample, rng):    # sample(mu, logvar, rng) -> z, all (B, L) as you like
+    ...                               # -> True or False
 
-check("04.ends", ends)
+
+check("04.sampler-test", sampler_is_right)
 
 # %% [markdown]
-# **Another VAE, backward.** As 4.8, but each entry of $x$ has its own noise variance $s_d^2$, so
+# **Another VAE, backward.** As 4.10, but each entry of $x$ has its own noise variance $s_d^2$, so
 # `out_logvar` is (D,), and the encoder is `mu = x @ mu_W + mu_b` with *one* `logvar`, (L,), shared
 # by all examples. (That is enough: here too the posterior has one covariance for all $x$.) The loss
 # is $-\mathrm{elbo}$, a mean over the examples. Check your answer with `central_differences` first.
@@ -1029,19 +925,20 @@ def fill_in(x, known, W, b, variances):    # x (D,), NaN if unknown; known (D,) 
 check("04.posterior", fill_in)
 
 # %% [markdown]
-# **A logistic latent (optional).** The logistic distribution has the distribution function
-# $F(z) = 1/(1 + e^{-(z-m)/s})$, and we keep `log_s` $= \log s$. Sample it by $z = F^{-1}(u)$, and
-# give the slopes with respect to $m$ and to `log_s`.
+# **By what factor (optional)?** Let $f(z) = az + bz^2/2$ with $b \ne 0$ and
+# $z \sim N(\mu, \sigma^2)$. The score function subtracts the constant that is best for `dmu`. Its
+# scatter of one draw's `dmu`, divided by the pathwise one's, in closed form. Can it be below 1?
+# (Compare with draws before you check.)
 
 # %%
-def logistic_sample(u, m, log_s):    # u (K,), uniform between 0 and 1; m and log_s: floats
-    ...                              # -> z, dz/dm, dz/dlog_s, each (K,)
+def scatter_factor(a, b, mu, sigma):    # floats, b not 0
+    ...                                 # -> score function's scatter / pathwise, a float
 
 
-check("04.logistic", logistic_sample)
+check("04.factor", scatter_factor)
 
 # %% [markdown]
-# **How far do they scatter? (optional)** One draw's `dmu`, $z \sim N(\mu, \sigma^2)$, no baseline.
+# **How far do they scatter (optional)?** One draw's `dmu`, $z \sim N(\mu, \sigma^2)$, no baseline.
 # In closed form, the *variances* of three estimates: the score function's for
 # $f(z) = \tfrac12 z^2$, the pathwise one's for the same $f$, and the score function's for the step,
 # 1 where $z > c$ and 0 elsewhere. (Compare with draws before you check.)
@@ -1055,21 +952,28 @@ def gradient_variances(mu, sigma, c):    # floats
 check("04.variances", gradient_variances)
 
 # %% [markdown]
-# **The test that a gradient check cannot replace (optional).** Write a test of a sampler; how it
-# uses its noise you do not know. It must accept two right ones, $z = \mu + \sigma\varepsilon$ and
-# $z = \mu - \sigma\varepsilon$, with a standard normal number for each example and latent, with
-# each of 50 seeds, and reject seven wrong ones each time. Some of them have the right mean and
-# variance at every entry. (Some thousand draws are enough; all runs together have five seconds.)
+# **Below, at, above (optional).** After 4.15: eight slips in the VAE of 4.10, each in both passes,
+# so that the gradient check passes. All else is as it was: the KL is that of $N(\mu, \sigma^2)$,
+# `sigma` is `exp(logvar / 2)`, and the average over the noise is trained until it rises no further.
+# Where does this "ELBO" end, relative to the highest $\log p(x)$ of any such model: `"below"`,
+# `"at"` or `"above"`?
+#
+# 1. `z = mu + 0.5 * sigma * eps`.
+# 2. `z = mu + 2 * sigma * eps`.
+# 3. `z = mu + 1 + sigma * eps`.
+# 4. `z = mu - sigma * eps`.
+# 5. `z = mu`: the decoder gets the mean. (Still, `logvar` is in the KL.)
+# 6. `eps` is uniform between $-\sqrt3$ and $\sqrt3$.
+# 7. All examples share one `eps`.
+# 8. The KL has lost its factor $\tfrac12$.
 
 # %%
-def sampler_is_right(sample, rng):    # sample(mu, logvar, rng) -> z, all (B, L) as you like
-    ...                               # -> True or False
+ends = ...    # ["below", ...], eight words
 
-
-check("04.sampler-test", sampler_is_right)
+check("04.ends", ends)
 
 # %% [markdown]
-# **The same cat? (optional)** Two rows, $x_1$ and $x_2$, each made by eq. (6) with its own noise.
+# **The same cat (optional)?** Two rows, $x_1$ and $x_2$, each made by eq. (6) with its own noise.
 # Did one $z$ make both? Give $\log p(x_1, x_2)$ for one $z$, minus $\log p(x_1) + \log p(x_2)$,
 # what it is for two.
 
@@ -1103,7 +1007,7 @@ check("04.train", trained_factor_vae)
 #
 # No later notebook needs it.
 #
-# ## 4.9  Should the KL be sampled too? (`dmu`)
+# ## 4.11  Should the KL be sampled too? (`dmu`)
 #
 # We put the KL's closed form into the loss. One could as well sample it, with the same $z$:
 # $\log q(z) - \log p(z)$ at $z = \mu + \sigma\varepsilon$. There
@@ -1135,7 +1039,7 @@ check("04.train", trained_factor_vae)
 #
 # All three have the mean 0, as `dmu` must have at the best mean. To see that a mean other than 0
 # agrees too, we take $q$'s mean 0.1 to the right of $m$. Then `dmu` is $0.1/\sigma_p^2$ for all
-# three, and the scatters stay. As in 4.8, the two values $\pm1$ of `eps` are enough: what is
+# three, and the scatters stay. As in 4.10, the two values $\pm1$ of `eps` are enough: what is
 # linear in $\varepsilon$ has its exact mean and standard deviation over them.
 
 # %%
@@ -1182,7 +1086,7 @@ fig
 # linear decoder. This project uses the closed form.
 
 # %% [markdown]
-# ## 4.10  Must it arrive?
+# ## 4.12  Must it arrive?
 #
 # With one latent, a linear encoder can be the posterior of eq. (8) exactly. With more latents
 # there is a catch: the encoder's $q$ has one variance per latent and no correlations, so it can be
@@ -1208,13 +1112,6 @@ fig
 # its rows are orthogonal, an encoder reaches it (Lucas et al. 2019, "Don't Blame the ELBO! A Linear
 # VAE Perspective on Posterior Collapse"). For a decoder that is not linear there is no such
 # equality in general; notebook 09 measures the gap that stays.
-#
-# (The same decomposition settles what 4.7 left open. Let $A = U\Lambda V^\top$ have $D$ columns and
-# more rows, and $A^\top A = V\Lambda^2 V^\top$ an inverse. Then
-# $\varepsilon A = (\varepsilon U)\,\Lambda V^\top$. The density of $\varepsilon$ depends on its
-# length only, so its entries along any perpendicular directions of length 1, as the $D$ columns of
-# $U$ are, are independent standard normal numbers. What is left is a square map of $D$ such
-# numbers, $\Lambda V^\top$, with the same $C$.)
 #
 # How much would be lost with another turn? The next cell turns the latents of a model with
 # orthogonal rows, and gives each the best $q$ without correlations. Its mean is the posterior's. A
@@ -1268,9 +1165,23 @@ turned = np.degrees(exact.axes_angle(exact.as_linear(fit.params, fit.spec), prin
 print(f"and from the rows to the principal axes of the data: at most {turned:.2f} degrees")
 
 # %% [markdown]
-# ## 4.11  Which one scatters less? Continued
+# ### The density of eq. (7)
 #
-# ### Why the rule of 4.4 holds
+# A square $A$ with an inverse stretches the volume of a small box of $\varepsilon$'s by $|\det A|$
+# and thins the draws out: $p(x) = p(\varepsilon) / |\det A|$ with $\varepsilon = (x-b)A^{-1}$. With
+# $\varepsilon\varepsilon^\top = (x-b)\,C^{-1}(x-b)^\top$ and $\det C = (\det A)^2$, the log is eq.
+# (7).
+#
+# Our $A$ has $D$ columns and more rows. Let it be $U\Lambda V^\top$, with
+# $A^\top A = V\Lambda^2 V^\top$ invertible. Then $\varepsilon A = (\varepsilon U)\,\Lambda V^\top$.
+# The density of $\varepsilon$ depends on its length only, so its entries along any perpendicular
+# directions of length 1, as the $D$ columns of $U$ are, are independent standard normal numbers.
+# What is left is a square map of $D$ such numbers, $\Lambda V^\top$, with the same $C$.
+
+# %% [markdown]
+# ## 4.13  Which one scatters less? Continued
+#
+# ### Why the rule of 4.5 holds
 #
 # For standard normal noise and a continuous $w$ made of smooth pieces,
 # $\mathbb{E}[\varepsilon\,w(\varepsilon)] = \mathbb{E}[w'(\varepsilon)]$: integrate by parts, since
@@ -1372,7 +1283,7 @@ for L in (1, 8, 128):
 # average 0 under the score of $z_1$, and without them its scatter is that of the row $L = 1$.
 
 # %% [markdown]
-# ## 4.12  What scatter and long steps cost
+# ## 4.14  What scatter and long steps cost
 #
 # Walk `mu` downhill on our parabola, from 1 towards 3, with one gradient estimate a step. A
 # thousand walks each, 200 steps; the score function as it is, with the baseline $f(\mu)$, and with
@@ -1461,3 +1372,77 @@ for part in (0.25, 0.5, 0.9, 1.1):
 # %% [markdown]
 # Below $2/c$ the exact gradient settles, and above it does not, with no noise at all. The noise
 # adds a floor, higher at the longer step. That is why `train` shortens its steps.
+
+# %% [markdown]
+# ## 4.15  The second witness
+#
+# Train the model of 4.10 with the mistake of 4.8, `exp(logvar)` as the standard deviation of `z`,
+# forward and backward: `power=1`. "ELBO" is what this code believes to be one.
+#
+# **Predict first.** Where will the "ELBO" end, relative to the highest $\log p(x)$ of any such
+# model: `"below"` or `"above"`?
+
+# %%
+predict("04.ceiling", ...)
+
+# %%
+wrong, (step, _, wrong_elbo, wrong_evidence) = train(
+    x, start, 3000, rng, partial(elbo_and_grads, power=1)
+)
+print(f'"ELBO" at the end {wrong_elbo[-1]:.3f}, log p(x) of that model {wrong_evidence[-1]:.3f}, '
+      f"highest possible {best:.3f}")
+
+# %%
+fig, ax = plots.figure(4.6, 2.2)
+ax.axhline(best, color=plots.GREY, ls=":", label="highest possible log p(x)")
+ax.plot(step, wrong_elbo, color=plots.RED, ls="-", lw=1, label='"ELBO" with the mistake')
+ax.plot(step, wrong_evidence, color=plots.INK, ls="--", lw=1.4,
+        label="log p(x) of its model, exact")
+ax.set(xlabel="step", ylabel="nats per example", ylim=(-4.6, -1.6))
+ax.set_title("no lower bound rises above the ceiling")
+ax.legend(loc="lower right", fontsize=8)
+fig
+
+# %%
+reveal("04.ceiling")
+
+# %% [markdown]
+# While the encoder returns the prior, the mistake does not show: at `logvar = 0` both standard
+# deviations are 1. Later the KL is that of another $q$ than the one that is drawn from. Charge the
+# KL of the $q$ that is really drawn from, whose log variance is `2 * logvar`, and there is a bound
+# again:
+
+# %%
+def mean_kl(mu, logvar):
+    return 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1).mean()
+
+
+wrong_mu = x @ wrong["mu_W"] + wrong["mu_b"]
+wrong_logvar = x @ wrong["logvar_W"] + wrong["logvar_b"]
+charged, owed = mean_kl(wrong_mu, wrong_logvar), mean_kl(wrong_mu, 2 * wrong_logvar)
+print(f"logvar is {wrong_logvar.mean():.2f} on average; KL charged {charged:.3f}, owed {owed:.3f}")
+print(f'"ELBO" with the KL that is owed: {wrong_elbo[-1] - (owed - charged):.3f}, '
+      f"log p(x) of that model {wrong_evidence[-1]:.3f}")
+
+# %% [markdown]
+# Now the opposite slip: `exp(logvar / 4)`.
+#
+# **Predict first.** Where will *this* "ELBO" end, relative to the highest $\log p(x)$: `"below"`,
+# `"at it"` or `"above"`?
+
+# %%
+predict("04.below", ...)
+
+# %%
+_, (_, _, quarter_elbo, quarter_evidence) = train(
+    x, start, 5000, rng, partial(elbo_and_grads, power=1 / 4)
+)
+print(f'"ELBO" at the end {quarter_elbo[-1]:.3f}, log p(x) of that model '
+      f"{quarter_evidence[-1]:.3f}, highest possible {best:.3f}")
+
+# %%
+reveal("04.below")
+
+# %% [markdown]
+# To be below the ceiling proves nothing. The witness is that it does not *reach* it when it is
+# trained to the end, as the right code did.

@@ -148,8 +148,9 @@ ANCESTRAL = Exercise(
     ),
     hints=(
         "A uniform number falls between two running sums of the probabilities: that is the draw.",
-        "Take np.cumsum(prior), and count how many of these running sums are not above u.",
-        "z = (u[:, :1] >= np.cumsum(prior)).sum(axis=1); the same for x, with the rows [z] of the "
-        "likelihood.",
+        "Take np.cumsum(prior), and count how many of these running sums are not above u. Leave "
+        "out the last one: it is 1, and rounding may put it below u.",
+        "z = (u[:, :1] >= np.cumsum(prior)[:-1]).sum(axis=1); the same for x, with the rows [z] of "
+        "the likelihood, and axis=1 in cumsum.",
     ),
 )

@@ -360,11 +360,11 @@ LINEAR_VAE = Exercise(
         ),
     ),
     hints=(
-        "Go through the list in 4.8. What is different: logvar is no output of the encoder, and "
+        "Go through the list in 4.10. What is different: logvar is no output of the encoder, and "
         "each pixel has its own noise.",
         "A parameter that all examples share collects the sum of what each of them gives it; the "
         "1 / B of the mean is in dz already, and in each example's KL.",
         "dlogvar = (dz * eps * sigma / 2).sum(axis=0) + (sigma**2 - 1) / 2; out_logvar: "
-        "(1 - (x - mean)**2 / variances).mean(axis=0) / 2; the others as in 4.8.",
+        "(1 - (x - mean)**2 / variances).mean(axis=0) / 2; the others as in 4.10.",
     ),
 )

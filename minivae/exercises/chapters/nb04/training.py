@@ -129,7 +129,7 @@ TRAIN = Exercise(
         ),
     ),
     hints=(
-        "As `train` in 4.8: fresh noise at each step, and a step against the gradient.",
+        "As `train` in 4.10: fresh noise at each step, and a step against the gradient.",
         "Shorten the steps towards the end: with 0.05 all the time it does not come to rest.",
         "2000 steps of 0.05 * (1 - step / 2000) times the gradient are enough.",
     ),
