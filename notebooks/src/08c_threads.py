@@ -603,7 +603,7 @@ print("a second core is free:", core_is_free())
 
 # %% [markdown]
 # With a free core the bar of the products has shrunk, and the share of the grey bar has grown. What the
-# step lacks to Amdahl's bound, it lacks in the other bars, line by line: Adam can even be slower with
+# step lacks to Amdahl's bound, it lacks in the coloured bars, line by line: Adam can even be slower with
 # several threads. (A guess, untested here: its gradients lie in the cache of the core that made them.)
 # Without a free core, threads wait for each other, and the step may take longer than on one thread.
 #
