@@ -51,10 +51,11 @@ def is_untouched(function: object, given: Callable, stub: str) -> bool:
     found = definition(code, code.co_name) if code else None
     if found is None:
         return True
-    handed_out = [node for node in ast.parse(stub).body if isinstance(node, ast.FunctionDef)]
+    trees: list[ast.AST] = list(ast.parse(stub).body)
     own = definition(given, given.__name__)
     if own is not None:
-        handed_out.append(own[1])
+        trees.append(own[1])
+    handed_out = [t for t in trees if isinstance(t, ast.FunctionDef | ast.AsyncFunctionDef)]
     return _body(found[1]) in map(_body, handed_out)
 
 

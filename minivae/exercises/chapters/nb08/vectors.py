@@ -63,6 +63,8 @@ def _numbers(rows, columns, seed):
 
 # ---- 08.vectorize --------------------------------------------------------------------------------
 
+AT_ONCE, ROWS = "all of it at once", "along its rows"
+
 
 def column_sums(X, out):
     """Row after row is added to all of out: each column has a sum of its own"""
@@ -87,9 +89,15 @@ def _sums_cases():
 
 
 def _observe_sums(answer, X, out):
-    kernel, out = compiled(answer), out.copy()
+    answer, out = getattr(answer, "py_func", answer), out.copy()
+    way = _way_of_reading(answer, X, out)
+    if way == AT_ONCE and "sum" in answer.__code__.co_names:
+        answer(X, out)  # X.sum(axis=0) takes numba many seconds to compile, and gives no vectors
+        return out.astype(float), False, way
+    kernel = compiled(answer)
     _run(kernel, X, out)
-    return out.astype(float), _instructions(kernel)[0], _way_of_reading(answer, X, out)
+    vectors = _instructions(kernel)[0]
+    return out.astype(float), vectors, ROWS if vectors and way == AT_ONCE else way
 
 
 def _way_of_reading(answer, X, out):
@@ -97,11 +105,11 @@ def _way_of_reading(answer, X, out):
     single row, while the loop that does the work goes down the columns."""
     traced = Traced(X)
     try:
-        getattr(answer, "py_func", answer)(traced, out.copy())
-    except (TypeError, AttributeError):  # X.sum(axis=0) and the like
-        return "all of it at once"
+        answer(traced, out.copy())
+    except (TypeError, AttributeError):  # X.sum(axis=0), X.ravel()
+        return AT_ONCE
     neighbours = np.diff(traced.order()) == 1
-    return "along its rows" if neighbours.mean() > 0.5 else "down its columns"
+    return ROWS if neighbours.mean() > 0.5 else "down its columns"
 
 
 def _not_cleared(X, out):
@@ -203,7 +211,7 @@ VECTORIZE = Exercise(
         WrongAnswer(
             "numpys-sum",
             _numpys_sum,
-            "numba compiles X.sum(axis=0) to a loop without vectors: write the loop yourself.",
+            "X.sum(axis=0) leaves the loop to numba, which makes no vectors of it: write your own.",
         ),
         WrongAnswer(
             "not-cleared",
