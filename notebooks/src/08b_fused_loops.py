@@ -297,9 +297,9 @@ reveal("08.adam-limit")
 
 # %% [markdown]
 # With the same bytes the time follows the roots, and with nearby bytes it hardly changes. So the fused
-# loop has come to a limit of its arithmetic, though that is only 13 flop. Counting flop hides it: a core starts a
-# multiply-add in each tick, but a root or a division of a vector only every few. (The roof of 08a is
-# one of multiply-adds.) And the passes are behind even in the first cache: each loads and stores its
+# loop has come to a limit of its arithmetic, though that is only 13 flop. Counting flop hides it: a core
+# starts a multiply-add of vectors in each tick, but a root or a division only every few. (The roof of 08a
+# is one of multiply-adds.) And the passes are behind even in the first cache: each loads and stores its
 # numbers anew, which costs time wherever they come from.
 #
 # The package has one loop for each of these:

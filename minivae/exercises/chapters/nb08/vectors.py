@@ -211,7 +211,8 @@ VECTORIZE = Exercise(
         WrongAnswer(
             "numpys-sum",
             _numpys_sum,
-            "X.sum(axis=0) leaves the loop to numba, which makes no vectors of it: write your own.",
+            "numba makes no vectors of X.sum(axis=0), nor of a loop over X.T: let a loop of your "
+            "own go along the rows.",
         ),
         WrongAnswer(
             "not-cleared",
