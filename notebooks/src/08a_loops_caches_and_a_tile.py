@@ -1059,7 +1059,7 @@ for (rows, vectors), seconds in shape_times.items():
 
 # %% [markdown]
 # Whole tiles of both shapes lie within a quarter of each other: as soon as loads are no limit, fewer of
-# them gain little. At the edge the taller tile gains, and about as much as six chains gain on four.
+# them gain little. At the edge the taller tile gains, as six chains do on four.
 # (And 4 × 3 uses all 16 registers of AVX2, with none to spare.)
 #
 # That is one edge of two. Rows have one as well: 100 rows are 25 fours, but 16 sixes and four left over.
