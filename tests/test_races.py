@@ -61,9 +61,12 @@ def test_a_build_with_a_contradiction_is_refused(sentence):
 
 
 @pytest.mark.usefixtures("strict")
-def test_a_disturbed_measurement_is_repeated():
+def test_a_disturbed_measurement_is_repeated(capsys):
     bad = GOOD | CONTRADICTORY["the package keeps up"]
     assert checked(planted(bad, bad, GOOD), claims) is GOOD
+    assert capsys.readouterr().out.startswith(
+        "(measured 3 times, as this did not hold before: the pa"
+    )
     with pytest.raises(Contradiction, match="measured 2 times"):
         checked(planted(bad, bad, GOOD), claims, tries=2)
 

@@ -18,7 +18,7 @@ from minivae.exercises.execution import (
     time_limit,
 )
 from minivae.exercises.exercise import Exercise, WrongAnswer
-from minivae.exercises.inspection import is_empty, signature_if_unfit
+from minivae.exercises.inspection import is_empty, is_untouched, signature_if_unfit
 
 
 def grade(exercise: Exercise, answer: Any) -> Verdict:
@@ -93,8 +93,9 @@ def _grade_function(exercise, answer):
     names = tuple(inspect.signature(exercise.reference).parameters)
     right = [outcome_of(exercise.reference, args, exercise.observe) for args in cases]
     ran = run_answer(answer, cases, exercise.observe, time_limit(answer))
-    if exercise.given and _does_the_same(exercise.given, exercise, cases, ran.outcomes):
-        return _not_attempted(exercise)
+    if exercise.given and is_untouched(answer, exercise.given, exercise.stub):
+        if _does_the_same(exercise.given, exercise, cases, ran.outcomes):
+            return _not_attempted(exercise)
     for args, want, outcome in zip(cases, right, ran.outcomes, strict=True):
         named = list(zip(names, args, strict=False))
         problem = _problem(exercise, answer, named, want.value, outcome, ran)

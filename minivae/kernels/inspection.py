@@ -1,4 +1,4 @@
-"""What the compiler made of a compiled function: whether it uses vectors.
+"""What the compiler made of a compiled function: whether it uses vectors, what it calls.
 
 For the lessons and exercises of notebooks 08a and 08b; no kernel uses this module.
 """
@@ -8,6 +8,12 @@ from typing import Any
 
 FLOAT64 = re.compile(r"\bf(?:add|sub|mul|div|ext|ptrunc|cmp)[^\n]*\bdouble\b")
 ARITHMETIC = re.compile(r"f(?:add|sub|mul|div) [^\n]*?<\d+ x (?:float|double)>")
+CALL = re.compile(r"call [^\n]*?(?:float|double)>? @([\w.]+)")
+# LLVM's names that become one instruction or a few, and vector libraries (SVML, libmvec)
+NO_LIBRARY = re.compile(
+    r"llvm\.(fabs|sqrt|fma|fmuladd|copysign|floor|ceil|trunc|rint|nearbyint|round|min|max|vector|"
+    r"masked)|__svml_|_ZGV"
+)
 
 
 def vector_instructions(kernel: Any) -> int:
@@ -21,3 +27,13 @@ def float64_instructions(kernel: Any) -> int:
     """How many operations in float64, or conversions from and to it, stand in that code."""
     code = "\n".join(kernel.inspect_llvm().values())
     return len(FLOAT64.findall(code))
+
+
+def library_calls(kernel: Any) -> list[str]:
+    """The functions of numbers that this code calls in a library, such as ["exp"]: one call for
+    each number, even where LLVM writes the call with a vector. Not those that SVML has vectors of.
+    """
+    code = "\n".join(kernel.inspect_llvm().values())
+    called = {name for name in CALL.findall(code) if not NO_LIBRARY.match(name)}
+    names = {re.sub(r"^llvm\.|\.v?\d*f\d+$", "", name) for name in called}
+    return sorted(name for name in names if f"__svml_{name}" not in code)

@@ -76,14 +76,17 @@ def checked(
 ) -> Any:
     """measure() -> its result, measured again until everything that is claimed about it holds.
 
-    claims(result): {sentence: whether it holds}. After `tries` measurements the sentences that do
-    not hold are printed; while a notebook is built (MINIVAE_STRICT=1), Contradiction is raised.
+    claims(result): {sentence: whether it holds}. That it took several measurements is printed, and
+    after `tries` of them the sentences that do not hold; while a notebook is built
+    (MINIVAE_STRICT=1), Contradiction is raised.
     """
     false: list[str] = []
-    for _ in range(tries):
+    for i in range(tries):
         result = measure()
-        false = [sentence for sentence, holds in claims(result).items() if not holds]
+        before, false = false, [sentence for sentence, holds in claims(result).items() if not holds]
         if not false:
+            if i:
+                print(f"(measured {i + 1} times, as this did not hold before: {'; '.join(before)})")
             return result
     if os.environ.get(STRICT) == "1":
         raise Contradiction(

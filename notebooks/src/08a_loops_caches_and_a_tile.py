@@ -18,11 +18,13 @@
 # **Builds on** notebook 07, whose training loop is to run faster, and on the dense layer of
 # notebook 05. No new statistics: the same numbers, sooner. This is the first of three parts. Here
 # the matrix products; in [08b](08b_fused_loops.ipynb) the other loops of a step; in
-# [08c](08c_threads.ipynb) threads. Reading time: 60 minutes.
+# [08c](08c_threads.ipynb) threads. Reading time: 90 minutes, best in
+# two sittings (8.1 to 8.4, then 8.5 to 8.7), and 5 for the appendix.
 #
-# Every time is measured when its cell runs, on your machine. Each measuring cell also checks what
-# the text says about it. Where your machine disagrees, a line "Not so on this machine" says so, and
-# then believe that line and not the text.
+# Every time is measured when its cell runs, on your machine. Each measuring cell also checks what the
+# text says about it; how strictly, its last lines say. Where that does not hold it measures again, up to
+# five times, and says so. Where your machine still disagrees, a line "Not so on this machine" says so,
+# and then believe that line and not the text.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -233,7 +235,7 @@ for name, seconds in waits.items():
     print(f"{name:30} {1e9 * seconds:.2f} ns")
 
 # %% [markdown]
-# Two equal numbers are a hint, not a proof. The experiment that could show otherwise: keep the order of
+# Two numbers so close are a hint, not a proof. The experiment that could show otherwise: keep the order of
 # the additions in every sum, let every multiply-add load its own two numbers as before, and only let
 # *several sums* run side by side, so that one addition can start while another is on its way. If
 # latency is the cause, two sums are nearly twice as fast as one. (The sums belong to different rows
@@ -297,7 +299,7 @@ times = checked(
         "four sums of a row of A": lambda: four_sums_of_a_row(A, Wt, C),
     }),
     lambda t: {
-        "two sums gain": t["one sum at a time"] > 1.5 * t["two sums"],
+        "two sums gain": t["one sum at a time"] > 1.7 * t["two sums"],
         "four sums gain again": t["two sums"] > 1.2 * t["four sums"],
         "with fewer loads they gain more": t["four sums"] > 1.1 * t["four sums of a row of A"],
     },
@@ -348,7 +350,10 @@ four_ways = checked(
         "regrouped, B as stored": lambda: ijk_regrouped(A, W, C),
         "regrouped, B transposed": lambda: dots_regrouped(A, Wt, C),
     }),
-    lambda t: {"only both together gain": min(list(t.values())[:3]) > 2 * t["regrouped, B transposed"]},
+    lambda t: {
+        "each change alone gains little": t["in order, B as stored"] < 2 * min(list(t.values())[1:3]),
+        "both together gain much": min(list(t.values())[:3]) > 2 * t["regrouped, B transposed"],
+    },
 )
 show(four_ways, flop)
 
@@ -446,17 +451,26 @@ print("one of them:", re.search(r"fmul <\d+ x float>|fadd <\d+ x float>", llvm)[
 # is the cause, the same loop must be fast on arrays that are stored column by column.
 
 # %% tags=["timing"]
-A_columns, C_columns = np.asfortranarray(A), np.asfortranarray(C)
+A_columns, C_columns = races.aligned(A.T).T, races.aligned(C.T).T
+A_784, W_784 = (races.aligned(np.pad(a, p)) for a, p in ((A, ((0, 0), (0, 16))), (W, ((0, 16), (0, 0)))))
 times = checked(
     lambda: race({
         "jki, stored by rows": lambda: matmul_jki(A, W, C),
         "jki, stored by columns": lambda: matmul_jki(A_columns, W, C_columns),
+        "jki, rows of 784 numbers": lambda: matmul_jki(A_784, W_784, C),
     }),
-    lambda t: {"jki gains from columns": t["jki, stored by rows"] > 2 * t["jki, stored by columns"]},
+    lambda t: {
+        "jki gains from columns": t["jki, stored by rows"] > 2 * t["jki, stored by columns"],
+        "with 784 columns too": t["jki, rows of 784 numbers"] > 2 * t["jki, stored by columns"],
+    },
 )
 show(times, flop)
 
 # %% [markdown]
+# (The third line is the same product, with 16 zeros added to each sum. Rows of 768 numbers begin 3,072
+# bytes apart, and in most first caches such lines compete for the same few places. Rows of 784 do not,
+# and going down the columns is slow still.)
+#
 # (A count of vector instructions would have misled us here. LLVM writes vectors for `jki` too, behind a
 # test whether neighbours in a column lie side by side. For arrays stored by rows they do not, and the
 # loop runs without them.)
@@ -483,7 +497,7 @@ def every(numbers, stride):
         numbers[i] *= f32(1.0001)
 
 
-large = np.ones(2**24, f32)                               # 64 MB
+large = races.aligned(np.ones(2**24, f32))                         # 64 MB
 every(large, 1)
 print(f"changed: {(large != 1).sum()} of {large.size}")
 
@@ -504,10 +518,11 @@ for stride, seconds in passes.items():
 reveal("08.stride")
 
 # %% [markdown]
-# From every fourth to every sixteenth the work falls to a quarter, and the time stays about the same:
-# the loop pays for lines, and all of them are still fetched. Far beyond a line's length, lines are left
-# out, and the time falls again. (At strides 1 and 2 the loop, one number at a time, takes longer than
-# the fetching.) Going down a column of a large array, a loop fetches a line for each number.
+# From every fourth to every sixteenth the work falls to a quarter, and the time by far less: the loop pays
+# for lines, and all of them are still fetched. At 32 half of the lines are left out, which need not show
+# at once, as a core may fetch the neighbours of a line unasked; at 64 the time falls. (At strides
+# 1 and 2 the loop, one number at a time, takes longer than the fetching.) Going down a column of a large
+# array, a loop fetches a line for each number.
 #
 # A vector, too, is a piece of a line. If it begins in the middle of one it can reach into the next,
 # and then costs two fetches. Here is `ikj` on the same numbers, four places further on in memory:
@@ -528,7 +543,8 @@ print(f"aligned is {times['ikj, shifted'] / times['ikj, aligned']:.2f} times as 
 
 # %% [markdown]
 # NumPy's arrays begin at a multiple of 16 bytes, but seldom of 64, so the same program can be slower by
-# such a factor from one run to the next. All arrays of this notebook begin a line, to keep that out.
+# such a factor from one run to the next. The operands of all single products here begin a line, to keep
+# that out; those inside a training step begin where NumPy puts them.
 
 # %% [markdown]
 # ## 8.4  How far away are the numbers?
@@ -739,7 +755,7 @@ times = checked(
 )
 chain_rates = {(lanes, n): 2 * lanes * n * ROUNDS / s / 1e9 for (lanes, n), s in times.items()}
 roof = max(chain_rates.values())
-in_flight = {lanes: roof / chain_rates[lanes, 1] for lanes in widths}
+plateau = {lanes: max(chain_rates[lanes, n] for n in counts) for lanes in widths}
 
 fig, ax = plots.figure(6.4, 3.0)
 for lanes, color, marker in zip(widths, (plots.BLUE, plots.RED), "os"):
@@ -752,7 +768,7 @@ fig
 # %% tags=["timing"]
 for lanes in widths:
     print(f"{lanes:2} lanes: one chain {chain_rates[lanes, 1]:5.1f} GFLOP/s;"
-          f" latency x pipes = roof / one chain = {in_flight[lanes]:.1f} chains needed")
+          f" latency x pipes = plateau / one chain = {plateau[lanes] / chain_rates[lanes, 1]:.1f} chains needed")
 
 # %% [markdown]
 # At first each further chain is free, then the pipes are full. The plateau is the **peak**, and the
@@ -816,8 +832,8 @@ print(f"ikj: measured {measured:.1f}")
 
 # %% [markdown]
 # `ikj` stops not at the roof, but where a cache has no more to give: one multiply-add for three trips.
-# (The bandwidths are measured with other loops, so the limit is good to about a tenth.) If that is the
-# reason, then **more arithmetic for each byte** must help.
+# (The bandwidths are measured with other loops, so it may come out a little above the limit, or well
+# below.) If that is the reason, then **more arithmetic for each byte** must help.
 #
 # ### Four rows at a time
 #
@@ -991,7 +1007,7 @@ tile_times = checked(
 show(tile_times, flop)
 
 # %% [markdown]
-# A few dozen lines of Python, near the roof that 8.5 measured without any memory. Here is the whole
+# A few dozen lines of Python, and within a quarter of the roof that needs no memory. Here is the whole
 # roofline, with the intensity of each loop at the first cache.
 
 # %% tags=["timing"]
@@ -1042,37 +1058,13 @@ for (rows, vectors), seconds in shape_times.items():
     print(f"{rows} x {vectors}: {flop / seconds / 1e9:6.1f} GFLOP/s;  {sums:2} chains, in 8.5: {chain_rates[widths[-1], sums]:6.1f}")
 
 # %% [markdown]
-# Whole tiles of both shapes lie close together: as soon as loads are no limit, fewer of them gain
-# little. At the edge the taller tile gains, and about as much as six chains gain on four. (And 4 × 3
-# uses all 16 registers of AVX2, with none to spare.)
+# Whole tiles of both shapes lie within a quarter of each other: as soon as loads are no limit, fewer of
+# them gain little. At the edge the taller tile gains, as six chains do on four.
+# (And 4 × 3 uses all 16 registers of AVX2, with none to spare.)
 #
-# ### How the package writes it
-#
-# `kernels/tile.py` differs from ours in three ways that look stranger than they are.
-#
-# - **Phi nodes.** In LLVM's language a name gets its value once. A variable that changes in a loop is
-#   spelled `x = phi [start, before], [new, body]`: "the start value if we come from before the loop,
-#   the new one if we come from its body". Our `sums` were local variables, and LLVM made of each a phi
-#   node in the loop (and one behind it). The package writes the phi nodes itself. Here is one of ours:
-
-# %% tags=["timing"]
-llvm = "\n".join(matmul_tiles.inspect_llvm().values())
-phis = [line.strip() for line in llvm.splitlines() if f"phi <{LANES} x float>" in line and "for.body ]" in line]
-print(phis[0])
-print(f"{len([p for p in phis if 'lcssa' not in p])} in the loop, for {R * V} sums")
-
-# %% [markdown]
-# - **The number of lanes** has to be known when the code is made. The package takes it from the *type*
-#   of an argument: `kind` is an empty array with one axis for each lane, `np.empty((0,) * 16)`, and an
-#   array's number of axes is part of its type in numba. A global would be simpler, but numba's cache
-#   on disk does not notice when one changes (08b, fourth trap).
-# - **A switch over sizes**: at the edges the tile has fewer rows or vectors, so each size has its own
-#   block of code, and `switch` jumps to it.
-#
-# Around the tile, `kernels/products.py` adds what makes it usable: transposed operands; panels of $B$
-# copied where memory lies badly; `k` in steps of at most 400, so that a panel (26 kB with AVX2, 51 kB
-# with AVX-512) stays in the first or at least the second cache while the tiles run down it; the bias
-# in the first sum and the activation in the last.
+# That is one edge of two. Rows have one as well: 100 rows are 25 fours, but 16 sixes and four left over.
+# And with AVX-512, where 8.5 needs fewer chains, this count does not tell 12 × 2 from 8 × 3. A count
+# narrows the choice; the last word has a race of the products that one really has, as in 8.7.
 
 # %% [markdown]
 # ## 8.7  Can one keep up with BLAS?
@@ -1089,7 +1081,7 @@ predict("08.blas", ...)
 # %%
 jobs = []                                                 # left, right, is it left', is it right'
 for m, k, n in forward:
-    x_, W_, da = (rng.random(shape, dtype=f32) for shape in ((m, k), (k, n), (m, n)))
+    x_, W_, da = (races.aligned(rng.random(shape)) for shape in ((m, k), (k, n), (m, n)))
     jobs += [(x_, W_, False, False), (x_, da, True, False), (da, W_, False, True)]
 del jobs[2]                                               # the first layer's dx
 
@@ -1162,13 +1154,14 @@ fig
 
 # %% [markdown]
 # The same profile as at the start, before and after. Nothing was exchanged but the function for the
-# products, and their bar has shrunk so far that the others can be seen. They are the subject of 08b.
+# products, and their bar has shrunk so far that the others can be seen. They are the subject of 08b. (Their
+# code is the same in both profiles. If they differ, something else has: this experiment does not say what.)
 
 # %% tags=["timing"]
 before, after = closing["textbook loop"], closing["our tile"]
 print(f"the products: {before['products'] / after['products']:.0f} times as fast, the step: {before['step'] / after['step']:.0f} times")
-others = after["step"] - after["products"]
-print(f"all that is not products: {others / before['step']:.0%} of the step before, {others / after['step']:.0%} of it now")
+shares = [1 - parts["products"] / parts["step"] for parts in (before, after)]
+print(f"all that is not products: {shares[0]:.0%} of the step before, {shares[1]:.0%} of it now")
 
 # %% [markdown]
 # ## Recap
@@ -1258,3 +1251,32 @@ check("08.tile-shape", tile_shape)
 # %% [markdown]
 # **Next:** [08b](08b_fused_loops.ipynb) shrinks the other bars: loops that do little arithmetic with
 # many numbers.
+
+# %% [markdown]
+# ## Appendix: how the package writes its tile
+#
+# `kernels/tile.py` differs from ours in three ways that look stranger than they are.
+#
+# - **Phi nodes.** In LLVM's language a name gets its value once. A variable that changes in a loop is
+#   spelled `x = phi [start, before], [new, body]`: "the start value if we come from before the loop,
+#   the new one if we come from its body". Our `sums` were local variables, and LLVM made of each a phi
+#   node in the loop (and one behind it). The package writes the phi nodes itself. Here is one of ours:
+
+# %% tags=["timing"]
+llvm = "\n".join(matmul_tiles.inspect_llvm().values())
+phis = [line.strip() for line in llvm.splitlines() if re.search(rf"phi <{LANES} x float>.*%for\.body[.\w]* \]", line)]
+print(phis[0])
+print(f"{len([p for p in phis if 'lcssa' not in p])} in the loop, for {R * V} sums")
+
+# %% [markdown]
+# - **The number of lanes** has to be known when the code is made. The package takes it from the *type*
+#   of an argument: `kind` is an empty array with one axis for each lane, `np.empty((0,) * 16)`, and an
+#   array's number of axes is part of its type in numba. A global would be simpler, but numba's cache
+#   on disk does not notice when one changes (08b, fourth trap).
+# - **A switch over sizes**: at the edges the tile has fewer rows or vectors, so each size has its own
+#   block of code, and `switch` jumps to it.
+#
+# Around the tile, `kernels/products.py` adds what makes it usable: transposed operands; panels of $B$
+# copied where memory lies badly; `k` in steps of at most 400, so that a panel (26 kB with AVX2, 51 kB
+# with AVX-512) stays in the first or at least the second cache while the tiles run down it; the bias
+# in the first sum and the activation in the last.

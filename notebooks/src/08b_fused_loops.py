@@ -9,12 +9,13 @@
 # # 08b · Making it fast: fused loops
 #
 # **What you will be able to do**
-# - say why a loop with little arithmetic is slow in NumPy, count its bytes, and fuse it;
+# - count what NumPy's passes load and store, fuse them into one loop, and find what limits that loop;
 # - find what keeps a compiled loop from running at full speed: divisions, calls, types, and what
 #   numba remembers.
 #
 # **Builds on** notebook [08a](08a_loops_caches_and_a_tile.ipynb): vectors, caches, the roofline; and
-# on the likelihood of notebook 05 and Adam of notebook 07. Reading time: 35 minutes.
+# on the likelihood of notebook 05 and Adam of notebook 07. Reading time: 45 minutes, and 5 for
+# the appendix.
 #
 # As in 08a, times are measured on your machine, the text around them is checked against them, and
 # "Not so on this machine" says where they disagree.
@@ -36,7 +37,7 @@ from threadpoolctl import threadpool_limits
 
 from minivae import ops, plots, vae
 from minivae.exercises import check, hint, predict, recall, reveal, solution
-from minivae.kernels.inspection import vector_instructions
+from minivae.kernels.inspection import library_calls, vector_instructions
 from minivae.studies import races, step_profile
 from minivae.studies.races import checked, race
 
@@ -93,15 +94,15 @@ adam_share = 13 * sum(I * O for I, O in layers) / (6 * B * sum(I * O for I, O in
 print(f"Adam: {adam_share:.1%} of the products' arithmetic, and {bars['Adam'] / bars['products']:.0%} of their time")
 
 # %% [markdown]
-# So arithmetic is not what these bars cost. Take Adam (notebook 07). In NumPy, each operation is a
-# pass of its own: read whole arrays, write a whole array, and do it again for the next `+`. How many
-# bytes is that? Count them, with an array that keeps a tally.
+# So the number of flop does not explain Adam's bar. In NumPy each operation is a pass of its own: load
+# whole arrays, store a whole array, and do it again for the next `+`. How many passes, how many bytes?
+# Count them, with an array that keeps a tally.
 
 # %%
 class Counted(np.ndarray):
-    """An array whose arithmetic adds up the bytes that it reads and writes."""
+    """An array whose arithmetic counts its passes and the bytes that they load and store."""
 
-    traffic = 0
+    passes = traffic = 0
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
         plain = [np.asarray(a) if isinstance(a, Counted) else a for a in inputs]
@@ -109,37 +110,45 @@ class Counted(np.ndarray):
             kwargs["out"] = tuple(np.asarray(a) for a in out)
         result = getattr(ufunc, method)(*plain, **kwargs)
         arrays = [a for a in plain if isinstance(a, np.ndarray)]
+        Counted.passes += 1
         Counted.traffic += sum(a.nbytes for a in arrays) + result.nbytes
         return out[0] if out is not None else result.view(Counted)
 
 
 # %%
 P = vae.n_params(spec)
-Counted.traffic = 0
+Counted.passes = Counted.traffic = 0
 flat, grad, m, v = (np.zeros(P, f32).view(Counted) for _ in range(4))
 ops.adam_step(flat, grad, m, v, 1, 1e-3)
-needed = 4 * P * 7                                        # read flat, grad, m, v; write flat, m, v
+needed = 4 * P * 7                                        # load flat, grad, m, v; store flat, m, v
 print(f"{P:,} parameters")
-print(f"NumPy's passes read and write {Counted.traffic / 1e6:.1f} million bytes")
-print(f"each number once would be     {needed / 1e6:.1f} million bytes")
-print(f"ratio {Counted.traffic / needed:.1f}")
+print(f"NumPy: {Counted.passes} passes, which load and store {Counted.traffic / 1e6:.1f} million bytes")
+print(f"each number once would be {needed / 1e6:.1f} million, {Counted.traffic / needed:.1f} times less")
 
 # %% [markdown]
-# The arithmetic is the same either way; what differs is the traffic, and the arrays in between
-# that nobody wants (*temporaries*). A **fused** loop does everything with a number while it is in a
-# register. (8.9 says what `error_model` is for.)
+# Much of that is arrays in between that nobody wants (*temporaries*). A **fused** loop does everything
+# with a number while it is in a register. (Its last operation is left open for a moment. 8.9 says what
+# `error_model` is for.)
 
 # %%
-def adam_loop(flat, grad, m, v, lr, beta1, beta2, v_scale, adam_eps):
-    one = f32(1)
-    for i in range(len(flat)):
-        g = grad[i]
-        m[i] = beta1 * m[i] + (one - beta1) * g
-        v[i] = beta2 * v[i] + (one - beta2) * g * g
-        flat[i] -= lr * m[i] / (np.sqrt(v[i] * v_scale) + adam_eps)
+unhindered = njit(error_model="numpy", fastmath={"contract"})
 
 
-adam_fused = njit(error_model="numpy", fastmath={"contract"})(adam_loop)
+def adam_with(last):
+    @unhindered
+    def adam_loop(flat, grad, m, v, lr, beta1, beta2, v_scale, adam_eps):
+        one = f32(1)
+        for i in range(len(flat)):
+            g = grad[i]
+            m[i] = beta1 * m[i] + (one - beta1) * g
+            v[i] = beta2 * v[i] + (one - beta2) * g * g
+            flat[i] -= lr * last(m[i], v[i] * v_scale, adam_eps)
+
+    return adam_loop
+
+
+both = unhindered(lambda m, v, tiny: m / (np.sqrt(v) + tiny))    # root and division, as in Adam
+adam_fused = adam_with(both)
 
 
 def adam_step(flat, grad, m, v, step, lr, beta1=0.9, beta2=0.999, adam_eps=1e-8):
@@ -171,11 +180,11 @@ print("after three steps, they agree:",
       all(np.allclose(a, b, atol=1e-6) for a, b in zip(ours, numpys, strict=True)))
 
 # %% [markdown]
-# Is the traffic the reason, or only that NumPy is called some fifteen times? Test it: a compiled
-# function, called once, that makes the same passes as NumPy, one loop after another.
+# Are the passes the reason, or only that NumPy is called for each of them? Test it: a compiled
+# function, called once, that makes the same passes, one loop after another.
 
 # %%
-@njit(error_model="numpy")
+@unhindered
 def adam_passes(flat, grad, m, v, lr, beta1, beta2, v_scale, adam_eps, t, u):
     one, n = f32(1), len(flat)                            # t and u are the temporaries
     for i in range(n):
@@ -206,22 +215,14 @@ def adam_passes(flat, grad, m, v, lr, beta1, beta2, v_scale, adam_eps, t, u):
         flat[i] -= u[i]
 
 
-passes_traffic = 4 * P * (9 * 2 + 4 * 3)                  # nine passes over two arrays, four over three
 scales = f32(1e-3), f32(0.9), f32(0.999), f32(1), f32(1e-8)
 one_way, other_way = copies(), copies()
 t, u = rows(2)
 adam_passes(*one_way, *scales, t, u)
 adam_fused(*other_way, *scales)
 print("passes and fused agree:", np.allclose(one_way[0], other_way[0], atol=1e-6))
-print(f"traffic of the passes: {passes_traffic / 1e6:.1f} million bytes")
 
 # %% tags=["timing"]
-def moved(times):
-    """{name: GB/s}"""
-    bytes_of = zip(times, (Counted.traffic, passes_traffic, needed, needed), strict=True)
-    return {name: moved / times[name] / 1e9 for name, moved in bytes_of}
-
-
 times = checked(
     lambda: race({
         "NumPy's passes": lambda: ops.adam_step(*numpys, 9, 1e-3),
@@ -232,75 +233,82 @@ times = checked(
     lambda s: {
         "compiled passes are far behind the fused loop": s["compiled passes"] > 1.7 * s["fused"],
         "NumPy's passes are far behind the fused loop": s["NumPy's passes"] > 1.7 * s["fused"],
-        "all move bytes at a similar pace": max(moved(s).values()) / min(moved(s).values()) < 0.6 * max(s.values()) / min(s.values()),
     },
 )
 for name, seconds in times.items():
-    print(f"Adam, {name:16} {1e6 * seconds:5.0f} us ({1e6 * seconds.low:.0f} to {1e6 * seconds.high:.0f}),"
-          f" {moved(times)[name]:5.1f} GB/s moved")
+    print(f"Adam, {name:16} {1e6 * seconds:5.0f} us ({1e6 * seconds.low:.0f} to {1e6 * seconds.high:.0f})")
 
 # %% [markdown]
 # The compiled passes do not call NumPy once and are still far behind: it is the passes, not the calls.
-# Look at the last column, too: all of them move bytes at a similar pace, and the times differ because
-# the bytes do. Fused, the loop does 13 flop for 28 bytes. In the roofline (08a, eq. 5) it stands far to
-# the left of the products, under the slope of the cache or memory that its arrays come from.
 #
-# The package fuses in three places:
+# **Predict first.** And the fused loop, what limits it now: the 28 `"bytes"` that it moves for each
+# parameter, or its `"root and division"`?
+
+# %%
+predict("08.adam-limit", ...)
+
+# %% [markdown]
+# Two experiments. The first keeps the bytes and changes the arithmetic: neither root nor division (a
+# product in their place, which trains nothing), both, or one root more. The second keeps the arithmetic
+# and brings the bytes near: the same loop on 1024 parameters, whose four arrays fit into the first
+# cache, again and again until as many numbers are done. The passes get this second one, too.
+
+# %%
+neither = unhindered(lambda m, v, tiny: m * (v + tiny))
+two_roots = unhindered(lambda m, v, tiny: m / (np.sqrt(np.sqrt(v) + tiny) + tiny))
+adam_neither, adam_two_roots = adam_with(neither), adam_with(two_roots)
+
+
+def again(loop):
+    """A compiled function that calls the loop a number of times."""
+    @njit
+    def run(times, *args):
+        for _ in range(times):
+            loop(*args)
+
+    return run
+
+
+fused_again, passes_again = again(adam_fused), again(adam_passes)
+*small, small_t, small_u = [array[:1024] for array in copies() + rows(2)]
+
+# %% tags=["timing"]
+limits = checked(
+    lambda: race({
+        "fused, neither root nor division": lambda: adam_neither(*other_way, *scales),
+        "fused, both": lambda: adam_fused(*other_way, *scales),
+        "fused, two roots": lambda: adam_two_roots(*other_way, *scales),
+        "fused, both, in the first cache": lambda: fused_again(P // 1024, *small, *scales),
+        "passes": lambda: adam_passes(*one_way, *scales, t, u),
+        "passes, in the first cache": lambda: passes_again(P // 1024, *small, *scales, small_t, small_u),
+    }),
+    lambda t: {
+        "without root and division the loop is faster": t["fused, both"] > 1.15 * t["fused, neither root nor division"],
+        "a second root makes it slower": t["fused, two roots"] > 1.2 * t["fused, both"],
+        "bytes from nearby gain little": 0.75 < t["fused, both, in the first cache"] / t["fused, both"] < 1.25,
+        "passes stay behind in the first cache": t["passes, in the first cache"] > 1.25 * t["fused, both, in the first cache"],
+    },
+)
+for name, seconds in limits.items():
+    print(f"{name:33} {1e6 * seconds:5.0f} us ({1e6 * seconds.low:.0f} to {1e6 * seconds.high:.0f})")
+
+# %%
+reveal("08.adam-limit")
+
+# %% [markdown]
+# With the same bytes the time follows the roots, and with nearby bytes it hardly changes. So the fused
+# loop has come to a limit of its arithmetic, though that is only 13 flop. Counting flop hides it: a core
+# starts a multiply-add of vectors in each tick, but a root or a division only every few. (The roof of 08a
+# is one of multiply-adds.) And the passes are behind even in the first cache: each loads and stores its
+# numbers anew, which costs time wherever they come from.
+#
+# The package has one loop for each of these:
 #
 # - **Adam**, in one pass over the flat vector, as here.
 # - **The likelihood and its gradient.** $\log(1 + e^{l})$ and the sigmoid both need
 #   $e^{-\lvert l\rvert}$ (notebook 05): one loop computes the exponential once and makes both.
-# - **Bias and tanh, in the product's own loop**: a block of $C$ gets its activation while it is
-#   still in a near cache, before it is written out.
-#
-# ### Work that need not be done
-#
-# In a binarized digit most pixels are 0, and a pixel that is 0 adds nothing to $C = XW$: row $i$ of
-# $C$ is the sum of those rows of $W$ whose pixel is on. The *i-k-j* loops of 08a leave the others out
-# with one `if`.
-
-# %%
-@njit(error_model="numpy", fastmath={"contract"})
-def without_zeros(x, W, C):
-    for i in range(len(x)):
-        C[i] = 0
-        for k in range(x.shape[1]):
-            if x[i, k] != 0:
-                for j in range(W.shape[1]):
-                    C[i, j] += x[i, k] * W[k, j]
-
-
-weights, bias = rng.standard_normal((D, 200), dtype=np.float32), np.zeros(200, np.float32)
-out_x = np.empty((B, 200), np.float32)
-without_zeros(x, weights, out_x)
-print(f"pixels that are on: {(x != 0).mean():.0%}; the product agrees:",
-      np.allclose(out_x, x @ weights, atol=1e-4))
-
-# %% tags=["timing"]
-times = checked(
-    lambda: race({
-        "all of it, by the tile": lambda: kernels.matmul(x, weights),
-        "without zeros, these loops": lambda: without_zeros(x, weights, out_x),
-        "without zeros, the package": lambda: kernels.dense_forward(x, weights, bias, "none"),
-    }),
-    lambda t: {
-        "a fifth of the work takes more than a fifth of the time": t["without zeros, the package"] > 0.3 * t["all of it, by the tile"],
-        "adding four rows at once is faster": t["without zeros, the package"] < t["without zeros, these loops"],
-    },
-)
-for name, seconds in times.items():
-    print(f"{name:28} {1e6 * seconds:5.0f} us ({1e6 * seconds.low:.0f} to {1e6 * seconds.high:.0f})")
-gain = times["all of it, by the tile"] / times["without zeros, the package"]
-print(f"leaving out the zeros: {gain:.2f} times as fast" if gain > 1 else f"leaving out the zeros does not pay here: {gain:.2f}")
-
-# %% [markdown]
-# A fifth of the work does not take a fifth of the time: the tile uses each number of $W$ for
-# several images while it is in a register, and here it is fetched anew for each image. (The
-# package adds four rows of $W$ at once, as in 8.5.) What gain is left, the last line says.
-#
-# What looks safe needs one more look: $0 \cdot \infty$ is NaN, so leaving out a zero can hide a
-# broken weight. The package takes the short way only after it has seen that all of $W$ is finite,
-# and that most of a sample of the input is zeros.
+# - **Bias and tanh, in the product's own loop**, on a block of $C$ just made.
+# - **The KL**, and **the sample**, with few numbers.
 
 # %% [markdown]
 # ## 8.9  Why does a fused loop not run at full speed?
@@ -354,7 +362,7 @@ ONE = f32(1)
 
 
 @njit
-def fast_exp(x):                                          # eq. (1), for x from -87 to 0
+def fast_exp(x):                                          # eq. (1), only for x from -87 to 0
     shifted = x * LOG2_E + ROUND
     n = i32(f32(shifted).view(i32) - ROUND_BITS)
     r = x - (shifted - ROUND) * LN2
@@ -367,6 +375,7 @@ grid = np.linspace(-30, 0, 2001, dtype=np.float32)
 ours = np.array([fast_exp(number) for number in grid])
 relative = np.abs(ours / np.exp(grid.astype(np.float64)) - 1)
 print("largest relative error below 2e-6:", relative.max() < 2e-6)
+print("outside of its range, nonsense: fast_exp(-100) =", fast_exp(f32(-100)))
 
 # %%
 logits = (4 * rng.standard_normal(B * D)).astype(f32)
@@ -400,19 +409,22 @@ times = checked(
     lambda t: {
         "one trap mended gains little": min(t["fast_exp, python errors"], t["math.exp, numpy errors"]) > 2 * t["fast_exp, numpy errors"],
         "both mended gain much": t["math.exp, python errors"] > 3 * t["fast_exp, numpy errors"],
+        "one at a time, fast_exp takes longer than math.exp": t["fast_exp, python errors"] > t["math.exp, python errors"],
     },
 )
-counts = {f"{exp_name}, {model} errors": vector_instructions(f) for (exp_name, model), f in loops.items()}
 for name, seconds in times.items():
-    print(f"{name:26} {1e6 * seconds:5.0f} us ({1e6 * seconds.low:.0f} to {1e6 * seconds.high:.0f})"
-          + (f", {counts[name]} vector instructions" if name in counts else ""))
+    print(f"{name:26} {1e6 * seconds:5.0f} us ({1e6 * seconds.low:.0f} to {1e6 * seconds.high:.0f})")
+for (exp_name, model), f in loops.items():
+    print(f"{exp_name}, {model} errors: {vector_instructions(f)} vector instructions, calls of a library: {library_calls(f)}")
 
 # %%
 reveal("08.one-trap")
 
 # %% [markdown]
-# Only the loop without either trap is fast. That is what makes such traps hard to find: mend one, see
-# little, undo it. Asking the compiler what it did (`vector_instructions`) says where one stands.
+# Only the loop without either trap is fast. With one of them mended the loop gains little, or is even
+# slower: one number at a time, our polynomial takes longer than the library's exponential. That is what
+# makes such traps hard to find: mend one, see no gain, undo it. So ask the compiler, and ask for both.
+# `math.exp` with NumPy's errors has vector instructions *around* its calls, and is slow all the same.
 #
 # The package's functions are of this kind, with coefficients fitted to the interval in place of
 # Taylor's, $\log 2$ in two pieces, and care for infinities and NaN; their errors are tested over
@@ -449,7 +461,8 @@ for function in (untyped, typed):
 def loop_with(half):
     def loop(numbers, out):
         for i in range(len(numbers)):
-            out[i] = (half * numbers[i] + half) * numbers[i]
+            a = numbers[i]
+            out[i] = (((half * a + half) * a + half) * a + half) * a
 
     return njit(loop)
 
@@ -457,7 +470,7 @@ def loop_with(half):
 loop_untyped, loop_typed = loop_with(0.5), loop_with(HALF)
 for loop in (loop_untyped, loop_typed):
     loop(logits, out)
-    print("right:", np.allclose(out, (0.5 * logits + 0.5) * logits, atol=1e-5))
+    print("right:", np.allclose(out, (((0.5 * logits + 0.5) * logits + 0.5) * logits + 0.5) * logits, rtol=1e-4, atol=1e-4))
 
 # %% tags=["timing"]
 times = checked(
@@ -469,8 +482,8 @@ print(f"a constant without a type: {times['0.5'] / times['HALF']:.1f} times as l
 # %% [markdown]
 # Hence `np.float32(...)` around every constant.
 #
-# **Fourth trap: what numba remembers.** It compiles a function once, with the values that its
-# globals have then (that of `HALF` above, too):
+# **Fourth trap: what numba remembers.** It compiles a function once for each combination of types, with
+# the values that its globals have then (that of `HALF` above, too):
 
 # %%
 width = 4
@@ -481,9 +494,10 @@ def registers(numbers):
     return numbers // width
 
 
-print("width 4: ", registers(64))
+print("width 4:               ", registers(64))
 width = 16
-print("width 16:", registers(64), "(it should be", 64 // width, "now)")
+print("width 16:              ", registers(64), f"(it should be {64 // width} now)")
+print("width 16, for a float: ", registers(64.0), "(compiled just now)")
 
 # %% [markdown]
 # With `cache=True` compiled functions are kept on disk, which saves the compile time of the next
@@ -548,22 +562,22 @@ for part in ("likelihood", "Adam", "step"):
 
 # %% [markdown]
 # The bars of the likelihood and of Adam have shrunk. That of bias and tanh is gone: they are done
-# inside the products' loop, so the products' bar contains them now. (That bar also leaves out the
-# zeros of the images.) "Python and the rest" holds the small loops of the KL and of the sample besides
-# the interpreter.
+# inside the products' loop, so the products' bar contains them now. (That loop also leaves out the
+# zeros of the images: see the appendix.) "Python and the rest" holds the loops of the KL and of the sample besides the
+# interpreter.
 #
 # The longest bar is still the products. 08c divides them, and the other loops, among threads.
 
 # %% [markdown]
 # ## Recap
 #
-# - Loops with little arithmetic are bound by the bytes they move. NumPy's passes move them many times;
-#   a fused loop moves them once.
+# - Each pass of NumPy's loads and stores its numbers anew; a fused loop does so once. What limits it then
+#   can be something else: for Adam, the root and the division. Change one thing, hold the rest, and see.
 # - A loop that may be left at any number (a check before a division, an exception) or that calls a
-#   function for one number at a time does not vectorize. One trap is enough.
+#   function for one number at a time is slow. One trap is enough.
 # - numba: `error_model="numpy"`, no `math.exp` in a hot loop, typed constants, nothing that varies
 #   in globals, and a cache that sees edits in all files.
-# - Ask the compiler whether it used vectors, and in which type it computes.
+# - Ask the compiler whether it used vectors, what it calls, and in which type it computes.
 #
 # ## Exercises
 #
@@ -580,7 +594,7 @@ check("08.fused", bernoulli_fused)
 
 # %% [markdown]
 # **Find the traps.** The check compiles this loop and looks into its code: is all its arithmetic in
-# float32, and does it use vectors? Mend what keeps it from that.
+# float32, does it use vectors, and does it call no function of a library? Mend what keeps it from that.
 
 # %%
 def softsign(a, out):    # (n,), (n,) float32: out = a / (1 + |a|); the check compiles with
@@ -592,3 +606,53 @@ check("08.trap", softsign)
 
 # %% [markdown]
 # **Next:** [08c](08c_threads.ipynb) divides the work among threads, and puts all of it into a table.
+
+# %% [markdown]
+# ## Appendix: work that need not be done
+#
+# In a binarized digit most pixels are 0, and a pixel that is 0 adds nothing to $C = XW$: row $i$ of
+# $C$ is the sum of those rows of $W$ whose pixel is on. The *i-k-j* loops of 08a leave the others out
+# with one `if`.
+
+# %%
+@unhindered
+def without_zeros(x, W, C):
+    for i in range(len(x)):
+        C[i] = 0
+        for k in range(x.shape[1]):
+            if x[i, k] != 0:
+                for j in range(W.shape[1]):
+                    C[i, j] += x[i, k] * W[k, j]
+
+
+weights, bias = rng.standard_normal((D, 200), dtype=np.float32), np.zeros(200, np.float32)
+out_x = np.empty((B, 200), np.float32)
+without_zeros(x, weights, out_x)
+print(f"pixels that are on: {(x != 0).mean():.0%}; the product agrees:",
+      np.allclose(out_x, x @ weights, atol=1e-4))
+
+# %% tags=["timing"]
+times = checked(
+    lambda: race({
+        "all of it, by the tile": lambda: kernels.matmul(x, weights),
+        "without zeros, these loops": lambda: without_zeros(x, weights, out_x),
+        "without zeros, the package": lambda: kernels.dense_forward(x, weights, bias, "none"),
+    }),
+    lambda t: {
+        "a fifth of the work takes more than a fifth of the time": t["without zeros, the package"] > 0.3 * t["all of it, by the tile"],
+        "the package is faster than these loops": t["without zeros, the package"] < t["without zeros, these loops"],
+    },
+)
+for name, seconds in times.items():
+    print(f"{name:28} {1e6 * seconds:5.0f} us ({1e6 * seconds.low:.0f} to {1e6 * seconds.high:.0f})")
+gain = times["all of it, by the tile"] / times["without zeros, the package"]
+print(f"leaving out the zeros: {gain:.2f} times as fast" if gain > 1 else f"leaving out the zeros does not pay here: {gain:.2f}")
+
+# %% [markdown]
+# A fifth of the work does not take a fifth of the time: the short way has no tile, and each row of $W$
+# is loaded anew for each image. (The package first lists the places that are not 0, which takes no `if`,
+# and then adds the listed rows four at a time, as in 8.5.) What gain is left, the last line says.
+#
+# One more look: $0 \cdot \infty$ is NaN, so leaving out a zero can hide a broken weight. The package
+# takes the short way only after it has seen that all of $W$ is finite, and that most of a sample of the
+# input is zeros.

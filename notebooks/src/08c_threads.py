@@ -16,12 +16,12 @@
 # - read a table of times, and distrust it.
 #
 # **Builds on** notebooks [08a](08a_loops_caches_and_a_tile.ipynb) (cache lines, the tile) and
-# [08b](08b_fused_loops.ipynb) (the fused loops). Reading time: 40 minutes.
+# [08b](08b_fused_loops.ipynb) (the fused loops). Reading time: 50 minutes.
 #
 # From here on the clock on the wall counts, because a thread that waits for another one uses no
 # processor time. So other programs on your machine disturb more than in 08a, and if they hold the
-# second core, threads can gain nothing. The cells look whether it is free. Measurements are checked
-# against the text, as before.
+# second core, threads can gain nothing. A cell looks whether it is free. Measurements are checked against
+# the text, and made again where they disagree, as before.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -97,10 +97,10 @@ fig
 # %% [markdown]
 # Products, likelihood and Adam are loops over many numbers, which can be divided among threads. The
 # grey bar, "Python and the rest", is one thread's. If a share $s$ of the time $t_1$ cannot be divided,
-# then $n$ threads need at least
+# and the rest takes at least an $n$-th of its time on $n$ threads, then
 #
 # $$
-# t_n = t_1\Big(s + \frac{1 - s}{n}\Big), \tag{1}
+# t_n \ge t_1\Big(s + \frac{1 - s}{n}\Big), \tag{1}
 # $$
 #
 # which is **Amdahl's law**. For $n \to \infty$ the gain $t_1/t_n$ goes to $1/s$ and no further: what is
@@ -115,8 +115,8 @@ for n, gain in gains.items():
     print(f"{n:4} threads: at most {gain:.2f} times as fast")
 
 # %% [markdown]
-# "At least" and "at most", because dividing costs something as well. That is what this notebook is
-# about.
+# "At most": dividing costs something as well, and the coloured bars contain some Python, too. What that
+# costs is the subject of this notebook.
 
 # %% [markdown]
 # ## 8.12  What can two threads share?
@@ -191,8 +191,8 @@ for split in (split_rows, split_sums):
 # %% [markdown]
 # Both are right. Splitting the sums, though, adds in another order, and the last bits change with
 # the number of threads: a run with two threads could not be repeated with four. So the package's
-# rule is: **threads split results, never a sum**. Then the bits are the same for one thread and for
-# sixteen, as the losses above were.
+# rule is: **threads split results, never a sum**. Each number is then computed as by one thread, whoever
+# does it, and so the losses above had the same bits.
 #
 # **Predict first.** A product of 8 × 32 by 32 × 32, split between two threads: is it faster, `"no"` or
 # `"yes"`?
@@ -223,7 +223,7 @@ times = checked(
 for name, seconds in times.items():
     print(f"{name:21} {1e6 * seconds:8.1f} us ({1e6 * seconds.low:.1f} to {1e6 * seconds.high:.1f})")
 large_gain = times["large, one"] / times["large, two"]
-print("a second core is free:", core_is_free())
+handing_over = times["nothing, handed over"]
 print(f"the large product: two threads are {large_gain:.2f} times as fast as one")
 
 # %%
@@ -231,9 +231,21 @@ reveal("08.small-product")
 
 # %% [markdown]
 # A large product gains, if a second core is free. A small one loses: handing work to another thread
-# and waiting for it costs more than the work itself (the last line hands over nothing at all). A
-# training step consists of dozens of short loops, so this cost decides. The rest of this notebook
-# makes it small.
+# and waiting for it costs more than the work itself (the last line hands over nothing at all). How
+# often would a training step pay that? Count the jobs that the package hands over in one.
+
+# %%
+jobs, run = [], alone.pool.run
+alone.pool.run = lambda *job: (jobs.append(job), run(*job))
+alone.step(x, eps)
+alone.pool.run = run
+print(f"{len(jobs)} jobs in a step")
+
+# %% tags=["timing"]
+print(f"handed over like this: {1e3 * len(jobs) * handing_over:.2f} ms, {len(jobs) * handing_over / parts['step']:.0%} of a step on one thread")
+
+# %% [markdown]
+# The rest of this notebook makes that cost small.
 #
 # A warning from building the package: numba has threads of its own (`parallel=True`) and so has BLAS,
 # and each kind, when idle, keeps its core busy waiting. Taking turns between the two made a step many
@@ -348,7 +360,7 @@ words[0] = packed(7, 3, 0)
 print("job 7 with three chunks:", [take(words.ctypes.data) for _ in range(4)])
 
 # %% [markdown]
-# Why the number of the job? Because a thread can be late. It loads the ticket, and is put to sleep by
+# Why the number of the job? A thread can be late. It loads the ticket, and is put to sleep by
 # the system before it can swap. Meanwhile the others finish the job and start the next one, which
 # happens to stand at the same chunk. Without the number of the job the late thread's swap succeeds:
 
@@ -376,7 +388,8 @@ print("without the job's number, the late thread gets chunk 1 of the wrong job:"
 print("with it:", late_swap(*with_job))
 
 # %% [markdown]
-# (The first line is *True*: it got a chunk of a job that it knows nothing of.)
+# (The first line is *True*: it got a chunk of a job that it knows nothing of. Numbers of jobs wrap around,
+# too, but only a thread that is late by exactly that many jobs would be fooled.)
 #
 # ### Two words, one line
 #
@@ -393,12 +406,14 @@ times = checked(
         "two, the same word": lambda: count(count_atomically, STEPS),
         "two, words in one line": lambda: count(count_atomically, STEPS, (0, 1)),
         "two, a line for each": lambda: count(count_atomically, STEPS, (0, 16)),
+        "two, lines side by side": lambda: count(count_atomically, STEPS, (0, 8)),
     }, clock=wall),
     lambda t: {
         "a line for each is not slower": t["two, a line for each"] < 1.2 * t["two, words in one line"],
         "words in one line are false sharing": not core_is_free() or (
             t["two, words in one line"] > 1.5 * t["two, a line for each"]
             and t["two, a line for each"] < 1.5 * t["one thread alone"]
+            and 0.5 < t["two, the same word"] / t["two, words in one line"] < 2
         ),
     },
 )
@@ -408,9 +423,10 @@ shared = times["two, words in one line"] / times["two, a line for each"]
 print(f"with a line for each: {shared:.1f} times as fast" if shared > 1.2 else "no false sharing to be seen: is the second core busy?")
 
 # %% [markdown]
-# With a second core at hand, two words in one line are far slower than a line for each, with which both
-# threads run nearly as fast as one alone. Hence the *padding* in the package: each
-# word that threads share lies 64 bytes from the next.
+# With a second core at hand, two words in one line are far slower than a line for each, and about as slow
+# as one and the same word: what is shared is the line. With a line for each, both threads are done in
+# at most half as long again as one alone. Hence the *padding* in the package: each word that threads share
+# lies 64 bytes from the next, as in the last row.
 
 # %% [markdown]
 # ## 8.14  A pool of threads
@@ -517,8 +533,9 @@ for name, seconds in times.items():
     print(f"small product, {name:28} {1e6 * seconds:6.1f} us ({1e6 * seconds.low:.1f} to {1e6 * seconds.high:.1f})")
 
 # %% [markdown]
-# Nobody had to be woken, and who submits the job does not depend on the helper: it takes the chunks
-# itself if the other comes too late.
+# Our pool wakes nobody, makes no Python object for a job, and who submits the job does not depend on the
+# helper: it takes the chunks itself if the other comes too late. (Which of the three counts most, this
+# race does not say.)
 #
 # The price: a waiting helper burns its core. So the package's helpers look for work 20,000 times, and
 # then go to **sleep**: the helper writes "asleep" into a word of its own, and tries to acquire a lock
@@ -541,8 +558,8 @@ looks = race({"looks": lambda: look_again(words.ctypes.data, threads.SPINS_BEFOR
 print(f"{threads.SPINS_BEFORE_SLEEP:,} looks: {1e3 * looks:.2f} ms; a step on one thread: {1e3 * parts['step']:.2f} ms")
 
 # %% [markdown]
-# A step consists of dozens of jobs, so during training the next one mostly comes before a helper falls
-# asleep, and between two trainings nothing is burnt. In `kernels/threads.py`:
+# During training a helper stays awake as long as the pauses between two jobs are shorter than that, and
+# between two trainings nothing is burnt. In `kernels/threads.py`:
 #
 # | here | there |
 # |---|---|
@@ -585,8 +602,10 @@ print(f"Amdahl, eq. (1), allows the step {1 / (s + (1 - s) / N):.2f}")
 print("a second core is free:", core_is_free())
 
 # %% [markdown]
-# With a free core the bar of the products has shrunk, and the share of the grey bar has grown.
-# Without one, threads wait for each other, and the step may take longer than on one thread.
+# With a free core the bar of the products has shrunk, and the share of the grey bar has grown. What the
+# step lacks to Amdahl's bound, it lacks in the coloured bars, line by line: Adam can even be slower with
+# several threads. (A guess, untested here: its gradients lie in the cache of the core that made them.)
+# Without a free core, threads wait for each other, and the step may take longer than on one thread.
 #
 # Does all this make *training* faster than NumPy? First the question that comes before any table: do
 # both backends compute the same thing?
@@ -642,11 +661,11 @@ for batch, t in table.items():
 # %% [markdown]
 # How to read it, and how to distrust it:
 #
-# - *ratio* is NumPy's time over numba's: below 1, NumPy is ahead. At a small batch the weights, and
-#   Adam over them, count most: they cost the same for twenty images as for five hundred.
+# - *ratio* is NumPy's time over numba's: below 1, NumPy is ahead. The smaller the batch, the more Adam
+#   counts: it costs the same for twenty images as for five hundred.
 # - *products' share*: the larger it is, the less there is left to gain outside the products.
 # - Medians over rounds in which everybody had a turn, with quartiles. Run the cell again: what changes
-#   is noise. (A turn lasts a tenth of a second, because BLAS's threads hold their core for a while after
+#   is noise, and where the quartiles lie far apart, the ratio is noise as well. (A turn lasts a tenth of a second, because BLAS's threads hold their core for a while after
 #   their work, and would be in the way of the next contestant.)
 # - The opponents are missing. PyTorch and JAX, each at its best and on the same threads, are the job of
 #   a command: `python -m minivae bench`.

@@ -51,13 +51,22 @@ PREDICTIONS = (
         "lie badly in memory.",
     ),
     Prediction(
+        "08.adam-limit",
+        "A fused loop of Adam loads and stores 28 bytes for each parameter, and computes 13 flop, "
+        "a root and a division among them. What limits it?",
+        ("bytes", "root and division"),
+        "root and division",
+        "A core starts a multiply-add in each tick, a root or a division only every few.",
+    ),
+    Prediction(
         "08.one-trap",
         "A loop has two traps, each of which keeps it from using vectors. One of them is mended. "
         "How "
         "much faster is the loop?",
         ("hardly", "about half of what both gain"),
         "hardly",
-        "Either trap alone keeps the exponential at one number at a time.",
+        "Either trap alone keeps the exponential at one number at a time. One mend alone may even "
+        "make the loop slower.",
     ),
     Prediction(
         "08.small-product",
@@ -148,7 +157,7 @@ RECALL = (
         "08b",
         "A fused loop is faster than NumPy's passes above all because",
         (
-            "it moves fewer bytes",
+            "it loads and stores each number once",
             "it does less arithmetic",
             "NumPy is not compiled",
         ),

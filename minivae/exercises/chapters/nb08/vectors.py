@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 
+from minivae.exercises.chapters.nb08.reads import Traced
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 
 NUMBA = {"error_model": "numpy"}  # so that a division does not end the loop
@@ -42,13 +43,17 @@ def _run(kernel, *args):
 
 
 def _instructions(kernel):
-    """(whether it uses vectors, whether it computes in float64); True, False where numba is
-    switched off and there is nothing to look at."""
+    """(whether it uses vectors, whether it computes in float64, what it calls in a library); True,
+    False, nothing where numba is switched off and there is nothing to look at."""
     if not hasattr(kernel, "inspect_llvm"):
-        return True, False
-    from minivae.kernels.inspection import float64_instructions, vector_instructions
+        return True, False, ""
+    from minivae.kernels import inspection
 
-    return vector_instructions(kernel) > 0, float64_instructions(kernel) > 0
+    vectors, double = (
+        inspection.vector_instructions(kernel),
+        inspection.float64_instructions(kernel),
+    )
+    return vectors > 0, double > 0, ", ".join(inspection.library_calls(kernel))
 
 
 def _numbers(rows, columns, seed):
@@ -57,6 +62,8 @@ def _numbers(rows, columns, seed):
 
 
 # ---- 08.vectorize --------------------------------------------------------------------------------
+
+AT_ONCE, ROWS = "all of it at once", "along its rows"
 
 
 def column_sums(X, out):
@@ -82,9 +89,27 @@ def _sums_cases():
 
 
 def _observe_sums(answer, X, out):
-    kernel, out = compiled(answer), out.copy()
+    answer, out = getattr(answer, "py_func", answer), out.copy()
+    way = _way_of_reading(answer, X, out)
+    if way == AT_ONCE and "sum" in answer.__code__.co_names:
+        answer(X, out)  # X.sum(axis=0) takes numba many seconds to compile, and gives no vectors
+        return out.astype(float), False, way
+    kernel = compiled(answer)
     _run(kernel, X, out)
-    return out.astype(float), _instructions(kernel)[0]
+    vectors = _instructions(kernel)[0]
+    return out.astype(float), vectors, ROWS if vectors and way == AT_ONCE else way
+
+
+def _way_of_reading(answer, X, out):
+    """Vectors in the code are not enough: the compiler can write some for a rare case, such as a
+    single row, while the loop that does the work goes down the columns."""
+    traced = Traced(X)
+    try:
+        answer(traced, out.copy())
+    except (TypeError, AttributeError):  # X.sum(axis=0), X.ravel()
+        return AT_ONCE
+    neighbours = np.diff(traced.order()) == 1
+    return ROWS if neighbours.mean() > 0.5 else "down its columns"
 
 
 def _not_cleared(X, out):
@@ -105,6 +130,29 @@ def _first_row_twice(X, out):
     for b in range(X.shape[0]):
         for d in range(X.shape[1]):
             out[d] += X[b, d]
+
+
+def _sum_in_out(X, out):
+    for d in range(X.shape[1]):
+        out[d] = 0
+        for b in range(X.shape[0]):
+            out[d] += X[b, d]
+
+
+def _two_sums(X, out):
+    n = X.shape[0] // 2
+    for d in range(X.shape[1]):
+        even, odd = np.float32(0), np.float32(0)
+        for b in range(n):
+            even += X[2 * b, d]
+            odd += X[2 * b + 1, d]
+        if X.shape[0] % 2:
+            even += X[X.shape[0] - 1, d]
+        out[d] = even + odd
+
+
+def _numpys_sum(X, out):
+    out[:] = X.sum(axis=0)
 
 
 def _mean(X, out):
@@ -147,8 +195,25 @@ VECTORIZE = Exercise(
     given=_given_sums,
     cases=_sums_cases,
     observe=_observe_sums,
-    returns=("out", "the compiled code uses vectors"),
+    returns=("out", "the compiled code uses vectors", "how X is read"),
     mistakes=(
+        WrongAnswer(
+            "sum-in-out",
+            _sum_in_out,
+            "The innermost loop still goes down a column, where numbers are no neighbours.",
+        ),
+        WrongAnswer(
+            "two-sums",
+            _two_sums,
+            "Two sums side by side wait less for one another, but still go down the columns, where "
+            "no neighbours can be loaded as a vector.",
+        ),
+        WrongAnswer(
+            "numpys-sum",
+            _numpys_sum,
+            "numba makes no vectors of X.sum(axis=0), nor of a loop over X.T: let a loop of your "
+            "own go along the rows.",
+        ),
         WrongAnswer(
             "not-cleared",
             _not_cleared,
@@ -214,6 +279,12 @@ def _only_exit(a, out):
         out[i] = a[i] / (1 + abs(a[i]))
 
 
+def _by_calls(a, out):
+    one = np.float32(1)
+    for i in range(len(a)):
+        out[i] = a[i] / (one + np.exp(np.log(abs(a[i]))))
+
+
 def _no_abs(a, out):
     one = np.float32(1)
     for i in range(len(a)):
@@ -245,8 +316,8 @@ def _trap_cases():
 def _observe_trap(answer, a, out):
     kernel, out = compiled(answer), out.copy()
     _run(kernel, a, out)
-    vectors, double = _instructions(kernel)
-    return np.round(out.astype(float), 4), not double, vectors
+    vectors, double, calls = _instructions(kernel)
+    return np.round(out.astype(float), 4), not double, vectors, calls
 
 
 TRAP = Exercise(
@@ -263,8 +334,19 @@ TRAP = Exercise(
     given=_given_softsign,
     cases=_trap_cases,
     observe=_observe_trap,
-    returns=("out", "all arithmetic is in float32", "the compiled code uses vectors"),
+    returns=(
+        "out",
+        "all arithmetic is in float32",
+        "the compiled code uses vectors",
+        "what it calls in a library",
+    ),
     mistakes=(
+        WrongAnswer(
+            "by-calls",
+            _by_calls,
+            "exp and log are calls into the C library, for one number at a time: abs(a[i]) is "
+            "plain arithmetic.",
+        ),
         WrongAnswer(
             "exit-left",
             _only_type,
