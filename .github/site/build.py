@@ -46,6 +46,7 @@ API = {  # modules with a page of their own: a title
     "minivae.errors": "errors: what a user sees",
 }
 LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
+MENTION = re.compile(r"(?<!\[)`((?:notebooks|figures)/\w+\.html)`")
 FRAME = '<iframe src="{src}" title="{title}" loading="lazy"></iframe>'
 
 
@@ -81,9 +82,11 @@ def write(name, text):
 
 def lay_out_notebook(path):
     notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
+    for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
             cell.source = for_the_site(cell.source, "notebooks")
+            if number:  # one title a page: the list of pages would show a second one
+                cell.source = re.sub(r"^# ", "## ", cell.source)
             continue
         for output in cell.outputs:
             alt = output.get("metadata", {}).get("image/png", {}).get("alt")
@@ -109,7 +112,7 @@ def for_the_site(text, folder):
             return f'<a href="{up(folder)}{source_page(file, fragment)}">{words}</a>'
         return match[0]
 
-    text = LINK.sub(turned, text)
+    text = LINK.sub(turned, MENTION.sub(lambda name: f"[{name[0]}]({up(folder)}{name[1]})", text))
     frames = [
         FRAME.format(src=f"{up(folder)}pages/{Path(file).name}", title=PAGES[file])
         for file in dict.fromkeys(shown)

@@ -28,6 +28,7 @@ autodoc_default_options = {"members": True}
 html_theme = "furo"
 html_title = "minivae"
 html_static_path = ["_static"]
+html_favicon = "_static/favicon.svg"
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_extra_path = ["extra"]
@@ -48,6 +49,12 @@ def keep_tags(app, doctree):
         node["no-wrap"] = node["nowrap"] = True
 
 
+def skip_fields(app, what, name, obj, skip, options):
+    """The fields of a NamedTuple: Python's own "Alias for field number 0" tells nobody anything."""
+    return True if (obj.__doc__ or "").startswith("Alias for field number") else None
+
+
 def setup(app):
+    app.connect("autodoc-skip-member", skip_fields)
     app.connect("doctree-read", keep_tags)
     app.connect("autodoc-process-docstring", as_restructured_text, priority=100)
