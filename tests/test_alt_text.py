@@ -43,11 +43,11 @@ def test_readmes_pictures_have_a_text():
 
 
 def test_a_curve_is_described_by_its_own_words(ax):
-    ax.plot([0, 1], label=r"$\log p(x)$")
+    ax.plot([0, 1], label=r"$\log p(x \mid z)$")
     ax.plot([1, 0], label="ELBO")
     ax.set(title=r"the bound of $q_{\mu}$", xlabel="step", ylabel="nats\nper image")
     assert alt_text.description(ax.figure) == (
-        "the bound of q_mu; nats per image against step; curves: log p(x), ELBO"
+        "the bound of q_mu; nats per image against step; curves: log p(x | z), ELBO"
     )
 
 

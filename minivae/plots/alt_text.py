@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 LONGEST = 700  # characters of a description
 MANY_TEXTS = 12  # texts inside one panel that are listed
+SYMBOLS = {r"\mid": "|", r"\Vert": "||", r"\sim": "~", r"\cdot": "·"}
 COMMAND = re.compile(r"\\(?:mathrm|mathbf|mathcal|mathbb|text|bar|hat|tilde|left|right)\b")
 
 
@@ -47,6 +48,8 @@ def _panel(ax: Axes) -> str:
 
 def _plain(text: str) -> str:
     """The text without the markup of formulas and without line breaks."""
+    for command, symbol in SYMBOLS.items():
+        text = text.replace(command, symbol)
     text = COMMAND.sub("", text)
     return " ".join(re.sub(r"[${}\\]", "", text).split())
 

@@ -5,4 +5,12 @@ addEventListener("DOMContentLoaded", () => {
   for (const caption of document.querySelectorAll(".sidebar-tree .caption")) caption.ariaLevel = 2;
   document.querySelector(".sidebar-drawer")?.setAttribute("aria-label", "All pages");
   document.querySelector(".toc-drawer")?.setAttribute("aria-label", "On this page");
+  for (const corner of document.querySelectorAll("th")) { // the empty corner of a table is no header
+    if (!corner.textContent.trim()) corner.replaceWith(document.createElement("td"));
+  }
+  if (!document.querySelector("h1")) { // the page of the search
+    const title = document.createElement("h1");
+    title.textContent = document.title.split(" - ")[0];
+    document.querySelector("article")?.prepend(title);
+  }
 });
