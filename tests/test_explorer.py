@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -118,6 +119,56 @@ def test_a_browser_decodes_as_numpy_does(tmp_path, likelihood, activation, laten
     assert report["slider"]
     np.testing.assert_allclose(report["draggedTo"], [2.4, 1.8], atol=0.02)
     assert report["unlabelled"] == 0
+    shows_the_nearest_image(report, model)
+    assert report["sliderHeight"] >= 24
+    assert report["live"] == 1
+    assert report["said"] == "", "a screen reader hears of the point when it rests, not at once"
+    assert report["follows"]
+
+
+def shows_the_nearest_image(report, model):
+    """The pointer was over two places of the plane; the picture is that of the second one."""
+    dataset = make_dataset()
+    mu = vae.encode(model.params, dataset.test, model.spec)[0]
+    axes = sorted(np.argsort(-mu.var(axis=0), kind="stable")[:2])
+    for (x, y), index in zip([(0.2, 0.7), (0.8, 0.3)], report["hovered"], strict=True):
+        at = np.array([6 * x - 3, 3 - 6 * y])
+        distances = np.linalg.norm(mu[:, axes] - at, axis=1)
+        assert distances[index] <= distances.min() + 0.02
+    np.testing.assert_array_equal(report["trueImage"], 255 * dataset.test[report["hovered"][1]])
+
+
+def luminance(colour):
+    """The relative luminance of WCAG 2: colour (3,), from 0 to 255."""
+    share = np.array(colour) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def test_the_dots_stand_out_from_the_panel():
+    """A contrast of 3, as WCAG 2 asks of graphics, light and dark, all along both ramps."""
+    css, script = ((explorer.PARTS / f"explorer.{kind}").read_text() for kind in ("css", "js"))
+    panels = re.findall(r"--panel: #(\w+)", css)
+    ramps = re.findall(r"(light|dark): (\[\[.*\]\]),", script)
+    assert [name for name, _ in ramps] == ["light", "dark"]
+    for (name, stops), panel in zip(ramps, panels, strict=True):
+        digits = panel if len(panel) == 6 else "".join(2 * digit for digit in panel)
+        behind = luminance([int(digits[i : i + 2], 16) for i in (0, 2, 4)])
+        between = [np.linspace(a, b, 11) for a, b in pairwise(json.loads(stops))]
+        for colour in np.concatenate(between):
+            low, high = sorted((behind, luminance(colour)))
+            assert (high + 0.05) / (low + 0.05) >= 3, (name, colour)
+
+
+def test_pictures_of_large_images_are_fewer():
+    images = np.zeros((1500, 64 * 64), np.uint8)
+    dataset = data.Dataset("x", images, images, None, None, (64, 64), "black")
+    spec = vae.Spec(64 * 64, (5,), 2)
+    model = runs.Model(spec, np.zeros(vae.n_params(spec), np.float32), (64, 64))
+    black = np.zeros((1500, 64 * 64), np.float32)
+    payload = payload_of(explorer.page(model, dataset, black, title="large", ops=ops))
+    assert 0 < payload["pictured"] < 1500
+    assert len(payload["pictures"]) <= 4 / 3 * explorer.PICTURE_BYTES + 4
 
 
 @needs_browser

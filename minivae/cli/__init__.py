@@ -31,6 +31,7 @@ COMMANDS = {
     "bench": "the training step, side by side with PyTorch and JAX",
     "compare-checkers": "gradient checkers on functions with right and wrong gradients",
     "training-study": "what helps and what spoils a training (long)",
+    "grey-study": "ways to learn the variance of grey pixels (two minutes)",
     "cat-study": "the experiment on interpretable latents (long)",
 }
 
@@ -48,6 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         except MinivaeError as error:
             print(f"minivae: error: {_one_line(error)}", file=sys.stderr)
             return 2
+        except ModuleNotFoundError as error:
+            if not _is_a_package(error.name):
+                raise
+            print(f"minivae: error: {_missing(error.name)}", file=sys.stderr)
+            return 2
         except MemoryError:
             print("minivae: error: out of memory; try a smaller model or batch", file=sys.stderr)
             return 2
@@ -56,6 +62,21 @@ def main(argv: Sequence[str] | None = None) -> int:
             return INTERRUPTED
         except BrokenPipeError:  # the process that reads our output, such as `head`, has ended
             return 1
+
+
+def _is_a_package(name):
+    """Whether a missing module is somebody else's, neither ours nor Python's own."""
+    top = (name or "").partition(".")[0]
+    return top not in ("", "minivae") and top not in sys.stdlib_module_names
+
+
+def _missing(name):
+    """What is said where the packages of requirements.txt are not installed."""
+    activate = r".venv\Scripts\activate" if sys.platform == "win32" else ". .venv/bin/activate"
+    return (
+        f"the package {name} is missing from this Python, {sys.executable}; in the project's "
+        f"folder, `{activate}` turns its environment on (README.md says how it is made)"
+    )
 
 
 def _one_line(error):

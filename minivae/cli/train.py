@@ -18,7 +18,6 @@ from minivae.settings import OPTIONS, Settings
 
 OPTION_NAMES = {"latent_dim": "--latent"}  # where the option is not called like the setting
 DEFAULT_DATA = "mnist"
-NEXT = (("explore", "to walk through its latent space"), ("evaluate", "to score it"))
 
 
 DESCRIPTION = """\
@@ -27,7 +26,7 @@ Train a VAE and keep everything in a run folder: the model, the history, the pic
 With no arguments: MNIST, a 2-D latent, under a minute on two cores. While it trains, the
 bar shows loss = nll + kl in nats per image: how badly the decoder predicts the pixels,
 and the KL, an upper bound on the information that the latent carries about the image.
-Ctrl-C saves; --resume continues.
+Ctrl-C saves; --resume continues, and with a larger --epochs trains a finished run further.
 """
 
 
@@ -51,11 +50,17 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--out", metavar="DIR", help="the run folder (default runs/<data>, or the next free name)"
     )
-    command.add_argument("--resume", action="store_true", help="continue the run in --out")
+    command.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the run in --out; with more --epochs than it has, train it further: a "
+        "falling learning rate then falls over all of them",
+    )
     command.add_argument(
         "--from-run",
         metavar="DIR",
-        help="repeat the run of another folder, with its data, settings and seed",
+        help="repeat the run of another folder, with its data, settings and seed; an option given "
+        "beside it, such as --seed 5, replaces that setting",
     )
     command.add_argument(
         "--checkpoint-seconds",
@@ -108,6 +113,7 @@ class Plan(NamedTuple):
     data: str
     settings: Settings
     record: dict | None = None  # of the run that is resumed or repeated
+    varied: bool = False  # whether it is repeated with another setting
 
 
 def train_in_folder(
@@ -142,6 +148,8 @@ def train_in_folder(
     with files.lock_folder(folder):
         if not resumed:
             runs.start_run(folder, _new_record(plan, settings, fingerprint, command, from_run))
+        elif settings.epochs > plan.record["settings"]["epochs"]:
+            runs.extend_run(folder, settings.epochs)
         say(f"{_about(dataset, settings)} -> {checks.printable(folder)}/")
         note = data.grey_note(dataset.train, settings.likelihood, "--likelihood gaussian")
         if note and not resumed and plan.data not in data.NAMES:
@@ -189,16 +197,20 @@ def _plan(given, out, resume, from_run):
             "--resume continues a run, --from-run repeats one; give only one of them"
         )
     if from_run is not None:
-        _refuse_a_continuation(from_run)
-        return _recorded(from_run, given, out, "--from-run repeats it with its own settings")
+        return _repeated(from_run, given, out)
     name = given.get("data", DEFAULT_DATA)
     if resume:
         out = Path("runs", data.plain_name(Path(name))) if out is None else out
         if not runs.is_new(out):
-            return _recorded(out, given, out, "--resume continues it with its own settings")
-    chosen = {option: value for option, value in given.items() if option != "data"}
+            return _continued(out, given)
+    return Plan(out, name, _with_given(Settings(), given))
+
+
+def _with_given(settings, given):
+    """The settings with those that the user gave, checked."""
+    given = {option: value for option, value in given.items() if option != "data"}
     with _option_names():
-        return Plan(out, name, checks.check_settings(Settings(**chosen)))
+        return checks.check_settings(settings._replace(**given)) if given else settings
 
 
 @contextmanager
@@ -212,33 +224,46 @@ def _option_names():
         raise MinivaeError(f"{option_name(name)} {rest}" if known else str(error)) from None
 
 
-def _refuse_a_continuation(run):
-    before = runs.read_run_file(run).get("continues")
-    if before is not None:  # bridge/torch_distributed.py wrote it
+def _repeated(run, given, out):
+    """The plan to repeat a run, with other values of the settings that are given."""
+    record = runs.read_run_file(run)
+    settings = runs.recorded_settings(record, Path(run) / runs.RUN_FILE)
+    if "continues" in record:  # bridge/torch_distributed.py wrote it
         raise MinivaeError(
-            f"{checks.printable(run)} was continued from {checks.printable(before)} in PyTorch, "
-            "which its settings cannot repeat; repeat the original run"
+            f"{checks.printable(run)} was continued from {checks.printable(record['continues'])} "
+            "in PyTorch, which its settings cannot repeat; repeat the original run"
         )
+    planned = record.get("planned_epochs")
+    if planned and settings.schedule == "decay" and "epochs" not in given:
+        raise MinivaeError(
+            f"{checks.printable(run)} was trained further after {planned[0]} "
+            f"epochs, when its learning rate had fallen already; add --epochs {planned[0]} to "
+            f"repeat the start, or --epochs {settings.epochs} for as many epochs in one go"
+        )
+    chosen = _with_given(settings, given)
+    return Plan(out, given.get("data", record["data"]), chosen, record, chosen != settings)
 
 
-def _recorded(run, given, out, reason):
-    """The plan to continue or repeat a run. Raises MinivaeError if `given` contradicts its record.
+def _continued(run, given):
+    """The plan to continue a run, perhaps for more epochs.
 
-    Only --data may differ, because files move; their fingerprint is compared instead.
+    Raises MinivaeError if another setting that is given contradicts its record. --data may differ,
+    because files move; their fingerprint is compared instead.
     """
     record = runs.read_run_file(run)
     settings = runs.recorded_settings(record, Path(run) / runs.RUN_FILE)
     for name, now in given.items():
-        if name == "data":
-            continue
-        was, now = getattr(settings, name), tuple(now) if name == "hidden" else now
-        if was != now:
+        was, now = getattr(settings, name, now), tuple(now) if name == "hidden" else now
+        if name == "epochs" and now > was:
+            settings = _with_given(settings, {name: now})
+        elif was != now and name != "data":
             option = option_name(name)
+            does = "trains it further with more" if name == "epochs" else "keeps its settings"
             raise MinivaeError(
-                f"{checks.printable(run)} was trained with {option} {was}, not {now}; {reason}: "
-                f"leave {option} out, or start a new run"
+                f"{checks.printable(run)} was trained with {option} {was}, not {now}; --resume "
+                f"{does}: leave {option} out, or start a new run"
             )
-    return Plan(out, given.get("data", record["data"]), settings, record)
+    return Plan(run, given.get("data", record["data"]), settings, record)
 
 
 def _check_same(plan, fingerprint, say):
@@ -269,7 +294,9 @@ def _new_record(plan, settings, fingerprint, command, from_run):
         "versions": runs.versions(),
         "fingerprint": fingerprint,
     }
-    return record if from_run is None else record | {"repeats": from_run}
+    if from_run is None:
+        return record
+    return record | {"settings_from" if plan.varied else "repeats": from_run}
 
 
 def _check_seconds(seconds):

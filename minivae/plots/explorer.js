@@ -61,8 +61,14 @@ const count = dots.length / L;
 const categories = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8C6D1F",
   "#7F7F7F", "#B39DDB", "#4DB6AC", "#5D4037", "#C0CA33"];
 
-function ramp(t) { // dark blue to yellow, rising in lightness
-  const stops = [[0, 32, 76], [53, 69, 108], [124, 123, 120], [187, 175, 107], [255, 234, 70]];
+// Blue to yellow, rising in lightness; every colour stands out from the panel, dark or light.
+const ramps = {
+  light: [[0, 32, 76], [45, 70, 120], [95, 95, 100], [130, 110, 60], [165, 125, 0]],
+  dark: [[85, 130, 230], [125, 150, 200], [165, 170, 165], [210, 200, 120], [255, 234, 70]],
+};
+const darkScheme = matchMedia("(prefers-color-scheme: dark)");
+function ramp(t) {
+  const stops = darkScheme.matches ? ramps.dark : ramps.light;
   const at = Math.min(Math.max(t, 0), 0.9999) * (stops.length - 1), i = Math.floor(at), f = at - i;
   return "rgb(" + stops[i].map((c, k) => Math.round(c + f * (stops[i + 1][k] - c))).join(",") + ")";
 }
@@ -84,7 +90,7 @@ function drawCloud() {
   const size = Math.max(1, Math.round(plane.clientWidth * (window.devicePixelRatio || 1)));
   plane.width = plane.height = cloud.width = cloud.height = size;
   const pen = cloud.getContext("2d");
-  pen.globalAlpha = 0.75;
+  pen.globalAlpha = 0.85;
   for (let i = 0; i < count; i++) {
     pen.fillStyle = dotColor(i);
     pen.beginPath();
@@ -106,6 +112,7 @@ function drawPlane() {
     pen.stroke();
   }
   pen.drawImage(cloud, 0, 0);
+  drawAxes(pen, size, style);
   const x = toPixel(z[axisX], size), y = size - toPixel(z[axisY], size);
   pen.lineWidth = size / 110;
   pen.strokeStyle = style.getPropertyValue("--ink");
@@ -114,6 +121,56 @@ function drawPlane() {
   pen.arc(x, y, size / 45, 0, 7);
   pen.fill();
   pen.stroke();
+}
+
+function drawAxes(pen, size, style) { // the names of both latents, and whole numbers along the edges
+  const letters = size / 30, margin = letters * 0.4;
+  pen.font = `${letters}px system-ui, sans-serif`;
+  pen.lineWidth = letters / 4;
+  pen.strokeStyle = style.getPropertyValue("--panel"); // a rim, so that dots do not hide the letters
+  pen.fillStyle = style.getPropertyValue("--ink");
+  const write = (word, x, y, align, base) => {
+    pen.textAlign = align;
+    pen.textBaseline = base;
+    pen.strokeText(word, x, y);
+    pen.fillText(word, x, y);
+  };
+  for (let value = 1 - reach; value < reach; value++) {
+    const word = String(value).replace("-", "\u2212"), at = toPixel(value, size);
+    write(word, at, size - margin, "center", "bottom");
+    if (value > 1 - reach) write(word, margin, size - at, "left", "middle");
+  }
+  write(`${model.names[axisX]} \u2192`, size - margin, size - margin, "right", "bottom");
+  write(`${model.names[axisY]} \u2191`, margin, margin, "left", "top");
+}
+
+// ---- the test image nearest to the pointer, or to the point -------------------------------------
+
+const pictures = bytes(model.pictures), pictured = model.pictured; // two bits a pixel
+function nearestDot(a, b) { // of those with a picture, in the plane that is shown
+  let best = 0, least = Infinity;
+  for (let i = 0; i < pictured; i++) {
+    const distance = (dots[i * L + axisX] - a) ** 2 + (dots[i * L + axisY] - b) ** 2;
+    if (distance < least) [best, least] = [i, distance];
+  }
+  return best;
+}
+
+let shownDot = -1;
+function showDot(i) {
+  const [height, width] = model.shape, canvas = byId("true-image"), coloring = model.colors[colorBy];
+  shownDot = i;
+  canvas.width = width;
+  canvas.height = height;
+  const pen = canvas.getContext("2d"), picture = pen.createImageData(width, height);
+  for (let k = 0; k < D; k++) {
+    const at = i * D + k, grey = 85 * ((pictures[at >> 2] >> (2 * (at & 3))) & 3);
+    picture.data.set([grey, grey, grey, 255], 4 * k);
+  }
+  pen.putImageData(picture, 0, 0);
+  const value = coloring && coloring.values[i];
+  byId("true-words").textContent = "the nearest test image" +
+    (coloring ? `, ${coloring.name} ${coloring.names ? coloring.names[value] : value.toPrecision(2)}` : "");
 }
 
 function drawImage() {
@@ -138,7 +195,10 @@ function drawWords() {
     slider.value = value;
     slider.nextElementSibling.textContent = text(value);
   });
+  clearTimeout(speaking); // a screen reader hears where the point is once it rests
+  speaking = setTimeout(() => { byId("said").textContent = byId("where").textContent; }, 800);
 }
+let speaking = 0;
 
 let waiting = false;
 function draw() { // at most once a frame, however fast the pointer moves
@@ -151,15 +211,19 @@ function drawNow() {
   drawPlane();
   drawImage();
   drawWords();
+  showDot(nearestDot(z[axisX], z[axisY]));
 }
 
 // ---- controls -----------------------------------------------------------------------------------
 
-function move(event) {
+function underPointer(event) { // where the pointer is, in the plane
   const box = plane.getBoundingClientRect();
   const bound = (value) => Math.min(Math.max(value, -reach), reach);
-  z[axisX] = bound(toLatent(event.clientX - box.left, box.width));
-  z[axisY] = bound(-toLatent(event.clientY - box.top, box.height));
+  return [bound(toLatent(event.clientX - box.left, box.width)),
+    bound(-toLatent(event.clientY - box.top, box.height))];
+}
+function move(event) {
+  [z[axisX], z[axisY]] = underPointer(event);
   draw();
 }
 let dragging = false;
@@ -168,7 +232,11 @@ plane.addEventListener("pointerdown", (event) => {
   if (event.isTrusted) plane.setPointerCapture(event.pointerId);
   move(event);
 });
-plane.addEventListener("pointermove", (event) => { if (dragging) move(event); });
+plane.addEventListener("pointermove", (event) => {
+  if (dragging) move(event);
+  else showDot(nearestDot(...underPointer(event)));
+});
+plane.addEventListener("pointerleave", () => { if (!dragging) draw(); });
 for (const end of ["pointerup", "pointercancel"]) {
   plane.addEventListener(end, () => { dragging = false; });
 }
@@ -221,14 +289,15 @@ function drawLegend() {
 
 model.order.forEach((i) => {
   const row = document.createElement("div"), label = document.createElement("label");
-  const slider = document.createElement("input"), output = document.createElement("output");
+  const slider = document.createElement("input"), shown = document.createElement("span");
   row.className = "slider";
   label.textContent = model.labels[i];
   label.htmlFor = slider.id = `latent-${i}`;
   Object.assign(slider, { type: "range", min: -reach, max: reach, step: 0.01, value: 0 });
   slider.dataset.latent = i;
   slider.addEventListener("input", () => { z[i] = Number(slider.value); draw(); });
-  row.append(label, slider, output);
+  shown.ariaHidden = "true"; // the slider says its value itself
+  row.append(label, slider, shown);
   byId("sliders").append(row);
 });
 for (const [name, value] of model.facts) {
@@ -245,12 +314,20 @@ byId("random").addEventListener("click", () => { // two uniforms make a normal (
   draw();
 });
 window.addEventListener("resize", () => { drawCloud(); draw(); });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+darkScheme.addEventListener("change", () => { drawLegend(); drawCloud(); draw(); });
 drawLegend();
 drawCloud();
 drawNow();
 
 // ---- the page tests itself, in a headless browser: open it with #selftest -----------------------
+
+function followsTheSliders() { // on a phone: the picture is in sight when the last slider is
+  const sliders = document.querySelectorAll("#sliders input");
+  sliders[sliders.length - 1].scrollIntoView({ block: "end" });
+  const box = image.getBoundingClientRect();
+  scrollTo(0, 0);
+  return box.top >= 0 && box.bottom <= innerHeight;
+}
 
 function selftest() {
   const seen = () => Array.from(image.getContext("2d").getImageData(0, 0, image.width, image.height).data);
@@ -277,6 +354,14 @@ function selftest() {
     }),
     decoded: model.tests.map((code) => Array.from(decode(code), (v) => Math.round(v * 1e4) / 1e4)),
     unlabelled: document.querySelectorAll("input:not([id]), select:not([id])").length,
+    hovered: [[0.2, 0.7], [0.8, 0.3]].map(([x, y]) => { at("pointermove", x, y); return shownDot; }),
+    trueImage: Array.from(byId("true-image").getContext("2d").getImageData(0, 0, image.width, image.height).data)
+      .filter((_, i) => i % 4 === 0),
+    ramps,
+    sliderHeight: document.querySelector("#sliders input").getBoundingClientRect().height,
+    live: document.querySelectorAll("output, [aria-live], [role=status]").length,
+    said: byId("said").textContent,
+    follows: followsTheSliders(),
     wide: document.documentElement.scrollWidth > window.innerWidth,
     requests: performance.getEntriesByType("resource").length,
     errors,

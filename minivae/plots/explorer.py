@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae import evaluate, files, vae
+from minivae import data, evaluate, files, vae
 from minivae.backend import Backend
 from minivae.data import Dataset
 from minivae.errors import MinivaeError
@@ -27,6 +27,7 @@ from minivae.runs import Model
 PARTS = Path(__file__).parent
 DOTS = 1500  # test images drawn as dots
 TESTS = 16  # codes that the page decodes when it tests itself
+PICTURE_BYTES = 300_000  # for the pictures of the dots: of fewer dots where images are large
 REACH = 3  # the plane and the sliders show -3 to 3 standard deviations of the prior
 HALF_MAX = 65504.0  # the largest finite float16
 
@@ -100,6 +101,8 @@ def page(
         "names": names,
         "labels": _labels(model, x, names, factors, ops) if factors else names,
         "points": _half(mu),
+        "pictures": _two_bits(dataset.test[: _pictured(dataset)]),
+        "pictured": _pictured(dataset),
         "colors": [_colouring(colouring) for colouring in colourings],
         "facts": _facts(model, dataset, x, ops),
         "tests": _test_codes(spec.latent_dim).tolist(),
@@ -164,6 +167,20 @@ def _half(array):
     return base64.b64encode(clipped.astype("<f2").tobytes()).decode()
 
 
+def _pictured(dataset):
+    """How many dots have a picture, at least one."""
+    n, D = dataset.test.shape
+    return max(1, min(n, DOTS, 4 * PICTURE_BYTES // D))
+
+
+def _two_bits(images):
+    """Images (N, D) in four shades of grey, four pixels a byte, the first in the lowest bits."""
+    shades = np.rint(3 * data.scale(images)).astype(np.uint8).ravel()
+    shades = np.pad(shades, (0, -len(shades) % 4)).reshape(-1, 4)
+    packed = (shades << np.array([0, 2, 4, 6], np.uint8)).sum(axis=1, dtype=np.uint8)
+    return base64.b64encode(packed.tobytes()).decode()
+
+
 def _colouring(colouring):
     values = np.asarray(colouring.values)[:DOTS]
     if colouring.names is not None:
@@ -182,7 +199,7 @@ def _fill(title, payload):
     style = (PARTS / "explorer.css").read_text(encoding="utf-8")
     script = (PARTS / "explorer.js").read_text(encoding="utf-8")
     # Inside <script>, only "<" can end the block or open a comment: as \u003c it is plain data.
-    data = json.dumps(payload, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    described = json.dumps(payload, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     policy = (
         f"default-src 'none'; base-uri 'none'; form-action 'none'; "
         f"script-src 'sha256-{_sha256(script)}'; style-src 'sha256-{_sha256(style)}'"
@@ -192,7 +209,7 @@ def _fill(title, payload):
         "__TITLE__": html.escape(title),
         "__STYLE__": style,
         "__SCRIPT__": script,
-        "__MODEL__": data,
+        "__MODEL__": described,
     }
     template = (PARTS / "explorer.html").read_text(encoding="utf-8")
     # One pass over the template, so that no placeholder is looked for in what is inserted.

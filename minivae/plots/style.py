@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
 from minivae import files
+from minivae.plots import alt_text
 from minivae.plots.matplotlib_setup import matplotlib, plt
 
 BLUE, ORANGE, GREEN, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
@@ -70,7 +71,8 @@ def save(fig: Figure, path: str | PathLike[str]) -> None:
 
 
 def notebook_style() -> None:
-    """The house style for every figure of a notebook; pictures carry no time or version stamp."""
+    """The house style for every figure of a notebook. Pictures carry a description for readers who
+    do not see them, and no time or version stamp."""
     from IPython import get_ipython
 
     matplotlib.rcdefaults()
@@ -83,3 +85,4 @@ def notebook_style() -> None:
             "InlineBackend.print_figure_kwargs = "
             "{'bbox_inches': 'tight', 'metadata': {'Software': None}}",
         )
+        alt_text.attach(shell)

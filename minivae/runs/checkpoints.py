@@ -101,7 +101,8 @@ def _refuse_other_settings(saved, settings, path):
         raise files.damaged_error(path, "its settings are not those of the train command")
     for name, value in settings._asdict().items():
         then = tuple(saved[name]) if isinstance(saved[name], list) else saved[name]
-        if then != value:
+        goes_on = name == "epochs" and type(then) is int and then < value
+        if then != value and not goes_on:  # more epochs may be asked for later
             raise MinivaeError(
                 f"{checks.printable(path)} was trained with {name} = {checks.describe(then)}, "
                 f"not {value}; resume with the same settings, or start a new run"

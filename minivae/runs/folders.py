@@ -126,8 +126,22 @@ def start_run(folder: str | os.PathLike[str], record: dict[str, Any]) -> None:
     """
     if is_run(folder):
         raise _taken(folder)
-    text = json.dumps(record, indent=2, allow_nan=False) + "\n"
-    files.atomic_write(Path(folder) / RUN_FILE, text.encode())
+    files.atomic_write(Path(folder) / RUN_FILE, _as_text(record))
+
+
+def extend_run(folder: str | os.PathLike[str], epochs: int) -> None:
+    """Record that a run is to have `epochs` epochs, more than it was planned with.
+
+    "planned_epochs" lists what was planned before. The caller holds the folder's lock.
+    """
+    record = read_run_file(folder)
+    planned = [*record.get("planned_epochs", []), record["settings"]["epochs"]]
+    record |= {"settings": record["settings"] | {"epochs": epochs}, "planned_epochs": planned}
+    files.atomic_write(Path(folder) / RUN_FILE, _as_text(record))
+
+
+def _as_text(record):
+    return (json.dumps(record, indent=2, allow_nan=False) + "\n").encode()
 
 
 def read_run_file(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -155,6 +169,9 @@ def read_run_file(folder: str | os.PathLike[str]) -> dict[str, Any]:
     for name, kind in RECORD.items():
         if not isinstance(record.get(name), kind):
             raise files.damaged_error(path, f"its {name} is missing or of the wrong kind")
+    planned = record.get("planned_epochs", [])  # written by `extend_run`
+    if not isinstance(planned, list) or not all(type(epochs) is int for epochs in planned):
+        raise files.damaged_error(path, "its planned_epochs are not whole numbers")
     if record["format"] != RUN_FORMAT:
         raise files.damaged_error(path, f"its format is {record['format']}, not {RUN_FORMAT}")
     return record

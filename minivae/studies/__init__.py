@@ -5,6 +5,7 @@ published   the rows of that table, and the file of our results
 shipping    the weights of the rows, kept for readers and for rows that start from them
 cat_study   how much information the latents of cat models have about the true factors
 training_study   optimizers, batches, starts and weights of the KL, one changed at a time
+grey_study  ways to learn the variance of a Gaussian model
 bench       a training step beside PyTorch and JAX
 checkers    gradient checkers on a corpus of functions with right and wrong gradients
 figures     the pictures under figures/
