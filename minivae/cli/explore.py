@@ -32,10 +32,10 @@ def explore_run(run: str, *, out: str | None) -> dict[str, Any]:
     from minivae.plots import explorer
 
     path = output_path(run, "explorer.html", out)
-    model, dataset, name = run_and_data(run)
+    model, dataset, _ = run_and_data(run)
     x = data.test_images(dataset.test, model.spec.likelihood)
     title = f"{checks.printable(Path(run).name)}: latent space explorer"
     with np.errstate(all="ignore"):  # terms that are not finite are refused
-        factors = data.true_factors(name)
+        factors = data.true_factors(dataset)
         explorer.write(path, model, dataset, x, title=title, ops=ops, factors=factors)
     return {"file": path.as_posix(), "bytes": path.stat().st_size}

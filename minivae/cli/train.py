@@ -12,6 +12,14 @@ from minivae import checks, data, files, runs, train
 from minivae.backend import load_backend
 from minivae.checks.values import shell_line
 from minivae.cli.parser import print_report, say
+from minivae.cli.run_data import (
+    DATA_HELP,
+    READING,
+    add_reading_arguments,
+    naming_record,
+    reading_from,
+    recorded_reading,
+)
 from minivae.cli.signals import INTERRUPTED, StopSignals
 from minivae.errors import MinivaeError
 from minivae.settings import OPTIONS, Settings
@@ -40,8 +48,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     option(
         "--data",
         metavar="NAME|PATH",
-        help="mnist, cats, or a .npy, .npz, IDX file or a folder of PNG images (default mnist)",
+        help=f"{DATA_HELP} (default mnist)",
     )
+    add_reading_arguments(command)
     for name, (text, value) in OPTIONS.items():
         default = Settings._field_defaults[name]
         if default is not None:
@@ -86,7 +95,9 @@ def _kind(setting):
 
 def execute(args: argparse.Namespace) -> int:
     given = {
-        name: value for name, value in vars(args).items() if name in ("data", *Settings._fields)
+        name: value
+        for name, value in vars(args).items()
+        if name in ("data", *READING, *Settings._fields)
     }
     report = train_in_folder(
         given,
@@ -106,6 +117,7 @@ class Plan(NamedTuple):
 
     folder: Path | None
     data: str
+    reading: data.Reading
     settings: Settings
     record: dict | None = None  # of the run that is resumed or repeated
 
@@ -129,8 +141,12 @@ def train_in_folder(
     _check_seconds(checkpoint_seconds)
     out = None if out is None else checks.check_path(out, "--out")
     plan = _plan(given, out, resume, from_run)
-    dataset = data.load(plan.data)
+    run = (from_run or plan.folder) if plan.record else None
+    with naming_record(run or "", plan.data, run is not None and "data" not in given):
+        dataset = data.load(plan.data, plan.reading)
     settings = plan.settings
+    if plan.record is None and "batch_size" not in given:
+        settings = settings._replace(batch_size=min(settings.batch_size, len(dataset.train)))
     with _option_names():
         checks.check_settings_fit_data(settings, dataset)
     load_backend(settings.backend)  # a missing one is an error before a folder is made
@@ -142,6 +158,8 @@ def train_in_folder(
     with files.lock_folder(folder):
         if not resumed:
             runs.start_run(folder, _new_record(plan, settings, fingerprint, command, from_run))
+        if plan.data not in data.NAMES:
+            say(f"minivae: {checks.printable(plan.data)}: {dataset.note}")
         say(f"{_about(dataset, settings)} -> {checks.printable(folder)}/")
         note = data.grey_note(dataset.train, settings.likelihood, "--likelihood gaussian")
         if note and not resumed and plan.data not in data.NAMES:
@@ -196,9 +214,10 @@ def _plan(given, out, resume, from_run):
         out = Path("runs", data.plain_name(Path(name))) if out is None else out
         if not runs.is_new(out):
             return _recorded(out, given, out, "--resume continues it with its own settings")
-    chosen = {option: value for option, value in given.items() if option != "data"}
+    chosen = {option: value for option, value in given.items() if option in Settings._fields}
     with _option_names():
-        return Plan(out, name, checks.check_settings(Settings(**chosen)))
+        settings = checks.check_settings(Settings(**chosen))
+    return Plan(out, name, reading_from(given), settings)
 
 
 @contextmanager
@@ -228,8 +247,9 @@ def _recorded(run, given, out, reason):
     """
     record = runs.read_run_file(run)
     settings = runs.recorded_settings(record, Path(run) / runs.RUN_FILE)
+    reading = recorded_reading(record, Path(run) / runs.RUN_FILE)
     for name, now in given.items():
-        if name == "data":
+        if name not in Settings._fields:
             continue
         was, now = getattr(settings, name), tuple(now) if name == "hidden" else now
         if was != now:
@@ -238,7 +258,14 @@ def _recorded(run, given, out, reason):
                 f"{checks.printable(run)} was trained with {option} {was}, not {now}; {reason}: "
                 f"leave {option} out, or start a new run"
             )
-    return Plan(out, given.get("data", record["data"]), settings, record)
+    chosen = reading_from(given)
+    if any(name in given for name in READING) and chosen != reading:
+        option = "--" + next(name for name in READING if name in given).replace("_", "-")
+        raise MinivaeError(
+            f"{checks.printable(run)} was trained on data that were read otherwise; {reason}: "
+            f"leave {option} out, or start a new run"
+        )
+    return Plan(out, given.get("data", record["data"]), reading, settings, record)
 
 
 def _check_same(plan, fingerprint, say):
@@ -269,6 +296,9 @@ def _new_record(plan, settings, fingerprint, command, from_run):
         "versions": runs.versions(),
         "fingerprint": fingerprint,
     }
+    if plan.reading != data.Reading():
+        reading = plan.reading._asdict()
+        record["reading"] = {name: reading[name] for name in ("max_value", "transpose", "labels")}
     return record if from_run is None else record | {"repeats": from_run}
 
 

@@ -87,6 +87,8 @@ class VAE:
         Epochs that the last fit ran.
     n_features_in_ : int
         Pixels of an image, D.
+    feature_names_in_ : ndarray of str
+        The columns of X, where it was a data frame whose columns have names.
     seed_ : int
         The seed that was used.
 
@@ -183,8 +185,10 @@ class VAE:
 
         Parameters
         ----------
-        X : array of shape (N, D) or (N, h, w)
-            Images, uint8 or floats in [0, 1]. Integers that are all 0 or 1 are black and white.
+        X : array of shape (N, D) or (N, h, w), data frame or sparse matrix
+            Images, uint8 or floats in [0, 1]. Integers that are all 0 or 1 are black and white;
+            integers that all are 127 or less are divided by the largest one. What a number means
+            is kept: later images are read in the same way.
         callback : callable or None
             Called after each epoch with its row of the history, a dict.
 
@@ -201,19 +205,24 @@ class VAE:
         Warns
         -----
         UserWarning
-            If the likelihood is Bernoulli, which binarizes X, and more than a fifth of the pixels
-            are grey; if training was interrupted.
+            If integers are not divided by 255; if the likelihood is Bernoulli, which binarizes X,
+            and more than a fifth of the pixels are grey; if training was interrupted.
         """
         before = self._model() if self.warm_start and hasattr(self, "model_") else None
         white = None if before is None else before.white
-        images, image_shape, white = checks.check_images_for_fit(X, "X", white)
+        images, image_shape, white, said = checks.check_images_for_fit(X, "X", white)
+        if said:
+            warnings.warn(said, UserWarning, stacklevel=2)
         seed = checks.seed_from(self.random_state)
         rest, patience = images[:0], None
         if self.early_stopping:
             patience = checks.check_samples(self.n_iter_no_change, "n_iter_no_change")
             images, rest = fitting.held_out(images, self.validation_fraction, seed)
         dataset = data.Dataset("X", images, rest, None, None, image_shape, "")
-        settings = checks.check_settings(self._settings(seed), dataset)
+        settings = self._settings(seed)
+        if settings.batch_size == Settings._field_defaults["batch_size"] > len(images):
+            settings = settings._replace(batch_size=len(images))
+        settings = checks.check_settings(settings, dataset)
         note = data.grey_note(images, settings.likelihood, 'likelihood="gaussian"')
         if note:
             warnings.warn(note, UserWarning, stacklevel=2)
@@ -225,7 +234,12 @@ class VAE:
         done = fitting.run(
             dataset, settings, state, verbose=self.verbose, callback=callback, patience=patience
         )
-        self.model_ = runs.Model(spec, done.flat, image_shape, white)
+        columns = checks.frame_columns(X)
+        self.model_ = runs.Model(spec, done.flat, image_shape, white, columns)
+        if columns is not None and all(isinstance(name, str) for name in columns):
+            self.feature_names_in_ = np.array(columns, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
         self.history_ = state.history
         self.n_iter_ = state.epoch
         self.n_features_in_ = images.shape[1]
@@ -477,9 +491,9 @@ class VAE:
     def _known_images(self, X: ArrayLike) -> np.ndarray:
         """X checked: images (N, D) of the size that the model was fitted on."""
         model = self._model()
-        images = checks.check_images(X, "X", model.white)
-        checks.check_pixel_count(images, model.spec.data_dim)
-        return images
+        return checks.check_known_images(
+            X, model.spec.data_dim, model.image_shape, model.white, model.columns
+        )
 
 
 def _error_at_the_mean(params, x, spec, ops):
