@@ -93,7 +93,8 @@ def check_known_images(
                     f"X: image {faint[0]} holds only 0 and 1, others more, and this model was "
                     "fitted on black and white; give floats in [0, 1], to say what 1 means"
                 )
-    if given.shape in (image_shape, (data_dim,)) and given.shape[-1:] != (data_dim,) * given.ndim:
+    one_image = given.shape == image_shape != (1, data_dim) or given.shape == (data_dim,)
+    if one_image:
         raise MinivaeError(f"X has shape {given.shape}, that of one image; give X[None]")
     images, shape = check_images_and_shape(X, "X", white)
     if images.shape[1] != data_dim:

@@ -158,12 +158,12 @@ def train_in_folder(
     with files.lock_folder(folder):
         if not resumed:
             runs.start_run(folder, _new_record(plan, settings, fingerprint, command, from_run))
-        if plan.data not in data.NAMES:
-            say(f"minivae: {checks.printable(plan.data)}: {dataset.note}")
-        say(f"{_about(dataset, settings)} -> {checks.printable(folder)}/")
         note = data.grey_note(dataset.train, settings.likelihood, "--likelihood gaussian")
-        if note and not resumed and plan.data not in data.NAMES:
-            say(f"minivae: note: {note}")
+        lines = [f"{_about(dataset, settings)} -> {checks.printable(folder)}/"]
+        if not resumed and plan.data not in data.NAMES:
+            lines.append(f"minivae: note: {checks.printable(plan.data)}: {dataset.note}")
+            lines += [f"minivae: note: {note}"] if note else []
+        say("\n".join(lines))
         with StopSignals() as stop:
             try:
                 model, history = runs.train_run(

@@ -51,8 +51,8 @@ def scaled(
     """Arrays of images in one range -> the same with white at 1 (uint8 at 255), white, and a note.
 
     White is `max_value` where it is given; for integers else `white_of` the brightest pixel of all
-    arrays. None for floats and booleans, which are in [0, 1] already. Raises MinivaeError if a
-    pixel is brighter than white, or if integers are negative or above 65535.
+    arrays, which above 255 must be of 16 bits. None for floats and booleans, which are in [0, 1]
+    already. Raises MinivaeError if a pixel is brighter than white, or if integers are negative.
     """
     integers = all(a.dtype.kind in "iu" for a in arrays)
     if not (integers or (max_value is not None and all(a.dtype.kind in "iuf" for a in arrays))):
@@ -60,10 +60,11 @@ def scaled(
     if any(a.size == 0 or a.ndim < 2 for a in arrays):  # refused later
         return arrays, None, None
     low, high = min(a.min() for a in arrays), max(a.max() for a in arrays)
-    if max_value is None and not 0 <= low <= high <= DEEPEST:
+    top = DEEPEST if all(a.dtype.itemsize <= 2 for a in arrays) else 255  # others were computed
+    if max_value is None and not 0 <= low <= high <= top:
         raise MinivaeError(
-            f"{where}: pixels are integers from {low} to {high}; give integers in 0..{DEEPEST}, or "
-            "floats in [0, 1]"
+            f"{where}: pixels are integers from {low} to {high}; give integers in 0..255, or "
+            "floats in [0, 1], or say which number is white (--max-value)"
         )
     white = white_of(int(high)) if max_value is None else max_value
     if not 0 <= low <= high <= white:  # NaN too

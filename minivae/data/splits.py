@@ -25,7 +25,7 @@ def repeated_note(train: np.ndarray, test: np.ndarray) -> str | None:
     found = sum(_digest(image) in known for image in test)
     if not found:
         return None
-    some = "all" if found == len(test) else f"{found} of the"
+    some = "all" if found == len(test) > 1 else f"{found} of the"
     return (
         f"{some} {len(test)} test images are training images too, so that their score says little "
         "about new images"

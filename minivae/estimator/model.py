@@ -36,7 +36,8 @@ class VAE:
         Activation of the hidden layers, one of `minivae.checks.ACTIVATIONS`: "tanh", ...
     likelihood : {"bernoulli", "gaussian"}
         p(x|z). With "bernoulli", grey pixels are binarized afresh for each batch,
-        x ~ Bernoulli(pixel); "gaussian" keeps them grey.
+        x ~ Bernoulli(pixel); "gaussian" keeps them grey. Their scores do not compare: see
+        `score` and `bits_per_dim`.
     variance : float or None
         The Gaussian's variance; None learns one for all pixels.
     free_bits : float
@@ -398,8 +399,27 @@ class VAE:
         return scoring.log_p(self.model_, images, n_samples, self._ops())
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
-        """Mean of `score_samples(X)`, nats per image: higher is better. `y` is ignored."""
+        """Mean of `score_samples(X)`, nats per image: higher is better. `y` is ignored.
+
+        Scores of the two likelihoods cannot be compared: a Bernoulli's is the log of a probability,
+        a Gaussian's of a density. Warns if both scored the same images; see `bits_per_dim`.
+        """
+        note = scoring.comparison_note(self._known_images(X), self._model().spec.likelihood)
+        if note:
+            warnings.warn(note, UserWarning, stacklevel=2)
         return float(self.score_samples(X).mean())
+
+    def bits_per_dim(self, X: ArrayLike, n_samples: int = 500) -> np.ndarray:
+        """-log2 P(x) / D for each image, the bits that one pixel costs: less is better.
+
+        X and `n_samples` as for `score_samples` -> (N,). With a Gaussian likelihood, P is the
+        density times the width to which pixels were rounded in the data of `fit`, 1 / 255 for bytes
+        and 1 for black and white. With a Bernoulli, P is that of the image in black and white. So
+        the two compare on images that are black and white; on grey ones they describe different
+        images, and only models of one likelihood compare.
+        """
+        log_p, spec = self.score_samples(X, n_samples), self._model().spec
+        return scoring.bits_per_dim(log_p, spec.data_dim, spec.likelihood, self.model_.white or 1)
 
     # ---- files -------------------------------------------------------------------------------
 
