@@ -8,7 +8,7 @@ import numpy as np
 
 from minivae import checks, data
 from minivae.cli.parser import print_report
-from minivae.cli.run_data import output_path, run_and_data
+from minivae.cli.run_data import output_path, quoted, run_and_data
 
 DESCRIPTION = """\
 Write one self-contained HTML page: drag a point in the latent plane, and the decoder's
@@ -23,7 +23,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> None:
     report = explore_run(args.run, out=args.out)
-    print_report(args, report, lambda report: f"open it in a browser: {report['file']}")
+    print_report(args, report, lambda report: f"open it in a browser: {quoted(report['file'])}")
 
 
 def explore_run(run: str, *, out: str | None) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from minivae import checks, data, files, runs
+from minivae import checks, data, runs
+from minivae.checks.values import shell_line
 from minivae.errors import MinivaeError
 
 DATA_HELP = (
@@ -46,18 +47,6 @@ def reading_from(given: Mapping[str, Any]) -> data.Reading:
     )
 
 
-def recorded_reading(record: Mapping[str, Any], path: str | Path) -> data.Reading:
-    """How the data of a run were read, from its record. Raises MinivaeError if that is damaged."""
-    saved = record.get("reading", {})
-    known = {"max_value": (int, float, type(None)), "transpose": (bool,), "labels": (bool,)}
-    good = isinstance(saved, dict) and all(
-        name in known and type(value) in known[name] for name, value in saved.items()
-    )
-    if not good:
-        raise files.damaged_error(path, "it does not say how the data were read")
-    return data.Reading(**saved)
-
-
 def run_and_data(
     run: str, data_name: str | None = None, reading: data.Reading | None = None
 ) -> tuple[runs.Model, data.Dataset, str]:
@@ -68,7 +57,7 @@ def run_and_data(
     """
     record = runs.read_run_file(run)
     model = runs.load_run(run)
-    own = recorded_reading(record, Path(run) / runs.RUN_FILE)
+    own = runs.recorded_reading(record, Path(run) / runs.RUN_FILE)
     name = record["data"] if data_name is None else data_name
     reading = own if data_name is None or reading is None else reading
     with naming_record(run, name, data_name is None):
@@ -120,6 +109,11 @@ def naming_record(run: str | Path, name: str, recorded: bool) -> Iterator[None]:
             f"{checks.printable(Path.cwd())}; go back to the folder where the run was made, or "
             "write into that file where they are now"
         ) from error
+
+
+def quoted(path: str | Path) -> str:
+    """A path as it is typed into this system's shell: in quotes if it holds spaces, for example."""
+    return shell_line([checks.printable(path)])
 
 
 def output_path(run: str, name: str, out: str | None) -> Path:

@@ -17,8 +17,8 @@ from minivae.cli.run_data import (
     READING,
     add_reading_arguments,
     naming_record,
+    quoted,
     reading_from,
-    recorded_reading,
 )
 from minivae.cli.signals import INTERRUPTED, StopSignals
 from minivae.errors import MinivaeError
@@ -159,7 +159,7 @@ def train_in_folder(
         if not resumed:
             runs.start_run(folder, _new_record(plan, settings, fingerprint, command, from_run))
         note = data.grey_note(dataset.train, settings.likelihood, "--likelihood gaussian")
-        lines = [f"{_about(dataset, settings)} -> {checks.printable(folder)}/"]
+        lines = [f"{_about(dataset, settings)} -> {quoted(f'{folder.as_posix()}/')}"]
         if not resumed and plan.data not in data.NAMES:
             lines.append(f"minivae: note: {checks.printable(plan.data)}: {dataset.note}")
             lines += [f"minivae: note: {note}"] if note else []
@@ -247,7 +247,7 @@ def _recorded(run, given, out, reason):
     """
     record = runs.read_run_file(run)
     settings = runs.recorded_settings(record, Path(run) / runs.RUN_FILE)
-    reading = recorded_reading(record, Path(run) / runs.RUN_FILE)
+    reading = runs.recorded_reading(record, Path(run) / runs.RUN_FILE)
     for name, now in given.items():
         if name not in Settings._fields:
             continue
@@ -351,7 +351,7 @@ def describe(report: dict[str, Any]) -> str:
             f"+ kl {report['test_kl']:.2f})"
         )
     names = ", ".join(Path(path).name for path in report["figures"])
-    lines.append(f"look at {report['run']}/: {names}")
+    lines.append(f"look at {quoted(report['run'] + '/')}: {names}")
     run = checks.printable(report["run"])
     for command, why in (
         ("explore", "drag a point, and see what is drawn"),
