@@ -353,6 +353,7 @@ NAMED = {
     "bytes as labels": Case(
         npz(x=X, y=WORDS.astype("S3")), Out(X, np.arange(20) % 3, classes=("cat", "dog", "owl"))
     ),
+    "numbers in quotes as labels": Case(npz(x=X, y=(Y + 8).astype(str)), Out(X, Y + 8)),
     "one-hot labels": Case(npz(x=X, y=np.eye(7)[Y]), Out(X, Y)),
     "whole floats as labels": Case(npz(x=X, y=Y.astype(float)), Out(X, Y)),
     "labels of several findings": Case(

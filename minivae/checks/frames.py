@@ -19,7 +19,7 @@ def is_label_name(name: Any) -> bool:
 
 
 def frame_columns(X: Any) -> tuple[Any, ...] | None:
-    """The names of a data frame's columns; None for anything else."""
+    """The names of a data frame's columns, in pandas or polars; None for anything else."""
     if not (hasattr(X, "columns") and hasattr(X, "to_numpy") and hasattr(X, "dtypes")):
         return None
     return tuple(X.columns)
@@ -37,23 +37,27 @@ def plain_array(X: Any, where: str, columns: Sequence[Any] | None = None) -> Any
     there = frame_columns(X)
     if there is None:
         return X
+    order: slice | list[int] = slice(None)
     if columns is not None and there != tuple(columns):
-        X = X[_in_order(there, columns, where)]
+        order = _order(there, columns, where)
     for name in there:
         if is_label_name(name):
             raise MinivaeError(
                 f"{where} has a column {printable(name)}, which is no pixel; leave it out: "
                 f"X.drop(columns={name!r})"
             )
-    kinds = {getattr(dtype, "kind", "?") for dtype in X.dtypes}
-    if not kinds <= set("biuf"):
-        name = next(
-            name
-            for name, dtype in zip(X.columns, X.dtypes, strict=True)
-            if getattr(dtype, "kind", "?") not in "biuf"
-        )
+    if hasattr(X, "isna"):
+        return _pandas_array(X, there, where)[:, order]
+    return np.asarray(X.to_numpy())[:, order]
+
+
+def _pandas_array(X: Any, there: tuple[Any, ...], where: str) -> np.ndarray:
+    """A pandas frame of numbers, (N, D) bool, int64 or float64; its nullable types too."""
+    kinds = [getattr(dtype, "kind", "?") for dtype in X.dtypes]
+    wordy = [name for name, kind in zip(there, kinds, strict=True) if kind not in "biuf"]
+    if wordy:
         raise MinivaeError(
-            f"{where} has a column {printable(name)} that holds no numbers; leave it out, or "
+            f"{where} has a column {printable(wordy[0])} that holds no numbers; leave it out, or "
             "convert it"
         )
     missing = X.isna().to_numpy()
@@ -61,15 +65,16 @@ def plain_array(X: Any, where: str, columns: Sequence[Any] | None = None) -> Any
         row, column = np.argwhere(missing)[0]
         raise MinivaeError(
             f"{where}: {int(missing.sum())} values are missing, the first in row {row} of column "
-            f"{printable(X.columns[column])}; fill them, for instance with X.fillna(0), or leave "
-            "those rows out"
+            f"{printable(there[column])}; fill them, for instance with X.fillna(0), or leave those "
+            "rows out"
         )
-    kind = bool if kinds == {"b"} else np.int64 if kinds <= set("biu") else np.float64
-    return X.to_numpy(dtype=kind)
+    used = set(kinds)
+    dtype = bool if used == {"b"} else np.int64 if used <= set("biu") else np.float64
+    return np.asarray(X.to_numpy(dtype=dtype))
 
 
-def _in_order(there: tuple[Any, ...], columns: Sequence[Any], where: str) -> list[Any]:
-    """The names in `columns`, after a check that a frame has these and no others, once each."""
+def _order(there: tuple[Any, ...], columns: Sequence[Any], where: str) -> list[int]:
+    """The places of `columns` in a frame, after a check that it has these and no others, once."""
     missing = [name for name in columns if name not in there]
     new = [name for name in there if name not in columns]
     if missing or new or len(there) != len(columns) or len(set(there)) != len(there):
@@ -80,4 +85,5 @@ def _in_order(there: tuple[Any, ...], columns: Sequence[Any], where: str) -> lis
             f"{where} has other columns than the data of fit ({what}); give the same ones, in any "
             "order"
         )
-    return list(columns)
+    place = {name: i for i, name in enumerate(there)}
+    return [place[name] for name in columns]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -48,6 +49,9 @@ def read_labels(
         notes.append(f"labels left out: {error}")
         return Labels(None, None, None, tuple(notes))
     classes = sorted({text for values in texts for text in values or ()})
+    if all(re.fullmatch(r"\d{1,9}", text, re.ASCII) for text in classes):  # numbers in quotes
+        numbers = [None if values is None else np.array(values, np.int64) for values in texts]
+        return Labels(numbers[0], numbers[1], None, tuple(notes))
     if len(classes) > MAX_CLASSES:
         notes.append(f"labels left out: {len(classes)} different words are no classes")
         return Labels(None, None, None, tuple(notes))
