@@ -163,8 +163,8 @@ def train_in_folder(
         if not resumed and plan.data not in data.NAMES:
             lines.append(f"minivae: note: {checks.printable(plan.data)}: {dataset.note}")
             lines += [f"minivae: note: {note}"] if note else []
-        say("\n".join(lines))
         with StopSignals() as stop:
+            say("\n".join(lines))  # whoever reads it may press Ctrl-C from now on
             try:
                 model, history = runs.train_run(
                     folder,
