@@ -13,6 +13,7 @@ import zlib
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 from image_files import GREY, LABELS, idx_bytes, npy_bytes, png_bytes, png_chunks, save_pngs
 from PIL import Image
 
@@ -149,10 +150,12 @@ def csv(rows, header=None, delimiter=","):
     return file("a.csv", "\n".join(([header] if header else []) + lines).encode())
 
 
-def mat(**arrays):
-    from scipy.io import savemat
+def mat(compressed=False, **arrays):
+    def content():
+        scipy = pytest.importorskip("scipy.io")
+        return _saved(lambda b: scipy.savemat(b, arrays, do_compression=compressed))
 
-    return file("a.mat", lambda: _saved(lambda buffer: savemat(buffer, arrays)))
+    return file("a.mat", content)
 
 
 def rows_of(images, labels=None, last=False):
@@ -402,7 +405,17 @@ FORMATS = {
         Out(FIRST_BLACK, Y, says=("labels from the last column",)),
     ),
     "CSV without a header, either end": Case(
-        csv([[y, *row] for y, row in zip(Y, SQUARE, strict=True)]), "the first or the last"
+        csv([[y, *row[:-1], y] for y, row in zip(Y, SQUARE, strict=True)]),
+        "the first or the last",
+    ),
+    "CSV, labels switched off": Case(
+        csv(rows_of(X, Y), f"label,{PIXELS}"),
+        Out(FLAT, says=("not used: the column label",)),
+        data.Reading(labels=False),
+    ),
+    "CSV without a header, pixels that vary at both ends": Case(
+        csv([[y, *row] for y, row in zip(Y, SQUARE, strict=True)]),
+        Out(SQUARE, Y, says=("labels from the first column",)),
     ),
     "CSV with semicolons": Case(csv(rows_of(X), None, ";"), Out(FLAT)),
     "CSV with tabs, in Windows' lines": Case(
@@ -433,6 +446,12 @@ FORMATS = {
     ".mat with images along the last axis": Case(
         mat(X=np.moveaxis(X, 0, -1), y=Y[:, None]), Out(X, Y, says=("along the last axis",))
     ),
+    ".mat that is compressed": Case(
+        mat(True, X=X.astype(float) / 255, y=Y), Out((X / 255).astype(np.float32), Y)
+    ),
+    ".mat of masks": Case(mat(x=MASK > 0), Out(MASK * 255)),
+    ".mat with words as labels": Case(mat(x=X, y=WORDS), Out(X, np.arange(20) % 3)),
+    ".mat with a structure beside": Case(mat(x=X, info={"a": 1}), Out(X, says=("not used: info",))),
     ".mat of columns": Case(mat(data=FLAT.T, labels=Y[None]), Out(FLAT, Y)),
     ".mat in colour": Case(
         mat(X=np.moveaxis(RGB, 0, -1), y=Y[:, None]), Out(LUMA, Y, says=("became grey",))

@@ -11,7 +11,7 @@ The format of a file is recognised by its first bytes, not by its name. Each may
     IDX              images; labels and a test set from the files beside it, named the MNIST way
     CSV              one image a line; labels from a column so called, or from the one column that
                      is more than a square
-    .mat             MATLAB's format up to version 7, where SciPy is installed
+    .mat             MATLAB's format up to version 7
     folder or zip    PNG and JPEG images; labels from the names of subfolders, a test set from
                      subfolders train/ and test/. Or a folder of IDX files
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from os import PathLike
 
 import numpy as np
@@ -53,14 +54,26 @@ def read_table(data: bytes, path: str | PathLike[str], labels: bool) -> Found:
     pixels = _numbers(rows, columns, delimiter, header, where)
     if label is None:
         return Found(Part(pixels), notes=tuple(notes))
-    name = printable(header[label]) if header else ("first" if label == 0 else "last")
-    notes.append(f"labels from the column {name}" if header else f"labels from the {name} column")
-    words = [row[label] for row in csv.reader(rows, delimiter=delimiter, skipinitialspace=True)]
-    return Found(Part(pixels, _label_values(words) if labels else None), notes=tuple(notes))
+    name = f"column {printable(header[label])}" if header else _end(label)
+    notes.append(f"labels from the {name}" if labels else f"not used: the {name}, of labels")
+    words = [_cell(row, label, len(first), delimiter) for row in rows] if labels else None
+    return Found(Part(pixels, _label_values(words)), notes=tuple(notes))
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
     return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+
+
+def _cell(line: str, place: int, n: int, delimiter: str) -> str:
+    """One cell of a line of n; the first and the last without looking at the others."""
+    if '"' in line or delimiter == " " or place not in (0, n - 1):
+        cells = _cells(line, delimiter)
+        return cells[place] if place < len(cells) else ""
+    return line.partition(delimiter)[0] if place == 0 else line.rpartition(delimiter)[2]
+
+
+def _end(label: int) -> str:
+    return "first column" if label == 0 else "last column"
 
 
 def _header(first: list[str]) -> list[str] | None:
@@ -91,19 +104,17 @@ def _label_column(header, first, rows, delimiter, where):
             names = printable(", ".join(header[i] for i in places))
             raise MinivaeError(f"{where} has several columns of labels, {names}; keep one of them")
         return places[0] if places else None
-    words = [i for i, cell in enumerate(first) if not _is_number(cell)]
-    if words:
-        return words[0]
     n = len(first)
+    words = [i for i, cell in enumerate(first) if not _is_number(cell)]
+    if words in ([0], [n - 1]):
+        return words[0]
     if math.isqrt(n) ** 2 == n or math.isqrt(n - 1) ** 2 != n - 1:
         return None
-    ends = {0: set(), n - 1: set()}
-    for row in csv.reader(rows, delimiter=delimiter, skipinitialspace=True):
-        if len(row) != n:
-            return None  # the reading of the numbers names the line
-        for place, values in ends.items():
-            values.add(row[place])
-    like = [place for place, values in ends.items() if _like_labels(values)]
+    like = [
+        place
+        for place in (0, n - 1)
+        if _like_labels({_cell(row, place, n, delimiter).strip() for row in rows})
+    ]
     if len(like) == 1:
         return like[0]
     side = math.isqrt(n - 1)
@@ -114,8 +125,11 @@ def _label_column(header, first, rows, delimiter, where):
 
 
 def _like_labels(values: set[str]) -> bool:
-    """Whether these are classes: some of the whole numbers 0 to 1000, and not always the same."""
-    return 1 < len(values) <= 1000 and all(value.strip().isdecimal() for value in values)
+    """Whether these are classes: two or more whole numbers from 0 or 1 on, without a gap."""
+    if not all(re.fullmatch(r"\d{1,4}(\.0*)?", value, re.ASCII) for value in values):
+        return False
+    numbers = sorted({int(value.partition(".")[0]) for value in values})
+    return len(numbers) > 1 and numbers[0] <= 1 and numbers[-1] - numbers[0] == len(numbers) - 1
 
 
 def _numbers(rows, columns, delimiter, header, where):
@@ -143,7 +157,9 @@ def _numbers(rows, columns, delimiter, header, where):
     return table.astype(np.uint8 if 0 <= table.min() and table.max() <= 255 else np.int64)
 
 
-def _label_values(words: list[str]) -> np.ndarray:
+def _label_values(words: list[str] | None) -> np.ndarray | None:
+    if words is None:
+        return None
     if all(_is_number(word) for word in words):
         return np.array([float(word) for word in words])
     return np.array([word.strip() for word in words])
