@@ -42,7 +42,7 @@ def evaluated(capsys, *argv):
 def test_how_data_were_read_goes_with_the_run(here, capsys):
     np.savez("d.npz", x=DIGITS, y=np.arange(60) % 3)
     said = train(capsys, "--data", "d.npz", "--max-value", "32", "--transpose", "--no-labels")
-    assert "minivae: note: d.npz: 54 training images" in said
+    assert "minivae: d.npz: 54 training images" in said
     model, dataset, _ = run_data.run_and_data("runs/d")
     assert model.white == 32
     assert dataset.train_labels is None

@@ -104,7 +104,7 @@ def evaluate_run(
     checks.check_whole(seed, "--seed", *checks.INTEGER_RANGES["seed"])
     model, dataset, name = run_and_data(run, data_name, reading)
     if data_name is not None and data_name not in data.NAMES:
-        say(f"minivae: note: {checks.printable(data_name)}: {dataset.note}")
+        say(f"minivae: {checks.printable(data_name)}: {dataset.note}")
     if not len(dataset.test):
         raise MinivaeError(f"the data {checks.printable(name)} have no test images to score")
     x = data.test_images(dataset.test, model.spec.likelihood)[:limit]

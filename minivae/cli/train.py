@@ -161,7 +161,7 @@ def train_in_folder(
         note = data.grey_note(dataset.train, settings.likelihood, "--likelihood gaussian")
         lines = [f"{_about(dataset, settings)} -> {quoted(f'{folder.as_posix()}/')}"]
         if not resumed and plan.data not in data.NAMES:
-            lines.append(f"minivae: note: {checks.printable(plan.data)}: {dataset.note}")
+            lines.append(f"minivae: {checks.printable(plan.data)}: {dataset.note}")
             lines += [f"minivae: note: {note}"] if note else []
         with StopSignals() as stop:
             say("\n".join(lines))  # whoever reads it may press Ctrl-C from now on
