@@ -11,11 +11,8 @@ import minivae
 from minivae import VAE, MinivaeError, data, runs, train
 from minivae.settings import Settings
 
-# Most tests fit a Bernoulli on grey blobs; one has a Gaussian score the same blobs.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:the images are grey:UserWarning"),
-    pytest.mark.filterwarnings("ignore:these images were scored by:UserWarning"),
-]
+# Most tests fit a Bernoulli on grey blobs.
+pytestmark = pytest.mark.filterwarnings("ignore:the images are grey:UserWarning")
 
 # ---- fitting -------------------------------------------------------------------------------------
 

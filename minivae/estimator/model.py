@@ -404,10 +404,11 @@ class VAE:
         Scores of the two likelihoods cannot be compared: a Bernoulli's is the log of a probability,
         a Gaussian's of a density. Warns if both scored the same images; see `bits_per_dim`.
         """
-        note = scoring.comparison_note(self._known_images(X), self._model().spec.likelihood)
+        mean = float(self.score_samples(X).mean())
+        note = scoring.comparison_note(self._known_images(X), self.model_.spec.likelihood)
         if note:
             warnings.warn(note, UserWarning, stacklevel=2)
-        return float(self.score_samples(X).mean())
+        return mean
 
     def bits_per_dim(self, X: ArrayLike, n_samples: int = 500) -> np.ndarray:
         """-log2 P(x) / D for each image, the bits that one pixel costs: less is better.
