@@ -42,6 +42,20 @@ UNFIT_PIXELS = [  # for a Bernoulli
     np.full((4, 6), np.nan, np.float32),
 ]
 
+ONES, NOISE = np.ones((4, 6), np.float32), np.zeros((4, 2), np.float32)
+UNFIT_FOR_ANY = {  # x, eps and beta, for a Gaussian too
+    "NaN": (ONES * np.nan, NOISE, 1.0),
+    "infinity": (ONES * np.inf, NOISE, 1.0),
+    "enormous": (ONES * np.float32(1e7), NOISE, 1.0),
+    "bytes": (ONES.astype(np.uint8) * 255, NOISE, 1.0),
+    "no image": (ONES[:0], NOISE[:0], 1.0),
+    "one flat image": (ONES[0], NOISE, 1.0),
+    "whole noise": (ONES, NOISE.astype(int), 1.0),
+    "noise of others": (ONES, NOISE[:3], 1.0),
+    "beta below 0": (ONES, NOISE, -1.0),
+    "beta NaN": (ONES, NOISE, float("nan")),
+}
+
 SOFTPLUS_AT = np.array([-800, -50, -1, 0, 1e-3, 1, 15, 19, 20.5, 25, 39, 41, 800])
 
 CERTAIN = {  # logit, x: nll, d nll / d logit

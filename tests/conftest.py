@@ -11,6 +11,7 @@ import tiny
 
 from minivae import data
 from minivae.backend import BACKENDS, load_backend
+from minivae.estimator import scoring
 
 
 @pytest.fixture(params=BACKENDS)
@@ -27,6 +28,12 @@ def ctrl_c(request):
     before = signal.signal(signal.SIGINT, handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
+def no_scores_of_other_tests(monkeypatch):
+    """The estimator remembers which model scored which images; each test begins with none."""
+    monkeypatch.setattr(scoring, "_scored", {})
 
 
 # ---- small runs --------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from bridges import SPECS, one_line, random_model
+from bridges import SPECS, UNFIT_FOR_ANY, one_line, random_model
 
 from minivae import MinivaeError, bridge, vae
 from minivae.runs import Model
@@ -29,6 +29,33 @@ def test_what_is_no_model_is_refused(torch, safetensors, tmp_path, model, words)
             convert(model)
         assert one_line(error)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("spec", ["bernoulli", "fixed variance"])
+@pytest.mark.parametrize("case", UNFIT_FOR_ANY)
+def test_what_the_model_refuses_the_exported_ones_refuse(torch, jax, spec, case):
+    x, eps, beta = UNFIT_FOR_ANY[case]
+    model = random_model(SPECS[spec])
+    module, (params, functions) = bridge.to_torch(model), bridge.to_jax(model)
+    tensors = torch.from_numpy(x), torch.from_numpy(eps)
+    for call in (
+        lambda: vae.elbo(model.params, x, eps, model.spec, beta=beta),
+        lambda: module.elbo(*tensors, beta=beta),
+        lambda: functions.elbo(params, x, eps, beta=beta),
+    ):
+        with pytest.raises(MinivaeError) as error:
+            call()
+        assert one_line(error)
+
+
+def test_integers_that_are_not_scaled_are_refused(torch, jax):
+    """A Gaussian takes any number, so that bytes would pass for pixels 255 times too bright."""
+    spec = SPECS["fixed variance"]
+    model = random_model(spec)
+    with pytest.raises(MinivaeError, match="integers up to 255, which are not scaled"):
+        vae.encode(model.params, np.full((2, 6), 255, np.uint8), spec)
+    mu = vae.encode(model.params, np.ones((2, 6), np.uint8), spec)[0]
+    assert np.array_equal(mu, vae.encode(model.params, np.ones((2, 6), np.float32), spec)[0])
 
 
 def test_free_bits_do_not_hide_a_kl_that_is_nan(torch, jax):

@@ -78,7 +78,7 @@ def test_data_that_are_none(tiny_file, capsys):
             "60 integers looks like labels; give the images",
         ),
         ("one", grey[0, 0].astype(float), "not a stack of images"),
-        ("colour", np.zeros((5, 6, 6, 3), np.uint8), "colour channels; convert to grey"),
+        ("channels", np.zeros((5, 6, 6, 2), np.uint8), "colour channels; convert to grey"),
         ("five", np.zeros((2, 2, 2, 2, 2)), "has 5 dimensions"),
         ("nothing", grey[:0], "holds no images"),
         ("nan", np.where(holes > 0.5, np.nan, holes), "NaN or infinite"),

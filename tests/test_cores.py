@@ -19,6 +19,8 @@ def system(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
     monkeypatch.setattr(os, "process_cpu_count", lambda: 16, raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    for name in cores.LIMITS:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(cores, "PROC_CGROUP", tmp_path / "cgroup")
     monkeypatch.setattr(cores, "CGROUPS", tmp_path / "groups")
     monkeypatch.setattr(cores, "DEVICES", tmp_path / "devices")
@@ -46,6 +48,13 @@ def test_without_limits_all_usable_cores_count(monkeypatch):
     assert cores.core_count() == 16
     monkeypatch.setattr(os, "process_cpu_count", lambda: 3)
     assert cores.core_count() == 3
+
+
+@pytest.mark.parametrize("name", ["LOKY_MAX_CPU_COUNT", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS"])
+def test_the_limits_of_joblib_and_its_workers_count(monkeypatch, name):
+    for text, expected in (("3", 3), (" 2 ", 2), ("64", 16), ("0", 16), ("4,2", 16), ("x", 16)):
+        monkeypatch.setenv(name, text)
+        assert cores.core_count() == expected
 
 
 def test_before_python_3_13_the_affinity_mask_counts(monkeypatch):

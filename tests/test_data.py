@@ -10,7 +10,7 @@ from image_files import GREY, LABELS, idx_bytes
 from refusals import refusal
 
 from minivae import data
-from minivae.data import loading
+from minivae.data import loading, splits
 from minivae.data.shipped.make_mnist import FILES
 
 
@@ -84,10 +84,10 @@ def test_the_cats_are_a_data_set_like_any_other(monkeypatch):
 
 @pytest.mark.parametrize("n", [2, 9, 10, 11, 100])
 def test_a_tenth_is_held_out_the_same_each_time(n):
-    train, test, _ = loading._hold_out(n)
+    train, test, _ = splits.hold_out(n)
     assert len(test) == max(1, n // 10)
     assert sorted([*train, *test]) == list(range(n))
-    again = loading._hold_out(n)
+    again = splits.hold_out(n)
     assert np.array_equal(train, again[0])
     assert np.array_equal(test, again[1])
 

@@ -31,7 +31,7 @@ def test_black_and_white_images_and_the_shipped_sets_get_no_such_line(
     made = cats.dataset(tiny.TRAIN, tiny.TEST)
     few = tiny.dataset(name="cats", train=made.train, test=made.test, image_shape=(28, 28))
     assert data.are_grey(made.train)  # their grey edges are chances, by design
-    monkeypatch.setattr(data, "load", lambda name: few)
+    monkeypatch.setattr(data, "load", lambda name, options: few)
     status, _, err = tiny.command(capsys, "train", *tiny.OPTIONS, "--data", "cats")
     assert (status, err.count("note")) == (0, 0)
 

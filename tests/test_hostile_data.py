@@ -23,7 +23,7 @@ from image_files import idx_bytes, npy_bytes, png_bytes, png_chunks, zip_bytes
 from PIL import Image
 
 from minivae import checks, data, files
-from minivae.data import readers
+from minivae.data import idx
 from minivae.errors import MinivaeError
 from minivae.files import archives
 
@@ -145,7 +145,7 @@ def hostile_idx(rng):
     n_dims = pick(rng, (0, 1, 2, 2, 3, 3, 4, 5))
     small = (1, 2, 3, 4)
     sizes = [pick(rng, small if rng.random() < 0.7 else EXTREMES[:-1]) for _ in range(n_dims)]
-    code = pick(rng, (*readers.IDX_DTYPES, 0, 7, 255))
+    code = pick(rng, (*idx.IDX_DTYPES, 0, 7, 255))
     n_bytes = int(np.prod([min(size, 9) for size in sizes])) * pick(rng, (1, 1, 4))
     head = bytes([0, 0, code, pick(rng, (n_dims, n_dims, n_dims, 255))])
     return head + np.array(sizes, ">u4").tobytes() + rng.bytes(n_bytes)

@@ -19,7 +19,11 @@ from minivae import VAE, MinivaeError, cli, data, evaluate, runs, train, vae
 from minivae.data import loading
 
 # The warning that a Bernoulli likelihood binarizes grey images is intended.
-pytestmark = pytest.mark.filterwarnings("ignore:the images are grey:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:the images are grey:UserWarning"),
+    pytest.mark.filterwarnings("ignore:the brightest pixel is:UserWarning"),
+    pytest.mark.filterwarnings("ignore:these images were scored by:UserWarning"),
+]
 
 SEED = 20261123
 

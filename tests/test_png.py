@@ -42,7 +42,7 @@ def _adam7(pixels):
     return png_bytes([(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")])
 
 
-ADAM7_PIXELS = np.arange(63, dtype=np.uint8).reshape(9, 7)
+ADAM7_PIXELS = 4 * np.arange(63, dtype=np.uint8).reshape(9, 7)
 ADAM7_PNG = _adam7(ADAM7_PIXELS)
 
 

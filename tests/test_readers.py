@@ -69,7 +69,7 @@ def test_npz_with_one_array_needs_no_name(tmp_path):
     np.savez(tmp_path / "a.npz", GREY)
     assert_split(data.load(tmp_path / "a.npz"), GREY)
     np.savez(tmp_path / "a.npz", GREY, LABELS)
-    assert "arr_0, arr_1" in refusal(data.load, tmp_path / "a.npz")
+    assert_split(data.load(tmp_path / "a.npz"), GREY, LABELS)
 
 
 @pytest.mark.parametrize("zipped_images", [False, True])
@@ -177,10 +177,11 @@ def test_a_file_called_mnist_is_reached_by_its_path(tmp_path, monkeypatch):
 REFUSED_FILES = {
     "empty": (b"", "is empty"),
     "pickle": (b"\x80\x04\x95\x00\x00.", "is a pickle"),
-    "text": (b"1,2,3\n4,5,6\n", "unknown format"),
+    "text": (b"the first line\nand the second\n", "not a table of numbers"),
     "zip without arrays": (b"PK\x05\x06" + bytes(18), "holds nothing"),
     "zip cut": (b"PK\x03\x04" + bytes(40), "is damaged"),
-    "gzip of text": (gzip.compress(b"hello, world"), "gzip data, but not IDX"),
+    "gzip of text": (gzip.compress(b"hello, world"), "not a table of numbers"),
+    "gzip of noise": (gzip.compress(b"\xff\xfe noise"), "gzip data, but not IDX"),
     "gzip cut": (gzip.compress(idx_bytes(GREY))[:-40], "is damaged"),
     "gzip with a wrong checksum": (gzip.compress(idx_bytes(GREY))[:-8] + bytes(8), "is damaged"),
     "idx cut": (idx_bytes(GREY)[:-1], "is damaged"),
@@ -188,7 +189,7 @@ REFUSED_FILES = {
     "idx of an unknown type": (idx_bytes(GREY, code=7), "not IDX"),
     "idx without images": (idx_bytes(GREY[:0]), "holds no images"),
     "idx without dimensions": (b"\0\0\x08\0", "declares 0 dimensions"),
-    "idx in colour": (idx_bytes(np.zeros((2, 4, 4, 3), np.uint8)), "convert to grey"),
+    "idx of two channels": (idx_bytes(np.zeros((2, 5, 5, 2), np.uint8)), "convert to grey"),
 }
 
 
@@ -225,10 +226,6 @@ def test_arrays_that_are_not_images_are_refused(tmp_path, case):
 def test_npz_that_does_not_fit_together_is_refused(tmp_path):
     path = tmp_path / "a.npz"
     for arrays, said in (
-        ({"x": GREY, "y": LABELS[:5]}, "labels are int64 of shape (5,) for 20 images"),
-        ({"x": GREY, "y": LABELS / 2}, "labels are float64"),
-        ({"x": GREY, "y": np.eye(20)}, "shape (20, 20)"),
-        ({"x": GREY, "y": LABELS.astype(np.uint64) << 60}, "small integers"),
         ({"x_train": GREY, "x_test": GREY[:, :2]}, "save both with one size"),
         ({"x_train": GREY, "x_test": GREY / 255}, "save both with one size"),
         ({"a": GREY, "b": LABELS}, "holds a, b; name the images x_train"),
@@ -273,7 +270,7 @@ def test_pngs_that_are_none_are_refused(tmp_path):
         message = refusal(data.load, tmp_path)
         assert said in message
         assert "000.png" in message
-    Image.new("L", (png.MAX_PNG_SIDE + 1, 1)).save(path)
+    Image.new("L", (png.MAX_SIDE + 1, 1)).save(path)
     assert "1025 x 1 pixels; make images at most 1024 x 1024" in refusal(data.load, tmp_path)
 
 

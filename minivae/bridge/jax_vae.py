@@ -2,8 +2,7 @@
 
 The signatures are those of `vae.py`, and the parameters have its names and shapes; `jax.grad` makes
 the gradients. Shapes: B batch, D data, L latent, K importance samples. Values are nats per example.
-While JAX traces a function, its inputs have no values: only then is it not checked that the pixels
-of a Bernoulli lie in 0 to 1.
+While JAX traces a function, its inputs have no values: only their types and shapes are checked.
 """
 
 from collections.abc import Callable
@@ -12,8 +11,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import logsumexp
 
+from minivae import checks
 from minivae.bridge.transfer import PIXELS
 from minivae.errors import MinivaeError
 from minivae.spec import OUT_LOGVAR_FLOOR, Spec
@@ -30,8 +31,12 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 def encode(params: Params, x: Array, spec: Spec) -> tuple[Array, Array]:
     """The parameters of q(z|x): x (B, D) -> mu, logvar (B, L). Raises MinivaeError for pixels that
-    are not floats, or, outside of `jax.jit` and `jax.grad`, that a Bernoulli does not take."""
+    are not floats, or, where they have values, that `vae.encode` refuses."""
     _check_pixels(x, spec)
+    return _q(params, x, spec)
+
+
+def _q(params, x, spec):
     h = _hidden("enc", params, x, spec)
     return _dense("mu", params, h), _dense("logvar", params, h)
 
@@ -44,10 +49,13 @@ def decode(params: Params, z: Array, spec: Spec) -> Array:
 def elbo(params: Params, x: Array, eps: Array, spec: Spec, *, beta: float = 1.0) -> Terms:
     """The terms of `vae.elbo`: x (B, D), eps (B, L) -> Terms. Differentiate its `loss`.
 
-    Raises MinivaeError if x or eps has another shape.
+    Raises MinivaeError for what `vae.elbo` refuses.
     """
-    _check_shapes(x, eps, (len(x), spec.latent_dim), spec)
-    mu, logvar = encode(params, x, spec)
+    _check_pixels(x, spec)
+    _check_noise(eps, len(x), spec.latent_dim)
+    if not isinstance(beta, jax.Array):  # a tracer is one
+        checks.check_number(beta, "beta")
+    mu, logvar = _q(params, x, spec)
     sigma = jnp.exp(logvar / 2)  # logvar = log sigma^2
     nll = _nll(params, decode(params, mu + sigma * eps, spec), x, spec).mean()
     kl_each = (mu**2 + sigma**2 - logvar - 1) / 2  # KL(N(mu, sigma^2) || N(0, 1))
@@ -59,10 +67,11 @@ def elbo(params: Params, x: Array, eps: Array, spec: Spec, *, beta: float = 1.0)
 def iwae(params: Params, x: Array, eps: Array, spec: Spec) -> Terms:
     """The terms of `vae.iwae`: x (B, D), eps (K, B, L) -> Terms. Differentiate its `loss`.
 
-    Raises MinivaeError if x or eps has another shape.
+    Raises MinivaeError for what `vae.iwae` refuses.
     """
-    _check_shapes(x, eps, (len(eps), len(x), spec.latent_dim), spec)
-    mu, logvar = encode(params, x, spec)
+    _check_pixels(x, spec)
+    _check_noise(eps, len(eps), len(x), spec.latent_dim)
+    mu, logvar = _q(params, x, spec)
     z = mu + jnp.exp(logvar / 2) * eps
     nll = _nll(params, decode(params, z, spec), x, spec)  # (K, B)
     kl = _log_normal(z, mu, logvar) - _log_normal(z, 0.0, 0.0)  # (K, B), sampled: log q - log p
@@ -112,16 +121,20 @@ def _log_normal(x, mean, logvar):
 
 
 def _check_pixels(x, spec):
-    if not jnp.issubdtype(x.dtype, jnp.floating):
-        raise MinivaeError(f"x has dtype {x.dtype}; {PIXELS}")
-    if spec.likelihood == "bernoulli" and not isinstance(x, jax.core.Tracer):
-        if not bool(((x >= 0) & (x <= 1)).all()):
-            low, high = float(x.min()), float(x.max())
-            raise MinivaeError(f"x has values from {low:.9g} to {high:.9g}; {PIXELS}")
+    if not jnp.issubdtype(jnp.result_type(x), jnp.floating):
+        raise MinivaeError(f"x has dtype {jnp.result_type(x)}; {PIXELS}")
+    if jnp.shape(x)[1:] != (spec.data_dim,) or not len(x):
+        raise MinivaeError(
+            f"x has shape {jnp.shape(x)}; this model takes (B, {spec.data_dim}), at least one row"
+        )
+    if not isinstance(x, jax.core.Tracer):  # both are NaN if x holds a NaN
+        values = np.asarray(x)  # not jnp: inside of jit that would make tracers of them
+        checks.check_pixel_range(float(values.min()), float(values.max()), spec)
 
 
-def _check_shapes(x, eps, eps_shape, spec):
-    if x.shape[1:] != (spec.data_dim,):
-        raise MinivaeError(f"x has shape {x.shape}; this model takes (B, {spec.data_dim})")
-    if eps.shape != eps_shape:
-        raise MinivaeError(f"eps has shape {eps.shape}; it must be {eps_shape}")
+def _check_noise(eps, *shape):
+    kind = jnp.result_type(eps)
+    if jnp.shape(eps) != shape or not jnp.size(eps) or not jnp.issubdtype(kind, jnp.floating):
+        raise MinivaeError(
+            f"eps is {kind}, and has shape {jnp.shape(eps)}; it must be float {shape}"
+        )

@@ -90,8 +90,9 @@ def check_start(args: argparse.Namespace, world: int) -> None:
 def load_started_run(folder: str | Path) -> StartedRun:
     """The run in a folder. Raises MinivaeError if there is none, or no finished epoch in it."""
     record = runs.read_run_file(folder)
-    dataset = data.load(record["data"])
-    settings = runs.recorded_settings(record, Path(folder) / runs.RUN_FILE)
+    path = Path(folder) / runs.RUN_FILE
+    dataset = data.load(record["data"], runs.recorded_reading(record, path))
+    settings = runs.recorded_settings(record, path)
     checks.check_settings_fit_data(settings, dataset)
     fingerprint = data.fingerprint(dataset)
     state = checkpoints.load_checkpoint(folder, settings, dataset, fingerprint)

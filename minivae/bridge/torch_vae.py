@@ -16,6 +16,7 @@ from torch import nn
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
+from minivae import checks
 from minivae.bridge.transfer import PIXELS
 from minivae.errors import MinivaeError
 from minivae.runs import Model
@@ -82,10 +83,9 @@ class TorchVAE(nn.Module):
 
     def encode(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The parameters of q(z|x): x (B, D) -> mu, logvar (B, L). Raises MinivaeError for pixels
-        that are not floats, or that a Bernoulli does not take."""
+        that `vae.encode` refuses, and for any that are not floats."""
         self._check_pixels(x)
-        h = self._hidden("enc", x)
-        return self._dense("mu", h), self._dense("logvar", h)
+        return self._q(x)
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
         """The parameters of p(x|z): z (..., L) -> Bernoulli logits, or Gaussian means, (..., D)."""
@@ -94,10 +94,13 @@ class TorchVAE(nn.Module):
     def elbo(self, x: torch.Tensor, eps: torch.Tensor, *, beta: float = 1.0) -> Terms:
         """The terms of `vae.elbo`, as tensors: x (B, D), eps (B, L) -> Terms.
 
-        `loss` is what to call `backward()` on. Raises MinivaeError if x or eps has another shape.
+        `loss` is what to call `backward()` on. Raises MinivaeError for what `vae.elbo` refuses.
         """
-        self._check_shapes(x, eps, (len(x), self.spec.latent_dim))
-        mu, logvar = self.encode(x)
+        self._check_pixels(x)
+        self._check_noise(eps, len(x), self.spec.latent_dim)
+        if not torch.compiler.is_compiling():
+            checks.check_number(beta, "beta")
+        mu, logvar = self._q(x)
         q = _normal(mu, logvar)
         nll = self._nll(self.decode(q.loc + q.scale * eps), x).mean()
         kl: Any = kl_divergence(q, _standard_normal(mu)).mean(dim=0)  # (L,)
@@ -108,10 +111,11 @@ class TorchVAE(nn.Module):
     def iwae(self, x: torch.Tensor, eps: torch.Tensor) -> Terms:
         """The terms of `vae.iwae`, as tensors: x (B, D), eps (K, B, L) -> Terms.
 
-        Raises MinivaeError if x or eps has another shape.
+        Raises MinivaeError for what `vae.iwae` refuses.
         """
-        self._check_shapes(x, eps, (len(eps), len(x), self.spec.latent_dim))
-        mu, logvar = self.encode(x)
+        self._check_pixels(x)
+        self._check_noise(eps, len(eps), len(x), self.spec.latent_dim)
+        mu, logvar = self._q(x)
         q = _normal(mu, logvar)
         z = q.loc + q.scale * eps
         nll = self._nll(self.decode(z), x)  # (K, B)
@@ -134,6 +138,10 @@ class TorchVAE(nn.Module):
         if self.spec.learns_variance:
             self.out_logvar.clamp_(min=OUT_LOGVAR_FLOOR)
 
+    def _q(self, x):
+        h = self._hidden("enc", x)
+        return self._dense("mu", h), self._dense("logvar", h)
+
     def _hidden(self, side, h):
         f = ACTIVATIONS[self.spec.activation]
         for i in range(1, len(self.spec.hidden) + 1):
@@ -154,19 +162,25 @@ class TorchVAE(nn.Module):
 
     def _check_pixels(self, x):
         """Values too, except while PyTorch compiles the module: that cannot look at them."""
+        if not isinstance(x, torch.Tensor):
+            raise MinivaeError(f"x is a {type(x).__name__}; this module takes a torch.Tensor")
         if not x.is_floating_point():
             raise MinivaeError(f"x has dtype {x.dtype}; {PIXELS}")
-        if self.spec.likelihood == "bernoulli" and not torch.compiler.is_compiling():
-            if not bool(((x >= 0) & (x <= 1)).all()):
-                low, high = float(x.min()), float(x.max())
-                raise MinivaeError(f"x has values from {low:.9g} to {high:.9g}; {PIXELS}")
-
-    def _check_shapes(self, x, eps, eps_shape):
-        if x.shape[1:] != (self.spec.data_dim,):
+        if x.shape[1:] != (self.spec.data_dim,) or not len(x):
             shape = tuple(x.shape)
-            raise MinivaeError(f"x has shape {shape}; this model takes (B, {self.spec.data_dim})")
-        if eps.shape != eps_shape:
-            raise MinivaeError(f"eps has shape {tuple(eps.shape)}; it must be {eps_shape}")
+            raise MinivaeError(
+                f"x has shape {shape}; this model takes (B, {self.spec.data_dim}), at least one row"
+            )
+        if not torch.compiler.is_compiling():
+            low, high = torch.aminmax(x.detach())  # both are NaN if x holds a NaN
+            checks.check_pixel_range(float(low), float(high), self.spec)
+
+    def _check_noise(self, eps, *shape):
+        if not isinstance(eps, torch.Tensor) or not eps.is_floating_point():
+            kind = getattr(eps, "dtype", type(eps).__name__)
+            raise MinivaeError(f"eps is {kind}; it must be a tensor of floats, {shape}")
+        if eps.shape != shape or not eps.numel():
+            raise MinivaeError(f"eps has shape {tuple(eps.shape)}; it must be {shape}")
 
 
 def _bernoulli_nll(logits, x):

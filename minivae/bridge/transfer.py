@@ -12,7 +12,7 @@ from minivae.runs import Model
 from minivae.spec import OUT_LOGVAR_FLOOR, Spec, layout
 
 # of the inputs of a converted model, for its messages
-PIXELS = "this model takes floats, from 0 to 1 for a bernoulli (divide 8-bit images by 255)"
+PIXELS = "this model takes floats (divide 8-bit images by 255)"
 
 
 def checked(model: Any) -> Model:

@@ -13,7 +13,6 @@ from minivae.checks.estimator import (
     check_one_for_each,
     check_output,
     check_parameter_names,
-    check_pixel_count,
     check_pretrained_name,
     check_same_spec,
     seed_from,
@@ -37,11 +36,13 @@ from minivae.checks.exact import (
     check_patient_distribution,
     check_quadrature,
 )
+from minivae.checks.frames import frame_columns, is_label_name, plain_array
 from minivae.checks.images import (
     check_images,
     check_images_and_shape,
     check_images_for_fit,
-    check_labels,
+    check_known_images,
+    white_of,
 )
 from minivae.checks.model import (
     ACTIVATIONS,
@@ -54,6 +55,7 @@ from minivae.checks.model import (
     check_likelihood,
     check_noise,
     check_observed,
+    check_pixel_range,
     check_q,
     check_spec,
     check_uniform,
@@ -114,7 +116,7 @@ __all__ = [
     "check_images_and_shape",
     "check_images_for_fit",
     "check_inputs",
-    "check_labels",
+    "check_known_images",
     "check_latents",
     "check_likelihood",
     "check_linear",
@@ -132,7 +134,7 @@ __all__ = [
     "check_path",
     "check_patient_distribution",
     "check_pictures",
-    "check_pixel_count",
+    "check_pixel_range",
     "check_pretrained_name",
     "check_q",
     "check_q_values",
@@ -147,8 +149,12 @@ __all__ = [
     "check_usual_latents",
     "check_whole",
     "describe",
+    "frame_columns",
     "is_finite_number",
+    "is_label_name",
     "not_finite_error",
+    "plain_array",
     "printable",
     "seed_from",
+    "white_of",
 ]

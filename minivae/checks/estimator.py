@@ -75,14 +75,6 @@ def check_one_for_each(values: Any, n: int, name: str) -> np.ndarray:
     return array
 
 
-def check_pixel_count(images: np.ndarray, data_dim: int) -> None:
-    """Raise MinivaeError unless the images (N, D) have as many pixels as those of `fit`."""
-    if images.shape[1] != data_dim:
-        raise MinivaeError(
-            f"X has {images.shape[1]} pixels an image; this model was fitted on {data_dim}"
-        )
-
-
 def seed_from(random_state: Any) -> int:
     """An integer seed from None, an integer, or a NumPy random generator (Generator or
     RandomState).

@@ -80,6 +80,17 @@ def check_batch(x: Any, spec: Spec, dtype: DTypeLike) -> np.ndarray:
     if len(x) == 0:
         raise MinivaeError("x is an empty batch; it must hold at least one example")
     low, high = float(x.min()), float(x.max())  # both are NaN if x holds a NaN
+    if x.dtype.kind in "iu" and high > 1 and spec.likelihood == "gaussian":
+        raise MinivaeError(
+            f"x holds integers up to {high:.9g}, which are not scaled here; divide images by their "
+            "white (data.scale), or give other numbers as floats"
+        )
+    check_pixel_range(low, high, spec)
+    return x.astype(dtype, copy=False)
+
+
+def check_pixel_range(low: float, high: float, spec: Spec) -> None:
+    """Raise MinivaeError unless pixels from low to high (NaN if one is NaN) suit the likelihood."""
     if not (isfinite(low) and isfinite(high)):
         raise MinivaeError("x holds NaN or infinite values; every pixel must be a finite number")
     if spec.likelihood == "bernoulli" and (low < 0 or high > 1):
@@ -92,7 +103,6 @@ def check_batch(x: Any, spec: Spec, dtype: DTypeLike) -> np.ndarray:
             f"x has values from {low:g} to {high:g}; rescale it, for example to [0, 1] or to unit "
             "variance"
         )
-    return x.astype(dtype, copy=False)
 
 
 def check_observed(x: Any, spec: Spec, dtype: DTypeLike) -> np.ndarray:

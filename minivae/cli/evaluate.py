@@ -7,8 +7,13 @@ from typing import Any
 
 from minivae import checks, data, evaluate
 from minivae.backend import load_backend
-from minivae.cli.parser import print_report
-from minivae.cli.run_data import run_and_data
+from minivae.cli.parser import print_report, say
+from minivae.cli.run_data import (
+    READING,
+    add_reading_arguments,
+    reading_from,
+    run_and_data,
+)
 from minivae.errors import MinivaeError
 
 DESCRIPTION = """\
@@ -37,6 +42,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data", metavar="NAME|PATH", help="images to use instead of the run's own"
     )
+    add_reading_arguments(command)
     command.add_argument(
         "--limit",
         type=int,
@@ -63,6 +69,7 @@ def execute(args: argparse.Namespace) -> None:
         args.run,
         samples=samples,
         data_name=args.data,
+        reading=_reading(args),
         limit=QUICK_IMAGES if args.limit is None and not args.full else args.limit,
         seed=args.seed,
         backend=args.backend,
@@ -70,15 +77,34 @@ def execute(args: argparse.Namespace) -> None:
     print_report(args, report, describe)
 
 
+def _reading(args):
+    """How to read the data of --data; None: as those of the run were."""
+    given = {name: value for name, value in vars(args).items() if name in READING}
+    if given and args.data is None:
+        option = "--" + next(iter(given)).replace("_", "-")
+        raise MinivaeError(f"{option} is for the images of --data; leave it out, or give --data")
+    return reading_from(given) if given else None
+
+
 def evaluate_run(
-    run: str, *, samples: int, data_name: str | None, limit: int | None, seed: int, backend: str
+    run: str,
+    *,
+    samples: int,
+    data_name: str | None,
+    limit: int | None,
+    seed: int,
+    backend: str,
+    reading: data.Reading | None = None,
 ) -> dict[str, Any]:
-    """Score a run on test images -> a report, plain JSON; nats per image."""
+    """Score a run on test images -> a report, plain JSON; nats per image. `data_name` are other
+    images, and `reading` is how they are read."""
     checks.check_samples(samples, "--samples")
     if limit is not None:
         checks.check_whole(limit, "--limit", 1, checks.MAX_SIZE)
     checks.check_whole(seed, "--seed", *checks.INTEGER_RANGES["seed"])
-    model, dataset, name = run_and_data(run, data_name)
+    model, dataset, name = run_and_data(run, data_name, reading)
+    if data_name is not None and data_name not in data.NAMES:
+        say(f"minivae: {checks.printable(data_name)}: {dataset.note}")
     if not len(dataset.test):
         raise MinivaeError(f"the data {checks.printable(name)} have no test images to score")
     x = data.test_images(dataset.test, model.spec.likelihood)[:limit]

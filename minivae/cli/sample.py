@@ -7,7 +7,7 @@ import numpy as np
 
 from minivae import checks, runs
 from minivae.cli.parser import print_report
-from minivae.cli.run_data import output_path
+from minivae.cli.run_data import output_path, quoted
 
 MAX_COUNT = 10_000  # images in one picture
 
@@ -28,7 +28,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> None:
     report = sample_run(args.run, count=args.count, seed=args.seed, out=args.out)
-    print_report(args, report, lambda report: f"{report['count']} images: {report['file']}")
+    print_report(args, report, lambda report: f"{report['count']} images: {quoted(report['file'])}")
 
 
 def sample_run(run: str, *, count: int, seed: int, out: str | None) -> dict[str, Any]:

@@ -12,6 +12,14 @@ from minivae import checks, data, files, runs, train
 from minivae.backend import load_backend
 from minivae.checks.values import shell_line
 from minivae.cli.parser import print_report, say
+from minivae.cli.run_data import (
+    DATA_HELP,
+    READING,
+    add_reading_arguments,
+    naming_record,
+    quoted,
+    reading_from,
+)
 from minivae.cli.signals import INTERRUPTED, StopSignals
 from minivae.errors import MinivaeError
 from minivae.settings import OPTIONS, Settings
@@ -39,8 +47,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     option(
         "--data",
         metavar="NAME|PATH",
-        help="mnist, cats, or a .npy, .npz, IDX file or a folder of PNG images (default mnist)",
+        help=f"{DATA_HELP} (default mnist)",
     )
+    add_reading_arguments(command)
     for name, (text, value) in OPTIONS.items():
         default = Settings._field_defaults[name]
         if default is not None:
@@ -91,7 +100,9 @@ def _kind(setting):
 
 def execute(args: argparse.Namespace) -> int:
     given = {
-        name: value for name, value in vars(args).items() if name in ("data", *Settings._fields)
+        name: value
+        for name, value in vars(args).items()
+        if name in ("data", *READING, *Settings._fields)
     }
     report = train_in_folder(
         given,
@@ -111,6 +122,7 @@ class Plan(NamedTuple):
 
     folder: Path | None
     data: str
+    reading: data.Reading
     settings: Settings
     record: dict | None = None  # of the run that is resumed or repeated
     varied: bool = False  # whether it is repeated with another setting
@@ -135,8 +147,12 @@ def train_in_folder(
     _check_seconds(checkpoint_seconds)
     out = None if out is None else checks.check_path(out, "--out")
     plan = _plan(given, out, resume, from_run)
-    dataset = data.load(plan.data)
+    run = (from_run or plan.folder) if plan.record else None
+    with naming_record(run or "", plan.data, run is not None and "data" not in given):
+        dataset = data.load(plan.data, plan.reading)
     settings = plan.settings
+    if plan.record is None and "batch_size" not in given:
+        settings = settings._replace(batch_size=min(settings.batch_size, len(dataset.train)))
     with _option_names():
         checks.check_settings_fit_data(settings, dataset)
     load_backend(settings.backend)  # a missing one is an error before a folder is made
@@ -150,11 +166,13 @@ def train_in_folder(
             runs.start_run(folder, _new_record(plan, settings, fingerprint, command, from_run))
         elif settings.epochs > plan.record["settings"]["epochs"]:
             runs.extend_run(folder, settings.epochs)
-        say(f"{_about(dataset, settings)} -> {checks.printable(folder)}/")
         note = data.grey_note(dataset.train, settings.likelihood, "--likelihood gaussian")
-        if note and not resumed and plan.data not in data.NAMES:
-            say(f"minivae: note: {note}")
+        lines = [f"{_about(dataset, settings)} -> {quoted(f'{folder.as_posix()}/')}"]
+        if not resumed and plan.data not in data.NAMES:
+            lines.append(f"minivae: {checks.printable(plan.data)}: {dataset.note}")
+            lines += [f"minivae: note: {note}"] if note else []
         with StopSignals() as stop:
+            say("\n".join(lines))  # whoever reads it may press Ctrl-C from now on
             try:
                 model, history = runs.train_run(
                     folder,
@@ -203,14 +221,14 @@ def _plan(given, out, resume, from_run):
         out = Path("runs", data.plain_name(Path(name))) if out is None else out
         if not runs.is_new(out):
             return _continued(out, given)
-    return Plan(out, name, _with_given(Settings(), given))
+    return Plan(out, name, reading_from(given), _with_given(Settings(), given))
 
 
 def _with_given(settings, given):
     """The settings with those that the user gave, checked."""
-    given = {option: value for option, value in given.items() if option != "data"}
+    chosen = {option: value for option, value in given.items() if option in Settings._fields}
     with _option_names():
-        return checks.check_settings(settings._replace(**given)) if given else settings
+        return checks.check_settings(settings._replace(**chosen)) if chosen else settings
 
 
 @contextmanager
@@ -240,8 +258,11 @@ def _repeated(run, given, out):
             f"epochs, when its learning rate had fallen already; add --epochs {planned[0]} to "
             f"repeat the start, or --epochs {settings.epochs} for as many epochs in one go"
         )
+    recorded = runs.recorded_reading(record, Path(run) / runs.RUN_FILE)
+    reading = reading_from(given) if _gives_reading(given) else recorded
     chosen = _with_given(settings, given)
-    return Plan(out, given.get("data", record["data"]), chosen, record, chosen != settings)
+    varied = (chosen, reading) != (settings, recorded)
+    return Plan(out, given.get("data", record["data"]), reading, chosen, record, varied)
 
 
 def _continued(run, given):
@@ -252,18 +273,31 @@ def _continued(run, given):
     """
     record = runs.read_run_file(run)
     settings = runs.recorded_settings(record, Path(run) / runs.RUN_FILE)
+    reading = runs.recorded_reading(record, Path(run) / runs.RUN_FILE)
     for name, now in given.items():
-        was, now = getattr(settings, name, now), tuple(now) if name == "hidden" else now
+        if name not in Settings._fields:
+            continue
+        was, now = getattr(settings, name), tuple(now) if name == "hidden" else now
         if name == "epochs" and now > was:
             settings = _with_given(settings, {name: now})
-        elif was != now and name != "data":
+        elif was != now:
             option = option_name(name)
             does = "trains it further with more" if name == "epochs" else "keeps its settings"
             raise MinivaeError(
                 f"{checks.printable(run)} was trained with {option} {was}, not {now}; --resume "
                 f"{does}: leave {option} out, or start a new run"
             )
-    return Plan(run, given.get("data", record["data"]), settings, record)
+    if _gives_reading(given) and reading_from(given) != reading:
+        option = "--" + next(name for name in READING if name in given).replace("_", "-")
+        raise MinivaeError(
+            f"{checks.printable(run)} was trained on data that were read otherwise; --resume keeps "
+            f"its settings: leave {option} out, or start a new run"
+        )
+    return Plan(run, given.get("data", record["data"]), reading, settings, record)
+
+
+def _gives_reading(given):
+    return any(name in given for name in READING)
 
 
 def _check_same(plan, fingerprint, say):
@@ -294,6 +328,9 @@ def _new_record(plan, settings, fingerprint, command, from_run):
         "versions": runs.versions(),
         "fingerprint": fingerprint,
     }
+    if plan.reading != data.Reading():
+        reading = plan.reading._asdict()
+        record["reading"] = {name: reading[name] for name in ("max_value", "transpose", "labels")}
     if from_run is None:
         return record
     return record | {"settings_from" if plan.varied else "repeats": from_run}
@@ -348,7 +385,7 @@ def describe(report: dict[str, Any]) -> str:
             f"+ kl {report['test_kl']:.2f})"
         )
     names = ", ".join(Path(path).name for path in report["figures"])
-    lines.append(f"look at {report['run']}/: {names}")
+    lines.append(f"look at {quoted(report['run'] + '/')}: {names}")
     run = checks.printable(report["run"])
     for command, why in (
         ("explore", "drag a point, and see what is drawn"),

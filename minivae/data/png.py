@@ -1,26 +1,22 @@
-"""Folders of PNG images -> grey images. Only chunks that hold pixels are given to Pillow."""
+"""One PNG image -> its grey levels. Only chunks that hold pixels are given to Pillow."""
 
 from __future__ import annotations
 
 import io
-import os
-import re
 import zlib
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from minivae.checks import printable
 from minivae.errors import MinivaeError
-from minivae.files import MAX_BYTES, damaged_error, reading
+from minivae.files import damaged_error
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
 
-MAX_PNG_SIDE = 1024  # pixels
-MAX_PNG_BYTES = 16 << 20
+MAX_SIDE = 1024  # pixels
 MAX_PNG_CHUNKS = 10_000
 PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the header's colour type
@@ -33,98 +29,61 @@ NOT_INTERLACED = ((0, 0, 1, 1),)
 PNG_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 
-def read_png_folder(folder: Path) -> tuple[np.ndarray, np.ndarray | None, str] | None:
-    """The PNG images of a folder or of its subfolders -> images, labels, note; None if none.
+class Png(NamedTuple):
+    """Grey levels (h, w): uint8, or uint16 for a grey image of 16 bits.
 
-    images: (N, h, w) uint8; labels: (N,) int64, one number for each subfolder, None where the
-    images lie in the folder itself; note: what was read, in words.
-    Raises MinivaeError if an image is damaged or too large, or if the sizes differ.
+    clear: which pixels of a grey image are transparent, and therefore white, (h, w), or None; of
+    other images they are white already. coloured: whether any pixel had a colour. white_known:
+    whether white can only be the brightest level of the format.
     """
-    entries = _list(folder)
-    paths = _pngs(entries)
-    groups = {e.name: _pngs(_list(e.path)) for e in entries if os.path.isdir(e.path)}
-    groups = {name: pngs for name, pngs in groups.items() if pngs}
-    if paths and groups:
-        raise MinivaeError(
-            f"{printable(folder)} holds PNG images and subfolders of PNG images; keep one of "
-            "the two"
-        )
-    if paths:
-        return _read_pngs(paths), None, "PNG images"
-    if not groups:
-        return None
-    numbers = _label_numbers(list(groups))
-    labels = np.repeat(list(numbers.values()), [len(pngs) for pngs in groups.values()])
-    key = printable(", ".join(f"{i} = {name}" for name, i in numbers.items()))
-    images = _read_pngs([path for pngs in groups.values() for path in pngs])
-    return images, labels, f"PNG images, labels {key}"
+
+    levels: np.ndarray
+    clear: np.ndarray | None
+    coloured: bool
+    white_known: bool
 
 
-def _list(folder: str | PathLike[str]) -> list[os.DirEntry[str]]:
-    """What a folder holds, by name, without hidden files (macOS leaves ._x.png behind)."""
-    try:
-        with os.scandir(folder) as entries:
-            visible = [entry for entry in entries if not entry.name.startswith(".")]
-    except OSError as exc:
-        message = f"cannot read the folder {printable(folder)}: {exc.strerror}"
-        raise MinivaeError(f"{message}; check that you may read it") from None
-    return sorted(visible, key=lambda entry: entry.name)
+def decode(data: bytes, path: str | PathLike[str]) -> Png:
+    """A PNG file's bytes -> Png. Its size is checked before it is decoded.
 
-
-def _pngs(entries: list[os.DirEntry[str]]) -> list[Path]:
-    named = [Path(entry.path) for entry in entries if entry.name.lower().endswith(".png")]
-    return [path for path in named if not os.path.isdir(path)]
-
-
-def _label_numbers(names: list[str]) -> dict[str, int]:
-    """{subfolder: label}: the name itself if all are numbers, else the place in order of name."""
-    if all(re.fullmatch(r"[0-9]{1,9}", name) for name in names):
-        return {name: int(name) for name in names}
-    return {name: i for i, name in enumerate(names)}
-
-
-def _read_pngs(paths: list[Path]) -> np.ndarray:
-    first = _read_png(paths[0])
-    if len(paths) * first.size > MAX_BYTES:
-        limit = f"at most {MAX_BYTES >> 30} GiB can be read"
-        raise MinivaeError(f"{printable(paths[0].parent)} holds too many images; {limit}")
-    images = np.empty((len(paths), *first.shape), np.uint8)
-    for i, path in enumerate(paths):
-        image = _read_png(path)
-        if image.shape != first.shape:
-            raise MinivaeError(
-                f"{printable(path)} is {_size(image)} pixels, {printable(paths[0].name)} "
-                f"{_size(first)}; "
-                f"make all images one size"
-            )
-        images[i] = image
-    return images
-
-
-def _size(image: np.ndarray) -> str:
-    return f"{image.shape[1]} x {image.shape[0]}"
-
-
-def _read_png(path: Path) -> np.ndarray:
-    """One PNG -> (h, w) uint8. Its size is checked before it is decoded."""
+    path: for messages. Raises MinivaeError if it is damaged or too large; call it inside
+    `parsing`, for what Pillow raises.
+    """
     from PIL import Image, UnidentifiedImageError
 
-    with reading(path) as (file, size):
-        if size > MAX_PNG_BYTES:
-            limit = f"at most {MAX_PNG_BYTES >> 20} MiB can be read"
-            raise MinivaeError(f"{printable(path)} is too large for one image; {limit}")
-        chunks = _pixel_chunks(file.read(), path)
-        _check_rows(chunks, path)
-        pixels = PNG_START + b"".join(chunk for _, chunk in chunks)
-        try:
-            with Image.open(io.BytesIO(pixels), formats=["PNG"]) as image:
-                _check_palette(image, path)
-                return _grey(image)
-        except UnidentifiedImageError:  # its message only has an address in memory
-            raise damaged_error(path, "its header is invalid") from None
+    chunks = _pixel_chunks(data, path)
+    _check_rows(chunks, path)
+    pixels = PNG_START + b"".join(chunk for _, chunk in chunks)
+    try:
+        with Image.open(io.BytesIO(pixels), formats=["PNG"]) as image:
+            _check_palette(image, path)
+            image.load()  # a chunk after the header may add transparency
+            depth, colour = chunks[0][1][16], chunks[0][1][17]
+            if colour == 0:
+                return _grey(image, depth, _transparent_level(chunks))
+            return grey_levels(image, colour != 4)
+    except UnidentifiedImageError:  # its message only has an address in memory
+        raise damaged_error(path, "its header is invalid") from None
 
 
-def _pixel_chunks(data: bytes, path: Path) -> list[tuple[bytes, bytes]]:
+def _transparent_level(chunks: list[tuple[bytes, bytes]]) -> int | None:
+    """The grey level that stands for transparent, in the image's own bits: chunk tRNS."""
+    found = [chunk[8:-4] for kind, chunk in chunks if kind == b"tRNS"]
+    return int.from_bytes(found[0][:2], "big") if found and len(found[0]) >= 2 else None
+
+
+def _grey(image: Pillow.Image, depth: int, transparent: int | None) -> Png:
+    """A grey PNG without an alpha channel, of 1, 2, 4, 8 or 16 bits."""
+    if depth == 16:
+        levels = np.asarray(image).astype(np.uint16)
+        return Png(levels, None if transparent is None else levels == transparent, False, True)
+    levels = np.asarray(image.convert("L"))
+    if transparent is None:
+        return Png(levels, None, False, depth < 8)
+    return Png(levels, levels == transparent * (255 // (2**depth - 1)), False, depth < 8)
+
+
+def _pixel_chunks(data: bytes, path: str | PathLike[str]) -> list[tuple[bytes, bytes]]:
     """The chunks of a PNG that hold pixels, (kind, whole chunk) each, without texts, profiles and
     animations, because nothing bounds their unpacked size."""
     if not data.startswith(PNG_START):
@@ -143,7 +102,7 @@ def _pixel_chunks(data: bytes, path: Path) -> list[tuple[bytes, bytes]]:
         if (kind == b"IHDR") != (not kept):
             raise damaged_error(path, "its header is not the first chunk")
         if kind == b"IHDR":
-            _check_png_size(data[at + 8 : end - 4], path)
+            check_size(*_sizes(data[at + 8 : end - 4]), path)
         if kind in PNG_PIXEL_CHUNKS:
             if zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
                 raise damaged_error(path, "a checksum does not match")
@@ -152,10 +111,10 @@ def _pixel_chunks(data: bytes, path: Path) -> list[tuple[bytes, bytes]]:
     return kept
 
 
-def _check_rows(chunks: list[tuple[bytes, bytes]], path: Path) -> None:
+def _check_rows(chunks: list[tuple[bytes, bytes]], path: str | PathLike[str]) -> None:
     """Raise MinivaeError unless all rows are there: Pillow fills missing ones with zeros."""
     header = chunks[0][1][8:]
-    width, height = (int.from_bytes(header[i : i + 4], "big") for i in (0, 4))
+    width, height = _sizes(header)
     depth, colour, interlaced = header[8], header[9], header[12]
     bits = depth * PNG_CHANNELS.get(colour, 1)
     wanted = 0
@@ -169,7 +128,7 @@ def _check_rows(chunks: list[tuple[bytes, bytes]], path: Path) -> None:
         raise damaged_error(path, f"it holds {there} of {wanted} bytes of pixels")
 
 
-def _check_palette(image: Pillow.Image, path: Path) -> None:
+def _check_palette(image: Pillow.Image, path: str | PathLike[str]) -> None:
     """Raise MinivaeError if pixels name colours that the palette does not have."""
     if image.mode != "P":
         return
@@ -181,23 +140,29 @@ def _check_palette(image: Pillow.Image, path: Path) -> None:
         raise damaged_error(path, f"a pixel has colour {highest} of a palette of {colours}")
 
 
-def _check_png_size(header: bytes, path: Path) -> None:
+def _sizes(header: bytes) -> tuple[int, int]:
     width, height = (int.from_bytes(header[i : i + 4], "big") for i in (0, 4))
-    if not (1 <= width <= MAX_PNG_SIDE and 1 <= height <= MAX_PNG_SIDE):
+    return width, height
+
+
+def check_size(width: int, height: int, path: str | PathLike[str]) -> None:
+    """Raise MinivaeError if an image has a side of more than MAX_SIDE pixels, or none."""
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise MinivaeError(
             f"{printable(path)} is {width} x {height} pixels; "
-            f"make images at most {MAX_PNG_SIDE} x {MAX_PNG_SIDE}"
+            f"make images at most {MAX_SIDE} x {MAX_SIDE}"
         )
 
 
-def _grey(image: Pillow.Image) -> np.ndarray:
-    """A Pillow image as grey levels (h, w) uint8; transparent pixels become white."""
+def grey_levels(image: Pillow.Image, white_known: bool) -> Png:
+    """A Pillow image of any kind as grey levels (h, w) uint8, on white where it is transparent."""
     from PIL import Image
 
-    image.load()  # a chunk after the header may add transparency
-    if image.mode.startswith("I"):  # 16 bit: 65535 = 257 * 255
-        return ((np.asarray(image).astype(np.int64) + 128) // 257).astype(np.uint8)
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.asarray(image.convert("L"))
+    if image.mode != "L":
+        rgb = np.asarray(image.convert("RGB"))
+        coloured = bool((rgb != rgb[..., :1]).any())
+        return Png(np.asarray(image.convert("L")), None, coloured, white_known)
+    return Png(np.asarray(image), None, False, white_known)

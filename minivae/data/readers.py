@@ -2,191 +2,107 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import math
-import os
 import zipfile
-import zlib
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from minivae.checks import printable
-from minivae.data.png import PNG_START, read_png_folder
+from minivae.data import matlab
+from minivae.data.found import FORMATS, Found, Part, Reading
+from minivae.data.idx import gunzipped, read_family, starts_like_idx
+from minivae.data.named import read_named
+from minivae.data.pictures import ENDINGS, JPEG_START
+from minivae.data.png import PNG_START
+from minivae.data.tables import looks_like_text, read_table
+from minivae.data.trees import read_zip
 from minivae.errors import MinivaeError
-from minivae.files import (
-    damaged_error,
-    most_unpacked,
-    read_member,
-    read_npy,
-    read_numbers,
-    reading,
-    unpacked_size_error,
-    zip_members,
+from minivae.files import most_unpacked, read_member, read_npy, reading, zip_members
+
+NPY_START, GZIP_START = b"\x93NUMPY", b"\x1f\x8b"
+START = 64  # bytes that decide
+SAVE_PICKLE = "could run code and is never opened; load it yourself and save the array with np.save"
+SAVE_TENSOR = (
+    "could run code when it is opened, and never is; load it in PyTorch and save the images with "
+    "np.save('images.npy', images.numpy())"
 )
 
-IMAGE_NAMES = ("x_train", "train_images", "train", "images", "imgs", "x", "data")
-LABEL_NAMES = ("y_train", "train_labels", "labels", "y")
-TEST_NAMES = ("x_test", "test_images", "test")
-TEST_LABEL_NAMES = ("y_test", "test_labels")
 
-IDX_DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-
-FORMATS = "a .npy, .npz or IDX file (also .gz), or a folder of PNG images"
-
-
-class Found(NamedTuple):
-    """What a reader found: arrays as they are in the file, their values not checked yet."""
-
-    images: np.ndarray
-    labels: np.ndarray | None = None
-    test: np.ndarray | None = None
-    test_labels: np.ndarray | None = None
-    note: str = ""
-
-
-def read_folder(folder: Path) -> Found:
-    """The PNG images of a folder, or of its subfolders. Raises MinivaeError if there are none."""
-    found = read_png_folder(folder)
-    if found is None:
-        raise MinivaeError(f"{printable(folder)}, a folder, holds no PNG images; give {FORMATS}")
-    images, labels, note = found
-    return Found(images, labels, note=note)
-
-
-def read_file(path: Path) -> Found:
-    """The arrays of a .npy, .npz or IDX file.
+def read_file(path: Path, options: Reading) -> Found:
+    """The images of a file, with all that it says about them.
 
     Raises MinivaeError, which names the file, if it is damaged or of another format.
     """
     with reading(path) as (file, size):
-        start = file.read(8)
+        start = file.read(START)
         file.seek(0)
-        if start.startswith(b"\x93NUMPY"):
-            return Found(read_npy(file, size, path))
-        if start.startswith(b"PK"):
-            return _read_npz(file, size, path)
-        if not _starts_like_idx(start):
-            raise MinivaeError(f"{printable(path)} {_format_advice(start)}")
-    labels_path = _labels_beside(path)
-    if labels_path is None:
-        return Found(read_idx(path))
-    note = f"labels from {printable(labels_path.name)}"
-    return Found(read_idx(path), read_idx(labels_path), note=note)
+        if path.suffix.lower() in (".pt", ".pth"):
+            raise MinivaeError(f"{printable(path)} is a PyTorch file, which {SAVE_TENSOR}")
+        if start.startswith(GZIP_START):
+            with gunzipped(file) as stream:
+                start = stream.read(START)
+            if not starts_like_idx(start):
+                with open(path, "rb") as again, gunzipped(again) as stream:
+                    data = stream.read(most_unpacked(size) + 1)
+                if len(data) > most_unpacked(size):
+                    raise MinivaeError(
+                        f"{printable(path)} unpacks to too many bytes for a file of its size; save "
+                        "the images again, uncompressed"
+                    )
+                return _read(io.BytesIO(data), len(data), start, path, options, zipped=True)
+        elif not starts_like_idx(start):
+            return _read(file, size, start, path, options, zipped=False)
+    return read_family(path, options.labels)
+
+
+def _read(
+    file: io.BufferedIOBase, size: int, start: bytes, path: Path, options: Reading, zipped: bool
+) -> Found:
+    """An open file, or what a gzip file unpacks to, by its first bytes."""
+    if start.startswith(NPY_START):
+        return Found(Part(read_npy(file, size, path)))
+    if start.startswith(b"PK"):
+        return _read_archive(file, size, path, options)
+    if start.startswith(matlab.START):
+        return matlab.read_mat(file.read(), path)
+    if looks_like_text(start):
+        return read_table(file.read(), path, options.labels)
+    what = "gzip data, but not IDX or another known format" if zipped else _format_advice(start)
+    if zipped:
+        what += f"; give {FORMATS}"
+    raise MinivaeError(f"{printable(path)} {'is ' if zipped else ''}{what}")
 
 
 def _format_advice(start: bytes) -> str:
     if not start:
         return f"is empty; give {FORMATS}"
     if start.startswith(b"\x80"):
-        return "is a pickle, which could run code and is never opened; save the array with np.save"
-    if start == PNG_START:
-        return "is one PNG image; put the images into a folder and give the folder"
+        return f"is a pickle, which {SAVE_PICKLE}"
+    if start.startswith((PNG_START, JPEG_START)):
+        kind = "PNG" if start.startswith(PNG_START) else "JPEG"
+        return f"is one {kind} image; put the images into a folder and give the folder"
+    if start.startswith(matlab.HDF5_STARTS):
+        return "is HDF5, as MATLAB's -v7.3 is; save the arrays with np.savez, or in MATLAB with -v7"
+    if start.startswith(b"PAR1"):
+        return "is a Parquet file; save the table as CSV, or the images with np.savez"
     return f"is in an unknown format; give {FORMATS}"
 
 
-def _read_npz(file: io.BufferedReader, size: int, path: Path) -> Found:
+def _read_archive(file: io.BufferedIOBase, size: int, path: Path, options: Reading) -> Found:
+    """A zip: an .npz file, or images."""
     with zipfile.ZipFile(file) as archive:
         members = zip_members(archive, size, path)
-        names = {name[:-4].lower(): name for name in members if name.endswith(".npy")}
-        if not any(name in names for name in IMAGE_NAMES) and len(names) == 1:
-            names = {IMAGE_NAMES[0]: next(iter(names.values()))}
-
-        def read(wanted: tuple[str, ...]) -> np.ndarray | None:
-            found = next((names[name] for name in wanted if name in names), None)
-            return None if found is None else read_member(archive, members[found], path)
-
-        images = read(IMAGE_NAMES)
-        if images is None:
-            there = printable(", ".join(sorted(names)) or "nothing")
-            raise MinivaeError(
-                f"{printable(path)} holds {there}; name the images {' or '.join(IMAGE_NAMES)}"
-            )
-        return Found(images, read(LABEL_NAMES), read(TEST_NAMES), read(TEST_LABEL_NAMES))
+        if any(name.endswith("data.pkl") for name in members):
+            raise MinivaeError(f"{printable(path)} is a PyTorch file, which {SAVE_TENSOR}")
+        arrays = {name[:-4].lower(): name[:-4] for name in members if name.endswith(".npy")}
+        if not arrays and any(name.lower().endswith(ENDINGS) for name in members):
+            return read_zip(archive, members, path, options.max_value, options.labels)
+        return read_named(arrays, lambda name: _member(archive, members[f"{name}.npy"], path), path)
 
 
-def _starts_like_idx(start: bytes) -> bool:
-    return start.startswith((b"\x1f\x8b", b"\0\0"))
-
-
-def read_idx(path: str | PathLike[str]) -> np.ndarray:
-    """One array from an IDX file, plain or gzip.
-
-    The format: two zero bytes, a type, the number of dimensions, their sizes, the numbers.
-    Raises MinivaeError, which names the file, if it is damaged or of another format.
-    """
-    with reading(path) as (file, size), contextlib.ExitStack() as stack:
-        zipped = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        stream: io.BufferedIOBase = file
-        if zipped:
-            stream = stack.enter_context(io.BufferedReader(_Gunzip(file)))
-        head = stream.read(4)
-        if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_DTYPES:
-            what = "gzip data, but not IDX" if zipped else "not IDX"
-            raise MinivaeError(f"{printable(path)} is {what}; give {FORMATS}")
-        if not 1 <= head[3] <= 4:
-            raise damaged_error(path, f"its header declares {head[3]} dimensions")
-        dtype = np.dtype(IDX_DTYPES[head[2]])
-        sizes = stream.read(4 * head[3])
-        shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
-        announced = math.prod(shape) * dtype.itemsize
-        if zipped and announced > most_unpacked(size):
-            raise unpacked_size_error(path, announced)
-        if not zipped and announced > size:
-            raise damaged_error(
-                path, f"its header declares {announced} bytes of numbers in a file of {size}"
-            )
-        numbers = read_numbers(stream, dtype, shape, path)
-        if stream.read(1):
-            raise damaged_error(
-                path, f"it has more than the {announced} bytes that its header declares"
-            )
-    return numbers
-
-
-class _Gunzip(io.RawIOBase):
-    """The unpacked bytes of a gzip file. (Python's own reader takes the zeros that may pad such a
-    file one by one: minutes for a large one.)"""
-
-    CHUNK = 1 << 16
-
-    def __init__(self, file: io.BufferedReader) -> None:
-        self._file, self._packed = file, b""
-        self._unpacker = zlib.decompressobj(wbits=31)  # 31: with gzip's header and checksum
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = b""
-        while not data:
-            if self._unpacker.eof:  # another member may follow, or zeros
-                self._packed = (self._unpacker.unused_data + self._packed).lstrip(b"\0")
-                self._unpacker = zlib.decompressobj(wbits=31)
-                while not self._packed:
-                    more = self._file.read(self.CHUNK)
-                    if not more:
-                        return 0
-                    self._packed = more.lstrip(b"\0")
-            elif not self._packed:
-                self._packed = self._file.read(self.CHUNK)
-                if not self._packed:
-                    raise EOFError("its compressed data end too early")
-            data = self._unpacker.decompress(self._packed, len(buffer))
-            self._packed = self._unpacker.unconsumed_tail
-        buffer[: len(data)] = data
-        return len(data)
-
-
-def _labels_beside(images_path: Path) -> Path | None:
-    """train-images-idx3-ubyte.gz -> train-labels-idx1-ubyte.gz, zipped or not, if it is there."""
-    name = images_path.name
-    if "images" not in name:
-        return None
-    plain = name.replace("images", "labels").replace("idx3", "idx1").removesuffix(".gz")
-    candidates = [images_path.with_name(plain + end) for end in ("", ".gz")]
-    return next((path for path in candidates if os.path.isfile(path)), None)
+def _member(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str | PathLike[str]
+) -> np.ndarray:
+    return read_member(archive, info, path, texts=True)

@@ -36,7 +36,8 @@ class VAE:
         Activation of the hidden layers, one of `minivae.checks.ACTIVATIONS`: "tanh", ...
     likelihood : {"bernoulli", "gaussian"}
         p(x|z). With "bernoulli", grey pixels are binarized afresh for each batch,
-        x ~ Bernoulli(pixel); "gaussian" keeps them grey.
+        x ~ Bernoulli(pixel); "gaussian" keeps them grey. Their scores do not compare: see
+        `score` and `bits_per_dim`.
     variance : float or None
         The Gaussian's variance; None learns one for all pixels.
     free_bits : float
@@ -87,6 +88,8 @@ class VAE:
         Epochs that the last fit ran.
     n_features_in_ : int
         Pixels of an image, D.
+    feature_names_in_ : ndarray of str
+        The columns of X, where it was a data frame whose columns have names.
     seed_ : int
         The seed that was used.
 
@@ -183,8 +186,10 @@ class VAE:
 
         Parameters
         ----------
-        X : array of shape (N, D) or (N, h, w)
-            Images, uint8 or floats in [0, 1]. Integers that are all 0 or 1 are black and white.
+        X : array of shape (N, D) or (N, h, w), data frame or sparse matrix
+            Images, uint8 or floats in [0, 1]. Integers that are all 0 or 1 are black and white;
+            integers that all are 127 or less are divided by the largest one. What a number means
+            is kept: later images are read in the same way.
         callback : callable or None
             Called after each epoch with its row of the history, a dict.
 
@@ -201,19 +206,24 @@ class VAE:
         Warns
         -----
         UserWarning
-            If the likelihood is Bernoulli, which binarizes X, and more than a fifth of the pixels
-            are grey; if training was interrupted.
+            If integers are not divided by 255; if the likelihood is Bernoulli, which binarizes X,
+            and more than a fifth of the pixels are grey; if training was interrupted.
         """
         before = self._model() if self.warm_start and hasattr(self, "model_") else None
         white = None if before is None else before.white
-        images, image_shape, white = checks.check_images_for_fit(X, "X", white)
+        images, image_shape, white, said = checks.check_images_for_fit(X, "X", white)
+        if said:
+            warnings.warn(said, UserWarning, stacklevel=2)
         seed = checks.seed_from(self.random_state)
         rest, patience = images[:0], None
         if self.early_stopping:
             patience = checks.check_samples(self.n_iter_no_change, "n_iter_no_change")
             images, rest = fitting.held_out(images, self.validation_fraction, seed)
         dataset = data.Dataset("X", images, rest, None, None, image_shape, "")
-        settings = checks.check_settings(self._settings(seed), dataset)
+        settings = self._settings(seed)
+        if settings.batch_size == Settings._field_defaults["batch_size"] > len(images):
+            settings = settings._replace(batch_size=len(images))
+        settings = checks.check_settings(settings, dataset)
         note = data.grey_note(images, settings.likelihood, 'likelihood="gaussian"')
         if note:
             warnings.warn(note, UserWarning, stacklevel=2)
@@ -225,7 +235,12 @@ class VAE:
         done = fitting.run(
             dataset, settings, state, verbose=self.verbose, callback=callback, patience=patience
         )
-        self.model_ = runs.Model(spec, done.flat, image_shape, white)
+        columns = checks.frame_columns(X)
+        self.model_ = runs.Model(spec, done.flat, image_shape, white, columns)
+        if columns is not None and all(isinstance(name, str) for name in columns):
+            self.feature_names_in_ = np.array(columns, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
         self.history_ = state.history
         self.n_iter_ = state.epoch
         self.n_features_in_ = images.shape[1]
@@ -384,8 +399,28 @@ class VAE:
         return scoring.log_p(self.model_, images, n_samples, self._ops())
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
-        """Mean of `score_samples(X)`, nats per image: higher is better. `y` is ignored."""
-        return float(self.score_samples(X).mean())
+        """Mean of `score_samples(X)`, nats per image: higher is better. `y` is ignored.
+
+        Scores of the two likelihoods cannot be compared: a Bernoulli's is the log of a probability,
+        a Gaussian's of a density. Warns if both scored the same images; see `bits_per_dim`.
+        """
+        mean = float(self.score_samples(X).mean())
+        note = scoring.comparison_note(self._known_images(X), self.model_.spec.likelihood)
+        if note:
+            warnings.warn(note, UserWarning, stacklevel=2)
+        return mean
+
+    def bits_per_dim(self, X: ArrayLike, n_samples: int = 500) -> np.ndarray:
+        """-log2 P(x) / D for each image, the bits that one pixel costs: less is better.
+
+        X and `n_samples` as for `score_samples` -> (N,). With a Gaussian likelihood, P is the
+        density times the width to which pixels were rounded in the data of `fit`, 1 / 255 for bytes
+        and 1 for black and white. With a Bernoulli, P is that of the image in black and white. So
+        the two compare on images that are black and white; on grey ones they describe different
+        images, and only models of one likelihood compare.
+        """
+        log_p, spec = self.score_samples(X, n_samples), self._model().spec
+        return scoring.bits_per_dim(log_p, spec.data_dim, spec.likelihood, self.model_.white or 1)
 
     # ---- files -------------------------------------------------------------------------------
 
@@ -477,9 +512,9 @@ class VAE:
     def _known_images(self, X: ArrayLike) -> np.ndarray:
         """X checked: images (N, D) of the size that the model was fitted on."""
         model = self._model()
-        images = checks.check_images(X, "X", model.white)
-        checks.check_pixel_count(images, model.spec.data_dim)
-        return images
+        return checks.check_known_images(
+            X, model.spec.data_dim, model.image_shape, model.white, model.columns
+        )
 
 
 def _error_at_the_mean(params, x, spec, ops):

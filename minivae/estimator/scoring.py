@@ -27,6 +27,38 @@ def log_p(model: runs.Model, images: np.ndarray, samples: int, ops: Backend) -> 
     ).log_p
 
 
+def bits_per_dim(log_p: np.ndarray, data_dim: int, likelihood: str, white: int) -> np.ndarray:
+    """log p(x) in nats, (N,) -> bits for each of the D pixels, (N,): less is better.
+
+    A Bernoulli's p(x) is the probability of a black and white image. A Gaussian's is a density, and
+    pixels that were rounded to 0, 1, ..., white stand for intervals of width 1 / white, so the
+    probability of the image is about p(x) / white^D.
+    """
+    if likelihood == "gaussian":
+        log_p = log_p - data_dim * np.log(white)
+    return -log_p / (data_dim * np.log(2))
+
+
+_scored: dict[bytes, str] = {}  # the likelihood of the model that scored these images last
+MOST_REMEMBERED = 100
+
+
+def comparison_note(images: np.ndarray, likelihood: str) -> str | None:
+    """A line if a model of the other likelihood scored the same images (N, D) before, else None."""
+    digest = hashlib.blake2b(np.ascontiguousarray(images).data, digest_size=8).digest()
+    before = _scored.pop(digest, likelihood)
+    _scored[digest] = likelihood
+    if len(_scored) > MOST_REMEMBERED:
+        del _scored[next(iter(_scored))]
+    if before == likelihood:
+        return None
+    return (
+        "these images were scored by a bernoulli and by a gaussian model, whose scores cannot be "
+        "compared: one is the log of a probability, the other of a density; on black and white "
+        "images compare bits_per_dim instead"
+    )
+
+
 def seed_of(image: np.ndarray) -> int:
     """A number made of the pixels of an image, (D,) in [0, 1]."""
     levels = np.rint(GREY_LEVELS * np.clip(image, 0, 1)).astype("<u2")

@@ -32,9 +32,14 @@ def npy_bytes(array: np.ndarray) -> bytes:
 
 
 def read_npy(
-    stream: io.BufferedIOBase, size: int, path: str | PathLike[str], packed: int | None = None
+    stream: io.BufferedIOBase,
+    size: int,
+    path: str | PathLike[str],
+    packed: int | None = None,
+    *,
+    texts: bool = False,
 ) -> np.ndarray:
-    """Read one array of numbers or booleans from a stream of `size` bytes.
+    """Read one array of numbers or booleans, or text if `texts`, from a stream of `size` bytes.
 
     packed: how many compressed bytes these are unpacked from, if they are. The announced array must
     have exactly as many bytes as follow the header, so that memory is taken only for data that
@@ -47,7 +52,7 @@ def read_npy(
     length = int.from_bytes(stream.read(width), "little")
     if length > MAX_NPY_HEADER:
         raise damaged_error(path, f"its NPY header is {length} bytes long")
-    dtype, fortran, shape = _parse_npy_header(stream.read(length).decode("latin-1"), path)
+    dtype, fortran, shape = _parse_npy_header(stream.read(length).decode("latin-1"), path, texts)
     there = max(0, size - 8 - width - length)
     announced = math.prod(shape) * dtype.itemsize
     if announced != there:
@@ -60,7 +65,7 @@ def read_npy(
 
 
 def _parse_npy_header(
-    header: str, path: str | PathLike[str]
+    header: str, path: str | PathLike[str], texts: bool
 ) -> tuple[np.dtype, bool, tuple[int, ...]]:
     """The dtype, whether the order is Fortran's, and the shape."""
     descr = re.search(r"'descr'\s*:\s*'([^']*)'", header)
@@ -72,7 +77,8 @@ def _parse_npy_header(
         )
     if not (descr and order and shape):
         raise damaged_error(path, "its NPY header is malformed")
-    if not re.fullmatch(r"[<>|=]?(b1|[iu][1248]|f[248])", descr[1]):
+    known = r"[<>|=]?(b1|[iu][1248]|f[248]" + (r"|[US][1-9]\d{0,3})" if texts else ")")
+    if not re.fullmatch(known, descr[1], re.ASCII):
         objects = descr[1].endswith("O")
         what = f"dtype {printable(descr[1])}"
         if objects:
@@ -87,12 +93,16 @@ def _parse_npy_header(
 
 
 def read_member(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str | PathLike[str]
+    archive: zipfile.ZipFile,
+    info: zipfile.ZipInfo,
+    path: str | PathLike[str],
+    *,
+    texts: bool = False,
 ) -> np.ndarray:
-    """Read the .npy member `info` of an open zip; errors as in `read_npy`."""
+    """Read the .npy member `info` of an open zip; `texts` and errors as in `read_npy`."""
     with archive.open(info) as opened:
         stream = cast(io.BufferedIOBase, opened)  # declared as IO[bytes]
-        return read_npy(stream, info.file_size, path, packed=info.compress_size)
+        return read_npy(stream, info.file_size, path, packed=info.compress_size, texts=texts)
 
 
 def read_numbers(

@@ -72,6 +72,22 @@ def reading(path: str | PathLike[str]) -> Iterator[tuple[io.BufferedReader, int]
         raise damaged_error(path, str(exc) or type(exc).__name__) from None
 
 
+@contextlib.contextmanager
+def parsing(path: str | PathLike[str]) -> Iterator[None]:
+    """Inside the block, any error that a parser raises because of bytes that were read already
+    becomes one MinivaeError, which names the file."""
+    try:
+        yield
+    except MinivaeError:
+        raise
+    except MemoryError:
+        raise MinivaeError(
+            f"{printable(path)} does not fit into memory; use a smaller file"
+        ) from None
+    except (*PARSER_ERRORS, OSError) as exc:  # Pillow's are OSErrors
+        raise damaged_error(path, str(exc) or type(exc).__name__) from None
+
+
 def damaged_error(path: str | PathLike[str], why: str) -> MinivaeError:
     """The error for a file whose content is broken, to be raised by the caller."""
     return MinivaeError(

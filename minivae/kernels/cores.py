@@ -8,6 +8,9 @@ from pathlib import Path
 
 PROC_CGROUP = Path("/proc/self/cgroup")
 CGROUPS = Path("/sys/fs/cgroup")
+# Each worker of joblib gets its share of the cores as the second and third of these, and the first
+# is what the user allows all of them (joblib's documentation of `parallel_config`).
+LIMITS = ("LOKY_MAX_CPU_COUNT", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
 DEVICES = Path("/sys/devices")
 
 
@@ -15,15 +18,22 @@ def core_count() -> int:
     """The cores that work at full speed and that this process may use; at least 1.
 
     The least of: Python's own count (the affinity mask, and PYTHON_CPU_COUNT from Python 3.13 on),
-    a container's quota, rounded down, and the performance cores of a processor that also has
-    efficiency cores: a job is only done when its slowest thread is.
+    a container's quota, rounded down, the limits in the environment (LIMITS), and the performance
+    cores of a processor that also has efficiency cores: a job is only done when its slowest thread
+    is.
     Efficiency cores are known on Linux and macOS; on Windows they count as cores.
     """
-    counts = [_usable(), _performance_cores()]
+    counts = [_usable(), _performance_cores(), *_limits()]
     quota = _quota()
     if quota is not None:
         counts.append(int(quota))
     return max(1, min(count for count in counts if count is not None))
+
+
+def _limits() -> list[int]:
+    """The limits in the environment that are whole numbers from 1."""
+    texts = [os.environ.get(name, "").strip() for name in LIMITS]
+    return [int(text) for text in texts if re.fullmatch("[1-9][0-9]{0,5}", text)]
 
 
 def _usable() -> int:

@@ -22,6 +22,7 @@ import numpy as np
 
 from minivae import __version__, checks, files
 from minivae.checks.values import shell_line
+from minivae.data import Reading
 from minivae.errors import MinivaeError
 from minivae.runs.model_files import Model, load_model
 from minivae.settings import ADDED, RENAMED, Settings
@@ -186,6 +187,19 @@ def recorded_settings(record: dict[str, Any], path: str | os.PathLike[str]) -> S
         return checks.check_settings(Settings(**saved))
     except MinivaeError as error:
         raise files.damaged_error(path, str(error)) from None
+
+
+def recorded_reading(record: dict[str, Any], path: str | os.PathLike[str]) -> Reading:
+    """How the data of a run were read, from its record. Raises MinivaeError, naming `path`, if that
+    is damaged."""
+    saved = record.get("reading", {})
+    kinds = {"max_value": (int, float, type(None)), "transpose": (bool,), "labels": (bool,)}
+    good = isinstance(saved, dict) and all(
+        name in kinds and type(value) in kinds[name] for name, value in saved.items()
+    )
+    if not good:
+        raise files.damaged_error(path, "it does not say how the data were read")
+    return Reading(**saved)
 
 
 def with_current_names(saved: dict[str, Any]) -> dict[str, Any]:

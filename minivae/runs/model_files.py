@@ -12,19 +12,22 @@ from minivae import __version__, checks, files, vae
 from minivae.errors import MinivaeError
 
 MODEL_KIND = "model"
+MAX_WHITE = 2**31
 
 
 class Model(NamedTuple):
     """A trained VAE: the spec, the flat parameters (P,), and the shape (h, w) of an image.
 
-    white: the integer that means white in images of integers, 1 or 255; None where each array of
-    images decides (all 0 or 1, or not).
+    white: the integer that means white in images of integers; None where that is not known (see
+    `checks.check_known_images`). columns: the names of the pixels, where the model was fitted on a
+    data frame.
     """
 
     spec: vae.Spec
     flat: np.ndarray
     image_shape: tuple[int, int]
     white: int | None = None
+    columns: tuple[Any, ...] | None = None
 
     @property
     def params(self) -> dict[str, np.ndarray]:
@@ -52,6 +55,8 @@ def save_model(
     }
     if model.white is not None:
         meta["white"] = model.white
+    if model.columns is not None and all(type(name) in (str, int) for name in model.columns):
+        meta["columns"] = list(model.columns)
     files.write_archive(path, arrays, meta)
 
 
@@ -64,9 +69,19 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     spec = spec_from_json(meta.get("spec"), path)
     shape = image_shape_from_json(meta.get("image_shape"), spec, path)
     white = meta.get("white")
-    if white not in (None, 1, 255) or isinstance(white, bool):
-        raise files.damaged_error(path, "it gives a white that is neither 1 nor 255")
-    return Model(spec, _flatten(arrays, spec, path), shape, white)
+    if white is not None and (type(white) is not int or not 1 <= white <= MAX_WHITE):
+        raise files.damaged_error(path, f"its white is no whole number from 1 to {MAX_WHITE}")
+    columns = _columns_from_json(meta.get("columns"), spec, path)
+    return Model(spec, _flatten(arrays, spec, path), shape, white, columns)
+
+
+def _columns_from_json(value, spec, path):
+    if value is None:
+        return None
+    good = isinstance(value, list) and len(value) == spec.data_dim
+    if not good or any(type(name) not in (str, int) for name in value):
+        raise files.damaged_error(path, "its columns are not one name for each pixel")
+    return tuple(value)
 
 
 def spec_from_json(value: Any, path: str | os.PathLike[str]) -> vae.Spec:

@@ -49,7 +49,7 @@ def train_run(
         should_stop=should_stop,
     )
     spec = settings.spec(dataset.train.shape[1])
-    model = Model(spec, state.flat, dataset.image_shape)
+    model = Model(spec, state.flat, dataset.image_shape, dataset.white)
     save_model(Path(folder) / folders.MODEL_FILE, model)
     folders.write_history(folder, state.history)
     return model, state.history

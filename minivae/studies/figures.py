@@ -73,7 +73,7 @@ def _explorer(name):
         dataset = data.load(name)
         x = data.test_images(dataset.test, model.spec.likelihood)
         title = f"minivae: the latent space of {'MNIST' if name == 'mnist' else 'chonky cats'}"
-        factors = data.true_factors(name)
+        factors = data.true_factors(dataset)
         explorer.write(path, model, dataset, x, title=title, ops=ops, factors=factors)
 
     return draw
