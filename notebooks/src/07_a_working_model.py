@@ -414,7 +414,7 @@ fig
 
 # %% [markdown]
 # Below the limit the loss falls; above it, it climbs suddenly, after a while in which the error along that one direction has grown unseen. A parabola
-# would carry it off to infinity. Here it is thrown to another place, with another curvature, and goes on from there: 2/a is a limit for *that place* only.
+# would carry it off to infinity. Here it is thrown to another place, and comes down again from there: 2/a is a limit for *that place* only.
 #
 # As long as one stays below it, a rate that suits the most curved direction is small for the flatter ones.
 #
@@ -560,8 +560,8 @@ right.set(xlabel="step", title="the same for test images, in its two parts", yli
 fig
 
 # %% [markdown]
-# Left: training and test images fall together, a nat or so apart. A gap between two sets says little by itself, since one set can be harder than
-# another: compare it with the gap before the first step. If the net learned its training images by heart, it would grow. (Both are measured after the same steps,
+# Left: training and test images fall together, and end about a nat apart. Such a gap does not show that the training images are being learned by heart, since one
+# set can be easier than another. A sign of it would be a test curve that turns up while the other falls, as with the 200 images in 7.11. (Both are measured after the same steps,
 # with the same noise. The mean over a pass of training, which one often sees in its place, lags behind, since it mixes in the worse model of the pass's
 # beginning.) Right: the two terms on one scale. At first $q$ is close to the
 # prior, and the decoder draws the mean image. Then the encoder begins to *say something* about the image. It costs a few nats of
@@ -615,13 +615,13 @@ fig
 
 # %%
 spec20 = vae.Spec(784, hidden=(200, 100), latent_dim=20)
-moments = (50, 100, 200, 400, 600, 800, 1200, 2000, 3000, 4000)        # to look back at in 7.12
-params20, _, kept20 = train(spec20, 4000, keep=moments)
+moments = (50, 100, 200, 400, 600, 800, 1200, 2000, 3000)              # to look back at in 7.12
+params20, _, kept20 = train(spec20, 3000, keep=moments)
 
 # %%
 whole20 = terms_on(test, params20, spec20)
-for name, terms in (("two, 3,000 steps", whole), ("twenty, 4,000 steps", whole20)):
-    print(f"{name:20s} nll {terms.nll:5.1f} + kl {terms.kl:4.1f} = {-terms.elbo:.1f} nats, on all test images")
+for name, terms in (("two", whole), ("twenty", whole20)):
+    print(f"{name:6s} latents: nll {terms.nll:5.1f} + kl {terms.kl:4.1f} = {-terms.elbo:.1f} nats, on all test images")
 
 digits = test[[3, 2, 1, 18, 4, 8, 11, 0, 61, 7]]                       # one of each kind
 rows = [digits]
@@ -1191,5 +1191,5 @@ fig
 # %% [markdown]
 # Gradient descent is held back by the flat direction: at its best rate, near 2/100, each step takes away 2 % of what is left there. Momentum and Adam, each at its best rate, end
 # hundreds of times lower, in both bowls. The turn costs Adam not its best loss but the smaller rates: there both parameters see nearly the same mixture
-# of the two curvatures, so that their two step lengths are nearly the same. At a rate of 0.05 Adam would have looked as good as momentum on the left, and the worst of the
+# of the two curvatures, so that their two step lengths are nearly the same. At a rate of 0.05, beside the others at their best, Adam would have looked as good as momentum on the left, and the worst of the
 # three on the right.
