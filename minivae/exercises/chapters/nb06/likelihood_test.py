@@ -55,7 +55,7 @@ def _cases():
 
 def _judged(answer, nll):
     """In words, what the test says, and whether it has asked for every image."""
-    asked: dict[tuple, set] = {}
+    asked = {}
 
     def watched(logits, x):
         rows = np.broadcast_arrays(np.asarray(logits, float), np.asarray(x, float))

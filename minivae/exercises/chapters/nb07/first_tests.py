@@ -6,7 +6,9 @@ from minivae import mistakes, vae
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 from minivae.exercises.words import changed, judge_words
 
-SUSPECTS = {  # what is wrong: the mistake of the collection, or what `by_heart` is given
+SUSPECTS: dict[
+    str, Any
+] = {  # what is wrong: the mistake of the collection, or what `by_heart` is given
     "KL summed over the batch": "elbo-kl-summed-over-batch",
     "no KL gradient for mu": "elbo-kl-path-to-mu-lost",
     "KL subtracted in the loss": "elbo-kl-subtracted",
