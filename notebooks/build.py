@@ -144,7 +144,6 @@ def build(source):
         if error.ename != races.Contradiction.__name__:
             raise
         sys.exit(f"{target(source).name} is refused: {error.evalue}")
-    notebook = execute(source)
     links.add_links(notebook, source, sources())
     notebook.metadata["minivae"] = stamp(source)
     nbformat.write(notebook, target(source))

@@ -6,7 +6,8 @@ import pytest
 from minivae import exercises as api
 from minivae.exercises.cards import CORRECT, NOT_YET
 from minivae.exercises.chapters.nb07 import one_batch
-from minivae.exercises.chapters.nb07.curves import PATIENTS, treatment
+from minivae.exercises.chapters.nb07.first_tests import LETTERS, SUSPECTS, program
+from minivae.exercises.chapters.nb07.rate_limit import momentum_limit
 
 pytestmark = pytest.mark.usefixtures("progress_file")
 
@@ -190,6 +191,16 @@ def spread_below(mu, logvar):
     return np.where(same & (words != "collapsed"), "constant", words)
 
 
+def largest_stable_by_matrix(H, b):
+    """Bisection for the rate at which the matrix of a step has an eigenvalue of size 1."""
+    P, low, high = len(H), 0.0, 100.0
+    for _ in range(100):
+        lr = (low + high) / 2
+        step = np.block([[np.eye(P) - lr * H, -lr * b * np.eye(P)], [H, b * np.eye(P)]])
+        low, high = (lr, high) if abs(np.linalg.eigvals(step)).max() <= 1 + 1e-12 else (low, lr)
+    return low
+
+
 RIGHT = (
     ("07.adam", folded_adam),
     ("07.loop", shuffled_copy),
@@ -199,8 +210,11 @@ RIGHT = (
     ("07.one-batch", plain_descent),
     ("07.weights", [1, 39.2, 784, 0.05]),
     ("07.weights", np.array([1.0, 784 / 20, 784, 1 / 20])),
-    ("07.curves", list(PATIENTS.values())),
-    ("07.curves", dict(PATIENTS)),
+    ("07.first-tests", list(LETTERS.values())),
+    ("07.first-tests", tuple(LETTERS.values())),
+    ("07.first-losses", [138.63, 341.9, 211.2, 549.79]),
+    ("07.momentum-limit", largest_stable_by_matrix),
+    ("07.best-model", lambda nll, kl, warmup: min(range(len(nll)), key=lambda i: nll[i] + kl[i])),
 )
 WRONG = (
     ("07.loop", shuffles_the_images_themselves, "when resumed"),
@@ -222,8 +236,11 @@ WRONG = (
     ("07.weights", (1, 39.2, 784), "four numbers"),
     ("07.weights", "1, 39.2, 784, 0.05", "four numbers"),
     ("07.weights", (100, 39.2, 784, 0.05), "not yet right: A"),
-    ("07.curves", ["healthy"] * 5, "not yet right: A, B, C, D, E"),
-    ("07.curves", ["ill"] * 5, "not one of the eight"),
+    ("07.first-tests", ["nothing"] * 5, "not all 5 are right"),
+    ("07.first-tests", ["ill"] * 5, "is not one of"),
+    ("07.first-losses", (138.63, 341.9, 211.2, 543.43), "not yet right: D"),
+    ("07.first-losses", "138", "four numbers"),
+    ("07.best-model", lambda nll, kl, warmup: 0, "expected"),
 )
 
 
@@ -240,7 +257,21 @@ def test_wrong_answers_of_other_kinds_are_refused(id, answer, said):
     assert said in verdict.body
 
 
-def test_every_patient_has_a_treatment():
-    images, labels = np.zeros((300, 4), np.uint8), np.arange(300) % 10
-    kinds = [treatment(letter, images, labels) for letter in PATIENTS]
-    assert len({tuple(kind) for kind in kinds} | {kind.get("beta") for kind in kinds}) >= 5
+def test_every_program_is_another():
+    """Each has a planted model or a setting of its own, which `by_heart` understands."""
+    programs = [program(letter) for letter in LETTERS]
+    assert all(set(given) <= {"model", "lr"} for given in programs)
+    assert all(hasattr(given["model"], "elbo_and_grads") for given in programs)
+    assert sorted(LETTERS.values()) == sorted(SUSPECTS)
+
+
+def test_the_limit_with_momentum_is_where_descent_turns():
+    """Just below the limit the distance shrinks, just above it grows, in a bowl of three axes."""
+    H = np.array([[3.0, 1.0, 0.5], [1.0, 2.0, -0.4], [0.5, -0.4, 1.5]])
+    for b in (0.0, 0.5, 0.9):
+        for factor, shrinks in ((0.98, True), (1.02, False)):
+            lr, theta, m = factor * momentum_limit(H, b), np.ones(3), np.zeros(3)
+            for _ in range(400):
+                m = b * m + H @ theta
+                theta = theta - lr * m
+            assert (np.linalg.norm(theta) < 1) == shrinks

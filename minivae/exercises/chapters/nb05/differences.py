@@ -31,7 +31,7 @@ def entry_by_entry(rule: Callable) -> Callable:
 
 # ---- 05.choose-h ---------------------------------------------------------------------------------
 
-TIMES_THE_BEST = 20  # section 5.8's steps, half a decade apart, come to 10.3 times
+TIMES_THE_BEST = 20  # section 5.11's steps, half a decade apart, come to 10.3 times
 
 
 def choose_h(f, x, u):

@@ -64,7 +64,7 @@ def _one_step(h, tolerance):
 
 
 def _slope_and_bar(f, x, i):
-    """As section 5.8 has it."""
+    """As section 5.11 has it."""
     best, step = (np.nan, np.inf), np.zeros(x.shape)
     for h in 10.0 ** np.arange(-8, 7.1, 0.5):
         step[i] = h
@@ -80,7 +80,7 @@ def _slope_and_bar(f, x, i):
 
 
 def _by_the_text(tolerance, hidden=1e-3):
-    """Eq. (13) as section 5.8 has it; a larger bar than this share of the entry is refused."""
+    """Eq. (14) as section 5.11 has it; a larger bar than this share of the entry is refused."""
 
     def check(f, df, x):
         gradient = np.asarray(df(x))
@@ -197,7 +197,7 @@ GRADIENT_CHECK = Exercise(
         WrongAnswer(
             "bar-of-the-text",
             _by_the_text(tolerance=0),
-            "The bar of 5.8 reckons with a rounding error of a few u |f|. A function whose parts "
+            "The bar of 5.11 reckons with a rounding error of a few u |f|. A function whose parts "
             "are larger than itself is off by more, so right gradients are rejected: measure the "
             "rounding error of f.",
         ),
@@ -224,7 +224,7 @@ GRADIENT_CHECK = Exercise(
         "What does your check say about a gradient of the wrong shape, about NaN, and about a tiny "
         "entry beside a large f? And how far from a straight line are values of f 1e-9 apart?",
         "False unless the shapes agree and, in every entry, `abs(a - D) <= bar` and the bar is "
-        "below a thousandth of D. As eq. (13), but the rounding of f is at least the largest of "
+        "below a thousandth of D. As eq. (14), but the rounding of f is at least the largest of "
         "`np.abs(np.diff(values, 2))`, for nine values of f at points 1e-9 apart.",
     ),
 )

@@ -34,6 +34,14 @@ PREDICTIONS = (
         "Nothing is computed from dW2: what goes on to the layer before is dy1.",
     ),
     Prediction(
+        "05.wrong-loss",
+        "The Gaussian nll has lost its logvar, and its gradient was derived with care from what is "
+        "left. A gradient check calls dlogvar:",
+        ("right", "wrong"),
+        "right",
+        "It is the right gradient of the wrong loss, and the check compares only the two.",
+    ),
+    Prediction(
         "05.smaller-h",
         "The entry (0, 4) of the small decoder's dW1, by central differences in float64: h goes "
         "from 1e-5 down to 1e-10. The error:",

@@ -179,7 +179,7 @@ ONE_SIDED_BAR = Exercise(
         ),
     ),
     hints=(
-        "Expand f(x + h) as before eq. (13). Which term is left, and how does it grow with h?",
+        "Expand f(x + h) as below eq. (12). Which term is left, and how does it grow with h?",
         "The error of D(2h) is twice that of D(h), so their difference is the error of D(h).",
         "|D(2h) - D(h)| + 4 u |f| / h, with f at x, x + h and x + 2h.",
     ),
@@ -274,8 +274,8 @@ SLOPE_ALONG = Exercise(
         ),
     ),
     hints=(
-        "Eq. (14) moves one entry along the imaginary axis. Who says that it must be one?",
-        "Replace e_j in eq. (14) by v.",
+        "Eq. (13) moves one entry along the imaginary axis. Who says that it must be one?",
+        "Replace e_j in eq. (13) by v.",
         "f(x + 1e-30j * v).imag / 1e-30.",
     ),
 )

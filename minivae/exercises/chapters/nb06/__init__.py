@@ -3,6 +3,7 @@
 from minivae.exercises.chapters.nb06.bugs import NAME_THE_BUG, NEXT_QUESTION
 from minivae.exercises.chapters.nb06.inference import WHICH_INFERENCE
 from minivae.exercises.chapters.nb06.kl_test import KL_TEST
+from minivae.exercises.chapters.nb06.likelihood_test import LIKELIHOOD_TEST
 from minivae.exercises.chapters.nb06.loss import LOSS
 from minivae.exercises.chapters.nb06.repair import REPAIR
 from minivae.exercises.chapters.nb06.search import GAPS_OF_Q, SEARCH_Q
@@ -22,4 +23,5 @@ EXERCISES = (
     NEXT_QUESTION,
     REPAIR,
     KL_TEST,
+    LIKELIHOOD_TEST,
 )

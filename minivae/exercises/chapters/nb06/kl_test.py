@@ -24,6 +24,8 @@ def kl_is_right(kl):
 
 RUNS = 20  # of the test on a right KL, each with other draws
 
+CLOSEST = 0.04  # nats: what the wrong KL that is nearest to the right one has too much
+
 BLIND = (
     "kl-half-lost",
     "kl-constant-lost",
@@ -65,6 +67,7 @@ def _kl_cases():
         *map(planted, BLIND),
         named("reversed", lambda mu, logvar: _reversed(mu, logvar)),
         named("last_latent_off", lambda mu, logvar: _one_latent_off(mu, logvar)),
+        named("slightly_too_large", lambda mu, logvar: _right(mu, logvar) + CLOSEST),
         named("per_example", lambda mu, logvar: _right(mu, logvar).sum(axis=1)),
     ]
 
@@ -131,6 +134,12 @@ KL_TEST = Exercise(
             "one-latent",
             _against_draws(np.array([[0.8]]), np.array([[-1.1]]), _close),
             "With one latent, a mean over the latents is their sum: take two or more.",
+        ),
+        WrongAnswer(
+            "fixed-bar",
+            _against_draws(_MU, _LOGVAR, _close),
+            "The bar is fixed at a width that does not come from the draws, and a KL that is 0.04 "
+            "nats too large everywhere lies within it. Take a few standard errors of the average.",
         ),
         WrongAnswer(
             "total-only",

@@ -1,0 +1,77 @@
+"""A bug to find: which of the models of a training with warm-up is kept."""
+
+import inspect
+
+import numpy as np
+
+from minivae.exercises.exercise import Exercise, WrongAnswer
+
+
+def best_step(nll, kl, warmup):
+    # nll, kl (steps,): on validation images, after each step of a training whose beta rises
+    # from 0 to 1 in `warmup` steps. -> the index of the model to keep. It keeps bad ones.
+    steps = np.arange(1, len(nll) + 1)
+    beta = np.minimum(1, steps / warmup)
+    loss = nll + beta * kl
+    return int(np.argmin(loss))
+
+
+def mended_best_step(nll, kl, warmup):
+    # beta is a matter of the training; models are compared by one number, -ELBO = nll + kl
+    return int(np.argmin(nll + kl))
+
+
+def _cases():
+    return [
+        (np.array([90.0, 88.0, 87.0]), np.array([40.0, 20.0, 20.0]), 3),
+        (np.array([99.0, 80.0, 83.0, 82.0, 85.0]), np.array([30.0, 45.0, 28.0, 27.0, 25.0]), 4),
+        (np.array([70.0, 60.0, 65.0, 66.0]), np.array([9.0, 10.0, 20.0, 21.0]), 3),
+    ]
+
+
+def _beta(nll, warmup):
+    return np.minimum(1, np.arange(1, len(nll) + 1) / warmup)
+
+
+BEST_MODEL = Exercise(
+    id="07.best-model",
+    title="find the bug: which model is kept",
+    stub=inspect.getsource(best_step).rstrip(),
+    reference=mended_best_step,
+    given=best_step,
+    cases=_cases,
+    mistakes=(
+        WrongAnswer(
+            "nll-alone",
+            lambda nll, kl, warmup: int(np.argmin(nll)),
+            "The nll alone is lowest where most kl is paid. What is reported of a model is both.",
+        ),
+        WrongAnswer(
+            "last",
+            lambda nll, kl, warmup: len(nll) - 1,
+            "The last model need not be the best one.",
+        ),
+        WrongAnswer(
+            "after-the-warm-up",
+            lambda nll, kl, warmup: warmup - 1 + int(np.argmin((nll + kl)[warmup - 1 :])),
+            "A model from before the end of the warm-up may be the best one. Compare all, by a "
+            "number that means the same for all.",
+        ),
+        WrongAnswer(
+            "largest",
+            lambda nll, kl, warmup: int(np.argmax(nll + kl)),
+            "nll + kl is minus the ELBO: the lowest is the best.",
+        ),
+        WrongAnswer(
+            "divided",
+            lambda nll, kl, warmup: int(np.argmin((nll + _beta(nll, warmup) * kl) / (1 + kl))),
+            "This is no number that a model is judged by. What is reported?",
+        ),
+    ),
+    hints=(
+        "Is `loss` the same function of the model at each step?",
+        "With a small beta the kl is nearly free, so early models look good. 7.10 says what is "
+        "reported.",
+        "np.argmin(nll + kl).",
+    ),
+)
