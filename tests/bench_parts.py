@@ -61,6 +61,8 @@ def step_row(size, contestants=("numba", "numpy"), **changes):
     return {
         **size, "images": "digits", "milliseconds": {n: spread(t) for n, t in times.items()},
         "ratios": ratios, "fastest_opponent": None, "loses_to": [], "gflop": 0.2,
-        "best_gflop_per_second": spread(90.0), "limit_milliseconds": spread(2.5),
+        "best_gflop_per_second": spread(90.0), "megabytes": 20.0,
+        "gigabytes_per_second": spread(30.0), "limit_milliseconds": spread(2.5),
+        "limit_parts_milliseconds": {"products": spread(2.2), "Adam": spread(0.3)},
         "fraction_of_limit": spread(0.6), "did_not_start": {}, **changes,
     }  # fmt: skip

@@ -9,7 +9,8 @@ import pytest
 from bench_parts import SIZE, numpy_step, plant, spread
 
 from minivae import MinivaeError, kernels, ops, vae
-from minivae.studies.bench import measuring, report, runners
+from minivae.backend import BACKENDS
+from minivae.studies.bench import limit, measuring, report, runners
 
 pytestmark = pytest.mark.usefixtures("mnist_loaded_once")
 
@@ -19,7 +20,7 @@ def short(monkeypatch):
     """Contestants in this process, on one thread; turns without a pause; a small yardstick."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr(measuring, "PAUSE", 0)
-    monkeypatch.setattr(measuring, "YARDSTICK", (3, 4, 5))
+    monkeypatch.setattr(limit, "PRODUCT", (3, 4, 5))
 
 
 @pytest.fixture
@@ -42,14 +43,14 @@ def torch():
 @pytest.mark.parametrize(
     ("name", "images"),
     [("numba", "digits"), ("numba", "noise"), ("numpy", "digits"), ("torch", "digits"),
-     ("jax", "digits")],
+     ("jax", "digits"), ("jax.scan", "digits")],
 )  # fmt: skip
 def test_every_contestant_computes_the_references_losses_and_parameters(
     name, images, short, request, monkeypatch
 ):
-    """As the bench itself finds; and after its two steps, as found with the reference again."""
-    if name in ("torch", "jax"):
-        request.getfixturevalue(name)
+    """As the bench itself finds; and after its first steps, as found with the reference again."""
+    if name not in BACKENDS:
+        request.getfixturevalue(name.split(".")[0])
     runner, made = runners.RUNNERS[name], []
 
     def watched(*setting):
@@ -64,13 +65,15 @@ def test_every_contestant_computes_the_references_losses_and_parameters(
 
     expected = flat.astype(np.float64)
     m, v = np.zeros_like(expected), np.zeros_like(expected)
-    for t in (1, 2, 3):
+    per_call = runners.STEPS_PER_CALL.get(name, 1)
+    entered = max(2, per_call)
+    for t in range(1, entered + per_call + 1):
         result = vae.elbo_and_grads(vae.unpack(expected, spec), x, eps, spec)
-        if t == 3:
-            np.testing.assert_allclose(parameters(), expected, atol=2e-6)
-            assert step() == pytest.approx(result.loss, rel=1e-6)
+        if t == entered + 1:
+            np.testing.assert_allclose(parameters(), expected, atol=2e-6 * per_call)
         ops.adam_step(expected, result.flat_grads, m, v, t, 1e-3)
-    np.testing.assert_allclose(parameters(), expected, atol=2e-6)
+    assert step() == pytest.approx(result.loss, rel=1e-6)
+    np.testing.assert_allclose(parameters(), expected, atol=2e-6 * per_call)
 
 
 PIXELS = SIZE["data_dim"]
@@ -197,7 +200,7 @@ def test_jax_takes_no_part_where_it_cannot_be_held_to_the_threads(jax, short, mo
 def test_everyone_has_a_turn_in_every_round_in_changing_order(monkeypatch):
     turns = []
 
-    def turn(name):
+    def turn(name, steps=1):
         turns.append(name)
         return float(len(turns))
 
@@ -222,11 +225,19 @@ def test_a_turn_is_a_pause_then_steps_that_do_not_count_then_the_median(monkeypa
     ]
 
 
+def test_a_call_of_many_steps_is_divided_by_them(monkeypatch):
+    monkeypatch.setattr(measuring, "PAUSE", 0)
+    clock, calls = iter(range(0, 400, 40)), []
+    monkeypatch.setattr(measuring.time, "perf_counter", lambda: next(clock))
+    assert measuring.time_turn(lambda: calls.append(1), steps=20) == 2
+    assert len(calls) == 1 + measuring.LEAST_CALLS
+
+
 def test_a_row_holds_what_follows_from_the_times(short, monkeypatch):
     """Ratios round by round, the rate of whoever multiplied faster, and the limit it sets."""
     seconds = {
         "numba": [0.002, 0.004, 0.002], "numpy": [0.004, 0.004, 0.006], "jax": [0.001] * 3,
-        "kernel": [1e-6, 2e-6, 1e-6], "BLAS": [2e-6, 1e-6, 2e-6],
+        "kernel": [1e-6, 2e-6, 1e-6], "BLAS": [2e-6, 1e-6, 2e-6], "sums": [3e-6] * 3,
     }  # fmt: skip
     monkeypatch.setattr(
         measuring, "race", lambda functions, rounds: {n: seconds[n] for n in seconds}
@@ -240,8 +251,15 @@ def test_a_row_holds_what_follows_from_the_times(short, monkeypatch):
     assert row["loses_to"] == ["jax"]
     rate = 2 * 3 * 4 * 5 / 1e-6 / 1e9
     assert row["best_gflop_per_second"] == pytest.approx(spread(rate))
-    assert row["limit_milliseconds"] == pytest.approx(spread(1e3 * row["gflop"] / rate))
-    assert row["fraction_of_limit"]["median"] == pytest.approx(row["gflop"] / rate / 0.002)
+    _, flat, *_ = measuring.make_setting(SIZE)
+    bandwidth = 10 * 3 * 4 * len(flat) / 3e-6 / 1e9  # ten sums, each of three vectors
+    assert row["gigabytes_per_second"] == pytest.approx(spread(bandwidth))
+    parts = row["limit_parts_milliseconds"]
+    assert parts["products"] == pytest.approx(spread(1e3 * row["gflop"] / rate))
+    assert parts["Adam"] == pytest.approx(spread(1e-6 * 7 * 4 * len(flat) / bandwidth))
+    whole = sum(part["median"] for part in parts.values())
+    assert row["limit_milliseconds"] == pytest.approx(spread(whole))
+    assert row["fraction_of_limit"]["median"] == pytest.approx(whole / 2)
     assert set(row["milliseconds"]) == {"numba", "numpy", "jax"}  # the yardsticks are none of them
 
 
@@ -250,7 +268,27 @@ def test_the_flops_of_a_step_are_those_counted_by_hand():
     weights = 784 * 200 + 200 * 200 + 2 * 200 * 50 + 50 * 200 + 200 * 200 + 200 * 784
     assert weights == 423_600
     spec = vae.Spec(784, (200, 200), 50)
-    assert measuring.step_flops(spec, 100) == 2 * 100 * (3 * 423_600 - 156_800) == 222_800_000
+    products = limit.step_parts(spec, 100)[0]
+    assert products.flops == 2 * 100 * (3 * 423_600 - 156_800) == 222_800_000
+
+
+def test_the_bytes_of_a_step_are_those_counted_by_hand():
+    """3-2-2-1 at batch 5: each array of each product once, in numbers of four bytes."""
+    layers = [(3, 2), (2, 2), (2, 1), (2, 1), (1, 2), (2, 2), (2, 3)]
+    by_hand = [3 * (5 * i + i * o + 5 * o) for i, o in layers]
+    by_hand[0] = 2 * (5 * 3 + 3 * 2 + 5 * 2)  # the first layer needs no gradient of its input
+    biases = 2 + 2 + 1 + 1 + 2 + 2 + 3
+    parameters = sum(i * o for i, o in layers) + biases
+    parts = {part.name: part for part in limit.step_parts(vae.Spec(3, (2, 2), 1), 5)}
+    assert parts["products"].bytes == 4 * sum(by_hand)
+    assert parts["Adam"] == ("Adam", 0, 4 * 7 * parameters)
+    assert parts["likelihood"] == ("likelihood", 0, 4 * 3 * 5 * 3)
+    assert parts["KL and sample"] == ("KL and sample", 0, 4 * 6 * 5)
+
+
+def test_a_part_takes_the_larger_of_its_two_times():
+    part = limit.Part("a part", flops=6e9, bytes=4e9)
+    np.testing.assert_allclose(part.seconds(np.array([2.0, 3.0]), np.array([4.0, 1.0])), [3, 4])
 
 
 def test_the_products_of_a_step_are_those_counted_by_hand(short, monkeypatch):
@@ -270,7 +308,7 @@ def test_the_products_of_a_step_are_those_counted_by_hand(short, monkeypatch):
     ]  # fmt: skip
     assert [(row["product"], row["m"], row["k"], row["n"]) for row in rows] == by_hand
     flops = sum(2 * m * k * n for _, m, k, n in by_hand)
-    assert flops == measuring.step_flops(vae.Spec(D, (H, H), L), B)
+    assert flops == limit.step_parts(vae.Spec(D, (H, H), L), B)[0].flops
 
 
 def wrong_in_the_last_row(a, b, *, transpose_a=False, transpose_b=False):

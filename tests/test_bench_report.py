@@ -25,6 +25,8 @@ def made_up():
             "ratios": {name: three() for name in names[1:]},
             "fastest_opponent": "jax", "loses_to": ["jax"], "gflop": float(next(numbers)),
             "best_gflop_per_second": three(), "limit_milliseconds": three(),
+            "megabytes": float(next(numbers)), "gigabytes_per_second": three(),
+            "limit_parts_milliseconds": {"products": three(), "Adam": three()},
             "fraction_of_limit": three(), "did_not_start": {"torch.compile": "no compiler"},
             **changes,
         }  # fmt: skip
@@ -96,13 +98,27 @@ def test_the_report_holds_every_number_of_the_steps(key, result, lines):
         assert "  torch.compile   did not start: no compiler" in table
         limit = line_with(table, f"{row['gflop']:.3f} GFLOP")
         assert f"at {row['best_gflop_per_second']['median']:.0f} GFLOP/s" in limit
-        assert f"{row['limit_milliseconds']['median']:.2f} ms" in limit
-        assert f"reaches {row['fraction_of_limit']['median']:.0%} of it" in limit
+        assert f"{row['megabytes']:.0f} MB" in limit
+        assert f"at {row['gigabytes_per_second']['median']:.0f} GB/s" in limit
+        parts = [f"{n} {t['median']:.2f}" for n, t in row["limit_parts_milliseconds"].items()]
+        whole = f"{row['limit_milliseconds']['median']:.2f}"
+        assert f"    ms: {' + '.join(parts)} = {whole}" in table
+        part = f"{row['fraction_of_limit']['median']:.0%}"
+        assert f"  the numba step reaches {part} of its speed" in table
         fastest = row["ratios"]["jax"]["median"]
         assert f"  against the fastest opponent, JAX jit: {fastest:.2f}" in table
         loses = [line for line in table if "loses to" in line]
         names = " and ".join(runners.NAMES[name] for name in row["loses_to"])
         assert loses == ([f"  minivae, numba loses to {names}"] if names else [])
+
+
+def test_a_table_beside_busy_processes_says_so_and_stands_alone(result):
+    """That run holds nothing but the steps."""
+    row = result["steps"][0] | {"busy": 4}
+    some = {key: result[key] for key in ("machine", "absent")} | {"steps": [row]}
+    text = report.format_report(some)
+    assert "batch 20, threads: 5, beside 4 busy processes\n" in text
+    assert "Peak memory" not in text
 
 
 def test_the_report_holds_every_number_of_the_products_and_of_memory(result, lines):

@@ -62,7 +62,7 @@ def test_who_is_not_installed_is_named_as_such(asked, monkeypatch):
 def test_with_nothing_but_minivae_all_tables_are_measured(asked, monkeypatch):
     without(monkeypatch, "torch", "jax")
     result = tables.measure_all()
-    assert list(result["absent"]) == ["PyTorch eager", "torch.compile", "JAX jit"]
+    assert list(result["absent"]) == ["PyTorch eager", "torch.compile", "JAX jit", "JAX scan"]
     assert set(result["memory"]) == {"numba", "numpy"}
     assert set(result["sweep"]) == {"batch", "hidden", "data_dim", "latent"}
 
@@ -114,6 +114,19 @@ def test_all_contestants_race_on_dense_images_and_the_sweep_spares_only_the_comp
             assert list(row["milliseconds"]) == list(runners.CONTESTANTS)
     for table in result["sweep"].values():
         assert all(list(row["milliseconds"]) == list(tables.SWEPT) for row in table["rows"])
+
+
+def test_beside_busy_processes_only_the_steps_are_measured(asked):
+    result = tables.measure_all(busy=3)
+    assert [(measure, arguments["busy"]) for measure, _, arguments in asked] == [("steps", 3)] * 3
+    assert list(result) == ["machine", "absent", "steps"]
+    assert {row["busy"] for row in result["steps"]} == {3}
+
+
+def test_spinning_processes_live_as_long_as_the_block():
+    with tables.spinning(2) as spinners:
+        assert [spinner.poll() for spinner in spinners] == [None, None]
+    assert None not in [spinner.poll() for spinner in spinners]
 
 
 def test_one_thread_needs_no_table_of_its_own_where_there_is_only_one(asked, monkeypatch):

@@ -16,14 +16,14 @@ import numpy as np
 from minivae import data, vae
 from minivae.backend import BACKENDS
 from minivae.errors import MinivaeError
-from minivae.studies.bench import runners
+from minivae.studies.bench import limit, runners
 
 Size = dict[str, int]  # batch, data_dim, hidden, latent
 
 # seconds: OpenBLAS spins for 2^26 cycles, clang's and Intel's OpenMP for OPENMP_SPINS (tables.py)
 PAUSE = 0.1
 WARM_STEPS, TIMED_STEPS = 10, 20  # after a pause the first steps are slow; training goes on
-YARDSTICK = (512, 784, 512)  # m, k, n of the product that measures what the machine can do
+LEAST_CALLS = 5
 
 
 def make_setting(
@@ -58,12 +58,20 @@ def enter(
     reference, right = runners.RUNNERS["numpy"](
         spec, *(a.astype(np.float64) for a in (flat, x, eps))
     )
-    losses = [reference(), reference()]
+    losses: list[float] = []  # of the reference, and its parameters after each step
+    states: list[np.ndarray] = []
     steps, out = {}, {}
     for name in names:
+        per_call = runners.STEPS_PER_CALL.get(name, 1)
+        last = max(2, per_call)
+        while len(losses) < last:
+            losses.append(reference())
+            states.append(right().copy())
         try:
             step, parameters = runners.RUNNERS[name](spec, flat, x, eps)
-            wrong = _difference([step(), step()], losses, parameters(), right(), flat)
+            found = [step() for _ in range(last // per_call)]
+            wanted = losses[per_call - 1 : last : per_call]
+            wrong = _difference(found, wanted, parameters(), states[last - 1], flat)
         except Exception as error:  # another library's installation may be broken in any way
             if name in BACKENDS:
                 raise
@@ -78,7 +86,7 @@ def enter(
 
 
 def _difference(losses, right_losses, flat, right, start):
-    """What is off after two steps from `start`, or None. Adam divides gradients by their size, so
+    """What is off after some steps from `start`, or None. Adam divides gradients by their size, so
     tiny ones move a parameter as far as large ones: hence the distance of the whole vectors.
 
     Seen in float32: losses off by 3e-7, steps by 2e-4.
@@ -89,16 +97,16 @@ def _difference(losses, right_losses, flat, right, start):
     return f"its steps are off by {off:.1%}" if not off < 0.005 else None
 
 
-def time_turn(function: Callable[[], object]) -> float:
-    """The median time of one call, in seconds."""
+def time_turn(function: Callable[[], object], steps: int = 1) -> float:
+    """The median time of a step, in seconds; `steps`: how many of them one call makes."""
     time.sleep(PAUSE)
-    for _ in range(WARM_STEPS):
+    for _ in range(-(-WARM_STEPS // steps)):
         function()
     times: list[float] = []
-    for _ in range(TIMED_STEPS):
+    for _ in range(max(TIMED_STEPS // steps, LEAST_CALLS)):
         start = time.perf_counter()
         function()
-        times.append(time.perf_counter() - start)
+        times.append((time.perf_counter() - start) / steps)
     return float(np.median(times))
 
 
@@ -109,28 +117,22 @@ def race(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, l
     rng = np.random.default_rng(0)
     for _ in range(rounds):
         for name in rng.permutation(names):
-            times[name].append(time_turn(functions[name]))
+            times[name].append(time_turn(functions[name], runners.STEPS_PER_CALL.get(name, 1)))
     return times
 
 
 def measure_steps(
     size: Size, contestants: Sequence[str], rounds: int, images: str = "digits"
 ) -> dict[str, Any]:
-    """One row of the table of steps: milliseconds, ratios, and the limit set by the products."""
-    from minivae import kernels
-
+    """One row of the table of steps: milliseconds, ratios, and the limit of a step (limit.py)."""
     spec, flat, x, eps = make_setting(size, images)
     steps, out = enter(contestants, spec, flat, x, eps)
-    m, k, n = YARDSTICK
-    a, b, c = (np.ones(shape, np.float32) for shape in ((m, k), (k, n), (m, n)))
-    yardsticks: dict[str, Callable[[], object]] = {
-        "kernel": lambda: kernels.matmul(a, b),
-        "BLAS": lambda: np.matmul(a, b, out=c),
-    }
-    times = race({**steps, **yardsticks}, rounds)
-    flops = step_flops(spec, len(x))
-    rates = {name: 2e-9 * m * k * n / np.array(times.pop(name)) for name in yardsticks}
-    best_rate = np.maximum(*rates.values())  # in each round, whoever was faster
+    with limit.yardsticks(len(flat)) as yardsticks:
+        times = race({**steps, **yardsticks}, rounds)
+    gflops, gigabytes = limit.rates({name: times.pop(name) for name in yardsticks}, len(flat))
+    parts = limit.step_parts(spec, len(x))
+    limits = {part.name: part.seconds(gflops, gigabytes) for part in parts}
+    whole = np.sum(list(limits.values()), axis=0)
     ours = np.array(times["numba"])
     ratios = {name: quartiles(np.array(t) / ours) for name, t in times.items() if name != "numba"}
     opponents = {n: r["median"] for n, r in ratios.items() if n != "numpy"}
@@ -142,10 +144,13 @@ def measure_steps(
         "ratios": ratios,
         "fastest_opponent": fastest,
         "loses_to": loses_to(ratios),
-        "gflop": flops / 1e9,
-        "best_gflop_per_second": quartiles(best_rate),
-        "limit_milliseconds": quartiles(flops / best_rate / 1e6),
-        "fraction_of_limit": quartiles(flops / 1e9 / best_rate / ours),
+        "gflop": sum(part.flops for part in parts) / 1e9,
+        "megabytes": sum(part.bytes for part in parts) / 1e6,
+        "best_gflop_per_second": quartiles(gflops),
+        "gigabytes_per_second": quartiles(gigabytes),
+        "limit_parts_milliseconds": {n: quartiles(1e3 * t) for n, t in limits.items()},
+        "limit_milliseconds": quartiles(1e3 * whole),
+        "fraction_of_limit": quartiles(whole / ours),
         "did_not_start": out,
     }
 
@@ -154,17 +159,6 @@ def loses_to(ratios: dict[str, dict[str, float]]) -> list[str]:
     """The contestants that beat the numba backend by more than the spread: the upper quartile of
     their ratio is below 1, so that they were in about three rounds of four."""
     return [name for name, ratio in ratios.items() if ratio["high"] < 1]
-
-
-def step_flops(spec: vae.Spec, batch: int) -> int:
-    """Two for each multiply-add of a step's products: x W, x' da, and da W' except in the first
-    layer.
-
-    A pixel that is 0 counts like any other.
-    """
-    shapes = [shape for name, shape in vae.layout(spec) if name.endswith("_W")]
-    products = 3 * sum(i * o for i, o in shapes) - spec.data_dim * spec.hidden[0]
-    return 2 * batch * products
 
 
 def measure_products(size: Size, rounds: int) -> dict[str, Any]:

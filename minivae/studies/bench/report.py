@@ -25,7 +25,8 @@ def format_report(result: dict[str, Any]) -> str:
     for key, title in TABLES.items():
         for row in result.get(key, ()):
             lines += ["", *step_lines(title, row)]
-    lines += ["", *_product_lines(result["products"]), "", *_memory_lines(result["memory"])]
+    if "products" in result:
+        lines += ["", *_product_lines(result["products"]), "", *_memory_lines(result["memory"])]
     for what, table in result.get("sweep", {}).items():
         lines += ["", *sweep_lines(what, table)]
     return "\n".join(lines)
@@ -34,18 +35,23 @@ def format_report(result: dict[str, Any]) -> str:
 def step_lines(title: str, row: dict[str, Any]) -> Iterator[str]:
     """One table of steps, line by line."""
     size = f"{row['data_dim']}-{row['hidden']}-{row['hidden']}-{row['latent']}"
-    yield f"{title}, {size}, batch {row['batch']}, threads: {row['threads']}"
+    beside = f", beside {row['busy']} busy processes" if row.get("busy") else ""
+    yield f"{title}, {size}, batch {row['batch']}, threads: {row['threads']}{beside}"
     yield f"  {'':16}{'ms, median (quartiles)':>28}{'ratio to minivae, numba':>30}"
     for name, time_ in row["milliseconds"].items():
         ratio = _range(row["ratios"][name], 2) if name in row["ratios"] else "1"
         yield f"  {NAMES[name]:16}{_range(time_, 2):>28}{ratio:>30}"
     yield from _absence_lines(row)
-    limit, part = row["limit_milliseconds"]["median"], row["fraction_of_limit"]["median"]
-    rate = row["best_gflop_per_second"]["median"]
-    yield (
-        f"  limit: {row['gflop']:.3f} GFLOP at {rate:.0f} GFLOP/s, the best product seen: "
-        f"{limit:.2f} ms; the numba step reaches {part:.0%} of it"
+    parts = " + ".join(
+        f"{name} {t['median']:.2f}" for name, t in row["limit_parts_milliseconds"].items()
     )
+    yield (
+        f"  limit: {row['gflop']:.3f} GFLOP at {row['best_gflop_per_second']['median']:.0f} GFLOP/s"
+        f" or {row['megabytes']:.0f} MB at {row['gigabytes_per_second']['median']:.0f} GB/s, the "
+        "larger for each part"
+    )
+    yield f"    ms: {parts} = {row['limit_milliseconds']['median']:.2f}"
+    yield f"  the numba step reaches {row['fraction_of_limit']['median']:.0%} of its speed"
     if row["fastest_opponent"]:
         ratio = row["ratios"][row["fastest_opponent"]]["median"]
         yield f"  against the fastest opponent, {NAMES[row['fastest_opponent']]}: {ratio:.2f}"

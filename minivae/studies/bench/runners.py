@@ -1,10 +1,11 @@
 """The contestants of the bench: how each makes one training step of the same VAE.
 
 Each runner is a function of (spec, flat, x, eps) that returns (step, parameters): `step()` makes
-one training step and returns its loss when it is done; `parameters()` is the flat vector after it.
+one training step, or as many as STEPS_PER_CALL says, and returns the loss of the last one when it
+is done; `parameters()` is the flat vector after it.
 The libraries run in their fastest configuration: inputs converted beforehand, weights (in, out),
 both heads of the encoder as one product, PyTorch with its fused Adam, also compiled; JAX with the
-whole update compiled and its buffers donated.
+whole update compiled and its buffers donated, one step a call or many steps in one call.
 """
 
 import importlib.util
@@ -14,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from minivae import vae
-from minivae.backend import load_backend
+from minivae.backend import BACKENDS, load_backend
 from minivae.spec import Spec
 
 Runner = Callable[
@@ -22,14 +23,18 @@ Runner = Callable[
     tuple[Callable[[], float], Callable[[], np.ndarray]],
 ]
 
-CONTESTANTS = ("numba", "numpy", "torch", "torch.compile", "jax")
+CONTESTANTS = ("numba", "numpy", "torch", "torch.compile", "jax", "jax.scan")
 NAMES = {
     "numba": "minivae, numba",
     "numpy": "minivae, numpy",
     "torch": "PyTorch eager",
     "torch.compile": "torch.compile",
     "jax": "JAX jit",
+    "jax.scan": "JAX scan",
 }
+# `lax.scan` runs through a stack of batches that are on the device already, without a return to
+# Python between two steps.
+STEPS_PER_CALL = {"jax.scan": 20}
 LEARNING_RATE = 1e-3
 
 
@@ -100,22 +105,52 @@ def torch_runner(compiled: bool) -> Runner:
     return contestant
 
 
-def jax_runner(
-    spec: Spec, flat: np.ndarray, x: np.ndarray, eps: np.ndarray
-) -> tuple[Callable[[], float], Callable[[], np.ndarray]]:
-    """The training step in JAX, under `jax.jit`: a `Runner` itself.
+def jax_runner(scanned: bool) -> Runner:
+    """The training step in JAX, under `jax.jit`; scanned: many steps in one call, by `lax.scan`.
 
-    Raises RuntimeError where JAX cannot be limited to OMP_NUM_THREADS cores.
+    The runner raises RuntimeError where JAX cannot be limited to OMP_NUM_THREADS cores.
     """
+
+    def contestant(spec, flat, x, eps):
+        import jax
+        import jax.numpy as jnp
+
+        threads = int(os.environ["OMP_NUM_THREADS"])
+        if not hasattr(os, "sched_setaffinity") and threads < (os.cpu_count() or 1):
+            raise RuntimeError(
+                f"JAX cannot be limited to {threads} of {os.cpu_count()} cores on this system"
+            )
+        update = _jax_update(len(spec.hidden))
+        layers = [jnp.array(a) for a in join_heads(vae.unpack(flat, spec), spec)]
+        state = (layers, *([jnp.zeros_like(a) for a in layers] for _ in range(2)), jnp.float32(0))
+        if scanned:
+            shape = (STEPS_PER_CALL["jax.scan"],)
+            batch = tuple(jnp.array(np.broadcast_to(a, shape + a.shape)) for a in (x, eps))
+
+            def call(state, *batches):
+                state, losses = jax.lax.scan(lambda s, b: update(s, *b), state, batches)
+                return state, losses[-1]
+
+        else:
+            batch, call = (jnp.array(x), jnp.array(eps)), update
+        call = jax.jit(call, donate_argnums=0)
+
+        def step():
+            nonlocal state
+            state, loss = call(state, *batch)
+            jax.block_until_ready(state)
+            return float(loss)
+
+        return step, lambda: split_heads([np.asarray(a) for a in state[0]], spec)
+
+    return contestant
+
+
+def _jax_update(depth):
+    """One step as a function (state, x, eps) -> (state, loss) for JAX; depth: hidden layers of the
+    encoder."""
     import jax
     import jax.numpy as jnp
-
-    threads = int(os.environ["OMP_NUM_THREADS"])
-    if not hasattr(os, "sched_setaffinity") and threads < (os.cpu_count() or 1):
-        raise RuntimeError(
-            f"JAX cannot be limited to {threads} of {os.cpu_count()} cores on this system"
-        )
-    depth = len(spec.hidden)
 
     def loss_of(layers, x, eps):
         pairs = list(zip(layers[::2], layers[1::2], strict=True))
@@ -146,18 +181,7 @@ def jax_runner(
         ]
         return (layers, m, v, t), loss
 
-    update = jax.jit(update, donate_argnums=0)
-    layers = [jnp.array(a) for a in join_heads(vae.unpack(flat, spec), spec)]
-    state = (layers, *([jnp.zeros_like(a) for a in layers] for _ in range(2)), jnp.float32(0))
-    batch = jnp.array(x), jnp.array(eps)
-
-    def step():
-        nonlocal state
-        state, loss = update(state, *batch)
-        jax.block_until_ready(state)
-        return float(loss)
-
-    return step, lambda: split_heads([np.asarray(a) for a in state[0]], spec)
+    return update
 
 
 RUNNERS = {
@@ -165,7 +189,8 @@ RUNNERS = {
     "numpy": minivae_runner("numpy"),
     "torch": torch_runner(compiled=False),
     "torch.compile": torch_runner(compiled=True),
-    "jax": jax_runner,
+    "jax": jax_runner(scanned=False),
+    "jax.scan": jax_runner(scanned=True),
 }
 
 
@@ -188,7 +213,7 @@ def split_heads(layers: list[np.ndarray], spec: Spec) -> np.ndarray:
 
 def absent(contestant: str) -> str | None:
     """Why an opponent cannot take part, or None."""
-    module = {"torch": "torch", "torch.compile": "torch", "jax": "jax"}.get(contestant)
+    module = contestant.split(".")[0] if contestant not in BACKENDS else None
     if module and importlib.util.find_spec(module) is None:
         return f"{module} is not installed"
     return None

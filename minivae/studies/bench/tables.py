@@ -37,10 +37,13 @@ def measure_all(
     quick: bool = False,
     say: Callable[[str], None] = lambda line: None,
     sizes: dict[str, int] | None = None,
+    busy: int = 0,
 ) -> dict[str, Any]:
     """All tables, as plain data for JSON. `sizes` replaces BASE, for a smaller model.
 
     quick: fewer rounds, one batch size on one thread, no sweep.
+    busy: how many other processes keep the same cores busy all the while. If there are any, only
+    the steps of each batch size are measured.
     """
     load_backend("numba")  # raises MinivaeError where it is missing
     from minivae import kernels
@@ -64,10 +67,13 @@ def measure_all(
             contestants=entered,
             rounds=rounds,
             images=images,
+            busy=busy,
         )
-        return {"threads": threads, **row}
+        return {"threads": threads, "busy": busy, **row}
 
     report["steps"] = [steps(threads, batch) for batch in batches]
+    if busy:
+        return report
     if threads > 1:
         single = (base["batch"],) if quick else batches
         report["steps_on_one_thread"] = [steps(1, batch) for batch in single]
@@ -111,8 +117,9 @@ def growth_exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
     }
 
 
-def ask(measure: str, threads: int, **arguments: Any) -> dict[str, Any]:
-    """Runs one measurement in a process of its own, all libraries set to `threads` threads."""
+def ask(measure: str, threads: int, busy: int = 0, **arguments: Any) -> dict[str, Any]:
+    """Runs one measurement in a process of its own, all libraries set to `threads` threads, beside
+    `busy` processes that only spin on the same cores."""
     names = ("OMP", "OPENBLAS", "MKL", "MINIVAE", "VECLIB")
     environment = os.environ | {f"{name}_NUM_THREADS": str(threads) for name in names}
     environment |= {"KMP_BLOCKTIME": str(OPENMP_SPINS), "JAX_PLATFORMS": "cpu"}
@@ -120,7 +127,7 @@ def ask(measure: str, threads: int, **arguments: Any) -> dict[str, Any]:
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, [package, os.environ.get("PYTHONPATH", "")])
     )
-    with on_cores(threads):
+    with on_cores(threads), spinning(busy):
         done = subprocess.run(
             [sys.executable, "-m", "minivae.studies.bench"],
             input=json.dumps({"measure": measure, "arguments": arguments}),
@@ -150,6 +157,19 @@ def on_cores(n: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, cores)
+
+
+@contextmanager
+def spinning(n: int) -> Iterator[list[subprocess.Popen]]:
+    """In this block, n processes do nothing but use their time."""
+    spinners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n)]
+    try:
+        yield spinners
+    finally:
+        for spinner in spinners:
+            spinner.kill()
+        for spinner in spinners:
+            spinner.wait()
 
 
 def _machine(threads):
