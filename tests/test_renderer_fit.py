@@ -33,13 +33,14 @@ def test_a_fit_of_noisy_pictures_is_at_least_as_likely_as_the_truth(rng):
     assert np.allclose(found.nll, -cats.log_likelihood(x, found.factors), atol=1e-4)
 
 
-def test_the_inverse_information_is_the_scatter_of_fits_around_one_cat(rng):
-    """Cramer and Rao's bound is reached where the information is large: position, tail, tilt."""
+def test_fits_scatter_by_the_limit_or_a_little_more(rng):
+    """Cramer and Rao: not less, up to the 400 fits' standard error; at most half as much again."""
     factors = np.repeat((0.45 * cats.LOW + 0.55 * cats.HIGH)[None], 400, axis=0)
     found = renderer_fit.fit(cats.sample_pixels(factors, rng), start=factors).factors
     limit = np.sqrt(np.diag(np.linalg.inv(renderer_fit.fisher_information(factors[:1])[0])))
     ratio = found.std(axis=0) / limit
-    assert (np.abs(ratio[[0, 2, 3, 5]] - 1) < 0.2).all(), ratio  # 400 fits: standard error 0.04
+    assert (ratio > 0.88).all(), ratio
+    assert (ratio < 1.6).all(), ratio
 
 
 def test_the_ideal_observer_knows_more_than_a_fit_and_less_than_all(rng):

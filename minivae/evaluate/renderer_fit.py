@@ -50,25 +50,27 @@ def fit(
     likelihood: str = "bernoulli",
     *,
     start: Array | None = None,
+    starts: int = STARTS,
     steps: int = STEPS,
 ) -> Fit:
     """The most likely factors: pictures (B, S, S) or (B, S * S) with S = 28, in [0, 1] -> Fit.
 
-    start: (B, F), where to begin; without it at the STARTS nearest of LIBRARY stored cats, of which
-    the better result counts. Near the maximum only: the drawing has kinks. Raises MinivaeError for
+    start: (B, F), where to begin; without it at the `starts` nearest of LIBRARY stored cats, and
+    the best result counts. Near the maximum only: the drawing has kinks. Raises MinivaeError for
     pictures of another shape or range, an unknown likelihood, and factors out of range.
     """
     x = _check_pictures(pictures)
     _check_likelihood(likelihood)
     steps = checks.check_whole(steps, "steps", 1)
+    starts = checks.check_whole(starts, "starts", 1, LIBRARY)
     if start is not None:
-        starts = _to_unit(check_factors(start, cats.FACTORS))[None]
-        if starts.shape[1] != len(x):
-            raise MinivaeError(f"{starts.shape[1]} starts for {len(x)} pictures; give one for each")
+        begins = _to_unit(check_factors(start, cats.FACTORS))[None]
+        if begins.shape[1] != len(x):
+            raise MinivaeError(f"{begins.shape[1]} starts for {len(x)} pictures; give one for each")
     else:
-        starts = _nearest_stored(x, likelihood)
+        begins = _nearest_stored(x, likelihood, starts)
     u, nll = np.empty((len(x), len(cats.FACTORS))), np.full(len(x), np.inf)
-    for begin in starts:
+    for begin in begins:
         for first in range(0, len(x), CHUNK):
             rows = slice(first, first + CHUNK)
             found, cost = _climb(x[rows], begin[rows], likelihood, steps)
@@ -163,15 +165,15 @@ def _climb(x: Array, u: Array, likelihood: str, steps: int) -> tuple[Array, Arra
     return u, cost
 
 
-def _nearest_stored(x: Array, likelihood: str) -> Array:
-    """The STARTS most likely of the stored cats: x (B, D) -> (STARTS, B, F) in [0, 1]."""
+def _nearest_stored(x: Array, likelihood: str, starts: int) -> Array:
+    """The most likely of the stored cats: x (B, D) -> (starts, B, F) in [0, 1]."""
     factors = cats.sample_factors(LIBRARY, np.random.default_rng(28))
     stored = _pixels(_to_unit(factors), likelihood)
     if likelihood == "bernoulli":
         score = x @ np.log(stored / (1 - stored)).T + np.log1p(-stored).sum(axis=1)
     else:
         score = x @ stored.T - np.square(stored).sum(axis=1) / 2
-    best = np.argpartition(-score, STARTS - 1, axis=1)[:, :STARTS]
+    best = np.argpartition(-score, starts - 1, axis=1)[:, :starts]
     return _to_unit(factors)[best].transpose(1, 0, 2)
 
 
