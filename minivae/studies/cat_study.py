@@ -7,15 +7,15 @@ Gaussian at beta 1. Each is measured on the ladder of `evaluate.ladder`, under t
 ideal observer.
 
 The bar was set before the study was run. For a factor f with a ceiling of c_f nats, what a rung
-knows is its nats as a share of c_f, with BINS bins; a rung *passes* if that is at least BAR in at
-least SEED_SHARE of the seeds; and a factor of a family of models is
+knows is its nats as a share of c_f, with 20 bins; a rung *passes* if that is at least 0.5 in at
+least four of five seeds; and a factor of a family of models is
 
     aligned       the best single latent passes
     encoded       it does not, but the nonlinear probe of the whole code does
     missing       neither does
 
 A cell is *forced* if the code could not pass whatever the training did, because its KL is below
-BAR c_f nats on average over the seeds: information costs at least as much KL.
+half of c_f nats on average over the seeds: information costs at least as much KL.
 
 `python -m minivae cat-study` trains the models that are missing from figures/cat_study.json, seed
 by seed, and writes that file after each.
@@ -32,13 +32,14 @@ from minivae import checks, data, files
 from minivae.backend import load_backend
 from minivae.data import cats
 from minivae.errors import MinivaeError
+from minivae.evaluate import interpretability
 from minivae.settings import Settings
 from minivae.studies import cat_measures, cures
 from minivae.studies.folder import FIGURES_FOLDER, check_folder
 
 RESULTS = FIGURES_FOLDER / "cat_study.json"
 SEEDS = (0, 1, 2, 3, 4)
-BAR, SEED_SHARE = 0.5, 0.8
+BAR = interpretability.TRACKS  # 0.5; and `interpretability.tracks` asks for four of five seeds
 SETTINGS = Settings(
     latent_dim=10, hidden=(128, 64), epochs=5, batch_size=50, warmup=1, backend="numba"
 )
@@ -63,6 +64,7 @@ FAMILIES = (
     Family("total correlation", "gaussian", 1.0, "total correlation"),
     Family("labels", "gaussian", 1.0, "labels"),
 )
+# The weights of the cures were tried once, on a seed outside of the study, and kept.
 TC_WEIGHT = 8.0
 N_LABELS, LABEL_WEIGHT = 100, 20.0
 
@@ -132,8 +134,8 @@ def shares(results: dict[str, Any], name: str, rung: str) -> np.ndarray:
 def verdicts(results: dict[str, Any], name: str) -> list[str]:
     """For each factor "aligned", "encoded" or "missing", with " (forced)" where it is."""
     rows = of_family(results, name)
-    aligned = (shares(results, name, "best") >= BAR).mean(axis=0) >= SEED_SHARE
-    encoded = (shares(results, name, "whole") >= BAR).mean(axis=0) >= SEED_SHARE
+    aligned = interpretability.tracks(shares(results, name, "best")[:, :, None])
+    encoded = interpretability.tracks(shares(results, name, "whole")[:, :, None])
     kl = np.mean([row["kl"] for row in rows])
     ceiling = np.array(results["ceiling"][rows[0]["likelihood"]]["nats"])
     words = np.where(aligned, "aligned", np.where(encoded, "encoded", "missing"))

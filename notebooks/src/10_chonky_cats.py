@@ -526,7 +526,7 @@ own = decoder_metric.cosines(renderer_fit.fisher_information(factors[:300]))
 fig, (left, right) = plots.figure(8.6, 3, 1, 2)
 draw.cosine_map(left, own, [n.split()[0] for n in cats.NAMES], "|cos| between true factors")
 moved = decoder_metric.responses(params, codes[:12], axes, spec)
-draw.leak_map(right, moved.mean, "what moving a latent does")
+draw.leak_map(right, moved.mean, cats.NAMES, "what moving a latent does")
 fig
 
 # %%
@@ -756,17 +756,17 @@ for name in ready:
 # 10.3, from two drawings.
 
 # %%
-def ideal_observer(up, down, step):    # p(x = 1) of each pixel at v + step and at v - step, (D,)
-    ...                                # -> the smallest sd of an unbiased estimate of v, at v
+def ideal_observer(up, down, step):    # p(x = 1) of each pixel at v + step, v - step: (D,)
+    ...                                # -> the smallest sd of an unbiased estimate of v
 check("10.ideal-observer", ideal_observer)
 
 # %% [markdown]
-# **Which cells are forced?** At best, what share of its ceiling can a factor reach?
+# **Which cells are forced?** Before any training: what is the largest share of its entropy that a
+# factor can reach? Three limits hold at once.
 
 # %%
-def largest_share(kl, ceiling, bins):    # nats of the code's KL, of the ideal observer; bins
-    ...                                  # -> the largest share of the ceiling that any reader of
-                                         # z can have: three limits, and a share is at most 1
+def largest_share(kl, ceiling, bins):    # nats: of the code, of the ideal observer; bins
+    ...                                  # of equal mass -> the largest I(v; c) / H(v)
 check("10.largest-share", largest_share)
 
 # %% [markdown]
@@ -782,8 +782,8 @@ check("10.fool-the-gap", fool_the_gap)
 # **The gradient of the total correlation,** eq. (8), for one step: $\mu$'s part.
 
 # %%
-def tc_gradient(z, mu, logvar):    # (B, L) each -> d (sum_i tc_i) / d mu, (B, L), with z held fixed
-    ...
+def tc_gradient(z, mu, logvar):    # (B, L) each -> d (sum_i tc_i) / d mu, (B, L);
+    ...                            # z is held fixed
 check("10.tc-gradient", tc_gradient)
 
 # %% [markdown]
