@@ -5,8 +5,8 @@ import inspect
 import numpy as np
 import pytest
 
-from minivae import total_correlation as module
-from minivae.total_correlation import total_correlation_backward, total_correlation_forward
+from minivae.evaluate import total_correlation as module
+from minivae.evaluate.total_correlation import total_correlation_backward, total_correlation_forward
 
 N_DATA = 500
 

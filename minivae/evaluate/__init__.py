@@ -2,6 +2,7 @@
 
 likelihood          the test set as a whole, and log p(x) by importance sampling   [notebook 09]
 proposals           a second proposal, to find mass that the first one missed      [notebook 09]
+total_correlation   dependence of the latents, as a penalty with its gradient   [notebook 10]
 inference_gap       log p(x) - ELBO split in two: the family of q, and the encoder  [notebook 09]
 interpretability    how much information latents have about known factors          [notebook 10]
 ladder              what is known of a factor: picture, code, latent, fifty labels [notebook 10]

@@ -23,7 +23,7 @@ def share_map(
 ) -> None:
     """Families by factors: the mean share of the ceiling that a rung knows, over the seeds."""
     table = [family_shares(results, name, rung).mean(axis=0) for name in families]
-    _map(ax, np.array(table), families, [f.split()[0] for f in results["factors"]], title)
+    _map(ax, np.array(table), families, short_names(results["factors"]), title)
 
 
 def r2_map(
@@ -34,8 +34,13 @@ def r2_map(
         np.mean([row[rung]["r2"] for row in results["models"] if row["family"] == name], axis=0)
         for name in families
     ]
-    names = [f.split()[0] for f in results["factors"]]
+    names = short_names(results["factors"])
     _map(ax, np.maximum(table, 0), families, names, title)
+
+
+def short_names(factors: Sequence[str]) -> list[str]:
+    """One word for each factor: "ear" for "ear height", but "tilt" for "head tilt"."""
+    return ["tilt" if name == "head tilt" else name.split()[0] for name in factors]
 
 
 def family_shares(results: dict[str, Any], family: str, rung: str) -> np.ndarray:
@@ -62,7 +67,7 @@ def leak_map(ax: Axes, moved: np.ndarray, factors: Sequence[str], title: str) ->
         color = "white" if abs(moved[latent, f]) > 0.6 * reach else INK
         label = f"{moved[latent, f]:+.1f}"
         ax.text(f, latent, label, ha="center", va="center", fontsize=7, color=color)
-    _name(ax, [f"latent {j}" for j in range(len(moved))], [f.split()[0] for f in factors], title)
+    _name(ax, [f"latent {j}" for j in range(len(moved))], short_names(factors), title)
 
 
 def rung_bars(

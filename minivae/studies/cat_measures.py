@@ -12,8 +12,8 @@ from minivae.backend import Backend
 from minivae.data import cats
 from minivae.evaluate import dci, decoder_metric, interpretability, ladder, sample_quality
 from minivae.evaluate.renderer_fit import fit, ideal_estimates
+from minivae.evaluate.total_correlation import total_correlation_forward
 from minivae.settings import Settings
-from minivae.total_correlation import total_correlation_forward
 
 Array = np.ndarray
 FIT_CATS = 10_000  # training cats whose codes fit the probes

@@ -17,9 +17,9 @@ import numpy as np
 
 from minivae import data, train, vae
 from minivae.backend import Backend, reproducible_sums
+from minivae.evaluate.total_correlation import total_correlation_backward, total_correlation_forward
 from minivae.settings import Settings
 from minivae.spec import Params, Spec
-from minivae.total_correlation import total_correlation_backward, total_correlation_forward
 
 Array = np.ndarray
 

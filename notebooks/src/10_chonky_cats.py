@@ -30,7 +30,7 @@ from minivae.estimator import VAE
 from minivae.exercises import check, hint, predict, recall, reveal, solution
 from minivae.plots import latents as draw
 from minivae.studies import cat_measures, cat_study
-from minivae.total_correlation import total_correlation_backward, total_correlation_forward
+from minivae.evaluate.total_correlation import total_correlation_backward, total_correlation_forward
 
 plots.notebook_style()
 rng = np.random.default_rng(10)
@@ -284,16 +284,16 @@ for k, (name, values) in enumerate((("ceiling", study["ceiling"]["bernoulli"]["r
     ax.bar(place + 0.2 * k - 0.3, values, 0.2, label=name,
            color=(plots.GREY, plots.ORANGE, plots.BLUE, plots.GREEN)[k], hatch=("", "//", "", "..")[k])
 ax.set(xticks=place, ylim=(0, 1.3), yticks=np.linspace(0, 1, 6), ylabel="$R^2$ on new cats",
-       title="the shipped model: a step down at each rung, a different one for each factor")
+       title="the shipped model: what is lost, and on which rung")
 ax.set_xticklabels(cats.NAMES, fontsize=8)
 ax.legend(ncols=4, fontsize=8)
 fig
 
 # %% [markdown]
 # From grey to hatched: what the code lost of the picture. From hatched to blue: what no axis holds,
-# though the code does. Green is the surprise: fifty labels find a direction that for chonk, tail and
-# position is far better than any axis. (Where it stands at 0, fifty labels find nothing: the factor
-# is in the squares and products, or hardly there.)
+# though the code does. Green is the surprise: the direction that fifty labels find is about as good as
+# the best axis for tail and position, and clearly better for chonk and tilt. (Ear and eye stand at 0 there: the code holds them, but in its
+# squares and products, where a weighted sum finds nothing.)
 #
 # What does that direction *do*? Do not judge by one cat's picture. Move twelve cats along it, from -1.5
 # to 1.5, and let the renderer fit read all six factors off both pictures.
@@ -355,8 +355,9 @@ both("rotated by 45 degrees", lambda v: v @ pairs.T)
 both("noise", lambda v: rng.standard_normal(v.shape))
 
 # %% [markdown]
-# Both say what they should: a turned code holds exactly as much (turn it back), and the gap, D
-# and C fall because they ask about axes. Now three codes built to fool them.
+# Both say what they should: a turned code holds exactly as much (turn it back: I stays 1), and the gap, D
+# and C fall because they ask about axes. But look at the D and C of noise: not nearly 0. Now three
+# codes built to fool them.
 #
 # **Predict first.** In the turned code, bury every second latent under noise, so that half the
 # knowledge is gone. Does the gap fall or rise? And store each factor twice, in twelve latents: what
@@ -373,8 +374,8 @@ both("a faint trace of each", lambda v: 0.1 * v + rng.standard_normal(v.shape))
 #   large beta forgets, so a gap that rises with beta need not mean better axes.
 # - *Redundancy costs*: every latent of the doubled code is about one factor (D says so), and its gap
 #   is nearly 0.
-# - *Faint traces score*: D and C are shares of an importance, and a share of almost nothing may
-#   be 1. Only I shows that this code is nearly empty.
+# - *Faint traces score*: D and C are shares of an importance, and shares of almost nothing may be
+#   large, even for noise. Only I shows that this code is nearly empty.
 #
 # So no single number. The ladder keeps "how much" and "along an axis" apart, and keeps the
 # factors apart too.
@@ -386,11 +387,11 @@ both("a faint trace of each", lambda v: 0.1 * v + rng.standard_normal(v.shape))
 # (`python -m minivae cat-study`): $\beta$ in 1, 2, 4, 8 and *both* likelihoods, with five seeds and
 # everything else equal. Both, because the likelihood decides what can be known: a Bernoulli model
 # sees black and white coin flips, a Gaussian model the grey pictures, whose ceiling is almost the whole
-# entropy. An earlier version of this study had the Bernoulli half only, and its answer was a
-# different one. The bar was committed before the first run (`cat_study.py`): with half of the ceiling, in
+# entropy. (An earlier version of this study went from the Gaussian to the Bernoulli likelihood without
+# saying so. Here are both.) The bar was committed before the first run (`cat_study.py`): with half of the ceiling, in
 # nats at 20 bins, in at least four of five seeds, a factor is **aligned** if the best single latent
-# has it, **encoded** if only the whole code has it, else **missing**. A cell would be *forced* if
-# the KL were too small for any latent to pass.
+# has it, **encoded** if only the whole code has it, else **missing**. A cell whose answer the KL
+# decides beforehand would be marked *forced*.
 #
 # **Predict first.** Chonk, in the Gaussian models at $\beta = 1$: `"missing"`, `"encoded"` or
 # `"aligned"`?
@@ -399,16 +400,19 @@ both("a faint trace of each", lambda v: 0.1 * v + rng.standard_normal(v.shape))
 predict("10.chonk", ...)
 
 # %%
-names = [family.name for family in cat_study.FAMILIES]
+names, short = [family.name for family in cat_study.FAMILIES], draw.short_names(cats.NAMES)
 counts = {name: len(cat_study.of_family(study, name)) for name in names}
 ready = [name for name in names if counts[name]]
 plain = [name for name in ready if not cat_study.of_family(study, name)[0]["cure"]]
 cured = [name for name in ready if name not in plain]
-print(f"{'':<19}seeds" + "".join(f"{f.split()[0]:>10}" for f in study["factors"]) + "   KL, nats")
+print(f"{'':<19}seeds" + "".join(f"{f:>10}" for f in short) + "   KL, nats")
 for name in plain:
     rows = cat_study.of_family(study, name)
     print(f"{name:<19}{counts[name]:5d}" + "".join(f"{v:>10}" for v in cat_study.verdicts(study, name))
           + f"{np.mean([row['kl'] for row in rows]):10.1f}")
+for likelihood in ("bernoulli", "gaussian"):
+    bars = cat_study.BAR * np.array(study["ceiling"][likelihood]["nats"])
+    print(f"{likelihood}: the largest bar is {bars.max():.1f} nats; all six together are {bars.sum():.1f}")
 
 # %%
 reveal("10.chonk", cat_study.verdicts(study, "gaussian 1")[0])
@@ -421,10 +425,12 @@ right.set_yticklabels([])
 fig
 
 # %% [markdown]
-# Shares of the ceiling, means over the seeds. Left, what is in the code: the Gaussian models hold
-# most factors, the Bernoulli models fewer, and fewer still as $\beta$ makes nats dearer. Right, what one
-# latent holds: mostly pale. The step from left to right is the finding: *encoded, but not aligned*.
-# The spread over the seeds, for chonk and position:
+# Shares of the ceiling, means over the seeds. Left, what is in the code: it falls from line to line as
+# $\beta$ makes nats dearer. Right, what one latent holds: pale everywhere, and no $\beta$ makes a factor
+# pass. The step from left to right is the finding: *encoded, but not aligned*. One caution: the factors
+# are independent, so what the code tells of them one by one adds up to at most its KL. Compare the
+# printed sums: the Bernoulli models at $\beta = 8$ have too few nats for all six factors to pass *at
+# once*, though enough for each alone. The spread over the seeds, for chonk and position:
 
 # %%
 for name in plain:
@@ -446,8 +452,9 @@ for name in ready:
     print(f"{name:<19} gap, D, C, I: {scores}   position's part of the gap {gaps[5] / gaps.sum():4.0%}")
 
 # %% [markdown]
-# Read the last column with 10.6 in mind: where one factor supplies most of a gap, the mean over six
-# factors is a statement about that one.
+# Read this with 10.6 in mind. In the Bernoulli models D, C and the gap rise with $\beta$ while I falls:
+# the codes forget, and position, the factor they forget last, supplies most of what is left of the
+# gap. The map above shows no axis getting better at anything else.
 
 # %% [markdown]
 # ## 10.8  Why would a latent line up with a factor at all?
@@ -513,18 +520,25 @@ for name in plain:
     off10 = ~np.eye(10, dtype=bool)
     own, random = (np.mean([np.array(row[key])[off10].mean() for row in rows])
                    for key in ("cosines", "cosines_turned"))
-    print(f"{name:<13} the same, mean over its seeds: {own:.2f}, turned {random:.2f}")
+    given = np.array([row["precision_given"] for row in rows])
+    ratio = np.mean(given.max(axis=1) / given.min(axis=1))
+    print(f"{name:<13} the same, mean over its seeds: {own:.2f}, turned {random:.2f}; "
+          f"narrowest over widest latent: {ratio:.1f} times the precision")
 
 # %% [markdown]
-# Each dot is a latent of one cat: the widths of $q$ are those that the decoder's Jacobian asks for. The
-# axes are somewhat nearer to orthogonal than random ones. So the bound does prefer axes, but by what moves
-# the *pixels* independently. Do our factors do that? Ask the renderer the same question: the
-# cosines between its own columns, from the Fisher information.
+# Each dot is a latent of one cat: the widths of $q$ are those that the decoder's Jacobian asks for. In
+# the Bernoulli models the axes are nearer to orthogonal than random ones. In the Gaussian models
+# they are not, and the last column says how that agrees with eq. (5): all their latents have nearly the
+# same precision, so $\Lambda$ is nearer to a multiple of $I$, and a turn of that costs nothing.
+#
+# Where the bound does prefer axes, it prefers those that move the *pixels* independently. Do our
+# factors do that? Ask the renderer the same question: the cosines between its own columns, from the
+# Fisher information.
 
 # %%
 own = decoder_metric.cosines(renderer_fit.fisher_information(factors[:300]))
 fig, (left, right) = plots.figure(8.6, 3, 1, 2)
-draw.cosine_map(left, own, [n.split()[0] for n in cats.NAMES], "|cos| between true factors")
+draw.cosine_map(left, own, short, "|cos| between true factors")
 moved = decoder_metric.responses(params, codes[:12], axes, spec)
 draw.leak_map(right, moved.mean, cats.NAMES, "what moving a latent does")
 fig
@@ -537,10 +551,9 @@ print("of the movement of each latent, the part that is its main factor's:",
 
 # %% [markdown]
 # Left: the true factors are not orthogonal in pixels either; the pair that overlaps most is tilt
-# and position (both shift the head), not chonk and position. Right, the *leak*: from -1.5 to 1.5 along
-# each latent, how far the six factors move, in standard deviations. A row with one dark square would be
-# a knob; these rows have several. The axes that the ELBO likes are not ours, and nothing in it
-# says they should be.
+# and position, not chonk and position. Right, the *leak*: from -1.5 to 1.5 along each latent, how far the
+# six factors move, in standard deviations. A row with one dark square would be a knob: latent 1 comes
+# close, for the tail; chonk's and position's latents drag others along; the rest are mixtures. The axes that the ELBO likes are not ours, and nothing in it says they should be.
 
 # %% [markdown]
 # ## 10.9  Two cures
@@ -616,19 +629,23 @@ N = 2000
 z_all, m_all, l_all = codes[:N], mu[:N].astype(float), logvar[:N].astype(float)
 truth = with_weights(z_all, m_all, l_all, 1 / N, 1 / N)
 print(f"exact, all {N}: {truth:.2f} nats")
-print("   B    weights 1/NB   without the constant   weights 1/B   own 1/N, others (N-1)/N(B-1)")
+print("   B    weights 1/NB   without the constant   weights 1/B   own 1/N, others (N-1)/N(B-1)   (L-1) log N + log N/B")
 for B in (50, 200, 800):
     few = [rng.choice(N, B, replace=False) for _ in range(800 // B)]
     kinds = ((1 / (N * B), 1 / (N * B)), (1, 1), (1 / B, 1 / B), (1 / N, (N - 1) / (N * (B - 1))))
     mean = [np.mean([with_weights(z_all[b], m_all[b], l_all[b], *k) for b in few]) for k in kinds]
-    print(f"{B:4d} {mean[0]:13.2f} {mean[1]:22.2f} {mean[2]:13.2f} {mean[3]:20.2f}")
+    print(f"{B:4d} {mean[0]:13.2f} {mean[1]:22.2f} {mean[2]:13.2f} {mean[3]:20.2f} "
+          f"{(L - 1) * np.log(N) + np.log(N / B):36.2f}")
 
 # %% [markdown]
-# The weights of eq. (7) give a value that is far too large, by nearly $\log N$ for each latent but one, and
-# without its constant it is far below 0, which no total correlation can be. The *gradient* is the same
-# for the first three columns: a constant factor in all weights moves out of the logs. So train with
-# it, and do not report it. The last column's weights make $q(z_i)$ right on average, and a log of
-# that is still biased, because Jensen's inequality bends the joint term more than the marginals.
+# The weights of eq. (7) give a value that is far too large, by about the last column: $z_i$'s own
+# posterior is most of $q(z_i)$, and its weight should be $1/N$; each marginal is a mean over many, whose
+# weights should be $1/B$. Without its constant the value is far below 0, which no total correlation can be.
+# The *gradient* is the same in the first three columns: a common factor of all weights moves out of
+# the logs. So train with it, and do not report it. The fourth column weighs $z_i$'s own posterior and the
+# others so that $q(z_i)$ and each $q(z_{il})$ are right on average. A log of a mean that is right on
+# average is too low (Jensen), and here that hits the $L$ marginals, which depend on who is in the
+# batch, more than the joint: the estimate is still too high, and less so with a larger batch.
 #
 # **Labels.** The other cure gives up on "without labels": a hundred cats are weighed, and
 # the loss gets $\frac{w}{2n}\sum_{n,f}(\mu_{nf} - v_{nf})^2$, which asks the first six latents to be the
@@ -638,10 +655,31 @@ for B in (50, 200, 800):
 # %%
 fig, (left, right) = plots.figure(9, 2.6, 1, 2)
 compared = [name for name in ("gaussian 1", *cured) if name in ready]
-draw.share_map(left, study, compared, "whole", "what the whole code knows")
-draw.share_map(right, study, compared, "best", "what its best latent knows")
+draw.share_map(left, study, compared, "best", "best latent: share of the ceiling")
+draw.r2_map(right, study, compared, "best", "best latent: $R^2$")
 right.set_yticklabels([])
 fig
+
+# %%
+for name in compared:
+    rows = cat_study.of_family(study, name)
+    chonk, moves = cat_study.shares(study, name, "best")[:, 0], np.array([row["leak_size"] for row in rows])
+    own = np.mean([m[row["chosen"][0], 0] for m, row in zip(moves, rows, strict=True)])
+    leak = np.mean([m[row["chosen"][0], 1:].max() for m, row in zip(moves, rows, strict=True)])
+    print(f"{name:<19} total correlation {np.mean([r['total_correlation'] for r in rows]):5.1f} nats; chonk's latent "
+          f"{chonk.mean():.2f} +- {chonk.std(ddof=1):.2f}, moves chonk by {own:.2f} sd, another factor by up to {leak:.2f}")
+
+# %% [markdown]
+# (The total correlation is the exact sum over 1,000 posteriors.) Pressing on it lowers it, and the best
+# latents of chonk, tail and position know more; no factor reaches the bar, and the whole code knows less
+# (I in 10.7). A hundred labels do better, on the four factors that the code holds; nothing helps ear and eye.
+# Chonk comes near the bar, half of what the grey picture tells in nats, and the right map says how hard
+# that bar is: chonk's $R^2$ is nearly 1 there. Both numbers are true. For a readout look at $R^2$, for
+# what is left to know at nats.
+#
+# And a readout is no knob: moved alone, the labelled latent still drags another factor along (last
+# column). The codes of these Gaussian models depend on each other so much (their total correlation) that
+# moving one latent alone leads away from where the encoder puts cats.
 
 # %%
 def spread(values):
@@ -652,7 +690,7 @@ def spread(values):
 print(f"{'':<19}{'aligned factors':<34}{'latent, mean share':>18}{'ELBO, nats':>19}{'distance':>15}{'coverage':>15}")
 for name in ready:
     rows = cat_study.of_family(study, name)
-    words = [f.split()[0] for f, v in zip(cats.NAMES, cat_study.verdicts(study, name), strict=True) if v == "aligned"]
+    words = [f for f, v in zip(short, cat_study.verdicts(study, name), strict=True) if v == "aligned"]
     print(f"{name:<19}{', '.join(words) or 'none':<34}{spread(cat_study.shares(study, name, 'best').mean(axis=1))}"
           f"{spread([r['elbo'] for r in rows]):>19}{spread([r['sample_distance'] for r in rows]):>15}"
           f"{spread([r['coverage'] for r in rows]):>15}")
@@ -693,8 +731,9 @@ for name in ready:
 # %% [markdown]
 # Three sentences, for these cats and these small networks. What the code holds depends on the likelihood and
 # on how dear nats are. What it holds lies along directions, and single latents carry much less of it
-# than the code does. If you want a named knob, a few dozen labels find it afterwards, or a hundred put it
-# onto an axis during training.
+# than the code does, at every $\beta$. If you want to name a factor, fifty labels find a direction afterwards
+# (10.5), and a hundred during training put four factors onto axes, for some nats of ELBO and
+# pictures that are no worse.
 #
 # The explorer page (`figures/explorer_cats.html`, or `python -m minivae explore RUN` for your own
 # model) lets you drag through the latents; each slider carries the name of the factor it knows
