@@ -8,8 +8,8 @@ does this by Fisher scoring: with p(u) the picture of the factors u and J = dp/d
 which climbs log p(x | u) from the nearest of many stored cats. J' W J is the *Fisher information*
 of the picture about the factors. Where it is large, its inverse is the covariance of the most
 likely factors around the true ones (no unbiased estimate has a smaller one: Cramer and Rao).
-`ideal_estimates` draws from it: a limit that no encoder passes, and that a fit may miss where the
-information is small, because the drawing is not a straight line over so wide an error.
+`ideal_estimates` draws from it: a limit that no encoder passes, and that fits come near to (the
+drawing has kinks, and is no straight line over a wide error).
 
 Two kinds of noise: "bernoulli", a coin flip for each pixel (black and white pictures, p clipped to
 [P_MIN, 1 - P_MIN]); "gaussian", grey pictures, all pixels with one variance, by default that of

@@ -160,13 +160,13 @@ print(f"sd of chonk: {fisher**-0.5:.2f} kg if the rest is known, {bound[0]:.2f} 
 noisy = cats.sample_pixels(np.repeat(cat, 100, axis=0), rng)
 fits = renderer_fit.fit(noisy, start=np.repeat(cat, 100, axis=0)).factors
 for f, name in enumerate(cats.NAMES):
-    print(f"{name:<13} bound {bound[f]:7.3f}   scatter of 100 fits {fits[:, f].std(ddof=1):7.3f} "
-          f"{cats.FACTORS[f].unit}")
+    scatter = fits[:, f].std(ddof=1)
+    print(f"{name:<13} bound {bound[f]:8.2g}   scatter of 100 fits {scatter:8.2g} {cats.FACTORS[f].unit:<15}"
+          f" ratio {scatter / bound[f]:.2f}")
 
 # %% [markdown]
-# The fits scatter by about the bound or somewhat more: it is a limit, and near to what can be had. (It
-# is least near for ear and eye, where the error is so wide that the drawing is no straight line
-# over it.) From the bound follows an *ideal observer*: she sees $v$ with that error, and answers
+# The fits scatter by about the bound or somewhat more: it is a limit, and not far from what can be had.
+# The ears are farthest from it. From the bound follows an *ideal observer*: she sees $v$ with that error, and answers
 # with the mean of her posterior. Her answers for the 10,000 test cats are stored with the study
 # below, in two units: $R^2$, the share of the variance that is explained, and nats, which come now.
 
@@ -292,8 +292,8 @@ fig
 # %% [markdown]
 # From grey to hatched: what the code lost of the picture. From hatched to blue: what no axis holds,
 # though the code does. Green is the surprise: the direction that fifty labels find is about as good as
-# the best axis for tail and position, and clearly better for chonk and tilt. (Ear and eye stand at 0 there: the code holds them, but in its
-# squares and products, where a weighted sum finds nothing.)
+# the best axis for tail and position, and clearly better for chonk and tilt. (Ear and eye stand at 0
+# there: the code holds them, but in its squares and products, where a weighted sum finds nothing.)
 #
 # What does that direction *do*? Do not judge by one cat's picture. Move twelve cats along it, from -1.5
 # to 1.5, and let the renderer fit read all six factors off both pictures.
@@ -453,8 +453,8 @@ for name in ready:
 
 # %% [markdown]
 # Read this with 10.6 in mind. In the Bernoulli models D, C and the gap rise with $\beta$ while I falls:
-# the codes forget, and position, the factor they forget last, supplies most of what is left of the
-# gap. The map above shows no axis getting better at anything else.
+# the codes forget, and position, the factor they forget last, in the end supplies most of the
+# gap. In the map above only position's latent gets steadily better.
 
 # %% [markdown]
 # ## 10.8  Why would a latent line up with a factor at all?
@@ -526,7 +526,7 @@ for name in plain:
           f"narrowest over widest latent: {ratio:.1f} times the precision")
 
 # %% [markdown]
-# Each dot is a latent of one cat: the widths of $q$ are those that the decoder's Jacobian asks for. In
+# Each dot is a latent of one cat: the widths of $q$ are close to those that the decoder's Jacobian asks for. In
 # the Bernoulli models the axes are nearer to orthogonal than random ones. In the Gaussian models
 # they are not, and the last column says how that agrees with eq. (5): all their latents have nearly the
 # same precision, so $\Lambda$ is nearer to a multiple of $I$, and a turn of that costs nothing.
@@ -553,7 +553,8 @@ print("of the movement of each latent, the part that is its main factor's:",
 # Left: the true factors are not orthogonal in pixels either; the pair that overlaps most is tilt
 # and position, not chonk and position. Right, the *leak*: from -1.5 to 1.5 along each latent, how far the
 # six factors move, in standard deviations. A row with one dark square would be a knob: latent 1 comes
-# close, for the tail; chonk's and position's latents drag others along; the rest are mixtures. The axes that the ELBO likes are not ours, and nothing in it says they should be.
+# close, for the tail; chonk's and position's latents drag others along; the rest are mixtures. The axes
+# that the ELBO likes are not ours, and nothing in it says they should be.
 
 # %% [markdown]
 # ## 10.9  Two cures
@@ -650,7 +651,8 @@ for B in (50, 200, 800):
 # **Labels.** The other cure gives up on "without labels": a hundred cats are weighed, and
 # the loss gets $\frac{w}{2n}\sum_{n,f}(\mu_{nf} - v_{nf})^2$, which asks the first six latents to be the
 # factors. Both cures start from the Gaussian at $\beta = 1$, the model that encodes and does
-# not align; their weights (`cat_study.py`) were tried once, on a seed that is not in the study, and kept.
+# not align. Their weights (`cat_study.py`) were tried on a seed that is not in the study, and kept; the
+# total correlation was tried there at $\beta = 8$ and with the Bernoulli likelihood, too.
 
 # %%
 fig, (left, right) = plots.figure(9, 2.6, 1, 2)
@@ -678,8 +680,8 @@ for name in compared:
 # what is left to know at nats.
 #
 # And a readout is no knob: moved alone, the labelled latent still drags another factor along (last
-# column). The codes of these Gaussian models depend on each other so much (their total correlation) that
-# moving one latent alone leads away from where the encoder puts cats.
+# column). A likely reason is the total correlation: where latents depend on each other this much,
+# moving one alone leads away from where the encoder puts cats.
 
 # %%
 def spread(values):
@@ -732,8 +734,8 @@ for name in ready:
 # Three sentences, for these cats and these small networks. What the code holds depends on the likelihood and
 # on how dear nats are. What it holds lies along directions, and single latents carry much less of it
 # than the code does, at every $\beta$. If you want to name a factor, fifty labels find a direction afterwards
-# (10.5), and a hundred during training put four factors onto axes, for some nats of ELBO and
-# pictures that are no worse.
+# (10.5), and a hundred during training bring four factors close to axes (by $R^2$; none passes the bar), for
+# some nats of ELBO and pictures that are no worse.
 #
 # The explorer page (`figures/explorer_cats.html`, or `python -m minivae explore RUN` for your own
 # model) lets you drag through the latents; each slider carries the name of the factor it knows
