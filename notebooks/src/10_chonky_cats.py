@@ -60,10 +60,10 @@ for f in range(6):
     swept[f, :, f] = np.linspace(cats.LOW[f], cats.HIGH[f], 7)
 
 
-def show_rows(images, columns, labels, title, width=4.4):
+def show_rows(images, columns, labels, title, width=5.6):
     """Rows of 28 x 28 pictures, a label before each; few grey levels keep the file small."""
     h = len(images) // columns
-    fig, ax = plots.figure(width, 0.5 * h + 0.6)
+    fig, ax = plots.figure(width, 0.64 * h + 0.6)
     grey = np.round(np.clip(images, 0, 1).reshape(-1, 28, 28) * 9) / 9
     ax.imshow(plots.image_grid(grey, columns, background=0.5), cmap="gray", vmin=0, vmax=1)
     ax.set(xticks=[], yticks=30 * np.arange(h) + 14, title=title)
@@ -103,12 +103,12 @@ def sweep(z, direction, steps=7):
 axes = np.eye(L)
 z = np.concatenate([sweep(mu[0], axis) for axis in axes])
 show_rows(vae.mean_image(params, z, spec), 7, [f"latent {j}" for j in range(L)],
-          "one cat, one latent at a time", width=6)
+          "one cat, one latent at a time")
 
 # %% [markdown]
 # Something happens in most rows, and with a little good will one finds the chonk row, the tail
-# row, the row that moves the whole cat. Where a cat falls apart, the code has left the region in
-# which the encoder puts cats: the decoder was never asked about that place.
+# row, the row that moves the whole cat. Where the cat falls apart (the last row, on the left), the code has left the
+# region in which the encoder puts cats: a hole, which the decoder was hardly ever asked about.
 #
 # It is tempting to stop here. Three reasons for doubt: we *searched* for names after looking at
 # the rows; another cat might change otherwise; and we did not ask the question the other way round.
@@ -312,7 +312,7 @@ print(f"the knob moves chonk by {abs(turned.mean[0, 0]):.2f} standard deviations
 
 # %%
 show_rows(vae.mean_image(params, np.concatenate([sweep(mu[n], knob[0]) for n in range(3)]), spec), 7,
-          ["cat 0", "cat 1", "cat 2"], "chonk's knob, from -2 to 2", width=6)
+          ["cat 0", "cat 1", "cat 2"], "chonk's knob, from -2 to 2")
 
 # %% [markdown]
 # This *is* "z controls the weight of the cat": as a direction that a few labels point out. The question

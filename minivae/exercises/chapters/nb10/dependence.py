@@ -122,18 +122,17 @@ def fool_the_gap(v):
 
 
 def _findings(answer, v):
-    """What is judged of a code: its shape, whether each latent follows one factor, and the gap."""
+    """What is judged of a code; the gap counts as 0 where it is small enough."""
     code = np.asarray(answer(v.copy()), float)
     if code.ndim != 2 or len(code) != len(v) or code.shape[1] < 6:
-        return np.array([0.0, 0.0, 0.0])
+        return False, False, 1.0
     ranks = code.argsort(axis=0).argsort(axis=0)
     own = v.argsort(axis=0).argsort(axis=0)
     follows = (ranks[:, :, None] == own[:, None]).all(axis=0)  # (L, F): an increasing function
-    counts = np.sort(follows.sum(axis=0))
     one_each = follows.any(axis=1).all()
-    # information about a factor: the whole of it for a latent that follows it, else about none
-    gap = np.mean(follows.sum(axis=0) == 1) if len(counts) else 1.0
-    return np.array([1.0, float(one_each), float(gap < 0.1)])
+    # a latent that follows a factor knows all of it, the others know about nothing
+    gap = np.mean(follows.sum(axis=0) == 1)
+    return True, bool(one_each), float(gap) if gap >= 0.1 else 0.0
 
 
 def _fool_cases():
@@ -151,6 +150,7 @@ FOOL_THE_GAP = Exercise(
     reference=fool_the_gap,
     cases=_fool_cases,
     observe=_findings,
+    returns=("six latents or more", "each follows one factor", "gap"),
     mistakes=(
         WrongAnswer(
             "the-factors",
