@@ -36,8 +36,8 @@ def test_a_prediction_outside_the_choices_is_not_stored(answer, progress_file):
 
 def test_a_truth_that_only_the_notebook_knows():
     """It is not asked again: outside the notebook, the answer could not be marked."""
-    api.predict("10.chonk", "yes")
-    assert "it is no" in api.reveal("10.chonk", "no").title
+    api.predict("10.chonk", "aligned")
+    assert "it is encoded" in api.reveal("10.chonk", "encoded").title
     assert "missing" in api.reveal("10.chonk").title
     assert store.load()[0]["review"] == {}
 

@@ -6,6 +6,7 @@ from refusals import refusal
 
 from minivae import ops, plots
 from minivae.estimator import VAE
+from minivae.plots import latents
 from minivae.studies import figures
 
 pytest.importorskip("matplotlib")
@@ -40,21 +41,38 @@ def test_every_result_file_belongs_to_a_figure():
     assert set(figures.RESULTS) < set(figures.FIGURES)
 
 
-def test_rows_of_the_study_are_grouped_by_beta_in_order():
-    rows = [{"beta": b, "seed": s} for s in (0, 1) for b in (4.0, 1.0)]
-    assert plots.by_beta(rows) == {
-        1.0: [{"beta": 1.0, "seed": 0}, {"beta": 1.0, "seed": 1}],
-        4.0: [{"beta": 4.0, "seed": 0}, {"beta": 4.0, "seed": 1}],
-    }
+def ladder_results():
+    """Two families of two seeds, one factor of 2 nats."""
+    nats = {"a": (1.0, 0.5), "b": (2.0, 2.0)}
+    rungs = ("whole", "best", "fifty")
+    models = [
+        {"family": name, "likelihood": "gaussian"}
+        | {rung: {"nats": [n / (k + 1)], "r2": [n / 2 - k]} for k, rung in enumerate(rungs)}
+        for name, values in nats.items()
+        for n in values
+    ]
+    ceiling = {"gaussian": {"nats": [2.0]}}
+    return {"models": models, "ceiling": ceiling, "factors": ["head tilt"]}
 
 
-def test_error_bars_are_the_seeds_mean_and_standard_deviation():
+def test_bars_of_the_ladder_are_the_seeds_mean_and_standard_deviation():
     ax = plots.figure()[1]
-    rows = [{"beta": b} for b in (1.0, 1.0, 2.0)]
-    plots.against_beta(ax, rows, [1.0, 3.0, 5.0])
-    line, _, (bars,) = ax.containers[0]
-    np.testing.assert_array_equal(line.get_xydata(), [[1, 2], [2, 5]])
-    np.testing.assert_allclose(bars.get_segments()[0], [[1, 2 - 2**0.5], [1, 2 + 2**0.5]])
+    latents.rung_bars(ax, ladder_results(), ["a", "b"], [0])
+    bars = [c for c in ax.containers if c.__class__.__name__ == "BarContainer"]
+    heights = [[bar.get_height() for bar in container] for container in bars]
+    np.testing.assert_allclose(heights, [[0.375, 1], [0.1875, 0.5], [0.125, 1 / 3]])
+    segment = bars[0].errorbar[2][0].get_segments()[0]
+    np.testing.assert_allclose(np.diff(segment[:, 1]), 2 * np.std([0.5, 0.25], ddof=1))
+
+
+def test_maps_of_the_study_show_means_and_short_names():
+    ax = plots.figure()[1]
+    latents.share_map(ax, ladder_results(), ["a", "b"], "whole", "")
+    np.testing.assert_allclose(ax.images[0].get_array(), [[0.375], [1]])
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["tilt"]
+    ax = plots.figure()[1]
+    latents.r2_map(ax, ladder_results(), ["a", "b"], "best", "")  # -0.5, -0.75: shown as 0
+    np.testing.assert_allclose(ax.images[0].get_array(), [[0], [0]])
 
 
 def test_a_traversal_has_one_row_for_each_latent_and_leaves_z_alone():

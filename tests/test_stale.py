@@ -109,7 +109,8 @@ CHANGES = [  # file, right, wrong, the notebooks that can show the difference
     # all notebooks have exercises, some of whose wrong answers are planted in `ops`; all draw
     ("minivae/ops.py", "sigma = np.exp(logvar / 2)", "sigma = np.exp(logvar)", ALL),
     ("minivae/plots/style.py", '"font.size": 10', '"font.size": 11', ALL),
-    ("minivae/plots/studies.py", 'cmap="Greys"', 'cmap="Blues"', "09 10"),
+    ("minivae/plots/studies.py", 'linestyle="--"', 'linestyle=":"', "09"),
+    ("minivae/plots/latents.py", 'cmap="Greys"', 'cmap="Blues"', "10"),
     ("minivae/plots/explorer.py", "DOTS = 1500", "DOTS = 1501", ""),
     # 01 and 10 draw cats; data sets (06, 07, 09) may be cats
     ("minivae/data/cats/sampling.py", "np.rint(255 *", "np.rint(254 *", "01 06 07 09 10"),
@@ -123,7 +124,7 @@ CHANGES = [  # file, right, wrong, the notebooks that can show the difference
         "01 06 07 08a 08b 08c 09 10",
     ),
     ("minivae/exact/diseases.py", "np.log(q)", "np.exp(q)", "01 02"),
-    ("minivae/exact/faces.py", "np.exp(a - safe)", "np.exp(a + safe)", "01 02 04 09 10"),
+    ("minivae/exact/faces.py", "np.exp(a - safe)", "np.exp(a + safe)", "01 02 04 09"),
     ("minivae/exact/linear.py", "/ 2\n", "/ 3\n", "02 04"),
     ("minivae/exact/integral.py", "/ 2\n", "/ 3\n", "09"),
     ("minivae/evaluate/likelihood.py", "total / samples", "total", "01 06 07 09 10"),

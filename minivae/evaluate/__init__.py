@@ -2,8 +2,13 @@
 
 likelihood          the test set as a whole, and log p(x) by importance sampling   [notebook 09]
 proposals           a second proposal, to find mass that the first one missed      [notebook 09]
+total_correlation   dependence of the latents, as a penalty with its gradient   [notebook 10]
 inference_gap       log p(x) - ELBO split in two: the family of q, and the encoder  [notebook 09]
 interpretability    how much information latents have about known factors          [notebook 10]
+ladder              what is known of a factor: picture, code, latent, fifty labels [notebook 10]
+dci                 disentanglement, completeness, informativeness                 [notebook 10]
+decoder_metric      J'J of the decoder, and what a step in the code moves          [notebook 10]
+renderer_fit        the factors of a cat, read off its picture; the ceiling       [notebook 10]
 sample_quality      how far samples are from real pictures, and what they cover    [notebook 10]
 """
 

@@ -28,7 +28,7 @@ from minivae.errors import MinivaeError
 
 Array = np.ndarray
 BINS = 20
-TRACKS = 0.5  # a latent tracks a factor if it has at least this share of the factor's entropy ...
+TRACKS = 0.5  # a latent tracks a factor if it has at least this share of what can be known ...
 SEED_SHARE = 0.8  # ... in at least this share of the seeds (four of five)
 PERMUTATIONS = 20
 
@@ -117,10 +117,10 @@ def permutation_baseline(
 def tracks(normalised: Array) -> Array:
     """Whether some latent tracks each factor, by the definition that was fixed before the study.
 
-    normalised: (S, F, L), `normalised_information` of each seed's model, or (F, L) for one
-    model -> (F,) bool. A seed counts if its best latent holds at least TRACKS of the factor's
-    entropy; at least SEED_SHARE of the seeds must count (which latent it is may differ). Raises
-    MinivaeError for another number of axes, or NaN.
+    normalised: (S, F, L), the shares that each seed's latents know of each factor, of its entropy
+    or of the ideal observer's nats, or (F, L) for one model -> (F,) bool. A seed counts if its best
+    latent has at least TRACKS; at least SEED_SHARE of the seeds must count (which latent it is may
+    differ). Raises MinivaeError for another number of axes, or NaN.
     """
     normalised = checks.check_normalised_information(normalised)
     best = normalised.max(axis=-1).reshape(-1, normalised.shape[-2])  # (S, F)

@@ -19,12 +19,7 @@ from minivae.plots.runs import (
 )
 from minivae.plots.sampling import where_the_noise_enters
 from minivae.plots.studies import (
-    against_beta,
-    by_beta,
-    information_map,
-    quality_against_gap,
     reproduced_table,
-    tracked_against_beta,
     traversals,
 )
 from minivae.plots.style import (
@@ -51,29 +46,24 @@ __all__ = [
     "PURPLE",
     "RED",
     "STYLE",
-    "against_beta",
     "as_images",
-    "by_beta",
     "computation_graph",
     "curves",
     "error_against_step",
     "figure",
     "house_style",
     "image_grid",
-    "information_map",
     "latent_scatter",
     "manifold",
     "notebook_style",
     "plt",
     "prior_grid",
-    "quality_against_gap",
     "reconstructions",
     "reproduced_table",
     "run_figures",
     "samples",
     "save",
     "show_grid",
-    "tracked_against_beta",
     "traversals",
     "where_the_noise_enters",
 ]

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from minivae import vae
 from minivae.backend import Backend
 from minivae.plots.images import as_images, image_grid
-from minivae.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, RED, figure
+from minivae.plots.style import BLUE, GREEN, INK, PURPLE, RED, figure
 from minivae.runs import Model
 
 Row = dict[str, Any]  # of a study's result file
@@ -96,67 +95,6 @@ def spread_out(heights: Sequence[float], gap: float) -> list[float]:
 
 
 # ---- the study of the cats' latents ----------------------------------------------------------
-
-
-def information_map(
-    ax: Axes, information: np.ndarray, factors: Sequence[str], title: str = ""
-) -> None:
-    """A heat map of normalised information (F, L): 0 is light, 1 is dark."""
-    ax.imshow(information, vmin=0, vmax=1, cmap="Greys", aspect="auto")
-    for f, latent in np.argwhere(information >= 0.1):
-        share = information[f, latent]
-        color = "white" if share > 0.5 else INK
-        ax.text(latent, f, f"{share:.1f}", ha="center", va="center", fontsize=7, color=color)
-    ax.set(yticks=range(len(factors)), xticks=range(information.shape[1]), title=title)
-    ax.set_yticklabels(factors)
-    ax.set_xlabel("latent")
-    ax.grid(False)
-
-
-def by_beta(models: Sequence[Row]) -> dict[float, list[Row]]:
-    """The rows of the study's result file -> {beta: its rows}, beta ascending."""
-    return {b: [m for m in models if m["beta"] == b] for b in sorted({m["beta"] for m in models})}
-
-
-def against_beta(ax: Axes, models: Sequence[Row], values: Sequence[float], **style: Any) -> None:
-    """The mean of the values over the seeds, against beta, with bars of one standard deviation.
-
-    values: one for each row of `models`. The standard deviation is that of a sample (n - 1), and 0
-    for a single seed. style: for Matplotlib's `errorbar`.
-    """
-    betas = list(by_beta(models))
-    groups = [[v for v, m in zip(values, models, strict=True) if m["beta"] == b] for b in betas]
-    means = [np.mean(g) for g in groups]
-    spread = np.array([np.std(g, ddof=1) if len(g) > 1 else 0.0 for g in groups])
-    ax.errorbar(betas, means, spread, capsize=3, **style)
-    ax.set_xscale("log", base=2)
-    ax.set(xticks=betas, xticklabels=[f"{beta:g}" for beta in betas], xlabel="beta")
-
-
-def tracked_against_beta(
-    ax: Axes, models: Sequence[Row], factors: Sequence[str], threshold: float
-) -> None:
-    """For each factor, the share of its entropy that the best latent holds, against beta."""
-    colors, markers = (RED, BLUE, GREEN, PURPLE, ORANGE, INK), "os^vD*"
-    for f, name in enumerate(factors):
-        style = {"color": colors[f % 6], "marker": markers[f % 6], "ms": 5, "lw": 1.2}
-        share = [max(row["information"][f]) for row in models]
-        against_beta(ax, models, share, label=name, **style)
-    ax.axhline(threshold, color=GREY, ls=":", lw=1)
-    ax.set(ylim=(0, 1), ylabel="share known by the best latent")
-    ax.legend(fontsize=7, ncols=2)
-
-
-def quality_against_gap(ax: Axes, models: Sequence[Row], held_out_distance: float) -> None:
-    """The distance of each model's samples to real cats, against its mutual information gap."""
-    markers = "osD^v"
-    for i, (beta, rows) in enumerate(by_beta(models).items()):
-        at = [row["mig"] for row in rows], [row["sample_distance"] for row in rows]
-        shade = (BLUE, GREEN, ORANGE, RED, INK)[i % 5]
-        ax.scatter(*at, marker=markers[i % 5], color=shade, s=28, label=f"beta {beta:g}")
-    ax.axhline(held_out_distance, color=GREY, ls=":", lw=1)
-    ax.set(xlabel="mutual information gap", ylabel="distance of samples to real cats")
-    ax.legend(fontsize=7)
 
 
 def traversals(

@@ -3,7 +3,9 @@
 reproduce   Burda et al. 2016, Table 1, trained again
 published   the rows of that table, and the file of our results
 shipping    the weights of the rows, kept for readers and for rows that start from them
-cat_study   how much information the latents of cat models have about the true factors
+cat_study   which VAEs have latents that follow the true factors of the cats
+cat_measures    what it measures of each model
+cures       its two cures: a second term of the loss
 training_study   optimizers, batches, starts and weights of the KL, one changed at a time
 grey_study  ways to learn the variance of a Gaussian model
 bench       a training step beside PyTorch and JAX

@@ -17,7 +17,7 @@ from minivae.data import cats
 from minivae.errors import MinivaeError
 from minivae.estimator import VAE
 from minivae.evaluate import interpretability
-from minivae.plots import explorer
+from minivae.plots import explorer, latents
 from minivae.studies import cat_study, published
 from minivae.studies.folder import FIGURES_FOLDER, check_folder
 
@@ -98,27 +98,27 @@ def _screenshot(path):
 
 
 def _study(path):
-    """How well each factor is known by one latent, and what that costs in quality."""
+    """What is known of chonk, and of all factors, on each rung of the ladder."""
     results = cat_study.read()
-    models, factors = results["models"], results["factors"]
-    fig, (left, right) = plots.figure(9.2, 3.9, 1, 2)
-    plots.tracked_against_beta(left, models, factors, interpretability.TRACKS)
-    left.set_title("what one latent knows (dotted: it tracks)")
-    plots.quality_against_gap(right, models, results["held_out_distance"])
-    right.set_title("quality against interpretability (dotted: real cats)")
+    families = [family.name for family in cat_study.FAMILIES]
+    fig, (left, right) = plots.figure(10, 4.2, 1, 2)
+    latents.rung_bars(left, results, families, [0])
+    left.set_title("chonk")
+    left.legend(fontsize=8)
+    latents.rung_bars(right, results, families, range(len(results["factors"])))
+    right.set_title("mean over the six factors")
+    right.set_ylabel("")
     plots.save(fig, path)
 
 
 def _information(path):
-    """The information matrix of the first seed's model, at each beta."""
+    """What the whole code, the best latent and fifty labels know, for each family and factor."""
     results = cat_study.read()
-    groups = plots.by_beta(results["models"])
-    fig, axes = plots.figure(2.9 * len(groups) + 1.2, 2.6, 1, len(groups), squeeze=False)
-    for ax, (beta, rows) in zip(axes[0], groups.items(), strict=True):
-        information = np.array(rows[0]["information"])
-        title = f"beta {beta:g}, seed {rows[0]['seed']}"
-        plots.information_map(ax, information, results["factors"], title)
-        if ax is not axes[0, 0]:
+    families = [family.name for family in cat_study.FAMILIES]
+    fig, axes = plots.figure(12, 3.8, 1, 3)
+    for ax, (rung, label, _, _) in zip(axes, latents.RUNGS, strict=True):
+        latents.share_map(ax, results, families, rung, f"{label}: share of the ceiling")
+        if ax is not axes[0]:
             ax.set_yticklabels([])
     plots.save(fig, path)
 

@@ -13,8 +13,8 @@ PREDICTIONS = (
     ),
     Prediction(
         "10.chonk",
-        "Is there one latent that follows chonk, in four of five seeds?",
-        ("no", "yes"),
+        "Chonk, in the Gaussian models at beta 1:",
+        ("missing", "encoded", "aligned"),
         None,
         "",
     ),
