@@ -1,4 +1,4 @@
-"""`train`: train a VAE in a run folder, and draw its pictures."""
+"""`train`: train a VAE or a GAN in a run folder, and draw its pictures."""
 
 import argparse
 import os
@@ -14,11 +14,12 @@ from minivae.checks.values import shell_line
 from minivae.cli.parser import print_report, say
 from minivae.cli.signals import INTERRUPTED, StopSignals
 from minivae.errors import MinivaeError
-from minivae.settings import OPTIONS, Settings
+from minivae.settings import MODELS, OPTIONS, AnySettings, GanSettings, Settings
 
 OPTION_NAMES = {"latent_dim": "--latent"}  # where the option is not called like the setting
 DEFAULT_DATA = "mnist"
-NEXT = (("explore", "to walk through its latent space"), ("evaluate", "to score it"))
+NEXT = (("explore", "drag a point, and see what is drawn"), ("evaluate", "score it"))
+NEXT_OF_GAN = (("sample", "more of its images"),)
 
 
 DESCRIPTION = """\
@@ -27,6 +28,7 @@ Train a VAE and keep everything in a run folder: the model, the history, the pic
 With no arguments: MNIST, a 2-D latent, under a minute on two cores. While it trains, the
 bar shows loss = nll + kl in nats per image: how badly the decoder predicts the pixels,
 and the KL, an upper bound on the information that the latent carries about the image.
+--model gan trains a GAN of the same sizes instead, and the bar shows both players' losses.
 Ctrl-C saves; --resume continues.
 """
 
@@ -42,11 +44,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="NAME|PATH",
         help="mnist, cats, or a .npy, .npz, IDX file or a folder of PNG images (default mnist)",
     )
+    option("--model", choices=tuple(MODELS), help="what to train (default vae)")
     for name, (text, value) in OPTIONS.items():
-        default = Settings._field_defaults[name]
-        if default is not None:
-            values = default if isinstance(default, tuple) else (default,)
-            text += f" (default {' '.join(map(_brief, values))})"
+        text += _defaults(name)
         option(option_name(name), dest=name, help=text, metavar=value, **_kind(name))
     command.add_argument(
         "--out", metavar="DIR", help="the run folder (default runs/<data>, or the next free name)"
@@ -71,6 +71,20 @@ def option_name(setting: str) -> str:
     return OPTION_NAMES.get(setting, "--" + setting.replace("_", "-"))
 
 
+def _defaults(setting):
+    """What `--help` says of a setting's default, and of a GAN's where it is another one."""
+    words = []
+    for kind in (Settings, GanSettings):
+        default = kind._field_defaults.get(setting)
+        values = default if isinstance(default, tuple) else (default,)
+        words.append(None if default is None else " ".join(map(_brief, values)))
+    of_vae, of_gan = words
+    if of_vae is None:
+        return ""
+    other = f"; of a gan {of_gan}" if of_gan not in (None, of_vae) else ""
+    return f" (default {of_vae}{other})"
+
+
 def _brief(value):
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -86,7 +100,9 @@ def _kind(setting):
 
 def execute(args: argparse.Namespace) -> int:
     given = {
-        name: value for name, value in vars(args).items() if name in ("data", *Settings._fields)
+        name: value
+        for name, value in vars(args).items()
+        if name in ("data", "model", *Settings._fields)
     }
     report = train_in_folder(
         given,
@@ -106,7 +122,7 @@ class Plan(NamedTuple):
 
     folder: Path | None
     data: str
-    settings: Settings
+    settings: AnySettings
     record: dict | None = None  # of the run that is resumed or repeated
 
 
@@ -143,7 +159,8 @@ def train_in_folder(
         if not resumed:
             runs.start_run(folder, _new_record(plan, settings, fingerprint, command, from_run))
         say(f"{_about(dataset, settings)} -> {checks.printable(folder)}/")
-        note = data.grey_note(dataset.train, settings.likelihood, "--likelihood gaussian")
+        likelihood = getattr(settings, "likelihood", "gaussian")  # a GAN takes grey pixels too
+        note = data.grey_note(dataset.train, likelihood, "--likelihood gaussian")
         if note and not resumed and plan.data not in data.NAMES:
             say(f"minivae: note: {note}")
         with StopSignals() as stop:
@@ -196,9 +213,15 @@ def _plan(given, out, resume, from_run):
         out = Path("runs", data.plain_name(Path(name))) if out is None else out
         if not runs.is_new(out):
             return _recorded(out, given, out, "--resume continues it with its own settings")
-    chosen = {option: value for option, value in given.items() if option != "data"}
+    model = given.get("model", "vae")
+    chosen = {option: given[option] for option in given if option not in ("data", "model")}
+    for option in chosen:
+        if option not in MODELS[model]._fields:
+            raise MinivaeError(
+                f"{option_name(option)} belongs to a VAE, and a GAN has none; leave it out"
+            )
     with _option_names():
-        return Plan(out, name, checks.check_settings(Settings(**chosen)))
+        return Plan(out, name, checks.check_settings(MODELS[model](**chosen)))
 
 
 @contextmanager
@@ -231,7 +254,8 @@ def _recorded(run, given, out, reason):
     for name, now in given.items():
         if name == "data":
             continue
-        was, now = getattr(settings, name), tuple(now) if name == "hidden" else now
+        was = runs.model_of(record) if name == "model" else getattr(settings, name, None)
+        now = tuple(now) if name == "hidden" else now
         if was != now:
             option = option_name(name)
             raise MinivaeError(
@@ -265,6 +289,7 @@ def _new_record(plan, settings, fingerprint, command, from_run):
         "format": runs.RUN_FORMAT,
         "command": command,
         "data": plan.data,
+        "model": "gan" if isinstance(settings, GanSettings) else "vae",
         "settings": settings._asdict(),
         "versions": runs.versions(),
         "fingerprint": fingerprint,
@@ -279,9 +304,12 @@ def _check_seconds(seconds):
 
 def _about(dataset, settings):
     sizes = [dataset.train.shape[1], *settings.hidden, settings.latent_dim]
+    shape = f"{'-'.join(map(str, sizes))} and back"
+    if isinstance(settings, GanSettings):
+        shape = f"{'-'.join(map(str, sizes[::-1]))} and {'-'.join(map(str, [*sizes[:-1], 1]))}"
     return (
         f"{dataset.name}: {len(dataset.train):,} training images, "
-        f"{'-'.join(map(str, sizes))} and back, {_epochs(settings.epochs)}, {settings.backend}"
+        f"{shape}, {_epochs(settings.epochs)}, {settings.backend}"
     )
 
 
@@ -301,6 +329,8 @@ def _interrupted(folder, step, say):
 def _draw(folder, model, history, dataset, settings):
     from minivae import plots
 
+    if isinstance(model, runs.GanModel):
+        return plots.gan_figures(folder, model, history, load_backend(settings.backend))
     test = data.test_images(dataset.test, settings.likelihood)
     ops = load_backend(settings.backend)
     return plots.run_figures(folder, model, history, test, dataset.test_labels, ops)
@@ -311,10 +341,8 @@ def describe(report: dict[str, Any]) -> str:
     if report["interrupted"]:
         return ""
     done = "continued to step {:,}" if report["resumed"] else "trained {:,} steps"
-    lines = [
-        f"{done.format(report['steps'])} in {report['seconds']:.0f} s: "
-        f"loss {report['loss']:.2f} (nll {report['nll']:.2f}, kl {report['kl']:.2f}) nats per image"
-    ]
+    is_gan = "generator_loss" in report
+    lines = [f"{done.format(report['steps'])} in {report['seconds']:.0f} s: {_losses(report)}"]
     if "test_elbo" in report:
         lines.append(
             f"test ELBO {report['test_elbo']:.2f} = -(nll {report['test_nll']:.2f} "
@@ -323,9 +351,18 @@ def describe(report: dict[str, Any]) -> str:
     names = ", ".join(Path(path).name for path in report["figures"])
     lines.append(f"look at {report['run']}/: {names}")
     run = checks.printable(report["run"])
-    for command, why in (
-        ("explore", "drag a point, and see what is drawn"),
-        ("evaluate", "score it"),
-    ):
+    for command, why in NEXT_OF_GAN if is_gan else NEXT:
         lines.append(f"next: {shell_line(['python', '-m', 'minivae', command, run])}  ({why})")
     return "\n".join(lines)
+
+
+def _losses(report):
+    """The last epoch's losses in words."""
+    if "generator_loss" in report:
+        return (
+            f"discriminator {report['discriminator_loss']:.2f}, generator "
+            f"{report['generator_loss']:.2f} nats; it tells {100 * report['told_apart']:.0f} per "
+            "cent of the images apart"
+        )
+    nll, kl = report["nll"], report["kl"]
+    return f"loss {report['loss']:.2f} (nll {nll:.2f}, kl {kl:.2f}) nats per image"
