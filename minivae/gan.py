@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from minivae.backend import Backend
 
 Array = np.ndarray
-GENERATOR = ("gen", "out")  # how the names of its parameters start
+GENERATOR = "gen"  # how the names of its parameters start
 
 
 class Loss(NamedTuple):
@@ -66,7 +66,7 @@ def sample(
     """G(z) for n draws of z from the prior: (n, D). Raises MinivaeError on a wrong n."""
     n = checks.check_samples(n, "n")
     checks.check_generator(rng)
-    z = rng.standard_normal((n, spec.latent_dim)).astype(params["out_b"].dtype)
+    z = rng.standard_normal((n, spec.latent_dim)).astype(params["gen_out_b"].dtype)
     return generate(params, z, spec, ops)
 
 
@@ -75,13 +75,13 @@ def generator_forward(
 ) -> tuple[Array, NetCache]:
     """z -> h -> logits of the pixels: z (N, L) -> (N, D), cache."""
     h, hidden = hidden_forward("gen", params, z, spec, ops)
-    logits, c_out = ops.dense_forward(h, params["out_W"], params["out_b"], "none")
+    logits, c_out = ops.dense_forward(h, params["gen_out_W"], params["gen_out_b"], "none")
     return logits, NetCache(hidden, c_out)
 
 
 def generator_backward(dlogits: Array, cache: NetCache, grads: Params, ops: Backend) -> None:
     """dlogits (N, D) -> the gradients of the generator, written into `grads`."""
-    dh = layer_backward("out", dlogits, cache.out, grads, ops, need_dx=bool(cache.hidden))
+    dh = layer_backward("gen_out", dlogits, cache.out, grads, ops, need_dx=bool(cache.hidden))
     hidden_backward("gen", dh, cache.hidden, grads, ops, need_dx=False)
 
 
@@ -90,7 +90,7 @@ def discriminator_forward(
 ) -> tuple[Array, NetCache]:
     """x -> h -> one score, the logit of D(x): x (N, D) -> s (N, 1), cache."""
     h, hidden = hidden_forward("dis", params, x, spec, ops)
-    score, c_score = ops.dense_forward(h, params["score_W"], params["score_b"], "none")
+    score, c_score = ops.dense_forward(h, params["dis_out_W"], params["dis_out_b"], "none")
     return score, NetCache(hidden, c_score)
 
 
@@ -103,7 +103,7 @@ def discriminator_backward(
     learns, the discriminator stands still, and only dx is wanted.
     """
     inner = need_dx or bool(cache.hidden)
-    dh = layer_backward("score", dscore, cache.out, grads, ops, need_dx=inner)
+    dh = layer_backward("dis_out", dscore, cache.out, grads, ops, need_dx=inner)
     return hidden_backward("dis", dh, cache.hidden, grads, ops, need_dx=need_dx)
 
 
@@ -117,7 +117,7 @@ def discriminator_loss(
 
     The forward pass alone; it accepts complex parameters. Raises MinivaeError on a wrong x or z.
     """
-    x, z = checks.check_players(x, z, spec, params["out_b"].real.dtype)
+    x, z = checks.check_players(x, z, spec, params["gen_out_b"].real.dtype)
     fake = ops.sigmoid(generator_forward(params, z, spec, ops)[0])
     score, _ = discriminator_forward(params, np.concatenate([x, fake]), spec, ops)
     nll, _ = ops.bernoulli_nll_forward(score, _labels(x))
@@ -132,7 +132,7 @@ def discriminator_loss_and_grads(
     It tells real images from generated ones, label 1 from label 0, so its loss is the Bernoulli's
     in logits: nothing is clipped. [notebook 11, eqs. 4, 5] Raises MinivaeError on a wrong x or z.
     """
-    x, z = checks.check_players(x, z, spec, params["out_b"].dtype)
+    x, z = checks.check_players(x, z, spec, params["gen_out_b"].dtype)
     grads, flat_grads = _own_grads(spec, x.dtype, generator=False)
 
     # Forward: B real images and B generated ones through the discriminator, as one batch
@@ -176,7 +176,7 @@ def generator_loss_and_grads(
 
     [notebook 11, eqs. 7 to 10] Raises MinivaeError on a wrong z.
     """
-    z = checks.check_latents(z, spec).astype(params["out_b"].dtype, copy=False)
+    z = checks.check_latents(z, spec).astype(params["gen_out_b"].dtype, copy=False)
     grads, flat_grads = _own_grads(spec, z.dtype, generator=True)
 
     # Forward: z -> picture -> score; the generator wants its pictures to be called real

@@ -80,9 +80,9 @@ def layout(spec: AnySpec) -> tuple[tuple[str, tuple[int, ...]], ...]:
     mirrored = (spec.latent_dim, *reversed(spec.hidden))
     if isinstance(spec, GanSpec):
         hidden("gen", mirrored)
-        dense("out", mirrored[-1], spec.data_dim)
+        dense("gen_out", mirrored[-1], spec.data_dim)
         hidden("dis", sizes)
-        dense("score", sizes[-1], 1)
+        dense("dis_out", sizes[-1], 1)
         return tuple(blocks)
     hidden("enc", sizes)
     dense("mu", sizes[-1], spec.latent_dim)
@@ -146,7 +146,7 @@ def init_params(
         if isinstance(spec, GanSpec) or spec.likelihood == "bernoulli":
             mean = np.clip(mean, MEAN_CLIP, 1 - MEAN_CLIP)
             mean = np.log(mean / (1 - mean))
-        params["out_b"][...] = mean
+        params["gen_out_b" if isinstance(spec, GanSpec) else "out_b"][...] = mean
     if isinstance(spec, Spec) and data_variance is not None and spec.learns_variance:
         with np.errstate(divide="ignore"):  # log 0 of constant images is raised to the floor below
             params["out_logvar"][...] = np.log(data_variance)

@@ -29,11 +29,11 @@ def model(spec, dtype=np.float64, seed=0):
 def test_the_generator_is_as_large_as_a_decoder():
     blocks = dict(layout(GanSpec(6, (5, 4), 3)))
     assert list(blocks) == [
-        "gen1_W", "gen1_b", "gen2_W", "gen2_b", "out_W", "out_b",
-        "dis1_W", "dis1_b", "dis2_W", "dis2_b", "score_W", "score_b",
+        "gen1_W", "gen1_b", "gen2_W", "gen2_b", "gen_out_W", "gen_out_b",
+        "dis1_W", "dis1_b", "dis2_W", "dis2_b", "dis_out_W", "dis_out_b",
     ]  # fmt: skip
-    assert (blocks["gen1_W"], blocks["gen2_W"], blocks["out_W"]) == ((3, 4), (4, 5), (5, 6))
-    assert (blocks["dis1_W"], blocks["dis2_W"], blocks["score_W"]) == ((6, 5), (5, 4), (4, 1))
+    assert (blocks["gen1_W"], blocks["gen2_W"], blocks["gen_out_W"]) == ((3, 4), (4, 5), (5, 6))
+    assert (blocks["dis1_W"], blocks["dis2_W"], blocks["dis_out_W"]) == ((6, 5), (5, 4), (4, 1))
 
 
 def test_split_gives_views_of_both_players():
@@ -42,15 +42,28 @@ def test_split_gives_views_of_both_players():
     generator, discriminator = gan.split(flat, spec)
     generator[:], discriminator[:] = 1, 2
     for name, block in unpack(flat, spec).items():
-        assert (block == (2 if name.startswith(("dis", "score")) else 1)).all()
+        assert (block == (2 if name.startswith(("dis", "dis_out")) else 1)).all()
     assert generator.size + discriminator.size == n_params(spec)
 
 
 # ---- the losses ------------------------------------------------------------------------------
 
 
+def test_a_small_gan_has_the_losses_of_the_paper(gan):
+    losses_are_their_formulas(gan, SPECS[1])
+
+
 @each_spec
 def test_the_losses_are_their_formulas(spec):
+    losses_are_their_formulas(gan, spec)
+
+
+@pytest.fixture(name="gan")
+def the_module():
+    return gan
+
+
+def losses_are_their_formulas(gan, spec):
     """With probabilities and logarithms, as in the paper; here nothing is near 0 or 1."""
     flat, x, z = model(spec)
     params = unpack(flat, spec)
@@ -74,7 +87,7 @@ def test_a_discriminator_that_guesses_pays_log_4_and_a_generator_log_2():
     spec = SPECS[1]
     flat, x, z = model(spec)
     params = unpack(flat, spec)
-    params["score_W"][:], params["score_b"][:] = 0, 0
+    params["dis_out_W"][:], params["dis_out_b"][:] = 0, 0
     assert gan.discriminator_loss(params, x, z, spec).loss == pytest.approx(np.log(4))
     assert gan.generator_loss(params, z, spec).loss == pytest.approx(np.log(2))
 
@@ -85,13 +98,13 @@ def test_extreme_scores_stay_finite_and_keep_their_gradient(sign):
     spec = SPECS[1]
     flat, x, z = model(spec, np.float32)
     params = unpack(flat, spec)
-    params["score_W"][:], params["score_b"][:] = 1e-3, sign * 1e4
+    params["dis_out_W"][:], params["dis_out_b"][:] = 1e-3, sign * 1e4
     played = gan.discriminator_loss_and_grads(params, x, z, spec)
     other = gan.generator_loss_and_grads(params, z, spec)
     assert played.loss == pytest.approx(1e4, rel=1e-3)
     assert other.loss == pytest.approx(0 if sign > 0 else 1e4, rel=1e-3)
     # -(1 - D(x)) + D(G(z)): one of the two sides is as wrong as can be, and its slope is 1
-    assert played.grads["score_b"] == pytest.approx(sign)
+    assert played.grads["dis_out_b"] == pytest.approx(sign)
     assert np.isfinite(other.flat_grads).all()
     assert bool(other.flat_grads.any()) == (sign < 0)
 
@@ -191,8 +204,8 @@ def test_the_gradients_are_those_of_autodiff(spec):
             h = act[spec.activation](h @ named[f"{side}{i}_W"] + named[f"{side}{i}_b"])
         return torch.sigmoid(h @ named[f"{last}_W"] + named[f"{last}_b"])
 
-    fake = net(torch.tensor(z), "gen", "out")
-    real_p, fake_p = net(torch.tensor(x), "dis", "score"), net(fake, "dis", "score")
+    fake = net(torch.tensor(z), "gen", "gen_out")
+    real_p, fake_p = net(torch.tensor(x), "dis", "dis_out"), net(fake, "dis", "dis_out")
     losses = (-real_p.log().mean() - (1 - fake_p).log().mean(), -fake_p.log().mean())
     for loss, by_hand in zip(losses, (_discriminator, _generator), strict=True):
         result = by_hand(flat, x, z, spec)

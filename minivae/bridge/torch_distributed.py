@@ -22,7 +22,7 @@ from minivae import bridge, checks, data, files, runs, train
 from minivae.checks.values import shell_line
 from minivae.errors import MinivaeError
 from minivae.runs import checkpoints
-from minivae.settings import Settings
+from minivae.settings import GanSettings, Settings
 from minivae.spec import Spec
 
 if TYPE_CHECKING:  # an optional library
@@ -92,6 +92,8 @@ def load_started_run(folder: str | Path) -> StartedRun:
     record = runs.read_run_file(folder)
     dataset = data.load(record["data"])
     settings = runs.recorded_settings(record, Path(folder) / runs.RUN_FILE)
+    if isinstance(settings, GanSettings):
+        raise MinivaeError(f"{checks.printable(folder)} is a GAN; choose the run of a VAE")
     checks.check_settings_fit_data(settings, dataset)
     fingerprint = data.fingerprint(dataset)
     state = checkpoints.load_checkpoint(folder, settings, dataset, fingerprint)

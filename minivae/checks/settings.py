@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from minivae.backend import BACKENDS
 from minivae.checks.model import ACTIVATIONS, LIKELIHOODS, check_model_size, check_spec
@@ -56,7 +56,7 @@ def check_settings(settings: Chosen, dataset: Dataset | None = None) -> Chosen:
         values["resampled"] = check_whole(values["resampled"], "resampled", low, high)
     if values.get("variance") is not None:
         values["variance"] = check_number(values["variance"], "variance", above=0)
-    settings = settings._replace(**values)
+    settings = cast("Chosen", settings._replace(**values))
     check_spec(settings.spec(1))
     if "objective" in values:
         _check_objective(settings)

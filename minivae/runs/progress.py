@@ -75,14 +75,15 @@ class ProgressBar:
         """Move on by one step; every few steps, show the means of this epoch so far."""
         if state.step % self.STEPS_BETWEEN_TEXTS == 0 and state.position:
             self.bar.set_description_str(f"epoch {state.epoch + 1} ", refresh=False)
-            self.bar.set_postfix_str(self._text(*state.sums / state.position, beta), refresh=False)
+            self.bar.set_postfix_str(self._text(state, beta), refresh=False)
         self.bar.update()
 
-    def _text(self, loss, second, third, beta):
+    def _text(self, state, beta):
         """The means of this epoch's StepTerms in words."""
         if self.is_gan:
-            apart = f"{100 * third:.0f} % told apart"
-            return f"discriminator {loss:.2f}, generator {second:.2f} nats, {apart}"
+            theirs, own, apart = state.sums / state.position
+            return f"discriminator {theirs:.2f}, generator {own:.2f} nats, {apart:.0%} told apart"
+        loss, nll, kl = state.sums / state.position
         if self.is_sum:
-            return f"loss {loss:.2f} = nll {second:.2f} + kl {third:.2f} nats"
-        return f"loss {loss:.2f} (nll {second:.2f}, kl {third:.2f}, beta {beta:.2g}) nats"
+            return f"loss {loss:.2f} = nll {nll:.2f} + kl {kl:.2f} nats"
+        return f"loss {loss:.2f} (nll {nll:.2f}, kl {kl:.2f}, beta {beta:.2g}) nats"
