@@ -4,6 +4,7 @@ reproduce   Burda et al. 2016, Table 1, trained again
 published   the rows of that table, and the file of our results
 shipping    the weights of the rows, kept for readers and for rows that start from them
 cat_study   how much information the latents of cat models have about the true factors
+gan_study   a VAE and a GAN of the same size: what they draw, beside real cats
 training_study   optimizers, batches, starts and weights of the KL, one changed at a time
 bench       a training step beside PyTorch and JAX
 checkers    gradient checkers on a corpus of functions with right and wrong gradients
