@@ -1,6 +1,7 @@
 """`gan-study`: who draws the better cat, a VAE or a GAN?"""
 
 import argparse
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +17,10 @@ stopped, the same command continues it.
 def execute(args: argparse.Namespace) -> None:
     from minivae.studies import gan_study
 
-    print_report(args, gan_study.run_study(say=say), describe)
+    print_report(args, gan_study.run_study(say=say, path=gan_study.RESULTS), describe)
 
 
-def describe(report: dict) -> str:
+def describe(report: dict[str, Any]) -> str:
     """The results as a table: the mean over the seeds, and their standard deviation."""
     lines = [f"{'':14}{'real cats':>11}{'VAE':>18}{'GAN':>18}"]
     for name in ("greyness", "distance", "accepted", "kinds", "uneven", "coverage", "relapse"):
