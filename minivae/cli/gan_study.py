@@ -24,7 +24,8 @@ def describe(report: dict[str, Any]) -> str:
     """The results as a table: the mean over the seeds, and their standard deviation."""
     lines = [f"{'':14}{'real cats':>11}{'VAE':>18}{'GAN':>18}"]
     for name in ("greyness", "distance", "accepted", "kinds", "uneven", "coverage", "relapse"):
-        cells = [f"{name:14}", f"{np.mean(report['real'].get(name, np.nan)):11.3f}"]
+        real = report["real"].get(name)  # which do not relapse
+        cells = [f"{name:14}", f"{'' if real is None else f'{np.mean(real):.3f}':>11}"]
         for model in ("vae", "gan"):
             rows = [row for row in report["models"] if row["model"] == model]
             values = [np.mean(row[name]) for row in rows]
