@@ -1,6 +1,7 @@
 """The study of a VAE and a GAN: its measures on pictures with known answers, and its resumption."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from minivae.data import cats
 from minivae.studies import gan_study
 
 REFERENCES, SAMPLES = 300, 60
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +131,26 @@ def test_generator_and_decoder_are_the_same_network():
     for name in ("data_dim", "hidden", "latent_dim", "activation"):
         assert getattr(of_vae, name) == getattr(of_gan, name)
     assert len({s.steps_per_epoch(1000) * s.epochs for s in gan_study.SETTINGS.values()}) == 1
+
+
+def test_the_readme_states_what_was_measured():
+    results = gan_study.read()
+    of = {m: [row for row in results["models"] if row["model"] == m] for m in ("vae", "gan")}
+
+    def mean(model, name):
+        return np.mean([row[name] for row in of[model]])
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    real = results["real"]
+    wins = sum(v["accepted"] > g["accepted"] for v, g in zip(of["vae"], of["gan"], strict=True))
+    assert wins == 1  # "in one seed of five the VAE is ahead"
+    for words in (
+        f"{of['gan'][0]['updates']:,} updates each",
+        f"({mean('gan', 'distance'):.2f} against {mean('vae', 'distance'):.2f}; real cats reach "
+        f"{real['distance']:.2f})",
+        f"accepts {100 * mean('gan', 'accepted'):.0f} % of them against "
+        f"{100 * mean('vae', 'accepted'):.0f} % ({100 * real['accepted']:.0f} % of real cats'",
+        f"only {100 * mean('gan', 'kinds'):.0f} % of 64 kinds of cats, the VAE "
+        f"{100 * mean('vae', 'kinds'):.0f} %",
+    ):
+        assert words in readme, words
