@@ -457,14 +457,22 @@ for f, ax in enumerate(axes):
         average = np.mean([row["histograms"][f] for row in rows], axis=0)
         ax.stairs(average, color=color, label=name)
     ax.stairs(real["histograms"][f], color="grey", ls=":", label="real")
-    ax.set(title=cats.NAMES[f], xticks=[], ylim=(0, None))
+    ax.set(title=cats.NAMES[f], xticks=[])
     ax.title.set_fontsize(8)
+axes[0].set_ylim(bottom=0)
 axes[0].legend(fontsize=6)
+for name, rows in of_model.items():
+    low = [sum(row["histograms"][2][:3]) for row in rows]
+    print(f"{name}: {np.mean(low):.1%} of the draws have a tail in the lowest three bins of curl, "
+          f"at most {max(low):.1%} in any seed")
 fig
 
 # %% [markdown]
 # From the lowest to the highest value of each factor, in ten bins. Dotted: real cats through the
-# same fit, so what is not flat there comes from the fit and from chance.
+# same fit, so what is not flat there comes from the fit and from chance. Here the dropped modes have
+# a name: the GAN hardly draws a tail that curls little, in no seed, although three in ten real cats
+# have one. The VAE draws these as often as the others. (Both are short of wide open eyes and of high
+# ears, a matter of few pixels.)
 #
 # And stability: the distance of draws after each epoch, one line for each seed.
 
@@ -489,7 +497,7 @@ one = cats.dataset(1, 1)
 cat = data.fixed_binarization(one.test.reshape(1, -1), data.BINARIZATION_SEED)
 shipped = VAE.pretrained("cats")
 mu, logvar = vae.encode(shipped.model_.params, cat, shipped.model_.spec)
-print(f"VAE: log p(x) is at least about {shipped.score(cat):.1f} nats (ELBO)")
+print(f"VAE: log p(x) is about {shipped.score(cat):.1f} nats, by importance sampling")
 print(f"VAE: q(z|x) has mean {mu[0].round(1)}, and so draws more cats like this one")
 truth = cats.chonk_posterior(cat.reshape(28, 28), one.test_factors[0])
 chonk_mean = float(truth.probability @ truth.chonk)
