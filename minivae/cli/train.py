@@ -81,7 +81,7 @@ def _defaults(setting):
     of_vae, of_gan = words
     if of_vae is None:
         return ""
-    other = f"; of a gan {of_gan}" if of_gan not in (None, of_vae) else ""
+    other = f", of a gan {of_gan}" if of_gan not in (None, of_vae) else ""
     return f" (default {of_vae}{other})"
 
 
