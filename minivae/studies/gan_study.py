@@ -79,7 +79,8 @@ def run_study(
     """
     check_folder(Path(path).parent)
     plan = {name: _plain(chosen) for name, chosen in settings.items()}
-    results = read(path) if Path(path).exists() else {"settings": plan, "models": []}
+    fresh: dict[str, Any] = {"settings": plan, "models": []}
+    results = read(path) if Path(path).exists() else fresh
     if results["settings"] != plan:
         raise MinivaeError(
             f"{checks.printable(path)} was made with other settings; move it away first"
