@@ -1,11 +1,11 @@
-"""The settings of a training: everything that determines a run, except its data.
+"""The settings of a training, of a VAE or a GAN: all that determines a run, except its data.
 
 What values they may have is in `checks/settings.py`.
 """
 
 from typing import Any, NamedTuple
 
-from minivae.spec import Spec
+from minivae.spec import GanSpec, Spec
 
 
 class Settings(NamedTuple):
@@ -59,9 +59,50 @@ class Settings(NamedTuple):
         return -(-n // self.batch_size)
 
     @property
+    def rows(self) -> int:
+        """How many rows the largest array of a step has."""
+        return self.samples * self.batch_size
+
+    @property
     def weighs_kl_plainly(self) -> bool:
         """Whether the KL counts as it is in every step: beta 1, no warm-up, no free bits."""
         return (self.beta, self.warmup, self.free_bits) == (1, 0, 0)
+
+
+class GanSettings(NamedTuple):
+    """Everything that determines the training of a GAN, except its data.
+
+    latent_dim, hidden, activation: as in `GanSpec`. epochs, batch_size, lr, schedule, backend,
+    seed: as in `Settings`. Each step moves the discriminator once and then the generator once, both
+    with the rate lr.
+    """
+
+    latent_dim: int = 10
+    hidden: tuple[int, ...] = (200, 200)
+    activation: str = "relu"
+    epochs: int = 20
+    batch_size: int = 100
+    lr: float = 5e-4
+    schedule: str = "constant"
+    backend: str = "numba"
+    seed: int = 0
+
+    def spec(self, data_dim: int) -> GanSpec:
+        """The architecture that these settings describe, for images of `data_dim` pixels."""
+        return GanSpec(data_dim, self.hidden, self.latent_dim, self.activation)
+
+    def steps_per_epoch(self, n: int) -> int:
+        """How many batches n images make; the last may be smaller."""
+        return -(-n // self.batch_size)
+
+    @property
+    def rows(self) -> int:
+        """How many rows the largest array of a step has: real images and generated ones."""
+        return 2 * self.batch_size
+
+
+AnySettings = Settings | GanSettings
+MODELS: dict[str, type[AnySettings]] = {"vae": Settings, "gan": GanSettings}
 
 
 class Option(NamedTuple):

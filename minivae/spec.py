@@ -1,4 +1,4 @@
-"""The architecture of a VAE, the parameter vector that belongs to it, and its initial values.
+"""The architecture of a VAE or a GAN, its parameter vector, and the initial values.
 
 All parameters are one flat vector; `unpack` names its parts. Adam, checkpoints and gradient checks
 use the vector, formulas use the names.
@@ -44,22 +44,50 @@ class Spec(NamedTuple):
         return self.likelihood == "gaussian" and self.variance is None
 
 
+class GanSpec(NamedTuple):
+    """What is needed to build a GAN of the same sizes as a VAE.
+
+    The generator goes latent_dim -> reversed hidden -> data_dim, as the decoder of a VAE does; the
+    discriminator goes data_dim -> hidden -> one score.
+    """
+
+    data_dim: int
+    hidden: tuple[int, ...]
+    latent_dim: int
+    activation: str = "relu"
+
+    @property
+    def n_params(self) -> int:
+        return n_params(self)
+
+
+AnySpec = Spec | GanSpec
+
+
 @lru_cache  # needed in every step
-def layout(spec: Spec) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """((name, shape), ...) in the order of the flat vector."""
+def layout(spec: AnySpec) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """((name, shape), ...) in the order of the flat vector. A GAN's generator comes first."""
     sizes = (spec.data_dim, *spec.hidden)
     blocks: list[tuple[str, tuple[int, ...]]] = []
 
     def dense(name, n_in, n_out):
         blocks.extend([(f"{name}_W", (n_in, n_out)), (f"{name}_b", (n_out,))])
 
-    for i, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
-        dense(f"enc{i}", n_in, n_out)
+    def hidden(side, sizes):
+        for i, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
+            dense(f"{side}{i}", n_in, n_out)
+
+    mirrored = (spec.latent_dim, *reversed(spec.hidden))
+    if isinstance(spec, GanSpec):
+        hidden("gen", mirrored)
+        dense("gen_out", mirrored[-1], spec.data_dim)
+        hidden("dis", sizes)
+        dense("dis_out", sizes[-1], 1)
+        return tuple(blocks)
+    hidden("enc", sizes)
     dense("mu", sizes[-1], spec.latent_dim)
     dense("logvar", sizes[-1], spec.latent_dim)
-    mirrored = (spec.latent_dim, *reversed(spec.hidden))
-    for i, (n_in, n_out) in enumerate(pairwise(mirrored), start=1):
-        dense(f"dec{i}", n_in, n_out)
+    hidden("dec", mirrored)
     dense("out", mirrored[-1], spec.data_dim)
     if spec.learns_variance:
         blocks.append(("out_logvar", (1,)))
@@ -67,12 +95,12 @@ def layout(spec: Spec) -> tuple[tuple[str, tuple[int, ...]], ...]:
 
 
 @lru_cache
-def n_params(spec: Spec) -> int:
+def n_params(spec: AnySpec) -> int:
     """The length P of the flat vector."""
     return sum(prod(shape) for _, shape in layout(spec))
 
 
-def unpack(flat: np.ndarray, spec: Spec) -> Params:
+def unpack(flat: np.ndarray, spec: AnySpec) -> Params:
     """The flat vector (P,) as a dict of named views: write into them, never rebind them."""
     return {name: flat[place].reshape(shape) for name, shape, place in _places(spec)}
 
@@ -87,7 +115,7 @@ def _places(spec):
 
 
 def init_params(
-    spec: Spec,
+    spec: AnySpec,
     rng: np.random.Generator,
     *,
     data_mean: np.ndarray | None = None,
@@ -96,8 +124,9 @@ def init_params(
 ) -> np.ndarray:
     """Glorot-uniform weights, zero biases; the output starts at the data's mean and variance.
 
-    data_mean: (D,), the training mean in [0, 1] -> flat: (P,). With a Bernoulli likelihood the
-    output bias is logit(mean), the mean clipped to [0.001, 0.999], as in Burda et al. 2016.
+    data_mean: (D,), the training mean in [0, 1] -> flat: (P,). With a Bernoulli likelihood, and in
+    a GAN, the output bias is logit(mean), the mean clipped to [0.001, 0.999], as in Burda et al.
+    2016.
 
     data_variance: one number, the pixels' mean squared distance from data_mean. A learned variance
     starts there, the most likely value as long as the decoder's output is the mean image. Without
@@ -114,11 +143,11 @@ def init_params(
             W[...] = rng.uniform(-bound, bound, W.shape)
     if data_mean is not None:
         mean = np.asarray(data_mean, np.float64)
-        if spec.likelihood == "bernoulli":
+        if isinstance(spec, GanSpec) or spec.likelihood == "bernoulli":
             mean = np.clip(mean, MEAN_CLIP, 1 - MEAN_CLIP)
             mean = np.log(mean / (1 - mean))
-        params["out_b"][...] = mean
-    if data_variance is not None and spec.learns_variance:
+        params["gen_out_b" if isinstance(spec, GanSpec) else "out_b"][...] = mean
+    if isinstance(spec, Spec) and data_variance is not None and spec.learns_variance:
         with np.errstate(divide="ignore"):  # log 0 of constant images is raised to the floor below
             params["out_logvar"][...] = np.log(data_variance)
         clamp_variance(params, spec)

@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minivae import checks, data, evaluate, vae
+from minivae import checks, data, evaluate, gan, vae
 from minivae.backend import Backend, load_backend, reproducible_sums
 from minivae.errors import MinivaeError
-from minivae.settings import Settings
+from minivae.settings import AnySettings, GanSettings
+from minivae.spec import Spec
 
 STREAMS = ("init", "order", "binarize", "noise", "evaluation")
 # Each step moves the variance this fraction of the way to its best value: about an average over the
@@ -22,8 +23,12 @@ ROWS_AT_ONCE = 1000  # images that are converted to float64 at a time
 
 COLUMNS = ("epoch", "step", "lr", "beta", "loss", "nll", "kl")
 TEST_COLUMNS = ("test_elbo", "test_nll", "test_kl")
+# Of a GAN: told_apart is the share of images that the discriminator takes for what they are.
+GAN_COLUMNS = ("epoch", "step", "lr", "discriminator_loss", "generator_loss", "told_apart")
+GAN_BETA1 = 0.5  # of Adam: a longer memory makes two players overshoot (Radford et al. 2016)
 
-StepTerms = tuple[float, float, float]  # loss, nll, kl of a batch; nats per image
+# Of a batch: loss, nll, kl, nats per image; of a GAN the last three of GAN_COLUMNS.
+StepTerms = tuple[float, float, float]
 
 
 class Interrupted(Exception):
@@ -38,8 +43,8 @@ class State:
     """The state of a training: everything that a checkpoint holds.
 
     flat: (P,), the parameters. m, v: (P,), Adam's moments. step, epoch: how many are done.
-    position: how many images of the current epoch are done. sums: (3,), loss, nll and kl summed
-    over these images, in nats. history: a row per epoch, as in history.csv. streams: a generator
+    position: how many images of the current epoch are done. sums: (3,), the StepTerms summed over
+    these images. history: a row per epoch, as in history.csv. streams: a generator
     for each of STREAMS. order_state: that of the stream "order" before it drew this epoch's order.
     """
 
@@ -61,18 +66,19 @@ class State:
         return order.permutation(n)
 
 
-OnStep = Callable[[State, StepTerms, float], object]  # called with the state, terms, beta
+OnStep = Callable[[State, StepTerms, float], object]  # called with the state, terms, beta (or 1)
 OnEpoch = Callable[[State], object]
 
 
-def new_state(dataset: data.Dataset, settings: Settings) -> State:
+def new_state(dataset: data.Dataset, settings: AnySettings) -> State:
     """The state before the first step."""
     seeds = np.random.SeedSequence(settings.seed).spawn(len(STREAMS))
     streams = {name: np.random.default_rng(s) for name, s in zip(STREAMS, seeds, strict=True)}
     spec = settings.spec(dataset.train.shape[1])
     mean = dataset.train.mean(axis=0, dtype=np.float64)
     mean /= 255 if dataset.train.dtype == np.uint8 else 1
-    variance = pixel_variance(dataset.train, mean) if spec.learns_variance else None
+    learns_variance = isinstance(spec, Spec) and spec.learns_variance
+    variance = pixel_variance(dataset.train, mean) if learns_variance else None
     flat = vae.init_params(spec, streams["init"], data_mean=mean, data_variance=variance)
     return State(flat, streams)
 
@@ -92,15 +98,24 @@ def pixel_variance(images: np.ndarray, mean: np.ndarray) -> float:
 # ---- schedules -------------------------------------------------------------------------------
 
 
-def learning_rate(settings: Settings, step: int, total_steps: int) -> float:
+def columns(settings: AnySettings, has_test: bool) -> tuple[str, ...]:
+    """The columns of the history, with those of test images where there are any."""
+    if isinstance(settings, GanSettings):
+        return GAN_COLUMNS
+    return COLUMNS + TEST_COLUMNS if has_test else COLUMNS
+
+
+def learning_rate(settings: AnySettings, step: int, total_steps: int) -> float:
     """lr, constant or falling geometrically to 5 per cent at the last of `total_steps`."""
     if settings.schedule == "constant":
         return settings.lr
     return settings.lr * DECAY_TO ** (step / max(1, total_steps - 1))
 
 
-def kl_weight(settings: Settings, step: int, steps_per_epoch: int) -> float:
-    """beta, rising linearly from 0 over the warm-up                [notebook 07, eq. 5]"""
+def kl_weight(settings: AnySettings, step: int, steps_per_epoch: int) -> float:
+    """beta, rising linearly from 0 over the warm-up; 1 for a GAN   [notebook 07, eq. 5]"""
+    if isinstance(settings, GanSettings):
+        return 1.0
     warmup_steps = settings.warmup * steps_per_epoch
     return settings.beta * min(1.0, step / warmup_steps) if warmup_steps > 0 else settings.beta
 
@@ -110,7 +125,7 @@ def kl_weight(settings: Settings, step: int, steps_per_epoch: int) -> float:
 
 def train(
     dataset: data.Dataset,
-    settings: Settings,
+    settings: AnySettings,
     *,
     state: State | None = None,
     on_step: OnStep | None = None,
@@ -120,7 +135,7 @@ def train(
 ) -> State:
     """Train to the end, from `state` (changed in place) or from the start -> State.
 
-    on_step(state, terms, beta) is called after each step with the batch's loss, nll and kl;
+    on_step(state, terms, beta) is called after each step with the batch's StepTerms,
     on_epoch(state) after each epoch. If should_stop() is true after a step, training ends with
     `Interrupted`. ops: a backend to use instead of the one that the settings name.
 
@@ -141,7 +156,7 @@ def train(
 
 def run_loop(
     dataset: data.Dataset,
-    settings: Settings,
+    settings: AnySettings,
     state: State,
     *,
     on_step: OnStep | None = None,
@@ -156,9 +171,7 @@ def run_loop(
 
 
 def _run_loop(dataset, settings, state, on_step, on_epoch, should_stop, ops):
-    spec = settings.spec(dataset.train.shape[1])
-    params = vae.unpack(state.flat, spec)
-    test = data.test_images(dataset.test, settings.likelihood)
+    trainee = (_Gan if isinstance(settings, GanSettings) else _Vae)(dataset, settings, state, ops)
     n = len(dataset.train)
     steps_per_epoch = settings.steps_per_epoch(n)
     total_steps = settings.epochs * steps_per_epoch
@@ -169,46 +182,129 @@ def _run_loop(dataset, settings, state, on_step, on_epoch, should_stop, ops):
             batch = order[state.position : state.position + settings.batch_size]
             lr = learning_rate(settings, state.step, total_steps)
             beta = kl_weight(settings, state.step, steps_per_epoch)
-            x = data.draw_batch(
-                dataset.train, batch, settings.likelihood, state.streams["binarize"]
-            )
-            terms = _one_step(state, params, x, spec, settings, lr, beta, ops)
+            with np.errstate(all="ignore"):  # no warnings: what is not finite raises an error
+                terms = trainee.one_step(batch, lr, beta)
+            state.step += 1
             state.sums += len(batch) * np.array(terms[:3], np.float64)
             state.position += len(batch)
             if on_step is not None:
                 on_step(state, terms, beta)
             if should_stop is not None and should_stop():
                 raise Interrupted(state.step)
-        _end_epoch(state, params, test, spec, settings, ops, n)
+        last = state.step - 1
+        lr = learning_rate(settings, last, total_steps)
+        beta = kl_weight(settings, last, steps_per_epoch)
+        check_finite(state, settings)
+        row = (state.epoch + 1, state.step, lr, *trainee.end_of_epoch(beta, state.sums / n))
+        names = columns(settings, bool(len(dataset.test)))
+        state.history.append(dict(zip(names, row, strict=True)))
+        state.epoch += 1
+        state.position = 0
+        state.sums[:] = 0
         if on_epoch is not None:
             on_epoch(state)
     return state
 
 
-def _one_step(state, params, x, spec, settings, lr, beta, ops):
-    """One gradient and one step of Adam, in place -> (loss, nll, kl)."""
-    noise = state.streams["noise"]
-    if settings.objective == "elbo" and settings.samples > 1:
-        x = np.repeat(x, settings.samples, axis=0)  # the ELBO is a mean over the rows anyway
-    shape = (len(x), spec.latent_dim)
-    with np.errstate(all="ignore"):  # no warnings: a loss that is not finite raises the error below
+class _Vae:
+    """What the loop needs to know of a VAE: a step, and what the history says of an epoch."""
+
+    def __init__(self, dataset, settings, state, ops):
+        self.dataset, self.settings, self.state, self.ops = dataset, settings, state, ops
+        self.spec = settings.spec(dataset.train.shape[1])
+        self.params = vae.unpack(state.flat, self.spec)
+        self.test = data.test_images(dataset.test, settings.likelihood)
+
+    def one_step(self, batch, lr, beta):
+        """One gradient and one step of Adam, in place -> (loss, nll, kl)."""
+        settings, state, params, spec = self.settings, self.state, self.params, self.spec
+        binarize, noise = state.streams["binarize"], state.streams["noise"]
+        x = data.draw_batch(self.dataset.train, batch, settings.likelihood, binarize)
+        if settings.objective == "elbo" and settings.samples > 1:
+            x = np.repeat(x, settings.samples, axis=0)  # the ELBO is a mean over the rows anyway
+        shape = (len(x), spec.latent_dim)
         if settings.objective == "iwae":
             eps = noise.standard_normal((settings.samples, *shape), dtype=np.float32)
             S = settings.resampled
             u = None if S is None else noise.random((S, len(x)))
-            result = vae.iwae_and_grads(params, x, eps, spec, u=u, ops=ops)
+            result = vae.iwae_and_grads(params, x, eps, spec, u=u, ops=self.ops)
         else:
             eps = noise.standard_normal(shape, dtype=np.float32)
-            result = vae.elbo_and_grads(params, x, eps, spec, beta=beta, ops=ops)
-        if not np.isfinite(result.loss):
-            raise checks.not_finite_error("the loss is", f" at step {state.step + 1} (lr {lr:.3g})")
+            result = vae.elbo_and_grads(params, x, eps, spec, beta=beta, ops=self.ops)
+        _check_loss(result.loss, "the loss is", state, lr)
         logvar = next_logvar(params, result.grads) if spec.learns_variance else None
-        ops.adam_step(state.flat, result.flat_grads, state.m, state.v, state.step + 1, lr)
-    if logvar is not None:
-        params["out_logvar"][...] = logvar
-        vae.clamp_variance(params, spec)
-    state.step += 1
-    return result.loss, result.nll, result.kl
+        self.ops.adam_step(state.flat, result.flat_grads, state.m, state.v, state.step + 1, lr)
+        if logvar is not None:
+            params["out_logvar"][...] = logvar
+            vae.clamp_variance(params, spec)
+        return result.loss, result.nll, result.kl
+
+    def end_of_epoch(self, beta, means):
+        """beta, loss, nll, kl, and where there are test images their elbo, nll and kl."""
+        values = (beta, *map(float, means))
+        return (*values, *self._test_terms()) if len(self.test) else values
+
+    def _test_terms(self):
+        # The same noise after each epoch: the curve shows changes of the model, not of the noise.
+        state = self.state
+        rng = np.random.default_rng(state.streams["evaluation"].bit_generator.seed_seq)
+        try:
+            with np.errstate(all="ignore"):  # no warnings: elbo_terms raises an error instead
+                terms = evaluate.elbo_terms(
+                    self.params, self.test, self.spec, rng=rng, ops=self.ops
+                )
+        except MinivaeError as error:
+            where = f"after step {state.step} (lr {self.settings.lr:g})"
+            raise MinivaeError(f"{where}, {error}") from None
+        return terms.elbo, terms.nll, terms.kl
+
+
+class _Gan:
+    """What the loop needs to know of a GAN: a step, and what the history says of an epoch."""
+
+    def __init__(self, dataset, settings, state, ops):
+        self.dataset, self.state, self.ops = dataset, state, ops
+        self.spec = settings.spec(dataset.train.shape[1])
+        self.params = vae.unpack(state.flat, self.spec)
+        vectors = (state.flat, state.m, state.v)
+        parts = zip(*(gan.split(vector, self.spec) for vector in vectors), strict=True)
+        self.generator, self.discriminator = parts  # (flat, m, v) of each
+
+    def one_step(self, batch, lr, _beta):
+        """A step of the discriminator, then one of the generator, each with noise of its own, in
+        place -> (the discriminator's loss, the generator's, the share of images told apart)."""
+        state, params, spec = self.state, self.params, self.spec
+        x = data.scale(self.dataset.train[batch])
+        shape = (2, len(x), spec.latent_dim)
+        z = state.streams["noise"].standard_normal(shape, dtype=np.float32)
+        theirs = gan.discriminator_loss_and_grads(params, x, z[0], spec, ops=self.ops)
+        _check_loss(theirs.loss, "the discriminator's loss is", state, lr)
+        before = [array.copy() for array in self.discriminator]
+        self._adam(self.discriminator, theirs, lr)
+        own = gan.generator_loss_and_grads(params, z[1], spec, ops=self.ops)
+        try:
+            _check_loss(own.loss, "the generator's loss is", state, lr)
+        except MinivaeError:
+            for array, saved in zip(self.discriminator, before, strict=True):
+                array[...] = saved  # neither player has moved
+            raise
+        self._adam(self.generator, own, lr)
+        called_real = theirs.scores > 0
+        told_apart = np.concatenate([called_real[: len(x)], ~called_real[len(x) :]]).mean()
+        return theirs.loss, own.loss, told_apart
+
+    def _adam(self, player, result, lr):
+        flat, m, v = player
+        self.ops.adam_step(flat, result.flat_grads, m, v, self.state.step + 1, lr, GAN_BETA1)
+
+    def end_of_epoch(self, _beta, means):
+        """Both losses, and the share of images told apart, averaged over the epoch."""
+        return tuple(map(float, means))
+
+
+def _check_loss(loss, what, state, lr):
+    if not np.isfinite(loss):
+        raise checks.not_finite_error(what, f" at step {state.step + 1} (lr {lr:.3g})")
 
 
 def next_logvar(params: dict[str, np.ndarray], grads: dict[str, np.ndarray]) -> np.ndarray:
@@ -226,38 +322,7 @@ def next_logvar(params: dict[str, np.ndarray], grads: dict[str, np.ndarray]) -> 
     return params["out_logvar"] + np.log1p(-2 * VARIANCE_RATE / D * grads["out_logvar"])
 
 
-def _end_epoch(state, params, test, spec, settings, ops, n):
-    steps_per_epoch = settings.steps_per_epoch(n)
-    last = state.step - 1
-    values = (
-        state.epoch + 1,
-        state.step,
-        learning_rate(settings, last, settings.epochs * steps_per_epoch),
-        kl_weight(settings, last, steps_per_epoch),
-        *(float(total) / n for total in state.sums),
-    )
-    row = dict(zip(COLUMNS, values, strict=True))
-    check_finite(state, settings)
-    if len(test):
-        row |= _test_terms(state, params, test, spec, settings, ops)
-    state.history.append(row)
-    state.epoch += 1
-    state.position = 0
-    state.sums[:] = 0
-
-
-def _test_terms(state, params, test, spec, settings, ops):
-    # The same noise after each epoch: the curve shows changes of the model, not of the noise.
-    rng = np.random.default_rng(state.streams["evaluation"].bit_generator.seed_seq)
-    try:
-        with np.errstate(all="ignore"):  # no warnings: elbo_terms raises an error instead
-            terms = evaluate.elbo_terms(params, test, spec, rng=rng, ops=ops)
-    except MinivaeError as error:
-        raise MinivaeError(f"after step {state.step} (lr {settings.lr:g}), {error}") from None
-    return dict(zip(TEST_COLUMNS, (terms.elbo, terms.nll, terms.kl), strict=True))
-
-
-def check_finite(state: State, settings: Settings) -> None:
+def check_finite(state: State, settings: AnySettings) -> None:
     """Raise MinivaeError if a number of the state overflowed; the loss may still be finite then."""
     if not all(np.isfinite(array).all() for array in (state.flat, state.m, state.v, state.sums)):
         where = f" after step {state.step} (lr {settings.lr:g})"

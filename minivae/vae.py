@@ -17,7 +17,7 @@ import numpy as np
 
 from minivae import checks
 from minivae import ops as numpy_ops
-from minivae.spec import Params, Spec, n_params, unpack
+from minivae.spec import AnySpec, Params, Spec, n_params, unpack
 from minivae.spec import clamp_variance as clamp_variance  # re-exported, as are the next two
 from minivae.spec import init_params as init_params
 from minivae.spec import layout as layout
@@ -100,7 +100,7 @@ def encoder_forward(
 
     x (B, D) -> mu (B, L), logvar (B, L), cache.
     """
-    h, hidden = _hidden_forward("enc", params, x, spec, ops)
+    h, hidden = hidden_forward("enc", params, x, spec, ops)
     mu, c_mu = ops.dense_forward(h, params["mu_W"], params["mu_b"], "none")
     logvar, c_logvar = ops.dense_forward(h, params["logvar_W"], params["logvar_b"], "none")
     return mu, logvar, EncoderCache(hidden, c_mu, c_logvar)
@@ -113,30 +113,30 @@ def encoder_backward(
 
     dmu, dlogvar (B, L). Writes the encoder's gradients into `grads`.
     """
-    dh = _dense_backward("mu", dmu, cache.mu, grads, ops)
-    dh = dh + _dense_backward("logvar", dlogvar, cache.logvar, grads, ops)
-    _hidden_backward("enc", dh, cache.hidden, grads, ops, need_dx=False)
+    dh = layer_backward("mu", dmu, cache.mu, grads, ops)
+    dh = dh + layer_backward("logvar", dlogvar, cache.logvar, grads, ops)
+    hidden_backward("enc", dh, cache.hidden, grads, ops, need_dx=False)
 
 
 def decoder_forward(
     params: Params, z: Array, spec: Spec, ops: Backend
 ) -> tuple[Array, DecoderCache]:
     """z -> h -> Bernoulli logits, or Gaussian means: z (N, L) -> out (N, D), cache."""
-    h, hidden = _hidden_forward("dec", params, z, spec, ops)
+    h, hidden = hidden_forward("dec", params, z, spec, ops)
     out, c_out = ops.dense_forward(h, params["out_W"], params["out_b"], "none")
     return out, DecoderCache(hidden, c_out)
 
 
 def decoder_backward(dout: Array, cache: DecoderCache, grads: Params, ops: Backend) -> Array:
-    """dout (N, D) -> dz (N, L): layer by layer, the last one first.     [notebook 06, eq. 6]
-
-    Writes the decoder's gradients into `grads`.
-    """
-    dh = _dense_backward("out", dout, cache.out, grads, ops)
-    return _hidden_backward("dec", dh, cache.hidden, grads, ops, need_dx=True)
+    """dout (N, D) -> dz (N, L); the decoder's gradients go into `grads`.  [notebook 06, eq. 6]"""
+    dh = layer_backward("out", dout, cache.out, grads, ops)
+    return hidden_backward("dec", dh, cache.hidden, grads, ops, need_dx=True)
 
 
-def _hidden_forward(side, params, h, spec, ops):
+def hidden_forward(
+    side: str, params: Params, h: Array, spec: AnySpec, ops: Backend
+) -> tuple[Array, list[Any]]:
+    """The hidden layers of one side, such as "enc": h (N, I) -> h (N, H), their caches."""
     caches = []
     for i in range(1, len(spec.hidden) + 1):
         W, b = params[f"{side}{i}_W"], params[f"{side}{i}_b"]
@@ -145,15 +145,20 @@ def _hidden_forward(side, params, h, spec, ops):
     return h, caches
 
 
-def _hidden_backward(side, dh, caches, grads, ops, *, need_dx):
+def hidden_backward(
+    side: str, dh: Array, caches: list[Any], grads: Params | None, ops: Backend, *, need_dx: bool
+) -> Array:
+    """dh (N, H) -> the gradient of their input (N, I), unless need_dx is False."""
     for i in range(len(caches), 0, -1):
-        dh = _dense_backward(f"{side}{i}", dh, caches[i - 1], grads, ops, need_dx=need_dx or i > 1)
+        dh = layer_backward(f"{side}{i}", dh, caches[i - 1], grads, ops, need_dx=need_dx or i > 1)
     return dh
 
 
-def _dense_backward(name, dy, cache, grads, ops, *, need_dx=True):
-    """Writes the layer's dW and db into `grads`, returns dx."""
-    out = grads[f"{name}_W"], grads[f"{name}_b"]
+def layer_backward(
+    name: str, dy: Array, cache: Any, grads: Params | None, ops: Backend, *, need_dx: bool = True
+) -> Array:
+    """dy (N, O) -> dx (N, I). Writes the layer's dW and db into `grads`, unless that is None."""
+    out = None if grads is None else (grads[f"{name}_W"], grads[f"{name}_b"])
     return ops.dense_backward(dy, cache, out=out, need_dx=need_dx)[0]
 
 
@@ -167,9 +172,8 @@ def nll_forward(
     if spec.likelihood == "bernoulli":
         return ops.bernoulli_nll_forward(out, x)
     if spec.variance is None:
-        logvar = params["out_logvar"]
-    else:
-        logvar = np.full(1, log(spec.variance), out.real.dtype)
+        return ops.gaussian_nll_forward(out, params["out_logvar"], x)
+    logvar = np.full(1, log(spec.variance), out.real.dtype)
     return ops.gaussian_nll_forward(out, logvar, x)
 
 
@@ -288,8 +292,7 @@ def iwae(params: Params, x: Array, eps: Array, spec: Spec, *, ops: Backend = num
     """The importance-weighted bound with K samples: x (B, D), eps (K, B, L) -> Terms.
 
     loss = -mean_B log (1/K sum_k w_k)         [notebook 09, eq. 2; Burda et al. 2016, eq. 8]
-    elbo, nll and kl are the plain averages over K (the KL as sampled), so loss <= -elbo. Raises
-    MinivaeError on a wrong x or eps.
+    elbo, nll, kl: plain averages over K (the KL as sampled), so loss <= -elbo. Raises MinivaeError.
     """
     x, eps = checks.check_inputs(x, eps, spec, params["mu_b"].real.dtype, samples=True)
     return iwae_forward(params, x, *encoder_forward(params, x, spec, ops)[:2], eps, spec, ops)[0]

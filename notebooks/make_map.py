@@ -47,6 +47,16 @@ ROWS = (
         "09", "vae.py", "iwae", "iwae_and_grads",
     ),
     (
+        "A GAN's discriminator, scores s", r"\overline{\log(1 + e^{-s(x)})} + \overline{\log(1 + e^{s(G(z))})}",
+        r"ds = (\mathrm{sigmoid}(s) - \mathrm{label}) / B",
+        "11", "gan.py", "discriminator_loss", "discriminator_loss_and_grads",
+    ),
+    (
+        "Its generator, pictures g", r"\overline{\log(1 + e^{-s(g)})},\; g = G(z) = \mathrm{sigmoid}(l)",
+        r"dg = ds\; \partial s / \partial g,\; dl = dg\; g\, (1 - g)",
+        "11", "gan.py", "generator_loss", "generator_loss_and_grads",
+    ),
+    (
         "Adam", r"\theta \leftarrow \theta - \mathrm{lr}\; \hat m / (\sqrt{\hat v} + \epsilon)",
         r"m, v:\ \text{running means of the gradient and of its square}",
         "07", "ops.py", "adam_step", "adam_step",

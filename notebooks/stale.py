@@ -33,10 +33,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 READ = {  # module: the files that it reads by name (patterns), so that no import shows them
     "minivae/studies/cat_study.py": ("figures/cat_study.json",),
+    "minivae/studies/gan_study.py": ("figures/gan_study.json",),
     "minivae/studies/checkers/results.py": ("figures/gradient_checkers.json",),
     "minivae/data/loading.py": ("minivae/data/shipped/mnist.npz",),
     "minivae/estimator/shipped.py": ("minivae/runs/shipped/*.npz",),
-    "minivae/mistakes/__init__.py": ("minivae/ops.py", "minivae/vae.py"),  # compiled with an edit
+    # compiled with an edit
+    "minivae/mistakes/__init__.py": ("minivae/ops.py", "minivae/vae.py", "minivae/gan.py"),
     "minivae/studies/training_study.py": ("figures/training_study.json",),
     "minivae/studies/published.py": ("figures/iwae_table.json",),
 }

@@ -15,7 +15,7 @@ import tiny
 from minivae import MinivaeError, __version__, checks, cli, runs
 from minivae.cli import evaluate as evaluate_command
 from minivae.data.png import PNG_START
-from minivae.settings import Settings
+from minivae.settings import GanSettings, Settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,6 +83,13 @@ def test_the_options_of_train_are_the_settings():
             assert float(stated[1]) == default
         elif default is not None:
             assert stated[1] == default
+    for name, default in GanSettings()._asdict().items():
+        assert name in Settings._fields
+        other = re.search(r", of a gan ([^)]*)\)", actions[name].help)
+        if default != Settings._field_defaults[name]:
+            assert other[1] == str(default)
+        else:
+            assert other is None
 
 
 def only_json(capsys, *argv):

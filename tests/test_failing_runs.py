@@ -27,15 +27,15 @@ def fail_from_now_on(monkeypatch, number):
 def test_a_failing_disk_stops_with_one_line(tiny_file, capsys, monkeypatch, number):
     """In the middle of a training: the checkpoint that is there stays, and goes on when resumed."""
     tiny.command(capsys, "train", *tiny.OPTIONS, "--out", "whole")
-    one_step = train._one_step
+    one_step = train._Vae.one_step
 
-    def step(state, *args):
-        if state.step == 3:
+    def step(trainee, *args):
+        if trainee.state.step == 3:
             fail_from_now_on(patch, number)
-        return one_step(state, *args)
+        return one_step(trainee, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "_one_step", step)
+        patch.setattr(train._Vae, "one_step", step)
         status, out, err = tiny.command(
             capsys, "train", *tiny.OPTIONS, "--out", "run", "--checkpoint-seconds", "0"
         )

@@ -9,9 +9,17 @@ import pytest
 from minivae import mistakes, ops, vae
 from minivae.backend import BACKENDS
 from minivae.errors import MinivaeError
-from minivae.gradcheck import ALL_CASES, DEFAULT_CASES, Case, check_backends, format_report, model
-from minivae.gradcheck.cases import ACTIVATIONS
-from minivae.gradcheck.points import KINK_MARGIN, generic_point, kl_per_latent
+from minivae.gradcheck import (
+    ALL_CASES,
+    DEFAULT_CASES,
+    GAN_CASES,
+    Case,
+    check_backends,
+    format_report,
+    model,
+)
+from minivae.gradcheck.cases import ACTIVATIONS, DEFAULT_GAN_CASES
+from minivae.gradcheck.points import KINK_MARGIN, generic_point, kl_per_latent, own_blocks
 
 TINY = (Case(vae.Spec(5, (4,), 2), beta=4.0),)
 
@@ -39,8 +47,9 @@ def test_every_entry_of_a_small_model_is_judged(report):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_every_block_of_every_model(seed):
-    """The product of likelihoods, activations, depths, betas and free bits; IWAE; 784 pixels."""
-    result = check_backends(cases=ALL_CASES, seed=seed)
+    """The product of likelihoods, activations, depths, betas and free bits; IWAE; 784 pixels; and
+    both players of GANs of every activation and depth."""
+    result = check_backends(cases=(*ALL_CASES, *GAN_CASES), seed=seed)
     assert [b for b in result["blocks"] if b["verdict"] != "right"] == []
 
 
@@ -49,8 +58,14 @@ def test_every_backend_and_every_parameter_is_in_the_report(report):
     for backend in set(BACKENDS) - absent:
         blocks = {b["block"] for b in report["blocks"] if b["backend"] == backend}
         deepest = vae.Spec(5, (4, 3, 3), 2, likelihood="gaussian")
-        assert blocks == {name for name, _ in vae.layout(deepest)}
+        of_gans = {name for case in DEFAULT_GAN_CASES for name in own_blocks(case, whole(case))}
+        assert blocks == {name for name, _ in vae.layout(deepest)} | of_gans
+        assert {"gen1_W", "gen_out_b", "dis1_W", "dis_out_b"} <= of_gans
     assert "numpy" not in absent
+
+
+def whole(case):
+    return np.zeros(case.spec.n_params)
 
 
 def settings(cases):

@@ -7,14 +7,16 @@ import inspect
 
 import numpy as np
 import pytest
+import test_gan
 import test_ops
 import test_statistics
 import test_vae
 
-from minivae import gradcheck, mistakes, ops, vae
+from minivae import gan, gradcheck, mistakes, ops, vae
 from minivae.errors import MinivaeError
-from minivae.gradcheck import FREE_BITS, Case
+from minivae.gradcheck import FREE_BITS, Case, GanCase
 from minivae.mistakes import GRADIENT, MISTAKES, witnesses
+from minivae.spec import GanSpec
 
 WITNESSES = {  # what catches a mistake, in words: the test
     witnesses.Z_MOMENTS: test_statistics.test_sampled_z_has_mean_mu_and_covariance_exp_logvar,
@@ -26,6 +28,7 @@ WITNESSES = {  # what catches a mistake, in words: the test
     witnesses.DRAWN: test_statistics.test_the_gradient_of_drawn_samples_averages_to_that_of_all,
     witnesses.ADAM: test_ops.test_adam_is_the_published_algorithm,
     witnesses.EXTREMES: test_ops.test_extreme_inputs_stay_finite,
+    witnesses.GAN_LOSSES: test_gan.test_a_small_gan_has_the_losses_of_the_paper,
     witnesses.TERMS: test_vae.test_loss_is_nll_plus_beta_times_what_the_kl_costs,
 }
 BY_GRADIENT = [m for m in MISTAKES if m.witness == GRADIENT]
@@ -33,7 +36,9 @@ BY_TEST = [m for m in MISTAKES if m.witness != GRADIENT]
 BERNOULLI = Case(vae.Spec(5, (4, 3), 2, "tanh", "bernoulli", None, FREE_BITS), 4.0, directions=2)
 GAUSSIAN = Case(vae.Spec(5, (4, 3), 2, "relu", "gaussian"), directions=2)
 IWAE = Case(vae.Spec(5, (4, 3), 2, "tanh", "bernoulli"), samples=4, directions=2)
-CASES = (BERNOULLI, GAUSSIAN, IWAE)
+GAN = GanSpec(5, (4, 3), 2, "tanh")
+GENERATOR, DISCRIMINATOR = GanCase(GAN, "generator"), GanCase(GAN, "discriminator")
+CASES = (BERNOULLI, GAUSSIAN, IWAE, GENERATOR, DISCRIMINATOR)
 CONCERNED = {  # how the name of an edited function starts: the models that test the mistake
     "dense_": (BERNOULLI, GAUSSIAN),  # with tanh, with relu
     "sum_rows": (BERNOULLI, GAUSSIAN),
@@ -48,6 +53,8 @@ CONCERNED = {  # how the name of an edited function starts: the models that test
 
 def concerned(mistake):
     """The models on which a mistake is tested, those that its edited functions matter to."""
+    if mistake.module == "gan":
+        return (GENERATOR, DISCRIMINATOR)
     models = set()
     for edit in mistake.edits:
         starts = [start for start in CONCERNED if edit.function.startswith(start)]
@@ -65,7 +72,7 @@ def witness_of(mistake):
     """The test that catches a mistake, ready to be called with that mistake planted."""
     test = WITNESSES[mistake.witness]
     planted = mistakes.plant(mistake)
-    models = {"ops": ops, "vae": vae} | {mistake.module: planted}
+    models = {"ops": ops, "vae": vae, "gan": gan} | {mistake.module: planted}
     arguments = {name: models[name] for name in inspect.signature(test).parameters}
     return lambda: test(**arguments)
 
@@ -88,8 +95,11 @@ PARTS = {
     "mu": {"mu_W", "mu_b"},
     "logvar": {"logvar_W", "logvar_b"},
     "encoder": {"enc1_W", "enc1_b", "enc2_W", "enc2_b"},
+    "generator": {"gen1_W", "gen1_b", "gen2_W", "gen2_b", "gen_out_W", "gen_out_b"},
+    "discriminator": {"dis1_W", "dis1_b", "dis2_W", "dis2_b", "dis_out_W", "dis_out_b"},
 }
-ALL = set().union(*PARTS.values()) | {"out_logvar"}
+OF_VAE = ("decoder", "mu", "logvar", "encoder")
+ALL = set().union(*(PARTS[part] for part in OF_VAE)) | {"out_logvar"}
 
 
 def exactly(*parts):
@@ -144,6 +154,9 @@ PHRASES = {
     "Decoder and both heads are right": wrong("encoder"),
     "Only out_logvar is wrong": lambda found: set(found) == {"out_logvar"},
     "out_logvar is wrong": lambda found: set(found) == {"out_logvar"},
+    "The whole generator is wrong": exactly("generator"),
+    "The whole discriminator is wrong": exactly("discriminator"),
+    "exactly half of the right value": told("exactly half of the right value"),
     "Every block": wrong("decoder", "mu", "logvar", "encoder"),
 }
 
@@ -173,7 +186,7 @@ def test_a_gradient_check_is_blind_to_it(mistake):
 
 def test_the_witnesses_pass_on_the_real_code():
     assert gradcheck.check_backends(backends=["numpy"], cases=CASES)["ok"]
-    models = {"ops": ops, "vae": vae}
+    models = {"ops": ops, "vae": vae, "gan": gan}
     for test in WITNESSES.values():
         test(**{key: models[key] for key in inspect.signature(test).parameters})
 
@@ -198,6 +211,9 @@ def test_every_formula_has_mistakes():
         "vae.elbo_loss",
         "vae.iwae_loss",
         "vae.log_q_over_p",
+        "gan.discriminator_loss_and_grads",
+        "gan.discriminator_backward",
+        "gan.generator_loss_and_grads",
     } <= spoiled
 
 
@@ -214,7 +230,7 @@ def test_names_and_sentences_are_fit_to_be_shown():
 @pytest.mark.parametrize("mistake", MISTAKES, ids=by_name)
 def test_the_shown_sources_are_the_real_one_and_the_planted_one(mistake):
     """What the museum shows is what runs, before and after planting."""
-    real = {"ops": ops, "vae": vae}[mistake.module]
+    real = {"ops": ops, "vae": vae, "gan": gan}[mistake.module]
     planted = mistakes.plant(mistake)
     for function, right, wrong in mistakes.sources(mistake):
         assert right == inspect.getsource(getattr(real, function))

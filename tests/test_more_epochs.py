@@ -67,17 +67,17 @@ def test_a_run_whose_rate_fell_twice_is_not_repeated_in_one_go(tiny_file, capsys
 
 def test_further_training_can_be_stopped_and_resumed(finished, capsys, monkeypatch, ctrl_c):
     """The model of the first epochs stays until the longer training has ended."""
-    one_step = train._one_step
+    one_step = train._Vae.one_step
 
-    def step(state, *args):
-        if state.step == 8:
+    def step(trainee, *args):
+        if trainee.state.step == 8:
             signal.raise_signal(signal.SIGINT)
-        return one_step(state, *args)
+        return one_step(trainee, *args)
 
     before = (finished / "run" / runs.MODEL_FILE).read_bytes()
     further = ("train", "--resume", "--out", "run", *FIVE)
     with monkeypatch.context() as patch:
-        patch.setattr(train, "_one_step", step)
+        patch.setattr(train._Vae, "one_step", step)
         assert tiny.command(capsys, *further)[0] == 130
     assert (finished / "run" / runs.MODEL_FILE).read_bytes() == before
     assert tiny.command(capsys, "train", "--resume", "--out", "run")[0] == 0

@@ -59,7 +59,7 @@ def words(output):
 
 
 def test_notebooks_are_numbered_in_order_and_each_has_a_source():
-    numbers = [f"{i:02d}" for i in range(1, 11)]
+    numbers = [f"{i:02d}" for i in range(1, 12)]
     parts = {number: [id[2:] for id in IDS if id[:2] == number] for number in numbers}
     assert IDS == [f"{number}{part}" for number in numbers for part in parts[number]]
     assert all(part in ([""], list("abc")[: len(part)]) for part in parts.values())

@@ -142,7 +142,7 @@ def test_stopped_anywhere_it_goes_on_to_the_bit(tmp_path, tiny, small_batches, m
 
 def test_a_finished_run_is_not_trained_again(tmp_path, tiny, small_batches, monkeypatch):
     first = run(["vae-1"], tmp_path, tiny)
-    monkeypatch.setattr(train, "_one_step", None)
+    monkeypatch.setattr(train._Vae, "one_step", None)
     assert run(["vae-1"], tmp_path, tiny) == first
 
 

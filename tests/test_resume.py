@@ -112,7 +112,7 @@ def test_the_first_checkpoint_comes_before_the_first_step(tmp_path, monkeypatch)
 
     made, chosen = tiny.dataset(), tiny.settings()
     with monkeypatch.context() as patch:
-        patch.setattr(train, "_one_step", no_step)
+        patch.setattr(train._Vae, "one_step", no_step)
         with pytest.raises(KeyboardInterrupt):
             tiny.run(tmp_path / "run", made, chosen)
     assert tiny.saved_step(tmp_path / "run") == 0
@@ -126,14 +126,14 @@ def test_the_first_checkpoint_comes_before_the_first_step(tmp_path, monkeypatch)
 
 def send_signal(monkeypatch, number, at_step):
     """Let the process receive a signal in the middle of a step."""
-    one_step = train._one_step
+    one_step = train._Vae.one_step
 
-    def step(state, *args):
-        if state.step + 1 == at_step:
+    def step(trainee, *args):
+        if trainee.state.step + 1 == at_step:
             signal.raise_signal(number)
-        return one_step(state, *args)
+        return one_step(trainee, *args)
 
-    monkeypatch.setattr(train, "_one_step", step)
+    monkeypatch.setattr(train._Vae, "one_step", step)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -22,7 +22,7 @@ from minivae import bridge, checks, data, files, runs, train
 from minivae.checks.values import shell_line
 from minivae.errors import MinivaeError
 from minivae.runs import checkpoints
-from minivae.settings import Settings
+from minivae.settings import GanSettings, Settings
 from minivae.spec import Spec
 
 if TYPE_CHECKING:  # an optional library
@@ -91,8 +91,10 @@ def load_started_run(folder: str | Path) -> StartedRun:
     """The run in a folder. Raises MinivaeError if there is none, or no finished epoch in it."""
     record = runs.read_run_file(folder)
     path = Path(folder) / runs.RUN_FILE
-    dataset = data.load(record["data"], runs.recorded_reading(record, path))
     settings = runs.recorded_settings(record, path)
+    if isinstance(settings, GanSettings):
+        raise MinivaeError(f"{checks.printable(folder)} is a GAN; choose the run of a VAE")
+    dataset = data.load(record["data"], runs.recorded_reading(record, path))
     checks.check_settings_fit_data(settings, dataset)
     fingerprint = data.fingerprint(dataset)
     state = checkpoints.load_checkpoint(folder, settings, dataset, fingerprint)

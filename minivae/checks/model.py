@@ -24,7 +24,7 @@ from minivae.errors import MinivaeError
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from minivae.spec import Spec
+    from minivae.spec import AnySpec, GanSpec, Spec
 
 ACTIVATIONS = tuple(name for name in ops.ACTIVATIONS if name != "none")  # of hidden layers
 LIKELIHOODS = ("bernoulli", "gaussian")
@@ -33,7 +33,7 @@ MAX_PARAMS = 1 << 28  # with both moments of Adam, 3 GiB of float32: what a chec
 MAX_INPUT = 1e6
 
 
-def check_spec(spec: Spec) -> None:
+def check_spec(spec: AnySpec) -> None:
     """Raise MinivaeError unless `spec` describes a model that can be built."""
     for name, value in (("data_dim", spec.data_dim), ("latent_dim", spec.latent_dim)):
         check_whole(value, name, 1, MAX_SIZE)
@@ -45,16 +45,21 @@ def check_spec(spec: Spec) -> None:
     if spec.activation not in ACTIVATIONS:
         given = describe(spec.activation)
         raise MinivaeError(f"activation is {given}; it must be one of {ACTIVATIONS}")
+    if hasattr(spec, "likelihood"):  # a GAN has none
+        _check_likelihood_of(spec)
+    check_model_size(spec)
+
+
+def _check_likelihood_of(spec):
     check_likelihood(spec.likelihood)
     check_number(spec.free_bits, "free_bits")
     if spec.variance is not None:
         if spec.likelihood != "gaussian":
             raise MinivaeError("variance belongs to the gaussian likelihood; bernoulli has none")
         check_number(spec.variance, "variance", above=0)
-    check_model_size(spec)
 
 
-def check_model_size(spec: Spec) -> None:
+def check_model_size(spec: AnySpec) -> None:
     """Raise MinivaeError if the model has too many parameters."""
     if spec.n_params > MAX_PARAMS:
         raise MinivaeError(
@@ -144,7 +149,7 @@ def check_inputs(
     return x, check_noise(eps, len(x), spec, samples=samples)
 
 
-def check_latents(z: Any, spec: Spec, name: str = "z") -> np.ndarray:
+def check_latents(z: Any, spec: AnySpec, name: str = "z") -> np.ndarray:
     """z as an array (N, L) of numbers, or MinivaeError; what they are is not checked, so that NaN
     stays NaN."""
     z = as_array(z, name)
@@ -152,6 +157,21 @@ def check_latents(z: Any, spec: Spec, name: str = "z") -> np.ndarray:
         shape = f"(N, {spec.latent_dim})"
         raise MinivaeError(f"{name} is {z.dtype} of shape {z.shape}; it must hold numbers, {shape}")
     return z
+
+
+def check_players(x: Any, z: Any, spec: GanSpec, dtype: DTypeLike) -> tuple[np.ndarray, np.ndarray]:
+    """What the two players of a GAN get: real images x as (B, D) of `dtype`, values in [0, 1], and
+    as many latents z, (B, L). Raises MinivaeError for anything else."""
+    x, z = as_array(x, "x"), check_latents(z, spec)
+    if x.dtype.kind not in "biuf" or x.ndim != 2 or x.shape[1] != spec.data_dim:
+        raise MinivaeError(
+            f"x is {x.dtype} of shape {x.shape}; it must hold real numbers, (B, {spec.data_dim})"
+        )
+    if not ((x >= 0) & (x <= 1)).all():
+        raise MinivaeError("x holds values outside [0, 1]; divide 8-bit images by 255")
+    if len(x) != len(z):
+        raise MinivaeError(f"x holds {len(x)} images and z {len(z)} rows; give as many of both")
+    return x.astype(dtype, copy=False), z.astype(dtype, copy=False)
 
 
 def check_usual_latents(z: Any, spec: Spec, dtype: DTypeLike) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from minivae.backend import BACKENDS
 from minivae.checks.model import ACTIVATIONS, LIKELIHOODS, check_model_size, check_spec
@@ -11,7 +11,9 @@ from minivae.errors import MinivaeError
 
 if TYPE_CHECKING:
     from minivae.data import Dataset
-    from minivae.settings import Settings
+    from minivae.settings import AnySettings
+
+Chosen = TypeVar("Chosen", bound="AnySettings")
 
 INTEGER_RANGES = {  # the lowest and the highest value of each
     "latent_dim": (1, MAX_SIZE),
@@ -31,36 +33,39 @@ CHOICES = {
 MAX_NUMBERS = 1 << 28  # numbers in one layer's output for a whole batch: 1 GiB of float32
 
 
-def check_settings(settings: Settings, dataset: Dataset | None = None) -> Settings:
-    """The settings with plain Python values, as they are saved and compared.
+def check_settings(settings: Chosen, dataset: Dataset | None = None) -> Chosen:
+    """The settings of a VAE or a GAN with plain Python values, as they are saved and compared.
 
     dataset: to check as well that one can train on it. Raises MinivaeError unless
     one can train with these settings.
     """
     values = settings._asdict()
     for name, (low, high) in INTEGER_RANGES.items():
-        values[name] = check_whole(values[name], name, low, high)
+        if name in values:  # a GAN has fewer settings
+            values[name] = check_whole(values[name], name, low, high)
     for name, known in CHOICES.items():
-        if not isinstance(values[name], str) or values[name] not in known:
+        if name in values and not (isinstance(values[name], str) and values[name] in known):
             raise MinivaeError(f"{name} is {describe(values[name])}; it must be one of {known}")
     values["hidden"] = _sizes(values["hidden"])
     values["lr"] = check_number(values["lr"], "lr", above=0)
     for name in NOT_NEGATIVE:
-        values[name] = check_number(values[name], name)
-    if values["resampled"] is not None:
+        if name in values:
+            values[name] = check_number(values[name], name)
+    if values.get("resampled") is not None:
         low, high = INTEGER_RANGES["samples"]
         values["resampled"] = check_whole(values["resampled"], "resampled", low, high)
-    if values["variance"] is not None:
+    if values.get("variance") is not None:
         values["variance"] = check_number(values["variance"], "variance", above=0)
-    settings = settings._replace(**values)
+    settings = cast("Chosen", settings._replace(**values))
     check_spec(settings.spec(1))
-    _check_objective(settings)
+    if "objective" in values:
+        _check_objective(settings)
     if dataset is not None:
         check_settings_fit_data(settings, dataset)
     return settings
 
 
-def check_settings_fit_data(settings: Settings, dataset: Dataset) -> None:
+def check_settings_fit_data(settings: AnySettings, dataset: Dataset) -> None:
     """Raise MinivaeError unless these settings, checked already, suit the data.
 
     The model must not have too many parameters, a batch not more images than there are, and a step
@@ -73,11 +78,10 @@ def check_settings_fit_data(settings: Settings, dataset: Dataset) -> None:
             f"batch_size is {settings.batch_size}, but there are only {n} training images; "
             "choose a smaller one"
         )
-    rows = settings.samples * settings.batch_size
-    if rows * max(data_dim, settings.latent_dim, *settings.hidden) > MAX_NUMBERS:
+    if settings.rows * max(data_dim, settings.latent_dim, *settings.hidden) > MAX_NUMBERS:
         raise MinivaeError(
-            f"one step would take too much memory (batch_size {settings.batch_size} times samples "
-            f"{settings.samples}, {data_dim} pixels an image); choose fewer samples or a smaller "
+            f"one step would take too much memory (batch_size {settings.batch_size}, in all "
+            f"{settings.rows} rows, {data_dim} pixels an image); choose fewer samples or a smaller "
             "batch"
         )
 

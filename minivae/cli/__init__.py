@@ -18,7 +18,7 @@ from minivae.cli.streams import usable_streams
 from minivae.errors import MinivaeError, escaped
 
 COMMANDS = {
-    "train": "train a VAE; with no arguments, on MNIST with a 2-D latent",
+    "train": "train a VAE or a GAN; with no arguments, a VAE on MNIST with a 2-D latent",
     "learn": "your own copies of the notebooks, in JupyterLab",
     "evaluate": "test ELBO and log p(x) of a run",
     "gradcheck": "check every gradient against two numerical ones",
@@ -33,6 +33,7 @@ COMMANDS = {
     "training-study": "what helps and what spoils a training (long)",
     "grey-study": "ways to learn the variance of grey pixels (two minutes)",
     "cat-study": "the experiment on interpretable latents (long)",
+    "gan-study": "who draws the better cat, a VAE or a GAN? (long)",
 }
 
 

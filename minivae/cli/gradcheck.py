@@ -1,4 +1,4 @@
-"""`gradcheck`: check every gradient of the whole VAE."""
+"""`gradcheck`: check every gradient of the whole VAE, and of both players of the GAN."""
 
 import argparse
 
@@ -6,7 +6,8 @@ from minivae.cli.parser import print_report
 
 DESCRIPTION = """\
 Compare the hand-derived gradient of the whole VAE, parameter block by parameter block,
-with central differences and with the complex step. Exit status 1 if any is off.
+with central differences and with the complex step; and those of the GAN's two players,
+each of its own loss. Exit status 1 if any is off.
 
 --plant NAME plants a known mistake, and shows what the check reports.
 """

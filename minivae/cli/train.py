@@ -1,12 +1,11 @@
-"""`train`: train a VAE in a run folder, and draw its pictures."""
+"""`train`: train a VAE or a GAN in a run folder, and draw its pictures."""
 
 import argparse
 import os
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from minivae import checks, data, files, runs, train
 from minivae.backend import load_backend
@@ -18,14 +17,18 @@ from minivae.cli.run_data import (
     add_reading_arguments,
     naming_record,
     quoted,
-    reading_from,
 )
 from minivae.cli.signals import INTERRUPTED, StopSignals
+from minivae.cli.train_plan import (
+    option_name,
+    plan_training,
+    settings_named_as_options,
+)
 from minivae.errors import MinivaeError
-from minivae.settings import OPTIONS, Settings
+from minivae.settings import MODELS, OPTIONS, GanSettings, Settings
 
-OPTION_NAMES = {"latent_dim": "--latent"}  # where the option is not called like the setting
-DEFAULT_DATA = "mnist"
+NEXT = (("explore", "drag a point, and see what is drawn"), ("evaluate", "score it"))
+NEXT_OF_GAN = (("sample", "more of its images"),)
 
 
 DESCRIPTION = """\
@@ -34,6 +37,7 @@ Train a VAE and keep everything in a run folder: the model, the history, the pic
 With no arguments: MNIST, a 2-D latent, under a minute on two cores. While it trains, the
 bar shows loss = nll + kl in nats per image: how badly the decoder predicts the pixels,
 and the KL, an upper bound on the information that the latent carries about the image.
+--model gan trains a GAN of the same sizes instead, and the bar shows both players' losses.
 Ctrl-C saves; --resume continues, and with a larger --epochs trains a finished run further.
 """
 
@@ -50,11 +54,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help=f"{DATA_HELP} (default mnist)",
     )
     add_reading_arguments(command)
+    option("--model", choices=tuple(MODELS), help="what to train (default vae)")
     for name, (text, value) in OPTIONS.items():
-        default = Settings._field_defaults[name]
-        if default is not None:
-            values = default if isinstance(default, tuple) else (default,)
-            text += f" (default {' '.join(map(_brief, values))})"
+        text += _defaults(name)
         option(option_name(name), dest=name, help=text, metavar=value, **_kind(name))
     command.add_argument(
         "--out", metavar="DIR", help="the run folder (default runs/<data>, or the next free name)"
@@ -80,9 +82,18 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
 
 
-def option_name(setting: str) -> str:
-    """The option of a setting: batch_size -> --batch-size."""
-    return OPTION_NAMES.get(setting, "--" + setting.replace("_", "-"))
+def _defaults(setting):
+    """What `--help` says of a setting's default, and of a GAN's where it is another one."""
+    words = []
+    for kind in (Settings, GanSettings):
+        default = kind._field_defaults.get(setting)
+        values = default if isinstance(default, tuple) else (default,)
+        words.append(None if default is None else " ".join(map(_brief, values)))
+    of_vae, of_gan = words
+    if of_vae is None:
+        return ""
+    other = f", of a gan {of_gan}" if of_gan not in (None, of_vae) else ""
+    return f" (default {of_vae}{other})"
 
 
 def _brief(value):
@@ -102,7 +113,7 @@ def execute(args: argparse.Namespace) -> int:
     given = {
         name: value
         for name, value in vars(args).items()
-        if name in ("data", *READING, *Settings._fields)
+        if name in ("data", "model", *READING, *Settings._fields)
     }
     report = train_in_folder(
         given,
@@ -115,17 +126,6 @@ def execute(args: argparse.Namespace) -> int:
     )
     print_report(args, report, describe)
     return INTERRUPTED if report["interrupted"] else 0
-
-
-class Plan(NamedTuple):
-    """What `train` has to do: the folder (None: the next free one), and what to do there."""
-
-    folder: Path | None
-    data: str
-    reading: data.Reading
-    settings: Settings
-    record: dict | None = None  # of the run that is resumed or repeated
-    varied: bool = False  # whether it is repeated with another setting
 
 
 def train_in_folder(
@@ -146,27 +146,32 @@ def train_in_folder(
     started = time.monotonic()
     _check_seconds(checkpoint_seconds)
     out = None if out is None else checks.check_path(out, "--out")
-    plan = _plan(given, out, resume, from_run)
+    plan = plan_training(given, out, resume, from_run)
     run = (from_run or plan.folder) if plan.record else None
     with naming_record(run or "", plan.data, run is not None and "data" not in given):
         dataset = data.load(plan.data, plan.reading)
     settings = plan.settings
     if plan.record is None and "batch_size" not in given:
         settings = settings._replace(batch_size=min(settings.batch_size, len(dataset.train)))
-    with _option_names():
+    with settings_named_as_options():
         checks.check_settings_fit_data(settings, dataset)
     load_backend(settings.backend)  # a missing one is an error before a folder is made
     fingerprint = data.fingerprint(dataset)
     _check_same(plan, fingerprint, say)
     _check_outside(plan)
-    resumed = resume and plan.record is not None
-    folder = plan.folder if resumed else runs.claim_folder(dataset.name, plan.folder)
+    record = plan.record if resume else None  # of the run that goes on
+    resumed = record is not None
+    if resumed and plan.folder is not None:
+        folder = plan.folder
+    else:
+        folder = runs.claim_folder(dataset.name, plan.folder)
     with files.lock_folder(folder):
-        if not resumed:
+        if record is None:
             runs.start_run(folder, _new_record(plan, settings, fingerprint, command, from_run))
-        elif settings.epochs > plan.record["settings"]["epochs"]:
+        elif settings.epochs > record["settings"]["epochs"]:
             runs.extend_run(folder, settings.epochs)
-        note = data.grey_note(dataset.train, settings.likelihood, "--likelihood gaussian")
+        likelihood = getattr(settings, "likelihood", "gaussian")  # a GAN takes grey pixels too
+        note = data.grey_note(dataset.train, likelihood, "--likelihood gaussian")
         lines = [f"{_about(dataset, settings)} -> {quoted(f'{folder.as_posix()}/')}"]
         if not resumed and plan.data not in data.NAMES:
             lines.append(f"minivae: {checks.printable(plan.data)}: {dataset.note}")
@@ -209,97 +214,6 @@ def _check_outside(plan):
         )
 
 
-def _plan(given, out, resume, from_run):
-    if resume and from_run is not None:
-        raise MinivaeError(
-            "--resume continues a run, --from-run repeats one; give only one of them"
-        )
-    if from_run is not None:
-        return _repeated(from_run, given, out)
-    name = given.get("data", DEFAULT_DATA)
-    if resume:
-        out = Path("runs", data.plain_name(Path(name))) if out is None else out
-        if not runs.is_new(out):
-            return _continued(out, given)
-    return Plan(out, name, reading_from(given), _with_given(Settings(), given))
-
-
-def _with_given(settings, given):
-    """The settings with those that the user gave, checked."""
-    chosen = {option: value for option, value in given.items() if option in Settings._fields}
-    with _option_names():
-        return checks.check_settings(settings._replace(**chosen)) if chosen else settings
-
-
-@contextmanager
-def _option_names():
-    """Checks inside name a setting as it is typed: --batch-size, not batch_size."""
-    try:
-        yield
-    except MinivaeError as error:
-        name, _, rest = str(error).partition(" ")
-        known = name in Settings._fields
-        raise MinivaeError(f"{option_name(name)} {rest}" if known else str(error)) from None
-
-
-def _repeated(run, given, out):
-    """The plan to repeat a run, with other values of the settings that are given."""
-    record = runs.read_run_file(run)
-    settings = runs.recorded_settings(record, Path(run) / runs.RUN_FILE)
-    if "continues" in record:  # bridge/torch_distributed.py wrote it
-        raise MinivaeError(
-            f"{checks.printable(run)} was continued from {checks.printable(record['continues'])} "
-            "in PyTorch, which its settings cannot repeat; repeat the original run"
-        )
-    planned = record.get("planned_epochs")
-    if planned and settings.schedule == "decay" and "epochs" not in given:
-        raise MinivaeError(
-            f"{checks.printable(run)} was trained further after {planned[0]} "
-            f"epochs, when its learning rate had fallen already; add --epochs {planned[0]} to "
-            f"repeat the start, or --epochs {settings.epochs} for as many epochs in one go"
-        )
-    recorded = runs.recorded_reading(record, Path(run) / runs.RUN_FILE)
-    reading = reading_from(given) if _gives_reading(given) else recorded
-    chosen = _with_given(settings, given)
-    varied = (chosen, reading) != (settings, recorded)
-    return Plan(out, given.get("data", record["data"]), reading, chosen, record, varied)
-
-
-def _continued(run, given):
-    """The plan to continue a run, perhaps for more epochs.
-
-    Raises MinivaeError if another setting that is given contradicts its record. --data may differ,
-    because files move; their fingerprint is compared instead.
-    """
-    record = runs.read_run_file(run)
-    settings = runs.recorded_settings(record, Path(run) / runs.RUN_FILE)
-    reading = runs.recorded_reading(record, Path(run) / runs.RUN_FILE)
-    for name, now in given.items():
-        if name not in Settings._fields:
-            continue
-        was, now = getattr(settings, name), tuple(now) if name == "hidden" else now
-        if name == "epochs" and now > was:
-            settings = _with_given(settings, {name: now})
-        elif was != now:
-            option = option_name(name)
-            does = "trains it further with more" if name == "epochs" else "keeps its settings"
-            raise MinivaeError(
-                f"{checks.printable(run)} was trained with {option} {was}, not {now}; --resume "
-                f"{does}: leave {option} out, or start a new run"
-            )
-    if _gives_reading(given) and reading_from(given) != reading:
-        option = "--" + next(name for name in READING if name in given).replace("_", "-")
-        raise MinivaeError(
-            f"{checks.printable(run)} was trained on data that were read otherwise; --resume keeps "
-            f"its settings: leave {option} out, or start a new run"
-        )
-    return Plan(run, given.get("data", record["data"]), reading, settings, record)
-
-
-def _gives_reading(given):
-    return any(name in given for name in READING)
-
-
 def _check_same(plan, fingerprint, say):
     """Refuse other data than the recorded run's; warn if the versions of the packages differ."""
     if plan.record is None:
@@ -324,6 +238,7 @@ def _new_record(plan, settings, fingerprint, command, from_run):
         "format": runs.RUN_FORMAT,
         "command": command,
         "data": plan.data,
+        "model": "gan" if isinstance(settings, GanSettings) else "vae",
         "settings": settings._asdict(),
         "versions": runs.versions(),
         "fingerprint": fingerprint,
@@ -343,9 +258,12 @@ def _check_seconds(seconds):
 
 def _about(dataset, settings):
     sizes = [dataset.train.shape[1], *settings.hidden, settings.latent_dim]
+    shape = f"{'-'.join(map(str, sizes))} and back"
+    if isinstance(settings, GanSettings):
+        shape = f"{'-'.join(map(str, sizes[::-1]))} and {'-'.join(map(str, [*sizes[:-1], 1]))}"
     return (
         f"{dataset.name}: {len(dataset.train):,} training images, "
-        f"{'-'.join(map(str, sizes))} and back, {_epochs(settings.epochs)}, {settings.backend}"
+        f"{shape}, {_epochs(settings.epochs)}, {settings.backend}"
     )
 
 
@@ -365,6 +283,8 @@ def _interrupted(folder, step, say):
 def _draw(folder, model, history, dataset, settings):
     from minivae import plots
 
+    if isinstance(model, runs.GanModel):
+        return plots.gan_figures(folder, model, history, load_backend(settings.backend))
     test = data.test_images(dataset.test, settings.likelihood)
     ops = load_backend(settings.backend)
     return plots.run_figures(folder, model, history, test, dataset.test_labels, ops)
@@ -375,10 +295,8 @@ def describe(report: dict[str, Any]) -> str:
     if report["interrupted"]:
         return ""
     done = "continued to step {:,}" if report["resumed"] else "trained {:,} steps"
-    lines = [
-        f"{done.format(report['steps'])} in {report['seconds']:.0f} s: "
-        f"loss {report['loss']:.2f} (nll {report['nll']:.2f}, kl {report['kl']:.2f}) nats per image"
-    ]
+    is_gan = "generator_loss" in report
+    lines = [f"{done.format(report['steps'])} in {report['seconds']:.0f} s: {_losses(report)}"]
     if "test_elbo" in report:
         lines.append(
             f"test ELBO {report['test_elbo']:.2f} = -(nll {report['test_nll']:.2f} "
@@ -387,9 +305,18 @@ def describe(report: dict[str, Any]) -> str:
     names = ", ".join(Path(path).name for path in report["figures"])
     lines.append(f"look at {quoted(report['run'] + '/')}: {names}")
     run = checks.printable(report["run"])
-    for command, why in (
-        ("explore", "drag a point, and see what is drawn"),
-        ("evaluate", "score it"),
-    ):
+    for command, why in NEXT_OF_GAN if is_gan else NEXT:
         lines.append(f"next: {shell_line(['python', '-m', 'minivae', command, run])}  ({why})")
     return "\n".join(lines)
+
+
+def _losses(report):
+    """The last epoch's losses in words."""
+    if "generator_loss" in report:
+        return (
+            f"discriminator {report['discriminator_loss']:.2f}, generator "
+            f"{report['generator_loss']:.2f} nats; it tells {100 * report['told_apart']:.0f} per "
+            "cent of the images apart"
+        )
+    nll, kl = report["nll"], report["kl"]
+    return f"loss {report['loss']:.2f} (nll {nll:.2f}, kl {kl:.2f}) nats per image"

@@ -6,7 +6,7 @@ from itertools import product
 from typing import NamedTuple
 
 from minivae import checks
-from minivae.spec import Spec
+from minivae.spec import GanSpec, Spec
 
 ACTIVATIONS = checks.CHOICES["activation"]
 HIDDEN = (4, 3, 3)  # a model of depth n takes the first n
@@ -24,6 +24,11 @@ class Case(NamedTuple):
     directions: int | None = None  # for each group of entries of like size; None: every entry
 
     @property
+    def module(self) -> str:
+        """The module whose gradient this is."""
+        return "vae"
+
+    @property
     def name(self) -> str:
         """The case in words, for the report."""
         spec = self.spec
@@ -35,6 +40,41 @@ class Case(NamedTuple):
         if spec.free_bits:
             words.append("free bits")
         return " ".join(words)
+
+
+class GanCase(NamedTuple):
+    """One player of a GAN: its own loss, differentiated by its own parameters."""
+
+    spec: GanSpec
+    player: str  # "generator" or "discriminator"
+    batch: int = 3
+    directions: int | None = None
+
+    @property
+    def samples(self) -> None:
+        """A GAN weighs no samples."""
+
+    @property
+    def module(self) -> str:
+        """The module whose gradient this is."""
+        return "gan"
+
+    @property
+    def name(self) -> str:
+        """The case in words, for the report."""
+        spec = self.spec
+        sizes = "-".join(map(str, (spec.data_dim, *spec.hidden, spec.latent_dim)))
+        return f"gan {spec.activation} {sizes} {self.player}"
+
+
+AnyCase = Case | GanCase
+
+
+def _gan_cases() -> Iterator[GanCase]:
+    for activation, depth in product(ACTIVATIONS, range(4)):
+        spec = GanSpec(5, HIDDEN[:depth], 2, activation)
+        for player in ("discriminator", "generator"):
+            yield GanCase(spec, player)
 
 
 def _elbo_cases() -> Iterator[Case]:
@@ -62,3 +102,5 @@ DEFAULT_CASES = (  # strides such that every setting occurs
     FIXED_VARIANCE,
     *tuple(_wide_cases())[::3],
 )
+GAN_CASES = tuple(_gan_cases())
+DEFAULT_GAN_CASES = GAN_CASES[3::5]

@@ -1,4 +1,4 @@
-"""The check of the whole VAE: every parameter block's gradient, entry by entry.
+"""The check of a whole VAE or GAN: every parameter block's gradient, entry by entry.
 
 It is that of `check_grad`, in float64: an entry of a small net is right, wrong, or nobody can tell,
 by the complex step where differences confirm it, within an error bar of its own; a model of 784
@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from minivae import mistakes, vae
+from minivae import gan, mistakes, vae
 from minivae import ops as numpy_ops
 from minivae.backend import BACKENDS, Backend, load_backend
 from minivae.errors import MinivaeError
-from minivae.gradcheck.cases import DEFAULT_CASES, Case
+from minivae.gradcheck.cases import DEFAULT_CASES, DEFAULT_GAN_CASES, AnyCase
 from minivae.gradcheck.check import own_bars
 from minivae.gradcheck.differences import block_error, private_rng
 from minivae.gradcheck.directions import Directions
@@ -25,7 +25,13 @@ from minivae.gradcheck.entries import Numerics, Surroundings
 from minivae.gradcheck.explain import explain_each
 from minivae.gradcheck.inputs import Function, Gradient, Point, make_point, one_line
 from minivae.gradcheck.noise import noise_of
-from minivae.gradcheck.points import bound, bound_and_grads, generic_point
+from minivae.gradcheck.points import (
+    bound,
+    bound_and_grads,
+    generic_point,
+    own_blocks,
+    own_part,
+)
 from minivae.gradcheck.verdicts import CANNOT_TELL, REASONS, RIGHT, WRONG, judge
 from minivae.spec import Params, unpack
 
@@ -37,10 +43,10 @@ Row = dict[str, Any]
 def check_backends(
     backends: Iterable[str] | dict[str, Backend] | None = None,
     plant: str | None = None,
-    cases: Sequence[Case] = DEFAULT_CASES,
+    cases: Sequence[AnyCase] = (*DEFAULT_CASES, *DEFAULT_GAN_CASES),
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Check every parameter block of the VAE -> {"ok", "blocks": [...]}, ready for JSON.
+    """Check every parameter block of VAE and GAN -> {"ok", "blocks": [...]}, ready for JSON.
 
     backends: names, or a dict of name -> ops (your own, say); None: those that are installed.
     plant: the name of a mistake to plant first (then only the NumPy backend is checked), or "list".
@@ -52,7 +58,7 @@ def check_backends(
     """
     if plant == "list":
         return {"ok": True, "blocks": [], "mistakes": [m.name for m in mistakes.MISTAKES]}
-    model: ModuleType = vae
+    models: dict[str, ModuleType] = {"vae": vae, "gan": gan}
     forward: Any = numpy_ops
     absent: list[str] = []
     if plant is not None:
@@ -60,13 +66,17 @@ def check_backends(
             raise MinivaeError("a mistake is planted in the numpy backend; leave backends out")
         mistake = mistakes.find(plant)
         spoiled = mistakes.plant(mistake)
-        model, forward = (vae, spoiled) if mistake.module == "ops" else (spoiled, numpy_ops)
+        if mistake.module == "ops":
+            forward = spoiled
+        else:
+            models[mistake.module] = spoiled
         backends = {"numpy": forward}
     elif not isinstance(backends, dict):
         backends, absent = _load(backends)
     blocks: list[Row] = []
     for case in cases:
-        blocks += check_vae(case, backends, model=model, forward=forward, seed=seed)
+        model = models[case.module]
+        blocks += check_model(case, backends, model=model, forward=forward, seed=seed)
     report = {"ok": all(b["verdict"] == RIGHT for b in blocks), "blocks": blocks}
     if absent:
         report["not_checked"] = absent
@@ -88,27 +98,38 @@ def _load(names: Iterable[str] | None) -> tuple[dict[str, Backend], list[str]]:
     return loaded, absent
 
 
-def check_vae(
-    case: Case,
+def check_model(
+    case: AnyCase,
     backends: dict[str, Backend],
     *,
-    model: ModuleType = vae,
+    model: ModuleType | None = None,
     forward: Any = numpy_ops,
     seed: int = 0,
 ) -> list[Row]:
     """Every parameter block of one model, for each backend -> dicts as in `check_backends`.
 
-    backends: name -> ops. The numerical gradients are those of `model` with the ops `forward`.
+    backends: name -> ops. The numerical gradients are those of `model` (None: the case's module,
+    `vae` or `gan`) with the ops `forward`.
     """
-    flat, x, eps = generic_point(case, seed)
+    model = {"vae": vae, "gan": gan}[case.module] if model is None else model
+    whole, x, eps = generic_point(case, seed)
+    flat = own_part(case, whole)
     loss, by_hand = bound(model, case), bound_and_grads(model, case)
+
+    def named(flat):  # all parameters; the other player's, if there is one, stay as they are
+        return unpack(flat if flat.size == whole.size else _joined(flat), case.spec)
+
+    def _joined(own):
+        joined = whole.astype(own.dtype)
+        own_part(case, joined)[:] = own
+        return joined
 
     def value_of(params):
         return loss(params, x, eps, ops=forward).loss
 
     # one vector inside the check: a dict of a dozen blocks would be copied at each evaluation
-    point, blocks = make_point(flat, "flat"), make_point(unpack(flat, case.spec), "the parameters")
-    function = Function(lambda flat: value_of(unpack(flat, case.spec)), point)
+    point, blocks = make_point(flat, "flat"), make_point(own_blocks(case, whole), "the parameters")
+    function = Function(lambda flat: value_of(named(flat)), point)
     value, rng = function.at_point(), private_rng(seed)
     noise = noise_of(function, flat, value, rng, analytic=True)
     around = Surroundings(function, flat, value, noise, np.ones(flat.size), rng)
@@ -117,7 +138,7 @@ def check_vae(
     for backend, ops in backends.items():
 
         def grad_of(flat, ops=ops):
-            return by_hand(unpack(flat, case.spec), x, eps, ops=ops).flat_grads
+            return by_hand(named(flat), x, eps, ops=ops).flat_grads
 
         gradient = Gradient(grad_of, point)
         try:
@@ -140,7 +161,7 @@ def check_vae(
 Judges = Callable[[np.ndarray, np.ndarray, Gradient], list[Row]]  # by hand, and its rounding
 
 
-def _small(case: Case, blocks: Point, around: Surroundings, _value_of: Any) -> Judges:
+def _small(case: AnyCase, blocks: Point, around: Surroundings, _value_of: Any) -> Judges:
     """Every entry; the numerical derivatives are taken once, here."""
     numerics = Numerics(around, analytic=True)
     numerics.take()
@@ -157,7 +178,7 @@ def _small(case: Case, blocks: Point, around: Surroundings, _value_of: Any) -> J
 
 
 def _wide(
-    case: Case, blocks: Point, around: Surroundings, value_of: Callable[[Params], Any]
+    case: AnyCase, blocks: Point, around: Surroundings, value_of: Callable[[Params], Any]
 ) -> Judges:
     """Directions in one block at a time, so that the others stay real: a pass in complex numbers
     takes several times as long. The directions are drawn for the first backend's gradient."""
@@ -201,7 +222,7 @@ def _along(directions: Directions, sizes: dict[str, int]) -> Row:
     return _row(sentence, entries.analytic[:n], slopes, imaginary, entries.verdict[:n])
 
 
-def _sizes(case: Case) -> dict[str, int]:
+def _sizes(case: AnyCase) -> dict[str, int]:
     """The factors that a wrong sum or mean would leave."""
     sizes = {"the batch size B": case.batch, "the number of pixels D": case.spec.data_dim}
     if case.samples:

@@ -1,4 +1,4 @@
-"""The random points at which the whole VAE is checked: generic, and away from every kink."""
+"""The random points at which a whole model is checked: generic, and away from every kink."""
 
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
@@ -6,22 +6,22 @@ from typing import Any
 
 import numpy as np
 
+from minivae import gan, vae
 from minivae import ops as numpy_ops
-from minivae import vae
 from minivae.errors import MinivaeError
-from minivae.gradcheck.cases import Case
-from minivae.spec import n_params, unpack
+from minivae.gradcheck.cases import AnyCase, Case, GanCase
+from minivae.spec import Params, n_params, unpack
 
 KINKED = ("relu",)  # activations whose slope jumps at 0
 KINK_MARGIN = 1e-3  # much larger than any step of the differences
 FAINTEST = 1e-3  # a block whose gradient is smaller is lost in the rounding of the differences
 
 
-def generic_point(case: Case, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def generic_point(case: AnyCase, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """flat (P,), x (B, D) and eps (B, L) or (K, B, L), at which the check is meaningful.
 
-    No block's gradient is nearly 0, and nothing is near a kink of an activation or of the free
-    bits.
+    For a GAN eps is z, and flat has both players. No block's gradient is nearly 0, and nothing is
+    near a kink of an activation or of the free bits.
     Raises MinivaeError where none of 1000 draws is such a point.
     """
     rng = np.random.default_rng(seed)
@@ -32,12 +32,31 @@ def generic_point(case: Case, seed: int) -> tuple[np.ndarray, np.ndarray, np.nda
     raise MinivaeError(f"no point away from the kinks was found for {case.name}; try another seed")
 
 
-def bound(model: ModuleType, case: Case) -> Callable[..., Any]:
-    """The case's bound, forward only: a function (params, x, eps, ops) -> Terms, without checks,
-    which would take a sixth of its time.
+def own_part(case: AnyCase, flat: np.ndarray) -> np.ndarray:
+    """The parameters that are checked, a view of flat (P,): all, or those of a GAN's player."""
+    if isinstance(case, GanCase):
+        generator, discriminator = gan.split(flat, case.spec)
+        return generator if case.player == "generator" else discriminator
+    return flat
 
-    model: `minivae.vae`, or the same module with a planted mistake.
+
+def own_blocks(case: AnyCase, flat: np.ndarray) -> Params:
+    """`own_part` by name: views of flat."""
+    params = unpack(flat, case.spec)
+    if isinstance(case, GanCase):
+        own = case.player == "generator"
+        return {name: p for name, p in params.items() if name.startswith(gan.GENERATOR) == own}
+    return params
+
+
+def bound(model: ModuleType, case: AnyCase) -> Callable[..., Any]:
+    """The case's bound, forward only: a function (params, x, eps, ops) -> Terms, without checks,
+    which would take a sixth of its time. For a GAN, the player's loss.
+
+    model: `minivae.vae` or `minivae.gan`, or the same module with a planted mistake.
     """
+    if isinstance(case, GanCase):
+        return _play(model, case, "_loss")
 
     def elbo(params, x, eps, ops):
         return model.elbo_forward(params, x, eps, case.spec, case.beta, ops)
@@ -49,8 +68,11 @@ def bound(model: ModuleType, case: Case) -> Callable[..., Any]:
     return iwae if case.samples else elbo
 
 
-def bound_and_grads(model: ModuleType, case: Case) -> Callable[..., Any]:
-    """The case's bound and its gradient: a function (params, x, eps, ops) -> TermsAndGrads."""
+def bound_and_grads(model: ModuleType, case: AnyCase) -> Callable[..., Any]:
+    """The case's bound and its gradient: a function (params, x, eps, ops) -> TermsAndGrads, or a
+    player's LossAndGrads."""
+    if isinstance(case, GanCase):
+        return _play(model, case, "_loss_and_grads")
 
     def elbo(params, x, eps, ops):
         return model.elbo_and_grads(params, x, eps, case.spec, beta=case.beta, ops=ops)
@@ -61,10 +83,24 @@ def bound_and_grads(model: ModuleType, case: Case) -> Callable[..., Any]:
     return iwae if case.samples else elbo
 
 
+def _play(model, case, what):
+    function = getattr(model, case.player + what)
+
+    def loss(params, x, z, ops):
+        real = (x,) if case.player == "discriminator" else ()
+        return function(params, *real, z, case.spec, ops=ops)
+
+    return loss
+
+
 def kl_per_latent(case: Case, params: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     """The KL of each latent, averaged over the batch: (L,) nats."""
     kl, _ = numpy_ops.gaussian_kl_forward(*vae.encode(params, x, case.spec))
     return kl.mean(axis=0)
+
+
+def _module(case):
+    return gan if isinstance(case, GanCase) else vae
 
 
 def _draw(case, rng):
@@ -89,8 +125,8 @@ def _is_smooth(case, flat, x, eps):
 
     watched = SimpleNamespace(**vars(numpy_ops) | {"dense_forward": dense_forward})
     params = unpack(flat, case.spec)
-    bound(vae, case)(params, x, eps, ops=watched)
-    if not case.samples and case.spec.free_bits:
+    bound(_module(case), case)(params, x, eps, ops=watched)
+    if isinstance(case, Case) and not case.samples and case.spec.free_bits:
         distances.append(np.abs(kl_per_latent(case, params, x) - case.spec.free_bits).min())
     return min(distances, default=1.0) > KINK_MARGIN
 
@@ -99,10 +135,10 @@ def _is_generic(case, flat, x, eps):
     """Each block's gradient is large enough for differences to see, and the KL of some latents, but
     not of all, is above the free bits."""
     params = unpack(flat, case.spec)
-    grads = bound_and_grads(vae, case)(params, x, eps, ops=numpy_ops).grads
+    grads = bound_and_grads(_module(case), case)(params, x, eps, ops=numpy_ops).grads
     if min(np.abs(g).max() for g in grads.values()) < FAINTEST:
         return False
-    if case.samples or not case.spec.free_bits:
+    if isinstance(case, GanCase) or case.samples or not case.spec.free_bits:
         return True
     above = kl_per_latent(case, params, x) > case.spec.free_bits
     return above.any() and not above.all()

@@ -62,8 +62,8 @@ def _worst(rows: list[dict[str, Any]], key: str) -> float:
 
 
 def _reading_order(name: str) -> tuple[int, str]:
-    """In the order of the data flow: encoder, heads, decoder, output."""
-    sides = ("enc", "mu", "logvar", "dec", "out")
+    """In the order of the data flow: encoder, heads, decoder, output; then a GAN's two players."""
+    sides = ("enc", "mu", "logvar", "dec", "out", "gen", "dis")
     return next(i for i, side in enumerate(sides) if name.startswith(side)), name
 
 

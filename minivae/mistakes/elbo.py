@@ -38,7 +38,7 @@ ELBO_MISTAKES = (
     ),
     in_vae(
         "elbo-one-head-into-h",
-        ("encoder_backward", "    dh = dh + _dense_backward(", "    _dense_backward("),
+        ("encoder_backward", "    dh = dh + layer_backward(", "    layer_backward("),
         sentence="Both heads read the same h, and the gradient from logvar's head is missing.",
         symptom="Decoder and both heads are right; the encoder's hidden layers are wrong.",
     ),
@@ -54,8 +54,8 @@ ELBO_MISTAKES = (
             "elbo_and_grads",
             "    encoder_backward(dmu, dlogvar, c_encoder, grads, ops)\n",
             "    encoder_backward(dmu, dlogvar, c_encoder, grads, ops)\n"
-            '    dh = _dense_backward("out", dout, c_decoder.out, grads, ops)\n'
-            '    _hidden_backward("enc", dh, c_encoder.hidden, grads, ops, need_dx=False)\n',
+            '    dh = layer_backward("out", dout, c_decoder.out, grads, ops)\n'
+            '    hidden_backward("enc", dh, c_encoder.hidden, grads, ops, need_dx=False)\n',
         ),
         sentence="The encoder's hidden layers get the decoder's gradient.",
         symptom="Decoder and both heads are right; the encoder's hidden layers are wrong. With "

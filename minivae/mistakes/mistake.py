@@ -17,10 +17,10 @@ class Edit(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """One mistake: its edits of `minivae.ops` or `minivae.vae`, and how it shows."""
+    """One mistake: its edits of `minivae.ops`, `vae` or `gan`, and how it shows."""
 
     name: str
-    module: str  # "ops" or "vae"
+    module: str  # "ops", "vae" or "gan"
     edits: tuple[Edit, ...]
     sentence: str  # what is wrong
     symptom: str  # what a gradient check of the whole VAE says
@@ -52,3 +52,14 @@ def in_vae(
 ) -> Mistake:
     """A mistake in `minivae.vae`; each edit is (function, right, wrong)."""
     return Mistake(name, "vae", tuple(Edit(*e) for e in edits), sentence, symptom, witness)
+
+
+def in_gan(
+    name: str,
+    *edits: tuple[str, str, str],
+    sentence: str,
+    symptom: str,
+    witness: str = GRADIENT,
+) -> Mistake:
+    """A mistake in `minivae.gan`; each edit is (function, right, wrong)."""
+    return Mistake(name, "gan", tuple(Edit(*e) for e in edits), sentence, symptom, witness)

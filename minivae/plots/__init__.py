@@ -10,6 +10,8 @@ from minivae.plots.graphs import computation_graph
 from minivae.plots.images import as_images, image_grid, show_grid
 from minivae.plots.runs import (
     curves,
+    gan_curves,
+    gan_figures,
     latent_scatter,
     manifold,
     prior_grid,
@@ -51,6 +53,8 @@ __all__ = [
     "curves",
     "error_against_step",
     "figure",
+    "gan_curves",
+    "gan_figures",
     "house_style",
     "image_grid",
     "latent_scatter",

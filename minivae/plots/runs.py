@@ -9,11 +9,11 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from minivae import vae
+from minivae import gan, vae
 from minivae.backend import Backend
 from minivae.plots.images import as_images, image_grid, show_grid
-from minivae.plots.style import BLUE, figure, house_style, save
-from minivae.runs import Model
+from minivae.plots.style import BLUE, GREY, figure, house_style, save
+from minivae.runs import GanModel, Model
 
 
 @house_style()
@@ -36,10 +36,31 @@ def curves(history: Sequence[dict[str, Any]]) -> Figure:
 
 
 @house_style()
-def samples(model: Model, ops: Backend, *, n: int = 64, seed: int = 0) -> Figure:
+def gan_curves(history: Sequence[dict[str, Any]]) -> Figure:
+    """Both players' losses over the epochs, and the share of images that are told apart."""
+    fig, (left, right) = figure(8.4, 3.4, 1, 2)
+    epochs = [row["epoch"] for row in history]
+    marker = "o" if len(epochs) == 1 else None
+    for player in ("discriminator", "generator"):
+        losses = [row[f"{player}_loss"] for row in history]
+        left.plot(epochs, losses, label=player, marker=marker)
+    left.set(xlabel="epoch", ylabel="nats per image", title="both losses (train)", ylim=(0, None))
+    left.legend()
+    right.plot(epochs, [row["told_apart"] for row in history], marker=marker)
+    right.axhline(0.5, color=GREY, ls=":")
+    right.set(xlabel="epoch", ylabel="share", title="images told apart (dots: by guessing)")
+    right.set_ylim(0, 1.02)
+    return fig
+
+
+@house_style()
+def samples(model: Model | GanModel, ops: Backend, *, n: int = 64, seed: int = 0) -> Figure:
     """n images drawn from the model: z ~ N(0, I), decoded."""
     rng = np.random.default_rng(seed)
-    images = vae.sample(model.params, n, rng, model.spec, ops)
+    if isinstance(model, GanModel):
+        images = gan.sample(model.params, n, rng, model.spec, ops)
+    else:
+        images = vae.sample(model.params, n, rng, model.spec, ops)
     columns = round(n**0.5)
     fig, ax = figure(5, 5)
     show_grid(ax, as_images(images, model), columns, f"{n} draws from the prior, decoded")
@@ -117,6 +138,17 @@ def run_figures(
             shown = slice(0, 5000)
             some = None if labels is None else labels[shown]
             figures["latents"] = latent_scatter(model, test[shown], some, ops)
+    return _save_all(folder, figures)
+
+
+def gan_figures(
+    folder: Path, model: GanModel, history: Sequence[dict[str, Any]], ops: Backend
+) -> list[Path]:
+    """Write the pictures of a finished run of a GAN into its folder -> the paths."""
+    return _save_all(folder, {"curves": gan_curves(history), "samples": samples(model, ops)})
+
+
+def _save_all(folder, figures):
     paths = []
     for name, fig in figures.items():
         paths.append(folder / f"{name}.png")

@@ -15,13 +15,13 @@ from minivae import checks, files, train
 from minivae.data import Dataset
 from minivae.errors import MinivaeError
 from minivae.runs import folders
-from minivae.settings import Settings
+from minivae.settings import AnySettings
 
 KIND = "checkpoint"
 
 
 def save_checkpoint(
-    folder: str | os.PathLike[str], state: train.State, settings: Settings, fingerprint: str
+    folder: str | os.PathLike[str], state: train.State, settings: AnySettings, fingerprint: str
 ) -> None:
     """Write the checkpoint of a run folder, atomically.
 
@@ -34,7 +34,7 @@ def save_checkpoint(
 
 
 def describe_state(
-    state: train.State, settings: Settings, fingerprint: str
+    state: train.State, settings: AnySettings, fingerprint: str
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """What a checkpoint holds: arrays, and a description in plain JSON."""
     streams = {name: rng.bit_generator.state for name, rng in state.streams.items()}
@@ -56,7 +56,7 @@ def describe_state(
 
 
 def load_checkpoint(
-    folder: str | os.PathLike[str], settings: Settings, dataset: Dataset, fingerprint: str
+    folder: str | os.PathLike[str], settings: AnySettings, dataset: Dataset, fingerprint: str
 ) -> train.State | None:
     """The State saved in a run folder, or None if there is none yet.
 
@@ -72,7 +72,7 @@ def load_checkpoint(
 def restore_state(
     arrays: dict[str, np.ndarray],
     meta: dict[str, Any],
-    settings: Settings,
+    settings: AnySettings,
     dataset: Dataset,
     fingerprint: str,
     path: str | os.PathLike[str],
@@ -97,7 +97,7 @@ def restore_state(
 
 def _refuse_other_settings(saved, settings, path):
     saved = folders.with_current_names(saved) if isinstance(saved, dict) else {}
-    if set(saved) != set(Settings._fields):
+    if set(saved) != set(settings._fields):
         raise files.damaged_error(path, "its settings are not those of the train command")
     for name, value in settings._asdict().items():
         then = tuple(saved[name]) if isinstance(saved[name], list) else saved[name]
@@ -143,7 +143,7 @@ def _restore_progress(state, meta, settings, n, has_test):
     state.sums[:] = sums
     if not isinstance(history, list) or len(history) != epoch:
         raise ValueError("its history is not that of its epochs")
-    names = [*train.COLUMNS, *(train.TEST_COLUMNS if has_test else ())]
+    names = train.columns(settings, has_test)
     state.history = [
         _row(row, names, i, i * steps_per_epoch) for i, row in enumerate(history, start=1)
     ]

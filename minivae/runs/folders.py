@@ -24,8 +24,8 @@ from minivae import __version__, checks, files
 from minivae.checks.values import shell_line
 from minivae.data import Reading
 from minivae.errors import MinivaeError
-from minivae.runs.model_files import Model, load_model
-from minivae.settings import ADDED, RENAMED, Settings
+from minivae.runs.model_files import GanModel, Model, load_gan, load_model
+from minivae.settings import ADDED, MODELS, RENAMED, AnySettings
 
 RUN_FILE, CHECKPOINT_FILE = "run.json", "checkpoint.npz"
 MODEL_FILE, HISTORY_FILE = "model.npz", "history.csv"
@@ -178,13 +178,19 @@ def read_run_file(folder: str | os.PathLike[str]) -> dict[str, Any]:
     return record
 
 
-def recorded_settings(record: dict[str, Any], path: str | os.PathLike[str]) -> Settings:
-    """The Settings in a run's record, checked. Raises MinivaeError, naming `path`."""
+def model_of(record: dict[str, Any]) -> str:
+    """What a run trains, "vae" or "gan"; records from before there were GANs do not say it."""
+    return "gan" if record.get("model") == "gan" else "vae"
+
+
+def recorded_settings(record: dict[str, Any], path: str | os.PathLike[str]) -> AnySettings:
+    """The settings in a run's record, checked. Raises MinivaeError, naming `path`."""
+    kind = MODELS[model_of(record)]
     saved = with_current_names(record["settings"])
-    if set(saved) != set(Settings._fields):
+    if set(saved) != set(kind._fields):
         raise files.damaged_error(path, "its settings are not those of the train command")
     try:
-        return checks.check_settings(Settings(**saved))
+        return checks.check_settings(kind(**saved))
     except MinivaeError as error:
         raise files.damaged_error(path, str(error)) from None
 
@@ -224,14 +230,29 @@ def versions() -> dict[str, str]:
 
 
 def load_run(folder: str | os.PathLike[str]) -> Model:
-    """The trained model of a run folder. Raises MinivaeError if there is none yet."""
-    read_run_file(folder)
+    """The trained VAE of a run folder. Raises MinivaeError if there is none yet, and for a GAN."""
+    if model_of(read_run_file(folder)) == "gan":
+        where = checks.printable(Path(folder))
+        command = shell_line(["python", "-m", "minivae", "sample", where])
+        raise MinivaeError(
+            f"{where} is a GAN: it has no log p(x) to evaluate, and no encoder that gives an image "
+            f"a place among the latents; all it can do is draw (`{command}`)"
+        )
+    return load_model(_finished_model(folder))
+
+
+def load_gan_run(folder: str | os.PathLike[str]) -> GanModel:
+    """The trained GAN of a run folder. Raises MinivaeError if there is none yet."""
+    return load_gan(_finished_model(folder))
+
+
+def _finished_model(folder):
     path = Path(folder) / MODEL_FILE
     if not os.path.lexists(path):
         where = checks.printable(Path(folder))
         command = shell_line(["python", "-m", "minivae", "train", "--resume", "--out", where])
         raise MinivaeError(f"{where} holds no finished model; finish it with `{command}`")
-    return load_model(path)
+    return path
 
 
 def write_history(folder: str | os.PathLike[str], rows: list[dict[str, float]]) -> None:

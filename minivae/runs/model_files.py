@@ -10,8 +10,9 @@ import numpy as np
 
 from minivae import __version__, checks, files, vae
 from minivae.errors import MinivaeError
+from minivae.spec import AnySpec, GanSpec
 
-MODEL_KIND = "model"
+MODEL_KIND, GAN_KIND = "model", "gan"
 MAX_WHITE = 2**31
 
 
@@ -35,8 +36,21 @@ class Model(NamedTuple):
         return vae.unpack(self.flat, self.spec)
 
 
+class GanModel(NamedTuple):
+    """A trained GAN: the same of its two networks."""
+
+    spec: GanSpec
+    flat: np.ndarray
+    image_shape: tuple[int, int]
+
+    @property
+    def params(self) -> dict[str, np.ndarray]:
+        """The parameters by name: views of `flat`."""
+        return vae.unpack(self.flat, self.spec)
+
+
 def save_model(
-    path: str | os.PathLike[str], model: Model, *, dtype: type[np.floating] | None = None
+    path: str | os.PathLike[str], model: Model | GanModel, *, dtype: type[np.floating] | None = None
 ) -> None:
     """Write a model file, atomically.
 
@@ -48,15 +62,16 @@ def save_model(
     if dtype is not None:
         arrays = {name: array.astype(dtype) for name, array in arrays.items()}
     meta: dict[str, Any] = {
-        "kind": MODEL_KIND,
+        "kind": MODEL_KIND if isinstance(model, Model) else GAN_KIND,
         "minivae": __version__,
         "spec": model.spec._asdict(),
         "image_shape": list(model.image_shape),
     }
-    if model.white is not None:
-        meta["white"] = model.white
-    if model.columns is not None and all(type(name) in (str, int) for name in model.columns):
-        meta["columns"] = list(model.columns)
+    if isinstance(model, Model):
+        if model.white is not None:
+            meta["white"] = model.white
+        if model.columns is not None and all(type(name) in (str, int) for name in model.columns):
+            meta["columns"] = list(model.columns)
     files.write_archive(path, arrays, meta)
 
 
@@ -84,13 +99,26 @@ def _columns_from_json(value, spec, path):
     return tuple(value)
 
 
+def load_gan(path: str | os.PathLike[str]) -> GanModel:
+    """Read the model file of a GAN -> GanModel. Raises MinivaeError as `load_model` does."""
+    arrays, meta = files.read_archive(path, kind=GAN_KIND)
+    spec = _spec_from_json(meta.get("spec"), path, GanSpec)
+    shape = image_shape_from_json(meta.get("image_shape"), spec, path)
+    return GanModel(spec, _flatten(arrays, spec, path), shape)
+
+
 def spec_from_json(value: Any, path: str | os.PathLike[str]) -> vae.Spec:
     """The Spec that a file describes. Raises MinivaeError, naming the file, if it is not valid."""
-    if not isinstance(value, dict) or set(value) != set(vae.Spec._fields):
+    return _spec_from_json(value, path, vae.Spec)
+
+
+def _spec_from_json(value, path, kind):
+    """A spec of that kind, vae.Spec or GanSpec."""
+    if not isinstance(value, dict) or set(value) != set(kind._fields):
         raise files.damaged_error(path, "it does not describe a model")
     if not isinstance(value["hidden"], list):
         raise files.damaged_error(path, "its hidden layers are not a list")
-    spec = vae.Spec(**(value | {"hidden": tuple(value["hidden"])}))
+    spec = kind(**(value | {"hidden": tuple(value["hidden"])}))
     try:
         checks.check_spec(spec)
     except MinivaeError as error:
@@ -99,7 +127,7 @@ def spec_from_json(value: Any, path: str | os.PathLike[str]) -> vae.Spec:
 
 
 def image_shape_from_json(
-    value: Any, spec: vae.Spec, path: str | os.PathLike[str]
+    value: Any, spec: AnySpec, path: str | os.PathLike[str]
 ) -> tuple[int, int]:
     """The image shape (h, w) that a file gives. Raises MinivaeError unless it fits the spec."""
     sides = value if isinstance(value, list) and len(value) == 2 else (0, 0)

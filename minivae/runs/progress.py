@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from minivae.jupyter import in_notebook
-from minivae.settings import Settings
+from minivae.settings import AnySettings, GanSettings
 from minivae.train import State, StepTerms
 
 
@@ -35,18 +35,24 @@ def is_watched() -> bool:
 
 
 class ProgressBar:
-    """One bar over all steps, on standard error: loss = nll + kl, and the time left.
+    """One bar over all steps, on standard error: loss = nll + kl, or both losses of a GAN, and the
+    time left.
 
     A context manager; `update` has the signature of `train.train`'s `on_step`.
     """
 
     STEPS_BETWEEN_TEXTS = 25
 
-    def __init__(self, state: State, settings: Settings, n: int) -> None:
+    def __init__(self, state: State, settings: AnySettings, n: int) -> None:
         """state: where training starts. n: the number of training images."""
         tqdm = _import_tqdm()
         # With other settings the loss is not nll + kl.
-        self.is_sum = settings.objective == "elbo" and settings.weighs_kl_plainly
+        self.is_gan = isinstance(settings, GanSettings)
+        self.is_sum = (
+            not isinstance(settings, GanSettings)
+            and settings.objective == "elbo"
+            and settings.weighs_kl_plainly
+        )
         total = settings.epochs * settings.steps_per_epoch(n)
         self.bar = tqdm(
             total=total,
@@ -68,10 +74,16 @@ class ProgressBar:
     def update(self, state: State, terms: StepTerms, beta: float) -> None:
         """Move on by one step; every few steps, show the means of this epoch so far."""
         if state.step % self.STEPS_BETWEEN_TEXTS == 0 and state.position:
-            loss, nll, kl = state.sums / state.position
-            text = f"loss {loss:.2f} = nll {nll:.2f} + kl {kl:.2f}"
-            if not self.is_sum:
-                text = f"loss {loss:.2f} (nll {nll:.2f}, kl {kl:.2f}, beta {beta:.2g})"
             self.bar.set_description_str(f"epoch {state.epoch + 1} ", refresh=False)
-            self.bar.set_postfix_str(f"{text} nats", refresh=False)
+            self.bar.set_postfix_str(self._text(state, beta), refresh=False)
         self.bar.update()
+
+    def _text(self, state, beta):
+        """The means of this epoch's StepTerms in words."""
+        if self.is_gan:
+            theirs, own, apart = state.sums / state.position
+            return f"discriminator {theirs:.2f}, generator {own:.2f} nats, {apart:.0%} told apart"
+        loss, nll, kl = state.sums / state.position
+        if self.is_sum:
+            return f"loss {loss:.2f} = nll {nll:.2f} + kl {kl:.2f} nats"
+        return f"loss {loss:.2f} (nll {nll:.2f}, kl {kl:.2f}, beta {beta:.2g}) nats"

@@ -9,9 +9,10 @@ from minivae import checks, train
 from minivae.data import Dataset
 from minivae.errors import MinivaeError
 from minivae.runs import checkpoints, folders
-from minivae.runs.model_files import Model, save_model
+from minivae.runs.model_files import GanModel, Model, save_model
 from minivae.runs.progress import ProgressBar
-from minivae.settings import Settings
+from minivae.settings import AnySettings
+from minivae.spec import GanSpec
 
 SECONDS_BETWEEN_SAVES = 10.0
 
@@ -19,13 +20,13 @@ SECONDS_BETWEEN_SAVES = 10.0
 def train_run(
     folder: str | os.PathLike[str],
     dataset: Dataset,
-    settings: Settings,
+    settings: AnySettings,
     fingerprint: str,
     *,
     should_stop: Callable[[], bool] | None = None,
     checkpoint_seconds: float | None = None,
-) -> tuple[Model, list[dict[str, float]]]:
-    """Train in a run folder, from its checkpoint if there is one -> (Model, history).
+) -> tuple[Model | GanModel, list[dict[str, float]]]:
+    """Train in a run folder, from its checkpoint if there is one -> (model, history).
 
     A checkpoint is written before the first step, every `checkpoint_seconds` (None: 10), when
     training is stopped, and at the end. The caller holds the folder's lock, and has checked the
@@ -49,7 +50,11 @@ def train_run(
         should_stop=should_stop,
     )
     spec = settings.spec(dataset.train.shape[1])
-    model = Model(spec, state.flat, dataset.image_shape, dataset.white)
+    model: Model | GanModel
+    if isinstance(spec, GanSpec):
+        model = GanModel(spec, state.flat, dataset.image_shape)
+    else:
+        model = Model(spec, state.flat, dataset.image_shape, dataset.white)
     save_model(Path(folder) / folders.MODEL_FILE, model)
     folders.write_history(folder, state.history)
     return model, state.history
@@ -57,7 +62,7 @@ def train_run(
 
 def train_with_saves(
     dataset: Dataset,
-    settings: Settings,
+    settings: AnySettings,
     state: train.State,
     save: Callable[[], None],
     *,

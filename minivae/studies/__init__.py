@@ -6,6 +6,7 @@ shipping    the weights of the rows, kept for readers and for rows that start fr
 cat_study   which VAEs have latents that follow the true factors of the cats
 cat_measures    what it measures of each model
 cures       its two cures: a second term of the loss
+gan_study   a VAE and a GAN of the same size: what they draw, beside real cats
 training_study   optimizers, batches, starts and weights of the KL, one changed at a time
 grey_study  ways to learn the variance of a Gaussian model
 bench       a training step beside PyTorch and JAX
