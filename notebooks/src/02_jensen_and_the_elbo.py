@@ -154,7 +154,7 @@ of_prior, of_posterior = log_ratio(ten, v, noise), log_ratio(ten, v, posterior_d
 kl, s = of_posterior.mean(), of_posterior.std()
 near = [np.mean(abs(draws - kl) < s) for draws in (of_posterior, of_prior)]
 print(f"KL(posterior || prior) = {kl:.1f} nats, exp KL = {np.exp(kl):,.0f}; over the posterior's "
-      f"draws\nthe log ratio scatters by s = {s:.1f} nats. Draws with a log ratio within s of the KL: "
+      f"draws\nthe log ratio scatters by s = {s:.1f} nats. Draws with one within s of the KL:"
       f"\n{near[0]:.0%} of the posterior's, one in {1 / near[1]:,.0f} of the prior's")
 
 # %%
@@ -197,8 +197,8 @@ for L, v, x_i in ((5, 0.25, 1), (10, 0.25, 0), (10, 0.25, 1), (50, 2.0, 1), (1, 
 # mean. For the last row there are not enough draws. But exp KL is only the middle of a range, which
 # is wide where the log ratio of posterior to prior scatters: with a sixteenth of the draws the
 # error is largest where it scatters least. If it scatters by $s$ nats over draws of the posterior,
-# exp(KL + a few $s$) draws are nearly sure to suffice (Chatterjee and Diaconis 2018, *The sample size required
-# in importance sampling*).
+# exp(KL + a few $s$) draws are nearly sure to suffice (Chatterjee and Diaconis 2018, *The sample
+# size required in importance sampling*).
 
 # %% [markdown]
 # ## 2.3  The log of an average
@@ -273,9 +273,9 @@ fig
 # This is *importance sampling*, and $w$ is the importance weight. ($q_\phi$ must not be zero where
 # $p_\theta(x, z)$ is not.) With the prior as $q_\phi$ it is eq. (1). With the posterior every
 # weight is $p_\theta(x)$, since $p_\theta(x, z) = p_\theta(z\mid x)\,p_\theta(x)$: one draw would
-# do. In between, use the rule of 2.2 with $q_\phi$ in the place of the prior: one is on the safe side at
-# exp(KL + a few $s$), where $s$ is the scatter of the log ratio of posterior to $q_\phi$. With a
-# $q_\phi$ that is far too narrow, $s$ is large.
+# do. In between, use the rule of 2.2 with $q_\phi$ in the place of the prior: one is on the safe
+# side at exp(KL + a few $s$), where $s$ is the scatter of the log ratio of posterior to $q_\phi$.
+# With a $q_\phi$ that is far too narrow, $s$ is large.
 
 # %% [markdown]
 # ## 2.5  The bound and its gap
@@ -504,9 +504,9 @@ diagrams.decoder_and_encoder()
 # together, uphill on the ELBO. Does $\log p_\theta(x)$ rise with it?
 #
 # Two data points, $x = 3$ and $x = -3$. The model: $z \sim N(0, 1)$, $x\mid z \sim N(W z, 1)$, so
-# $\theta$ is one weight $W$, and $p_\theta(x)$ is $N(0, W^2 + 1)$. The data are most
-# probable if its variance is their mean square, 9: $W^2 = 8$. The encoder is $q_\phi = N(a x, \sigma^2)$, with $a$ and
-# `logvar` to be learned. With $x - Wz$ in the place of eq. (7)'s $x - z$,
+# $\theta$ is one weight $W$, and $p_\theta(x)$ is $N(0, W^2 + 1)$. The data are most probable if
+# its variance is their mean square, 9: $W^2 = 8$. The encoder is $q_\phi = N(a x, \sigma^2)$, with
+# $a$ and `logvar` to be learned. With $x - Wz$ in the place of eq. (7)'s $x - z$,
 #
 # $$
 # \text{ELBO} = -\tfrac12\big(\log 2\pi + (1 - W a)^2 x^2 + W^2 \sigma^2\big)
@@ -569,9 +569,9 @@ fig
 # level with the ELBO, the ELBO rises, and $\log p_\theta(x)$ is never below it. To close the gap,
 # raise the ELBO over $\theta$, and repeat, is the *EM algorithm*.
 #
-# A VAE moves everything at once, by small steps. There $\log p_\theta(x)$ may fall too. And where no $\phi$ reaches the posterior, the ELBO may have its summit at another $\theta$ than
-# $\log p_\theta(x)$: a lasting **bias, which comes from what $q_\phi$ cannot reach** (2.10 has
-# both).
+# A VAE moves everything at once, by small steps. There $\log p_\theta(x)$ may fall too. And where
+# no $\phi$ reaches the posterior, the ELBO may have its summit at another $\theta$ than
+# $\log p_\theta(x)$: a lasting **bias, which comes from what $q_\phi$ cannot reach** (2.10 has both).
 
 # %% [markdown]
 # ## Recap
@@ -707,7 +707,7 @@ named = (ill["flu"] == 0) & ((ill["cold"] == 1) | (ill["pneumonia"] == 1))
 print(f"{heavy.sum()} z's have weights above 10 p(x) under the best independent q; they are those "
       f"without flu,\nbut with a cold or pneumonia: {np.array_equal(heavy, named)}. They hold "
       f"{p_posterior[heavy].sum():.2f} of the posterior and {q[heavy].sum():.4f} of q: "
-      f"\n{(1 - q[heavy].sum()) ** 30:.0%} of the runs of 30 meet none. The log of what the other z's "
+      f"\n{(1 - q[heavy].sum()) ** 30:.0%} of the runs of 30 meet none. The log of what the others "
       f"hold is {np.log(p_posterior[~heavy].sum()):.2f}")
 
 # %% [markdown]

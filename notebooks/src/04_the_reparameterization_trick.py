@@ -50,8 +50,9 @@ recall("04", ..., ..., ...)
 # The ELBO has two parts: an average over draws from $q$, $\mathbb{E}_{z\sim q}[\log p(x\mid z)]$,
 # and a KL. Training needs the gradient of both with respect to $q$'s parameters, `mu` and `logvar`;
 # its two parts we call `dmu` and `dlogvar`. For the KL, notebook 03 has them. The average has, in
-# general, no closed form where the decoder is a network; with more than a few latents, one draws. (The decoder's own
-# weights are no problem: $q$ does not contain them, so their derivative passes inside the average.)
+# general, no closed form where the decoder is a network; with more than a few latents, one draws.
+# (The decoder's own weights are no problem: $q$ does not contain them, so their derivative passes
+# inside the average.)
 #
 # Take a small stand-in for the decoder whose answer is known, $f(z) = \tfrac12(z-3)^2$: a penalty
 # for being far from 3. With $z \sim N(\mu, \sigma^2)$, the distance from 3 has mean $\mu - 3$ and
@@ -105,8 +106,8 @@ def mean_and_error(estimates):
 
 for h in (0.001, 0.1):
     fresh, same = differences(h)
-    print(f"h = {h}: fresh draws: mean {mean_and_error(fresh)}, scatter {np.std(fresh):.2f}")
-    print(f"{'':{len(str(h)) + 4}}  same seed:   mean {mean_and_error(same)}, scatter {np.std(same):.3f}")
+    print(f"h {h:5}, fresh draws: mean {mean_and_error(fresh)}, scatter {np.std(fresh):6.3f}")
+    print(f"h {h:5}, same seed:   mean {mean_and_error(same)}, scatter {np.std(same):6.3f}")
 print(f"sigma / sqrt(200) = {sigma / np.sqrt(200):.3f}")
 
 # %%
@@ -125,10 +126,10 @@ fig
 # %% [markdown]
 # With fresh draws, two neighbouring points differ by luck more than by `mu`, and the difference
 # divides this luck by $2h$: a hundred times the $h$, a hundredth of the scatter. (In general a long
-# $h$ brings an error of its own; for a parabola it does not.) With the draws held still, *common random numbers*, all points
-# share their luck: the curve may lie too high or too low, but its slope is the average of the slopes
-# $z-3$ at 200 draws, which scatters by $\sigma/\sqrt{200}$, as printed. First, though, an answer
-# without slopes.
+# $h$ brings an error of its own; for a parabola it does not.) With the draws held still, *common
+# random numbers*, all points share their luck: the curve may lie too high or too low, but its slope
+# is the average of the slopes $z-3$ at 200 draws, which scatters by $\sigma/\sqrt{200}$, as
+# printed. First, though, an answer without slopes.
 
 # %% [markdown]
 # ## 4.2  First answer: follow the density
@@ -164,8 +165,8 @@ fig
 #
 # Only values of $f$ are used, never its slope. The estimate has several names: *score function*;
 # *likelihood ratio*; *log-derivative trick*, after the step in the middle; and REINFORCE, in
-# reinforcement learning, where $f$ is a reward (Williams 1992, "Simple Statistical Gradient-Following Algorithms for
-# Connectionist Reinforcement Learning").
+# reinforcement learning, where $f$ is a reward (Williams 1992, "Simple Statistical
+# Gradient-Following Algorithms for Connectionist Reinforcement Learning").
 
 # %%
 def score_function(z, f_of_z, mu, logvar):
@@ -683,12 +684,12 @@ for name, grad in elbo_and_grads(point, x, one_eps)[1].items():
 # And the highest $\log p(x)$ of any such model? Of all Gaussians, the one with the data's own mean
 # and covariance gives these data the highest: the average of eq. (7) over the data contains no more
 # of them than these two, so it is as if they were draws of that Gaussian, and for its draws no
-# other density has a higher average of the log (the difference is a KL). With $D = 2$ and $L = 1$ the model can have it. A
-# covariance has perpendicular axes, as the ellipse above, along which the data are uncorrelated;
-# the variances along them are its *eigenvalues*. Make $s^2$ the smaller one, and let $W$ add what
-# the larger one has more, along its axis. (For larger $D$ see Tipping and Bishop 1999,
-# "Probabilistic Principal Component Analysis".) To compare, we also compute the best that a decoder
-# without $z$ can do, $W = 0$.
+# other density has a higher average of the log (the difference is a KL). With $D = 2$ and $L = 1$
+# the model can have it. A covariance has perpendicular axes, as the ellipse above, along which the
+# data are uncorrelated; the variances along them are its *eigenvalues*. Make $s^2$ the smaller one,
+# and let $W$ add what the larger one has more, along its axis. (For larger $D$ see Tipping and
+# Bishop 1999, "Probabilistic Principal Component Analysis".) To compare, we also compute the best
+# that a decoder without $z$ can do, $W = 0$.
 
 # %%
 def exact_log_p(params, x):
@@ -749,11 +750,12 @@ fig
 # dashed line ends above the value of the *true* parameters: those are best for all data, the fit
 # for these 400 rows.
 #
-# After a first rise, below the picture's edge, both lines wait at the level of $W = 0$. All weights start small: `dz` is next to nothing
-# because $W$ is, and so on average is $W$'s gradient, because `mu` hardly depends on $x$ yet. The
-# decoder ignores $z$, the encoder nearly returns the prior, and the gap is next to nothing: a small
-# gap is no sign of a good model. (A VAE that stays there has *collapsed*: notebook 07.) As $W$
-# grows, the posterior moves away from the prior, and the gap opens before the encoder has followed.
+# After a first rise, below the picture's edge, both lines wait at the level of $W = 0$. All weights
+# start small: `dz` is next to nothing because $W$ is, and so on average is $W$'s gradient, because
+# `mu` hardly depends on $x$ yet. The decoder ignores $z$, the encoder nearly returns the prior, and
+# the gap is next to nothing: a small gap is no sign of a good model. (A VAE that stays there has
+# *collapsed*: notebook 07.) As $W$ grows, the posterior moves away from the prior, and the gap
+# opens before the encoder has followed.
 #
 # What should the encoder have found? Eq. (8), for the decoder that was trained.
 
@@ -1384,9 +1386,9 @@ for part in (0.25, 0.5, 0.9, 1.1):
     print(f"{part:4.2f} * 2 / c: exact gradient {shortfalls[0]}, noise {' '.join(shortfalls[1:])}")
 
 # %% [markdown]
-# Below $2/c$ the exact gradient stays at the optimum, where it began, and above it does not, with no
-# noise at all. The noise
-# adds a floor, higher at the longer step. That is why `train` shortens its steps.
+# Below $2/c$ the exact gradient stays at the optimum, where it began, and above it does not, with
+# no noise at all. The noise adds a floor, higher at the longer step. That is why `train` shortens
+# its steps.
 
 # %% [markdown]
 # ## 4.15  The second witness
