@@ -614,6 +614,18 @@ def weights_with_gap(gap):    # log E[w] - E[log w], nats, above 0
 check("02.weights-with-gap", weights_with_gap)
 
 # %% [markdown]
+# **Two numbers from draws.** A decoder, a prior and an encoder are three functions that return
+# logs. From draws of the encoder's $q$, estimate $\log p(x)$ and the ELBO.
+
+# %%
+def estimates(log_likelihood, log_prior, log_q):    # log p(x_n|z_nk), log p(z_nk),
+    ...    # log q(z_nk|x_n), each (N, K), z_nk ~ q(z|x_n) -> means over n: log p(x_n) by
+           # eq. (3), and the ELBO as -(nll + kl): two floats, nats
+
+
+check("02.estimates", estimates)
+
+# %% [markdown]
 # **The ELBO of a count.** Let $x$ be a count, Poisson with the rate $e^{az + c}$, and
 # $z \sim N(0, 1)$, so that $\log p(x\mid z) = x\,(az + c) - e^{az + c} - \log x!$. The posterior
 # has no closed form, the ELBO of $q = N(\mu, \sigma^2)$ has one: derive it by eq. (5). (The mean of

@@ -119,7 +119,7 @@ ax.plot(mus, afresh, color=plots.RED, marker=".", ls="-", lw=1, label="fresh dra
 ax.plot(mus, held, color=plots.BLUE, ls="-", label="the same draws at each point")
 truth = 0.5 * ((mus - 3) ** 2 + sigma**2)
 ax.plot(mus, truth, color=plots.INK, ls="--", lw=1, label="exact")
-ax.set(xlabel="mu", ylabel="average of f", title="averages of 200 draws")
+ax.set(xlabel="mu", ylabel="average of f", ylim=(1.8, 3.4), title="averages of 200 draws")
 ax.legend(loc="upper right", fontsize=8)
 fig
 
