@@ -454,7 +454,7 @@ print(f"q = posterior: ELBO {elbo(m, np.log(S)):.3f}; log p(x) {log_px_one:.3f}"
 
 # %%
 fig, (left, right) = plots.figure(7.2, 2.7, 1, 2, width_ratios=(3, 2))
-mu, logvar = np.meshgrid(np.linspace(-0.7, 2.5, 160), np.linspace(-4.5, 1.7, 120))
+mu, logvar = np.meshgrid(np.linspace(-0.7, 3.2, 160), np.linspace(-4.5, 1.7, 120))
 levels = log_px_one - np.array([4, 2, 1, 0.5, 0.1])
 hill = left.contour(mu, logvar, elbo(mu, logvar), levels, colors=plots.BLUE, linestyles="-")
 left.clabel(hill, fontsize=8, fmt="%.1f")

@@ -721,6 +721,14 @@ best = log_gaussian(x, x.mean(axis=0), np.cov(x.T, bias=True)).mean()
 without_z = log_gaussian(x, x.mean(axis=0), x.var(axis=0).mean() * np.eye(2)).mean()
 print(f"highest log p(x) {best:.4f}, with W = 0 {without_z:.4f}, true parameters {true_log_p:.4f}")
 
+# %% [markdown]
+# **Predict first.** From small weights, do the ELBO and $\log p(x)$ climb without a rest
+# (`"no rest"`), or do they wait at the level of $W = 0$ (`"at W = 0"`) or of the true parameters
+# (`"true"`)?
+
+# %%
+predict("04.wait", ...)
+
 # %%
 start = {name: 0.02 * block for name, block in point.items()}
 trained, (step, sampled, exact_elbo, evidence) = train(x, start, 5000, rng)
@@ -744,16 +752,18 @@ below.semilogy(step[::10], gap[::10], color=plots.INK, ls="-", lw=1)
 below.set(xlabel="step", ylabel="the gap, nats")
 fig
 
+# %%
+reveal("04.wait")
+
 # %% [markdown]
 # The solid line never crosses the dashed one, as notebook 02 promised, and ends close below it. The
 # dots do cross: each is an average over chance draws, and only their mean is a lower bound. The
 # dashed line ends above the value of the *true* parameters: those are best for all data, the fit
 # for these 400 rows.
 #
-# After a first rise, below the picture's edge, both lines wait at the level of $W = 0$. All weights
-# start small: `dz` is next to nothing because $W$ is, and so on average is $W$'s gradient, because
-# `mu` hardly depends on $x$ yet. The decoder ignores $z$, the encoder nearly returns the prior, and
-# the gap is next to nothing: a small gap is no sign of a good model. (A VAE that stays there has
+# The first rise, mostly below the picture's edge, needs no $z$. Then `dz` is next to nothing because
+# $W$ is, and so on average is $W$'s gradient, because `mu` hardly depends on $x$ yet. The decoder
+# ignores $z$, the encoder nearly returns the prior, and the gap is next to nothing: a small gap is no sign of a good model. (A VAE that stays there has
 # *collapsed*: notebook 07.) As $W$ grows, the posterior moves away from the prior, and the gap
 # opens before the encoder has followed.
 #
