@@ -571,7 +571,7 @@ fig
 #
 # A VAE moves everything at once, by small steps. There $\log p_\theta(x)$ may fall too. And where
 # no $\phi$ reaches the posterior, the ELBO may have its summit at another $\theta$ than
-# $\log p_\theta(x)$: a lasting **bias, which comes from what $q_\phi$ cannot reach** (2.10 has both).
+# $\log p_\theta(x)$: a lasting **bias, which comes from what $q_\phi$ cannot reach** (both: 2.10).
 
 # %% [markdown]
 # ## Recap

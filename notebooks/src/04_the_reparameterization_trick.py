@@ -761,11 +761,11 @@ reveal("04.wait")
 # dashed line ends above the value of the *true* parameters: those are best for all data, the fit
 # for these 400 rows.
 #
-# The first rise, mostly below the picture's edge, needs no $z$. Then `dz` is next to nothing because
-# $W$ is, and so on average is $W$'s gradient, because `mu` hardly depends on $x$ yet. The decoder
-# ignores $z$, the encoder nearly returns the prior, and the gap is next to nothing: a small gap is no sign of a good model. (A VAE that stays there has
-# *collapsed*: notebook 07.) As $W$ grows, the posterior moves away from the prior, and the gap
-# opens before the encoder has followed.
+# The first rise, mostly below the picture's edge, needs no $z$. Then `dz` is next to nothing
+# because $W$ is, and so on average is $W$'s gradient, because `mu` hardly depends on $x$ yet. The
+# decoder ignores $z$, the encoder nearly returns the prior, and the gap is next to nothing: a small
+# gap is no sign of a good model. (A VAE that stays there has *collapsed*: notebook 07.) As $W$
+# grows, the posterior moves away from the prior, and the gap opens before the encoder has followed.
 #
 # What should the encoder have found? Eq. (8), for the decoder that was trained.
 

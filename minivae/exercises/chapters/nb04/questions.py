@@ -37,8 +37,8 @@ PREDICTIONS = (
         ("no rest", "at W = 0", "true"),
         "at W = 0",
         "After a first rise both wait at the best that a decoder without z can do: the decoder "
-        "learns nothing from z before the encoder puts something of x into it, nor the encoder "
-        "before the decoder listens.",
+        "learns little from z before the encoder puts something of x into it, and the encoder "
+        "little before the decoder listens.",
     ),
     Prediction(
         "04.ceiling",
