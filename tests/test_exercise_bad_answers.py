@@ -255,7 +255,17 @@ def test_fresh_noise_is_reported():
     def answer(mu, logvar, eps):
         return mu + np.exp(logvar / 2) * np.random.default_rng().standard_normal(mu.shape)
 
-    assert "another value at each call" in api.check("04.reparameterize", answer).body
+    said = api.check("04.reparameterize", answer).body
+    assert "another value at each call: use the noise that is passed in" in said
+
+
+def test_draws_where_no_noise_is_passed_in_are_reported():
+    def answer(x, W, v):
+        return float(np.exp(np.random.default_rng().standard_normal()))
+
+    body = api.check("02.draws", answer).body
+    assert "another value at each call: it must not depend on chance" in body
+    assert "passed in" not in body
 
 
 def test_shared_memory_is_noted_where_the_reference_has_none():

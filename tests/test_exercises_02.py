@@ -93,6 +93,8 @@ RIGHT = (
     ("02.batch-bug", bug_by_loops),
     ("02.batch-bug", bug_by_the_posterior),
     ("02.best-independent", best_by_derivatives),
+    ("02.best-independent", lambda log_joint, z: best_by_derivatives(log_joint, z).tolist()),
+    ("02.best-independent", lambda log_joint, z: tuple(best_by_derivatives(log_joint, z))),
     ("02.rise-and-fall", [(1, 0), (0.2, 0.9), (0.3, 0.1)]),  # a q that is zero at one z
     ("02.rise-and-fall", np.array([[0.0, 1.0], [0.9, 0.1], [0.2, 0.4]])),
 )

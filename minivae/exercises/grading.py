@@ -20,6 +20,8 @@ from minivae.exercises.execution import (
 from minivae.exercises.exercise import Exercise, WrongAnswer
 from minivae.exercises.inspection import is_empty, is_untouched, signature_if_unfit
 
+NOISE = {"eps", "rng", "u"}  # names of arguments that bring the noise
+
 
 def grade(exercise: Exercise, answer: Any) -> Verdict:
     """The verdict on an answer. Never raises."""
@@ -103,7 +105,7 @@ def _grade_function(exercise, answer):
             continue
         mistake = recognise(exercise, cases, ran.outcomes)
         if mistake is None and _another_each_time(exercise, answer, args, outcome):
-            problem += "\nit gives another value at each call: use the noise that is passed in"
+            problem += f"\nit gives another value at each call: {_instead_of_luck(names)}"
         at = compare.labelled("at        ", _format_args(named))
         body = "\n".join([at, problem, *_asides(ran)])
         return _not_yet(exercise, body, mistake)
@@ -121,7 +123,8 @@ def _problem(exercise, answer, named, expected, outcome, ran):
     """None if this case is right, else lines that say what is wrong."""
     if outcome.kind == "stopped":
         line = line_of_error(outcome.error, answer)
-        text = f"stopped: no result after {ran.seconds:.0f} seconds. An endless loop?"
+        text = f"stopped: no result after {ran.seconds:.0f} seconds."
+        text += " An endless loop, or too much work?"
         text += f"\nit was at  {line}" if line else ""
         if ran.still_running:
             text += "\nit could not be stopped and still runs in the background: restart the kernel"
@@ -140,6 +143,13 @@ def _problem(exercise, answer, named, expected, outcome, ran):
     if inspect.isgenerator(value):
         return "yours is a generator: `return` the result instead of `yield`"
     return compare.difference(value, expected, exercise.returns, named)
+
+
+def _instead_of_luck(names):
+    """What to do about an answer that depends on chance, for a function with these arguments."""
+    if NOISE.intersection(names):
+        return "use the noise that is passed in"
+    return "it must not depend on chance, so use no random draws"
 
 
 def _another_each_time(exercise, answer, args, outcome):

@@ -80,6 +80,19 @@ COUNTS = Exercise(
             "You took logvar for log sigma. It is log sigma^2.",
         ),
         WrongAnswer(
+            "intercept-scaled",
+            _with(rate=lambda mu, s2, a, c: np.exp(a * (mu + c) + a**2 * s2 / 2)),
+            "In the mean rate c is multiplied by a: the rate is exp(a z + c).",
+        ),
+        WrongAnswer(
+            "variance-in-the-linear-term",
+            lambda x, mu, logvar, a, c: (
+                count_elbo(x, mu, logvar, a, c) + x * a**2 * np.exp(logvar) / 2
+            ),
+            "The term x (a z + c) is linear in z: its mean has no variance in it. Only the mean of "
+            "exp(a z + c) has.",
+        ),
+        WrongAnswer(
             "factorial-forgotten",
             _with(factorial=lambda n: 0.0),
             "log x! is missing. It does not depend on q, but the ELBO is a bound of log p(x) "

@@ -98,6 +98,18 @@ DRAWS = Exercise(
             "The log of the ratio of the two widths has the standard deviations: half of log S.",
         ),
         WrongAnswer(
+            "half-forgotten",
+            lambda x, W, v: draws_needed(x, W, v) ** 2,
+            "This is the square of the right number: each term of the KL has a factor 1/2.",
+        ),
+        WrongAnswer(
+            "noise-missing-in-the-width",
+            _exp_of(
+                lambda x, W, v, m, S: (0.5 * (S / v + m**2 - 1 - np.log(S / v))).sum(),
+            ),
+            "You took 1 / (W^2 + v) for the posterior's variance; it is v / (W^2 + v).",
+        ),
+        WrongAnswer(
             "sum-of-exps",
             lambda x, W, v: float(
                 sum(draws_needed(x[i : i + 1], W[i : i + 1], v[i : i + 1]) for i in range(len(x)))

@@ -20,6 +20,8 @@ def best_independent(log_joint, z):
 def _settled(answer, log_joint, z):
     """What the answer gives; the optimum itself, where the ascent stopped within 1e-6 of it."""
     found, right = answer(log_joint, z), best_independent(log_joint, z)
+    if isinstance(found, list | tuple) and np.shape(found) == right.shape:
+        found = np.array(found)  # a list of floats is as good
     alike = isinstance(found, np.ndarray) and found.shape == right.shape
     near = alike and found.dtype == right.dtype and np.allclose(found, right, rtol=0, atol=1e-6)
     return right if near else found

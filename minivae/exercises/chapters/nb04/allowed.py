@@ -47,6 +47,18 @@ ALLOWED = Exercise(
             "the score function misses what enters.",
         ),
         WrongAnswer(
+            "edge-harms-both",
+            _with({3: NEITHER}),
+            "In 3 the edge harms the score function only: f is smooth, and so is z = theta u, so "
+            "each draw may be followed.",
+        ),
+        WrongAnswer(
+            "jumps-kept-apart",
+            _with({6: SCORE, 8: BOTH}),
+            "In 6 q jumps at theta, an edge that moves. In 8 it does not, but f jumps, which no "
+            "slope sees.",
+        ),
+        WrongAnswer(
             "left-edge-forgotten",
             _with({5: BOTH}),
             "In 5 q jumps at a, its left edge, which moves with the parameter, and f is not 0 "

@@ -85,6 +85,12 @@ ENDS = Exercise(
             "In 6, what of eps does the average of the squares need, if the decoder is linear?",
         ),
         WrongAnswer(
+            "half-kl-at",
+            _with({8: AT}),
+            "In 8 the KL is charged twice: the result is at most log p(x) minus the KL, which is 0 "
+            "only for an encoder that tells nothing.",
+        ),
+        WrongAnswer(
             "shared-below",
             _with({7: BELOW}),
             "In 7 the estimate scatters more, but each example's average over the noise is what it "

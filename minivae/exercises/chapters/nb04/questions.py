@@ -31,6 +31,16 @@ PREDICTIONS = (
         "mistake.",
     ),
     Prediction(
+        "04.wait",
+        "A linear VAE is trained from small weights. Do its ELBO and log p(x) wait somewhere on "
+        "their way up?",
+        ("no rest", "at W = 0", "true"),
+        "at W = 0",
+        "After a first rise both wait at the best that a decoder without z can do: the decoder "
+        "learns little from z before the encoder puts something of x into it, and the encoder "
+        "little before the decoder listens.",
+    ),
+    Prediction(
         "04.ceiling",
         "Trained with exp(logvar) as the standard deviation, where does the number that the code "
         "calls the ELBO end, relative to the highest log p(x) of any such model?",

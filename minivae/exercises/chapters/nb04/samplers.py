@@ -20,6 +20,13 @@ def noise_turned_over(mu, logvar, rng):
     return mu - np.exp(logvar / 2) * rng.standard_normal(mu.shape)
 
 
+def noise_from_two_uniforms(mu, logvar, rng):
+    """Right as well: sqrt(-2 log u) cos(2 pi v) is standard normal (Box and Muller 1958)."""
+    u, v = rng.random((2, *mu.shape))
+    eps = np.sqrt(-2 * np.log(1 - u)) * np.cos(2 * np.pi * v)
+    return mu + np.exp(logvar / 2) * eps
+
+
 def variance_as_sigma(mu, logvar, rng):
     return mu + np.exp(logvar) * rng.standard_normal(mu.shape)
 
@@ -69,6 +76,7 @@ def _cases():
     samplers = (
         right_sampler,
         noise_turned_over,
+        noise_from_two_uniforms,
         variance_as_sigma,
         mu_scaled_too,
         mu_shifted,
@@ -109,6 +117,12 @@ def _formula_at_the_same_seed(sample, rng):
     return np.allclose(z, right_sampler(mu, logvar, np.random.default_rng(1)))
 
 
+def _either_sign_at_the_same_seed(sample, rng):
+    mu, logvar = rng.standard_normal((2, 50, 2))
+    z, rights = sample(mu, logvar, np.random.default_rng(1)), (right_sampler, noise_turned_over)
+    return any(np.allclose(z, right(mu, logvar, np.random.default_rng(1))) for right in rights)
+
+
 def _mean(eps):
     return [(eps, 0, 1)]
 
@@ -136,7 +150,7 @@ def _all_but_the_mean(eps):
 
 SAMPLER_TEST = Exercise(
     id="04.sampler-test",
-    title="a test that accepts two right samplers and rejects seven wrong ones",
+    title="a test that accepts three right samplers and rejects seven wrong ones",
     stub=stub("""
         def sampler_is_right(sample, rng):    # sample(mu, logvar, rng) -> z, all (B, L) as you like
             ...                               # -> True or False
@@ -155,13 +169,19 @@ SAMPLER_TEST = Exercise(
         WrongAnswer(
             "rejects-all",
             lambda sample, rng: False,
-            "It rejects everything, the right sampler too.",
+            "It rejects everything, the right samplers too.",
         ),
         WrongAnswer(
             "formula-at-the-same-seed",
             _formula_at_the_same_seed,
             "It compares with mu + sigma eps at the same seed: a sampler that uses its noise in "
             "another way, as mu - sigma eps, is right too. Test the distribution.",
+        ),
+        WrongAnswer(
+            "either-sign-at-the-same-seed",
+            _either_sign_at_the_same_seed,
+            "It compares with two formulas at the same seed. A sampler may make its normal numbers "
+            "from rng in any other way: test the distribution of z.",
         ),
         WrongAnswer(
             "mean-only",
@@ -193,7 +213,7 @@ SAMPLER_TEST = Exercise(
         WrongAnswer(
             "too-strict",
             _within(_all, bound=1.5),
-            "It rejects the right sampler sometimes: a mean over n draws lies a standard error off "
+            "It rejects right samplers sometimes: a mean over n draws lies a standard error off "
             "quite often. Allow four or five of them, and draw enough.",
         ),
         WrongAnswer(

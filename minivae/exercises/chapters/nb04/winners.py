@@ -71,6 +71,12 @@ WINNERS = Exercise(
             "In 1 and 4 the slope scatters by less than 0.7 of its mean: the rule says so.",
         ),
         WrongAnswer(
+            "parabola-outside-the-rule",
+            _with({1: PATH}),
+            "In 1 the slope 2 z has the mean 4 and scatters by 1, less than 0.7 of it: the rule "
+            "says so.",
+        ),
+        WrongAnswer(
             "mean-size-only",
             _with({2: RULE}),
             "In 2 the slope's mean is 1, and its scatter is 2.",
