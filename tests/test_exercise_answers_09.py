@@ -97,7 +97,12 @@ def doubly_by_sums(log_w, dlogw_dz, eps, logvar):
     return dz.sum(axis=0), np.einsum("kbl,kbl,bl->bl", dz, eps, np.exp(logvar / 2)) / 2
 
 
+def below_by_logaddexp(estimates, delta):
+    return np.logaddexp.reduce(np.log(delta) - np.log(len(estimates)) + estimates)
+
+
 RIGHT = {
+    "09.surely-below": (below_by_logaddexp,),
     "09.two-islands": (mixture_by_sums,),
     "09.bug": (bound_by_image,),
     "09.doubly": (doubly_by_sums,),
@@ -156,3 +161,11 @@ def test_missing_nats_is_what_a_large_k_lacks():
     exact = -(np.exp(log_p) * np.log((0.5 * heads + 1.5 * (K - heads)) / K)).sum()
     formula = exercises()["09.missing-nats"].reference(np.log([[0.5], [1.5]]), K)
     np.testing.assert_allclose(formula, exact, rtol=0.01)
+
+
+def test_surely_below_is_seldom_above():
+    """p(x) = 1, and each of four estimates of it is 50 in one case of 50, and else nearly 0."""
+    reference, rng, delta = exercises()["09.surely-below"].reference, np.random.default_rng(0), 0.1
+    estimates = np.where(rng.random((20_000, 4)) < 0.02, np.log(50), -1000)
+    above = np.mean([reference(four, delta) > 0 for four in estimates])
+    assert 0.02 < above < delta

@@ -802,6 +802,23 @@ print(f"image 8 from both islands: {answer:.2f} +- {np.std(ten, ddof=1) / 10**0.
       f"{truth.log_p[8]:.2f}; from the left one alone: {cure.second.log_p[1]:.2f}")
 
 # %% [markdown]
+# **What can be trusted?** No error bar in 9.5 knew of the island that its samples missed. But each mean
+# weight is positive, and its average is $p(x)$, whatever the proposal missed: how often can it be far too
+# high? Derive the highest number that you can promise from the mean of $R$ such estimates.
+
+# %%
+def surely_below(estimates, delta):    # R estimates of log p(x), (R,); a number in (0, 1)
+    ...    # -> from their mean, by Markov: above log p(x) with probability <= delta
+check("09.surely-below", surely_below)
+
+# %%
+promise = use("09.surely-below", surely_below)
+three = np.array([cure.first.log_p, cure.second.log_p, plain.log_p])      # from q, q* and the wide q
+for i, b in enumerate(failed):
+    print(f"image {b}: estimates {three[:, i].round(2)}; surely above {promise(three[:, i], 0.01):.2f}, "
+          f"exact {truth.log_p[b]:.2f}")
+
+# %% [markdown]
 # **Refine a grid until it holds.** One latent, and a function whose logarithm you are given. Nobody
 # tells you how narrow it is. (A wide function must not cost you more than 100,000 heights.)
 
