@@ -237,8 +237,8 @@ for b, _, _ in shown:
 # \underbrace{\mathrm{ELBO}(q^*) - \mathrm{ELBO}(q)}_{\text{amortization gap}} \tag{3}
 # $$
 #
-# A better encoder helps with the second only. A richer family helps with the first (and, as the same
-# paper found, often with the second too).
+# A better encoder helps with the second only. A richer family helps with the first, and can help with the
+# second too, as the same paper found.
 #
 # **Predict first.** Suppose an image's true posterior is shaped like a banana. The encoder is
 # perfect and trained for ever. What does the gap do: `"closes"` or `"stays in part"`?
@@ -968,7 +968,7 @@ print(f"vae-1, trained on images binarized once: {binarized_once:.2f}, or {loss:
 # - **The data.** Images binarized once and for all cost the nats printed under the table: the model
 #   overfits the one draw. And a test set that was binarized again is a different test set.
 # - **The estimate.** $K = 5000$ from an encoder's $q$ is still a lower bound on $\log p(x)$, and 9.4
-#   showed that for single images it may lie far below, with a claimed error that does not say so.
+#   showed that for a single image it may lie far below.
 # - **Two error bars.** `stderr_images` (after the +-) answers "had other images been in the test set",
 #   the Monte Carlo error "had other noise been drawn". When two models are compared on the same images,
 #   the first mostly cancels.
@@ -1301,9 +1301,8 @@ reveal("09.deeper-encoder")
 # %% [markdown]
 # On the training cats each encoder with more layers, more weights or more steps loses less than each of the
 # first kind, and twice the steps help most: these encoders were not trained to the end. (On 24 hidden cats
-# the kinds overlap more. The approximation
-# gap is the same for all: it belongs to the decoder and the family, and no encoder enters into it.) Whether
-# the same would close the digits' gap of several nats was not tried.
+# the kinds overlap. The approximation gap is the same for all: it belongs to the decoder and the family,
+# and no encoder enters into it.) Whether the same would close the digits' gap was not tried.
 
 # %% [markdown]
 # ## 9.11  Do the three faces of the ELBO agree in a network?
