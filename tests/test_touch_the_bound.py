@@ -74,6 +74,10 @@ def test_the_page_shows_the_bound_as_it_is(tmp_path):
     assert "q has one of them" in hill["says"]
     assert report["steep"] < 0.01
     assert "hill" not in report["oneHill"], "two hills need x > sigma^2 / 2"
+    lower, best, end = report["lower"]  # the bent decoder's posterior has two hills for a large x
+    assert "only a local maximum" in lower
+    assert "even the best q leaves a gap" in best
+    assert "at the end of its slider" in end
     top, width = report["narrow"]
     assert width == 0.05
     assert top > 10, "the peak of a narrow q is inside the picture"

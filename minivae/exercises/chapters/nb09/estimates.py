@@ -127,6 +127,7 @@ def _missing_cases():
         (np.array([[-1.5], [-2.3]]), 10),
         (generic(rng, 5, 3) - 4, 25),
         (generic(rng, 7, 2) - 1000, 400),
+        (generic(rng, 6, 3) - [0, 1000, 2000], 50),  # each image needs its own maximum
     ]
 
 
@@ -139,6 +140,10 @@ def _naive_missing(log_w, K):
     w = np.exp(log_w)
     with np.errstate(invalid="ignore"):
         return (w / w.mean(axis=0)).var(axis=0) / (2 * K)
+
+
+def _one_maximum(log_w, K):
+    return _naive_missing(log_w - log_w.max(), K)
 
 
 MISSING_NATS = Exercise(
@@ -207,6 +212,18 @@ MISSING_NATS = Exercise(
             _naive_missing,
             "exp(-1000) is 0.0, and 0 / 0 is NaN: a common factor cancels, so subtract the "
             "largest first.",
+        ),
+        WrongAnswer(
+            "one-maximum",
+            _one_maximum,
+            "One maximum for all images: those that lie 1000 nats lower become 0 / 0. Each image "
+            "needs its own, log_w.max(axis=0).",
+        ),
+        WrongAnswer(
+            "one-degree-of-freedom-less",
+            lambda log_w, K: missing_nats(log_w, K) * len(log_w) / (len(log_w) - 1),
+            "The variance divides by n - 1 here (ddof=1). The task asks for np.var, which divides "
+            "by n.",
         ),
         WrongAnswer(
             "over-images",

@@ -35,12 +35,19 @@ def _doubly_cases():
         ),
         (generic(rng, 4, 3), generic(rng, 4, 3, 2), generic(rng, 4, 3, 2), generic(rng, 3, 2)),
         (
-            generic(rng, 4, 3) - 1000,
+            generic(rng, 4, 3) - [1000, 0, 2000],  # images far apart, each with its own largest
             generic(rng, 4, 3, 2),
             generic(rng, 4, 3, 2),
             generic(rng, 3, 2),
         ),
     ]
+
+
+def _one_maximum(log_w):
+    """The weights with one maximum for all images."""
+    with np.errstate(invalid="ignore"):
+        w = np.exp(log_w - log_w.max())
+        return w / w.sum(axis=0)
 
 
 def _through_z(dz, eps, logvar, *, scale=None, score=0.0):
@@ -112,6 +119,12 @@ DOUBLY = Exercise(
             "The squares are normalised again; they need not sum to one.",
         ),
         WrongAnswer(
+            "one-maximum",
+            lambda w, g, e, v: _through_z(_dz(w, g, _one_maximum(w) ** 2), e, v),
+            "One maximum for all images: those that lie 1000 nats lower become 0 / 0. Each image "
+            "needs its own, log_w.max(axis=0).",
+        ),
+        WrongAnswer(
             "sigma-lost",
             lambda w, g, e, v: _through_z(_right_dz(w, g), e, v, scale=0.5),
             "dlogvar lacks sigma: dz / dlogvar = eps sigma / 2.",
@@ -157,12 +170,12 @@ def mended_gradient(nll, dnll_dz, z, eps, logvar):
     return dz.sum(axis=0), dlogvar
 
 
-def _with_weights(log_weights, *, score=1.0):
-    """`mended_gradient` with other log weights, or another share of the term of q's density."""
+def _with_weights(log_weights, *, score=1.0, softmax=iwae_weights):
+    """`mended_gradient` with other log weights, another softmax, or another share of q's term."""
 
     def gradient(nll, dnll_dz, z, eps, logvar):
         B = nll.shape[1]
-        share = iwae_weights(log_weights(nll, z, eps)) / B
+        share = softmax(log_weights(nll, z, eps)) / B
         dz = share[..., None] * (dnll_dz + z)
         dlogvar = (dz * eps).sum(axis=0) * np.exp(logvar / 2) / 2 - score / (2 * B)
         return dz.sum(axis=0), dlogvar
@@ -181,11 +194,12 @@ def _joint(nll, z, eps):
 def _bug_cases():
     rng = np.random.default_rng(94)
 
-    def case(K, B, L):
+    def case(K, B, L, apart=0):
         big = (generic(rng, K, B, L) for _ in range(3))
-        return (np.abs(generic(rng, K, B)) + 1, *big, generic(rng, B, L))
+        nll = np.abs(generic(rng, K, B)) + 1 + apart * np.arange(B)
+        return (nll, *big, generic(rng, B, L))
 
-    return [case(2, 1, 1), case(4, 3, 2), case(5, 2, 3)]
+    return [case(2, 1, 1), case(4, 3, 2), case(5, 2, 3), case(4, 3, 2, apart=1000)]
 
 
 BUG = Exercise(
@@ -236,6 +250,12 @@ BUG = Exercise(
             "plain-average",
             _with_weights(lambda nll, z, eps: 0 * nll),
             "All samples weigh the same here: that is the ELBO's gradient, not the bound's.",
+        ),
+        WrongAnswer(
+            "one-maximum",
+            _with_weights(_right_weights, softmax=_one_maximum),
+            "The weights are right now, but one maximum for all images gives 0 / 0 for those that "
+            "lie 1000 nats lower: log_w.max(axis=0), as it was.",
         ),
     ),
     hints=(

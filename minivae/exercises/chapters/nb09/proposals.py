@@ -19,6 +19,7 @@ def _cases():
         (np.array([-2.0, -3.5]), np.array([0.5, -4.0]), np.array([-3.0, 0.8]), 0.25),
         (generic(rng, 6) - 5, generic(rng, 6), generic(rng, 6), 0.7),
         (generic(rng, 6) - 1000, 2 * generic(rng, 6), 2 * generic(rng, 6), 0.4),
+        (generic(rng, 6) - 3, 2 * generic(rng, 6) - 1000, 2 * generic(rng, 6) - 1001, 0.6),
     ]
 
 
@@ -26,6 +27,12 @@ def _naive(log_joint, log_a, log_b, share):
     with np.errstate(divide="ignore"):
         q = share * np.exp(log_a) + (1 - share) * np.exp(log_b)
         return np.log((np.exp(log_joint) / q).mean())
+
+
+def _half_naive(log_joint, log_a, log_b, share):
+    with np.errstate(divide="ignore"):
+        log_q = np.log(share * np.exp(log_a) + (1 - share) * np.exp(log_b))
+    return _mean_of_weights(log_joint - log_q)
 
 
 def _mean_of_weights(log_w):
@@ -94,6 +101,12 @@ TWO_ISLANDS = Exercise(
             "The weight is upside down: it is p(x, z) over the proposal's density.",
         ),
         WrongAnswer("naive", _naive, "exp(-1000) is 0.0: stay in logs until the end."),
+        WrongAnswer(
+            "naive-density",
+            _half_naive,
+            "With many latents log_a and log_b may both be -1000, where exp gives 0.0 and the log "
+            "of their sum -inf: np.logaddexp adds in logs.",
+        ),
     ),
     hints=(
         "A weight divides by the density that the sample was drawn from. Which is that here?",
