@@ -202,7 +202,7 @@ FUSED = Exercise(
         WrongAnswer(
             "binary-only",
             _binary_only,
-            "nll is right only for pixels that are 0 or 1: log(1 + exp(l)) - x l holds for grey, too.",
+            "nll is right only for pixels that are 0 or 1; log(1 + exp(l)) - x l holds for grey.",
         ),
         WrongAnswer(
             "overflows",
