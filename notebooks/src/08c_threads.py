@@ -561,8 +561,8 @@ looks = race({"looks": lambda: look_again(words.ctypes.data, threads.SPINS_BEFOR
 print(f"{threads.SPINS_BEFORE_SLEEP:,} looks: {1e3 * looks:.2f} ms; a step on one thread: {1e3 * parts['step']:.2f} ms")
 
 # %% [markdown]
-# A pause between two jobs is a part of a step. So where the looks last longer than a step, helpers stay awake
-# during training, and between two trainings nothing is burnt. In `kernels/threads.py`:
+# During training a helper stays awake as long as the pauses between two jobs, which are parts of a step, are
+# shorter than that. Between two trainings nothing is burnt. In `kernels/threads.py`:
 #
 # | here | there |
 # |---|---|
