@@ -395,8 +395,7 @@ both("a faint trace of each", lambda v: 0.1 * v + rng.standard_normal(v.shape))
 # (`python -m minivae cat-study`): $\beta$ in 1, 2, 4, 8 and *both* likelihoods, with five seeds and
 # everything else equal. Both, because the likelihood decides what can be known: a Bernoulli model
 # sees black and white coin flips, a Gaussian model the grey pictures, whose only noise is the rounding
-# to 8 bits. That is our choice for their ceiling, almost the whole entropy, and it sets a high bar. (An earlier version of this study went from the Gaussian to the Bernoulli likelihood without
-# saying so. Here are both.) The bar was committed before the first run (`cat_study.py`): with half of the ceiling, in
+# to 8 bits. That is our choice for their ceiling, almost the whole entropy, and it sets a high bar. The bar was committed before the first run (`cat_study.py`): with half of the ceiling, in
 # nats at 20 bins, in at least four of five seeds, a factor is **aligned** if the best single latent
 # has it, **encoded** if only the probe of the whole code has it, else **missing**. So "missing" means
 # below this bar with this probe, not "no trace". If the KL of the whole code is below the bar, the cell
@@ -428,7 +427,7 @@ reveal("10.chonk", cat_study.verdicts(study, "gaussian 1")[0])
 
 # %%
 fig, (left, right) = plots.figure(9, 3.6, 1, 2)
-draw.share_map(left, study, plain, "whole", "what the whole code knows")
+draw.share_map(left, study, plain, "whole", "what the probe reads from the whole code")
 draw.share_map(right, study, plain, "best", "what its best latent knows")
 right.set_yticklabels([])
 fig
@@ -555,16 +554,13 @@ fig
 
 # %%
 print(f"chonk and position {own[0, 5]:.2f}, tilt and position {own[3, 5]:.2f}")
-target = np.abs(moved.mean).max(axis=1)
-print("of the movement of each latent, the part that is its main factor's:",
-      ", ".join(f"{t / np.abs(m).sum():.0%}" for t, m in zip(target, moved.mean, strict=True)))
 
 # %% [markdown]
 # Left: the true factors are not orthogonal in pixels either; the pair that overlaps most is tilt
 # and position, not chonk and position. Right, the *leak*: from -1.5 to 1.5 along each latent, how far the
 # six factors move on average (ups and downs cancel), in standard deviations. A row with one dark square
 # would be a knob: latent 1 comes close, for the tail; chonk's and position's latents drag others along;
-# latent 6 moves nothing (its share is one of almost nothing); the rest are mixtures. The axes
+# latent 6 moves nothing; the rest are mixtures. The axes
 # that the ELBO likes are not ours, and nothing in it says they should be.
 
 # %% [markdown]
@@ -749,8 +745,8 @@ for name in ready:
 # Three sentences, for these cats and these small networks. What the code holds depends on the likelihood and
 # on how dear nats are. No best latent passes the bar, in any family, also where the whole code does. If you
 # want to read off a factor, fifty labels find a direction for some of them afterwards (10.5: chonk, tail
-# and position, not ear and eye; in the Gaussian models, moving along it has larger side effects, see the
-# last table), and a hundred during training bring four factors closer to axes (by $R^2$;
+# and position, not ear and eye; in the Gaussian models it is a worse knob: for the same change of
+# chonk the side effects are larger, see the last table), and a hundred during training bring four factors closer to axes (by $R^2$;
 # none passes the bar), for some nats of ELBO and samples that are about as good by these two measures.
 #
 # The explorer page (`figures/explorer_cats.html`, or `python -m minivae explore RUN` for your own
