@@ -395,8 +395,8 @@ both("a faint trace of each", lambda v: 0.1 * v + rng.standard_normal(v.shape))
 # (`python -m minivae cat-study`): $\beta$ in 1, 2, 4, 8 and *both* likelihoods, with five seeds and
 # everything else equal. Both, because the likelihood decides what can be known: a Bernoulli model
 # sees black and white coin flips, a Gaussian model the grey pictures, whose only noise is the rounding
-# to 8 bits. That is our choice for their ceiling, almost the whole entropy, and it sets a high bar. The bar was committed before the first run (`cat_study.py`): with half of the ceiling, in
-# nats at 20 bins, in at least four of five seeds, a factor is **aligned** if the best single latent
+# to 8 bits. That is our choice for their ceiling, almost the whole entropy, and it sets a high bar.
+# The bar was committed before the first run (`cat_study.py`): with half of the ceiling, in nats at 20 bins, in at least four of five seeds, a factor is **aligned** if the best single latent
 # has it, **encoded** if only the probe of the whole code has it, else **missing**. So "missing" means
 # below this bar with this probe, not "no trace". If the KL of the whole code is below the bar, the cell
 # is marked *forced*.
@@ -535,8 +535,7 @@ for name in plain:
 
 # %% [markdown]
 # Each dot is a latent of one cat: most widths of $q$ are close to those that the decoder's Jacobian asks for
-# (where it asks for little, left, $q$ is narrower than that). In
-# the Bernoulli models the axes are nearer to orthogonal than random ones. In the Gaussian models
+# (where it asks for little, left, $q$ is narrower than that). In the Bernoulli models the axes are nearer to orthogonal than random ones. In the Gaussian models
 # they are not, and the last column says how that agrees with eq. (5): all their latents have nearly the
 # same precision, so $\Lambda$ is nearer to a multiple of $I$, and a turn of that costs nothing.
 #
@@ -682,8 +681,8 @@ for name in compared:
 # (The total correlation is the exact sum over 1,000 posteriors.) Pressing on it lowers it, and the best
 # latents of chonk, tail and position know more; no factor reaches the bar, and the whole code knows less
 # (I in 10.7). By $R^2$ a hundred labels do better for chonk, tail, tilt and position; in nats the total
-# correlation is ahead for position. Neither brings ear or eye to an axis. Chonk comes near the bar, half of what the grey picture tells in nats, and the right map says how hard
-# that bar is: chonk's $R^2$ is nearly 1 there. Both numbers are true. For a readout look at $R^2$, for
+# correlation is ahead for position. Neither brings ear or eye to an axis. Chonk comes near the bar, half of
+# what the grey picture tells in nats, and the right map says how hard that bar is: chonk's $R^2$ is nearly 1 there. Both numbers are true. For a readout look at $R^2$, for
 # what is left to know at nats.
 #
 # And a readout is no knob: moved alone, the labelled latent still drags another factor along (last
@@ -746,8 +745,8 @@ for name in ready:
 # on how dear nats are. No best latent passes the bar, in any family, also where the whole code does. If you
 # want to read off a factor, fifty labels find a direction for some of them afterwards (10.5: chonk, tail
 # and position, not ear and eye; in the Gaussian models it is a worse knob: for the same change of
-# chonk the side effects are larger, see the last table), and a hundred during training bring four factors closer to axes (by $R^2$;
-# none passes the bar), for some nats of ELBO and samples that are about as good by these two measures.
+# chonk the side effects are larger, see the last table), and a hundred during training bring four factors
+# closer to axes (by $R^2$; none passes the bar), for some nats of ELBO and samples that are about as good by these two measures.
 #
 # The explorer page (`figures/explorer_cats.html`, or `python -m minivae explore RUN` for your own
 # model) lets you drag through the latents; each slider carries the name of the factor it knows
