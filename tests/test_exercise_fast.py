@@ -219,6 +219,20 @@ def ticket_bounded(word, chunks):
     return -1
 
 
+def ticket_by_three_tries(word, chunks):
+    for _ in range(3):
+        n = word.load()
+        if n >= chunks:
+            break
+        if word.swap(n, n + 1):
+            return n
+    return -1
+
+
+def softsign_as_an_expression(a, out):
+    out[:] = a / (ONE + np.abs(a))
+
+
 RIGHT = {
     "08.loop-order": (rows_by_name, in_lists, whole_rows, compiled_loops),
     "08.blocked": (blocks_of_entries, blocks_by_einsum, blocks_in_lists),
@@ -232,7 +246,12 @@ RIGHT = {
     ),
     "08.tile-shape": (tile_by_max, tile_by_columns, tile_as_list),
     "08.vectorize": (sums_by_rows, sums_from_the_first_row, sums_compiled),
-    "08.trap": (softsign_with_a_global, softsign_compiled, softsign_checked_before),
+    "08.trap": (
+        softsign_with_a_global,
+        softsign_compiled,
+        softsign_checked_before,
+        softsign_as_an_expression,
+    ),
     "08.ticket": (ticket_by_flag, ticket_again, ticket_bounded),
     "08.amdahl": (
         lambda one, several, n: (
@@ -273,7 +292,7 @@ WRONG = {
     "08.tile-shape": (lambda n, s: (6, 2), lambda n, s: (n // 2, 1)),
     "08.vectorize": (lambda X, out: None,),
     "08.trap": (lambda a, out: None,),
-    "08.ticket": (lambda word, n: word.load(), lambda word, n: -1),
+    "08.ticket": (lambda word, n: word.load(), lambda word, n: -1, ticket_by_three_tries),
     "08.amdahl": (lambda one, several, n: (several / one - 1 / n, 1.0),),
 }
 

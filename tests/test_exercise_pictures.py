@@ -67,29 +67,56 @@ def explained_by_products(x, drawn):
     return p_x, posterior
 
 
-def scores_by_loops(p):
-    mean = variance = best = 0.0
-    for q in p:
-        white, black = math.log(q), math.log1p(-q)
-        here = q * white + (1 - q) * black
+def scores_by_loops(p, q):
+    mean = variance = 0.0
+    for chance, other in zip(p, q, strict=True):
+        white, black = math.log(other), math.log1p(-other)
+        here = chance * white + (1 - chance) * black
         mean += here
-        variance += q * (white - here) ** 2 + (1 - q) * (black - here) ** 2
-        best += max(white, black)
-    return mean, math.sqrt(variance), best
+        variance += chance * (white - here) ** 2 + (1 - chance) * (black - here) ** 2
+    return mean, math.sqrt(variance)
 
 
-def scores_by_a_table(p):
-    table = np.stack([p, 1 - p])
-    mean = (table * np.log(table)).sum(axis=0)
-    variance = (table * np.log(table) ** 2).sum(axis=0) - mean**2
-    return mean.sum(), variance.sum() ** 0.5, np.log(table).max(axis=0).sum()
+def scores_by_a_table(p, q):
+    chances, logs = np.stack([p, 1 - p]), np.log([q, 1 - q])
+    mean = (chances * logs).sum(axis=0)
+    return mean.sum(), ((chances * logs**2).sum(axis=0) - mean**2).sum() ** 0.5
 
 
-def scores_by_the_best_picture(p):
-    x = np.where(p > 0.5, 1, 0)
-    mean = np.dot(p, np.log(p)) + np.dot(1 - p, np.log1p(-p))
-    sd = np.linalg.norm(np.sqrt(p * (1 - p)) * np.log(p / (1 - p)))
-    return mean, sd, (x * np.log(p) + (1 - x) * np.log(1 - p)).sum()
+def scores_by_products(p, q):
+    mean = np.dot(p, np.log(q)) + np.dot(1 - p, np.log1p(-q))
+    return mean, np.linalg.norm(np.sqrt(p * (1 - p)) * np.log(q / (1 - q)))
+
+
+def pairs_by_loops(prior, likelihood):
+    Z, X = likelihood.shape
+    return [
+        [
+            sum(prior[z] * likelihood[z, x] * likelihood[z, other] for z in range(Z))
+            for other in range(X)
+        ]
+        for x in range(X)
+    ]
+
+
+def explained_in_lists(x, drawn):
+    p_x, posterior = explained_by_loops(x, drawn)
+    return p_x.tolist(), posterior.tolist()
+
+
+def sampled_by_searching(prior, likelihood, u):
+    z = np.searchsorted(np.cumsum(prior)[:-1], u[:, 0], side="right")
+    return z, np.array(
+        [
+            np.searchsorted(np.cumsum(likelihood[k])[:-1], v, side="right")
+            for k, v in zip(z, u[:, 1], strict=True)
+        ]
+    )
+
+
+def sampled_by_all_sums(prior, likelihood, u):
+    z = np.searchsorted(np.cumsum(prior), u[:, 0], side="right")
+    return z, (u[:, 1:] >= np.cumsum(likelihood, axis=1)[z, :-1]).sum(axis=1)
 
 
 RIGHT = (
@@ -99,9 +126,13 @@ RIGHT = (
     ("01.without-noise", explained_by_loops),
     ("01.without-noise", explained_by_distance),
     ("01.without-noise", explained_by_products),
+    ("01.without-noise", explained_in_lists),
     ("01.typical", scores_by_loops),
     ("01.typical", scores_by_a_table),
-    ("01.typical", scores_by_the_best_picture),
+    ("01.typical", scores_by_products),
+    ("01.evidence", pairs_by_loops),
+    ("01.evidence", lambda prior, l: np.einsum("z,zx,zy->xy", prior, l, l)),
+    ("01.ancestral", sampled_by_searching),
     ("01.log-likelihood", lambda x, p: np.log(1 - np.abs(x[:, None] - p)).sum(axis=-1)),
 )
 
@@ -112,13 +143,8 @@ def test_right_answers_of_other_kinds_pass(id, answer):
 
 
 def typical(change):
-    """The right answer, changed: change(p, mean, standard deviation, largest)."""
-    return lambda p: change(p, *scores_by_loops(p))
-
-
-def product_of_the_likelier(p):
-    """It underflows at 4000 pixels; kept finite, so that no infinity gives it away."""
-    return np.log(max(np.maximum(p, 1 - p).prod(), 5e-324))
+    """The right answer, changed: change(p, q, mean, standard deviation)."""
+    return lambda p, q: change(p, q, *scores_by_loops(p, q))
 
 
 def settled(near):
@@ -151,12 +177,13 @@ WRONG = (
     ("01.without-noise", lambda x, drawn: (np.log(explained_by_loops(x, drawn)[0]), x)),
     ("01.without-noise", lambda x, drawn: explained_by_loops(x, np.unique(drawn, axis=0))),
     ("01.without-noise", lambda x, drawn: explained_by_loops(x, drawn)[::-1]),
-    ("01.typical", typical(lambda p, mean, sd, best: (mean, sd, mean))),
-    ("01.typical", typical(lambda p, mean, sd, best: (mean / np.log(2), sd, best))),
-    ("01.typical", typical(lambda p, mean, sd, best: (mean, sd / np.sqrt(len(p)), best))),
-    ("01.typical", typical(lambda p, mean, sd, best: (mean, np.sqrt(-mean), best))),
-    ("01.typical", typical(lambda p, mean, sd, best: (mean, sd, np.log(p.max()) * len(p)))),
-    ("01.typical", typical(lambda p, mean, sd, best: (mean, sd, product_of_the_likelier(p)))),
+    ("01.typical", typical(lambda p, q, mean, sd: (mean / np.log(2), sd))),
+    ("01.typical", typical(lambda p, q, mean, sd: (mean, sd / np.sqrt(len(p))))),
+    ("01.typical", typical(lambda p, q, mean, sd: (mean, np.sqrt(-mean)))),
+    ("01.typical", typical(lambda p, q, mean, sd: (scores_by_loops(p / 2 + q / 2, q)[0], sd))),
+    ("01.evidence", lambda prior, l: np.multiply(pairs_by_loops(prior, l), 2)),
+    ("01.evidence", lambda prior, l: [row[:-1] for row in pairs_by_loops(prior, l)]),
+    ("01.ancestral", sampled_by_all_sums),
 )
 
 

@@ -33,6 +33,22 @@ def call(answer: Answer, *args: Any) -> Any:
     return answer(*args)
 
 
+def call_for_arrays(answer: Answer, *args: Any) -> Any:
+    """As `call`, but lists of numbers, also within a tuple of results, count as arrays."""
+    return _as_array(answer(*args))
+
+
+def _as_array(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_as_array, value))
+    if not isinstance(value, list):
+        return value
+    try:
+        return np.asarray(value)
+    except ValueError:  # rows of different lengths, or several results of different shapes
+        return value
+
+
 class Exercise(NamedTuple):
     """One exercise. With `cases` the answer is a function; without, a value that is judged.
 

@@ -7,18 +7,22 @@ import re
 from typing import Any
 
 FLOAT64 = re.compile(r"\bf(?:add|sub|mul|div|ext|ptrunc|cmp)[^\n]*\bdouble\b")
-ARITHMETIC = re.compile(r"f(?:add|sub|mul|div) [^\n]*?<\d+ x (?:float|double)>")
+ARITHMETIC = re.compile(
+    r"f(?:add|sub|mul|div) [^\n]*?<\d+ x (?:float|double)>|call [^\n]*@llvm\.(?:sqrt|fma)\.v\d+f"
+)
 CALL = re.compile(r"call [^\n]*?(?:float|double)>? @([\w.]+)")
-# LLVM's names that become one instruction or a few, and vector libraries (SVML, libmvec)
+# names that become one instruction or a few, vector libraries (SVML, libmvec), and what numba calls
+# once for each call of the function, to convert its arguments
 NO_LIBRARY = re.compile(
     r"llvm\.(fabs|sqrt|fma|fmuladd|copysign|floor|ceil|trunc|rint|nearbyint|round|min|max|vector|"
-    r"masked)|__svml_|_ZGV"
+    r"masked)|sqrtf?$|__svml_|_ZGV|Py|numba_|NRT_"
 )
 
 
 def vector_instructions(kernel: Any) -> int:
-    """How many additions, multiplications and the like of whole vectors stand in the LLVM code of
-    a numba function, in all the versions that have been compiled so far."""
+    """How many additions, subtractions, multiplications, divisions and roots of whole vectors stand
+    in the LLVM code of a numba function, in all the versions that have been compiled so far. Not
+    comparisons, conversions, loads and stores."""
     code = "\n".join(kernel.inspect_llvm().values())
     return len(ARITHMETIC.findall(code))
 
@@ -32,6 +36,7 @@ def float64_instructions(kernel: Any) -> int:
 def library_calls(kernel: Any) -> list[str]:
     """The functions of numbers that this code calls in a library, such as ["exp"]: one call for
     each number, even where LLVM writes the call with a vector. Not those that SVML has vectors of.
+    It also names what only the text of an error needs, such as "log10" for a number's digits.
     """
     code = "\n".join(kernel.inspect_llvm().values())
     called = {name for name in CALL.findall(code) if not NO_LIBRARY.match(name)}

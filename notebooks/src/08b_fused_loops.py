@@ -14,7 +14,7 @@
 #   numba remembers.
 #
 # **Builds on** notebook [08a](08a_loops_caches_and_a_tile.ipynb): vectors, caches, the roofline; and
-# on the likelihood of notebook 05 and Adam of notebook 07. Reading time: 45 minutes, and 5 for
+# on the likelihood of notebook 05 and Adam of notebook 07. Reading time: 55 minutes, and 8 for
 # the appendix.
 #
 # As in 08a, times are measured on your machine, the text around them is checked against them, and
@@ -89,14 +89,14 @@ fig
 
 # %% tags=["timing"]
 bars = opening["tile, and NumPy"]
-layers = [(D, 200), (200, 200), (200, 2 * L), (L, 200), (200, 200), (200, D)]
-adam_share = 13 * sum(I * O for I, O in layers) / (6 * B * sum(I * O for I, O in layers) - 2 * B * D * 200)
-print(f"Adam: {adam_share:.1%} of the products' arithmetic, and {bars['Adam'] / bars['products']:.0%} of their time")
+weights = sum(I * O for I, O in [(D, 200), (200, 200), (200, 2 * L), (L, 200), (200, 200), (200, D)])
+products = 2 * B * (3 * weights - D * 200)                 # y, dW, dx of each layer; no dx of the first
+print(f"Adam: {13 * weights / products:.1%} of the products' arithmetic, and {bars['Adam'] / bars['products']:.0%} of their time")
 
 # %% [markdown]
 # So the number of flop does not explain Adam's bar. In NumPy each operation is a pass of its own: load
 # whole arrays, store a whole array, and do it again for the next `+`. How many passes, how many bytes?
-# Count them, with an array that keeps a tally.
+# Count them, with an array that keeps a tally (NumPy calls its `__array_ufunc__` for each operation).
 
 # %%
 class Counted(np.ndarray):
@@ -127,8 +127,8 @@ print(f"each number once would be {needed / 1e6:.1f} million, {Counted.traffic /
 
 # %% [markdown]
 # Much of that is arrays in between that nobody wants (*temporaries*). A **fused** loop does everything
-# with a number while it is in a register. (Its last operation is left open for a moment. 8.9 says what
-# `error_model` is for.)
+# with a number while it is in a register. (Its last operation is left open for a moment, `v_scale` is
+# Adam's $1 / (1 - \beta_2^t)$, and 8.9 says what `error_model` is for.)
 
 # %%
 unhindered = njit(error_model="numpy", fastmath={"contract"})
@@ -172,12 +172,12 @@ def copies():
     return arrays
 
 
-ours, numpys = copies(), copies()
+by_loop, numpys = copies(), copies()
 for step in (1, 2, 3):
-    adam_step(*ours, step, 1e-3)
+    adam_step(*by_loop, step, 1e-3)
     ops.adam_step(*numpys, step, 1e-3)
 print("after three steps, they agree:",
-      all(np.allclose(a, b, atol=1e-6) for a, b in zip(ours, numpys, strict=True)))
+      all(np.allclose(a, b, atol=1e-6) for a, b in zip(by_loop, numpys, strict=True)))
 
 # %% [markdown]
 # Are the passes the reason, or only that NumPy is called for each of them? Test it: a compiled
@@ -228,35 +228,40 @@ times = checked(
         "NumPy's passes": lambda: ops.adam_step(*numpys, 9, 1e-3),
         "compiled passes": lambda: adam_passes(*one_way, *scales, t, u),
         "fused": lambda: adam_fused(*other_way, *scales),
-        "the package": lambda: kernels.adam_step(*ours, 9, 1e-3),
+        "the package": lambda: kernels.adam_step(*by_loop, 9, 1e-3),
     }),
     lambda s: {
         "compiled passes are far behind the fused loop": s["compiled passes"] > 1.7 * s["fused"],
         "NumPy's passes are far behind the fused loop": s["NumPy's passes"] > 1.7 * s["fused"],
+        "most of the gain comes from one pass": s["compiled passes"] - s["fused"] > s["NumPy's passes"] - s["compiled passes"],
     },
 )
 for name, seconds in times.items():
     print(f"Adam, {name:16} {1e6 * seconds:5.0f} us ({1e6 * seconds.low:.0f} to {1e6 * seconds.high:.0f})")
+gain = times["NumPy's passes"] - times["fused"]
+print(f"of what the fused loop gains, the compiled passes gain {1 - (times['compiled passes'] - times['fused']) / gain:.0%}")
 
 # %% [markdown]
-# The compiled passes do not call NumPy once and are still far behind: it is the passes, not the calls.
+# The compiled passes do not call NumPy once, and are still far behind. So most of the gain comes from
+# having one pass, and the rest (last line) from NumPy's calls and the arrays that it makes for its results.
 #
-# **Predict first.** And the fused loop, what limits it now: the 28 `"bytes"` that it moves for each
-# parameter, or its `"root and division"`?
+# **Predict first.** And the fused loop, what limits it inside a training step: the 28 `"bytes"` that it
+# moves for each parameter, or its `"root and division"`?
 
 # %%
 predict("08.adam-limit", ...)
 
 # %% [markdown]
-# Two experiments. The first keeps the bytes and changes the arithmetic: neither root nor division (a
-# product in their place, which trains nothing), both, or one root more. The second keeps the arithmetic
-# and brings the bytes near: the same loop on 1024 parameters, whose four arrays fit into the first
-# cache, again and again until as many numbers are done. The passes get this second one, too.
+# Change the arithmetic and keep the bytes: neither root nor division (a product in their place), both, or one root more. And change where the bytes lie:
+#
+# - *first cache*: the loop runs on 1024 parameters, again and again until as many numbers are done;
+# - *called again*: all parameters, and nothing else runs between two calls, as in the race above;
+# - *in a step*: the products and all else come between two calls.
 
 # %%
 neither = unhindered(lambda m, v, tiny: m * (v + tiny))
 two_roots = unhindered(lambda m, v, tiny: m / (np.sqrt(np.sqrt(v) + tiny) + tiny))
-adam_neither, adam_two_roots = adam_with(neither), adam_with(two_roots)
+variants = {"neither": adam_with(neither), "both": adam_fused, "two roots": adam_with(two_roots)}
 
 
 def again(loop):
@@ -269,45 +274,91 @@ def again(loop):
     return run
 
 
-fused_again, passes_again = again(adam_fused), again(adam_passes)
+repeated = {name: again(loop) for name, loop in variants.items()}
+passes_again = again(adam_passes)
 *small, small_t, small_u = [array[:1024] for array in copies() + rows(2)]
 
+
+def trainee_with(loop, before=lambda *args: None):
+    """The package's step, but with this loop for Adam; `before` runs first, and is not timed."""
+    def timed(watch):
+        backend = step_profile.fused(kernels)(watch)
+
+        def step(flat, grad, m, v, count, lr):
+            still = f32(0), *scales[1:]                   # lr = 0: all of them go on with one gradient
+            before(flat, grad, m, v, *still)
+            watch.call("Adam", loop, flat, grad, m, v, *still)
+
+        backend.adam_step = step
+        return backend
+
+    return step_profile.Trainee(timed, spec)
+
+
+trainees = {name: trainee_with(loop) for name, loop in variants.items()}
+trainees["both, right after a first call"] = trainee_with(adam_fused, before=adam_fused)
+
+
+
+def in_steps(rounds=9, turn=20):
+    """{name: seconds of Adam in a step}: the fastest of a turn, as in `race`."""
+    fastest = {name: [] for name in trainees}
+    for _ in range(rounds):
+        for name, trainee in trainees.items():
+            seconds = []
+            for _ in range(turn):
+                trainee.step(x, eps)
+                seconds.append(trainee.watch.seconds["Adam"])
+            fastest[name].append(min(seconds))
+    return {("in a step", name): races.Timing(seconds) for name, seconds in fastest.items()}
+
+
 # %% tags=["timing"]
+def in_three_places():
+    loops = {("first cache", name): lambda f=f: f(P // 1024, *small, *scales) for name, f in repeated.items()}
+    loops |= {("called again", name): lambda f=f: f(*other_way, *scales) for name, f in variants.items()}
+    loops["first cache", "passes"] = lambda: passes_again(P // 1024, *small, *scales, small_t, small_u)
+    return race(loops) | in_steps()
+
+
 limits = checked(
-    lambda: race({
-        "fused, neither root nor division": lambda: adam_neither(*other_way, *scales),
-        "fused, both": lambda: adam_fused(*other_way, *scales),
-        "fused, two roots": lambda: adam_two_roots(*other_way, *scales),
-        "fused, both, in the first cache": lambda: fused_again(P // 1024, *small, *scales),
-        "passes": lambda: adam_passes(*one_way, *scales, t, u),
-        "passes, in the first cache": lambda: passes_again(P // 1024, *small, *scales, small_t, small_u),
-    }),
+    in_three_places,
     lambda t: {
-        "without root and division the loop is faster": t["fused, both"] > 1.15 * t["fused, neither root nor division"],
-        "a second root makes it slower": t["fused, two roots"] > 1.2 * t["fused, both"],
-        "bytes from nearby gain little": 0.75 < t["fused, both, in the first cache"] / t["fused, both"] < 1.25,
-        "passes stay behind in the first cache": t["passes, in the first cache"] > 1.25 * t["fused, both, in the first cache"],
+        "first cache: without root and division faster": t["first cache", "both"] > 1.15 * t["first cache", "neither"],
+        "first cache: a second root makes it slower": t["first cache", "two roots"] > 1.2 * t["first cache", "both"],
+        "first cache: passes stay behind": t["first cache", "passes"] > 1.25 * t["first cache", "both"],
     },
 )
-for name, seconds in limits.items():
-    print(f"{name:33} {1e6 * seconds:5.0f} us ({1e6 * seconds.low:.0f} to {1e6 * seconds.high:.0f})")
+for (place, name), seconds in limits.items():
+    print(f"{place:12}  {name:30} {1e6 * seconds:5.0f} us ({1e6 * seconds.low:.0f} to {1e6 * seconds.high:.0f})")
+found = {
+    place: "root and division" if limits[place, "both"] > 1.15 * limits[place, "neither"] else "bytes"
+    for place in ("first cache", "called again", "in a step")
+}
+print("what costs time:", found)
 
 # %%
-reveal("08.adam-limit")
+reveal("08.adam-limit", found["in a step"])
 
 # %% [markdown]
-# With the same bytes the time follows the roots, and with nearby bytes it hardly changes. So the fused
-# loop has come to a limit of its arithmetic, though that is only 13 flop. Counting flop hides it: a core
-# starts a multiply-add of vectors in each tick, but a root or a division only every few. (The roof of 08a
-# is one of multiply-adds.) And the passes are behind even in the first cache: each loads and stores its
-# numbers anew, which costs time wherever they come from.
+# In the first cache the time follows the arithmetic, though that is only 13 flop. Counting flop hides it: a
+# core starts a multiply-add of vectors in each tick, but a root or a division only every few. (The roof of
+# 08a is one of multiply-adds.) Farther away the bytes take longer, and where that is longer than the
+# arithmetic, the root costs nothing: the core computes while it waits. Which of the two it is in a step
+# depends on your caches, and on what else runs. (Where the quartiles of *neither* and *both* overlap, the two
+# limits are close together.) So a loop raced alone can show another limit than the
+# same loop at its place. The last line of the table is the test: where that second call is faster than
+# the first, the place of the bytes was the reason. (The passes are behind even in the first cache:
+# each loads and stores its numbers anew, wherever they come from.)
 #
 # The package has one loop for each of these:
 #
 # - **Adam**, in one pass over the flat vector, as here.
 # - **The likelihood and its gradient.** $\log(1 + e^{l})$ and the sigmoid both need
-#   $e^{-\lvert l\rvert}$ (notebook 05): one loop computes the exponential once and makes both.
-# - **Bias and tanh, in the product's own loop**, on a block of $C$ just made.
+#   $e^{-\lvert l\rvert}$ (notebook 05): one loop computes the exponential once and makes both. (A
+#   second one multiplies by the gradient that comes from above.)
+# - **Bias and tanh, forward, in the product's own loop**, on a block of $C$ just made. Backward, the slope
+#   of tanh and the sums for the bias are loops of their own.
 # - **The KL**, and **the sample**, with few numbers.
 
 # %% [markdown]
@@ -334,8 +385,8 @@ def residual_loop(exp):
 
 # %% [markdown]
 # **First trap: a division.** Python raises an error at `1 / 0`, and numba's default keeps that
-# promise: a test before each division, and a way out of the loop. A loop that may be left at any
-# number cannot do eight numbers at once. With `error_model="numpy"` a division by zero gives
+# promise: a test before a division whose divisor changes from number to number, and a way out of the
+# loop. A loop that may be left at any number cannot do eight numbers at once. With `error_model="numpy"` a division by zero gives
 # infinity or NaN, as in NumPy, and the test is gone.
 #
 # **Second trap: `math.exp`.** It is a call into the C library, for one number at a time; whatever
@@ -355,14 +406,16 @@ def residual_loop(exp):
 
 # %%
 LOG2_E, LN2 = f32(1 / math.log(2)), f32(math.log(2))
-ROUND = f32(1.5 * 2**23)             # too large for fractions: adding it rounds to a whole number,
-ROUND_BITS = ROUND.view(i32)         # which then stands in the lowest bits
+ROUND = f32(1.5 * 2**23)             # from 2^23 to 2^24 a float32 has no fractions: adding ROUND rounds
+ROUND_BITS = ROUND.view(i32)         # to a whole number, which then stands in the lowest bits
+LOWEST = f32(-87)                    # below it, 2^n would have no place in those bits
 c2, c3, c4, c5, c6 = (f32(1 / math.factorial(n)) for n in range(2, 7))
 ONE = f32(1)
 
 
 @njit
-def fast_exp(x):                                          # eq. (1), only for x from -87 to 0
+def fast_exp(x):                                          # eq. (1), for x <= 0
+    x = max(x, LOWEST)
     shifted = x * LOG2_E + ROUND
     n = i32(f32(shifted).view(i32) - ROUND_BITS)
     r = x - (shifted - ROUND) * LN2
@@ -371,14 +424,15 @@ def fast_exp(x):                                          # eq. (1), only for x 
 
 
 # %%
-grid = np.linspace(-30, 0, 2001, dtype=np.float32)
-ours = np.array([fast_exp(number) for number in grid])
-relative = np.abs(ours / np.exp(grid.astype(np.float64)) - 1)
-print("largest relative error below 2e-6:", relative.max() < 2e-6)
-print("outside of its range, nonsense: fast_exp(-100) =", fast_exp(f32(-100)))
+grid = np.linspace(-87, 0, 5001, dtype=np.float32)
+values = np.array([fast_exp(number) for number in grid])
+relative = np.abs(values / np.exp(grid.astype(np.float64)) - 1)
+print(f"largest relative error from -87 to 0: {relative.max():.1e}")
+print(f"below, it stays where it is: fast_exp(-100) = {fast_exp(f32(-100)):.1e}, exp(-100) = {math.exp(-100):.1e}")
 
 # %%
 logits = (4 * rng.standard_normal(B * D)).astype(f32)
+logits[:4] = -1000, -100, 100, 1000
 pixels, out = x.ravel(), np.empty(B * D, f32)
 truth = ops.sigmoid(logits) - pixels
 
@@ -392,7 +446,7 @@ for exp_name, exp in (("math.exp", math.exp), ("fast_exp", fast_exp)):
               "right" if np.allclose(out, truth, atol=1e-6) else "wrong")
 
 # %% [markdown]
-# Four functions, one result.
+# Four functions, one result to the sixth decimal.
 #
 # **Predict first.** If only one of the two traps is mended, how much faster is the loop: `"hardly"`,
 # or `"about half of what both gain"`?
@@ -432,7 +486,7 @@ reveal("08.one-trap")
 
 # %% [markdown]
 # **Third trap: a number without a type.** In NumPy, `0.5 * a` for a float32 array `a` stays
-# float32. In numba the same words mean: a float64 times a float32, computed in float64.
+# float32. In numba the same words mean: a float64 times a float32, which is a float64.
 
 # %%
 HALF = f32(0.5)
@@ -454,8 +508,9 @@ for function in (untyped, typed):
     print(f"{function.__name__:8} {signature}")
 
 # %% [markdown]
-# A register holds half as many float64, and each number is converted to one and back. The result looks
-# right, and the time does not:
+# A register holds half as many float64, and each number is converted to one and back. (Where this changes
+# no bit, as in a single product by 0.5, the compiler goes back to float32.) The result looks right, and
+# the time does not:
 
 # %%
 def loop_with(half):
@@ -480,7 +535,8 @@ times = checked(
 print(f"a constant without a type: {times['0.5'] / times['HALF']:.1f} times as long")
 
 # %% [markdown]
-# Hence `np.float32(...)` around every constant.
+# Hence the rule: `np.float32(...)` around constants. An integer is one, too: with a float32, a whole
+# number of 64 bits makes float64.
 #
 # **Fourth trap: what numba remembers.** It compiles a function once for each combination of types, with
 # the values that its globals have then (that of `HALF` above, too):
@@ -518,15 +574,15 @@ def run_kernel(folder, factor):
 
 
 # %%
-with tempfile.TemporaryDirectory() as name:
-    (Path(name) / "kernel.py").write_text(
+with tempfile.TemporaryDirectory() as folder:
+    (Path(folder) / "kernel.py").write_text(
         "from helper import factor\nfrom numba import njit\n\n"
         "@njit(cache=True)\ndef scaled(x):\n    return x * factor()\n"
     )
-    sys.path.insert(0, name)
-    print("helper returns 3:    ", run_kernel(Path(name), 3))
-    print("helper returns 1000: ", run_kernel(Path(name), 1000))
-    sys.path.remove(name)
+    sys.path.insert(0, folder)
+    print("helper returns 3:    ", run_kernel(Path(folder), 3))
+    print("helper returns 1000: ", run_kernel(Path(folder), 1000))
+    sys.path.remove(folder)
 
 # %% [markdown]
 # The second line is wrong: it comes from the cache. So the package has numba's cache depend on all
@@ -561,10 +617,10 @@ for part in ("likelihood", "Adam", "step"):
     print(f"{part:12} {1e3 * before[part]:6.2f} ms -> {1e3 * after[part]:5.2f} ms, {before[part] / after[part]:.1f} times as fast")
 
 # %% [markdown]
-# The bars of the likelihood and of Adam have shrunk. That of bias and tanh is gone: they are done
-# inside the products' loop, so the products' bar contains them now. (That loop also leaves out the
-# zeros of the images: see the appendix.) "Python and the rest" holds the loops of the KL and of the sample besides the
-# interpreter.
+# The bars of the likelihood and of Adam have shrunk. That of bias and tanh is gone, because the package does
+# them inside its functions for a layer: the bar of the products contains them now. (It also leaves out
+# the zeros of the images: see the appendix.) "Python and the rest" holds the KL and the sample besides
+# the interpreter and, above, a copy of each gradient.
 #
 # The longest bar is still the products. 08c divides them, and the other loops, among threads.
 
@@ -572,12 +628,14 @@ for part in ("likelihood", "Adam", "step"):
 # ## Recap
 #
 # - Each pass of NumPy's loads and stores its numbers anew; a fused loop does so once. What limits it then
-#   can be something else: for Adam, the root and the division. Change one thing, hold the rest, and see.
+#   depends on where its numbers lie: near, for Adam, root and division; far away, the bytes. Measure the
+#   loop at its place, too.
 # - A loop that may be left at any number (a check before a division, an exception) or that calls a
-#   function for one number at a time is slow. One trap is enough.
+#   function for one number at a time uses no vectors there. In 8.9 either trap was enough.
 # - numba: `error_model="numpy"`, no `math.exp` in a hot loop, typed constants, nothing that varies
 #   in globals, and a cache that sees edits in all files.
-# - Ask the compiler whether it used vectors, what it calls, and in which type it computes.
+# - Ask the compiler whether it used vectors, what it calls, and in which type it computes. (The two
+#   functions used here search LLVM's code for names. When in doubt, read it: `inspect_asm()`.)
 #
 # ## Exercises
 #
@@ -588,8 +646,8 @@ for part in ("likelihood", "Adam", "step"):
 
 # %%
 def bernoulli_fused(logits, x):    # (B, D), (B, D) -> nll (B,), dlogits (B, D) for dnll = 1
-    ...      # two loops, and each logit is read from memory once; +-1000 must work
-             # (np.exp, np.log1p, abs and max work on single numbers, and in numba)
+    ...      # one pass, with one exp at most and one read for each logit; x from 0 to 1,
+             # logits up to +-1000 (np.exp, np.log1p, abs and max work on single numbers)
 check("08.fused", bernoulli_fused)
 
 # %% [markdown]
@@ -625,18 +683,18 @@ def without_zeros(x, W, C):
                     C[i, j] += x[i, k] * W[k, j]
 
 
-weights, bias = rng.standard_normal((D, 200), dtype=np.float32), np.zeros(200, np.float32)
+W, bias = rng.standard_normal((D, 200), dtype=np.float32), np.zeros(200, np.float32)
 out_x = np.empty((B, 200), np.float32)
-without_zeros(x, weights, out_x)
+without_zeros(x, W, out_x)
 print(f"pixels that are on: {(x != 0).mean():.0%}; the product agrees:",
-      np.allclose(out_x, x @ weights, atol=1e-4))
+      np.allclose(out_x, x @ W, atol=1e-4))
 
 # %% tags=["timing"]
 times = checked(
     lambda: race({
-        "all of it, by the tile": lambda: kernels.matmul(x, weights),
-        "without zeros, these loops": lambda: without_zeros(x, weights, out_x),
-        "without zeros, the package": lambda: kernels.dense_forward(x, weights, bias, "none"),
+        "all of it, by the tile": lambda: kernels.matmul(x, W),
+        "without zeros, these loops": lambda: without_zeros(x, W, out_x),
+        "without zeros, the package": lambda: kernels.dense_forward(x, W, bias, "none"),
     }),
     lambda t: {
         "a fifth of the work takes more than a fifth of the time": t["without zeros, the package"] > 0.3 * t["all of it, by the tile"],
@@ -649,9 +707,10 @@ gain = times["all of it, by the tile"] / times["without zeros, the package"]
 print(f"leaving out the zeros: {gain:.2f} times as fast" if gain > 1 else f"leaving out the zeros does not pay here: {gain:.2f}")
 
 # %% [markdown]
-# A fifth of the work does not take a fifth of the time: the short way has no tile, and each row of $W$
-# is loaded anew for each image. (The package first lists the places that are not 0, which takes no `if`,
-# and then adds the listed rows four at a time, as in 8.5.) What gain is left, the last line says.
+# A fifth of the work does not take a fifth of the time: the short way has no tile, each row of $W$ is
+# loaded anew for each image, and the package must first list the places that are not 0 (which takes no
+# `if`) before it adds the listed rows four at a time, as in 8.5. What gain is left at this share of
+# pixels, the last line says; with more of them on, it turns into a loss.
 #
 # One more look: $0 \cdot \infty$ is NaN, so leaving out a zero can hide a broken weight. The package
 # takes the short way only after it has seen that all of $W$ is finite, and that most of a sample of the

@@ -16,7 +16,7 @@
 # - read a table of times, and distrust it.
 #
 # **Builds on** notebooks [08a](08a_loops_caches_and_a_tile.ipynb) (cache lines, the tile) and
-# [08b](08b_fused_loops.ipynb) (the fused loops). Reading time: 50 minutes.
+# [08b](08b_fused_loops.ipynb) (the fused loops). Reading time: 60 minutes.
 #
 # From here on the clock on the wall counts, because a thread that waits for another one uses no
 # processor time. So other programs on your machine disturb more than in 08a, and if they hold the
@@ -115,8 +115,8 @@ for n, gain in gains.items():
     print(f"{n:4} threads: at most {gain:.2f} times as fast")
 
 # %% [markdown]
-# "At most": dividing costs something as well, and the coloured bars contain some Python, too. What that
-# costs is the subject of this notebook.
+# "At most": dividing costs something as well, and the coloured bars contain some Python, too, and a loop
+# that is not divided (the slope of tanh, backward). What dividing costs is the subject of this notebook.
 
 # %% [markdown]
 # ## 8.12  What can two threads share?
@@ -155,7 +155,7 @@ def core_is_free():
 
 # %% tags=["timing"]
 free = checked(core_is_free, lambda free: {"a second core is free": free})
-print("a second core is free:", free)
+print("a second core is free just now:", free)
 
 # %% [markdown]
 # How should a product be split between two threads? There are two ways to cut it in
@@ -247,9 +247,9 @@ print(f"handed over like this: {1e3 * len(jobs) * handing_over:.2f} ms, {len(job
 # %% [markdown]
 # The rest of this notebook makes that cost small.
 #
-# A warning from building the package: numba has threads of its own (`parallel=True`) and so has BLAS,
-# and each kind, when idle, keeps its core busy waiting. Taking turns between the two made a step many
-# times *slower*. One pool of threads should do all the work; how many, `MINIVAE_NUM_THREADS` says.
+# A warning: numba has threads of its own (`parallel=True`) and so has BLAS, and threads that wait for work
+# may keep a core busy, in the way of the other kind. One pool of threads should do all the work; how many,
+# `MINIVAE_NUM_THREADS` says.
 
 # %% [markdown]
 # ## 8.13  How do threads agree on who does what?
@@ -426,7 +426,8 @@ print(f"with a line for each: {shared:.1f} times as fast" if shared > 1.2 else "
 # With a second core at hand, two words in one line are far slower than a line for each, and about as slow
 # as one and the same word: what is shared is the line. With a line for each, both threads are done in
 # at most half as long again as one alone. Hence the *padding* in the package: each word that threads share
-# lies 64 bytes from the next, as in the last row.
+# lies 64 bytes from the next, as in the last row. (Some processors fetch lines in pairs. If that row is slow
+# on yours, 64 bytes are too few there.)
 
 # %% [markdown]
 # ## 8.14  A pool of threads
@@ -517,7 +518,9 @@ print("with a helper, the same bits as one thread:", np.array_equal(C, one_threa
 
 # %% [markdown]
 # Why is the record safe to read? Whoever wins the swap of a ticket has a chunk of the *current* job, and
-# its record is not changed before all chunks are done, which includes this one.
+# its record is not changed before all chunks are done, which includes this one. And the order of the
+# writes holds: these atomic operations promise that whoever sees the new ticket also sees all that was
+# written before it. With ordinary stores another core might see the ticket first (ARM allows that).
 
 # %% tags=["timing"]
 def handed_over():
@@ -558,8 +561,8 @@ looks = race({"looks": lambda: look_again(words.ctypes.data, threads.SPINS_BEFOR
 print(f"{threads.SPINS_BEFORE_SLEEP:,} looks: {1e3 * looks:.2f} ms; a step on one thread: {1e3 * parts['step']:.2f} ms")
 
 # %% [markdown]
-# During training a helper stays awake as long as the pauses between two jobs are shorter than that, and
-# between two trainings nothing is burnt. In `kernels/threads.py`:
+# During training a helper stays awake as long as the pauses between two jobs, which are parts of a step, are
+# shorter than that. Between two trainings nothing is burnt. In `kernels/threads.py`:
 #
 # | here | there |
 # |---|---|
@@ -599,12 +602,12 @@ for part in ("products", "likelihood", "Adam", step_profile.REST, "step"):
     print(f"{part:20} {one[part] / several[part]:5.2f} times as fast with {N} threads")
 s = one[step_profile.REST] / one["step"]
 print(f"Amdahl, eq. (1), allows the step {1 / (s + (1 - s) / N):.2f}")
-print("a second core is free:", core_is_free())
+print("a second core is free just now:", core_is_free())
 
 # %% [markdown]
-# With a free core the bar of the products has shrunk, and the share of the grey bar has grown. What the
-# step lacks to Amdahl's bound, it lacks in the coloured bars, line by line: Adam can even be slower with
-# several threads. (A guess, untested here: its gradients lie in the cache of the core that made them.)
+# With a free core the bar of the products has shrunk, and the share of the grey bar has grown. Amdahl's
+# bound takes the grey bar as all that is not divided, and as unchanged; compare it with the lines above. A
+# line can even be below 1: then dividing costs more than it gains.
 # Without a free core, threads wait for each other, and the step may take longer than on one thread.
 #
 # Does all this make *training* faster than NumPy? First the question that comes before any table: do
@@ -661,12 +664,12 @@ for batch, t in table.items():
 # %% [markdown]
 # How to read it, and how to distrust it:
 #
-# - *ratio* is NumPy's time over numba's: below 1, NumPy is ahead. The smaller the batch, the more Adam
-#   counts: it costs the same for twenty images as for five hundred.
+# - *ratio* is NumPy's time over numba's: below 1, NumPy is ahead. Adam's arithmetic is the same for
+#   twenty images as for five hundred, that of the products is not.
 # - *products' share*: the larger it is, the less there is left to gain outside the products.
 # - Medians over rounds in which everybody had a turn, with quartiles. Run the cell again: what changes
-#   is noise, and where the quartiles lie far apart, the ratio is noise as well. (A turn lasts a tenth of a second, because BLAS's threads hold their core for a while after
-#   their work, and would be in the way of the next contestant.)
+#   is noise, and where the quartiles lie far apart, the ratio is noise as well. (A turn lasts a tenth of a
+#   second, because BLAS's threads may hold their core for a while after their work, in the way of the next.)
 # - The opponents are missing. PyTorch and JAX, each at its best and on the same threads, are the job of
 #   a command: `python -m minivae bench`.
 

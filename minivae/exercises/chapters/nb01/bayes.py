@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, call_for_arrays, stub
 
 # ---- 01.evidence ---------------------------------------------------------------------------------
 
 
-def evidence(prior, likelihood):
-    """p(x) = sum_z p(z) p(x|z)"""
-    return prior @ likelihood
+def pair_evidence(prior, likelihood):
+    """p(x, x') = sum_z p(z) p(x|z) p(x'|z): one z, and the noise anew for each picture"""
+    return likelihood.T @ (prior[:, None] * likelihood)
 
 
 def _tables(rng, Z, X):
@@ -26,57 +26,86 @@ def _table_cases():
     ]
 
 
+def _of_joint(change):
+    """A wrong answer from p(z) p(x|z) p(x'|z), (Z, X, X)."""
+    return lambda prior, likelihood: change(
+        prior[:, None, None] * likelihood[:, :, None] * likelihood[:, None]
+    )
+
+
 EVIDENCE = Exercise(
     id="01.evidence",
-    title="the evidence by enumeration",
+    title="the evidence of two photographs of one cat",
     stub=stub("""
-        def my_evidence(prior, likelihood):    # p(z) (Z,), p(x|z) (Z, X) -> p(x) (X,)
-            ...
+        def pair_evidence(prior, likelihood):    # p(z) (Z,), p(x|z) (Z, X)
+            ...                                  # -> p(first is x, second is x') (X, X)
     """),
-    reference=evidence,
+    reference=pair_evidence,
     cases=_table_cases,
+    observe=call_for_arrays,
     mistakes=(
         WrongAnswer(
+            "two-cats",
+            lambda prior, likelihood: np.outer(prior @ likelihood, prior @ likelihood),
+            "You multiply p(x) by p(x'), as if each picture had a z of its own. They share one: "
+            "given z they are independent, without it they are not.",
+        ),
+        WrongAnswer(
+            "one-picture",
+            lambda prior, likelihood: prior @ likelihood,
+            "This is p(x) of one picture; a pair has an entry for each x and each x'.",
+        ),
+        WrongAnswer(
+            "prior-twice",
+            lambda prior, likelihood: (prior[:, None] ** 2 * likelihood).T @ likelihood,
+            "p(z) is a factor twice; the story draws z once.",
+        ),
+        WrongAnswer(
             "prior-forgotten",
-            lambda prior, likelihood: likelihood.sum(axis=0),
+            lambda prior, likelihood: likelihood.T @ likelihood,
             "The prior is missing: weight every z by its p(z).",
         ),
         WrongAnswer(
             "plain-mean",
-            lambda prior, likelihood: likelihood.mean(axis=0),
+            lambda prior, likelihood: likelihood.T @ likelihood / len(prior),
             "A plain mean is right only where all z are equally likely.",
         ),
         WrongAnswer(
             "not-summed",
-            lambda prior, likelihood: prior[:, None] * likelihood,
-            "This is the joint p(x, z): sum over z.",
-        ),
-        WrongAnswer(
-            "sum-over-x",
-            lambda prior, likelihood: (prior[:, None] * likelihood).sum(axis=1),
-            "You sum over x, which gives the prior back; sum over z, axis 0.",
-        ),
-        WrongAnswer(
-            "transposed",
-            lambda prior, likelihood: likelihood @ prior,
-            "Likelihood @ prior sums over x: the rows of `likelihood` are the z.",
+            _of_joint(lambda joint: joint),
+            "This is the joint p(x, x', z): sum over z.",
         ),
         WrongAnswer(
             "best-z",
-            lambda prior, likelihood: (prior[:, None] * likelihood).max(axis=0),
+            _of_joint(lambda joint: joint.max(axis=0)),
             "You take only the most likely z; the evidence is the sum over all the ways to "
-            "produce x.",
+            "produce the pair.",
+        ),
+        WrongAnswer(
+            "equal-pictures",
+            _of_joint(lambda joint: np.diagonal(joint.sum(axis=0)).copy()),
+            "These are the pairs of equal pictures alone: every x meets every x'.",
+        ),
+        WrongAnswer(
+            "second-given-first",
+            _of_joint(lambda joint: joint.sum(axis=0) / joint.sum(axis=(0, 2))[:, None]),
+            "This is p(x' | x), whose rows sum to 1; all entries of p(x, x') together do.",
+        ),
+        WrongAnswer(
+            "sum-over-x",
+            lambda prior, likelihood: (prior[:, None] * likelihood) @ likelihood.T,
+            "You sum over x; sum over z, the rows of `likelihood`.",
         ),
         WrongAnswer(
             "log",
-            lambda prior, likelihood: np.log(prior @ likelihood),
-            "This is log p(x); the exercise asks for p(x) itself.",
+            lambda prior, likelihood: np.log(pair_evidence(prior, likelihood)),
+            "This is log p(x, x'); the exercise asks for p(x, x') itself.",
         ),
     ),
     hints=(
-        "Every z can produce x. How likely is each of these ways?",
-        "p(x, z) = p(z) p(x|z): sum it over z.",
-        "prior @ likelihood.",
+        "Write the story down: z once, then x, then x'. Which of the three factors are given z?",
+        "p(x, x', z) = p(z) p(x|z) p(x'|z): sum it over z, for every pair of x and x'.",
+        "A sum over z of products is a matrix product: likelihood.T @ (prior[:, None] * ...).",
     ),
 )
 

@@ -182,8 +182,8 @@ FORWARDS = Exercise(
         ),
     ),
     hints=(
-        "Repeat the test of 1.3: the shares of cough, of fever and of both, against the evidence, "
-        "in standard errors. Which of them disagrees?",
+        "Count the shares of cough, of fever and of both, and compare them with p(x) of 1.3, in "
+        "standard errors. Which of them disagrees?",
         "Each symptom alone is right, the two together are too frequent. What do they share, "
         "besides the diseases?",
         "Look at the shapes: how many coins are thrown for a disease's attempts, and how many "

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, call_for_arrays, stub
 
 
 def without_noise(x, drawn):
@@ -72,6 +72,7 @@ WITHOUT_NOISE = Exercise(
     """),
     reference=without_noise,
     cases=_drawn_cases,
+    observe=call_for_arrays,
     returns=("p(x)", "p(z|x)"),
     mistakes=(
         WrongAnswer(

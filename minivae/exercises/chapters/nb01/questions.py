@@ -17,8 +17,8 @@ PREDICTIONS = (
         "classifier is trained again. What does it say about white noise?",
         ("light", "unsure", "heavy"),
         "heavy",
-        "It is not that heavy cats are whiter as a whole. What counts is where the white is: noise "
-        "has some at all places, and those that speak for a heavy cat weigh more in all.",
+        "It is not that heavy cats are whiter as a whole. Noise has white at all places, and those "
+        "that speak for a heavy cat weigh more in all than those that speak for a light one.",
     ),
     Prediction(
         "01.underflow",
@@ -39,13 +39,14 @@ PREDICTIONS = (
     ),
     Prediction(
         "01.empty",
-        "A model of photographs of one cat scores two other pictures: its photograph upside down, "
-        "and an empty picture, all black. Which gets the higher log p?",
+        "A model of cats of any weight and position, with ears, tail, tilt and eyes as in one "
+        "photograph, scores this photograph upside down, and an empty picture, all black. Which "
+        "gets the higher log p?",
         ("upside down", "alike", "empty"),
         "empty",
         "The score adds up pixels, and does not ask how much a picture looks like a cat. The empty "
-        "one is wrong only where the cat should be; the other misses about half of that, and is "
-        "white where the model expected black.",
+        "one is wrong only where a cat should be, and least under the lightest cat; the other "
+        "misses a part of any upright cat, and is white where the model expected black.",
     ),
     Prediction(
         "01.rounded",

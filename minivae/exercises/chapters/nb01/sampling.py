@@ -14,6 +14,7 @@ def ancestral_sample(prior, likelihood, u):
 
 def _ancestral_cases():
     rng = np.random.default_rng(13)
+    last = np.nextafter(1.0, 0.0)  # the largest uniform number
     prior, likelihood = (
         np.array([0.2, 0.5, 0.3]),
         np.array([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.4, 0.1]]),
@@ -27,15 +28,28 @@ def _ancestral_cases():
             np.array([[0.5, 0.5], [0.0, 1.0], [0.25, 0.75]]),
             np.array([[0.0, 0.0], [0.25, 0.25], [0.5, 0.0]]),
         ),
+        # ten running sums of 0.1 end below 1, and no u below 1 is above them
+        (np.array([0.5, 0.5]), np.full((2, 10), 0.1), np.array([[0.25, 0.55], [0.75, last]])),
+        (np.full(10, 0.1), np.tile([0.5, 0.5], (10, 1)), np.array([[last, 0.25]])),
     ]
 
 
 def _pick(cumulative, u):
-    return (u[:, None] >= cumulative).sum(axis=1)
+    return (u[:, None] >= cumulative[:-1]).sum(axis=1)
 
 
 def _pick_rows(likelihood, z, u):
-    return (u[:, None] >= np.cumsum(likelihood, axis=1)[z]).sum(axis=1)
+    return (u[:, None] >= np.cumsum(likelihood, axis=1)[z, :-1]).sum(axis=1)
+
+
+def _all_sums(prior, likelihood, u):
+    z = (u[:, :1] >= np.cumsum(prior)).sum(axis=1)
+    return z, (u[:, 1:] >= np.cumsum(likelihood, axis=1)[z]).sum(axis=1)
+
+
+def _first_sum_above(prior, likelihood, u):
+    z = (u[:, :1] < np.cumsum(prior)).argmax(axis=1)
+    return z, (u[:, 1:] < np.cumsum(likelihood, axis=1)[z]).argmax(axis=1)
 
 
 ANCESTRAL = Exercise(
@@ -111,10 +125,10 @@ ANCESTRAL = Exercise(
         WrongAnswer(
             "not-cumulative",
             lambda prior, likelihood, u: (
-                _pick(prior, u[:, 0]),
-                (u[:, 1:] >= likelihood[_pick(prior, u[:, 0]).clip(max=len(prior) - 1)]).sum(
-                    axis=1
-                ),
+                (u[:, :1] >= prior).sum(axis=1),
+                (
+                    u[:, 1:] >= likelihood[(u[:, :1] >= prior).sum(axis=1).clip(max=len(prior) - 1)]
+                ).sum(axis=1),
             ),
             "You compare u with the probabilities; compare it with their running sums.",
         ),
@@ -129,6 +143,18 @@ ANCESTRAL = Exercise(
             ),
             "u lies in [0, 1), so the first z has the share u < p(0), without its end: as you cut "
             "it, u = 0 draws a first z of probability 0.",
+        ),
+        WrongAnswer(
+            "last-sum",
+            _all_sums,
+            "Rounding may leave the last running sum below 1, and u above it: the draw is then a "
+            "z or x that does not exist. Leave the last sum out.",
+        ),
+        WrongAnswer(
+            "last-sum-argmax",
+            _first_sum_above,
+            "Rounding may leave the last running sum below 1, and u above it. No sum is then above "
+            "u, and argmax of nothing but False is 0.",
         ),
         WrongAnswer(
             "counted-from-one",

@@ -46,6 +46,7 @@ def _cases():
         named("half", lambda logits, x: _right(logits, x) / 2),
         named("ones_and_zeros_swapped", lambda logits, x: _right(-logits, x)),
         named("logits_doubled", lambda logits, x: _right(2 * logits, x)),
+        named("logits_moved", lambda logits, x: _right(logits + 0.3, x)),
         named("a_constant_off", lambda logits, x: _right(logits, x) - 0.01),
         named("squared_error", lambda l, x: ((1 / (1 + np.exp(-l)) - x) ** 2).sum(axis=1)),
         named("first_logits_for_all", lambda logits, x: _right(logits[:1] + 0 * logits, x)),

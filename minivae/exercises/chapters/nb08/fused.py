@@ -1,5 +1,9 @@
 """A fused kernel: loss and gradient in one pass over the logits."""
 
+import math
+from types import FunctionType, ModuleType
+from typing import Any
+
 import numpy as np
 
 from minivae.exercises.chapters.nb08.reads import Traced, watched
@@ -23,20 +27,89 @@ def _fused_cases():
     rng = np.random.default_rng(82)
     return [
         (np.array([[0.5]]), np.array([[1.0]])),
-        (generic(rng, 2, 3), np.round(rng.random((2, 3)))),
+        (generic(rng, 2, 3), rng.random((2, 3))),
         (np.array([[-1000.0, 1000.0]]), np.array([[0.0, 1.0]])),
     ]
 
 
+class CountingExp:
+    """A module, numpy or math, whose exp counts the numbers that it is given."""
+
+    def __init__(self, module: ModuleType, counts: list[int]) -> None:
+        self._module, self._counts = module, counts
+
+    def __getattr__(self, name: str) -> Any:
+        return self._exp if name == "exp" else getattr(self._module, name)
+
+    def _exp(self, numbers: Any, *args: Any, **kwargs: Any) -> Any:
+        self._counts.append(math.prod(np.shape(numbers)))
+        return self._module.exp(numbers, *args, **kwargs)
+
+
+def _counted(answer, counts):
+    """The answer, with a counting exp where it says np.exp or math.exp itself."""
+    if not isinstance(answer, FunctionType):
+        return answer
+    modules = {
+        name: CountingExp(value, counts)
+        for name, value in answer.__globals__.items()
+        if value is np or value is math
+    }
+    copy = FunctionType(
+        answer.__code__,
+        answer.__globals__ | modules,
+        answer.__name__,
+        answer.__defaults__,
+        answer.__closure__,
+    )
+    copy.__kwdefaults__ = answer.__kwdefaults__
+    return copy
+
+
+def _in_one_pass(events):
+    """Whether everything that needs a logit's pixel is done before the next logit is read.
+
+    events: (which matrix, flat indices) of each read, in order.
+    """
+    logits, pixels, current = set(), set(), set()
+    for which, index in events:
+        places = set(index.ravel().tolist())
+        if which == "logits":
+            if logits - pixels:
+                return False
+            logits |= places
+            current = places
+        else:
+            if places & (logits - current):
+                return False
+            pixels |= places
+    return True
+
+
+class _Log(list):
+    """The reads of one matrix; `events` collects those of several, in order."""
+
+    def __init__(self, which: str, events: list) -> None:
+        super().__init__()
+        self.which, self.events = which, events
+
+    def append(self, index: np.ndarray) -> None:
+        super().append(index)
+        self.events.append((self.which, index))
+
+
 def _observe_reads(answer, logits, x):
-    traced = Traced(logits)
-    result = watched(answer, (traced, x), (logits, x))
+    traced, pixels, events, exps = Traced(logits), Traced(x), [], []
+    traced.reads, pixels.reads = _Log("logits", events), _Log("x", events)
+    _counted(getattr(answer, "py_func", answer), exps)(traced, pixels)
+    result = watched(answer, (Traced(logits), Traced(x)), (logits, x))
     counts = np.bincount(traced.order(), minlength=logits.size).reshape(logits.shape)
-    return (*result, counts) if isinstance(result, tuple) else result
+    once = sum(exps) <= logits.size
+    return (*result, counts, once, _in_one_pass(events)) if isinstance(result, tuple) else result
 
 
 def _fused(value, slope, *, reread=False, stop=0, mean=False):
-    """The two loops with other formulas: value(l, x), slope(l, x)."""
+    """The two loops with other formulas: value(l, x, e), slope(l, x, e) with e = exp(-|l|)."""
 
     def wrong(logits, x):
         B, D = logits.shape
@@ -44,20 +117,51 @@ def _fused(value, slope, *, reread=False, stop=0, mean=False):
         for b in range(B):
             for d in range(D - stop):
                 l = logits[b, d]
-                nll[b] += value(l, x[b, d])
-                dlogits[b, d] = slope(logits[b, d] if reread else l, x[b, d])
+                e = np.exp(-abs(l))
+                nll[b] += value(l, x[b, d], e)
+                dlogits[b, d] = slope(logits[b, d] if reread else l, x[b, d], e)
         return nll / D if mean else nll, dlogits
 
     return wrong
 
 
-def _value(l, x):
-    return max(l, 0.0) + np.log1p(np.exp(-abs(l))) - x * l
+def _value(l, x, e):
+    return max(l, 0.0) + np.log1p(e) - x * l
 
 
-def _slope(l, x):
-    e = np.exp(-abs(l))
+def _slope(l, x, e):
     return (1.0 if l > 0 else e) / (1 + e) - x
+
+
+def _exp_again(logits, x):
+    B, D = logits.shape
+    nll, dlogits = np.zeros(B), np.zeros((B, D))
+    for b in range(B):
+        for d in range(D):
+            l = logits[b, d]
+            nll[b] += max(l, 0.0) + np.log1p(np.exp(-abs(l))) - x[b, d] * l
+            dlogits[b, d] = (1.0 if l > 0 else np.exp(-abs(l))) / (1 + np.exp(-abs(l))) - x[b, d]
+    return nll, dlogits
+
+
+def _in_passes(logits, x):
+    copy = np.array([[logits[b, d] for d in range(logits.shape[1])] for b in range(len(logits))])
+    e = np.exp(-np.abs(copy))
+    pixels = np.array([[x[b, d] for d in range(x.shape[1])] for b in range(len(x))])
+    nll = (np.maximum(copy, 0) + np.log1p(e) - pixels * copy).sum(axis=1)
+    return nll, np.where(copy > 0, 1, e) / (1 + e) - pixels
+
+
+def _binary_only(logits, x):
+    B, D = logits.shape
+    nll, dlogits = np.zeros(B), np.zeros((B, D))
+    for b in range(B):
+        for d in range(D):
+            l = logits[b, d]
+            e, against = np.exp(-abs(l)), -l if x[b, d] > 0.5 else l
+            nll[b] += max(against, 0.0) + np.log1p(e)
+            dlogits[b, d] = (1.0 if l > 0 else e) / (1 + e) - x[b, d]
+    return nll, dlogits
 
 
 FUSED = Exercise(
@@ -65,13 +169,19 @@ FUSED = Exercise(
     title="a fused kernel: loss and gradient in one pass",
     stub=stub("""
         def bernoulli_fused(logits, x):    # (B, D), (B, D) -> nll (B,), dlogits (B, D) for dnll = 1
-            ...      # two loops, and each logit is read from memory once; +-1000 must work
-                     # (np.exp, np.log1p, abs and max work on single numbers, and in numba)
+            ...      # one pass, with one exp at most and one read for each logit; x from 0 to 1,
+                     # logits up to +-1000 (np.exp, np.log1p, abs and max work on single numbers)
     """),
     reference=bernoulli_fused,
     cases=_fused_cases,
     observe=_observe_reads,
-    returns=("nll", "dlogits", "how often each logit is read"),
+    returns=(
+        "nll",
+        "dlogits",
+        "how often each logit is read",
+        "at most one exp for a logit",
+        "one pass",
+    ),
     mistakes=(
         WrongAnswer(
             "read-twice",
@@ -79,23 +189,39 @@ FUSED = Exercise(
             "Each logit is read twice: keep it in a variable, l = logits[b, d].",
         ),
         WrongAnswer(
+            "exp-again",
+            _exp_again,
+            "exp(-|l|) is computed more than once for a logit: keep it in a variable.",
+        ),
+        WrongAnswer(
+            "passes",
+            _in_passes,
+            "This copies the logits and goes over the copy: do all that needs a logit before the "
+            "next one is read.",
+        ),
+        WrongAnswer(
+            "binary-only",
+            _binary_only,
+            "nll is right only for pixels that are 0 or 1; log(1 + exp(l)) - x l holds for grey.",
+        ),
+        WrongAnswer(
             "overflows",
-            _fused(lambda l, x: np.log(1 + np.exp(l)) - x * l, _slope),
+            _fused(lambda l, x, e: np.log(1 + np.exp(l)) - x * l, _slope),
             "exp(1000) overflows: log(1 + exp(l)) = max(l, 0) + log1p(exp(-|l|)).",
         ),
         WrongAnswer(
             "gradient-sign",
-            _fused(_value, lambda l, x: -_slope(l, x)),
+            _fused(_value, lambda l, x, e: -_slope(l, x, e)),
             "dlogits has the wrong sign: sigmoid(l) - x.",
         ),
         WrongAnswer(
             "no-sigmoid",
-            _fused(_value, lambda l, x: l - x),
+            _fused(_value, lambda l, x, e: l - x),
             "dlogits = l - x: the sigmoid is missing.",
         ),
         WrongAnswer(
             "image-forgotten",
-            _fused(_value, lambda l, x: _slope(l, 0.0)),
+            _fused(_value, lambda l, x, e: _slope(l, 0.0, e)),
             "dlogits lacks the - x.",
         ),
         WrongAnswer(
@@ -110,7 +236,7 @@ FUSED = Exercise(
         ),
         WrongAnswer(
             "sigmoid-of-negative",
-            _fused(_value, lambda l, x: np.exp(-abs(l)) / (1 + np.exp(-abs(l))) - x),
+            _fused(_value, lambda l, x, e: e / (1 + e) - x),
             "For l > 0 the sigmoid is 1 / (1 + e) with e = exp(-|l|), not e / (1 + e).",
         ),
     ),

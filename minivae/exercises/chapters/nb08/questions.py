@@ -53,10 +53,11 @@ PREDICTIONS = (
     Prediction(
         "08.adam-limit",
         "A fused loop of Adam loads and stores 28 bytes for each parameter, and computes 13 flop, "
-        "a root and a division among them. What limits it?",
+        "a root and a division among them. What limits it inside a training step?",
         ("bytes", "root and division"),
-        "root and division",
-        "A core starts a multiply-add in each tick, a root or a division only every few.",
+        None,
+        "A core starts a root or a division only every few ticks; but bytes from far away can take "
+        "longer still. Where the four arrays lie decides.",
     ),
     Prediction(
         "08.one-trap",

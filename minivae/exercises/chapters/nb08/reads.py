@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 REFUSAL = "this exercise is about loops: read the entries one by one or in slices"
+PRODUCT = "@ is the product itself; write its loops"
 READS_NOTHING = {
     np.zeros_like,
     np.empty_like,
@@ -87,7 +88,9 @@ class Traced:
         self.reads: list[np.ndarray] = []
         self._index = np.arange(array.size).reshape(array.shape)
 
-    __array_ufunc__ = None  # so that np.exp(A), A + B and the like are refused, not converted
+    def __array_ufunc__(self, ufunc: Any, *args: Any, **kwargs: Any) -> Any:
+        """np.exp(A), A + B and the like are refused, not converted."""
+        raise TypeError(PRODUCT if ufunc is np.matmul else REFUSAL)
 
     def part(self, index: Any) -> Any:
         """The entry at a flat place, read now, or a Piece of several."""
@@ -106,7 +109,7 @@ class Traced:
         return (self[i] for i in range(len(self)))
 
     def __matmul__(self, other):
-        raise TypeError("@ is the product itself; write its loops")
+        raise TypeError(PRODUCT)
 
     __rmatmul__ = __matmul__
 

@@ -63,6 +63,7 @@ def take_chunk(word, chunks):
 
 def _ticket_cases():
     words = [(0, [], 3), (1, [1], 5), (2, [1, 2], 9), (3, [], 3), (3, [1], 4), (0, [2, 0], 2)]
+    words.append((0, [1] * 12, 20))
     return [(Shared(value, others), chunks) for value, others, chunks in words]
 
 
