@@ -129,7 +129,7 @@ def _findings(answer, v):
     ranks = code.argsort(axis=0).argsort(axis=0)
     own = v.argsort(axis=0).argsort(axis=0)
     follows = (ranks[:, :, None] == own[:, None]).all(axis=0)  # (L, F): an increasing function
-    one_each = follows.any(axis=1).all()
+    one_each = follows.any(axis=1).all() and follows.any(axis=0).all()
     # a latent that follows a factor knows all of it, the others know about nothing
     gap = np.mean(follows.sum(axis=0) == 1)
     return True, bool(one_each), float(gap) if gap >= 0.1 else 0.0
@@ -150,7 +150,7 @@ FOOL_THE_GAP = Exercise(
     reference=fool_the_gap,
     cases=_fool_cases,
     observe=_findings,
-    returns=("six latents or more", "each follows one factor", "gap"),
+    returns=("six latents or more", "each follows one factor, none left out", "gap"),
     mistakes=(
         WrongAnswer(
             "the-factors",
@@ -160,7 +160,8 @@ FOOL_THE_GAP = Exercise(
         WrongAnswer(
             "mixed",
             lambda v: v @ np.linalg.qr(np.arange(36).reshape(6, 6) % 7 + np.eye(6))[0],
-            "These latents mix factors; each must be an increasing function of a single one.",
+            "Each latent must be a strictly increasing function of a single factor, and each "
+            "factor must have a latent.",
         ),
         WrongAnswer(
             "too-few",
