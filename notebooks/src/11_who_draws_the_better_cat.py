@@ -319,6 +319,7 @@ for row in state.history[:: len(state.history) // 5]:
           f"{row['generator_loss']:.2f} nats   {row['told_apart']:.0%} told apart")
 
 # %% [markdown]
+# "Told apart" is the share of pictures, real and generated, that the discriminator has right.
 # Compare these numbers with the pictures. A VAE's loss says how good the model is; neither of these
 # two does. Each is a score *against the present opponent*: when both players improve, both losses
 # may stay where they are. That is why the study below measures pictures, and nothing else.
