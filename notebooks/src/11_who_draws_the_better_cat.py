@@ -376,7 +376,7 @@ fig
 # them, where no real data are: the pictures there are "blurred" cats, a bit of each. $\mathrm{KL}(q
 # \| p)$ draws from one mode only and drops the other. And JS? Here it chooses what the first chooses.
 # On the left the modes are a little farther apart, and JS drops one, too. On the right they are
-# closer, and all three cover both. So each choice depends on how far apart the modes are.
+# closer, and all three cover both. So what JS chooses depends on how far apart the modes are.
 #
 # So (3) alone does not say whether a GAN drops modes. And our GAN plays another game: its
 # discriminator is not the best one, and its loss is (7). A VAE blurs not only because of its
@@ -452,9 +452,8 @@ for name, better in (("accepted", max), ("distance", min), ("kinds", max)):
 # $p$ themselves are farther from the renders than the VAE's, so by (11) its lead in distance is
 # its sharpness, and how much of its lead in acceptance is the same, these rows do not say. And it
 # draws little more than half of the 64 kinds of cats, the VAE nearly all (a kind is dropped if fewer
-# draws are fitted with it than a quarter of its share). Its seeds scatter: in one
-# of them fewer draws are accepted than the VAE's. The coverage, which like the greyness is one of
-# $p$, is nearly zero for the GAN.
+# draws are fitted with it than a quarter of its share). The GAN's seeds scatter: in one of them fewer
+# draws are accepted than the VAE's. The coverage, which is measured on $p$, is nearly zero for it.
 #
 # Neither is good. Real draws are accepted more than twice as often as those of either model, and
 # nothing here says what tuning, larger networks and longer training could do.
@@ -483,7 +482,8 @@ fig
 # From the lowest to the highest value of each factor, in ten bins. Dotted: real cats through the
 # same fit, so what is not flat there comes from the fit and from chance. Here the dropped modes have
 # a name: no draw of the GAN is fitted with a tail that curls little, in any seed, although three in
-# ten real cats have one. The VAE's are, as often as with others. (Both are short of wide open eyes and high ears.)
+# ten real cats have one. The VAE's are, as often as with others. (Both are short of wide open eyes
+# and high ears.)
 #
 # And stability: the distance of draws after each epoch, one line for each seed.
 
@@ -523,8 +523,8 @@ print("GAN:", [name for name in ("encode", "log_weights", "elbo") if hasattr(gan
 #
 # One can add what is missing. With the draws of 11.9 as $p(x \mid z)$ there are a $\log p(x)$ and a
 # posterior of $z$, and long sampling can estimate them (Wu et al. 2017 do it with Gaussian noise).
-# But the training has made neither of them good. The kilograms, by the way, are the renderer's:
-# neither model was ever told a weight.
+# But the training did not aim at either. The kilograms are the renderer's: neither model was ever
+# told a weight.
 #
 # The VAE cannot do everything either: its $q$ is an approximation (notebook 09), and its single
 # latents need not mean anything (notebook 10).
@@ -537,8 +537,8 @@ print("GAN:", [name for name in ("encode", "log_weights", "elbo") if hasattr(gan
 #   slope where the discriminator is sure, eq. (6).
 # - The generator's gradient goes through the discriminator's layers to the pixels, eq. (8), and
 #   each player has a gradient check of its own.
-# - A player's loss is a score against the present opponent. Pictures are judged beside real ones, and a
-#   measure of draws rewards sharpness, eq. (11).
+# - A player's loss is a score against the present opponent. Pictures are judged beside real
+#   ones, and the distance of draws rewards sharpness, eq. (11).
 # - A GAN draws. Its training gives no $\log p(x)$ and no $q(z \mid x)$.
 #
 # ## Exercises
