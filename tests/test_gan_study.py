@@ -144,6 +144,8 @@ def test_the_readme_states_what_was_measured():
     real = results["real"]
     wins = sum(v["accepted"] > g["accepted"] for v, g in zip(of["vae"], of["gan"], strict=True))
     assert wins == 1  # "in one seed of five the VAE is ahead"
+    assert mean("gan", "greyness") < real["greyness"]  # "sharper than real cats"
+    assert mean("gan", "distance_of_p") > mean("vae", "distance_of_p")  # "farther from the cats"
     for words in (
         f"{of['gan'][0]['updates']:,} updates each",
         f"({mean('gan', 'distance'):.2f} against {mean('vae', 'distance'):.2f}; real cats reach "

@@ -23,7 +23,10 @@ def execute(args: argparse.Namespace) -> None:
 def describe(report: dict[str, Any]) -> str:
     """The results as a table: the mean over the seeds, and their standard deviation."""
     lines = [f"{'':14}{'real cats':>11}{'VAE':>18}{'GAN':>18}"]
-    for name in ("greyness", "distance", "accepted", "kinds", "uneven", "coverage", "relapse"):
+    for name in (
+        "greyness", "distance", "distance_of_p", "accepted", "kinds", "uneven", "coverage",
+        "relapse",
+    ):  # fmt: skip
         real = report["real"].get(name)  # which do not relapse
         cells = [f"{name:14}", f"{'' if real is None else f'{np.mean(real):.3f}':>11}"]
         for model in ("vae", "gan"):

@@ -2,17 +2,20 @@
 
 For each of five seeds a VAE and a GAN, whose decoder and generator are the same network, trained
 with equally many updates on the same cats; and real cats that neither has seen, measured in the
-same way: what they reach is the ceiling. `python -m minivae gan-study` trains the models that are
+same way, to compare with. `python -m minivae gan-study` trains the models that are
 missing from figures/gan_study.json, seed by seed, and writes that file after each model.
 
-Both models give a grey picture p, and all that is said about single pictures is said about a *draw*
+Both models give a grey picture p, and distance, accepted, kinds and uneven are measured on a *draw*
 x ~ Bernoulli(p), pixel by pixel, as the cats' own noise makes it. A blurred p gives noisy draws, so
-blur is not rewarded, as it would be if p itself were compared with the nearest cat.
+blur is not rewarded, as it would be if p itself were compared with the nearest cat. A p sharper
+than a real cat is rewarded by distance and accepted: read them beside greyness and distance_of_p.
+
+The GAN's settings were chosen with four short runs and its samples; the VAE was not tuned.
 
     greyness   sum_d p_d (1 - p_d): the variance of a draw; more than that of real cats is blur
-    distance   of a draw to the nearest of many renders
+    distance   of a draw to the nearest of many renders; distance_of_p is that of p
     accepted   the share of draws that a fit of the renderer explains as well as it explains at
-               least 95 of 100 draws of real cats: its ceiling is 0.95
+               least 95 of 100 draws of real cats; no draw is refused for too little noise
     kinds      each factor cut in the middle makes 64 kinds of cats, equally frequent; the share of
                kinds that have at least a quarter of their share among the fitted factors
     uneven     total variation between each fitted factor's histogram and the true, uniform one

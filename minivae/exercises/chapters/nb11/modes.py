@@ -14,7 +14,7 @@ def _dropped_cases():
     rng = np.random.default_rng(13)
     return [
         (np.array([0, 0, 1, 0]), 3, 0.5),
-        (np.array([0, 1, 1, 3, 3, 3, 3, 3]), 5, 0.9),
+        (np.array([0, 1, 1, *[3] * 10]), 5, 0.9),
         (rng.choice(8, 60, p=[0.3, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0]), 8, 0.25),
         (np.array([0, 1, 2, 3]), 4, 1.0),  # each has exactly its share
     ]
