@@ -31,9 +31,11 @@ from minivae.mistakes.mistake import Edit, Mistake
 from minivae.mistakes.reparam import REPARAM_MISTAKES
 from minivae.mistakes.witnesses import GRADIENT
 
-__all__ = ["GRADIENT", "MISTAKES", "Edit", "Mistake", "find", "plant", "sources"]
+__all__ = [
+    "GRADIENT", "MISTAKES", "VAE_MISTAKES", "Edit", "Mistake", "find", "plant", "sources",
+]  # fmt: skip
 
-MISTAKES = (
+VAE_MISTAKES = (
     *DENSE_MISTAKES,
     *REPARAM_MISTAKES,
     *KL_MISTAKES,
@@ -41,8 +43,8 @@ MISTAKES = (
     *ADAM_MISTAKES,
     *ELBO_MISTAKES,
     *IWAE_MISTAKES,
-    *GAN_MISTAKES,
 )
+MISTAKES = (*VAE_MISTAKES, *GAN_MISTAKES)
 
 
 def find(name: str) -> Mistake:

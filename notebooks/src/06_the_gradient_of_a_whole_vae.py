@@ -424,7 +424,7 @@ fig
 
 # %%
 patterns, with_both = Counter(), Counter()
-for mistake in mistakes.MISTAKES:
+for mistake in mistakes.VAE_MISTAKES:
     try:
         ratios = examine(mistake.name)
     except ValueError:                                  # one of them does not even run: the shapes do not fit
@@ -534,7 +534,7 @@ def first_to_see(mistake):
         return "does not run"
 
 
-found = [(first_to_see(mistake), mistake.symptom) for mistake in mistakes.MISTAKES]
+found = [(first_to_see(mistake), mistake.symptom) for mistake in mistakes.VAE_MISTAKES]
 seen_first = Counter(net for net, _ in found)
 for net in (*NETS, "does not run", "none of them"):
     print(f"{seen_first[net]:3d}  {net}")
