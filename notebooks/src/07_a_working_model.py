@@ -1195,6 +1195,6 @@ fig
 
 # %% [markdown]
 # Gradient descent is held back by the flat direction: at its best rate, near 2/100, each step takes away 2 % of what is left there. Momentum and Adam, each at its best rate, end
-# hundreds of times lower, in both bowls. The turn costs Adam not its best loss but the smaller rates: there both parameters see nearly the same mixture
+# hundreds to thousands of times lower, in both bowls. The turn costs Adam not its best loss but the smaller rates: there both parameters see nearly the same mixture
 # of the two curvatures, so that their two step lengths are nearly the same. At a rate of 0.05, beside the others at their best, Adam would have looked as good as momentum on the left, and the worst of the
 # three on the right.
