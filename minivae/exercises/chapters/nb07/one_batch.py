@@ -160,12 +160,8 @@ ONE_BATCH = Exercise(
         WrongAnswer(
             "last-loss",
             _verdict(lambda losses, log_B: log_B < losses[-1] < 3 * log_B),
-            "The last loss is of one draw of the noise; the average over many draws is asked for.",
-        ),
-        WrongAnswer(
-            "lowest-loss",
-            _verdict(lambda losses, log_B: log_B < min(losses) < 3 * log_B),
-            "The lowest loss is a lucky draw of the noise; average over many draws.",
+            "A single loss, the last or the lowest, is of one draw of the noise: average over "
+            "many draws.",
         ),
         WrongAnswer(
             "zero-is-the-floor",
