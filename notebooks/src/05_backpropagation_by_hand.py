@@ -18,8 +18,9 @@
 #   no gradient check can see.
 #
 # **Builds on** notebooks 03 (the KL and its derivatives) and 04 (`z = mu + sigma * eps`, central
-# differences). Reading time: about 40 minutes; the exercises take some hours more. After them comes an optional appendix,
-# sections 5.10 to 5.15 (25 minutes): a graph that records itself, error bars, and other checkers. No later notebook needs it.
+# differences). Reading time: about 65 minutes; the exercises take some hours more. After them comes an appendix,
+# sections 5.10 to 5.15 (35 minutes): a graph that records itself, error bars, and other checkers. No later notebook needs it;
+# two of the exercises need 5.11.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -393,7 +394,7 @@ reveal("05.backward-cost")
 # that lies before them.
 #
 # Second, the direction. One could also carry derivatives *forward*: move one weight a little, and follow the change through all that comes
-# after it. That shares paths too, but it has to be done for each weight anew. Count it, for all weights together: the change starts in one unit,
+# after it. That shares paths too (as differences could, if they kept what the moved weight does not change), but it has to be done for each weight anew. Count it, for all weights together: the change starts in one unit,
 # so it takes one row of the next weight matrix (of both heads, for the last layer of the encoder), and then all later matrices whole.
 
 # %%
@@ -407,7 +408,7 @@ for names in stages:
 print(f"derivatives carried forward {carried:15,d}, which is {carried / forward:,.0f} forward passes")
 
 # %% [markdown]
-# A loss is one number, so what goes backward is one row for each image, and serves all weights; going forward, each weight has a row of its own. (With few
+# Sharing explains the drop from differences to this number, and the direction explains the rest. A loss is one number, so what goes backward is one row for each image, and serves all weights; going forward, each weight has a row of its own. (With few
 # inputs and many outputs it is the other way round.)
 #
 # The price is memory: the way back asks for values of the forward pass (`mean - x`, `z`, `sigma`), which are kept until
@@ -477,7 +478,7 @@ reveal("05.at-twenty")
 # - `through_p`: off at 15 already, since few digits of $1 - p$ are left. At 20, $p$ has rounded to exactly 1, and
 #   the loss is infinite where $x = 0$ and 0 where $x = 1$.
 # - `with_small`: the popular `+ 1e-8` is finite and wrong. It caps the loss near 18 nats where the decoder is
-#   wrong. Beyond this point the loss is flat: the gradient is 0, and nothing mends the mistake.
+#   wrong. Beyond this point the loss is flat in float32: the gradient is 0, and nothing in this pixel mends the mistake.
 # - `as_it_stands`: eq. (7). Its exponential overflows beyond $l = 88.7$; and where $x = 1$ it computes
 #   $l + (\text{something tiny}) - l$, and the tiny part, which is the loss, is lost.
 # - `two_terms`: right in every column, as far as float32 reaches. It does that subtraction on paper. For $l > 0$,
@@ -1103,9 +1104,9 @@ def skip_loss(x, W1, W2):
 # gradient of all of it.
 
 # %% [markdown]
-# # Appendix (optional)
+# # Appendix
 #
-# No later notebook needs it.
+# No later notebook needs it. The two exercises under "Checks" need 5.11.
 #
 # ## 5.10  A graph that records itself
 #
@@ -1178,8 +1179,8 @@ print(f"loss {box['loss'].value:.4f}, by the lines of 5.1 {loss:.4f}; {len(arrow
 print("the gradients of 5.1:", all(np.isclose(recorded[name], d[name]) for name in d))
 
 # %% [markdown]
-# This is how PyTorch and other *automatic differentiation* works: it records the graph of the forward pass, and knows a vector-Jacobian product for each
-# of its operations. (`times` and `plus` need two different boxes: with `a` twice, one of its two arrows would be lost.)
+# This is how PyTorch's *automatic differentiation* works: it records the graph of the forward pass, and knows a vector-Jacobian product for each
+# of its operations. (Other tools derive the code itself, or carry derivatives forward, as in 5.4.) (`times` and `plus` need two different boxes: with `a` twice, one of its two arrows would be lost.)
 #
 # ## 5.11  An error bar for a difference
 #

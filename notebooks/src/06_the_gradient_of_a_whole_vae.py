@@ -17,8 +17,8 @@
 # - search for the best $q$ of one image, and say what *variational* and *amortized* mean.
 #
 # **Builds on** notebook 03 (the KL and its derivatives), 04 (`z = mu + sigma * eps`) and 05 (the graph, dense layers,
-# the Bernoulli in logits, the complex step). Reading time: about 40 minutes; the exercises take some hours more. The appendix,
-# 6.10 and 6.11, is optional (10 minutes).
+# the Bernoulli in logits, the complex step). Reading time: about 60 minutes; the exercises take some hours more. The appendix,
+# 6.10 and 6.11, is optional (20 minutes).
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -95,7 +95,7 @@ for B in (1, 10, 100):
 
 # %% [markdown]
 # The scatter falls about as $1/\sqrt B$. Not exactly: the images differ in how much each of them scatters (and in their loss, hence
-# the three means).
+# the three means), and the scatter of only 100 draws is itself an estimate.
 #
 # Now the whole forward pass, on a net small enough to look into: seven pixels, four hidden units, two
 # latents, three images. The sizes differ on purpose, so that a transposed matrix cannot hide.
@@ -438,7 +438,7 @@ print(f"{alone} patterns belong to one mistake alone, and the commonest is share
 
 # %% [markdown]
 # So a second question is needed, and a good one is: *what happens at `beta = 0`?* Then the KL is out of the loss, and if all is
-# right, the mistake is in the KL or its gradient. If a head is still wrong, the KL no longer blurs its ratio, unless the backward pass
+# right, the mistake is in the KL or its gradient. If a head is still wrong, the KL no longer blurs its ratio, if it has one, unless the backward pass
 # forgot `beta`. Here for rows 7, 10 and 11, the last two of which look the same in the picture, and for that exception:
 
 # %%

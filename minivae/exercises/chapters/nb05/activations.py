@@ -160,15 +160,18 @@ def _sigmoid_cases():
     return [
         (np.array([0.5]),),
         (generic(rng, 2, 3),),
-        (np.array([-1000.0, -30.0, 0.0, 30.0, 1000.0]),),
+        (np.array([-1000.0, -700.0, -300.0, -50.0, -30.0, 0.0, 30.0, 1000.0]),),
     ]
 
 
 def _sigmoid_and_its_log(answer, logits):
-    """With its log, in which a tiny probability that is wrong by a factor shows too. To two
-    decimals, because (1 + tanh(logits / 2)) / 2 is right as well and rounds such a probability."""
+    """With its log, in which a tiny probability that is wrong by a factor shows too. At -1000,
+    where float64 has no number for it, all from 0 to 1e-300 are as good as 0."""
     p = answer(logits)
+    if np.shape(p) != np.shape(logits):
+        return p, p
     with np.errstate(all="ignore"):
+        p = np.where((logits < -745) & (np.asarray(p) >= 0) & (np.asarray(p) <= 1e-300), 0.0, p)
         return p, np.round(np.log(p), 2)
 
 
@@ -206,9 +209,15 @@ SIGMOID = Exercise(
             "Clipping changes the value: sigmoid(-30) is 1e-13, 150 times smaller than at -25.",
         ),
         WrongAnswer(
+            "rounds-to-zero",
+            lambda logits: (1 + np.tanh(logits / 2)) / 2,
+            "Right on paper; but in float64, tanh rounds to -1 long before the sigmoid is 0: "
+            "sigmoid(-50) is 2e-22, and this gives 0.",
+        ),
+        WrongAnswer(
             "tanh",
             lambda logits: (1 + np.tanh(logits)) / 2,
-            "This is the sigmoid of 2 * logits: (1 + tanh(logits / 2)) / 2.",
+            "This is the sigmoid of 2 * logits.",
         ),
         WrongAnswer(
             "tanh-itself",

@@ -20,7 +20,8 @@ def _judge_gradients(answer):
         if not isinstance(got, int | float | np.number):
             return f"{name} must be a number"
         if not abs(got - right) < 1e-9:
-            return f"not yet right: {name} (and perhaps what comes after it on the way back)"
+            leads_on = " (and perhaps what comes after it on the way back)"
+            return f"not yet right: {name}" + (leads_on if name in ("dt", "ds") else "")
     return None
 
 

@@ -50,6 +50,10 @@ def _one_latent_off(mu, logvar):
     return kl
 
 
+def _first_example_for_all(mu, logvar):
+    return np.broadcast_to(_right(mu, logvar)[:1], np.shape(mu))
+
+
 def _kl_cases():
     def named(name, kl):
         kl.__name__ = name
@@ -67,6 +71,7 @@ def _kl_cases():
         *map(planted, BLIND),
         named("reversed", lambda mu, logvar: _reversed(mu, logvar)),
         named("last_latent_off", lambda mu, logvar: _one_latent_off(mu, logvar)),
+        named("first_example_for_all", lambda mu, logvar: _first_example_for_all(mu, logvar)),
         named("slightly_too_large", lambda mu, logvar: _right(mu, logvar) + CLOSEST),
         named("per_example", lambda mu, logvar: _right(mu, logvar).sum(axis=1)),
     ]
@@ -108,6 +113,12 @@ def _close(value, each):
     return (np.abs(value - each.mean(axis=0)) <= 0.05).all()
 
 
+def _within_its_error(value, each):
+    if np.shape(value) != each.shape[1:]:
+        return False
+    return (np.abs(value - each.mean(axis=0)) <= 5 * each.std(axis=0) / np.sqrt(len(each))).all()
+
+
 KL_TEST = Exercise(
     id="06.kl-test",
     title="write a test that sees a wrong KL whose gradient is right",
@@ -134,6 +145,12 @@ KL_TEST = Exercise(
             "one-latent",
             _against_draws(np.array([[0.8]]), np.array([[-1.1]]), _close),
             "With one latent, a mean over the latents is their sum: take two or more.",
+        ),
+        WrongAnswer(
+            "one-example",
+            _against_draws(_MU[:1], _LOGVAR[:1], _within_its_error),
+            "With one example, a KL that uses the first one for all of them is right: take two or "
+            "more.",
         ),
         WrongAnswer(
             "fixed-bar",

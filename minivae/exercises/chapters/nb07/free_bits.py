@@ -14,7 +14,8 @@ def free_bits_backward(kl, beta, free_bits):
 
 def _cases():
     kl = np.array([[0.01, 1.4, 0.9], [0.03, 2.2, 0.2], [0.02, 0.8, 0.1], [0.07, 1.9, 0.3]])
-    return [(kl, 4.0, 0.5), (kl, 1.0, 0.0), (np.array([[0.3]]), 1.0, 0.5)]
+    rare = np.array([[0.1, 0.6], [0.2, 0.7], [0.3, 0.0], [1.9, 0.6]])  # a mean above, a median
+    return [(kl, 4.0, 0.5), (kl, 1.0, 0.0), (np.array([[0.3]]), 1.0, 0.5), (rare, 2.0, 0.5)]
 
 
 def _package(vae):
@@ -52,6 +53,11 @@ FREE_BITS_BACKWARD = Exercise(
             "gate-per-example",
             lambda kl, beta, free_bits: beta / len(kl) * (kl > free_bits),
             "This compares each example's KL with free_bits; compare each latent's batch mean.",
+        ),
+        WrongAnswer(
+            "gate-on-the-median",
+            lambda kl, beta, free_bits: beta / len(kl) * (np.median(kl, axis=0) > free_bits),
+            "This compares the median over the batch with free_bits; eq. (6) has the mean there.",
         ),
         WrongAnswer(
             "over-latents",

@@ -112,7 +112,9 @@ def _noise_of(seen):
     rows = np.concatenate(seen.noise) if seen.noise else np.zeros((0, L))
     if not rows.any():
         return "none"
-    if len(np.unique(rows[:, 0])) < len(rows) or len(np.unique(rows[:, 1])) < len(rows):
+    if np.array_equal(rows[:, 0], rows[:, 1]):
+        return "the same for both latents"
+    if len(np.unique(rows)) < rows.size:
         return "some of it is used again"
     bar = 5 / np.sqrt(rows.size)  # five standard errors of the mean; of the spread they are less
     if abs(rows.mean()) > bar or abs(rows.std() - 1) > bar:
@@ -267,6 +269,11 @@ MISTAKES = (
         "noise-kept",
         _loop(noise=_kept_noise),
         "The same noise is used again and again. The expectation over q needs new draws.",
+    ),
+    WrongAnswer(
+        "one-noise-for-both-latents",
+        _loop(noise=lambda rng, b, kept: np.repeat(rng.standard_normal((b, 1)), L, axis=1)),
+        "Both latents of an image get the same number; each needs a draw of its own.",
     ),
     WrongAnswer(
         "no-noise",

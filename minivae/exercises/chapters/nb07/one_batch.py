@@ -29,11 +29,12 @@ def learns_by_heart(gradient, theta, x, rng):
 # ---- the models that are tested ------------------------------------------------------------------
 
 
-def _model(name, *, to_decoder=None, kl_weight=1.0, scale=1.0, shift=0.0):
+def _model(name, *, to_decoder=None, kl_weight=1.0, scale=1.0, shift=0.0, swing=0.0):
     """A function gradient(theta, x, eps) of a VAE with one hidden layer on each side.
 
     to_decoder(mu, eps): what the decoder reads in place of z. kl_weight: of the KL in loss and
     gradient. scale, shift: the loss is multiplied by the one, and the other is added.
+    swing: is added to the loss for half of all draws and subtracted for the others: 0 on average.
     """
 
     def gradient(theta, x, eps):
@@ -60,7 +61,8 @@ def _model(name, *, to_decoder=None, kl_weight=1.0, scale=1.0, shift=0.0):
         da1 = (dmu @ p["mu_W"].T + dlogvar @ p["logvar_W"].T) * (1 - y1**2)
         g["enc_W"], g["enc_b"] = x.T @ da1, da1.sum(axis=0)
         flat = np.concatenate([g[n].ravel() for n in SHAPES])
-        return float(scale * (nll + kl_weight * kl) + shift), flat
+        loss = scale * (nll + kl_weight * kl) + shift + swing * np.sign(eps[0, 0])
+        return float(loss), flat
 
     gradient.__name__ = name
     return gradient
@@ -88,6 +90,8 @@ def _cases():
         case(_model("right"), B=3),
         case(_model("a_constant_too_much", shift=2.3), B=3),  # ends above 3 log 3, below 3 log 6
         case(_model("a_third_of_the_loss", scale=0.32), B=12),  # ends between log 12 / 2 and log 12
+        # right on average: the single losses, near 0.5 and 8.5, lie on both sides of the bounds
+        case(_model("right_with_a_noisy_loss", swing=4.0), B=12),
     ]
 
 
@@ -152,6 +156,12 @@ ONE_BATCH = Exercise(
             _verdict(lambda losses, log_B: log_B < np.mean(losses[-10:]) < 3 * log_B, steps=40),
             "The right models are refused as well. Is the training long enough, are the steps of a "
             "good size, and is there fresh noise at each step?",
+        ),
+        WrongAnswer(
+            "last-loss",
+            _verdict(lambda losses, log_B: log_B < losses[-1] < 3 * log_B),
+            "A single loss, the last or the lowest, is of one draw of the noise: average over "
+            "many draws.",
         ),
         WrongAnswer(
             "zero-is-the-floor",
