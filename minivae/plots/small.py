@@ -6,6 +6,8 @@ import io
 from matplotlib.figure import Figure
 from PIL import Image
 
+from minivae.plots import alt_text
+
 COLOURS = 64
 
 
@@ -26,3 +28,4 @@ def small_pictures() -> None:
     if shell is not None:
         formatter = shell.display_formatter.formatters["image/png"]
         formatter.for_type(Figure, lambda fig: base64.b64encode(small_png(fig)).decode())
+        alt_text.attach(shell)

@@ -305,6 +305,7 @@ fig, ax = plots.figure(5.2, 2.9)
 ax.imshow(plots.image_grid(grey.reshape(-1, 28, 28), 8, background=0.5), cmap="gray")
 ax.set(xticks=[], yticks=30 * np.arange(4) + 14)
 ax.set_yticklabels(["epoch 1", "epoch 4", "epoch 16", "real cats"], fontsize=8)
+ax.set_title("the generator's pictures as it learns, from the same eight z")
 ax.grid(False)
 fig
 
@@ -495,7 +496,7 @@ for name, color in (("vae", plots.BLUE), ("gan", plots.RED)):
     relapses = [row["relapse"] for row in of_model[name]]
     print(f"{name}: largest step back after an epoch {max(relapses):.3f}, spread of the seeds at the end "
           f"{np.std([row['by_epoch'][-1] for row in of_model[name]]):.3f}")
-ax.set(xlabel="epoch", ylabel="distance of draws", title="blue: VAE, red: GAN")
+ax.set(xlabel="epoch", ylabel="distance of draws", title="five seeds each; blue: VAE, red: GAN")
 fig
 
 # %% [markdown]
