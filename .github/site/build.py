@@ -30,6 +30,7 @@ API = {  # modules with a page of their own: a title
     "minivae.estimator": "estimator: the class VAE",
     "minivae.ops": "ops: forward and backward pairs",
     "minivae.vae": "vae: the model",
+    "minivae.gan": "gan: a GAN of the same parts",
     "minivae.spec": "spec: architecture and parameters",
     "minivae.train": "train: the training loop",
     "minivae.settings": "settings: what can be set",
