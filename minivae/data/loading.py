@@ -46,7 +46,7 @@ class Dataset(NamedTuple):
     own_test: bool = False  # whether the data came with a test set
 
 
-def load(name_or_path: str | PathLike[str], options: Reading = Reading()) -> Dataset:  # noqa: B008
+def load(name_or_path: str | PathLike[str], options: Reading = Reading()) -> Dataset:  # noqa: B008 - immutable
     """Load a data set by name ("mnist", "cats") or by path (formats: see `minivae.data`).
 
     Give a file named mnist as ./mnist. A tenth of the images is held out as a test
