@@ -16,6 +16,7 @@ PAGES = [
     ROOT / "README.md",
     *sorted((ROOT / ".github").glob("*.md")),
     ROOT / "notebooks" / "map.md",
+    ROOT / "notebooks" / "syllabus.md",
     *sorted((ROOT / "notebooks" / "src").glob("*.py")),
 ]
 TEXTS = [*PAGES, *MODULES]

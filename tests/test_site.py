@@ -26,11 +26,15 @@ pytestmark = pytest.mark.skipif(
 )
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]*.ipynb"))
 PAGES = ["index", "explorers", "search", "api/minivae.estimator", "api/minivae.vae",
-         "notebooks/map", "pages/explorer_mnist", "pages/explorer_cats",
+         "notebooks/map", "notebooks/syllabus", "pages/explorer_mnist", "pages/explorer_cats",
          "pages/touch_the_bound", *(f"notebooks/{name}" for name in NOTEBOOKS)]  # fmt: skip
 # A long notebook takes axe-core several seconds, and all of them have the colours of these.
 LIGHT_AND_DARK = {*PAGES[: -len(NOTEBOOKS)], PAGES[-1]}
-WITH_FORMULAS = {"notebooks/map", *(f"notebooks/{name}" for name in NOTEBOOKS[:8])}
+WITH_FORMULAS = {
+    "notebooks/map",
+    "notebooks/syllabus",
+    *(f"notebooks/{name}" for name in NOTEBOOKS[:8]),
+}
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 

@@ -1,7 +1,7 @@
 """The web site of the project: `python .github/site/build.py [FOLDER]`, default .site/html.
 
-Sphinx with MyST-NB makes it from the committed notebooks, the map, the explorers and the docstrings
-(`pip install -r .github/site/requirements.txt` first). Nothing on it is loaded from elsewhere. This
+Sphinx with MyST-NB makes it from the committed notebooks, the map, the syllabus, the explorers and
+the docstrings (`pip install -r .github/site/requirements.txt` first). Nothing on it is loaded from elsewhere. This
 lays out the pages in .site/source: the links between files of the repository become links between
 pages of the site, and where a notebook speaks of an interactive page, the page is shown there.
 """
@@ -64,8 +64,9 @@ def lay_out():
     shutil.copy(ROOT / "figures" / "hero.png", SOURCE / "_static")
     for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]*.ipynb")):
         lay_out_notebook(path)
-    text = (ROOT / "notebooks" / "map.md").read_text("utf-8")
-    write("notebooks/map.md", for_the_site(text, "notebooks"))
+    for page in ("map.md", "syllabus.md"):
+        text = (ROOT / "notebooks" / page).read_text("utf-8")
+        write(f"notebooks/{page}", for_the_site(text, "notebooks"))
     for module, title in API.items():
         write(f"api/{module}.rst", reference(module, title))
     write("index.md", index())
@@ -156,7 +157,7 @@ def index():
             for_the_site(head, ""),
             "## The notebooks",
             for_the_site(steps, ""),
-            toctree("The notebooks", [*files, "notebooks/map"]),
+            toctree("The notebooks", [*files, "notebooks/map", "notebooks/syllabus"]),
             toctree("Pages to touch", ["explorers"]),
             toctree("Reference", [f"api/{module}" for module in API]),
         ]

@@ -27,9 +27,10 @@ The modules, lowest first:
     grading          grades one answer
     reviews          when a question is asked again, and the review itself
     checker          check, hint, solution, use
-    study            predict and reveal, recall, progress
+    study            predict and reveal, recall, progress, starting an exercise again
     own_backend      the reader's answers as a backend: my_backend, poster
     bug_museum       the quiz about the planted mistakes: exhibits, museum
+    submissions      for teachers: a folder of notebooks is graded
     workbook         the reader's own copies of the notebooks, and their updates
 """
 
@@ -37,11 +38,20 @@ from minivae.exercises.bug_museum import exhibits, museum
 from minivae.exercises.checker import check, hint, solution, use
 from minivae.exercises.own_backend import my_backend, poster
 from minivae.exercises.reviews import review, review_session
-from minivae.exercises.study import predict, progress, recall, report, reveal, summary
+from minivae.exercises.study import (
+    forget,
+    predict,
+    progress,
+    recall,
+    report,
+    reveal,
+    summary,
+)
 
 __all__ = [
     "check",
     "exhibits",
+    "forget",
     "hint",
     "museum",
     "my_backend",

@@ -1,5 +1,6 @@
 """check, hint, solution, use: what a reader calls in a notebook."""
 
+import os
 from typing import Any
 
 from minivae.errors import MinivaeError
@@ -10,6 +11,7 @@ from minivae.exercises.compare import format_value
 from minivae.exercises.exercise import Exercise
 from minivae.exercises.grading import grade
 
+LOCKED = "MINIVAE_LOCKED_SOLUTIONS"
 passed: dict[str, Any] = {}  # {id: the reader's own answer}, for this session
 
 
@@ -42,11 +44,29 @@ def hint(id: str) -> Card:
 
 
 def solution(id: str) -> Card:
-    """The source of the reference, with which `check` compares."""
+    """The source of the reference, with which `check` compares. The progress file keeps when it
+    was first opened.
+
+    The environment variable MINIVAE_LOCKED_SOLUTIONS, which a teacher sets on a class's machines,
+    keeps solutions closed: "all", or ids and numbers of notebooks with spaces between, "03.kl 04".
+    """
     exercise = _find(id)
     if exercise is None:
         return display(_unknown(id))
-    return display(Card(f"{id}: {exercise.title}", exercise.source()))
+    if _is_locked(id):
+        return display(Card(f"{id}: the solution is locked in this class", "hint() still helps"))
+
+    def change(state: store.State) -> None:
+        entry = state["exercises"].setdefault(id, {})
+        entry.setdefault("opened", store.today().isoformat())
+
+    note = store.update(change)
+    return display(Card(f"{id}: {exercise.title}", exercise.source()), note)
+
+
+def _is_locked(id):
+    locked = os.environ.get(LOCKED, "").split()
+    return any(name in ("all", id, id[:2]) for name in locked)
 
 
 def use(id: str, answer: Any = ...) -> Any:

@@ -17,9 +17,17 @@ from minivae.errors import MinivaeError
 from minivae.files import atomic_write, one_writer, reading
 
 VERSION = 1
+PLACE = "MINIVAE_PROGRESS"  # the environment variable that names another file
 SECTIONS = ("exercises", "answers", "review")  # answers: to predictions and recall questions
 FIELDS = {
-    "exercises": {"fails": int, "passed": str, "hints": int, "mistake": str, "source": str},
+    "exercises": {
+        "fails": int,
+        "passed": str,
+        "hints": int,
+        "mistake": str,
+        "source": str,
+        "opened": str,
+    },
     "review": {"box": int, "due": str},
 }
 REVIEW_DAYS = (1, 3, 7)  # how long each box waits
@@ -37,16 +45,17 @@ def today() -> datetime.date:
 
 def path() -> Path:
     """Where the progress file is, or will be: MINIVAE_PROGRESS, or beside the package."""
-    named = os.environ.get("MINIVAE_PROGRESS")
+    named = os.environ.get(PLACE)
     return Path(named) if named else Path(__file__).parents[2] / ".minivae_progress.json"
 
 
-def load() -> tuple[State, str | None]:
+def load(place: Path | None = None) -> tuple[State, str | None]:
     """The state, and a sentence for the reader if the file is damaged or cannot be read.
 
-    Reading changes nothing: a damaged file is set aside by the next `update`.
+    place: another file than the reader's own. Reading changes nothing: a damaged file is set aside
+    by the next `update`.
     """
-    place = path()
+    place = place or path()
     if place in _unsaved:
         return json.loads(_unsaved[place]), None
     try:

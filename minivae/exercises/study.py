@@ -1,8 +1,10 @@
-"""Questions and progress: predict and reveal, recall, progress."""
+"""Questions and progress: predict and reveal, recall, progress, and starting again."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from minivae.exercises import reviews, store
+from minivae.errors import MinivaeError
+from minivae.exercises import checker, reviews, store
 from minivae.exercises.cards import CORRECT, MARKS, NOT_ATTEMPTED, NOT_YET, Card, display, fill
 from minivae.exercises.catalogue import CHAPTERS, closest, exercises
 from minivae.exercises.compare import format_value
@@ -117,6 +119,41 @@ def _mark_once(state, id, answer, right):
         (reviews.remembered if right else reviews.missed)(state, id)
 
 
+# ---- starting again -----------------------------------------------------------------------------
+
+
+def forget(names: Iterable[str]) -> list[str]:
+    """Remove from the progress file what the reader did in these exercises and questions.
+
+    names: ids, as "03.kl", or numbers of notebooks, as "03", which mean all that is asked there.
+    Returns the ids of which something was removed. Raises MinivaeError for an unknown name, and
+    then nothing is removed.
+    """
+    known = [*exercises(), *predictions(), *(q.id for c in CHAPTERS for q in recall_of(c))]
+    chosen: set[str] = set()
+    for name in names:
+        ids = [id for id in known if name in (id, id[:2])]
+        if not ids:
+            raise MinivaeError(
+                f"there is no exercise {format_value(name)}; did you mean {closest(name, known)!r}?"
+            )
+        chosen.update(ids)
+    removed: set[str] = set()
+
+    def change(state: store.State) -> None:
+        for section in store.SECTIONS:
+            for key in [key for key in state[section] if key.removeprefix("judged ") in chosen]:
+                del state[section][key]
+                removed.add(key.removeprefix("judged "))
+
+    note = store.update(change)
+    if note:
+        raise MinivaeError(note)
+    for id in removed:
+        checker.passed.pop(id, None)
+    return sorted(removed)
+
+
 # ---- progress ----------------------------------------------------------------------------------
 
 
@@ -131,7 +168,7 @@ def summary() -> dict[str, Any]:
             {
                 "id": exercise.id,
                 "title": exercise.title,
-                "status": _status(entry),
+                "status": status(entry),
                 "fails": entry.get("fails", 0),
                 "hints": entry.get("hints", 0),
             }
@@ -148,7 +185,9 @@ def summary() -> dict[str, Any]:
     }
 
 
-def _status(entry):
+def status(entry: dict[str, Any]) -> str:
+    """Correct once it has passed, else not yet, or not attempted: for an entry of the progress
+    file."""
     if "passed" in entry:
         return CORRECT
     return NOT_YET if entry.get("fails") else NOT_ATTEMPTED
