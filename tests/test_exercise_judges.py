@@ -85,7 +85,7 @@ WRONG = (
     ("01.machine", machine(run=lambda coin: (coin(0.5), coin(0.5))), "independent"),
     (
         "01.machine",
-        machine(run=lambda coin: (coin(0.5), np.random.random())),
+        machine(run=lambda coin: (coin(0.5), next(COUNT))),
         "must come from coin",
     ),
     ("01.machine", machine(run=lambda coin: (coin(1.5), 1)), "expected a probability"),

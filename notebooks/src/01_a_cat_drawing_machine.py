@@ -10,12 +10,17 @@
 #
 # **What you will be able to do**
 # - write a model as a story that can be run, $z \sim p(z)$ and then $x \sim p(x\mid z)$, and sample
-#   from it;
-# - run a story backwards: compute the evidence $p(x)$ and the posterior $p(z\mid x)$, in logs;
-# - score a picture under a model, and say which pictures a model without noise rules out.
+#   from it (`01.machine`, `01.ancestral`, `01.forwards`);
+# - run a story backwards: compute the evidence $p(x)$ and the posterior $p(z\mid x)$, in logs
+#   (`01.evidence`, `01.log-posterior`, `01.settled`);
+# - say when one cause makes another less probable, or more, and when a likely cause loses to a
+#   common one (`01.helping`, `01.story`);
+# - score a picture under a model, and say which scores are typical
+#   (`01.log-likelihood`, `01.typical`);
+# - say which pictures a model without noise rules out (`01.without-noise`).
 #
-# **Builds on** calculus, Bayes' rule and NumPy, nothing else. Reading time: 50 minutes. The
-# exercises take two hours or more. Sections 1.11 to 1.15 are an appendix, 25 minutes; no later
+# **Builds on** calculus, Bayes' rule and NumPy, nothing else. Reading time: 40 minutes. The
+# exercises take two hours or more. Sections 1.11 to 1.16 are an appendix, 30 minutes; no later
 # notebook needs it.
 
 # %%
@@ -46,9 +51,9 @@ for ax, name, colours in zip(axes, ("mnist", "cats"), ("gray_r", "gray"), strict
 fig
 
 # %% [markdown]
-# Each picture began as a handful of random numbers. **By the end of notebook 07 you will have seen
-# every step that makes such pictures**, in NumPy. The machine is called a *variational
-# autoencoder*, VAE for short.
+# Each picture began as a handful of random numbers. By the end of notebook 07 you will have seen
+# every step that makes such pictures. The machine is called a *variational autoencoder*, VAE for
+# short.
 
 # %% [markdown]
 # ## 1.1  Can a classifier draw?
@@ -57,9 +62,8 @@ fig
 # $p(y\mid x)$, the probability of a label $y$. Let us make one and ask it to draw.
 #
 # `minivae.data.cats` is a small program that draws cats of 28 by 28 pixels. The label: is this cat
-# heavy, above 6 kg? The smallest classifier is a weighted sum of the pixels, squeezed into a
-# probability by the sigmoid function and trained by following a gradient. (Notebook 05 derives such
-# gradients.)
+# heavy, above 6 kg? Our classifier is a weighted sum of the pixels, squeezed into a probability by
+# the sigmoid function and trained by following a gradient. (Notebook 05 derives such gradients.)
 
 # %%
 pictures, factors = cats.draw(600, np.random.default_rng(1))   # (600, 28, 28) in [0, 1], (600, 6)
@@ -87,9 +91,9 @@ correct = (sigmoid(flat[test] @ W + b) > 0.5) == (heavy[test] > 0.5)
 print(f"correct for {correct.mean():.0%} of {correct.size} cats that it was not trained on")
 
 # %% [markdown]
-# Now let it draw the heaviest cat that it can imagine: $p(\text{heavy}\mid x)$ is largest where
-# every pixel with a positive weight is white and every pixel with a negative weight black. And show
-# it white noise: each pixel black or white with equal probability.
+# Now let it draw the cat that it would call heavy with the most confidence: white at every pixel
+# with a positive weight, black at all others. And show it noise: each pixel black or white with
+# equal probability.
 #
 # **Predict first: what does it say about noise?** Put one of the words, in quotes, in place of the
 # `...`, run the cell, and only then read on; a wrong answer costs nothing.
@@ -115,8 +119,8 @@ reveal("01.noise")
 # This classifier is right about the cat and confident about noise; trained for other labels it need
 # not be (1.11). No picture gets a higher $p(\text{heavy}\mid x)$ than the third, and it is no cat.
 #
-# $p(y\mid x)$ answers one question: *given* that this is the picture, which label? How probable $x$
-# itself is, it was never asked. To draw, we need a distribution over pictures.
+# $p(y\mid x)$ answers one question: *given* that this is the picture, which label? It does not say
+# how probable the picture is. To draw, we need a distribution over pictures.
 
 # %% [markdown]
 # ## 1.2  What does a machine that draws look like?
@@ -158,20 +162,21 @@ fig
 # %% [markdown]
 # Each column is one run of the story: a cat, and one noisy photograph of it. The three lines of
 # `sample_cats` are a cat-drawing machine. (The pictures at the top of the notebook are
-# probabilities, as in the upper row.) That the coins are independent once $z$ is known is an
-# assumption: a shadow on many pixels, not among the causes $z$, would break it.
+# probabilities, as in the upper row.) Independent coins, once $z$ is known, are an assumption.
 #
 # All that can be set in the second sentence, such as the grey of a coat, is called $\theta$, the
 # *parameters*, and one writes $p_\theta(x\mid z)$. Here $\theta$ was chosen by hand and stays as it
-# is, so we leave the index out. (The letters are those of the paper that this course follows,
-# *Auto-Encoding Variational Bayes* [Kingma and Welling 2014].)
+# is, so we leave the index out. (The letters are those of *Auto-Encoding Variational Bayes*
+# [Kingma and Welling 2014], the paper that introduced the VAE.)
 
 # %% [markdown]
 # ## 1.3  Can the story be run backwards?
 #
 # Here is the effect: what was the cause? A smaller story shows the principle: a doctor sees
-# symptoms $x$ and wonders about diseases $z$. There are five diseases, each present or not,
-# independently of the others, and six symptoms. (The numbers are made up.)
+# symptoms $x$ and wonders about diseases $z$. Such models were built by hand for medicine long
+# before anybody learned one: an expert names the causes and estimates the numbers. Ours has five
+# diseases, each present or not, independently of the others, and six symptoms. (The numbers are
+# made up.)
 #
 # Disease $i$, where present, tries to cause symptom $j$, and succeeds with the probability
 # $\text{cause}_{ij}$. Now and then a symptom comes from nowhere: the *leak*. A symptom is absent
@@ -212,10 +217,10 @@ fig
 
 # %% [markdown]
 # Flu and pneumonia mostly cause both cough and fever; a cold seldom causes fever. A patient comes
-# in with cough and fever; the other symptoms were not looked at. What share of all patients is like
-# that? Given the diseases, the symptoms of this model are independent, so $p(x\mid z)$ is the
-# product for cough and fever; a symptom that nobody looked at drops out, since its two
-# possibilities add up to one. The probability of *this $z$ and this $x$ together* is the *joint*,
+# in with cough and fever; the doctor did not look at the other symptoms, whatever they are. What is
+# the probability of that? Given the diseases, the symptoms of this model are independent, so
+# $p(x\mid z)$ is the product for cough and fever; a symptom that nobody looked at drops out, since
+# its two possibilities add up to one. The probability of *this $z$ and this $x$ together* is the *joint*,
 # $p(x, z) = p(z)\,p(x\mid z)$. Add it up over all $z$ and you have the *evidence*:
 #
 # $$
@@ -233,8 +238,7 @@ print(f"the prior sums to {p_z.sum():.6f}")
 print(f"p(cough, fever) = {evidence:.6f}")
 
 # %% [markdown]
-# (An exercise runs the story forwards, and counts.) And now backwards. Bayes' rule says which share
-# of that evidence came through each $z$:
+# And now backwards. Bayes' rule says which share of that evidence came through each $z$:
 #
 # $$
 # p(z \mid x) = \frac{p(z)\,p(x\mid z)}{p(x)} \tag{4}
@@ -246,8 +250,6 @@ print(f"p(cough, fever) = {evidence:.6f}")
 # %%
 posterior = joint / evidence                                # eq. (4), (32,)
 after = posterior @ all_z                                   # p(z_i = 1 | x): one per disease, (5,)
-package = exact.disease_probabilities(model, {"cough": 1, "fever": 1})
-print("our posterior and the package's agree:", np.allclose(after, list(package.values())))
 fig, ax = plots.figure(6.6, 2.6)
 places = np.arange(5)
 ax.bar(places - 0.2, model.prior, 0.38, color=plots.GREY, label="prior")
@@ -290,7 +292,7 @@ reveal("01.explaining-away")
 
 # %% [markdown]
 # Pneumonia falls back most of the way: once the flu accounts for the symptoms, they say much less
-# about it. This is called *explaining away*. **Causes that are independent before we look can be
+# about pneumonia. This is called *explaining away*. **Causes that are independent before we look can be
 # dependent after.** They need not be: with the fever *absent* (the last two lines), the flu tells
 # nothing about pneumonia, since the failures of eq. (2) multiply, one factor a disease.
 
@@ -314,7 +316,6 @@ predict("01.underflow", ...)
 # %%
 pixels = np.full(784, 0.5, np.float32)
 print("float32, one picture: ", np.prod(pixels))
-print("float64, one picture: ", np.prod(pixels.astype(np.float64)))
 print("float64, two pictures:", np.prod(pixels.astype(np.float64)) ** 2)
 print(f"log of one: {784 * np.log(0.5):.2f}, log of two: {2 * 784 * np.log(0.5):.2f}")
 
@@ -403,7 +404,7 @@ print(f"posterior: mean {mean:.2f} kg, standard deviation {sd:.2f}; the truth is
 
 # %% [markdown]
 # Now cover the lower half of the picture. As with the symptoms that nobody looked at, the covered
-# pixels drop out: only those of the upper half enter the sum of eq. (6).
+# pixels drop out of the sum of eq. (6).
 
 # %%
 seen = np.ones((28, 28), bool)
@@ -421,8 +422,8 @@ ax.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# The posterior is wider, and not as wide as the prior: the upper half says something too. (1.12
-# looks at 100 other photographs, 1.13 at the corner of the solid curve.)
+# The posterior is wider, and not as wide as the prior: the upper half says something too. (It lies
+# too far left, which is chance: see 1.12, and 1.13 for the corner of the solid curve.)
 
 # %% [markdown]
 # ## 1.7  Which pictures are like this cat?
