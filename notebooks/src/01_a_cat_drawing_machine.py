@@ -13,14 +13,14 @@
 #   from it (`01.machine`, `01.ancestral`, `01.forwards`);
 # - run a story backwards: compute the evidence $p(x)$ and the posterior $p(z\mid x)$, in logs
 #   (`01.evidence`, `01.log-posterior`, `01.settled`);
-# - say when one cause makes another less probable, or more, and when a likely cause loses to a
-#   common one (`01.helping`, `01.story`);
+# - say when learning of one cause makes another less probable, or more, and why the cause that
+#   explains a finding best need not be the likeliest (`01.helping`, `01.story`);
 # - score a picture under a model, and say which scores are typical
 #   (`01.log-likelihood`, `01.typical`);
 # - say which pictures a model without noise rules out (`01.without-noise`).
 #
 # **Builds on** calculus, Bayes' rule and NumPy, nothing else. Reading time: 40 minutes. The
-# exercises take two hours or more. Sections 1.11 to 1.16 are an appendix, 30 minutes; no later
+# exercises take two hours or more. Sections 1.11 to 1.16 are an appendix, 25 minutes; no later
 # notebook needs it.
 
 # %%
@@ -282,7 +282,7 @@ stages = {
     "no fever": {"fever": 0},
     "no fever, flu confirmed": {"fever": 0, "flu": 1},
 }
-for name, found in stages.items():
+for name, found in stages.items():                          # the sums of 1.3, for any findings
     value = exact.disease_probabilities(model, found)["pneumonia"]
     print(f"p(pneumonia | {name}) = {value:.4f}")
 
@@ -596,11 +596,12 @@ for L in (1, 2, 6, 50):
 # around it, averaging over random draws. Notebook 02 begins there.
 #
 # Second, both our stories were built by hand. The doctor's diseases and the cat's factors have
-# names, and somebody wrote down what each of them does. For handwritten digits nobody can. So
-# $p_\theta(x\mid z)$ will be a network, the *decoder*, with weights $\theta$ that are *learned*
-# from pictures alone; $z$ will be a few numbers without names, independent standard Gaussians,
-# which is written $z \sim N(0, I)$. What do such numbers come to mean? Here is one of the eight
-# latents of the cat model from the top of this notebook, which was never told what chonk is:
+# names, and somebody wrote down what each of them does. For handwritten digits we have no such
+# story. So $p_\theta(x\mid z)$ will be a network, the *decoder*, with weights $\theta$ that are
+# *learned* from pictures alone; $z$ will be a few numbers without names, independent standard
+# Gaussians, which is written $z \sim N(0, I)$. What do such numbers come to mean? Here is one of
+# the eight latents of the cat model from the top of this notebook, which was never told the chonk
+# of a cat:
 
 # %%
 learned = VAE.pretrained("cats")
@@ -617,7 +618,8 @@ fig
 
 # %% [markdown]
 # The cat grows chonkier, and other things change with it: a learned latent need not be one cause.
-# We picked it by looking, too. Notebook 10 measures what such a latent knows.
+# And to find this latent we had to know the chonk of 600 cats. Notebook 10 measures what such a
+# latent knows.
 #
 # To learn $\theta$ we change it until the data have high evidence. That takes $\log p(x)$, or
 # something computable that stands in for it (notebooks 02 and 03); its gradient (04, 05 and 06);
@@ -720,7 +722,7 @@ check("01.forwards", simulate_symptoms)
 # %%
 # run(coin) -> z, x       your story, causes first. coin(p) is 1 with probability p, else 0,
 #                         and all chance comes from it. z and x: numbers, words, or tuples.
-# sample(n, rng) -> [x]   n pictures that your story draws, with coins made from rng
+# sample(n, rng) -> [x]   the x of n runs of your story, with coins made from rng
 # log_joint(z, x)         log p(z, x), nats; -np.inf for a pair that run cannot return
 # score(x)                log p(x), nats
 my_machine = ...    # (run, sample, log_joint, score)

@@ -249,7 +249,7 @@ MACHINE = Exercise(
     stub=stub("""
         # run(coin) -> z, x       your story, causes first. coin(p) is 1 with probability p, else 0,
         #                         and all chance comes from it. z and x: numbers, words, or tuples.
-        # sample(n, rng) -> [x]   n pictures that your story draws, with coins made from rng
+        # sample(n, rng) -> [x]   the x of n runs of your story, with coins made from rng
         # log_joint(z, x)         log p(z, x), nats; -np.inf for a pair that run cannot return
         # score(x)                log p(x), nats
         my_machine = ...    # (run, sample, log_joint, score)
