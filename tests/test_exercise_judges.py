@@ -162,3 +162,8 @@ def test_an_impossible_picture_has_no_posterior():
     assert np.isnan(answer[1][:, 0]).all()
     assert np.isfinite(answer[0][1])
     assert answer[1][:, 1].sum() == pytest.approx(1)
+
+
+def test_functions_are_shown_by_their_names():
+    verdict = api.check("01.machine", machine(score=lambda x: 0.0))
+    assert verdict.body.startswith("yours     (dice, dice_sample, dice_joint, <lambda>)\n")

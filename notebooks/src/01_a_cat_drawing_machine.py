@@ -486,9 +486,9 @@ fig, axes = plots.figure(7.4, 2.2, 1, 4)
 for ax, (name, picture) in zip(axes, four.items(), strict=True):
     plots.show_grid(ax, picture[None], 1, f"{name}\n{scores[name]:.0f} nats", cmap="gray")
 fig.suptitle("the score, log p(x | four)")
-others = sample_cats(300, np.random.default_rng(8))[2]     # photographs of 300 other cats
+others = sample_cats(300, np.random.default_rng(8))[2]     # photographs of 300 random cats
 of_others = log_evidence_given_four(others, 40)
-print(f"300 other cats: {of_others.mean():.0f} on average, {of_others.min():.0f} to "
+print(f"300 random cats: {of_others.mean():.0f} on average, {of_others.min():.0f} to "
       f"{of_others.max():.0f}")
 for name in ("an empty picture", "this cat"):
     print(f"of these 300 above {name}: {np.sum(of_others > scores[name])}")
@@ -605,7 +605,7 @@ for L in (1, 2, 6, 50):
 
 # %%
 learned = VAE.pretrained("cats")
-codes = learned.encode(flat)[0]                            # the code of each cat in 1.1, (600, 8)
+codes = learned.encode(flat)[0]      # for each cat of 1.1, where the model expects its z, (600, 8)
 follows = np.corrcoef(codes.T, factors[:, 0])[-1, :-1]     # with chonk: one for each latent, (8,)
 j = abs(follows).argmax()
 print(f"latent {j}: its correlation with chonk is {follows[j]:+.2f}")
@@ -770,8 +770,8 @@ check("01.settled", settled_log_evidence)
 
 # %% [markdown]
 # **The wrong cat.** In 1.8 photographs are scored under the $z$ that they were thrown with. Score
-# those of one cat under another: what comes out on average, and how much does it scatter? Draw
-# none.
+# those of one cat under another: what comes out on average, and how much does it scatter? Compute
+# both without drawing a photograph.
 
 # %%
 def score_under_another(p, q):    # p(white) of each pixel (D,): p throws the pictures, q
@@ -833,9 +833,9 @@ fig
 # %% [markdown]
 # Black at the marked pixels, noise is hardly ever called heavy; black at as many random ones, it
 # nearly always is. But a heavy cat also has more white fur in all than a light one. Could the
-# classifier have learned that? Dim the heavy cats to 0.7 of their brightness,
-# so that their pixels add up to *less* white than those of the light ones, and train again. And
-# make a noise that is as white as a light cat.
+# classifier have learned that? Dim the heavy cats to 0.7 of their brightness, so that their pixels
+# add up to *less* white than those of the light ones, and train again. And make a noise that is as
+# white as a light cat.
 #
 # **Predict first.** What does the new classifier say about noise? (`"light"`, `"unsure"` or
 # `"heavy"`)
@@ -860,7 +860,7 @@ for name, batch in {**noises, "noise as white as a light cat": sparse}.items():
 reveal("01.dimmed")
 
 # %% [markdown]
-# So it is not needed that heavy cats are whiter as a whole. Noise is white at half of the places
+# So noise is called heavy even if heavy cats have less white in all. Noise is white at half of the places
 # that speak for a heavy cat and at half of those that speak for a light one, and the first have the
 # larger weights in all. Noise as white as a light cat is nearly always called heavy too, with less
 # confidence.
