@@ -529,7 +529,7 @@ best = log_likelihood(rounded, this_z)[0]
 ax.axvline(best, color=plots.RED, lw=1.5, label=f"the rounded drawing, {best:.0f}")
 ax.set(xlabel="log p(x | the true z), nats", ylabel="photographs", xlim=(-200, -60))
 ax.set_title("no photograph is as probable as the rounded drawing")
-ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0.42, 1))
+ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0.5, 1))
 print(f"photographs: mean {of_photographs.mean():.1f}, standard deviation {of_photographs.std():.1f}, "
       f"the best {of_photographs.max():.0f}")
 print(f"log p(x | four): the best photograph {log_evidence_given_four(thousand, 40).max():.0f}, "
