@@ -294,6 +294,8 @@ def format_value(value: Any, digits: int = 5) -> str:
     """One value as text, short enough for a line or a small block."""
     if inspect.isroutine(value):
         return value.__name__
+    if isinstance(value, tuple) and value and all(map(inspect.isroutine, value)):
+        return "(" + ", ".join(part.__name__ for part in value) + ")"
     if isinstance(value, dict):
         parts = ", ".join(f"{k}: {_shape(v)}" for k, v in value.items())
         return textwrap.fill("{" + parts + "}", 85, subsequent_indent=" ")

@@ -10,12 +10,17 @@
 #
 # **What you will be able to do**
 # - write a model as a story that can be run, $z \sim p(z)$ and then $x \sim p(x\mid z)$, and sample
-#   from it;
-# - run a story backwards: compute the evidence $p(x)$ and the posterior $p(z\mid x)$, in logs;
-# - score a picture under a model, and say which pictures a model without noise rules out.
+#   from it (`01.machine`, `01.ancestral`, `01.forwards`);
+# - run a story backwards: compute the evidence $p(x)$ and the posterior $p(z\mid x)$, in logs
+#   (`01.evidence`, `01.log-posterior`, `01.settled`);
+# - say when learning of one cause makes another less probable, or more, and why the cause that
+#   explains a finding best need not be the likeliest (`01.helping`, `01.story`);
+# - score a picture under a model, and say which scores are typical
+#   (`01.log-likelihood`, `01.typical`);
+# - say which pictures a model without noise rules out (`01.without-noise`).
 #
-# **Builds on** calculus, Bayes' rule and NumPy, nothing else. Reading time: 50 minutes. The
-# exercises take two hours or more. Sections 1.11 to 1.15 are an appendix, 25 minutes; no later
+# **Builds on** calculus, Bayes' rule and NumPy, nothing else. Reading time: 40 minutes. The
+# exercises take two hours or more. Sections 1.11 to 1.16 are an appendix, 25 minutes; no later
 # notebook needs it.
 
 # %%
@@ -46,9 +51,9 @@ for ax, name, colours in zip(axes, ("mnist", "cats"), ("gray_r", "gray"), strict
 fig
 
 # %% [markdown]
-# Each picture began as a handful of random numbers. **By the end of notebook 07 you will have seen
-# every step that makes such pictures**, in NumPy. The machine is called a *variational
-# autoencoder*, VAE for short.
+# Each picture began as a handful of random numbers. By the end of notebook 07 you will have seen
+# every step that makes such pictures. The machine is called a *variational autoencoder*, VAE for
+# short.
 
 # %% [markdown]
 # ## 1.1  Can a classifier draw?
@@ -57,9 +62,8 @@ fig
 # $p(y\mid x)$, the probability of a label $y$. Let us make one and ask it to draw.
 #
 # `minivae.data.cats` is a small program that draws cats of 28 by 28 pixels. The label: is this cat
-# heavy, above 6 kg? The smallest classifier is a weighted sum of the pixels, squeezed into a
-# probability by the sigmoid function and trained by following a gradient. (Notebook 05 derives such
-# gradients.)
+# heavy, above 6 kg? Our classifier is a weighted sum of the pixels, squeezed into a probability by
+# the sigmoid function and trained by following a gradient. (Notebook 05 derives such gradients.)
 
 # %%
 pictures, factors = cats.draw(600, np.random.default_rng(1))   # (600, 28, 28) in [0, 1], (600, 6)
@@ -87,9 +91,9 @@ correct = (sigmoid(flat[test] @ W + b) > 0.5) == (heavy[test] > 0.5)
 print(f"correct for {correct.mean():.0%} of {correct.size} cats that it was not trained on")
 
 # %% [markdown]
-# Now let it draw the heaviest cat that it can imagine: $p(\text{heavy}\mid x)$ is largest where
-# every pixel with a positive weight is white and every pixel with a negative weight black. And show
-# it white noise: each pixel black or white with equal probability.
+# Now let it draw the cat that it would call heavy with the most confidence: white at every pixel
+# with a positive weight, black at all others. And show it noise: each pixel black or white with
+# equal probability.
 #
 # **Predict first: what does it say about noise?** Put one of the words, in quotes, in place of the
 # `...`, run the cell, and only then read on; a wrong answer costs nothing.
@@ -115,8 +119,8 @@ reveal("01.noise")
 # This classifier is right about the cat and confident about noise; trained for other labels it need
 # not be (1.11). No picture gets a higher $p(\text{heavy}\mid x)$ than the third, and it is no cat.
 #
-# $p(y\mid x)$ answers one question: *given* that this is the picture, which label? How probable $x$
-# itself is, it was never asked. To draw, we need a distribution over pictures.
+# $p(y\mid x)$ answers one question: *given* that this is the picture, which label? It does not say
+# how probable the picture is. To draw, we need a distribution over pictures.
 
 # %% [markdown]
 # ## 1.2  What does a machine that draws look like?
@@ -158,19 +162,19 @@ fig
 # %% [markdown]
 # Each column is one run of the story: a cat, and one noisy photograph of it. The three lines of
 # `sample_cats` are a cat-drawing machine. (The pictures at the top of the notebook are
-# probabilities, as in the upper row.) That the coins are independent once $z$ is known is an
-# assumption: a shadow on many pixels, not among the causes $z$, would break it.
+# probabilities, as in the upper row.) Independent coins, once $z$ is known, are an assumption.
 #
 # All that can be set in the second sentence, such as the grey of a coat, is called $\theta$, the
 # *parameters*, and one writes $p_\theta(x\mid z)$. Here $\theta$ was chosen by hand and stays as it
-# is, so we leave the index out. (The letters are those of the paper that this course follows,
-# *Auto-Encoding Variational Bayes* [Kingma and Welling 2014].)
+# is, so we leave the index out. (The letters are those of *Auto-Encoding Variational Bayes*
+# [Kingma and Welling 2014], one of the two papers that introduced the VAE.)
 
 # %% [markdown]
 # ## 1.3  Can the story be run backwards?
 #
 # Here is the effect: what was the cause? A smaller story shows the principle: a doctor sees
-# symptoms $x$ and wonders about diseases $z$. There are five diseases, each present or not,
+# symptoms $x$ and wonders about diseases $z$. Such models have been built by hand for medicine: an
+# expert names the causes and estimates the numbers. Ours has five diseases, each present or not,
 # independently of the others, and six symptoms. (The numbers are made up.)
 #
 # Disease $i$, where present, tries to cause symptom $j$, and succeeds with the probability
@@ -212,11 +216,11 @@ fig
 
 # %% [markdown]
 # Flu and pneumonia mostly cause both cough and fever; a cold seldom causes fever. A patient comes
-# in with cough and fever; the other symptoms were not looked at. What share of all patients is like
-# that? Given the diseases, the symptoms of this model are independent, so $p(x\mid z)$ is the
-# product for cough and fever; a symptom that nobody looked at drops out, since its two
-# possibilities add up to one. The probability of *this $z$ and this $x$ together* is the *joint*,
-# $p(x, z) = p(z)\,p(x\mid z)$. Add it up over all $z$ and you have the *evidence*:
+# in with cough and fever; the doctor did not look at the other symptoms, whatever they are. What is
+# the probability of that? Given the diseases, the symptoms of this model are independent, so
+# $p(x\mid z)$ is the product for cough and fever; a symptom that nobody looked at drops out, since
+# its two possibilities add up to one. The probability of *this $z$ and this $x$ together* is the
+# *joint*, $p(x, z) = p(z)\,p(x\mid z)$. Add it up over all $z$ and you have the *evidence*:
 #
 # $$
 # p(x) = \sum_z p(z)\, p(x \mid z) \tag{3}
@@ -233,8 +237,7 @@ print(f"the prior sums to {p_z.sum():.6f}")
 print(f"p(cough, fever) = {evidence:.6f}")
 
 # %% [markdown]
-# (An exercise runs the story forwards, and counts.) And now backwards. Bayes' rule says which share
-# of that evidence came through each $z$:
+# And now backwards. Bayes' rule says which share of that evidence came through each $z$:
 #
 # $$
 # p(z \mid x) = \frac{p(z)\,p(x\mid z)}{p(x)} \tag{4}
@@ -246,8 +249,6 @@ print(f"p(cough, fever) = {evidence:.6f}")
 # %%
 posterior = joint / evidence                                # eq. (4), (32,)
 after = posterior @ all_z                                   # p(z_i = 1 | x): one per disease, (5,)
-package = exact.disease_probabilities(model, {"cough": 1, "fever": 1})
-print("our posterior and the package's agree:", np.allclose(after, list(package.values())))
 fig, ax = plots.figure(6.6, 2.6)
 places = np.arange(5)
 ax.bar(places - 0.2, model.prior, 0.38, color=plots.GREY, label="prior")
@@ -281,7 +282,7 @@ stages = {
     "no fever": {"fever": 0},
     "no fever, flu confirmed": {"fever": 0, "flu": 1},
 }
-for name, found in stages.items():
+for name, found in stages.items():                          # the sums of 1.3, for any findings
     value = exact.disease_probabilities(model, found)["pneumonia"]
     print(f"p(pneumonia | {name}) = {value:.4f}")
 
@@ -290,9 +291,9 @@ reveal("01.explaining-away")
 
 # %% [markdown]
 # Pneumonia falls back most of the way: once the flu accounts for the symptoms, they say much less
-# about it. This is called *explaining away*. **Causes that are independent before we look can be
-# dependent after.** They need not be: with the fever *absent* (the last two lines), the flu tells
-# nothing about pneumonia, since the failures of eq. (2) multiply, one factor a disease.
+# about pneumonia. This is called *explaining away*. **Causes that are independent before we look
+# can be dependent after.** They need not be: with the fever *absent* (the last two lines), the flu
+# tells nothing about pneumonia, since the failures of eq. (2) multiply, one factor a disease.
 
 # %% [markdown]
 # ## 1.5  How probable is one picture?
@@ -314,7 +315,6 @@ predict("01.underflow", ...)
 # %%
 pixels = np.full(784, 0.5, np.float32)
 print("float32, one picture: ", np.prod(pixels))
-print("float64, one picture: ", np.prod(pixels.astype(np.float64)))
 print("float64, two pictures:", np.prod(pixels.astype(np.float64)) ** 2)
 print(f"log of one: {784 * np.log(0.5):.2f}, log of two: {2 * 784 * np.log(0.5):.2f}")
 
@@ -403,7 +403,7 @@ print(f"posterior: mean {mean:.2f} kg, standard deviation {sd:.2f}; the truth is
 
 # %% [markdown]
 # Now cover the lower half of the picture. As with the symptoms that nobody looked at, the covered
-# pixels drop out: only those of the upper half enter the sum of eq. (6).
+# pixels drop out of the sum of eq. (6).
 
 # %%
 seen = np.ones((28, 28), bool)
@@ -421,8 +421,8 @@ ax.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# The posterior is wider, and not as wide as the prior: the upper half says something too. (1.12
-# looks at 100 other photographs, 1.13 at the corner of the solid curve.)
+# The posterior is wider, and not as wide as the prior: the upper half says something too. (It lies
+# too far left, which is chance: see 1.12, and 1.13 for the corner of the solid curve.)
 
 # %% [markdown]
 # ## 1.7  Which pictures are like this cat?
@@ -435,8 +435,9 @@ fig
 #
 # The second form, an expectation, reads: draw causes from the prior, ask each how probable it makes
 # $x$, average. With a uniform prior and equal cells, the integral is about the mean over the cells.
-# Take two factors free, chonk and position. The other four are given, those of our cat, so what
-# comes out is $p(x \mid \text{four})$. Its log will be our score. How fine must the grid be?
+# Take two factors free, chonk and position. The other four are given, those of our cat: this is a
+# model of cats with *these* ears, tail, tilt and eyes, of any weight and position. Its evidence is
+# $p(x \mid \text{four})$, and the log of that will be our score.
 
 # %%
 def grid_of_cats(n):
@@ -456,41 +457,13 @@ def log_evidence_given_four(x, n):
     return exact.log_sum_exp(a, axis=0) - np.log(n * n)
 
 
-for n in (9, 10, 11, 20, 40, 43, 80):
+for n in (10, 20, 40, 43, 80):
     print(f"{n:2} cells each: {log_evidence_given_four(this_cat[None], n)[0]:8.2f} nats")
 
 # %% [markdown]
-# With 9 and with 11 cells the value is the same to 0.02 nats, and yet a nat above those of the fine
-# grids; with 10 it is 6 nats below them. Where is the posterior, and where do the coarse grids have
-# their middles?
-
-# %%
-fine = grid_of_cats(80)
-together = normalised(log_likelihood(this_cat, fine))      # p(chonk, position | x), (6400,)
-for k, name, width in ((0, "chonk", 6.0), (5, "position", 0.16)):
-    mean = together @ fine[:, k]
-    sd = np.sqrt(together @ (fine[:, k] - mean) ** 2)
-    cells = ", ".join(f"{width / n / sd:.1f} of {n}" for n in (9, 11, 40, 80))
-    print(f"{name}: posterior mean {mean:.4f}, sd {sd:.4f}; a cell in units of sd: {cells}")
-
-# %%
-fig, ax = plots.figure(5.2, 3)
-ax.imshow(together.reshape(80, 80).T, cmap="Blues", origin="lower", aspect="auto",
-          extent=(3, 9, -0.08, 0.08))
-for n, marker, color in ((9, "o", plots.ORANGE), (10, "x", plots.RED)):
-    ax.plot(*grid_of_cats(n)[:, (0, 5)].T, marker, ls="none", color=color, ms=6, mfc="none",
-            label=f"middles of {n} by {n} cells")
-ax.set(xlabel="chonk, kg", ylabel="position, picture widths", xlim=(5, 8.2), ylim=(-0.03, 0.04))
-ax.set_title("a grid knows the posterior (blue) at its middles only")
-ax.legend(fontsize=8, loc="upper left", frameon=True)
-fig
-
-# %% [markdown]
-# The posterior is narrow in position. The grid of 9 (like that of 11) has middles at position 0,
-# within a standard deviation of its mean, and each stands for a cell 7 to 9 of them wide: too much.
-# The grid of 10 has no middle so near: too little. **Standing still is no proof**: to trust a grid,
-# compare its cells with the width of the posterior. At 40 they are about 1 and 2 standard
-# deviations wide, and between 40, 43 and 80 cells the value moves by a quarter of a nat at most.
+# A grid only approximates the integral. Ten cells each are too coarse; between 40, 43 and 80 the
+# value moves by a quarter of a nat, and we take 40. (1.14 shows why 10 fail, and that a value that
+# stands still is no proof.)
 #
 # Now score this cat, and the noise that the classifier was so sure about. And two other pictures:
 # this photograph upside down, and an empty picture, all black.
@@ -513,9 +486,9 @@ fig, axes = plots.figure(7.4, 2.2, 1, 4)
 for ax, (name, picture) in zip(axes, four.items(), strict=True):
     plots.show_grid(ax, picture[None], 1, f"{name}\n{scores[name]:.0f} nats", cmap="gray")
 fig.suptitle("the score, log p(x | four)")
-others = sample_cats(300, np.random.default_rng(8))[2]     # photographs of 300 other cats
+others = sample_cats(300, np.random.default_rng(8))[2]     # photographs of 300 random cats
 of_others = log_evidence_given_four(others, 40)
-print(f"300 other cats: {of_others.mean():.0f} on average, {of_others.min():.0f} to "
+print(f"300 random cats: {of_others.mean():.0f} on average, {of_others.min():.0f} to "
       f"{of_others.max():.0f}")
 for name in ("an empty picture", "this cat"):
     print(f"of these 300 above {name}: {np.sum(of_others > scores[name])}")
@@ -526,11 +499,10 @@ reveal("01.empty")
 
 # %% [markdown]
 # This cat is ahead of the other three by hundreds of nats, and a nat is a factor of $e$ in
-# probability. This is the question that the classifier could not be asked. With four factors given
-# it is about cats with *these* ears, tail, tilt and eyes, of any weight and position: photographs
-# of other cats score lower on average, though 5 of the 300 beat this one, and all the empty
-# picture. (1.14 counts the pixels.) With all factors free, the evidence is also what we will train
-# on.
+# probability. This is the question that the classifier could not be asked. The 300 random cats,
+# with other ears, tails, tilts and eyes, score lower on average, though 5 of them score higher than
+# this one. All 300 score higher than the empty picture. (1.15 counts the pixels that put the empty
+# picture above the cat upside down.)
 
 # %% [markdown]
 # ## 1.8  Is a probable picture a typical one?
@@ -549,18 +521,15 @@ p_true = np.clip(cats.render(this_z)[0], cats.P_MIN, 1 - cats.P_MIN).astype(floa
 thousand = cats.sample_pixels(np.repeat(this_z, 1000, axis=0), np.random.default_rng(4))
 of_photographs = np.log(np.where(thousand == 1, p_true, 1 - p_true)).sum(axis=(1, 2))
 expected = np.sum(p_true * np.log(p_true) + (1 - p_true) * np.log(1 - p_true))
-rounded = (p_true > 0.5) * 1.0
-marks = {"rounded": rounded, "empty": four["an empty picture"], "upside down": four["upside down"]}
-fig, ax = plots.figure(7, 2.5)
-ax.hist(of_photographs, bins=20, color=plots.BLUE)
-ax.text(-190, 60, "1000 photographs", ha="right", fontsize=9)
-ax.axvline(expected, color=plots.INK, ls="--", lw=1)
-for name, picture in marks.items():
-    value = log_likelihood(picture, this_z)[0]
-    ax.axvline(value, ymax=0.65, color=plots.RED, lw=1.5)
-    ax.text(value, 140, f"{name}\n{value:.0f}", ha="center", va="bottom", fontsize=9)
-ax.set(xlim=(-780, 0), ylim=(0, 205), xlabel="log p(x | the true z), nats", ylabel="photographs")
-ax.set_title(f"dashed: the expected score of a photograph, {expected:.1f}")
+rounded = (p_true > 0.5) * 1.0                            # the likelier side of every coin
+fig, ax = plots.figure(6, 2.3)
+ax.hist(of_photographs, bins=25, color=plots.BLUE, label="1000 photographs")
+ax.axvline(expected, color=plots.INK, ls="--", lw=1, label=f"their expected score, {expected:.1f}")
+best = log_likelihood(rounded, this_z)[0]
+ax.axvline(best, color=plots.RED, lw=1.5, label=f"the rounded drawing, {best:.0f}")
+ax.set(xlabel="log p(x | the true z), nats", ylabel="photographs", xlim=(-200, -60))
+ax.set_title("no photograph is as probable as the rounded drawing")
+ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0.5, 1))
 print(f"photographs: mean {of_photographs.mean():.1f}, standard deviation {of_photographs.std():.1f}, "
       f"the best {of_photographs.max():.0f}")
 print(f"log p(x | four): the best photograph {log_evidence_given_four(thousand, 40).max():.0f}, "
@@ -571,43 +540,40 @@ fig
 reveal("01.rounded")
 
 # %% [markdown]
-# No photograph comes near the rounded drawing, although each was drawn from the model. One pixel is
-# white with probability $p_d$, and then adds $\log p_d$; else it adds $\log(1 - p_d)$. On average
+# No photograph comes near the rounded drawing, although each was drawn from the model. A pixel is
+# white with probability $p_d$ and then adds $\log p_d$; else it adds $\log(1 - p_d)$. On average
 # that is $p_d \log p_d + (1 - p_d)\log(1 - p_d)$, and over all pixels $-145$, the dashed line. The
-# pixels are independent, so their sum scatters little around it, by 12. Pictures with scores near
-# that average are called *typical*. Each has a probability of about $e^{-145}$, and nearly every
-# draw is one of them: so there are about $e^{145}$ (both exponents to within the scatter). The
-# rounded drawing is more probable than any of these, and is a single picture.
+# pixels are independent, so their sum scatters around it by 12 only. Nearly every draw has a score
+# near that average; such draws are called *typical*. Each has a probability of about $e^{-145}$,
+# and together nearly all of the probability: so there are about $e^{145}$ of them (both exponents
+# to within the scatter). The rounded drawing is more probable than any, but it is a single picture.
 #
-# By $p(x\mid\text{four})$, too, it is ahead of all 1000 photographs. So a high $\log p(x)$ is no
-# certificate that $x$ is typical. (Learned models show similar things: *Do Deep Generative Models
-# Know What They Don't Know?*, Nalisnick et al. 2019.)
+# By $p(x\mid\text{four})$, too, it is ahead of all 1000 photographs. So a high $\log p(x)$ does not
+# make a picture typical. (Learned models show similar things: *Do Deep Generative Models Know What
+# They Don't Know?*, Nalisnick et al. 2019.)
 
 # %% [markdown]
 # ## 1.9  What does a story without noise rule out?
 #
-# There is a famous way to have samples and never face the integral. A *generative adversarial
-# network*, GAN [*Generative Adversarial Nets*, Goodfellow et al. 2014], keeps $z \sim p(z)$ and a
-# program $G$ that turns it into a picture, $x = G(z)$, with no noise on the pixels. A second
-# network is trained to tell $G$'s pictures from real ones, and $G$ is trained to fool it.
+# A *generative adversarial network*, GAN [*Generative Adversarial Nets*, Goodfellow et al. 2014],
+# draws without facing the integral. It keeps $z \sim p(z)$ and a program $G$ that turns it into a
+# picture, $x = G(z)$, with no noise on the pixels. A second network is trained to tell $G$'s
+# pictures from real ones, and $G$ is trained to fool it.
 #
 # We can make such a generator without training: render, and round each pixel to black or white.
 # Then $p(x\mid z)$ is 1 for the picture $G(z)$, and 0 for every other. No $z$ gives our photograph
-# (1.15 shows it), not even the true one: some coins fell against the odds. So its evidence is 0,
+# (1.16 checks it), not even the true one: some coins fell against the odds. So its evidence is 0,
 # and eq. (4) divides zero by zero. A coin for each pixel, never quite certain, makes every black
-# and white picture possible. (Without the floor `P_MIN`, one speck of dust on a pixel of grey value
-# 0 would make the picture impossible under that $z$.)
+# and white picture possible.
 #
 # | | draws an $x$ | $p(x)$, how probable is this $x$ | $p(z\mid x)$, what made this $x$ |
 # |---|---|---|---|
 # | classifier $p(y\mid x)$ | no: $x$ is given | no | no |
 # | $x = G(z)$, rounded as above | yes | 0 unless $x$ is some $G(z)$ | only if $x$ is some $G(z)$ |
 # | eq. (1) with noise, as here and in a VAE | yes | yes, by an integral | yes, by an integral |
-# | flow: $x = G(z)$, and $G$ can be inverted | yes | yes, exactly | one $z$, exactly |
 #
-# A real GAN draws grey pictures, usually from fewer numbers than pixels, and nothing says that a
-# photograph is among them. A VAE keeps the whole of eq. (1), and pays with an integral that in
-# general it can only bound or estimate.
+# A VAE keeps the whole of eq. (1), and pays with an integral that in general it can only bound or
+# estimate.
 
 # %% [markdown]
 # ## 1.10  What is missing?
@@ -629,11 +595,35 @@ for L in (1, 2, 6, 50):
 # The grid grows exponentially with the number of latents. Eq. (8) as an expectation suggests a way
 # around it, averaging over random draws. Notebook 02 begins there.
 #
-# Second, for handwritten digits we have no renderer. So $p_\theta(x\mid z)$ will be a network, the
-# *decoder*, and $\theta$ its weights; $z$ will be a few numbers without a meaning given in advance,
-# independent standard Gaussians, which is written $z \sim N(0, I)$. We change $\theta$ until the
-# data have high evidence. That takes $\log p(x)$, or something computable that stands in for it
-# (notebooks 02 and 03); its gradient (04, 05 and 06); and a loop, a data set, and patience (07).
+# Second, both our stories were built by hand. The doctor's diseases and the cat's factors have
+# names, and somebody wrote down what each of them does. For handwritten digits we have no such
+# story. So $p_\theta(x\mid z)$ will be a network, the *decoder*, with weights $\theta$ that are
+# *learned* from pictures alone; $z$ will be a few numbers without names, independent standard
+# Gaussians, which is written $z \sim N(0, I)$. What do such numbers come to mean? Here is one of
+# the eight latents of the cat model from the top of this notebook, which was never told the chonk
+# of a cat:
+
+# %%
+learned = VAE.pretrained("cats")
+codes = learned.encode(flat)[0]      # for each cat of 1.1, where the model expects its z, (600, 8)
+follows = np.corrcoef(codes.T, factors[:, 0])[-1, :-1]     # with chonk: one for each latent, (8,)
+j = abs(follows).argmax()
+print(f"latent {j}: its correlation with chonk is {follows[j]:+.2f}")
+walk = np.repeat(codes[:1], 9, axis=0)                     # one cat, nine times
+walk[:, j] = np.sign(follows[j]) * np.linspace(-2, 2, 9)
+fig, ax = plots.figure(7, 1.2)
+plots.show_grid(ax, learned.inverse_transform(walk).reshape(-1, 28, 28), 9,
+                "one cat, one learned latent changed", cmap="gray")
+fig
+
+# %% [markdown]
+# The cat grows chonkier, and other things change with it: a learned latent need not be one cause.
+# And to find this latent we had to know the chonk of 600 cats. Notebook 10 measures what such a
+# latent knows.
+#
+# To learn $\theta$ we change it until the data have high evidence. That takes $\log p(x)$, or
+# something computable that stands in for it (notebooks 02 and 03); its gradient (04, 05 and 06);
+# and a loop, a data set, and patience (07).
 
 # %% [markdown]
 # ## Recap
@@ -646,8 +636,8 @@ for L in (1, 2, 6, 50):
 # - Probabilities of pictures underflow. Work in logs, and sum with eq. (7).
 # - With a coin of its own for each pixel, never certain, every black and white picture has a score. A
 #   high one does not make it typical: typical pictures score near the average, and are many.
-# - Enumeration is exact; a grid approximates, and its cells must not be wide against the posterior.
-#   The cost of both grows exponentially with the number of latents.
+# - Enumeration is exact; a grid approximates. The cost of both grows exponentially with the number
+#   of latents.
 #
 # ## Exercises
 # `check` says what is right, or shows the smallest input where it is not; `hint("01.evidence")`
@@ -681,9 +671,9 @@ my_symptom = ...    # [[., .], [., .]]
 check("01.helping", my_symptom)
 
 # %% [markdown]
-# **A story of your own.** Doctors are warned of it: the cause that would explain a finding best
-# need not be the cause that the finding makes most probable. Invent a story in which that happens;
-# what its $z$ and $x$ mean is up to you.
+# **A rare cause.** Doctors are warned of a mistake: the cause under which a finding would be
+# likeliest need not be the likeliest cause once it is found. Invent two tables in which that
+# happens; what $z$ and $x$ mean is up to you.
 
 # %%
 # p(z) with Z >= 2 entries, and p(x|z) with one row for each z. For at least one x, the z
@@ -723,6 +713,23 @@ def simulate_symptoms(prior, cause, leak, n, seed):  # p(z_i = 1) (I,), eq. (2):
 check("01.forwards", simulate_symptoms)
 
 # %% [markdown]
+# **A machine of your own.** Invent a cause that nobody sees and an effect that one does: a cat's
+# mood and its purr, a fault and a noise. Write it as a program that throws coins; draw from it; and
+# write its joint and its evidence as formulas. Add up `np.exp(log_joint(z, x))` over all $z$ and
+# $x$ (one?), and compare `np.exp(score(x))` with the shares among your samples. `check` then
+# follows every way in which your coins can fall, so that it knows your story exactly.
+
+# %%
+# run(coin) -> z, x       your story, causes first. coin(p) is 1 with probability p, else 0,
+#                         and all chance comes from it. z and x: numbers, words, or tuples.
+# sample(n, rng) -> [x]   the x of n runs of your story, with coins made from rng
+# log_joint(z, x)         log p(z, x), nats; -np.inf for a pair that run cannot return
+# score(x)                log p(x), nats
+my_machine = ...    # (run, sample, log_joint, score)
+
+check("01.machine", my_machine)
+
+# %% [markdown]
 # **Every picture under every cause.** `p[b]` holds the pixels' probabilities of white under $z_b$,
 # and here they may be 0 or 1 exactly, as in 1.9. A picture that cannot occur has the log likelihood
 # $-\infty$; nothing may come out as NaN.
@@ -748,8 +755,8 @@ check("01.log-posterior", posterior_from_logs)
 
 # %% [markdown]
 # **Refine until it settles.** Eq. (8) for one latent, uniform on a range, with cells as in 1.6 and
-# 1.7. Go through growing grids, and stop where log p(x) moves by less than the tolerance. (As in
-# 1.7 that is no proof: in the last test it stops before the grid that would find a narrow peak.)
+# 1.7. Try finer and finer grids, and stop where log p(x) moves by less than the tolerance. (That is
+# no proof, see 1.14: in the last test it stops before the grid that would find a narrow peak.)
 
 # %%
 def settled_log_evidence(log_p, low, high, counts, tolerance):
@@ -763,8 +770,8 @@ check("01.settled", settled_log_evidence)
 
 # %% [markdown]
 # **The wrong cat.** In 1.8 photographs are scored under the $z$ that they were thrown with. Score
-# those of one cat under another: what comes out on average, and how much does it scatter? Draw
-# none.
+# those of one cat under another: what comes out on average, and how much does it scatter? Compute
+# both without drawing a photograph.
 
 # %%
 def score_under_another(p, q):    # p(white) of each pixel (D,): p throws the pictures, q
@@ -808,7 +815,8 @@ def called_heavy(pictures, W, b):
 
 
 many = (np.random.default_rng(12).random((1000, 784)) < 0.5).astype(np.float32)
-extra = flat[heavy == 1].mean(axis=0) > flat[heavy == 0].mean(axis=0) + 0.1
+seen_heavy, seen_light = (flat[train][heavy[train] == label] for label in (1, 0))
+extra = seen_heavy.mean(axis=0) > seen_light.mean(axis=0) + 0.1       # marked pixels (784,)
 elsewhere = np.random.default_rng(13).permutation(extra)              # as many pixels, anywhere
 noises = {"noise": many, "black at the marked": np.where(extra, 0, many),
           "black at random": np.where(elsewhere, 0, many)}
@@ -823,10 +831,11 @@ print(f"b + half of all weights, noise on average: {b + W.sum() / 2:+.1f}")
 fig
 
 # %% [markdown]
-# So the verdict hangs on the marked pixels. But a heavy cat also has more white fur in all than a
-# light one. Could the classifier have learned that? Dim the heavy cats to 0.7 of their brightness,
-# so that their pixels add up to *less* white than those of the light ones, and train again. And
-# make a noise that is as white as a light cat.
+# Black at the marked pixels, noise is hardly ever called heavy; black at as many random ones, it
+# nearly always is. But a heavy cat also has more white fur in all than a light one. Could the
+# classifier have learned that? Dim the heavy cats to 0.7 of their brightness, so that their pixels
+# add up to *less* white than those of the light ones, and train again. And make a noise that is as
+# white as a light cat.
 #
 # **Predict first.** What does the new classifier say about noise? (`"light"`, `"unsure"` or
 # `"heavy"`)
@@ -851,11 +860,10 @@ for name, batch in {**noises, "noise as white as a light cat": sparse}.items():
 reveal("01.dimmed")
 
 # %% [markdown]
-# It is not that heavy cats are whiter as a whole. *Where* a picture is white decides for "heavy".
-# Noise is white at half of the places that speak for a heavy cat and at half of those that speak
-# for a light one, and the first have the larger weights in all. *How much* is white decides how
-# sure the classifier is: noise as white as a light cat is nearly always called heavy too, but often
-# with less confidence.
+# So noise is called heavy even if heavy cats have less white in all. Noise is white at half of the places
+# that speak for a heavy cat and at half of those that speak for a light one, and the first have the
+# larger weights in all. Noise as white as a light cat is nearly always called heavy too, with less
+# confidence.
 #
 # The same code for each factor, with "above the middle of its range" as the label:
 
@@ -935,7 +943,48 @@ print(f"that pixel is {'white' if this_cat[at] else 'black'} in the photograph, 
 # strong witness.
 
 # %% [markdown]
-# ## 1.14  Why does an empty picture beat a cat upside down?
+# ## 1.14  When is a grid fine enough?
+#
+# In 1.7 the grid of 10 was 6 nats below the fine ones. Its neighbours, 9 and 11:
+
+# %%
+for n in (9, 10, 11):
+    print(f"{n:2} cells each: {log_evidence_given_four(this_cat[None], n)[0]:8.2f} nats")
+
+# %% [markdown]
+# With 9 and with 11 cells the value is the same to 0.02 nats, and yet a nat above those of the fine
+# grids. Where is the posterior, and where do the coarse grids have their middles?
+
+# %%
+fine = grid_of_cats(80)
+together = normalised(log_likelihood(this_cat, fine))      # p(chonk, position | x), (6400,)
+for k, name, width in ((0, "chonk", 6.0), (5, "position", 0.16)):
+    mean = together @ fine[:, k]
+    sd = np.sqrt(together @ (fine[:, k] - mean) ** 2)
+    cells = ", ".join(f"{width / n / sd:.1f} of {n}" for n in (9, 11, 40, 80))
+    print(f"{name}: posterior mean {mean:.4f}, sd {sd:.4f}; a cell in units of sd: {cells}")
+
+# %%
+fig, ax = plots.figure(5.2, 3)
+ax.imshow(together.reshape(80, 80).T, cmap="Blues", origin="lower", aspect="auto",
+          extent=(3, 9, -0.08, 0.08))
+for n, marker, color in ((9, "o", plots.ORANGE), (10, "x", plots.RED)):
+    ax.plot(*grid_of_cats(n)[:, (0, 5)].T, marker, ls="none", color=color, ms=6, mfc="none",
+            label=f"middles of {n} by {n} cells")
+ax.set(xlabel="chonk, kg", ylabel="position, picture widths", xlim=(5, 8.2), ylim=(-0.03, 0.04))
+ax.set_title("a grid knows the posterior (blue) at its middles only")
+ax.legend(fontsize=8, loc="upper left", frameon=True)
+fig
+
+# %% [markdown]
+# The posterior is narrow in position. The grid of 9 (like that of 11) has middles at position 0,
+# within a standard deviation of its mean, and each stands for a cell 7 to 9 of them wide: too much.
+# The grid of 10 has no middle so near: too little. **Standing still is no proof.** To trust a grid,
+# compare its cells with the width of the posterior. At 40 they are about 1 and 2 standard
+# deviations wide.
+
+# %% [markdown]
+# ## 1.15  Why does an empty picture beat a cat upside down?
 #
 # Split eq. (6) by whether the coin fell against the odds: at the true $z$, and at the cell of the
 # grid that explains the picture best.
@@ -959,7 +1008,7 @@ for name in ("upside down", "an empty picture"):
 # with fewer pixels to miss.
 
 # %% [markdown]
-# ## 1.15  Does any $z$ give this photograph without noise?
+# ## 1.16  Does any $z$ give this photograph without noise?
 #
 # First 3000 random ones and the true one: in how many pixels is the photograph impossible, if $G$
 # rounds?

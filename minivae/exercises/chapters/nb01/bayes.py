@@ -299,7 +299,7 @@ def _without_a_rare_cause(prior, likelihood):
 
 STORY = Exercise(
     id="01.story",
-    title="a story of your own, with a rare cause",
+    title="two tables with a rare cause",
     stub=stub("""
         # p(z) with Z >= 2 entries, and p(x|z) with one row for each z. For at least one x, the z
         # under which x is likeliest must not be the likeliest z once x has been seen.

@@ -17,7 +17,7 @@ PREDICTIONS = (
         "classifier is trained again. What does it say about white noise?",
         ("light", "unsure", "heavy"),
         "heavy",
-        "It is not that heavy cats are whiter as a whole. Noise has white at all places, and those "
+        "Heavy cats need not be whiter as a whole for it. Noise has white at all places, and those "
         "that speak for a heavy cat weigh more in all than those that speak for a light one.",
     ),
     Prediction(
