@@ -93,7 +93,7 @@ for L in (1, 5, 10, 20, 50):
           f"{np.mean(off < 0):4.0%} of the estimates too low")
 
 # %% [markdown]
-# With one latent, averaging works. With many, a few rare draws make up the average, and hardly any
+# With one latent, averaging works. With fifty, a few rare draws make up the average, and hardly any
 # run meets them. Is the number of latents to blame? Keep fifty of them, and raise the noise to
 # $v = 100$. **Predict first.** The median size of the error will be (`"20 nats"`, `"1 nat"` or
 # `"below 0.1"`)
@@ -165,9 +165,9 @@ ax.legend(fontsize=8, loc="upper left")
 fig
 
 # %% [markdown]
-# Where the log ratio is $t$, the prior draws $e^t$ times more rarely than the posterior. At most
-# draws of the posterior $t$ is near the KL, so that only about one in $e^{\mathrm{KL}}$ draws of
-# the prior falls there. **The estimate begins to work at about
+# Where the log ratio is $t$, the prior's density is the posterior's divided by $e^t$. At most draws
+# of the posterior $t$ is near the KL, so that only about one in $e^{\mathrm{KL}}$ draws of the
+# prior falls there. **The estimate begins to work at about
 # $\exp \mathrm{KL}(\text{posterior} \Vert \text{prior})$ draws.** Try that many, a sixteenth of
 # them, and sixteen times as many:
 
@@ -234,8 +234,9 @@ diagrams.jensen_gap(ax, 0.4, 3.6)                                      # two equ
 fig
 
 # %% [markdown]
-# So $\mathbb{E}[\log \hat p_K(x)]$ is a lower bound of $\log p_\theta(x)$ for every $K$. An average
-# of more draws scatters less, and the gap shrinks.
+# $\mathbb{E}[\log w]$ is the middle of the red chord, which lies below the curve. So
+# $\mathbb{E}[\log \hat p_K(x)]$ is a lower bound of $\log p_\theta(x)$ for every $K$. An average of
+# more draws scatters less, and the gap shrinks.
 
 # %% [markdown]
 # ## 2.4  Can we draw where it counts?
@@ -251,7 +252,8 @@ fig
 # This is *importance sampling*, and $w$ is the importance weight. ($q_\phi$ must not be zero where
 # $p_\theta(x, z)$ is not.) With the prior as $q_\phi$ it is eq. (1). With the posterior every
 # weight is $p_\theta(x)$, since $p_\theta(x, z) = p_\theta(z\mid x)\,p_\theta(x)$: one draw would
-# do. In between, the rule of 2.2 holds with $q_\phi$ in the place of the prior.
+# do. For any other $q_\phi$ the rule of thumb of 2.2 says: about
+# $\exp \mathrm{KL}(\text{posterior} \Vert q_\phi)$ draws.
 
 # %% [markdown]
 # ## 2.5  The bound and its gap
@@ -271,7 +273,7 @@ fig
 #
 # **The gap is a KL**, from $q_\phi$ to the posterior. By Jensen it is never negative, and it is
 # zero only if $q_\phi$ is the posterior. As $\log p_\theta(x)$ does not depend on $\phi$, *raising
-# the ELBO over $\phi$ narrows the gap, though we know neither*.
+# the ELBO over $\phi$ narrows the gap*, though we know neither the gap nor $\log p_\theta(x)$.
 #
 # In numbers: the patient of notebook 01 has cough and fever, and averages are sums over 32
 # combinations of diseases. Let $q_\phi$ keep the diseases independent, so that $\phi$ is five
@@ -361,11 +363,9 @@ fig
 # on nobody being ill. The best independent $q$ avoids this by committing to the flu: it is
 # **too sure**.
 #
-# The marginals are best by the other KL. For an independent $q_\phi$,
-# $\mathrm{KL}(\text{posterior}\Vert q_\phi)$ is a constant minus the sum over diseases of
-# $\mathbb{E}_{\text{posterior}}[\log q_i(z_i)]$, and each term is highest at the marginal. By the
-# rule of 2.2 this other KL counts for draws. So **the $q_\phi$ with the smaller gap need not be the
-# better one to draw from** (2.9 does it).
+# The marginals are best by the other KL, $\mathrm{KL}(\text{posterior}\Vert q_\phi)$, the one that
+# says how many draws it takes. So **the $q_\phi$ with the smaller gap need not be the better one to
+# draw from** (2.9).
 
 # %% [markdown]
 # ## 2.6  Which form can be computed?
@@ -378,8 +378,9 @@ fig
 # - \mathrm{KL}\big(q_\phi(z) \,\Vert\, p(z)\big) \tag{5}
 # $$
 #
-# How well do $q_\phi$'s causes explain $x$, minus how far is $q_\phi$ from the prior. A VAE uses
-# this form: minus the first term is `nll`, the second is `kl`, and `loss = nll + kl` is minimised.
+# The first term says how well $q_\phi$'s causes explain $x$, the second how far $q_\phi$ is from
+# the prior. A VAE uses this form: minus the first term is `nll`, the second is `kl`, and
+# `loss = nll + kl` is minimised.
 # Or split off only $q_\phi$:
 #
 # $$
@@ -397,8 +398,9 @@ fig
 # %%
 patients = exact.patients(model)                                       # every z: (32, 5)
 prior = np.where(patients == 1, model.prior, 1 - model.prior).prod(axis=1)
-spared = np.where(patients[:, :, None] == 1, 1 - model.cause[:, :2], 1).prod(axis=1)
-likelihood = (1 - (1 - model.leak[:2]) * spared).prod(axis=1)          # p(cough, fever | z)
+fails = np.where(patients[:, :, None] == 1, 1 - model.cause[:, :2], 1) # (32, 5, 2)
+absent = (1 - model.leak[:2]) * fails.prod(axis=1)                     # eq. (2) there: (32, 2)
+likelihood = (1 - absent).prod(axis=1)                                 # p(cough, fever | z)
 q = five["posterior marginals"]
 print(f"eq. (4)  {log_px - q @ np.log(q / p_posterior):.10f}")
 print(f"eq. (5)  {q @ np.log(likelihood) - q @ np.log(q / prior):.10f}")
@@ -432,12 +434,14 @@ m, S = 1 / 1.25, 0.25 / 1.25                                 # the posterior at 
 three = {"prior": (0.0, 0.0), "N(0.3, 0.5)": (0.3, np.log(0.5)), "posterior": (m, np.log(S))}
 log_px_one = log_evidence(x_one)
 for name, place in three.items():
-    print(f"q = {name:11}: ELBO - log p(x) = {elbo(*place) - log_px_one:+.4f} nats")
-print(f"{'2.3 at K = 1':15}: {mean_error[1]:+.4f} nats")
+    print(f"q = {name:12} ELBO {elbo(*place):.3f} nats")
+print(f"log p(x) {log_px_one:.3f} nats; in 2.3, the mean of the log at K = 1: "
+      f"{log_px_one + mean_error[1]:.3f}")
 
 # %% [markdown]
-# With $q_\phi$ the prior, $\log w$ is $\log p_\theta(x\mid z)$, so the ELBO is the mean that 2.3
-# measured at $K = 1$. Now look at the ELBO over all of $\phi$:
+# With the posterior as $q_\phi$ the ELBO is $\log p_\theta(x)$. With the prior, $\log w$ is
+# $\log p_\theta(x\mid z)$, and the ELBO is the mean that 2.3 measured at $K = 1$. Now look at all
+# of $\phi$:
 
 # %%
 fig, (left, right) = plots.figure(7.2, 2.9, 1, 2)
@@ -489,11 +493,11 @@ for step in range(301):
     if step in (0, 10, 50, 300):
         gap = log_normal(unseen[:, None], 0.0, 1.25) - elbo(a * unseen, logvar, unseen)
         print(f"step {step:3}: mu = {a:.3f} x, logvar = {logvar:+.3f}; "
-              f"gap at an unseen x {gap.mean():.5f} nats on average, at most {gap.max():.5f}")
-    by_mu = (seen - a * seen) / 0.25 - a * seen                        # slopes of eq. (7)
-    by_logvar = 0.5 * (1 - np.exp(logvar) * (1 / 0.25 + 1))
+              f"gap at unseen x: mean {gap.mean():.5f}, at most {gap.max():.5f} nats")
+    by_mu = (seen - a * seen) / 0.25 - a * seen                        # eq. (7)'s derivatives
+    by_logvar = 0.5 * (1 - np.exp(logvar) * (1 / 0.25 + 1))            # mu = a x: chain rule
     a, logvar = a + 0.05 * np.mean(by_mu * seen), logvar + 0.1 * by_logvar
-print(f"posterior: mu = {1 / 1.25:.3f} x, logvar = {np.log(S):+.3f}")
+print(f"posterior: mean {m:.3f} x, log variance {np.log(S):.3f}")
 
 # %% [markdown]
 # One climb has served every $x$, because here the posterior's mean is $a x$ with one $a$, and its
@@ -574,9 +578,9 @@ fig
 # %% [markdown]
 # ## Recap
 #
-# - To estimate $p_\theta(x)$ from draws of $q$ takes about
-#   $\exp \mathrm{KL}(\text{posterior}\Vert q)$ of them before it begins to work. On average the log
-#   of the estimate is too low, unless all weights are equal: Jensen, eq. (2).
+# - An estimate of $p_\theta(x)$ from draws of $q$ begins to work at about
+#   $\exp \mathrm{KL}(\text{posterior}\Vert q)$ of them. On average its log is too low, unless all
+#   weights are equal: Jensen, eq. (2).
 # - $\log p_\theta(x) = \text{ELBO} + \mathrm{KL}(q_\phi \Vert p_\theta(z\mid x))$, eq. (4). Raising
 #   the ELBO over $\phi$ narrows the gap. The best $q_\phi$ of a restricted family may be too sure,
 #   and need not be the best to draw from.
@@ -590,7 +594,7 @@ fig
 
 # %% [markdown]
 # **How many draws?** Section 2.2 averaged the log ratio over draws. Do it without any, when each
-# latent has a weight and noise of its own.
+# latent has a slope $W_i$ and noise $v_i$ of its own.
 
 # %%
 def draws_needed(x, W, v):    # z_i ~ N(0, 1), x_i|z_i ~ N(W_i z_i, v_i): (L,), (L,), (L,)
@@ -729,9 +733,13 @@ print(f"{heavy.sum()} z's have weights above 10 p(x) under the best independent 
 # hardly draws the $z$'s that have a cold or pneumonia in its place. Most runs of thirty meet none
 # of them, and find about the share of the others.
 #
+# (Why the marginals have the smaller $\mathrm{KL}(\text{posterior}\Vert q_\phi)$: for an
+# independent $q_\phi$ it is a constant minus the sum over diseases of
+# $\mathbb{E}_{\text{posterior}}[\log q_i(z_i)]$, and each term is highest at the marginal.)
+#
 # A Gaussian $q_\phi$ can be too sure as well. Take the ten latents of 2.2, and the same
-# $N(\mu, \sigma^2)$ for each. The posterior of each is $N(0.8, 0.2)$. The wide $q_\phi$ and the narrow one
-# have its mean and nearly the same gap, the displaced one has its variance.
+# $N(\mu, \sigma^2)$ for each. The posterior of each is $N(0.8, 0.2)$. The wide $q_\phi$ and the
+# narrow one have its mean and nearly the same gap, the displaced one has its variance.
 
 # %%
 def log_w(mu, sigma2, z):
@@ -754,7 +762,8 @@ for name, mu, sigma2 in (("prior N(0, 1)", 0.0, 1.0), ("wide N(0.8, 0.34)", 0.8,
     sizes = [np.median(abs(log_sum_exp(logs[: 1000 * K].reshape(1000, K), axis=1) - np.log(K)))
              for K in (1, 30, 1000)]
     weights[name] = np.sort(np.exp(logs))[::-1]
-    print(f"{name:21}{-logs.mean():6.2f}{np.exp(at_posterior.mean()):16.1f}{at_posterior.std():13.1f} ",
+    kl, s = at_posterior.mean(), at_posterior.std()
+    print(f"{name:21}{-logs.mean():6.2f}{np.exp(kl):16.1f}{s:13.1f} ",
           *(f"{size:6.2f}" for size in sizes))
 
 # %%
