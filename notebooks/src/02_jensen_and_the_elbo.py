@@ -50,8 +50,8 @@ recall("02", ..., ..., ...)
 # \tag{1}
 # $$
 #
-# ($\theta$ stands for the model's *parameters*, such as the weights of a decoder.) This *naive
-# Monte Carlo* estimate is *unbiased*: each term has the mean $p_\theta(x)$, and so has the average.
+# ($\theta$ stands for the model's *parameters*, all numbers in a decoder.) This *naive Monte
+# Carlo* estimate is *unbiased*: each term has the mean $p_\theta(x)$, and so has the average.
 #
 # To judge it, here is a model whose evidence is known: $L$ latents, each seen through noise of
 # variance $v$. Independent Gaussians add up to a Gaussian, and their variances add:
@@ -380,8 +380,7 @@ fig
 #
 # The first term says how well $q_\phi$'s causes explain $x$, the second how far $q_\phi$ is from
 # the prior. A VAE uses this form: minus the first term is `nll`, the second is `kl`, and
-# `loss = nll + kl` is minimised.
-# Or split off only $q_\phi$:
+# `loss = nll + kl` is minimised. Or split off only $q_\phi$:
 #
 # $$
 # \text{ELBO} = \mathbb{E}_{q_\phi}\big[\log p_\theta(x, z)\big] + H(q_\phi),
@@ -473,7 +472,7 @@ fig
 #
 # Each $x$ has a landscape and a best $q_\phi$ of its own. The idea of the VAE: do not climb anew
 # for every $x$, but let one network look at $x$ and answer with `mu` and `logvar`. This is the
-# *encoder*. One writes $q_\phi(z\mid x)$, and $\phi$ are now its weights, shared by all $x$.
+# *encoder*. One writes $q_\phi(z\mid x)$, and $\phi$ are now its parameters, shared by all $x$.
 
 # %%
 diagrams.decoder_and_encoder()
@@ -504,7 +503,7 @@ print(f"posterior: mean {m:.3f} x, log variance {np.log(S):.3f}")
 # variance is the same for all. In other models some $x$ may get something worse than the best
 # $q_\phi$ for them (notebook 06).
 #
-# This is the VAE of Kingma and Welling 2014, *Auto-Encoding Variational Bayes*. With
+# The VAE is from Kingma and Welling 2014, *Auto-Encoding Variational Bayes*. With
 # $q_\phi(z\mid x)$ for $q_\phi(z)$, our eq. (4) is their (1), its first line their (2), and our (5)
 # their (3). They write $\mathcal{L}(\theta, \phi; x)$ for the ELBO.
 
@@ -569,11 +568,12 @@ fig
 # falls.
 #
 # If the gap is closed before $\theta$ moves, this cannot happen: $\log p_\theta(x)$ starts level
-# with the ELBO, the ELBO rises, and $\log p_\theta(x)$ is never below it. To do the two in turn is
-# the idea of the *EM algorithm*. A VAE moves everything at once, by small steps, and there
-# $\log p_\theta(x)$ may fall too. And where no $\phi$ reaches the posterior, the ELBO may have its
-# summit at another $\theta$ than $\log p_\theta(x)$: a lasting **bias, which comes from what
-# $q_\phi$ cannot reach** (both: 2.10).
+# with the ELBO, the ELBO rises, and $\log p_\theta(x)$ is never below it. To close the gap, then
+# raise the ELBO over $\theta$, and repeat, is the idea of the *EM algorithm*.
+#
+# A VAE moves everything at once, by small steps, and there $\log p_\theta(x)$ may fall too. And
+# where no $\phi$ reaches the posterior, the ELBO may have its summit at another $\theta$ than
+# $\log p_\theta(x)$: a lasting **bias, which comes from what $q_\phi$ cannot reach** (both: 2.10).
 
 # %% [markdown]
 # ## Recap
