@@ -1,9 +1,10 @@
 """The web site of the project: `python .github/site/build.py [FOLDER]`, default .site/html.
 
 Sphinx with MyST-NB makes it from the committed notebooks, the map, the syllabus, the explorers and
-the docstrings (`pip install -r .github/site/requirements.txt` first). Nothing on it is loaded from elsewhere. This
-lays out the pages in .site/source: the links between files of the repository become links between
-pages of the site, and where a notebook speaks of an interactive page, the page is shown there.
+the docstrings (`pip install -r .github/site/requirements.txt` first). Nothing on it is loaded from
+elsewhere. This lays out the pages in .site/source: the links between files of the repository become
+links between pages of the site, and where a notebook speaks of an interactive page, the page is
+shown there.
 """
 
 import argparse
