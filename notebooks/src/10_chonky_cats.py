@@ -186,7 +186,7 @@ for f, name in enumerate(cats.NAMES):
     print(f"{name:<13} R^2 of the ideal observer {top['r2 of the same cats'][f]:.3f}, of fits {top['r2 of fits'][f]:.3f}")
 
 # %% [markdown]
-# They agree for four factors. For ear and eye, which are a few pixels large, the ceiling is generous:
+# They nearly agree for four factors. For ear and eye, which are a few pixels large, the ceiling is generous:
 # a share of it may come out somewhat too low there.
 
 # %% [markdown]
@@ -552,10 +552,10 @@ for name, curvature in (("the model's latents", G), ("the true factors", rendere
     print(f"{name:<20} {price(curvature):.2f} nats; turned at random {np.mean(prices):.2f} +- {np.std(prices):.2f}")
 
 # %% [markdown]
-# Two answers. The model's axes are much cheaper than random ones, as eq. (5) predicts. But as axes,
-# our factors would be cheaper still. So the pressure on $q$ does not explain why the latents are not our
-# factors: by this local measure the ELBO has nothing against them. Training found one cheap set of axes
-# among several, and nothing told it which set we would like.
+# Two answers. The model's axes are much cheaper than random ones. But as axes, our factors would be
+# cheaper still. So the pressure on $q$ does not explain why the latents are not our factors: by this
+# local measure, with the renderer as the decoder, it speaks for them. Training found cheap axes, not the
+# cheapest ones. What led it there, these measurements do not tell.
 
 # %%
 off10 = ~np.eye(10, dtype=bool)
