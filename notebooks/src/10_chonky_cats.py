@@ -34,7 +34,7 @@ from minivae.evaluate import dci, decoder_metric, interpretability, ladder, rend
 from minivae.estimator import VAE
 from minivae.exercises import check, hint, predict, recall, reveal, solution
 from minivae.plots import latents as draw
-from minivae.studies import cat_measures, cat_study
+from minivae.studies import cat_study
 from minivae.evaluate.total_correlation import total_correlation_backward, total_correlation_forward
 
 plots.notebook_style()
@@ -140,7 +140,7 @@ show_rows(vae.mean_image(params, z, spec), 7, [f"latent {j}" for j in range(L)],
 # $$
 #
 # (Cramér and Rao.) A pixel tells much if it changes much with $v$ and is nearly certain. With six
-# unknown factors $\mathcal I$ is a matrix, and the bound for each is on the diagonal of its inverse.
+# unknown factors $\mathcal I$ is a matrix, and the squares of the bounds are the diagonal of its inverse.
 # To differentiate, draw the cat a little chonkier and a little less chonky:
 
 # %%
@@ -200,7 +200,7 @@ for f, name in enumerate(cats.NAMES):
 # I(v; c) = \sum_{a, b} p(a, b) \log \frac{p(a, b)}{p(a)\,p(b)} \tag{2}
 # $$
 #
-# It is 0 for independent ones and needs no assumption about the form of the relation. To count, cut both
+# It is 0 if they are independent, and no form of the relation is assumed. To count, cut both
 # into 20 bins that hold equally many examples each. Then it is at most $\log 20$, the entropy of a
 # factor *in these bins*; so the number of bins belongs to each result. The code of an image is a
 # *draw* $z\sim q(z\mid x)$, since that is what the decoder gets.
@@ -495,8 +495,8 @@ predict("10.rotation", ...)
 #
 # For *every* image and *every* rotation: the likelihood cannot tell axes that are factors from axes that
 # mix them all. (Locatello et al. 2019 prove a more general form.) The *ELBO* can, because $q$ is diagonal:
-# if $z$ has the covariance $\Sigma$, then $Rz$ has $R\Sigma R^\top$, with correlations that a diagonal
-# $q$ cannot follow.
+# if $z$ has the covariance $\Sigma$, then $Rz$ has $R\Sigma R^\top$, in general with correlations, which a
+# diagonal $q$ cannot follow.
 
 # %%
 reveal("10.rotation")
@@ -552,7 +552,7 @@ for name, curvature in (("the model's latents", G), ("the true factors", rendere
     print(f"{name:<20} {price(curvature):.2f} nats; turned at random {np.mean(prices):.2f} +- {np.std(prices):.2f}")
 
 # %% [markdown]
-# Two answers. The model's axes are much cheaper than random ones. But as axes, our factors would be
+# Two answers. The shipped model's axes are much cheaper than random ones. But as axes, our factors would be
 # cheaper still. So the pressure on $q$ does not explain why the latents are not our factors: by this
 # local measure, with the renderer as the decoder, it speaks for them. Training found cheap axes, not the
 # cheapest ones. What led it there, these measurements do not tell.
@@ -563,12 +563,16 @@ for name in plain:
     own, random = (np.mean([np.array(row[key])[off10].mean() for row in cat_study.of_family(study, name)])
                    for key in ("cosines", "cosines_turned"))
     print(f"{name:<13} mean |cos| between columns of J: {own:.2f}, turned at random {random:.2f}")
+for likelihood in ("bernoulli", "gaussian"):
+    ours = decoder_metric.cosines(renderer_fit.fisher_information(factors[:200], likelihood))
+    print(f"the true factors, {likelihood}: {ours[~np.eye(6, dtype=bool)].mean():.2f}")
 
 # %% [markdown]
-# The same in the study: the Bernoulli models have axes that are nearer to orthogonal than random ones.
-# In the Gaussian models there is no clear difference; we do not know why.
+# The study, with its five seeds, agrees: in the Bernoulli models the axes are nearer to orthogonal than
+# random ones, and farther from it than our factors. In the Gaussian models they are not clearly nearer
+# than random ones; we do not know why.
 #
-# Last, what do the model's axes move?
+# Last, what do the shipped model's axes move?
 
 # %%
 own = decoder_metric.cosines(renderer)
@@ -639,13 +643,14 @@ for name in compared:
 # (The total correlation is the exact sum over 1,000 posteriors.) Pressing on it lowers it, and the best
 # latents of chonk, tail and position know more, though no factor reaches the bar. A hundred labels do more
 # for chonk, tail and tilt; for position they are ahead in $R^2$ and behind in nats. Neither brings ear or
-# eye to an axis. Labelled chonk has an $R^2$ of nearly 1 and still misses half of what the grey picture tells
-# in nats. Both numbers are true (`10.needed-r2` says how they are related): for a readout look at
+# eye to an axis. Labelled chonk has an $R^2$ of nearly 1 and still misses about half of what the grey
+# picture tells in nats. Both numbers are true (`10.needed-r2` says how they are related): for a readout look at
 # $R^2$, for what is left to know at nats.
 #
 # And a readout is no knob: moved alone, the labelled latent still drags another factor along (last
 # column, mean sizes as in 10.5).
-#
+
+# %% [markdown]
 # ## 10.10  So: are the latents interpretable?
 
 # %%
@@ -674,13 +679,14 @@ print(f"coverage of a perfect model, with these numbers of cats: {study['referen
 # The answer, for these cats and these small networks. **No best latent passes the bar**, in any family,
 # also where the whole code does. **Fifty labels** find a direction for some factors afterwards: in the
 # shipped model for chonk, tail and position (10.5), not for ear and eye. **A hundred labels in the
-# training** bring four factors closer to axes by $R^2$, for some nats of ELBO, and the samples
-# are about as good by these two measures.
+# training** bring four factors closer to axes by $R^2$, for some nats of ELBO; the samples are about
+# as good by these two measures (compare with `gaussian 1`).
 #
 # The explorer page (`figures/explorer_cats.html`, or `python -m minivae explore RUN` for your own
 # model) lets you drag through the latents; each slider carries the name of the factor it knows
 # best, *and how well*.
-#
+
+# %% [markdown]
 # ## Recap
 #
 # - A ceiling first: the Fisher information of the picture, eq. (1), a local approximation. A share without
@@ -689,8 +695,9 @@ print(f"coverage of a perfect model, with these numbers of cats: {study['referen
 # - Gap and DCI each have a code that fools them.
 # - $\log p(x)$ has no axes, eq. (4); a diagonal $q$ prefers axes along which $J^\top W J$ is diagonal,
 #   eq. (5). Our factors are nearly such axes, and training still found others.
-# - The total correlation, eq. (7), lowers the dependence of the latents; labels move more factors.
-#
+# - The penalty of eq. (7) lowers the total correlation; a hundred labels bring more factors closer to axes.
+
+# %% [markdown]
 # ## Exercises
 #
 # `hint("10.tc-gradient")` gives a nudge, `solution("10.tc-gradient")` the reference.
@@ -808,8 +815,9 @@ print(f"d tc / d mu of one latent: by hand {dm[2, 1]:.6f}, by differences {diffe
 # %% [markdown]
 # ## 10.12  How good is the estimate?
 #
-# Readers of such code ask why it prints impossible values. How good is eq. (7) as an *estimate*? Take 2,000 posteriors as the whole data set, so that $q(z)$ can be summed exactly, and
-# compare the ways to weigh a batch.
+# Readers of such code ask why it prints impossible values. How good is eq. (7) as an *estimate*? Take
+# 2,000 posteriors as the whole data set, so that $q(z)$ can be summed exactly, and compare the ways to
+# weigh a batch.
 
 # %%
 def with_weights(z, m, l, own, other):
@@ -841,7 +849,7 @@ for B in (50, 200, 800):
 # the logs. So train with it, and do not report it. The fourth column weighs $z_i$'s own posterior and the
 # others so that $q(z_i)$ and each $q(z_{il})$ are right on average. A log of a mean that is right on
 # average is too low (Jensen), and here that hits the $L$ marginals, which depend on who is in the
-# batch, more than the joint: the estimate is still too high, and less so with a larger batch.
+# batch, more than the joint: with a small batch the estimate is still too high.
 
 # %% [markdown]
 # ## 10.13  Where to go from here
