@@ -2,7 +2,7 @@
 
 For each factor four numbers, each at most about the one before:
 
-    ceiling    what an ideal observer reads off the picture         (renderer_fit.ideal_estimates)
+    ceiling    about what an ideal observer reads off the picture   (renderer_fit.ideal_estimates)
     whole      what a nonlinear probe reads off the whole code
     best       what the best single latent tells
     fifty      what the direction tells that fifty labelled examples find

@@ -1,4 +1,4 @@
-"""Read the factors of a cat off its picture: what the best possible encoder could know.
+"""Read the factors of a cat off its picture, and say about how well anybody could.
 
 The renderer is known, so a picture can be read by turning its knobs until the drawing agrees. `fit`
 does this by Fisher scoring: with p(u) the picture of the factors u and J = dp/du,
@@ -6,10 +6,12 @@ does this by Fisher scoring: with p(u) the picture of the factors u and J = dp/d
     u <- u + (J' W J + damping)^-1 J' W (x - p),       W = diag(1 / variance of pixel d given u)
 
 which climbs log p(x | u) from the nearest of many stored cats. J' W J is the *Fisher information*
-of the picture about the factors. Where it is large, its inverse is the covariance of the most
+of the picture about the factors. Where it is large, its inverse is about the covariance of the most
 likely factors around the true ones (no unbiased estimate has a smaller one: Cramer and Rao).
-`ideal_estimates` draws from it: a limit that no encoder passes, and that fits come near to (the
-drawing has kinks, and is no straight line over a wide error).
+`ideal_estimates` draws from it. That is a local approximation of what the best encoder could know:
+it takes the slopes at the true factors for the whole width of the error, but the drawing has kinks
+and is no straight line. Fits come near to it; for ears and eyes, whose errors are wide, they know
+less than it says.
 
 Two kinds of noise: "bernoulli", a coin flip for each pixel (black and white pictures, p clipped to
 [P_MIN, 1 - P_MIN]); "gaussian", grey pictures, all pixels with one variance, by default that of
@@ -115,7 +117,8 @@ def ideal_estimates(
     It sees v + s e, e ~ N(0, 1), where s^2 is the diagonal of the inverse Fisher information: the
     other factors are not known either. It answers with the mean of its posterior, a Gaussian cut
     off at the ends of the factor's range, because the prior is uniform there. No estimate has a
-    smaller mean squared error under this noise.
+    smaller mean squared error under this noise; that a picture's noise acts like this one is the
+    approximation.
     """
     checks.check_generator(rng)
     span = cats.HIGH - cats.LOW

@@ -18,7 +18,7 @@ The last term is constant, so the gradient depends on neither N nor the weight:
     d tc_i / d A_ijl = softmax_j(A_i.)_j - softmax_j(A_i.l)_j = G_ijl                    (2)
 
 and with u = (z_il - mu_jl) / sigma_jl^2 the chain rule gives dA/dz = -u, dA/dmu = u and
-dA/dlogvar = (u^2 sigma^2 - 1) / 2.                             [notebook 10, eqs. 5 to 8]
+dA/dlogvar = (u^2 sigma^2 - 1) / 2.                             [notebook 10, eqs. 6 to 8]
 
 Shapes: B examples, L latents. Accepts complex input, as ops.py does.
 """

@@ -15,7 +15,9 @@ least four of five seeds; and a factor of a family of models is
     missing       neither does
 
 A cell is *forced* if the code could not pass whatever the training did, because its KL is below
-half of c_f nats on average over the seeds: information costs at least as much KL.
+half of c_f nats on average over the seeds: information costs at least as much KL. That is a limit
+for each factor alone. The factors are independent, so all those that pass together need a KL of at
+least the sum of their bars.
 
 `python -m minivae cat-study` trains the models that are missing from figures/cat_study.json, seed
 by seed, and writes that file after each.

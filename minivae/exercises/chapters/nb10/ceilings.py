@@ -1,150 +1,207 @@
-"""What can be known at all: the ideal observer of one factor, and the limits of a share."""
+"""What can be known at all: of one factor, of several at once, and in which unit."""
 
 import numpy as np
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 
-# ---- 10.ideal-observer ---------------------------------------------------------------------------
+# ---- 10.information ------------------------------------------------------------------------------
 
 
-def ideal_observer(up, down, step):
-    """1 / sqrt(sum_d (dp/dv)^2 / (p (1 - p))), p halfway between the two drawings"""
-    p = (up + down) / 2
-    slope = (up - down) / (2 * step)
-    return float(np.sum(slope**2 / (p * (1 - p))) ** -0.5)
+def information(dm, ds, s):
+    """score = (x - m) m' / s^2 + ((x - m)^2 / s^2 - 1) s' / s; its variance, added over the pixels.
+
+    (x - m) and (x - m)^2 are uncorrelated, and (x - m)^2 / s^2 has the variance 2.
+    """
+    return float(((dm**2 + 2 * ds**2) / s**2).sum())
 
 
-def _observer_cases():
+def _information_cases():
     return [
-        (np.array([0.6]), np.array([0.4]), 0.5),
-        (np.array([0.7, 0.2, 0.5]), np.array([0.3, 0.4, 0.5]), 0.25),
-        (np.array([0.9, 0.15, 0.35, 0.6]), np.array([0.8, 0.25, 0.3, 0.9]), 0.1),
+        (np.array([0.4]), np.array([0.3]), np.array([0.5])),
+        (np.array([0.8, -0.2, 0.0]), np.array([0.1, 0.4, -0.3]), np.array([0.6, 0.3, 1.5])),
+        (np.array([0.3, 1.1]), np.array([0.0, 0.0]), np.array([0.4, 2.0])),
     ]
 
 
-def _parts(up, down, step):
-    p = (up + down) / 2
-    return p, (up - down) / (2 * step)
-
-
-IDEAL_OBSERVER = Exercise(
-    id="10.ideal-observer",
-    title="the ideal observer for one factor",
+INFORMATION = Exercise(
+    id="10.information",
+    title="when the noise tells, too",
     stub=stub("""
-        def ideal_observer(up, down, step):    # p(x = 1) of each pixel at v + step, v - step: (D,)
-            ...                                # -> the smallest sd of an unbiased estimate of v
+        def information(dm, ds, s):    # dm/dv, ds/dv and s of each pixel, at v: (D,) each
+            ...                        # -> the Fisher information of the picture about v
     """),
-    reference=ideal_observer,
-    cases=_observer_cases,
+    reference=information,
+    cases=_information_cases,
     mistakes=(
         WrongAnswer(
-            "one-step",
-            lambda up, down, step: ideal_observer(up, down, step / 2),
-            "The two drawings are two steps apart: divide their difference by 2 step.",
+            "means-alone",
+            lambda dm, ds, s: float((dm**2 / s**2).sum()),
+            "Only the means tell here. How strong the noise is depends on v as well.",
         ),
         WrongAnswer(
-            "variance",
-            lambda up, down, step: ideal_observer(up, down, step) ** 2,
-            "This is the variance; the standard deviation is its root.",
+            "noise-once",
+            lambda dm, ds, s: float(((dm**2 + ds**2) / s**2).sum()),
+            "The variance of ((x - m) / s)^2 is 2, not 1: the fourth moment is 3.",
         ),
         WrongAnswer(
-            "information",
-            lambda up, down, step: ideal_observer(up, down, step) ** -2,
-            "This is the information; the sd is 1 over its root.",
+            "noise-three",
+            lambda dm, ds, s: float(((dm**2 + 3 * ds**2) / s**2).sum()),
+            "3 is the fourth moment of a standard Gaussian; the variance of its square is 3 - 1.",
         ),
         WrongAnswer(
-            "no-variance-of-pixels",
-            lambda up, down, step: float(np.sum(_parts(up, down, step)[1] ** 2) ** -0.5),
-            "Every pixel counts the same here; a pixel that is nearly certain tells more: divide "
-            "by p (1 - p).",
+            "slope-of-the-variance",
+            lambda dm, ds, s: float((dm**2 / s**2 + ds**2 / (2 * s**4)).sum()),
+            "This is the formula for the slope of the variance; ds is that of the sd.",
         ),
         WrongAnswer(
-            "gaussian-sd",
-            lambda up, down, step: float(
-                np.sum(
-                    _parts(up, down, step)[1] ** 2
-                    / np.sqrt(_parts(up, down, step)[0] * (1 - _parts(up, down, step)[0]))
-                )
-                ** -0.5
-            ),
-            "The root of p (1 - p) is a coin flip's sd; the information has its variance.",
+            "squared-sum",
+            lambda dm, ds, s: float(((dm + 2**0.5 * ds) ** 2 / s**2).sum()),
+            "x - m and (x - m)^2 are uncorrelated: their variances add, without a cross term.",
+        ),
+        WrongAnswer(
+            "sd",
+            lambda dm, ds, s: float(((dm**2 + 2 * ds**2) / s**2).sum() ** -0.5),
+            "This is the bound on the sd; asked for is the information.",
         ),
         WrongAnswer(
             "mean-over-pixels",
-            lambda up, down, step: ideal_observer(up, down, step) * len(up) ** 0.5,
+            lambda dm, ds, s: float(((dm**2 + 2 * ds**2) / s**2).mean()),
             "Independent pixels add their information: sum over them, do not average.",
         ),
         WrongAnswer(
-            "at-one-end",
-            lambda up, down, step: float(
-                np.sum(_parts(up, down, step)[1] ** 2 / (up * (1 - up))) ** -0.5
-            ),
-            "p is taken at v + step; at v itself it is about the mean of the two drawings.",
+            "noise-not-squared",
+            lambda dm, ds, s: float(((dm**2 + 2 * ds**2) / s).sum()),
+            "s is the standard deviation; the slope is measured in units of it, and squared.",
         ),
     ),
     hints=(
-        "How far does each pixel's p move when v moves by 1?",
-        "Square that slope, divide by the coin flip's variance p (1 - p), add over the pixels.",
-        "p = (up + down) / 2, slope = (up - down) / (2 * step), (slope**2 / (p*(1-p))).sum()**-0.5",
+        "Write log p of one pixel with m(v) and s(v), and differentiate by v: two kinds of terms.",
+        "The slope is (x - m) m' / s^2 + ((x - m)^2 / s^2 - 1) s' / s. What is its variance?",
+        "(x - m) / s is a standard Gaussian e: var(e m' / s + (e^2 - 1) s' / s); var(e^2) is 2.",
     ),
 )
 
-# ---- 10.largest-share ----------------------------------------------------------------------------
+# ---- 10.needed-r2 --------------------------------------------------------------------------------
 
 
-def largest_share(kl, ceiling, bins):
-    """I(v; c) <= I(v; z) <= I(x; z) <= KL, <= what the picture tells, and <= log bins"""
-    return min(kl, ceiling, np.log(bins)) / np.log(bins)
+def needed_r2(share, ceiling):
+    """The entropy falls by -log(1 - R^2) / 2 nats when the variance falls to 1 - R^2 of itself"""
+    return float(1 - np.exp(-2 * share * ceiling))
 
 
-def _share_cases():
-    return [(1.5, 2.0, 20), (2.5, 1.0, 20), (9.0, 5.0, 5), (0.7, 0.9, 40)]
+def _needed_cases():
+    return [(0.5, 2.0), (0.5, 0.7), (0.25, 1.1), (0.8, 1.5)]
 
 
-LARGEST_SHARE = Exercise(
-    id="10.largest-share",
-    title="the largest share that a code can reach",
+NEEDED_R2 = Exercise(
+    id="10.needed-r2",
+    title="how hard is the bar?",
     stub=stub("""
-        def largest_share(kl, ceiling, bins):    # nats: of the code, of the ideal observer; bins
-            ...                                  # of equal mass -> the largest I(v; c) / H(v)
+        def needed_r2(share, ceiling):    # ceiling: nats, before any bins
+            ...                           # -> the R^2 whose nats are that share of the ceiling
     """),
-    reference=largest_share,
-    cases=_share_cases,
+    reference=needed_r2,
+    cases=_needed_cases,
     mistakes=(
         WrongAnswer(
-            "kl-alone",
-            lambda kl, ceiling, bins: min(1.0, kl / np.log(bins)),
-            "The picture is noisy: the code cannot tell more than the ideal observer reads off it.",
+            "entropy-of-the-variance",
+            lambda share, ceiling: float(1 - np.exp(-share * ceiling)),
+            "A Gaussian's entropy is log(variance) / 2 + a constant: the half is missing.",
         ),
         WrongAnswer(
-            "ceiling-alone",
-            lambda kl, ceiling, bins: min(1.0, ceiling / np.log(bins)),
-            "The code has a price: it cannot carry more nats than its KL.",
+            "unexplained",
+            lambda share, ceiling: float(np.exp(-2 * share * ceiling)),
+            "This is the part of the variance that stays unexplained, 1 - R^2.",
         ),
         WrongAnswer(
-            "above-one",
-            lambda kl, ceiling, bins: min(kl, ceiling) / np.log(bins),
-            "A share is at most 1: a factor has no more than log(bins) nats in these bins.",
-        ),
-        WrongAnswer(
-            "not-log",
-            lambda kl, ceiling, bins: min(kl, ceiling, bins) / bins,
-            "The entropy of bins of equal mass is the log of their number.",
-        ),
-        WrongAnswer(
-            "of-the-ceiling",
-            lambda kl, ceiling, bins: min(kl, ceiling, np.log(bins)) / ceiling,
-            "This is a share of the ceiling; asked for is I / H(v), a share of the entropy.",
+            "correlation",
+            lambda share, ceiling: float(np.sqrt(1 - np.exp(-2 * share * ceiling))),
+            "This is the correlation R; asked for is its square.",
         ),
         WrongAnswer(
             "bits",
-            lambda kl, ceiling, bins: min(1.0, min(kl, ceiling) / np.log2(bins)),
-            "KL and ceiling are nats, so the entropy has to be, too: the natural logarithm.",
+            lambda share, ceiling: float(1 - 2.0 ** (-2 * share * ceiling)),
+            "The ceiling is in nats: e, not 2.",
+        ),
+        WrongAnswer(
+            "share-of-r2",
+            lambda share, ceiling: float(share * (1 - np.exp(-2 * ceiling))),
+            "This is a share of the ceiling's R^2; half of the nats is much more than half of R^2.",
+        ),
+        WrongAnswer(
+            "the-share-itself",
+            lambda share, ceiling: float(share),
+            "Nats and R^2 are not proportional: see how the entropy of a Gaussian depends on its "
+            "variance.",
         ),
     ),
     hints=(
-        "Which three quantities can I(v; c) never exceed?",
-        "The code's KL, what the picture tells, and the entropy of the binned factor.",
-        "min(kl, ceiling, np.log(bins)) / np.log(bins).",
+        "I(v; c) = H(v) - H(v | c). For Gaussians, how does H depend on the variance?",
+        "Once c is known, v has the variance (1 - R^2) var(v), so I = -log(1 - R^2) / 2.",
+        "Solve share * ceiling = -log(1 - R^2) / 2 for R^2.",
+    ),
+)
+
+# ---- 10.how-many ---------------------------------------------------------------------------------
+
+
+def how_many(kl, ceilings, share):
+    """sum_f I(v_f; z) <= I(v; z) <= KL, so the cheapest factors go first"""
+    bars = np.sort(share * np.asarray(ceilings))
+    return int((np.cumsum(bars) <= kl).sum())
+
+
+def _many_cases():
+    return [
+        (1.0, np.array([3.0, 2.0, 2.5]), 0.5),
+        (2.5, np.array([5.0, 1.0, 2.0, 3.0]), 0.5),
+        (2.5, np.array([5.0, 1.0, 1.0, 1.0]), 0.5),
+        (3.25, np.array([2.0, 1.0, 2.5, 2.25, 1.25, 2.75]), 0.5),
+        (9.0, np.array([4.0, 3.0, 3.5]), 0.75),
+    ]
+
+
+HOW_MANY = Exercise(
+    id="10.how-many",
+    title="how many factors can pass?",
+    stub=stub("""
+        def how_many(kl, ceilings, share):    # nats of the code; nats of each factor (F,)
+            ...    # -> how many factors, at most, can all have that share of their ceiling, an int
+    """),
+    reference=how_many,
+    cases=_many_cases,
+    mistakes=(
+        WrongAnswer(
+            "each-alone",
+            lambda kl, ceilings, share: int((share * ceilings <= kl).sum()),
+            "Each of these could pass alone. The factors are independent: they share one budget.",
+        ),
+        WrongAnswer(
+            "in-the-given-order",
+            lambda kl, ceilings, share: int((np.cumsum(share * ceilings) <= kl).sum()),
+            "A code may choose its factors: the cheapest first, not the first in the list.",
+        ),
+        WrongAnswer(
+            "dearest-first",
+            lambda kl, ceilings, share: int(
+                (np.cumsum(np.sort(share * ceilings)[::-1]) <= kl).sum()
+            ),
+            "The dearest factors are served first here; the cheapest leave room for more.",
+        ),
+        WrongAnswer(
+            "whole-ceilings",
+            lambda kl, ceilings, share: int((np.cumsum(np.sort(ceilings)) <= kl).sum()),
+            "To pass, a factor needs only that share of its ceiling.",
+        ),
+        WrongAnswer(
+            "mean-bar",
+            lambda kl, ceilings, share: int(kl // (share * ceilings.mean())),
+            "The bars differ: with the mean bar you miss what the cheap factors leave.",
+        ),
+    ),
+    hints=(
+        "What do several independent factors cost a code together?",
+        "Their nats add up, and the sum is at most the KL. Which factors would you choose first?",
+        "Sort share * ceilings, add up, and count how many partial sums are at most the KL.",
     ),
 )

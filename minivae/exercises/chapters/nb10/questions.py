@@ -18,6 +18,13 @@ PREDICTIONS = (
         None,
         "",
     ),
+    Prediction(
+        "10.buried",
+        "Half of a turned code is buried under noise. Its mutual information gap:",
+        ("falls", "stays", "rises"),
+        "rises",
+        "The second best latent lost what it knew, so the best one is now ahead.",
+    ),
 )
 
 RECALL = (

@@ -1,13 +1,14 @@
-"""A rotated posterior."""
+"""What a turn of the latents costs."""
 
 import numpy as np
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 
 
-def rotate_q(mean, variances, R):
-    """If z ~ N(mean, diag(variances)), then R z ~ N(R mean, R diag(variances) R')"""
-    return R @ mean, R @ np.diag(variances) @ R.T
+def turning_price(variances, R):
+    """The best diagonal q has the diagonal of the turned precision"""
+    precision = R @ np.diag(1 / variances) @ R.T
+    return float((np.log(np.diag(precision)).sum() + np.log(variances).sum()) / 2)
 
 
 def _rotation(angle):
@@ -15,70 +16,66 @@ def _rotation(angle):
     return np.array([[c, -s], [s, c]])
 
 
-def _rotate_cases():
-    three = np.eye(3)
+def _turning_cases():
+    three, four = np.eye(3), np.eye(3)
     three[:2, :2] = _rotation(0.4)
-    four = np.eye(3)
     four[1:, 1:] = _rotation(-1.1)
     return [
-        (np.array([1.0, 0.5]), np.array([0.2, 0.9]), _rotation(0.5)),
-        (np.array([0.3, -1.2, 0.8]), np.array([0.1, 0.5, 1.4]), three @ four),
+        (np.array([0.2, 0.9]), _rotation(0.5)),
+        (np.array([0.1, 0.5, 1.4]), three @ four),
+        (np.array([0.9, 0.05, 0.3]), four @ three),
     ]
 
 
-ROTATE = Exercise(
-    id="10.rotate",
-    title="a rotated posterior",
+TURNING_PRICE = Exercise(
+    id="10.turning-price",
+    title="what a turn costs",
     stub=stub("""
-        def rotate_q(mean, variances, R):    # z ~ N(mean (L,), diag(variances (L,))), R (L, L)
-            ...                              # -> mean (L,) and covariance (L, L) of R z
+        def turning_price(variances, R):    # of the posterior before the turn (L,); R (L, L)
+            ...                             # -> the nats of ELBO that are lost, a float
     """),
-    reference=rotate_q,
-    cases=_rotate_cases,
-    returns=("mean", "covariance"),
+    reference=turning_price,
+    cases=_turning_cases,
     mistakes=(
         WrongAnswer(
-            "transposed-mean",
-            lambda mean, variances, R: (mean @ R, R @ np.diag(variances) @ R.T),
-            "mean @ R rotates the other way: use R @ mean.",
+            "nothing",
+            lambda variances, R: 0.0,
+            "log p(x) stays, eq. (4), but the ELBO does not: a diagonal q cannot follow.",
         ),
         WrongAnswer(
-            "transposed-covariance",
-            lambda mean, variances, R: (R @ mean, R.T @ np.diag(variances) @ R),
-            "R' S R rotates the other way: use R S R'.",
-        ),
-        WrongAnswer(
-            "diagonal-kept",
-            lambda mean, variances, R: (
-                R @ mean,
-                np.diag(np.diag(R @ np.diag(variances) @ R.T)),
+            "diagonal-of-the-covariance",
+            lambda variances, R: float(
+                np.log(np.diag(R @ np.diag(variances) @ R.T) / variances).sum() / 2
             ),
-            "Only the diagonal is kept; the rotation makes the latents correlated.",
+            "These are the variances of the turned posterior; the q that is best for the ELBO is "
+            "narrower: it takes the diagonal of the precision.",
         ),
         WrongAnswer(
-            "variances-rotated",
-            lambda mean, variances, R: (R @ mean, np.diag(R @ variances)),
-            "Variances do not rotate like a vector (one could become negative): use R S R'.",
+            "variances-kept",
+            lambda variances, R: float(
+                (np.diag(R @ np.diag(1 / variances) @ R.T) @ variances - len(variances)) / 2
+            ),
+            "This q keeps the old variances; after the turn there is a better diagonal one.",
         ),
         WrongAnswer(
-            "one-side",
-            lambda mean, variances, R: (R @ mean, R @ np.diag(variances)),
-            "This multiplies from the left only: a covariance has R' on the right too.",
+            "turned-back",
+            lambda variances, R: turning_price(variances, R.T),
+            "R' A R turns the other way: z becomes R z, so the precision becomes R A R'.",
         ),
         WrongAnswer(
-            "not-transposed",
-            lambda mean, variances, R: (R @ mean, R @ np.diag(variances) @ R),
-            "The R on the right has to be transposed.",
+            "without-half",
+            lambda variances, R: 2 * turning_price(variances, R),
+            "The KL of Gaussians has a half before its logs.",
         ),
         WrongAnswer(
-            "unchanged",
-            lambda mean, variances, R: (R @ mean, np.diag(variances)),
-            "The covariance changes too, unless all variances are equal.",
+            "sign",
+            lambda variances, R: -turning_price(variances, R),
+            "A loss of nats is asked for: it is a KL, so it is not negative.",
         ),
     ),
     hints=(
-        "The covariance of R z is E[R (z - m) (z - m)' R'].",
-        "R moves out on the left, R' on the right.",
-        "R @ mean, R @ np.diag(variances) @ R.T.",
+        "If z has the covariance S, which one has R z, and which precision?",
+        "The precision is R diag(1 / variances) R'; the best diagonal q takes its diagonal.",
+        "Put that precision into the price of 10.8; a turn leaves its determinant alone.",
     ),
 )
