@@ -20,9 +20,9 @@
 # - name what no gradient check can see (`05.blind-pair`).
 #
 # **Builds on** notebooks 03 (the KL and its derivatives) and 04 (`z = mu + sigma * eps`, central
-# differences). Reading time: READING minutes without the exercises. Nine of them, marked *Your turn*, stand in the text where
-# you can derive what comes next; these nine are the parts of *your backend*, with which notebook 07 trains on MNIST. The others come after the text, then an optional
-# appendix (35 minutes), which no later notebook needs.
+# differences). Reading time: 40 minutes without the exercises. Nine of them, marked *Your turn*, stand in the text where
+# you can derive what comes next. They are parts of *your backend*, with which notebook 07 trains on MNIST. The others come after the
+# text, and then an optional appendix (35 minutes).
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -196,6 +196,7 @@ dx = (dy.ravel() @ jacobian).reshape(4, 3)                # a row times the Jaco
 shortcut = central_differences(lambda rows: (dy * layer(rows)).sum(), inputs)
 print("dy times the Jacobian is the gradient of the number sum(dy * y):", np.allclose(dx, shortcut))
 
+# %%
 fig, ax = plots.figure(5.2, 3.2)
 sizes = np.abs(jacobian).reshape(8, 12)
 picture = ax.imshow(np.where(sizes == 0, np.nan, sizes), cmap="viridis_r", vmin=0)
@@ -258,11 +259,11 @@ print("softmax: error below 1e-8:", found[0] < 1e-8)
 
 # %% [markdown]
 # A row of $n > 1$ numbers has a Jacobian of $n^2$ entries, none of them zero, and the backward pass
-# needed $2n$ multiplications. In the exercises you do the same for layers that this text leaves out.
+# needed $2n$ multiplications.
 #
 # ## 5.3  How does a gradient pass a dense layer?
 #
-# The decoder of notebook 04 was `z @ W + b`, which is linear. Two such layers, one after the other,
+# The decoder of notebook 04 was linear. Two such layers, one after the other,
 # are linear again: $(zW_1 + b_1)\,W_2 + b_2 = z\,(W_1W_2) + (b_1W_2 + b_2)$. Something must bend in
 # between. A **multilayer perceptron** (MLP) puts a function $\mathrm{act}$, its *activation*, after each
 # layer but the last. Common ones are `tanh`, `relu` (the larger of its input and 0) and *softplus*,
@@ -358,6 +359,7 @@ few["da"] = few["dy"] * (few["a"] > 0)                    # eq. (2): relu's slop
 few["dW"] = few["x"].T @ few["da"]                        # eq. (3)
 few["dx"] = few["da"] @ few["W"].T                        # eq. (5)
 
+# %%
 second = np.s_[:, 1]                                      # the second unit, in every example
 TOUCHED = {"x": np.s_[:, 0], "W": np.s_[0, 1], "dW": np.s_[0, 1]} | dict.fromkeys(("a", "y", "dy", "da"), second)
 fig, axes = plots.figure(6.4, 2.9, 2, 4)
@@ -442,7 +444,7 @@ reveal("05.backward-cost")
 # inputs and many outputs it is the other way round; you count both in `05.directions`.
 #
 # The price is memory: the way back asks for values of the forward pass (`mean - x`, `z`, `sigma`), which are kept until
-# then, in what is called a *cache* below.
+# then: the *cache* in the code of 5.3.
 #
 # ## 5.5  What should a network say about a black-and-white pixel?
 #
@@ -834,8 +836,8 @@ fig
 #
 # The two entries need steps that are far apart, and the best single $h$ for all is a poor one for some (the printed line). How
 # could one find a good $h$ for each, without knowing the answer? The step $2h$ has about four times the truncation error of $h$, so
-# $D(2h) - D(h)$ is about three times the truncation error of $D(h)$; the rounding error is at most about $u|f|/h$. Both can be had from values of $f$
-# (`05.choose-h`; the appendix, 5.11, makes an error bar of them).
+# $D(2h) - D(h)$ is about three times the truncation error of $D(h)$; and $u|f|/h$ estimates the rounding error. Both can be had from values of $f$:
+# `05.choose-h` asks for it, and 5.11 in the appendix makes an error bar of the two.
 #
 # ## 5.9  A derivative without a difference
 #
@@ -872,7 +874,7 @@ for name, gradient in (("as derived", decoder_by_hand), ("spoiled", spoiled)):
 
 # %% [markdown]
 # The spoiled gradient passes the check that this notebook has used so far, which divides by the *largest* entry of the block. Judged by its own size the
-# entry is wrong. (With differences at the best single step of 5.8, the tolerance could not be tighter than the last number printed there.)
+# entry is wrong.
 #
 # The complex step has its price:
 
