@@ -889,7 +889,8 @@ for text, f in (("v**2", lambda v: (v**2).sum()), ("abs(v)**2", lambda v: (np.ab
 # where they are defined; `abs`, `conj` and `.real` are not. So `ops.py` takes no absolute value and compares real parts only; our own
 # `bernoulli_nll`, with its `np.abs`, would not do.
 #
-# For a function of your own there is `gradcheck.check_grad(f, gradient, x)`, which takes the complex step where it can (5.12).
+# For a function of your own there is `gradcheck.check_grad(f, gradient, x)`, which takes the complex step where it can (5.12; 5.14 sets it
+# beside the checkers of SciPy, PyTorch, JAX and autograd).
 # Give it float64, a small net with few examples, the same `eps` in every call (so that $f$ is a function and not a draw), and a random
 # point.
 
