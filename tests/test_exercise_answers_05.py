@@ -37,9 +37,7 @@ def _counted(shapes):
 @pytest.mark.parametrize("widths", [[3, 5, 1], [2, 50, 60, 100], [784, 200, 50, 200, 1]])
 def test_the_costs_of_both_directions_are_those_of_the_products(widths):
     shapes = [(widths[k], widths[k + 1]) for k in range(len(widths) - 1)]
-    turned = [
-        shape[::-1] for shape in shapes[::-1]
-    ]  # from the right: the transposes from the left
+    turned = [shape[::-1] for shape in shapes[::-1]]  # from the right: the transposes from the left
     assert jacobian_costs(widths) == (_counted(shapes), _counted(turned))
 
 

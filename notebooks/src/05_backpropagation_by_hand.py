@@ -20,7 +20,7 @@
 # - name what no gradient check can see (`05.blind-pair`).
 #
 # **Builds on** notebooks 03 (the KL and its derivatives) and 04 (`z = mu + sigma * eps`, central
-# differences). Reading time: 40 minutes without the exercises. Nine of them, marked *Your turn*, stand in the text where
+# differences). Reading time: about 40 minutes without the exercises. Nine of them, marked *Your turn*, stand in the text where
 # you can derive what comes next. They are parts of *your backend*, with which notebook 07 trains on MNIST. The others come after the
 # text, and then an optional appendix (35 minutes).
 
@@ -900,13 +900,9 @@ for text, f in (("v**2", lambda v: (v**2).sum()), ("abs(v)**2", lambda v: (np.ab
 # - The gradient of a value is the sum, over the arrows that leave it, of the gradient at the tip
 #   times the local derivative. For arrays that is a vector-Jacobian product: `dy` in, `dx` out, for *all*
 #   parameters of our VAE at less than twice the multiplications of the forward pass.
-# - Dense: `da = dy * act'(a)`, `dW = x.T @ da`, `db = da.sum(axis=0)`, `dx = da @ W.T`: eqs. (1) to
-#   (5). What is shared forward is summed backward.
-# - Bernoulli, from logits: `log(1 + exp(l)) - x * l`, written as two terms that are never negative; its gradient is
-#   `sigmoid(l) - x`: eqs. (6) to (8).
-# - Gaussian, with a learned variance: eqs. (9) to (11). A mean squared error is a Gaussian whose
-#   variance nobody chose.
-# - A difference has a truncation and a rounding error: eq. (12). The complex step subtracts no values of $f$, and needs an analytic one: eq. (13).
+# - Dense: `da = dy * act'(a)`, `dW = x.T @ da`, `db = da.sum(axis=0)`, `dx = da @ W.T`. What is shared forward is summed backward.
+# - Bernoulli: `log(1 + exp(l)) - x * l`, written as two terms that are never negative; its gradient is `sigmoid(l) - x`.
+# - A difference has a truncation and a rounding error. The complex step subtracts no values of $f$, and needs an analytic one.
 # - A check compares a loss with its gradient. It cannot know whether the loss is the right one.
 #
 # ## Exercises
