@@ -440,8 +440,8 @@ reveal("05.backward-cost")
 #
 # All paths *through* a box share its gradient, which is computed once: `dz` in 5.1 serves `mu`, `sigma`, and all
 # that lies before them. And a loss is *one* number, so one row goes backward for each image. Derivatives can be carried
-# *forward* as well (move one weight, follow the change through all that comes after it), but then each weight has a row of its own. With few
-# inputs and many outputs it is the other way round; you count both in `05.directions`.
+# *forward* as well (move one weight, follow the change through all that comes after it), but that work has to be done anew for each weight. For a
+# function of few inputs with many outputs, forward is the cheaper one; you count both in `05.directions`.
 #
 # The price is memory: the way back asks for values of the forward pass (`mean - x`, `z`, `sigma`), which are kept until
 # then: the *cache* in the code of 5.3.
