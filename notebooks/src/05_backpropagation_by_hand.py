@@ -885,7 +885,7 @@ for text, f in (("v**2", lambda v: (v**2).sum()), ("abs(v)**2", lambda v: (np.ab
 
 # %% [markdown]
 # $f$ must be analytic, and that is more than smooth. On real numbers `v**2` and `abs(v)**2` are one function with
-# the slope 1.4, but `abs` of a complex number is real, and the slope is gone. Sums, products, `exp` and `tanh` are analytic; quotients and `log` too,
+# the slope 1.4, but `abs` of a complex number is real, and the slope is gone. Sums, products, `exp` and `tanh` are analytic around every real number; quotients and `log` too,
 # where they are defined; `abs`, `conj` and `.real` are not. So `ops.py` takes no absolute value and compares real parts only; our own
 # `bernoulli_nll`, with its `np.abs`, would not do.
 #
@@ -1093,7 +1093,7 @@ def skip_loss(x, W1, W2):
 
 # %% [markdown]
 # **Choose h.** The function is unknown: you can only call it. `u` is the distance between numbers near 1 in the
-# precision that it computes in. The error at your `h` may be ten times the best one.
+# precision that it computes in. The error at your `h` may be at most ten times the best one.
 
 # %%
 def choose_h(f, x, u):    # f: number -> number; x: number; u: 2.2e-16 or 1.2e-7
