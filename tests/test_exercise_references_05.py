@@ -191,7 +191,7 @@ def _five_points(f, x, i):
 def _as_in_the_text(f, x, i):
     """slope_and_bar of section 5.11."""
     best = np.nan, np.inf
-    for h in 10.0 ** np.arange(-8, 7.1, 0.5):
+    for h in 10.0 ** np.arange(-8, 7.1, 0.25):
         right, left, further_right, further_left = (x.copy() for _ in range(4))
         right[i], left[i] = x[i] + h, x[i] - h
         further_right[i], further_left[i] = x[i] + 2 * h, x[i] - 2 * h

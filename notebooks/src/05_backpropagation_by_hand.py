@@ -9,18 +9,20 @@
 # # 05 · Backpropagation by hand
 #
 # **What you will be able to do**
-# - carry numbers forward and gradients backward through a graph, and say why backward is cheap;
-# - derive the backward pass of a layer that you have never seen, and predict what a mistake in it
-#   spoils;
-# - write the Bernoulli and the Gaussian likelihood with their gradients, without a NaN at the
-#   edges;
-# - say why no step of a difference is free of error, take a derivative by the complex step, and name what
-#   no gradient check can see.
+# - carry numbers forward and gradients backward through a graph (`05.graph`);
+# - say why backward is cheap, and when it would not be (`05.cost`, `05.directions`);
+# - derive the backward pass of a layer that you have never seen (`05.dense-backward`, `05.logsumexp-backward`,
+#   `05.layer-norm-backward`, `05.tied-backward`, `05.skip-backward`), and predict what a mistake in it spoils (`05.spoiled`);
+# - write likelihoods with their gradients, without a NaN at the edges (`05.bernoulli-nll`, `05.sigmoid`,
+#   `05.gaussian-nll-backward`, `05.nan-gradient`);
+# - say why no step of a difference is free of error, and choose one (`05.choose-h`);
+# - take a derivative by the complex step (`05.complex-ready`, `05.slope-along`);
+# - name what no gradient check can see (`05.blind-pair`).
 #
 # **Builds on** notebooks 03 (the KL and its derivatives) and 04 (`z = mu + sigma * eps`, central
-# differences). Reading time: about 65 minutes; the exercises take some hours more. After them comes an appendix,
-# sections 5.10 to 5.15 (35 minutes): a graph that records itself, error bars, and other checkers. No later notebook needs it;
-# two of the exercises need 5.11.
+# differences). Reading time: 40 to 45 minutes without the exercises. Nine of them, marked *Your turn*, stand in the text where
+# you can derive what comes next. They are parts of *your backend*, with which notebook 07 trains on MNIST. The others come after the
+# text, and then an optional appendix (35 minutes).
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -194,6 +196,7 @@ dx = (dy.ravel() @ jacobian).reshape(4, 3)                # a row times the Jaco
 shortcut = central_differences(lambda rows: (dy * layer(rows)).sum(), inputs)
 print("dy times the Jacobian is the gradient of the number sum(dy * y):", np.allclose(dx, shortcut))
 
+# %%
 fig, ax = plots.figure(5.2, 3.2)
 sizes = np.abs(jacobian).reshape(8, 12)
 picture = ax.imshow(np.where(sizes == 0, np.nan, sizes), cmap="viridis_r", vmin=0)
@@ -256,34 +259,79 @@ print("softmax: error below 1e-8:", found[0] < 1e-8)
 
 # %% [markdown]
 # A row of $n > 1$ numbers has a Jacobian of $n^2$ entries, none of them zero, and the backward pass
-# needed $2n$ multiplications. In the exercises you do the same for layers that this text leaves out.
+# needed $2n$ multiplications.
 #
 # ## 5.3  How does a gradient pass a dense layer?
 #
-# The decoder of notebook 04 was `z @ W + b`, which is linear. Two such layers, one after the other,
+# The decoder of notebook 04 was linear. Two such layers, one after the other,
 # are linear again: $(zW_1 + b_1)\,W_2 + b_2 = z\,(W_1W_2) + (b_1W_2 + b_2)$. Something must bend in
 # between. A **multilayer perceptron** (MLP) puts a function $\mathrm{act}$, its *activation*, after each
-# layer but the last. Common ones are `tanh`, and `relu`, which is the larger of its input and 0.
-# One layer, with $N$ examples as the rows of $x$:
+# layer but the last. Common ones are `tanh`, `relu` (the larger of its input and 0) and *softplus*,
+# $\log(1 + e^a)$. One layer, with $N$ examples as the rows of $x$:
 #
 # $$
-# a = xW + b, \qquad y = \mathrm{act}(a), \qquad\text{entry by entry}\quad
-# a_{no} = \sum_i x_{ni}W_{io} + b_o \tag{1}
+# a_{no} = \sum_i x_{ni}W_{io} + b_o, \qquad y_{no} = \mathrm{act}(a_{no}) \tag{1}
 # $$
 #
 # Backward, the activation comes first. $y_{no}$ depends on its own $a_{no}$ only, so the product with
 # its Jacobian is entry by entry ($\mathrm{act}'$ is the derivative of $\mathrm{act}$):
 #
 # $$
-# \texttt{da} = \texttt{dy}\;\, \mathrm{act}'(a) \tag{2}
+# \texttt{da}_{no} = \texttt{dy}_{no}\; \mathrm{act}'(a_{no}) \tag{2}
 # $$
 #
-# For $\tanh = \sinh/\cosh$ the quotient rule gives $\tanh' = (\cosh^2 - \sinh^2)/\cosh^2 = 1 - \tanh^2$,
-# which is $1 - y^2$: a layer keeps its output, and can forget $a$. relu has the slope 1 where it is on, and 0
-# where it is off: such a unit learns nothing from that example. (At 0 itself relu has a
-# *kink* and no derivative, and code takes 0.)
+# Can $\mathrm{act}'(a)$ be had from the output $y$ alone? Then a layer need not keep $a$. For softplus, $e^y = 1 + e^a$, so the
+# derivative $e^a/(1 + e^a)$ is $(e^y - 1)/e^y = 1 - e^{-y}$.
 #
-# The weighted sum you know from notebook 04, and its gradients too. $W_{io}$ reaches $a_{no}$ in every example $n$, with the factor $x_{ni}$; $b_o$
+# **Your turn: tanh.** The same for $\tanh = \sinh/\cosh$. Two blanks.
+
+# %%
+def tanh_backward(dy, y):    # (N, O), y = tanh(a) (N, O) -> da (N, O)
+    slope = ...              # tanh'(a), written with y alone
+    da = ...                 # the chain rule
+    return da
+
+
+check("05.tanh-backward", tanh_backward)
+
+# %% [markdown]
+# **Your turn: relu.** At 0 it has a *kink* and no derivative; take 0 there.
+
+# %%
+def relu_backward(dy, y):    # (N, O), y = max(a, 0) (N, O) -> da (N, O)
+    ...
+
+
+check("05.relu-backward", relu_backward)
+
+# %% [markdown]
+# **Your turn: dense, forward.** The line below is right in a library that keeps `W` as (O, I) and takes one example, a
+# column, at a time. Mend it for eq. (1), before its activation.
+
+# %%
+def my_dense(x, W, b):    # (N, I), (I, O), (O,) -> (N, O)
+    return W @ x + b
+
+
+check("05.dense", my_dense)
+
+# %% [markdown]
+# **Your turn: dense, backward.** Take the four steps of 5.2 with $a_{no} = \sum_i x_{ni}W_{io} + b_o$. Which entries of `a` does
+# $W_{io}$ reach, and with which factor? And $b_o$? And $x_{ni}$?
+
+# %%
+def my_dense_backward(da, x, W):    # (N, O), (N, I), (I, O)
+    ...                             # -> dx (N, I), dW (I, O), db (O,)
+
+
+check("05.dense-backward", my_dense_backward)
+
+# %% [markdown]
+# Now the answers. The quotient rule gives $\tanh' = (\cosh^2 - \sinh^2)/\cosh^2 = 1 - \tanh^2$,
+# which is $1 - y^2$. relu has the slope 1 where it is on, and 0
+# where it is off: such a unit learns nothing from that example.
+#
+# $W_{io}$ reaches $a_{no}$ in every example $n$, with the factor $x_{ni}$; $b_o$
 # does so with the factor 1; $x_{ni}$ reaches $a_{no}$ for every output $o$, with the factor $W_{io}$ ($x^\top$ is the transpose):
 #
 # $$
@@ -311,6 +359,7 @@ few["da"] = few["dy"] * (few["a"] > 0)                    # eq. (2): relu's slop
 few["dW"] = few["x"].T @ few["da"]                        # eq. (3)
 few["dx"] = few["da"] @ few["W"].T                        # eq. (5)
 
+# %%
 second = np.s_[:, 1]                                      # the second unit, in every example
 TOUCHED = {"x": np.s_[:, 0], "W": np.s_[0, 1], "dW": np.s_[0, 1]} | dict.fromkeys(("a", "y", "dy", "da"), second)
 fig, axes = plots.figure(6.4, 2.9, 2, 4)
@@ -331,14 +380,13 @@ fig
 # (The 4 of `dy` does not arrive: that unit is off.)
 #
 # What is shared in the forward pass is summed in the backward pass: $W$ and $b$ serve all
-# examples. Shapes help to remember the products. If $N$, $I$ and
-# $O$ differ, $x^\top\texttt{da}$ is the only product of `da` and `x`, transposed or not, with the shape of `W`, and
-# $\texttt{da}\,W^\top$ the only one of `da` and `W` with the shape of `x`. That is a help and no proof:
-# $x^\top x\,W$ also has the shape of `W`.
+# examples.
 
 # %%
-ACT = {"tanh": np.tanh, "relu": lambda a: np.maximum(a, 0), "none": lambda a: a}
-SLOPE = {"tanh": lambda y: 1 - y**2, "relu": lambda y: y > 0, "none": lambda y: 1}  # from the output
+ACT = {"tanh": np.tanh, "relu": lambda a: np.maximum(a, 0), "softplus": lambda a: np.log1p(np.exp(a)),
+       "none": lambda a: a}
+SLOPE = {"tanh": lambda y: 1 - y**2, "relu": lambda y: y > 0, "softplus": lambda y: 1 - np.exp(-y),
+         "none": lambda y: 1}                             # from the output y
 
 
 def dense(x, W, b, activation):
@@ -388,33 +436,16 @@ reveal("05.backward-cost")
 
 # %% [markdown]
 # Differences to one side need one evaluation of the loss for each parameter, and one where nothing is moved. A backward pass
-# serves all parameters at once. Two things make it cheap.
+# serves all parameters at once, for two reasons.
 #
-# First, all paths *through* a box share its gradient, which is computed once: `dz` in 5.1 serves `mu`, `sigma`, and all
-# that lies before them.
-#
-# Second, the direction. One could also carry derivatives *forward*: move one weight a little, and follow the change through all that comes
-# after it. That shares paths too (as differences could, if they kept what the moved weight does not change), but it has to be done for each weight anew. Count it, for all weights together: the change starts in one unit,
-# so it takes one row of the next weight matrix (of both heads, for the last layer of the encoder), and then all later matrices whole.
-
-# %%
-stages = (("out_W",), ("dec2_W",), ("dec1_W",), ("mu_W", "logvar_W"), ("enc2_W",), ("enc1_W",))  # from the end
-carried = row = following = later = 0
-for names in stages:
-    size = sum(rows * columns for rows, columns in map(weights_of.get, names))
-    carried += size * (row + later)                       # each weight of this stage: one row, and all that is later
-    later, following = later + following, size
-    row = sum(weights_of[name][1] for name in names)
-print(f"derivatives carried forward {carried:15,d}, which is {carried / forward:,.0f} forward passes")
-
-# %% [markdown]
-# Sharing explains the drop from differences to this number, and the direction explains the rest. A loss is one number, so what goes backward is one row for each image, and serves all weights; going forward, each weight has a row of its own. (With few
-# inputs and many outputs it is the other way round.)
+# All paths *through* a box share its gradient, which is computed once: `dz` in 5.1 serves `mu`, `sigma`, and all
+# that lies before them. And a loss is *one* number, so one row goes backward for each image. Derivatives can be carried
+# *forward* as well (move one weight, follow the change through all that comes after it), but that work has to be done anew for each weight. For a
+# function of few inputs with many outputs, forward is the cheaper one; you count both in `05.directions`.
 #
 # The price is memory: the way back asks for values of the forward pass (`mean - x`, `z`, `sigma`), which are kept until
-# then, in what is called a *cache* below.
-
-# %% [markdown]
+# then: the *cache* in the code of 5.3.
+#
 # ## 5.5  What should a network say about a black-and-white pixel?
 #
 # A binary pixel $x$ is 1 with a probability $p$ and 0 otherwise, and a decoder has to output $p$
@@ -462,14 +493,10 @@ def as_it_stands(l, x):
     return np.log(1 + np.exp(l)) - x * l
 
 
-def two_terms(l, x):
-    return ((l > 0) - np.float32(x)) * l + np.log1p(np.exp(-np.abs(l)))
-
-
 sure = np.array([5, 15, 20, 100], np.float32)
 for pixel in (0, 1):
     print(f"x = {pixel}, logits              " + "".join(f"{v:10.3g}" for v in sure))
-    for form in (through_p, with_small, as_it_stands, two_terms):
+    for form in (through_p, with_small, as_it_stands):
         with np.errstate(all="ignore"):                   # some of these overflow, on purpose
             print(f"       {form.__name__:20s}" + "".join(f"{v + 0:10.3g}" for v in form(sure, pixel)))
 reveal("05.at-twenty")
@@ -481,19 +508,50 @@ reveal("05.at-twenty")
 #   wrong. Beyond this point the loss is flat in float32: the gradient is 0, and nothing in this pixel mends the mistake.
 # - `as_it_stands`: eq. (7). Its exponential overflows beyond $l = 88.7$; and where $x = 1$ it computes
 #   $l + (\text{something tiny}) - l$, and the tiny part, which is the loss, is lost.
-# - `two_terms`: right in every column, as far as float32 reaches. It does that subtraction on paper. For $l > 0$,
-#   $\log(1 + e^l) - xl = (1 - x)\,l + \log(1 + e^{-l})$; for $l \le 0$, it is $-x\,l + \log(1 + e^{l})$. In one line:
+#
+# **Your turn: the likelihood.** Write eq. (7) so that nothing overflows, and so that the small loss of a pixel which is
+# right and almost sure is kept. Do the subtraction on paper, for $l > 0$ and for $l \le 0$.
+
+# %%
+def my_bernoulli_nll(logits, x):    # (B, D), (B, D) -> (B,) nats; x from 0 to 1, grey too
+    ...                             # logits of +-1000 must work
+
+
+check("05.bernoulli-nll", my_bernoulli_nll)
+
+# %% [markdown]
+# For $l > 0$, $\log(1 + e^l) - xl = (1 - x)\,l + \log(1 + e^{-l})$; for $l \le 0$, it is $-x\,l + \log(1 + e^{l})$. In one line:
 #
 # $$
 # \log(1+e^l) - x\,l = \big([l > 0] - x\big)\,l + \log\!\big(1 + e^{-|l|}\big),
 # \qquad [l > 0] = 1 \text{ or } 0
 # $$
 #
-# For $x$ between 0 and 1 neither term is ever negative, so the two cannot cancel. This is the form of `ops.py` and of
-# `bernoulli_nll` below.
+# For $x$ between 0 and 1 neither term is ever negative, so the two cannot cancel. This is the form of `ops.py`.
+
+# %%
+def bernoulli_nll(logits, x):
+    """eq. (7): (B, D), (B, D) -> (B,) nats."""
+    return (((logits > 0) - x) * logits + np.log1p(np.exp(-np.abs(logits)))).sum(axis=1)
+
+
+for pixel in (0, 1):
+    rows = np.full((len(sure), 1), pixel, np.float32)
+    print(f"x = {pixel}, logits 5 to 100: " + "".join(f"{v:10.3g}" for v in bernoulli_nll(sure[:, None], rows)))
 
 # %% [markdown]
-# **Your turn, before the text goes on.** Differentiate eq. (7) with respect to a logit. One `dnll` arrives
+# **Your turn: the sigmoid.** Eq. (6) has two forms, and each overflows on one side: there one of them gives NaN, the other is right but
+# warns. Can you do without both?
+
+# %%
+def my_sigmoid(logits):    # any shape -> the same shape; logits of +-1000 must work
+    ...
+
+
+check("05.sigmoid", my_sigmoid)
+
+# %% [markdown]
+# **Your turn: the gradient.** Differentiate eq. (7) with respect to a logit. One `dnll` arrives
 # for each image.
 
 # %%
@@ -510,15 +568,9 @@ check("05.bernoulli-nll-backward", my_bernoulli_nll_backward)
 # \texttt{dlogits} = \texttt{dnll}\,\left(\mathrm{sigmoid}(l) - x\right) \tag{8}
 # $$
 #
-# Probability minus truth: no logarithm and no division by something small is left. (How to
-# write the sigmoid so that `exp` never sees a large number is an exercise below.)
+# Probability minus truth: no logarithm and no division by something small is left.
 
 # %%
-def bernoulli_nll(logits, x):
-    """eq. (7): (B, D), (B, D) -> (B,) nats."""
-    return (((logits > 0) - x) * logits + np.log1p(np.exp(-np.abs(logits)))).sum(axis=1)
-
-
 def bernoulli_nll_backward(dnll, logits, x):
     """eq. (8): (B,), (B, D), (B, D) -> (B, D)."""
     return dnll[:, None] * (1 / (1 + np.exp(-logits)) - x)
@@ -537,10 +589,9 @@ print("dlogits as ops:", np.allclose(dlogits, ops.bernoulli_nll_backward(dnll, c
 # ## 5.6  And about a measured number?
 #
 # For pixels or measurements that take any value, notebook 04 had a Gaussian around a mean, with a learned variance: one number
-# `logvar` $= \log\sigma^2$, shared by all pixels of all images. Both passes belong to your backend. Can you write them again without looking?
-
-# %% [markdown]
-# **The Gaussian likelihood.** Take it from the density
+# `logvar` $= \log\sigma^2$, shared by all pixels of all images.
+#
+# **Your turn: the Gaussian.** Take it from the density
 # $p(x_d\mid z) = e^{-(x_d - \texttt{mean}_d)^2/2\sigma^2} / \sqrt{2\pi\sigma^2}$.
 
 # %%
@@ -551,7 +602,7 @@ def my_gaussian_nll(mean, logvar, x):    # (B, D), (1,), (B, D) -> (B,) nats
 check("05.gaussian-nll", my_gaussian_nll)
 
 # %% [markdown]
-# **Its gradients.** Of `mean` and of the one `logvar`.
+# **Your turn: its gradients.** Of `mean` and of the one `logvar`.
 
 # %%
 def my_gaussian_nll_backward(dnll, mean, logvar, x):    # (B,), (B, D), (1,), (B, D)
@@ -600,8 +651,8 @@ print("dmean, dlogvar have errors below 1e-8:", (found < 1e-8).all())
 # %% [markdown]
 # It is tempting to take the mean squared error instead, `((x - mean)**2).mean()`. Which likelihood would that be? Eq. (9) at
 # a fixed $\sigma^2$ is $\mathrm{squares}/2\sigma^2$ plus a constant, and the mean over $D$ pixels is $\mathrm{squares}/D$.
-# The two agree, up to the constant, where $\sigma^2 = D/2$: for 784 pixels between 0 and 1, $\sigma = \sqrt{392}$. So the KL beside such a loss
-# weighs far too much. Learning `logvar` chooses the variance instead.
+# The two agree, up to the constant, where $\sigma^2 = D/2$. For 784 pixels that is $\sigma \approx 20$, though pixels between 0 and 1 are never
+# further than 1 apart. The squares then count for little beside a KL. Learning `logvar` chooses the variance instead.
 #
 # ## 5.7  Does the chain hold, and what does a mistake spoil?
 #
@@ -783,8 +834,10 @@ fig
 # and the division by $2h$ magnifies it, to $u|f|/h$ at most if both values are off by that much (dotted lines). Where a cloud is flat at 1, $D(h)$ is 0 or
 # nearly so: far to the left the step is too small to change $f$, far to the right it is too large.
 #
-# The two entries need steps that are far apart, and the best single $h$ for all is a poor one for some (the printed line). The appendix, 5.11,
-# chooses $h$ for each entry, and puts an error bar on the result.
+# The two entries need steps that are far apart, and the best single $h$ for all is a poor one for some (the printed line). How
+# could one find a good $h$ for each, without knowing the answer? The step $2h$ has about four times the truncation error of $h$, so
+# $D(2h) - D(h)$ is about three times the truncation error of $D(h)$; and $u|f|/h$ estimates the rounding error. Both can be had from values of $f$:
+# `05.choose-h` asks for it, and 5.11 in the appendix makes an error bar of the two.
 #
 # ## 5.9  A derivative without a difference
 #
@@ -821,7 +874,7 @@ for name, gradient in (("as derived", decoder_by_hand), ("spoiled", spoiled)):
 
 # %% [markdown]
 # The spoiled gradient passes the check that this notebook has used so far, which divides by the *largest* entry of the block. Judged by its own size the
-# entry is wrong. (With differences at the best single step of 5.8, the tolerance could not be tighter than the last number printed there.)
+# entry is wrong.
 #
 # The complex step has its price:
 
@@ -832,15 +885,14 @@ for text, f in (("v**2", lambda v: (v**2).sum()), ("abs(v)**2", lambda v: (np.ab
 
 # %% [markdown]
 # $f$ must be analytic, and that is more than smooth. On real numbers `v**2` and `abs(v)**2` are one function with
-# the slope 1.4, but `abs` of a complex number is real, and the slope is gone. Sums, products, `exp` and `tanh` are analytic; quotients and `log` too,
+# the slope 1.4, but `abs` of a complex number is real, and the slope is gone. Sums, products, `exp` and `tanh` are analytic around every real number; quotients and `log` too,
 # where they are defined; `abs`, `conj` and `.real` are not. So `ops.py` takes no absolute value and compares real parts only; our own
 # `bernoulli_nll`, with its `np.abs`, would not do.
 #
-# For a function of your own there is `gradcheck.check_grad(f, gradient, x)` (appendix, 5.12). To make its work easy:
-# - compute in float64, on a few examples and a small net: a difference costs two evaluations for each entry;
-# - use the same `eps` in every call, so that $f$ is a function and not a draw;
-# - take a random point, the biases too: they often start at 0, where an input of zeros puts a relu exactly on its kink;
-# - check each layer alone with a random `dy`, then the whole.
+# For a function of your own there is `gradcheck.check_grad(f, gradient, x)`, which takes the complex step where it can (5.12; 5.14 sets it
+# beside the checkers of SciPy, PyTorch, JAX and autograd).
+# Give it float64, a small net with few examples, the same `eps` in every call (so that $f$ is a function and not a draw), and a random
+# point.
 
 # %% [markdown]
 # ## Recap
@@ -848,91 +900,17 @@ for text, f in (("v**2", lambda v: (v**2).sum()), ("abs(v)**2", lambda v: (np.ab
 # - The gradient of a value is the sum, over the arrows that leave it, of the gradient at the tip
 #   times the local derivative. For arrays that is a vector-Jacobian product: `dy` in, `dx` out, for *all*
 #   parameters of our VAE at less than twice the multiplications of the forward pass.
-# - Dense: `da = dy * act'(a)`, `dW = x.T @ da`, `db = da.sum(axis=0)`, `dx = da @ W.T`: eqs. (1) to
-#   (5). What is shared forward is summed backward.
-# - Bernoulli, from logits: `log(1 + exp(l)) - x * l`, written as two terms that are never negative; its gradient is
-#   `sigmoid(l) - x`: eqs. (6) to (8).
-# - Gaussian, with a learned variance: eqs. (9) to (11). A mean squared error is a Gaussian whose
-#   variance nobody chose.
-# - A difference has a truncation and a rounding error: eq. (12). The complex step subtracts no values of $f$, and needs an analytic one: eq. (13).
+# - Dense: `da = dy * act'(a)`, `dW = x.T @ da`, `db = da.sum(axis=0)`, `dx = da @ W.T`. What is shared forward is summed backward.
+# - Bernoulli: `log(1 + exp(l)) - x * l`, written as two terms that are never negative; its gradient is `sigmoid(l) - x`.
+# - A difference has a truncation and a rounding error. The complex step subtracts no values of $f$, and needs an analytic one.
 # - A check compares a loss with its gradient. It cannot know whether the loss is the right one.
 #
 # ## Exercises
 #
-# `hint("05.dense")` nudges, `solution("05.dense")` shows the reference. The functions of the first group, the three of 5.5 and 5.6, the KL and
-# the sample of notebooks 03 and 04, and one of notebook 07 become *your backend*: notebook 07 trains on MNIST with it. After `from minivae.exercises import
+# `hint("05.graph")` nudges, `solution("05.graph")` shows the reference. After `from minivae.exercises import
 # progress, review`, `progress()` shows what is solved and what comes next, and `review()` asks again what you missed.
 #
-# ### The parts of your backend
-#
-# All but the sigmoid recall what the text shows. Try them without looking.
-
-# %% [markdown]
-# **Dense, forward.** Before its activation.
-
-# %%
-def my_dense(x, W, b):    # (N, I), (I, O), (O,) -> (N, O)
-    ...
-
-
-check("05.dense", my_dense)
-
-# %% [markdown]
-# **Dense, backward.** Eqs. (3) to (5).
-
-# %%
-def my_dense_backward(da, x, W):    # (N, O), (N, I), (I, O)
-    ...                             # -> dx (N, I), dW (I, O), db (O,)
-
-
-check("05.dense-backward", my_dense_backward)
-
-# %% [markdown]
-# **tanh, backward.** Two blanks.
-
-# %%
-def tanh_backward(dy, y):    # (N, O), y = tanh(a) (N, O) -> da (N, O)
-    slope = ...              # tanh'(a), written with y alone
-    da = ...                 # the chain rule
-    return da
-
-
-check("05.tanh-backward", tanh_backward)
-
-# %% [markdown]
-# **relu, backward.** From its output. At the kink take 0.
-
-# %%
-def relu_backward(dy, y):    # (N, O), y = max(a, 0) (N, O) -> da (N, O)
-    ...
-
-
-check("05.relu-backward", relu_backward)
-
-# %% [markdown]
-# **The sigmoid.** It must work where the logit is enormous, too. Eq. (6) has two forms, and each overflows on one
-# side: there one of them gives NaN, the other is right but warns. Can you do without both?
-
-# %%
-def my_sigmoid(logits):    # any shape -> the same shape; logits of +-1000 must work
-    ...
-
-
-check("05.sigmoid", my_sigmoid)
-
-# %% [markdown]
-# **The Bernoulli likelihood.** Eq. (7), in a form that never overflows, and that keeps the small loss of a pixel which is
-# right and almost sure.
-
-# %%
-def my_bernoulli_nll(logits, x):    # (B, D), (B, D) -> (B,) nats; x from 0 to 1, grey too
-    ...                             # logits of +-1000 must work
-
-
-check("05.bernoulli-nll", my_bernoulli_nll)
-
-# %% [markdown]
-# ### The rule
+# ### The rule and its price
 
 # %% [markdown]
 # **Numbers through a graph.** Draw the graph on paper, and carry the gradients back.
@@ -954,37 +932,19 @@ costs = ...    # (forward, backward, differences)
 check("05.cost", costs)
 
 # %% [markdown]
-# ### Checks
-#
-# Both build on the error bar of 5.11, in the appendix.
+# **Two directions.** A chain of layers $y = x\,W_1W_2\cdots W_k$ has the Jacobian $W_1W_2\cdots W_k$ (or its transpose). It can be
+# multiplied together from the inputs' side, $((W_1W_2)W_3)\cdots$, which carries derivatives forward, or from the outputs' side,
+# $W_1\cdots(W_{k-1}W_k)$, which carries them backward. How many multiplications does each take?
+
+# %%
+def jacobian_costs(widths):    # [inputs, ..., outputs], two layers or more
+    ...                        # -> (from the inputs' side, from the outputs' side)
+
+
+check("05.directions", jacobian_costs)
 
 # %% [markdown]
-# **An error bar for another difference.** $D(h) = (f(x + h) - f(x))/h$ steps to one side only. What is its truncation, and how
-# does it show in $D(2h) - D(h)$? The bar should be at least the error, and at most forty times as large.
-
-# %%
-def one_sided_bar(f, x, h, u):    # f: number -> number; u: 2.2e-16 or 1.2e-7
-    ...                           # -> a bar for the error of (f(x + h) - f(x)) / h
-
-
-check("05.one-sided-bar", one_sided_bar)
-
-# %% [markdown]
-# **Write the check.** Planted mistakes wait for it: a lost factor, a wrong last entry, a wrong
-# shape, a NaN, a faint entry. A right gradient must pass, and none of these may. Some entries are hidden in the rounding error of $f$, and there
-# (no bar is below a thousandth of the entry) the answer is `False`, whatever the gradient. No gradient here has an entry that should be 0, which no such
-# bar can confirm. `slope_and_bar` is a start and not enough, since some of these $f$ are rounded to
-# more than a few $u|f|$, as the KL of 5.11 is. How could you measure it? (Not every $f$ here takes complex numbers.)
-
-# %%
-def gradient_check(f, df, x):    # f: array -> float; df: array -> array; x: any shape
-    ...                          # -> True if df(x) is seen to be the gradient, else False
-
-
-check("05.gradient-check", gradient_check)
-
-# %%
-own_check = use("05.gradient-check", gradient_check)
+# ### Mistakes
 
 # %% [markdown]
 # **What does it spoil?** No code: predict. A layer computes `y = relu(x @ W + b)` for two examples, and its backward pass
@@ -1000,10 +960,39 @@ spoiled_entries = ...    # (da, dW, db)
 check("05.spoiled", spoiled_entries)
 
 # %% [markdown]
+# **What no check can see.** Write a Gaussian likelihood with a mistake, and the gradients of *that*, so that a gradient check says right.
+# The loss should be lowest where `exp(logvar)` is *twice* the mean of `(x - mean)**2`.
+
+# %%
+def wrong_pair(mean, logvar, x):    # (B, D), (1,), (B, D)
+    ...                             # -> nll (B,), dmean (B, D), dlogvar (1,), each dnll 1
+
+
+check("05.blind-pair", wrong_pair)
+
+# %% [markdown]
+# **Mend the NaN.** The likelihood of one label among $C$, as minus the log of a softmax, and its gradient. It is right on paper. In
+# float32, with entries of $\pm 1000$, it should be right without a NaN and without a warning.
+
+# %%
+def class_nll(a, t):  # (N, C), one-hot (N, C) -> nll (N,), da (N, C) for dnll = 1
+    p = np.exp(a) / np.exp(a).sum(axis=1, keepdims=True)  # softmax
+    nll = -np.log((t * p).sum(axis=1))
+    dp = -t / p
+    return nll, p * (dp - (dp * p).sum(axis=1, keepdims=True))  # the rule of 5.2
+
+
+check("05.nan-gradient", class_nll)
+
+# %% [markdown]
 # ### Layers that this text left out
 #
-# Derive each backward pass with the four steps of 5.2. Below each of them your own check judges it (the reference's check,
-# until yours passes). It says `False` while there is nothing to check.
+# Derive each backward pass with the four steps of 5.2. The cell below each of them asks the gradient check of the package.
+
+# %%
+def verdict_on(f, gradient, x):
+    """What the package's check says of a gradient, once there is one."""
+    return "nothing to check yet" if gradient(x) is None else gradcheck.check_grad(f, gradient, x).sentence
 
 # %% [markdown]
 # **The log of a sum of exponentials.** $y_n = \log\sum_i e^{a_{ni}}$, one number for each row. Notebook 09 needs it.
@@ -1017,7 +1006,7 @@ check("05.logsumexp-backward", logsumexp_backward)
 
 # %%
 random_dy, point = rng.standard_normal((4, 3)), rng.standard_normal((4, 3))
-own_check(
+verdict_on(
     lambda a: (random_dy[:, 0] * np.log(np.exp(a).sum(axis=1))).sum(),
     lambda a: logsumexp_backward(random_dy[:, 0], a),
     point,
@@ -1036,11 +1025,11 @@ def layer_norm_backward(dy, x):    # (N, I), (N, I) -> dx (N, I)
 check("05.layer-norm-backward", layer_norm_backward)
 
 # %%
-own_check(
-    lambda x: (random_dy * (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)).sum(),
-    lambda x: layer_norm_backward(random_dy, x),
-    point,
-)
+def normalised_loss(x):
+    return (random_dy * (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)).sum()
+
+
+verdict_on(normalised_loss, lambda x: layer_norm_backward(random_dy, x), point)
 
 # %% [markdown]
 # **Tied weights.** `y = tanh(x @ W) @ W.T`. `W` is used twice.
@@ -1065,8 +1054,8 @@ def tied_loss(x, W):
 
 tied_W = rng.standard_normal((3, 2))
 [
-    own_check(lambda x: tied_loss(x, tied_W), lambda x: tied_part(0, x, tied_W), point),
-    own_check(lambda W: tied_loss(point, W), lambda W: tied_part(1, point, W), tied_W),
+    verdict_on(lambda x: tied_loss(x, tied_W), lambda x: tied_part(0, x, tied_W), point),
+    verdict_on(lambda W: tied_loss(point, W), lambda W: tied_part(1, point, W), tied_W),
 ]
 
 # %% [markdown]
@@ -1094,10 +1083,47 @@ def skip_loss(x, W1, W2):
 
 
 [
-    own_check(lambda x: skip_loss(x, narrow, wide), lambda x: part(0, x, narrow, wide), point),
-    own_check(lambda W1: skip_loss(point, W1, wide), lambda W1: part(1, point, W1, wide), narrow),
-    own_check(lambda W2: skip_loss(point, narrow, W2), lambda W2: part(2, point, narrow, W2), wide),
+    verdict_on(lambda x: skip_loss(x, narrow, wide), lambda x: part(0, x, narrow, wide), point),
+    verdict_on(lambda W1: skip_loss(point, W1, wide), lambda W1: part(1, point, W1, wide), narrow),
+    verdict_on(lambda W2: skip_loss(point, narrow, W2), lambda W2: part(2, point, narrow, W2), wide),
 ]
+
+# %% [markdown]
+# ### Differences and the complex step
+
+# %% [markdown]
+# **Choose h.** The function is unknown: you can only call it. `u` is the distance between numbers near 1 in the
+# precision that it computes in. The error at your `h` may be at most ten times the best one.
+
+# %%
+def choose_h(f, x, u):    # f: number -> number; x: number; u: 2.2e-16 or 1.2e-7
+    ...                   # -> h for (f(x + h) - f(x - h)) / (2 * h)
+
+
+check("05.choose-h", choose_h)
+
+# %% [markdown]
+# **Ready for the complex step.** The Huber loss is a square near 0 and a straight line further out. This code has the right
+# value for real residuals, and its complex step gives nonsense. Mend it.
+
+# %%
+def huber(r):  # (N,), real or complex -> a number
+    size = np.abs(r)
+    return np.where(size <= 1, size**2 / 2, size - 0.5).sum()
+
+
+check("05.complex-ready", huber)
+
+# %% [markdown]
+# **Along a direction.** The complex step of 5.9 needs one evaluation for each entry. If only the slope along a direction is
+# wanted, as in a check of a large net, one is enough.
+
+# %%
+def slope_along(f, x, v):    # f: array -> number, analytic; x, v: arrays of one shape
+    ...                      # -> d/dt f(x + t v) at t = 0, from one evaluation of f
+
+
+check("05.slope-along", slope_along)
 
 # %% [markdown]
 # **Next:** notebook 06 joins encoder, sample, decoder and KL into one graph, and takes the
@@ -1106,7 +1132,7 @@ def skip_loss(x, W1, W2):
 # %% [markdown]
 # # Appendix
 #
-# No later notebook needs it. The two exercises under "Checks" need 5.11.
+# No later notebook needs it.
 #
 # ## 5.10  A graph that records itself
 #
@@ -1180,13 +1206,12 @@ print("the gradients of 5.1:", all(np.isclose(recorded[name], d[name]) for name 
 
 # %% [markdown]
 # This is how PyTorch's *automatic differentiation* works: it records the graph of the forward pass, and knows a vector-Jacobian product for each
-# of its operations. (Other tools derive the code itself, or carry derivatives forward, as in 5.4.) (`times` and `plus` need two different boxes: with `a` twice, one of its two arrows would be lost.)
+# of its operations. (`times` and `plus` need two different boxes: with `a` twice, one of its two arrows would be lost.)
 #
 # ## 5.11  An error bar for a difference
 #
-# Choose $h$ for each entry, and estimate both errors from values of $f$. Truncation: the step $2h$ has four times the error of $h$, so
-# $D(2h) - D(h)$ is three times the error of $D(h)$. Rounding: four times the dotted line, for safety, with the
-# largest of the values that are subtracted:
+# (`05.choose-h` is the first half of this; try it before you read on.) For each entry, both errors are estimated from values of $f$, as at the end
+# of 5.8. Truncation: a third of $D(2h) - D(h)$. Rounding: four times the dotted line, for safety, with the largest of the values that are subtracted:
 #
 # $$
 # \mathrm{bar}(h) = \frac{|D(2h) - D(h)|}{3} + \frac{4\,u\,\max\big(|f(x \pm h)|, |f(x \pm 2h)|\big)}{h} \tag{14}
@@ -1199,7 +1224,7 @@ print("the gradients of 5.1:", all(np.isclose(recorded[name], d[name]) for name 
 def slope_and_bar(f, x, i):
     """The central difference for entry i with the smallest error bar, and that bar: eq. (14)."""
     best = np.nan, np.inf
-    for h in 10.0 ** np.arange(-8, 7.1, 0.5):
+    for h in 10.0 ** np.arange(-8, 7.1, 0.25):
         above, below, near = ends(f, x, i, h)
         further_above, further_below, far = ends(f, x, i, 2 * h)
         slope = (above - below) / near
@@ -1419,38 +1444,38 @@ fig
 # ## Exercises of the appendix
 
 # %% [markdown]
-# **Choose h.** The function is unknown: you can only call it. `u` is the distance between numbers near 1 in the
-# precision that it computes in. The error at your `h` may be twenty times the best one.
+# **An error bar for another difference.** $D(h) = (f(x + h) - f(x))/h$ steps to one side only. What is its truncation, and how
+# does it show in $D(2h) - D(h)$? The bar should be at least the error, and at most forty times as large.
 
 # %%
-def choose_h(f, x, u):    # f: number -> number; x: number; u: 2.2e-16 or 1.2e-7
-    ...                   # -> h for (f(x + h) - f(x - h)) / (2 * h)
+def one_sided_bar(f, x, h, u):    # f: number -> number; u: 2.2e-16 or 1.2e-7
+    ...                           # -> a bar for the error of (f(x + h) - f(x)) / h
 
 
-check("05.choose-h", choose_h)
+check("05.one-sided-bar", one_sided_bar)
 
 # %% [markdown]
-# **Ready for the complex step.** The Huber loss is a square near 0 and a straight line further out. This code has the right
-# value for real residuals, and its complex step gives nonsense. Mend it.
+# **Write the check.** Planted mistakes wait for it: a lost factor, a wrong last entry, a wrong
+# shape, a NaN, a faint entry. A right gradient must pass, and none of these may. Some entries are hidden in the rounding error of $f$, and there
+# (no bar is below a thousandth of the entry) the answer is `False`, whatever the gradient. No gradient here has an entry that should be 0, which no such
+# bar can confirm. `slope_and_bar` is a start and not enough, since some of these $f$ are rounded to
+# more than a few $u|f|$, as the KL of 5.11 is. How could you measure it? (Not every $f$ here takes complex numbers.)
 
 # %%
-def huber(r):  # (N,), real or complex -> a number
-    size = np.abs(r)
-    return np.where(size <= 1, size**2 / 2, size - 0.5).sum()
+def gradient_check(f, df, x):    # f: array -> float; df: array -> array; x: any shape
+    ...                          # -> True if df(x) is seen to be the gradient, else False
 
 
-check("05.complex-ready", huber)
+check("05.gradient-check", gradient_check)
 
 # %% [markdown]
-# **Along a direction.** The complex step of 5.9 needs one evaluation for each entry. If only the slope along a direction is
-# wanted, as in a check of a large net, one is enough.
+# Your check (the reference's, until yours passes) on the gradients that you derived for layer normalisation and for the skip connection. It says
+# `False` while there is nothing to check.
 
 # %%
-def slope_along(f, x, v):    # f: array -> number, analytic; x, v: arrays of one shape
-    ...                      # -> d/dt f(x + t v) at t = 0, from one evaluation of f
-
-
-check("05.slope-along", slope_along)
+own_check = use("05.gradient-check", gradient_check)
+print("layer normalisation:", own_check(normalised_loss, lambda x: layer_norm_backward(random_dy, x), point))
+print("skip connection, dx:", own_check(lambda x: skip_loss(x, narrow, wide), lambda x: part(0, x, narrow, wide), point))
 
 # %% [markdown]
 # **After the appendix:** notebook 06 takes the gradient of a whole VAE, and checks it by differences and by the complex step.

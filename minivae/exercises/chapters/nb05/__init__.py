@@ -1,17 +1,20 @@
 """Notebook 05, backpropagation by hand.
 
-The likelihoods stand in the text, before it shows their gradients. At its end come the other parts
-of the reader's backend, numbers through a graph, checks, and layers that the text leaves out; three
-belong to the appendix.
+The parts of the reader's backend stand in the text, each before it shows the answer. After the text
+come numbers through a graph, costs, what a mistake spoils, layers that the text leaves out, and
+differences; two exercises belong to the appendix.
 """
 
 from minivae.exercises.chapters.nb05.activations import RELU_BACKWARD, SIGMOID, TANH_BACKWARD
 from minivae.exercises.chapters.nb05.bernoulli import BERNOULLI, BERNOULLI_BACKWARD
+from minivae.exercises.chapters.nb05.blind import BLIND
 from minivae.exercises.chapters.nb05.cost import COST
 from minivae.exercises.chapters.nb05.dense import DENSE, DENSE_BACKWARD
 from minivae.exercises.chapters.nb05.differences import CHOOSE_H, COMPLEX_READY
+from minivae.exercises.chapters.nb05.directions import DIRECTIONS
 from minivae.exercises.chapters.nb05.gaussian import GAUSSIAN, GAUSSIAN_BACKWARD
 from minivae.exercises.chapters.nb05.gradient_check import GRADIENT_CHECK
+from minivae.exercises.chapters.nb05.nan_gradient import NAN_GRADIENT
 from minivae.exercises.chapters.nb05.spoiled import SPOILED
 from minivae.exercises.chapters.nb05.tied import TIED_BACKWARD
 from minivae.exercises.chapters.nb05.transfer import GRAPH, ONE_SIDED_BAR, SLOPE_ALONG
@@ -22,20 +25,21 @@ from minivae.exercises.chapters.nb05.unseen_layers import (
 )
 
 EXERCISES = (
+    TANH_BACKWARD,
+    RELU_BACKWARD,
+    DENSE,
+    DENSE_BACKWARD,
+    BERNOULLI,
+    SIGMOID,
     BERNOULLI_BACKWARD,
     GAUSSIAN,
     GAUSSIAN_BACKWARD,
-    DENSE,
-    DENSE_BACKWARD,
-    TANH_BACKWARD,
-    RELU_BACKWARD,
-    SIGMOID,
-    BERNOULLI,
     GRAPH,
     COST,
-    ONE_SIDED_BAR,
-    GRADIENT_CHECK,
+    DIRECTIONS,
     SPOILED,
+    BLIND,
+    NAN_GRADIENT,
     LOGSUMEXP_BACKWARD,
     LAYER_NORM_BACKWARD,
     TIED_BACKWARD,
@@ -43,4 +47,6 @@ EXERCISES = (
     CHOOSE_H,
     COMPLEX_READY,
     SLOPE_ALONG,
+    ONE_SIDED_BAR,
+    GRADIENT_CHECK,
 )

@@ -4,7 +4,11 @@ import numpy as np
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, stub
 
-# ---- 05.dense ------------------------------------------------------------------------------------
+# ---- 05.dense: mend a line that is right for other shapes ----------------------------------------
+
+
+def other_library(x, W, b):  # (N, I), (I, O), (O,) -> (N, O)
+    return W @ x + b
 
 
 def my_dense(x, W, b):
@@ -27,12 +31,13 @@ def _package_dense(ops):
 
 DENSE = Exercise(
     id="05.dense",
-    title="a dense layer, before its activation",
+    title="a dense layer, before its activation: mend a line for our shapes",
     stub=stub("""
         def my_dense(x, W, b):    # (N, I), (I, O), (O,) -> (N, O)
-            ...
+            return W @ x + b
     """),
     reference=my_dense,
+    given=other_library,
     cases=_dense_cases,
     package=_package_dense,
     mistakes=(
@@ -41,11 +46,6 @@ DENSE = Exercise(
             "weights-transposed",
             lambda x, W, b: x @ W.T + b,
             "W is (I, O) here: x W needs no transpose (some libraries store W the other way).",
-        ),
-        WrongAnswer(
-            "weights-first",
-            lambda x, W, b: W @ x + b,
-            "The examples are the rows of x, so x stands on the left: x @ W.",
         ),
         WrongAnswer(
             "bias-subtracted",
@@ -70,7 +70,7 @@ DENSE = Exercise(
     ),
 )
 
-# ---- 05.dense-backward: worked out in the text ---------------------------------------------------
+# ---- 05.dense-backward: before the text shows it -------------------------------------------------
 
 
 def my_dense_backward(da, x, W):
@@ -99,10 +99,7 @@ def _package_dense_backward(ops):
 
 DENSE_BACKWARD = Exercise(
     id="05.dense-backward",
-    title=(
-        "the backward pass of a dense layer (it is worked out in the text; write it without "
-        "looking)"
-    ),
+    title="derive the backward pass of a dense layer, before the text shows it",
     stub=stub("""
         def my_dense_backward(da, x, W):    # (N, O), (N, I), (I, O)
             ...                             # -> dx (N, I), dW (I, O), db (O,)

@@ -66,7 +66,7 @@ def _one_step(h, tolerance):
 def _slope_and_bar(f, x, i):
     """As section 5.11 has it."""
     best, step = (np.nan, np.inf), np.zeros(x.shape)
-    for h in 10.0 ** np.arange(-8, 7.1, 0.5):
+    for h in 10.0 ** np.arange(-8, 7.1, 0.25):
         step[i] = h
         values = [f(x + k * step) for k in (1, -1, 2, -2)]
         D, D2 = (values[0] - values[1]) / (2 * h), (values[2] - values[3]) / (4 * h)
