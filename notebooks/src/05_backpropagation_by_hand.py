@@ -20,7 +20,7 @@
 # - name what no gradient check can see (`05.blind-pair`).
 #
 # **Builds on** notebooks 03 (the KL and its derivatives) and 04 (`z = mu + sigma * eps`, central
-# differences). Reading time: 40 to 45 minutes without the exercises. Nine of them, marked *Your turn*, stand in the text where
+# differences). Reading time: about 45 minutes without the exercises. Nine of them, marked *Your turn*, stand in the text where
 # you can derive what comes next. They are parts of *your backend*, with which notebook 07 trains on MNIST. The others come after the
 # text, and then an optional appendix (35 minutes).
 
