@@ -775,7 +775,7 @@ check("04.reparameterize-backward", reparameterize_backward)
 # $z = F^{-1}(u)$, and give the slopes with respect to $\mu$ and to `log_rho`.
 
 # %%
-def logistic_sample(u, mu, log_rho):    # u (K,), uniform between 0 and 1; mu, log_rho: floats
+def logistic_sample(u, mu, log_rho):    # u (K,), between 0 and 1; mu, log_rho: floats
     ...                                 # -> z, dz/dmu, dz/dlog_rho, each (K,)
 
 
@@ -827,7 +827,7 @@ check("04.winners", winners)
 # be as large as 800 or as small as -800.
 
 # %%
-def bernoulli_gradient(values, z, logit):    # f(z_k) (K,), draws z_k, 0.0 or 1.0 (K,), float
+def bernoulli_gradient(values, z, logit):    # f(z_k) (K,), draws z_k, 0.0 or 1.0 (K,)
     ...                                      # -> d E[f(z)] / d logit, a float
 
 
@@ -902,7 +902,7 @@ check("04.posterior", fill_in)
 
 # %%
 def scatter_factor(tilt, bend, mu, sigma):    # floats, bend not 0
-    ...                                       # -> score function's scatter / pathwise, a float
+    ...                                       # -> score function's scatter / pathwise's
 
 
 check("04.factor", scatter_factor)
@@ -915,8 +915,9 @@ check("04.factor", scatter_factor)
 
 # %%
 def gradient_variances(mu, sigma, edge):    # floats
-    ...                                     # -> three floats: score function and pathwise for
-                                            #    f = z^2 / 2, score function for the step at edge
+    ...                                     # -> three floats: score function and
+                                            #    pathwise for f = z^2 / 2, score
+                                            #    function for the step at edge
 
 
 check("04.variances", gradient_variances)

@@ -44,7 +44,7 @@ FACTOR = Exercise(
     title="by what factor the score function scatters more, for any parabola",
     stub=stub("""
         def scatter_factor(tilt, bend, mu, sigma):    # floats, bend not 0
-            ...                                       # -> score function's scatter / pathwise, a float
+            ...                                       # -> score function's scatter / pathwise's
     """),
     reference=scatter_factor,
     cases=_cases,

@@ -41,7 +41,7 @@ YES_OR_NO = Exercise(
     id="04.yes-or-no",
     title="the gradient with respect to a probability, from values of f alone",
     stub=stub("""
-        def bernoulli_gradient(values, z, logit):    # f(z_k) (K,), draws z_k, 0.0 or 1.0 (K,), float
+        def bernoulli_gradient(values, z, logit):    # f(z_k) (K,), draws z_k, 0.0 or 1.0 (K,)
             ...                                      # -> d E[f(z)] / d logit, a float
     """),
     reference=bernoulli_gradient,
@@ -165,8 +165,9 @@ VARIANCES = Exercise(
     title="how far two gradient estimates scatter, in closed form",
     stub=stub("""
         def gradient_variances(mu, sigma, edge):    # floats
-            ...                                     # -> three floats: score function and pathwise for
-                                                    #    f = z^2 / 2, score function for the step at edge
+            ...                                     # -> three floats: score function and
+                                                    #    pathwise for f = z^2 / 2, score
+                                                    #    function for the step at edge
     """),
     reference=gradient_variances,
     cases=_variance_cases,

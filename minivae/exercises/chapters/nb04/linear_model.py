@@ -145,7 +145,9 @@ POSTERIOR = Exercise(
         ),
         WrongAnswer(
             "mean-variance",
-            _filled(lambda away, W, v: _posterior(away, W, np.full_like(v, v.mean()))),
+            _filled(
+                lambda away, W, v: _posterior(away, W, np.full_like(v, v.sum() / max(v.size, 1)))
+            ),
             "You put one variance for all known pixels; each pixel's square is divided by its own.",
         ),
         WrongAnswer(

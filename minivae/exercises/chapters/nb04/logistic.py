@@ -37,7 +37,7 @@ LOGISTIC = Exercise(
     id="04.logistic",
     title="reparameterize another distribution, and differentiate it",
     stub=stub("""
-        def logistic_sample(u, mu, log_rho):    # u (K,), uniform between 0 and 1; mu, log_rho: floats
+        def logistic_sample(u, mu, log_rho):    # u (K,), between 0 and 1; mu, log_rho: floats
             ...                                 # -> z, dz/dmu, dz/dlog_rho, each (K,)
     """),
     reference=logistic_sample,
@@ -52,12 +52,12 @@ LOGISTIC = Exercise(
         WrongAnswer(
             "mu-in-the-slope",
             _from(lambda a, mu, rho: mu + rho * a, lambda z, mu, rho: z),
-            "dz/dlog_rho is rho times what rho multiplies, z - mu: mu itself does not move with rho.",
+            "dz/dlog_rho is rho times what rho multiplies, z - mu: mu does not move with rho.",
         ),
         WrongAnswer(
             "slope-is-rho",
             _from(lambda a, mu, rho: mu + rho * a, lambda z, mu, rho: rho),
-            "The third is d rho / d log_rho alone; it multiplies log(u / (1 - u)), as rho does in z.",
+            "The third is d rho / d log_rho alone; it multiplies log(u / (1 - u)), as in z.",
         ),
         WrongAnswer(
             "upside-down",
@@ -114,8 +114,8 @@ LOGISTIC = Exercise(
     ),
     hints=(
         "Solve u = 1 / (1 + exp(-(z - mu) / rho)) for z.",
-        "exp((z - mu) / rho) = u / (1 - u). Then differentiate z with respect to mu and to log_rho; "
-        "d rho / d log_rho = rho.",
+        "exp((z - mu) / rho) = u / (1 - u). Then differentiate z with respect to mu and to "
+        "log_rho; d rho / d log_rho = rho.",
         "z = mu + rho log(u / (1 - u)), dz/dmu = 1 for each draw, dz/dlog_rho = z - mu.",
     ),
 )
