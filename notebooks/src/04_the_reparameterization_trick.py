@@ -92,7 +92,7 @@ ax.plot(mus, afresh, color=plots.RED, marker=".", ls="-", lw=1, label="fresh dra
 ax.plot(mus, held, color=plots.BLUE, ls="-", label="the same draws at each point")
 truth = 0.5 * ((mus - 3) ** 2 + sigma**2)
 ax.plot(mus, truth, color=plots.INK, ls="--", lw=1, label="exact")
-ax.set(xlabel="mu", ylabel="average of f", ylim=(1.8, 3.4), title="averages of 200 draws")
+ax.set(xlabel="mu", ylabel="average of f", ylim=(1.7, 3.4), title="averages of 200 draws")
 ax.legend(loc="upper right", fontsize=8)
 fig
 
@@ -262,7 +262,7 @@ print(f"pathwise {mean_and_error(estimates)}, exact {4 * tau:.3f}")
 # ## 4.4  Which one scatters less?
 #
 # Both are right on average here. A VAE mostly takes one draw for each image, so we ask how far *one
-# draw's* estimate scatters.
+# draw's* estimate scatters. (4.14 measures what scatter costs.)
 #
 # **Predict first.** For our parabola $f$, and from the same draw, which estimate of `dmu` scatters
 # less: `"score function"` or `"pathwise"`?
@@ -275,8 +275,20 @@ rng = np.random.default_rng(44)
 eps = rng.standard_normal(1_000_000)                          # a million times one draw
 z = mu + sigma * eps
 score = eps / sigma                                           # with respect to mu
+print(f"scatter of one draw's dmu: score function {(f(z) * score).std():.2f}, "
+      f"pathwise {df(z).std():.2f}")
 
+# %%
+reveal("04.variance")
 
+# %% [markdown]
+# One draw gives, for `dmu`, $f'(z)$ in the pathwise way and $f(z)\,\varepsilon/\sigma$ by the score
+# function. Add 10 to $f$: no gradient changes, and no slope, but $f\varepsilon/\sigma$ does. So a
+# constant can also be *subtracted* from $f$ to help the score function, a **baseline**. On average
+# that changes nothing, because the mean score is 0: put $f = 1$ into eq. (1), whose average is 1
+# whatever the parameter. A common choice is the mean of $f$:
+
+# %%
 def show(name, value, slope, shift):
     """How far one draw's dmu scatters: pathwise, and score function with three constants."""
     print(f"{name}: pathwise {slope.std():.2f}, score function")
@@ -287,16 +299,8 @@ def show(name, value, slope, shift):
 
 show("parabola", f(z), df(z), 10)
 
-# %%
-reveal("04.variance")
-
 # %% [markdown]
-# One draw gives, for `dmu`, $f'(z)$ in the pathwise way and $f(z)\,\varepsilon/\sigma$ by the score
-# function. Add 10 to $f$: no gradient changes, and no slope, but $f\varepsilon/\sigma$ does. So a
-# constant can also be *subtracted* from $f$ to help the score function, a **baseline**. On average
-# that changes nothing, because the mean score is 0: put $f = 1$ into eq. (1), whose average is 1
-# whatever the parameter. The mean of $f$, a common choice, helps; the pathwise estimate still
-# scatters less here.
+# The baseline helps; the pathwise estimate still scatters less here.
 
 # %% [markdown]
 # ## 4.5  Does the pathwise one always win?
@@ -333,8 +337,9 @@ reveal("04.wave")
 # ## 4.6  When is each right on average?
 #
 # Two functions under our Gaussian: one with a *kink*, $f = \max(z - 1.5, 0)$, and one with a
-# *jump*, 1 where $z > 1.5$, else 0. The averages of both are known; that of the second is the
-# probability of $z > 1.5$, and its derivative the density at 1.5.
+# *jump*, 1 where $z > 1.5$, else 0. The exact `dmu` of both is known. For the kink it is the
+# probability of $z > 1.5$. This probability is also the average of the jump, whose `dmu` is the
+# density at 1.5, which a shift of `mu` carries across.
 
 # %%
 q, beyond = NormalDist(mu, sigma), (z > 1.5).astype(float)
@@ -346,9 +351,9 @@ print(f"jump: exact {q.pdf(1.5):+.3f}, score function "
 # %% [markdown]
 # At a kink the slope is missing at one point only, and a draw from a density hits it with
 # probability 0. At a jump the pathwise estimate fails: the slope is 0 at each draw, and no draw
-# sees the jump that it is about to cross. So **eq. (2) needs an $f$ that is continuous and made of
-# smooth pieces** (a network of relus qualifies), and a $z$ that has a density and moves smoothly
-# with the parameter.
+# sees the jump that it is about to cross. So **eq. (2) is right if $f$ is continuous and made of
+# smooth pieces** (a network of relus qualifies), and $z$ has a density and moves smoothly with the
+# parameter.
 #
 # For eq. (1) the trouble is a jump of $q$ that moves. Let $z = \theta u$ be uniform between 0 and
 # $\theta$, and $f(z) = z$. The average is $\theta/2$. The density is $1/\theta$, so the score is
@@ -361,9 +366,9 @@ print(f"edge: exact {1 / 2:+.3f}, score function {mean_and_error(theta * u * (-1
 
 # %% [markdown]
 # The score function watches the height of $q$ at each place, and no place sees the edge arrive:
-# what it leaves out is $q(\theta)\,f(\theta) = 1$. So **eq. (1) needs a $q$ without jumps that move
-# with the parameter**; for a discrete $z$, values that stay where they are. (Both equations also
-# need a bound, so that the averages exist; 4.13 states it.)
+# what it leaves out is $q(\theta)\,f(\theta) = 1$. So **eq. (1) is right if no jump of $q$ moves with
+# the parameter**; for a discrete $z$, if its values stay where they are. (Both equations also need a
+# bound, which 4.13 states.)
 #
 # A *discrete* latent itself jumps as its probability $p$ moves, for fixed noise, so eq. (2) is out.
 # With few values, sum over them: for two, $p f(1) + (1-p) f(0)$ has the derivative $f(1) - f(0)$.
@@ -414,10 +419,10 @@ def error(by_hand, by_numbers):
 
 some_mu, some_logvar, some_eps = rng.standard_normal((3, 4, 2))    # 4 examples, 2 latents
 dmu, dlogvar = reparam_backward(df(reparam(some_mu, some_logvar, some_eps)), some_logvar, some_eps)
-numeric_dmu = central_differences(lambda at: f(reparam(at, some_logvar, some_eps)).sum(), some_mu)
-numeric_dlogvar = central_differences(lambda at: f(reparam(some_mu, at, some_eps)).sum(), some_logvar)
-print("dmu, error below 1e-7:    ", error(dmu, numeric_dmu) < 1e-7)
-print("dlogvar, error below 1e-7:", error(dlogvar, numeric_dlogvar) < 1e-7)
+by_mu = central_differences(lambda at: f(reparam(at, some_logvar, some_eps)).sum(), some_mu)
+by_logvar = central_differences(lambda at: f(reparam(some_mu, at, some_eps)).sum(), some_logvar)
+print("dmu, error below 1e-7:    ", error(dmu, by_mu) < 1e-7)
+print("dlogvar, error below 1e-7:", error(dlogvar, by_logvar) < 1e-7)
 
 # %% [markdown]
 # ## 4.8  A mistake in both passes
@@ -803,9 +808,9 @@ check("04.allowed", allowed)
 # %% [markdown]
 # **Who wins?** The score function subtracts the constant that makes the scatter of its `dmu`
 # smallest; derive a formula for that constant first. Which estimate of `dmu` scatters less? Answer
-# `"rule"` if the rule of 4.5 says so for pathwise; `"pathwise"` if it wins and the rule does not say
-# so; `"score function"` if that one wins, or pathwise is wrong on average. Where the rule is silent,
-# write a few lines that compute both.
+# `"rule"` if the rule of 4.5 says so for pathwise; `"pathwise"` if it wins and the rule does not
+# say so; `"score function"` if that one wins, or pathwise is wrong on average. Where the rule is
+# silent, write a few lines that compute both.
 #
 # 1. $f(z) = z^2$, $z \sim N(2, 0.5^2)$.
 # 2. $f(z) = z^2$, $z \sim N(0.5, 1)$.
@@ -896,9 +901,9 @@ check("04.posterior", fill_in)
 
 # %% [markdown]
 # **By what factor (optional)?** Let $f(z) = \texttt{tilt}\,z + \texttt{bend}\,z^2/2$ with
-# $\texttt{bend} \ne 0$ and $z \sim N(\mu, \sigma^2)$. The score function subtracts the constant that is best for `dmu`. Its
-# scatter of one draw's `dmu`, divided by the pathwise one's, in closed form. Can it be below 1?
-# (Compare with draws before you check.)
+# $\texttt{bend} \ne 0$ and $z \sim N(\mu, \sigma^2)$. The score function subtracts the constant
+# that is best for `dmu`. Its scatter of one draw's `dmu`, divided by the pathwise one's, in closed
+# form. Can it be below 1? (Compare with draws before you check.)
 
 # %%
 def scatter_factor(tilt, bend, mu, sigma):    # floats, bend not 0
@@ -1157,7 +1162,8 @@ print(f"and from the rows to the principal axes of the data: at most {off_axes:.
 # $C = A^\top A$.
 #
 # First let $A$ be square. If it has an inverse, it stretches the volume of a small box of
-# $\varepsilon$'s by $|\det A|$ and thins the draws out: $p(x) = p(\varepsilon) / |\det A|$ with $\varepsilon = (x-b)A^{-1}$. With
+# $\varepsilon$'s by $|\det A|$ and thins the draws out: $p(x) = p(\varepsilon) / |\det A|$ with
+# $\varepsilon = (x-b)A^{-1}$. With
 # $\varepsilon\varepsilon^\top = (x-b)\,C^{-1}(x-b)^\top$ and $\det C = (\det A)^2$, the log is eq.
 # (7).
 #
