@@ -658,8 +658,8 @@ def train(x, params, steps, rng, model=elbo_and_grads):
 
 # %% [markdown]
 # And the highest $\log p(x)$ of any such model? It is that of the Gaussian with the data's own mean
-# and covariance: no Gaussian gives these data more, and with $D = 2$ and $L = 1$ our model can have
-# any mean and covariance (both in 4.12). To compare, we also compute the best that a decoder
+# and covariance: no Gaussian gives these data more, and with $D = 2$ and $L = 1$ our model can be
+# that one (both in 4.12). To compare, we also compute the best that a decoder
 # without $z$ can do, $W = 0$.
 
 # %%
@@ -1071,7 +1071,7 @@ fig
 # is as if they were draws of that Gaussian; and for its draws no other density has a higher average
 # of the log, because the difference is a KL.
 #
-# With $D = 2$ and $L = 1$ the model can have any covariance $C$ with an inverse. $C$ has $D$
+# With $D = 2$ and $L = 1$ the model can have that covariance. The data's covariance $C$ has $D$
 # perpendicular directions that it only stretches, $vC = \lambda v$: its *eigenvectors*, called the
 # *principal axes* of the data. Along them the data are uncorrelated, with the variances $\lambda$,
 # the *eigenvalues*. Make $s^2$ the smaller one, and let $W$ add what the larger one has more, along
@@ -1138,10 +1138,9 @@ print("log p(x) - best ELBO, nats:", "".join(f"{g:7.3f}" for g in np.round(lost,
 # are the $\pm1$ of `train`.)
 #
 # Where do the rows of $W$ end? At the maximum $W^\top W + s^2 I$ must keep the $L$ principal axes
-# of largest variance (Tipping and Bishop). Now
-# $W^\top W = \sum_l w_l^\top w_l$, and if its rows $w_l$ are orthogonal, each of them is an
-# eigenvector of this sum: multiply from the left by $w_l$, and only $\lVert w_l\rVert^2\, w_l$ is
-# left. So the rows lie along those axes, as long as their lengths differ.
+# of largest variance (Tipping and Bishop). Now $W^\top W = \sum_l w_l^\top w_l$, and if its rows
+# $w_l$ are orthogonal, each of them is an eigenvector of this sum: multiply from the left by $w_l$,
+# and only $\lVert w_l\rVert^2\, w_l$ is left. So the rows lie along those axes, as long as their lengths differ.
 
 # %%
 fit = exact.train_linear_vae(x3, latent=2, rng=rng, steps=800)
