@@ -368,8 +368,8 @@ print(f"edge: exact {1 / 2:+.3f}, score function {mean_and_error(theta * u * (-1
 # %% [markdown]
 # The score function watches the height of $q$ at each place, and no place sees the edge arrive:
 # what it leaves out is $q(\theta)\,f(\theta) = 1$. So **eq. (1) is right if no jump of $q$ moves
-# with the parameter**; for a discrete $z$, if its values stay where they are. (Both equations also
-# need a bound, which 4.13 states.)
+# with the parameter**; for a discrete $z$, if its values stay where they are. (To both belongs a
+# bound, which holds in all our examples; 4.13 states it.)
 #
 # A *discrete* latent itself jumps as its probabilities move, for fixed noise, so eq. (2) is out:
 # sum over its values if they are few, or use the score function or a smooth stand-in (Jang et al.
@@ -659,8 +659,8 @@ def train(x, params, steps, rng, model=elbo_and_grads):
 # %% [markdown]
 # And the highest $\log p(x)$ of any such model? It is that of the Gaussian with the data's own mean
 # and covariance: no Gaussian gives these data more, and with $D = 2$ and $L = 1$ our model can be
-# that one (both in 4.12). To compare, we also compute the best that a decoder
-# without $z$ can do, $W = 0$.
+# that one (both in 4.12). To compare, we also compute the best that a decoder without $z$ can do,
+# $W = 0$.
 
 # %%
 best = log_gaussian(x, x.mean(axis=0), np.cov(x.T, bias=True)).mean()
@@ -1197,10 +1197,11 @@ print(f"and from the rows to the principal axes of the data: at most {off_axes:.
 #
 # ### The bounds of 4.6
 #
-# Let $\theta$ be any parameter of $q$. Eq. (2) also needs that $|f'(z)\,\partial z/\partial\theta|$
-# stays, for all nearby parameters, below one function of the noise whose average is finite; eq.
-# (1), that $|f\,\partial q/\partial\theta|$ stays, for all nearby parameters, below one function of
-# $z$ whose integral (or sum) is finite. Then derivative and average may be exchanged.
+# Let $\theta$ be any parameter of $q$. To the condition of eq. (2) belongs that
+# $|f'(z)\,\partial z/\partial\theta|$ stays, for all nearby parameters, below one function of the
+# noise whose average is finite; to that of eq. (1), that $|f\,\partial q/\partial\theta|$ stays,
+# for all nearby parameters, below one function of $z$ whose integral (or sum) is finite. Then
+# derivative and average may be exchanged.
 #
 # ### Where waves change over
 #
