@@ -1140,7 +1140,8 @@ print("log p(x) - best ELBO, nats:", "".join(f"{g:7.3f}" for g in np.round(lost,
 # Where do the rows of $W$ end? At the maximum $W^\top W + s^2 I$ must keep the $L$ principal axes
 # of largest variance (Tipping and Bishop). Now $W^\top W = \sum_l w_l^\top w_l$, and if its rows
 # $w_l$ are orthogonal, each of them is an eigenvector of this sum: multiply from the left by $w_l$,
-# and only $\lVert w_l\rVert^2\, w_l$ is left. So the rows lie along those axes, as long as their lengths differ.
+# and only $\lVert w_l\rVert^2\, w_l$ is left. So the rows lie along those axes, as long as their
+# lengths differ.
 
 # %%
 fit = exact.train_linear_vae(x3, latent=2, rng=rng, steps=800)
