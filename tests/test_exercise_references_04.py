@@ -44,6 +44,15 @@ def test_the_bernoulli_gradient_is_right_on_average():
     assert mean == pytest.approx((values[1] - values[0]) * p * (1 - p), rel=1e-12)
 
 
+@pytest.mark.parametrize(("logit", "p"), [(-800.0, 0.0), (800.0, 1.0)])
+def test_the_bernoulli_gradient_of_an_extreme_logit(logit, p):
+    """The score is z - p also where exp(-logit) or exp(logit) has no double."""
+    values, z = np.array([2.0, -0.5]), np.array([0.0, 1.0])
+    with np.errstate(over="raise", invalid="raise"):
+        got = estimates.bernoulli_gradient(values, z, logit)
+    assert got == pytest.approx((values * (z - p)).mean(), rel=1e-12)
+
+
 @pytest.mark.parametrize(("mu", "sigma", "c"), estimates.VARIANCES.cases())
 def test_the_variances_are_those_of_an_integral(mu, sigma, c):
     eps, width = np.linspace(-12, 12, 2_400_001, retstep=True)
@@ -162,6 +171,18 @@ def test_missing_pixels_are_filled_in_by_the_joint_gaussian_of_x():
     np.testing.assert_allclose(variance[~known], np.diag(left), rtol=1e-10)
     np.testing.assert_array_equal(mean[known], x[known])
     np.testing.assert_array_equal(variance[known], 0)
+
+
+def test_with_no_pixel_known_it_is_the_models_own_mean_and_variance_and_with_all_x_itself():
+    rng = np.random.default_rng(6)
+    x, W, b = rng.standard_normal(3), rng.standard_normal((2, 3)), rng.standard_normal(3)
+    variances, known = np.array([0.3, 1.2, 0.05]), np.ones(3, bool)
+    mean, variance = fill_in(np.full(3, np.nan), ~known, W, b, variances)
+    np.testing.assert_allclose(mean, b, rtol=1e-12)
+    np.testing.assert_allclose(variance, np.diag(W.T @ W) + variances, rtol=1e-12)
+    mean, variance = fill_in(x, known, W, b, variances)
+    np.testing.assert_array_equal(mean, x)
+    np.testing.assert_array_equal(variance, 0)
 
 
 def factor_loss(p, x, eps):

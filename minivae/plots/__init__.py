@@ -19,7 +19,7 @@ from minivae.plots.runs import (
     run_figures,
     samples,
 )
-from minivae.plots.sampling import where_the_noise_enters
+from minivae.plots.sampling import two_ways_to_a_gradient, where_the_noise_enters
 from minivae.plots.studies import (
     reproduced_table,
     traversals,
@@ -69,5 +69,6 @@ __all__ = [
     "save",
     "show_grid",
     "traversals",
+    "two_ways_to_a_gradient",
     "where_the_noise_enters",
 ]

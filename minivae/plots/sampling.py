@@ -1,9 +1,12 @@
-"""A draw as a node of a computation: with the randomness inside it, and coming in from outside."""
+"""A draw as a node of a computation, and how the mean of f moves with the mean of its argument."""
 
+from collections.abc import Callable
+
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from minivae.plots.style import BLUE, GREY, INK, ORANGE, RED, figure
+from minivae.plots.style import BLUE, GREEN, GREY, INK, ORANGE, RED, figure
 
 Place = tuple[float, float]
 PLACES: dict[str, Place] = {"mu": (0, 1.2), "logvar": (0, 0), "z": (2, 0.6), "f(z)": (4, 0.6)}
@@ -18,6 +21,39 @@ def where_the_noise_enters() -> Figure:
     left.text(1, 0.6, "?", color=RED, ha="center", va="center", fontsize=16)
     _graph(right, PLACES | NOISE, "mu + sigma · eps", BLUE)
     right.set_title("a formula: the gradients go back")
+    return fig
+
+
+def two_ways_to_a_gradient(
+    f: Callable[[np.ndarray], np.ndarray], mu: float, sigma: float, by: float
+) -> Figure:
+    """What happens to the mean of f(z), z ~ N(mu, sigma^2), when mu rises by `by` > 0.
+
+    Left: the density before and after, and where values get rarer and more frequent. Right: five
+    draws, each of which slides along f. `f` takes an array of any shape and keeps the shape.
+    """
+    fig, (left, right) = figure(7.4, 2.7, 1, 2)
+    at = np.linspace(mu - 3.6 * sigma, mu + 4.9 * sigma, 300)
+    for ax in (left, right):
+        ax.plot(at, f(at), color=INK, label="f")
+        ax.set(xlabel="z", ylim=(0, 9))
+    before, after = (6 * np.exp(-0.5 * ((at - mean) / sigma) ** 2) for mean in (mu, mu + by))
+    left.plot(at, before, color=BLUE, ls="-", label="q, not to scale")
+    left.plot(at, after, color=BLUE, ls="--", label="q with a larger mu")
+    for name, where, color in (
+        ("rarer", after < before, ORANGE),
+        ("more frequent", after > before, GREEN),
+    ):
+        left.fill_between(at, before, after, where, color=color, alpha=0.5, label=name)
+    left.set_title("eq. (1): other values get more frequent")
+    left.legend(fontsize=8)
+    draws = mu + sigma * np.linspace(-1.5, 1.5, 5)
+    right.plot(draws, f(draws), "o", color=BLUE, label="draws")
+    arrow = {"arrowstyle": "->", "color": RED, "lw": 1.6}
+    for tail, tip in zip(draws, draws + by, strict=True):
+        right.annotate("", (tip, f(tip)), (tail, f(tail)), arrowprops=arrow)
+    right.set_title("eq. (2): each draw slides along f")
+    right.legend(fontsize=8)
     return fig
 
 

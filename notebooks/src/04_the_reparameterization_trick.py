@@ -10,18 +10,19 @@
 #
 # **What you will be able to do**
 # - take the gradient of an average over random draws in two ways, for other distributions than the
-#   Gaussian too, and say when each is allowed;
-# - compute how far each of them scatters, and say from the slope of a continuous $f$ when one
-#   surely wins;
-# - derive and code the two lines that carry a gradient back through a sample, and test that the
-#   sample is what was meant;
-# - write down the posterior of a linear Gaussian model, derive the gradient of a linear VAE, and
-#   train it until its ELBO meets an exact log-likelihood.
+#   Gaussian too, and say when each is right (`04.logistic`, `04.yes-or-no`, `04.allowed`);
+# - compare how far the two scatter, and mend a baseline that spoils a gradient (`04.winners`,
+#   `04.bug`, `04.factor`, `04.variances`);
+# - code the two lines that carry a gradient back through a sample, and test that the sample is what
+#   was meant (`04.reparameterize`, `04.reparameterize-backward`, `04.sampler-test`, `04.ends`);
+# - use the exact posterior and density of a linear Gaussian model (`04.posterior`, `04.same-cat`);
+# - derive the gradient of a linear VAE, and train it until its ELBO meets the highest
+#   $\log p(x)$ (`04.linear-vae`, `04.train`).
 #
 # **Builds on** notebook 02 (the ELBO) and notebook 03 (the KL and its gradient); 4.9 also uses the
-# inverse and the determinant of a matrix. Reading time: 55 minutes. The ten core exercises take
-# three hours more. Sections 4.11 to 4.15 are an appendix, 45 minutes; no later notebook needs
-# them.
+# inverse and the determinant of a matrix. Reading time: 40 minutes. The ten core exercises take
+# three hours more. Sections 4.11 to 4.15 are an optional appendix of half an hour; no later
+# notebook needs them.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -49,10 +50,8 @@ recall("04", ..., ..., ...)
 #
 # The ELBO has two parts: an average over draws from $q$, $\mathbb{E}_{z\sim q}[\log p(x\mid z)]$,
 # and a KL. Training needs the gradient of both with respect to $q$'s parameters, `mu` and `logvar`;
-# its two parts we call `dmu` and `dlogvar`. For the KL, notebook 03 has them. The average has, in
-# general, no closed form where the decoder is a network; with more than a few latents, one draws.
-# (The decoder's own weights are no problem: $q$ does not contain them, so their derivative passes
-# inside the average.)
+# its two parts we call `dmu` and `dlogvar`. For the KL, notebook 03 has them. The average has no
+# closed form, in general, where the decoder is a network.
 #
 # Take a small stand-in for the decoder whose answer is known, $f(z) = \tfrac12(z-3)^2$: a penalty
 # for being far from 3. With $z \sim N(\mu, \sigma^2)$, the distance from 3 has mean $\mu - 3$ and
@@ -82,54 +81,48 @@ exact_dmu, exact_dlogvar = mu - 3, 0.5 * sigma**2
 print(f"exact: dmu {exact_dmu:+.2f}, dlogvar {exact_dlogvar:+.2f}")
 
 # %% [markdown]
-# Try differences, as in notebook 03: drawing *afresh* each time, or starting the generator from the
-# *same seed* each time. We repeat both 500 times. *Scatter* will mean the standard deviation of an
-# estimate over repetitions; that of the mean of 500, the scatter divided by $\sqrt{500}$, is
-# printed after `+-`.
+# Plot it for several `mu`: once drawing *afresh* at each point, once starting the generator from
+# the *same seed* each time.
 
 # %%
-def differences(h):
-    """500 estimates of dmu with fresh draws, and 500 with the same seed on both sides."""
-    fresh, same = [], []
-    for seed in range(500):
-        rise = average_f(mu + h, logvar, rng) - average_f(mu - h, logvar, rng)
-        fresh.append(rise / (2 * h))
-        one, other = np.random.default_rng(seed), np.random.default_rng(seed)
-        rise = average_f(mu + h, logvar, one) - average_f(mu - h, logvar, other)
-        same.append(rise / (2 * h))
-    return fresh, same
+mus = np.linspace(0.8, 1.2, 21)
+fig, ax = plots.figure(4.6, 2.2)
+afresh = [average_f(at, logvar, rng) for at in mus]
+held = [average_f(at, logvar, np.random.default_rng(7)) for at in mus]
+ax.plot(mus, afresh, color=plots.RED, marker=".", ls="-", lw=1, label="fresh draws at each point")
+ax.plot(mus, held, color=plots.BLUE, ls="-", label="the same draws at each point")
+truth = 0.5 * ((mus - 3) ** 2 + sigma**2)
+ax.plot(mus, truth, color=plots.INK, ls="--", lw=1, label="exact")
+ax.set(xlabel="mu", ylabel="average of f", ylim=(1.7, 3.4), title="averages of 200 draws")
+ax.legend(loc="upper right", fontsize=8)
+fig
+
+# %% [markdown]
+# With fresh draws, neighbouring points differ by luck more than by `mu`. With the draws held still,
+# all points share their luck: the curve may lie too high or too low, but its slope is about right.
+# What does that mean for differences? We repeat both 500 times. *Scatter* will mean the standard
+# deviation of an estimate over repetitions; that of their mean is printed after `+-`.
+
+# %%
+def difference(right, left, step=0.001):
+    """dmu from two averages, each with a generator of its own."""
+    rise = average_f(mu + step, logvar, right) - average_f(mu - step, logvar, left)
+    return rise / (2 * step)
 
 
 def mean_and_error(estimates):
     return f"{np.mean(estimates):+7.3f} +- {np.std(estimates) / np.sqrt(np.size(estimates)):.3f}"
 
 
-for h in (0.001, 0.1):
-    fresh, same = differences(h)
-    print(f"h {h:5}, fresh draws: mean {mean_and_error(fresh)}, scatter {np.std(fresh):6.3f}")
-    print(f"h {h:5}, same seed:   mean {mean_and_error(same)}, scatter {np.std(same):6.3f}")
-print(f"sigma / sqrt(200) = {sigma / np.sqrt(200):.3f}")
-
-# %%
-mus = np.linspace(0.8, 1.2, 21)
-fig, ax = plots.figure(4.6, 2.2)
-afresh = [average_f(m, logvar, rng) for m in mus]
-held = [average_f(m, logvar, np.random.default_rng(7)) for m in mus]
-ax.plot(mus, afresh, color=plots.RED, marker=".", ls="-", lw=1, label="fresh draws at each point")
-ax.plot(mus, held, color=plots.BLUE, ls="-", label="the same draws at each point")
-truth = 0.5 * ((mus - 3) ** 2 + sigma**2)
-ax.plot(mus, truth, color=plots.INK, ls="--", lw=1, label="exact")
-ax.set(xlabel="mu", ylabel="average of f", ylim=(1.8, 3.4), title="averages of 200 draws")
-ax.legend(loc="upper right", fontsize=8)
-fig
+from_seed = np.random.default_rng
+fresh = [difference(rng, rng) for _ in range(500)]
+same = [difference(from_seed(seed), from_seed(seed)) for seed in range(500)]
+print(f"fresh draws: mean {mean_and_error(fresh)}, scatter {np.std(fresh):6.2f}")
+print(f"same seed:   mean {mean_and_error(same)}, scatter {np.std(same):6.2f}")
 
 # %% [markdown]
-# With fresh draws, two neighbouring points differ by luck more than by `mu`, and the difference
-# divides this luck by $2h$: a hundred times the $h$, a hundredth of the scatter. (In general a long
-# $h$ brings an error of its own; for a parabola it does not.) With the draws held still, *common
-# random numbers*, all points share their luck: the curve may lie too high or too low, but its slope
-# is the average of the slopes $z-3$ at 200 draws, which scatters by $\sigma/\sqrt{200}$, as
-# printed. First, though, an answer without slopes.
+# The difference divides the luck of fresh draws by the small `2 * step`. The next two sections find
+# `dmu` without differences: first from values of $f$ alone, then from its slope.
 
 # %% [markdown]
 # ## 4.2  First answer: follow the density
@@ -148,9 +141,8 @@ fig
 # \end{aligned} \tag{1}
 # $$
 #
-# The same holds for `logvar`, and for parameters of other distributions, **if no jump of $q$ moves
-# with the parameter** (4.6 has an example and the whole condition; a Gaussian meets it). For a
-# discrete $z$ whose values stay where they are, sums take the place of the integrals.
+# The same holds for `logvar`. Other distributions need a condition, which comes in 4.6; for a
+# discrete $z$, sums take the place of the integrals.
 #
 # The derivative of $\log q$ with respect to a parameter is called the *score*. For a Gaussian,
 # $\log q(z) = -\tfrac12\left((z-\mu)^2/\sigma^2 + \texttt{logvar} + \log 2\pi\right)$ with
@@ -163,10 +155,10 @@ fig
 # = \frac12\left(\frac{(z-\mu)^2}{\sigma^2} - 1\right).
 # $$
 #
-# Only values of $f$ are used, never its slope. The estimate has several names: *score function*;
-# *likelihood ratio*; *log-derivative trick*, after the step in the middle; and REINFORCE, in
-# reinforcement learning, where $f$ is a reward (Williams 1992, "Simple Statistical
-# Gradient-Following Algorithms for Connectionist Reinforcement Learning").
+# The estimate has several names: *score function*; *likelihood ratio*; *log-derivative trick*,
+# after the step in the middle; and REINFORCE, in reinforcement learning, where $f$ is a reward
+# (Williams 1992, "Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement
+# Learning").
 
 # %%
 def score_function(z, f_of_z, mu, logvar):
@@ -213,8 +205,7 @@ print("mu + sigma * eps is what normal() drew:", np.allclose(mu + sigma * eps, z
 # Welling 2014, "Auto-Encoding Variational Bayes", where the variational autoencoder gets its name,
 # and Rezende, Mohamed and Wierstra 2014, "Stochastic Backpropagation and Approximate Inference in
 # Deep Generative Models". (In PyTorch, a distribution's `rsample()` does it, and `sample()` lets no
-# gradient through. Derivatives along such paths are older: *perturbation analysis*, from the
-# 1980s.)
+# gradient through.)
 
 # %%
 plots.where_the_noise_enters()
@@ -242,31 +233,7 @@ print(f"dmu:     pathwise {dmu.mean():+.2f}, exact {exact_dmu:+.2f}")
 print(f"dlogvar: pathwise {dlogvar.mean():+.2f}, exact {exact_dlogvar:+.2f}")
 
 # %%
-def two_ways(by):
-    """Two pictures of what happens to the average of f when mu rises: eq. (1), eq. (2)."""
-    fig, (left, right) = plots.figure(7.4, 2.7, 1, 2)
-    at, draws = np.linspace(-1.9, 4.9, 300), mu + sigma * np.linspace(-1.5, 1.5, 5)
-    before, after = (np.exp(-0.5 * ((at - m) / sigma) ** 2) for m in (mu, mu + by))
-    for ax in (left, right):
-        ax.plot(at, f(at), color=plots.INK, label="f")
-        ax.set(xlabel="z", ylim=(0, 9))
-    left.plot(at, 6 * before, color=plots.BLUE, ls="-", label="q, not to scale")
-    left.plot(at, 6 * after, color=plots.BLUE, ls="--", label="q with a larger mu")
-    for name, where, color in (("rarer", after < before, plots.ORANGE),
-                               ("more frequent", after > before, plots.GREEN)):
-        left.fill_between(at, 6 * before, 6 * after, where, color=color, alpha=0.5, label=name)
-    left.set_title("eq. (1): other values get more frequent")
-    left.legend(fontsize=8)
-    right.plot(draws, f(draws), "o", color=plots.BLUE, label="draws")
-    for z in draws:
-        right.annotate("", (z + by, f(z + by)), (z, f(z)),
-                       arrowprops={"arrowstyle": "->", "color": plots.RED, "lw": 1.6})
-    right.set_title("eq. (2): each draw slides along f")
-    right.legend(fontsize=8)
-    return fig
-
-
-two_ways(0.4)
+plots.two_ways_to_a_gradient(f, mu, sigma, by=0.4)
 
 # %% [markdown]
 # Both see the average of $f$ fall as `mu` rises. On the left, large values of $f$ become rarer and
@@ -277,27 +244,26 @@ two_ways(0.4)
 # Eq. (2) is not only for Gaussians. Let $F(z)$ be the probability of a draw below $z$, the
 # *distribution function*, and $u$ uniform between 0 and 1. Where $F$ can be inverted,
 # $z = F^{-1}(u)$ lies below a given $z_0$ just when $u < F(z_0)$, which has the probability
-# $F(z_0)$: it has the distribution $F$, and $u$ is the noise. For an exponential distribution with
-# mean $m$, $F(z) = 1 - e^{-z/m}$, so that
+# $F(z_0)$: so $z$ has the distribution $F$, and $u$ is the noise. For an exponential distribution
+# with mean $\tau$, $F(z) = 1 - e^{-z/\tau}$, so that
 #
 # $$
-# z = -m\log(1-u), \qquad \frac{\partial z}{\partial m} = -\log(1-u) = \frac{z}{m}.
+# z = -\tau\log(1-u), \qquad \frac{\partial z}{\partial\tau} = -\log(1-u) = \frac{z}{\tau}.
 # $$
 #
-# Try it on $\mathbb{E}[z^2] = 2m^2$, whose derivative is $4m$:
+# Try it on $\mathbb{E}[z^2] = 2\tau^2$, whose derivative is $4\tau$:
 
 # %%
-m = 0.7
-waiting = -m * np.log(1 - rng.random(100_000))                # z = F^-1(u)
-estimates = 2 * waiting * waiting / m                         # f'(z) dz/dm, with f(z) = z^2
-print(f"mean of z {mean_and_error(waiting)} (exact {m})")
-print(f"pathwise  {mean_and_error(estimates)} (exact {4 * m:.3f})")
+tau = 0.7
+waiting = -tau * np.log(1 - rng.random(100_000))              # z = F^-1(u)
+estimates = 2 * waiting * waiting / tau                       # f'(z) dz/dtau, with f(z) = z^2
+print(f"pathwise {mean_and_error(estimates)}, exact {4 * tau:.3f}")
 
 # %% [markdown]
 # ## 4.4  Which one scatters less?
 #
 # Both are right on average here. A VAE mostly takes one draw for each image, so we ask how far *one
-# draw's* estimate scatters. (What scatter costs, 4.14 measures.)
+# draw's* estimate scatters. (4.14 measures what scatter costs.)
 #
 # **Predict first.** For our parabola $f$, and from the same draw, which estimate of `dmu` scatters
 # less: `"score function"` or `"pathwise"`?
@@ -309,12 +275,9 @@ predict("04.variance", ...)
 rng = np.random.default_rng(44)
 eps = rng.standard_normal(1_000_000)                          # a million times one draw
 z = mu + sigma * eps
-by_density = score_function(z, f(z), mu, logvar)[0]
-by_path = pathwise(eps, df(z), logvar)[0]
-for name, estimates in (("score function", by_density), ("pathwise", by_path)):
-    print(f"{name:14s}: mean {mean_and_error(estimates)}, scatter {estimates.std():.2f}")
-ratio = by_density.var() / by_path.var()
-print(f"an average of {ratio:.0f} score-function draws scatters as one pathwise draw does")
+score = eps / sigma                                           # with respect to mu
+print(f"scatter of one draw's dmu: score function {(f(z) * score).std():.2f}, "
+      f"pathwise {df(z).std():.2f}")
 
 # %%
 reveal("04.variance")
@@ -324,21 +287,15 @@ reveal("04.variance")
 # function. Add 10 to $f$: no gradient changes, and no slope, but $f\varepsilon/\sigma$ does. So a
 # constant can also be *subtracted* from $f$ to help the score function, a **baseline**. On average
 # that changes nothing, because the mean score is 0: put $f = 1$ into eq. (1), whose average is 1
-# whatever the parameter.
-#
-# A common choice is the mean of $f$. The best one makes the mean of $((f - c)\cdot\text{score})^2$
-# smallest, $c = \mathbb{E}[f\cdot\text{score}^2]/\mathbb{E}[\text{score}^2]$: the squared mean,
-# which the variance subtracts, does not depend on $c$.
+# whatever the parameter. A common choice is the mean of $f$:
 
 # %%
 def show(name, value, slope, shift):
-    """How far one draw's dmu scatters, score function with four constants, and pathwise."""
-    score = score_function(z, 1, mu, logvar)[0]
-    best_constant = (value * score**2).mean() / (score**2).mean()
+    """How far one draw's dmu scatters: pathwise, and score function with three constants."""
     print(f"{name}: pathwise {slope.std():.2f}, score function")
     for label, constant in (("as it is", 0), (f"plus {shift}", -shift),
-                            ("minus its mean", value.mean()), ("minus the best", best_constant)):
-        print(f"    {label:15s} {((value - constant) * score).std():5.2f}")
+                            ("minus its mean", value.mean())):
+        print(f"    f {label:14s} {((value - constant) * score).std():5.2f}")
 
 
 show("parabola", f(z), df(z), 10)
@@ -358,8 +315,8 @@ show("parabola", f(z), df(z), 10)
 predict("04.wave", ...)
 
 # %%
-wave, slope = np.sin(2 * z), 2 * np.cos(2 * z)
-show("sin(2 z)", wave, slope, 2)
+slope = 2 * np.cos(2 * z)
+show("sin(2 z)", np.sin(2 * z), slope, 2)
 for name, slopes in (("parabola", df(z)), ("sin(2 z)", slope)):
     print(f"{name}: the slope has the mean {slopes.mean():+.2f}, scatter {slopes.std():.2f}")
 
@@ -367,55 +324,57 @@ for name, slopes in (("parabola", df(z)), ("sin(2 z)", slope)):
 reveal("04.wave")
 
 # %% [markdown]
-# So "the pathwise estimate scatters less" is no law, though one often finds it stated as one (more
-# in Mohamed et al. 2020, "Monte Carlo Gradient Estimation in Machine Learning"). The offset decides
-# too: with 2 added, the order turns round. And subtracting the mean does harm here.
+# So "the pathwise estimate scatters less" is no law (more in Mohamed et al. 2020, "Monte Carlo
+# Gradient Estimation in Machine Learning"). The constant decides too: with 2 added, the order turns
+# round, and subtracting the mean does harm here.
 #
 # What one can say, for `dmu` of a Gaussian and an $f$ that is continuous and made of smooth pieces:
 # **where the slope of $f$ scatters under $q$ by less than $1/\sqrt2 \approx 0.7$ of the size of its
 # mean, the pathwise estimate scatters less, whatever constant is subtracted.** The parabola, nearly
 # straight across $q$, is such a case. Where the slope varies more, the rule is silent: compute
-# both. (4.13 has the proof. And a pathwise draw needs the slope of $f$, a backward pass, which the
-# decoder's own weights need anyway.)
+# both. (4.13 has the proof.)
 
 # %% [markdown]
-# ## 4.6  When is each allowed?
+# ## 4.6  When is each right on average?
 #
-# Eq. (2) is right if $f$ is continuous and made of smooth pieces, if $z$ moves smoothly with the
-# parameter $\theta$, and if $|f'(z)\,\partial z/\partial\theta|$ stays, for all nearby
-# parameters, below one function of the noise whose average is finite. At a *kink* of $f$ the slope
-# is missing, but a continuous $f$ is the integral of its slope all the same: a network of relus
-# qualifies. Eq. (1) is right if no jump of $q$, and no value of a discrete $z$, moves with the
-# parameter, and if $|f\,\partial q/\partial\theta|$ stays, for all nearby parameters, below one
-# function of $z$ whose integral (or sum) is finite. What goes wrong is, for eq. (2), a *jump* of
-# $f$, and for eq. (1) the mirror image, a jump of $q$ that moves:
-#
-# - a kink: $f = \max(z - 1.5, 0)$ under our Gaussian;
-# - a jump: 1 where $z > 1.5$, else 0. The average is the probability of $z > 1.5$, its derivative
-#   the density at 1.5, which a shift of `mu` carries across;
-# - a moving edge: $f(z) = z$ with $z = \theta u$ uniform between 0 and $\theta$. The average is
-#   $\theta/2$, and $q = 1/\theta$, so the score is $-1/\theta$ at every draw.
+# Two functions under our Gaussian: one with a *kink*, $f = \max(z - 1.5, 0)$, and one with a
+# *jump*, 1 where $z > 1.5$, else 0. The exact `dmu` of both is known. For the kink it is the
+# probability of $z > 1.5$. This probability is also the average of the jump, whose `dmu` is the
+# density at 1.5, which a shift of `mu` carries across.
 
 # %%
-q, score, beyond = NormalDist(mu, sigma), eps / sigma, (z > 1.5).astype(float)
-theta, u = 2.0, rng.random(1_000_000)
-print("       exact   score function      pathwise")
-print(f"kink  {1 - q.cdf(1.5):+.3f}  {mean_and_error(np.maximum(z - 1.5, 0) * score)}"
-      f"   {mean_and_error(beyond)}")
-print(f"jump  {q.pdf(1.5):+.3f}  {mean_and_error(beyond * score)}"
-      f"   {mean_and_error(0 * z)}")                           # its slope is 0 at each draw
-print(f"edge  {0.5:+.3f}  {mean_and_error(theta * u * (-1 / theta))}   {mean_and_error(u)}")
+q, beyond = NormalDist(mu, sigma), (z > 1.5).astype(float)
+print(f"kink: exact {1 - q.cdf(1.5):+.3f}, score function "
+      f"{mean_and_error(np.maximum(z - 1.5, 0) * score)}, pathwise {mean_and_error(beyond)}")
+print(f"jump: exact {q.pdf(1.5):+.3f}, score function "
+      f"{mean_and_error(beyond * score)}, pathwise {mean_and_error(0 * z)}")
 
 # %% [markdown]
-# The pathwise estimate follows each draw, and no draw sees the jump that it is about to cross. The
-# score function watches the height of $q$ at each place, and no place sees the edge arrive: what it
-# leaves out is $q(\theta)\,f(\theta) = 1$.
+# At a kink the slope is missing at one point only, and a draw from a density hits it with
+# probability 0. At a jump the pathwise estimate fails: the slope is 0 at each draw, and no draw
+# sees the jump that it is about to cross. So **eq. (2) is right if $f$ is continuous and made of
+# smooth pieces** (a network of relus qualifies), and $z$ has a density and moves smoothly with the
+# parameter.
 #
-# A *discrete* latent jumps as its probability $p$ moves, for fixed noise. With few values, sum over
-# them: $\mathbb{E}[f] = p f(1) + (1-p) f(0)$ has the derivative $f(1) - f(0)$. With many, use the
-# score function or, for instance, a smooth stand-in (Jang et al. 2017, "Categorical
-# Reparameterization with Gumbel-Softmax"). In this project $z$ is Gaussian and the decoder has no
-# jumps: from here on the pathwise way is ours.
+# For eq. (1) the trouble is a jump of $q$ that moves. Let $z = \theta u$ be uniform between 0 and
+# $\theta$, and $f(z) = z$. The average is $\theta/2$. The density is $1/\theta$, so the score is
+# $-1/\theta$ at every draw.
+
+# %%
+theta, u = 2.0, rng.random(1_000_000)
+print(f"edge: exact {1 / 2:+.3f}, score function {mean_and_error(theta * u * (-1 / theta))}, "
+      f"pathwise {mean_and_error(u)}")
+
+# %% [markdown]
+# The score function watches the height of $q$ at each place, and no place sees the edge arrive:
+# what it leaves out is $q(\theta)\,f(\theta) = 1$. So **eq. (1) is right if no jump of $q$ moves
+# with the parameter**; for a discrete $z$, if its values stay where they are. (To both belongs a
+# bound, which holds in all our examples; 4.13 states it.)
+#
+# A *discrete* latent itself jumps as its probabilities move, for fixed noise, so eq. (2) is out:
+# sum over its values if they are few, or use the score function or a smooth stand-in (Jang et al.
+# 2017, "Categorical Reparameterization with Gumbel-Softmax"). In this project $z$ is Gaussian and
+# the decoder has no jumps: from here on the pathwise way is ours.
 
 # %% [markdown]
 # ## 4.7  Two lines of backward
@@ -432,9 +391,9 @@ print(f"edge  {0.5:+.3f}  {mean_and_error(theta * u * (-1 / theta))}   {mean_and
 # \texttt{dlogvar} = \texttt{dz}\;\varepsilon\;\frac{\sigma}{2} \tag{5}
 # $$
 #
-# Entry by entry: each example and latent has its own `mu`, `logvar` and `eps`, so nothing is
-# summed. The `eps` is the one that the forward pass drew. With fresh noise, independent of `dz`,
-# `dlogvar` would average to 0.
+# Each example and latent has its own `mu`, `logvar` and `eps`, so nothing is summed. The `eps` is
+# the one that the forward pass drew. With fresh noise, independent of `dz`, `dlogvar` would average
+# to 0.
 
 # %%
 def reparam(mu, logvar, eps):
@@ -460,10 +419,10 @@ def error(by_hand, by_numbers):
 
 some_mu, some_logvar, some_eps = rng.standard_normal((3, 4, 2))    # 4 examples, 2 latents
 dmu, dlogvar = reparam_backward(df(reparam(some_mu, some_logvar, some_eps)), some_logvar, some_eps)
-numeric_dmu = central_differences(lambda m: f(reparam(m, some_logvar, some_eps)).sum(), some_mu)
-numeric_dlogvar = central_differences(lambda v: f(reparam(some_mu, v, some_eps)).sum(), some_logvar)
-print("dmu, error below 1e-7:    ", error(dmu, numeric_dmu) < 1e-7)
-print("dlogvar, error below 1e-7:", error(dlogvar, numeric_dlogvar) < 1e-7)
+by_mu = central_differences(lambda at: f(reparam(at, some_logvar, some_eps)).sum(), some_mu)
+by_logvar = central_differences(lambda at: f(reparam(some_mu, at, some_eps)).sum(), some_logvar)
+print("dmu, error below 1e-7:    ", error(dmu, by_mu) < 1e-7)
+print("dlogvar, error below 1e-7:", error(dlogvar, by_logvar) < 1e-7)
 
 # %% [markdown]
 # ## 4.8  A mistake in both passes
@@ -482,7 +441,7 @@ def wrong_reparam(mu, logvar, eps):
 
 
 wrong_dlogvar = df(wrong_reparam(some_mu, some_logvar, some_eps)) * some_eps * np.exp(some_logvar)
-numeric = central_differences(lambda v: f(wrong_reparam(some_mu, v, some_eps)).sum(), some_logvar)
+numeric = central_differences(lambda at: f(wrong_reparam(some_mu, at, some_eps)).sum(), some_logvar)
 print("gradient check of the wrong code, error below 1e-7:", error(wrong_dlogvar, numeric) < 1e-7)
 many = rng.standard_normal(100_000)
 for name, draw in (("right", reparam), ("wrong", wrong_reparam)):
@@ -495,9 +454,8 @@ reveal("04.blind")
 # %% [markdown]
 # The check compares a forward pass with its own backward pass, and these two agree. A *statistic*
 # of the draws, here their variance, sees that the forward pass is not what was meant. A second
-# witness is a model whose highest $\log p(x)$ is known. The next section builds one. (4.15 trains
-# it with this mistake. The one that we build is linear, and cannot see a wrong *shape* of the
-# noise, nor that examples share it: 04.ends.)
+# witness is a model whose highest $\log p(x)$ is known. The next section builds one, and 4.15
+# trains it with this mistake.
 
 # %% [markdown]
 # ## 4.9  A VAE whose evidence is known
@@ -509,17 +467,16 @@ reveal("04.blind")
 # \qquad \text{noise} \sim N(0, s^2 I), \qquad W: L \times D \tag{6}
 # $$
 #
-# So $x = b + \varepsilon A$, where the row $\varepsilon$ has $L + D$ standard normal numbers, those
-# in $z$ and those of the noise divided by $s$, and $A$ is $W$ on top of $sI$. The mean of $x$ is
-# $b$. Its *covariance* $C$ is the table of the averages of all products of two entries of $x - b$,
-# with the variances on the diagonal ($A^\top$ is the transpose of $A$):
+# Every weighted sum of $x$'s entries adds up independent Gaussian numbers, so $x$ is Gaussian. Its
+# mean is $b$. Its *covariance* $C$ is the table of the averages of all products of two entries of
+# $x - b$, with the variances on the diagonal. The parts $zW$ and noise are independent, so their
+# covariances add up ($W^\top$ is the transpose of $W$):
 #
 # $$
-# C = \mathbb{E}[(x-b)^\top(x-b)] = A^\top\,\mathbb{E}[\varepsilon^\top\varepsilon]\,A = A^\top A
-# = W^\top W + s^2 I
+# C = \mathbb{E}[(x-b)^\top(x-b)] = W^\top\,\mathbb{E}[z^\top z]\,W + s^2 I = W^\top W + s^2 I
 # $$
 #
-# And $x$ is Gaussian, with the density (4.12 derives it)
+# The Gaussian with this mean and covariance has the density (4.12 derives it)
 #
 # $$
 # p(x) = N(x;\ b,\ C), \qquad
@@ -574,18 +531,12 @@ def posterior(x, W, b, variance):
 true_W, true_b = np.array([[1.6, 0.8]]), np.array([1.0, -0.5])
 rng, N = np.random.default_rng(48), 400
 x = rng.standard_normal((N, 1)) @ true_W + true_b + 0.5 * rng.standard_normal((N, 2))  # eq. (6)
-true_log_p = log_evidence(x, true_W, true_b, 0.25).mean()
-print(f"log p(x) at the true parameters: {true_log_p:.4f} nats")
-
-# %%
-one_x, circle = np.array([[3.0, -0.8]]), np.exp(2j * np.pi * np.linspace(0, 1, 200))
-ellipse = np.linalg.cholesky(true_W.T @ true_W + 0.25 * np.eye(2)) @ [circle.real, circle.imag]
+one_x = np.array([[3.0, -0.8]])
 m, S = posterior(one_x, true_W, true_b, 0.25)
+spread = m + [[-2], [2]] * np.sqrt(S)
 fig, ax = plots.figure(4.8, 2.8)
 ax.plot(*x.T, ".", color=plots.GREY, ms=2)
-ax.plot(*(true_b + 2 * ellipse.T).T, color=plots.INK, ls="-", lw=1, label="2 standard deviations")
 ax.plot(*(true_b + [[-3], [3]] * true_W).T, color=plots.BLUE, ls="--", lw=1, label="z W + b")
-spread = m + [[-2], [2]] * np.sqrt(S)
 ax.plot(*(true_b + spread @ true_W).T, color=plots.ORANGE, lw=4, label="z W + b, given one x")
 ax.plot(*one_x.T, "o", color=plots.RED, ms=5, label="one x")
 ax.set(xlabel="first entry of x", ylabel="second entry", title="400 draws of x; one posterior")
@@ -594,9 +545,9 @@ ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 fig
 
 # %% [markdown]
-# The ellipse and the thick line reach two standard deviations from the mean. Given the one $x$, the
-# point $zW + b$ lies near the place of the line that is nearest to $x$, a little towards $b$: the
-# prior pulls $z$ towards 0.
+# Given the one $x$, the point $zW + b$ lies near the place of the line that is nearest to $x$, a
+# little towards $b$, because the prior pulls $z$ towards 0. (The thick line reaches two standard
+# deviations from the mean.)
 
 # %% [markdown]
 # ## 4.10  Your first trained VAE
@@ -605,22 +556,20 @@ fig
 # of eq. (3); a decoder, `mean = z @ out_W + out_b`, with its noise in `out_logvar` $= \log s^2$;
 # the KL of notebook 03; and the reconstruction part `nll`, $-\log p(x\mid z)$ for a Gaussian,
 # $\tfrac12\left(\lVert x - \texttt{mean}\rVert^2/s^2 + D\log s^2 + D\log 2\pi\right)$. Forward
-# first; `params` holds all parameters by name. (`power` is there to be changed in 4.15: with
-# $\tfrac12$, `sigma` is what it should be.)
+# first; `params` holds all parameters by name. (The last argument lets 4.15 put in a wrong sample.)
 
 # %%
-def forward(params, x, eps, power=1 / 2):
+def forward(params, x, eps, sample=reparam):
     """The ELBO, nats per example, and what the backward will need.  x (B, D), eps (B, L)"""
     mu = x @ params["mu_W"] + params["mu_b"]
     logvar = x @ params["logvar_W"] + params["logvar_b"]
-    sigma = np.exp(power * logvar)
-    z = mu + sigma * eps                                             # eq. (3)
+    z = sample(mu, logvar, eps)                                      # eq. (3)
     mean = z @ params["out_W"] + params["out_b"]
     variance, D = np.exp(params["out_logvar"]), x.shape[1]
     squares = ((x - mean) ** 2).sum(axis=1)
     nll = 0.5 * (squares / variance + D * (params["out_logvar"] + np.log(2 * np.pi)))
     kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1)     # notebook 03, eq. (2)
-    return -(nll + kl).mean(), (logvar, sigma, mu, z, mean, variance, squares)
+    return -(nll + kl).mean(), (logvar, mu, z, mean, variance, squares)
 
 
 # %% [markdown]
@@ -639,16 +588,17 @@ def forward(params, x, eps, power=1 / 2):
 # - the encoder's weights: as the decoder's, with `x` in the place of `z`.
 
 # %%
-def elbo_and_grads(params, x, eps, power=1 / 2):
+def elbo_and_grads(params, x, eps, sample=reparam, sample_backward=reparam_backward):
     """The ELBO, and d loss / d parameter by name, for loss = -elbo."""
-    elbo, (logvar, sigma, mu, z, mean, variance, squares) = forward(params, x, eps, power)
+    elbo, (logvar, mu, z, mean, variance, squares) = forward(params, x, eps, sample)
     (B, D), grads = x.shape, {}
     dmean = (mean - x) / variance / B
     grads["out_logvar"] = ((D - squares / variance) / 2).mean(keepdims=True)      # (1,)
     grads["out_W"], grads["out_b"] = z.T @ dmean, dmean.sum(axis=0)
     dz = dmean @ params["out_W"].T
-    dmu = dz + mu / B                                                # eq. (4) + notebook 03
-    dlogvar = dz * eps * sigma * power + (np.exp(logvar) - 1) / 2 / B    # eq. (5) + notebook 03
+    dmu, dlogvar = sample_backward(dz, logvar, eps)                  # eqs. (4) and (5)
+    dmu = dmu + mu / B                                               # notebook 03
+    dlogvar = dlogvar + (np.exp(logvar) - 1) / 2 / B                 # notebook 03
     grads["mu_W"], grads["mu_b"] = x.T @ dmu, dmu.sum(axis=0)
     grads["logvar_W"], grads["logvar_b"] = x.T @ dlogvar, dlogvar.sum(axis=0)
     return elbo, grads
@@ -675,21 +625,11 @@ for name, grad in elbo_and_grads(point, x, one_eps)[1].items():
 
 # %% [markdown]
 # Now train, from small random weights. Each step draws fresh noise and goes a little downhill. The
-# steps get shorter, so that the noise of the last ones counts for less (4.14).
+# steps get shorter, so that the noise of the last ones counts for less.
 #
 # Every tenth step we also write down two exact numbers: the $\log p(x)$ of the present model, eq.
 # (7), and its ELBO. The ELBO here is a quadratic in `eps`, whose average needs only the mean 0 and
 # the variance 1 of `eps`: the two values $+1$ and $-1$ have both.
-#
-# And the highest $\log p(x)$ of any such model? Of all Gaussians, the one with the data's own mean
-# and covariance gives these data the highest: the average of eq. (7) over the data contains no more
-# of them than these two, so it is as if they were draws of that Gaussian, and for its draws no
-# other density has a higher average of the log (the difference is a KL). With $D = 2$ and $L = 1$
-# the model can have it. A covariance has perpendicular axes, as the ellipse above, along which the
-# data are uncorrelated; the variances along them are its *eigenvalues*. Make $s^2$ the smaller one,
-# and let $W$ add what the larger one has more, along its axis. (For larger $D$ see Tipping and
-# Bishop 1999, "Probabilistic Principal Component Analysis".) To compare, we also compute the best
-# that a decoder without $z$ can do, $W = 0$.
 
 # %%
 def exact_log_p(params, x):
@@ -704,7 +644,7 @@ def exact_elbo_of(params, x, model):
     return (model(params, x, one)[0] + model(params, x, -one)[0]) / 2
 
 
-def train(x, params, steps, rng, model=elbo_and_grads, lr=0.03, shrink=True):
+def train(x, params, steps, rng, model=elbo_and_grads):
     """The trained parameters, and every tenth step's number, sampled and exact ELBO, log p(x)."""
     params, history = dict(params), []
     for step in range(steps):
@@ -712,13 +652,20 @@ def train(x, params, steps, rng, model=elbo_and_grads, lr=0.03, shrink=True):
         if step % 10 == 0:
             history.append((step, elbo, exact_elbo_of(params, x, model), exact_log_p(params, x)))
         for name in params:
-            params[name] = params[name] - lr * (1 - shrink * step / steps) * grads[name]
+            params[name] = params[name] - 0.03 * (1 - step / steps) * grads[name]
     return params, np.array(history).T
 
+
+# %% [markdown]
+# And the highest $\log p(x)$ of any such model? It is that of the Gaussian with the data's own mean
+# and covariance: no Gaussian gives these data more, and with $D = 2$ and $L = 1$ our model can be
+# that one (both in 4.12). To compare, we also compute the best that a decoder without $z$ can do,
+# $W = 0$.
 
 # %%
 best = log_gaussian(x, x.mean(axis=0), np.cov(x.T, bias=True)).mean()
 without_z = log_gaussian(x, x.mean(axis=0), x.var(axis=0).mean() * np.eye(2)).mean()
+true_log_p = log_evidence(x, true_W, true_b, 0.25).mean()
 print(f"highest log p(x) {best:.4f}, with W = 0 {without_z:.4f}, true parameters {true_log_p:.4f}")
 
 # %% [markdown]
@@ -733,7 +680,7 @@ predict("04.wait", ...)
 start = {name: 0.02 * block for name, block in point.items()}
 trained, (step, sampled, exact_elbo, evidence) = train(x, start, 5000, rng)
 gap = evidence - exact_elbo
-for at in (0, 20, 65, 100, 200, -1):
+for at in (0, 20, 65, -1):
     print(f"after {step[at]:4.0f} steps: ELBO {exact_elbo[at]:.4f}, log p(x) {evidence[at]:.4f}, "
           f"gap {gap[at]:.4f}")
 print("the exact ELBO was never above log p(x):", (exact_elbo <= evidence).all())
@@ -758,14 +705,14 @@ reveal("04.wait")
 # %% [markdown]
 # The solid line never crosses the dashed one, as notebook 02 promised, and ends close below it. The
 # dots do cross: each is an average over chance draws, and only their mean is a lower bound. The
-# dashed line ends above the value of the *true* parameters: those are best for all data, the fit
-# for these 400 rows.
+# dashed line ends above the value of the *true* parameters, because it was fitted to these 400
+# rows.
 #
 # The first rise, mostly below the picture's edge, needs no $z$. Then `dz` is next to nothing
 # because $W$ is, and so on average is $W$'s gradient, because `mu` hardly depends on $x$ yet. The
-# decoder ignores $z$, the encoder nearly returns the prior, and the gap is next to nothing: a small
-# gap is no sign of a good model. (A VAE that stays there has *collapsed*: notebook 07.) As $W$
-# grows, the posterior moves away from the prior, and the gap opens before the encoder has followed.
+# gap is next to nothing there: a small gap is no sign of a good model. (A VAE that stays there has
+# *collapsed*: notebook 07.) As $W$ grows, the posterior moves away from the prior, and the gap
+# opens before the encoder has followed.
 #
 # What should the encoder have found? Eq. (8), for the decoder that was trained.
 
@@ -790,15 +737,14 @@ print(f"sigma runs from {q_sigma.min():.3f} to {q_sigma.max():.3f}; "
 # | | score function, REINFORCE, eq. (1) | pathwise, eq. (2) |
 # |---|---|---|
 # | follows | the density | the sample |
-# | is right if (and a bound holds, 4.6) | no jump of $q$ moves with the parameter | $f$ is continuous and made of smooth pieces, $z$ a smooth function of the parameter and fixed noise |
+# | is right if (and a bound holds, 4.13) | no jump of $q$ moves with the parameter | $f$ is continuous and made of smooth pieces, $z$ has a density and moves smoothly with the parameter |
 # | discrete latents | yes, if their values stay | no |
 # | one draw's `dmu`, Gaussian | $(f - \text{baseline})\,\varepsilon/\sigma$ | $f'(z)$; the smaller scatter if, for an $f$ as in the second row, it is below $1/\sqrt2$ of its mean's size |
 #
-# - $z = \mu + \sigma\varepsilon$, the noise is an argument, eq. (3); in other distributions
-#   $z = F^{-1}(u)$. Backward: `dmu = dz`, `dlogvar = dz * eps * sigma / 2`, eqs. (4), (5).
-# - A gradient check needs the same `eps` on both sides, and cannot see that a forward pass is not
-#   what was meant. A statistic of the draws may show it, or a model whose highest $\log p(x)$ is
-#   known, as the linear one, eqs. (7), (8): there the ELBO must stay below, and must arrive.
+# - $z = \mu + \sigma\varepsilon$, the noise is an argument, eq. (3). Backward: `dmu = dz`,
+#   `dlogvar = dz * eps * sigma / 2`, eqs. (4), (5).
+# - A gradient check cannot see that a forward pass is not what was meant. A statistic of the draws
+#   may show it, or a linear model: there the ELBO must stay below a known $\log p(x)$, and arrive.
 #
 # ## Exercises
 #
@@ -829,12 +775,12 @@ check("04.reparameterize-backward", reparameterize_backward)
 
 # %% [markdown]
 # **A logistic latent.** The logistic distribution has the distribution function
-# $F(z) = 1/(1 + e^{-(z-m)/s})$, and we keep `log_s` $= \log s$. Sample it by $z = F^{-1}(u)$, and
-# give the slopes with respect to $m$ and to `log_s`.
+# $F(z) = 1/(1 + e^{-(z-\mu)/\rho})$, and we keep `log_rho` $= \log\rho$. Sample it by
+# $z = F^{-1}(u)$, and give the slopes with respect to $\mu$ and to `log_rho`.
 
 # %%
-def logistic_sample(u, m, log_s):    # u (K,), uniform between 0 and 1; m and log_s: floats
-    ...                              # -> z, dz/dm, dz/dlog_s, each (K,)
+def logistic_sample(u, mu, log_rho):    # u (K,), between 0 and 1; mu, log_rho: floats
+    ...                                 # -> z, dz/dmu, dz/dlog_rho, each (K,)
 
 
 check("04.logistic", logistic_sample)
@@ -846,10 +792,10 @@ check("04.logistic", logistic_sample)
 # 1. $f(z) = |z|$, $z \sim N(\mu, 1)$; $\mu$.
 # 2. $f(z) = 1$ where $z > 0$, else 0, $z \sim N(1, \sigma^2)$; $\sigma$.
 # 3. $f(z) = z^2$, $z$ uniform between 0 and $\theta$; $\theta$.
-# 4. $f(z) = \max(z - 1, 0)$, $z$ exponential with mean $m$, which begins at 0; $m$.
-# 5. $f(z) = e^{-z}$, $z = a$ plus an exponential number with mean 1; $a$.
+# 4. $f(z) = \max(z - 1, 0)$, $z$ exponential with mean $\tau$, which begins at 0; $\tau$.
+# 5. $f(z) = e^{-z}$, $z = \theta$ plus an exponential number with mean 1; $\theta$.
 # 6. $f(z) = 1$ where $z > 1$, else 0, $z$ uniform between 0 and $\theta > 1$; $\theta$.
-# 7. $f(b) = (b - 0.3)^2$, $b = 1$ with the probability $p$, else 0; $p$.
+# 7. $f(z) = (z - 0.3)^2$, $z = 1$ with the probability $p$, else 0; $p$.
 # 8. $f(z) = 1$ where $z > 1$, else 0, and the density of $z$ is $6z(\theta - z)/\theta^3$ between 0
 #    and $\theta > 1$; $\theta$.
 
@@ -859,10 +805,11 @@ allowed = ...    # ["both", ...], eight words
 check("04.allowed", allowed)
 
 # %% [markdown]
-# **Who wins?** The score function subtracts the constant that is best for `dmu`. Which estimate of
-# `dmu` scatters less? Answer `"rule"` if the rule of 4.5 says so for pathwise; `"pathwise"` if it
-# wins and the rule does not say so; `"score function"` if that one wins, or pathwise is wrong on
-# average. Where the rule is silent, write a few lines that compute both.
+# **Who wins?** The score function subtracts the constant that makes the scatter of its `dmu`
+# smallest; derive a formula for that constant first. Which estimate of `dmu` scatters less? Answer
+# `"rule"` if the rule of 4.5 says so for pathwise; `"pathwise"` if it wins and the rule does not
+# say so; `"score function"` if that one wins, or pathwise is wrong on average. Where the rule is
+# silent, write a few lines that compute both.
 #
 # 1. $f(z) = z^2$, $z \sim N(2, 0.5^2)$.
 # 2. $f(z) = z^2$, $z \sim N(0.5, 1)$.
@@ -878,13 +825,14 @@ winners = ...    # ["rule", ...], seven words
 check("04.winners", winners)
 
 # %% [markdown]
-# **A latent that is yes or no.** No reparameterization here: $b$ is 1 with the probability
-# $1/(1 + e^{-\texttt{logit}})$, else 0. You get draws and the values $f(b_k)$. Derive the score,
-# and estimate the gradient with respect to the logit by eq. (1), without a baseline.
+# **A latent that is yes or no.** No reparameterization here: $z$ is 1 with the probability
+# $1/(1 + e^{-\texttt{logit}})$, else 0. You get draws and the values $f(z_k)$. Derive the score,
+# and estimate the gradient with respect to the logit by eq. (1), without a baseline. The logit may
+# be as large as 800 or as small as -800.
 
 # %%
-def bernoulli_gradient(f, b, logit):    # f(b_k) (K,), draws b_k, 0.0 or 1.0 (K,), float
-    ...                                 # -> d E[f(b)] / d logit, a float
+def bernoulli_gradient(values, z, logit):    # f(z_k) (K,), draws z_k, 0.0 or 1.0 (K,)
+    ...                                      # -> d E[f(z)] / d logit, a float
 
 
 check("04.yes-or-no", bernoulli_gradient)
@@ -895,12 +843,12 @@ check("04.yes-or-no", bernoulli_gradient)
 # with the same weight.
 
 # %%
-def with_baseline(f, score):
-    # f: the values f(z_k) (K,), score: d log q(z_k) / dmu (K,) -> the estimate of dmu, a float.
+def with_baseline(values, score):
+    # values: f(z_k) (K,), score: d log q(z_k) / dmu (K,) -> the estimate of dmu, a float.
     # It scatters little. But averaged over very many runs it comes out too small, and the fewer
     # draws, the smaller.
-    baseline = f.mean()
-    return ((f - baseline) * score).mean()
+    baseline = values.mean()
+    return ((values - baseline) * score).mean()
 
 
 check("04.bug", with_baseline)
@@ -939,8 +887,8 @@ check("04.linear-vae", linear_vae_gradients)
 # %% [markdown]
 # **Fill in the missing pixels.** The model of the last exercise, $x = zW + b + \text{noise}$ with a
 # variance $s_d^2$ for each entry (it is called factor analysis), but only some entries of $x$ are
-# known. Give the mean of $p(x_d \mid \text{the known entries})$ for each entry $d$ that is not, and
-# its variance, noise included. For a known entry, give $x_d$ and 0.
+# known, perhaps none or all. Give the mean of $p(x_d \mid \text{the known entries})$ for each entry
+# $d$ that is not, and its variance, noise included. For a known entry, give $x_d$ and 0.
 
 # %%
 def fill_in(x, known, W, b, variances):    # x (D,), NaN if unknown; known (D,) of bool;
@@ -951,14 +899,14 @@ def fill_in(x, known, W, b, variances):    # x (D,), NaN if unknown; known (D,) 
 check("04.posterior", fill_in)
 
 # %% [markdown]
-# **By what factor (optional)?** Let $f(z) = az + bz^2/2$ with $b \ne 0$ and
-# $z \sim N(\mu, \sigma^2)$. The score function subtracts the constant that is best for `dmu`. Its
-# scatter of one draw's `dmu`, divided by the pathwise one's, in closed form. Can it be below 1?
-# (Compare with draws before you check.)
+# **By what factor (optional)?** Let $f(z) = \texttt{tilt}\,z + \texttt{bend}\,z^2/2$ with
+# $\texttt{bend} \ne 0$ and $z \sim N(\mu, \sigma^2)$. The score function subtracts the constant
+# that is best for `dmu`. Its scatter of one draw's `dmu`, divided by the pathwise one's, in closed
+# form. Can it be below 1? (Compare with draws before you check.)
 
 # %%
-def scatter_factor(a, b, mu, sigma):    # floats, b not 0
-    ...                                 # -> score function's scatter / pathwise, a float
+def scatter_factor(tilt, bend, mu, sigma):    # floats, bend not 0
+    ...                                       # -> score function's scatter / pathwise's
 
 
 check("04.factor", scatter_factor)
@@ -967,12 +915,13 @@ check("04.factor", scatter_factor)
 # **How far do they scatter (optional)?** One draw's `dmu`, $z \sim N(\mu, \sigma^2)$, no baseline.
 # In closed form, the *variances* of three estimates: the score function's for
 # $f(z) = \tfrac12 z^2$, the pathwise one's for the same $f$, and the score function's for the step,
-# 1 where $z > c$ and 0 elsewhere. (Compare with draws before you check.)
+# 1 where $z > \texttt{edge}$ and 0 elsewhere. (Compare with draws before you check.)
 
 # %%
-def gradient_variances(mu, sigma, c):    # floats
-    ...                                  # -> three floats: score function and pathwise for
-                                         #    f = z^2 / 2, score function for the step at c
+def gradient_variances(mu, sigma, edge):    # floats
+    ...                                     # -> three floats: score function and
+                                            #    pathwise for f = z^2 / 2, score
+                                            #    function for the step at edge
 
 
 check("04.variances", gradient_variances)
@@ -1031,8 +980,6 @@ check("04.train", trained_factor_vae)
 # %% [markdown]
 # # Appendix (optional)
 #
-# No later notebook needs it.
-#
 # ## 4.11  Should the KL be sampled too? (`dmu`)
 #
 # We put the KL's closed form into the loss. One could as well sample it, with the same $z$:
@@ -1069,17 +1016,20 @@ check("04.train", trained_factor_vae)
 # linear in $\varepsilon$ has its exact mean and standard deviation over them.
 
 # %%
-one_x, m, shift = x[:1], posterior_mean[0, 0], 0.1            # of the trained model
+first_x, shift = x[:1], 0.1
+q_mu = posterior_mean[0, 0] + shift                           # of the trained model
 both = np.array([[1.0], [-1.0]])
 r = np.linspace(0.3, 1.4 / posterior_sigma, 100)             # sigma of q / sigma of the posterior
-dmus = np.empty((3, r.size, 2))
-for i, q_sigma in enumerate(r * posterior_sigma):
-    q_mu = m + shift
-    z = q_mu + q_sigma * both
-    dz = -(one_x - b - z @ W) @ W.T / s2
-    for j, one_dmu in enumerate((dz + q_mu, dz + z, dz + z - both / q_sigma)):
-        dmus[j, i] = one_dmu[:, 0]
 
+
+def three_dmus(sigma):
+    """Each estimate at eps = +1 and -1: (3, 2)."""
+    z = q_mu + sigma * both
+    dz = -(first_x - b - z @ W) @ W.T / s2
+    return np.hstack([dz + q_mu, dz + z, dz + z - both / sigma]).T
+
+
+dmus = np.stack([three_dmus(ratio * posterior_sigma) for ratio in r], axis=1)   # (3, 100, 2)
 truth = shift / posterior_sigma**2
 formulas = np.array([(1 - posterior_sigma**2) * r, r, np.abs(r - 1 / r)]) / posterior_sigma
 print(f"exact dmu {truth:.3f}; so is each mean:", np.allclose(dmus.mean(axis=2), truth))
@@ -1114,6 +1064,22 @@ fig
 # %% [markdown]
 # ## 4.12  Must it arrive?
 #
+# ### The highest log p(x) of 4.10
+#
+# Of all Gaussians, the one with the data's own mean and covariance gives these data the highest
+# average of $\log p(x)$. By eq. (7) this average contains no more of the data than these two, so it
+# is as if they were draws of that Gaussian; and for its draws no other density has a higher average
+# of the log, because the difference is a KL.
+#
+# With $D = 2$ and $L = 1$ the model can have that covariance. The data's covariance $C$ has $D$
+# perpendicular directions that it only stretches, $vC = \lambda v$: its *eigenvectors*, called the
+# *principal axes* of the data. Along them the data are uncorrelated, with the variances $\lambda$,
+# the *eigenvalues*. Make $s^2$ the smaller one, and let $W$ add what the larger one has more, along
+# its axis. (For larger $D$ see Tipping and Bishop 1999, "Probabilistic Principal Component
+# Analysis".)
+#
+# ### More than one latent
+#
 # With one latent, a linear encoder can be the posterior of eq. (8) exactly. With more latents
 # there is a catch: the encoder's $q$ has one variance per latent and no correlations, so it can be
 # the posterior only if $S$ is diagonal. By eq. (8) that is so where $WW^\top$ is diagonal. Its
@@ -1146,17 +1112,17 @@ fig
 # $v_j = 1/(S^{-1})_{jj}$.
 
 # %%
-model = exact.Linear(np.array([[2.0, 0.0, 1.0], [0.0, 0.8, 0.0]]), np.zeros(3), 0.3)
-x3 = exact.sample_linear(model, 200, rng)
+two_latents = exact.Linear(np.array([[2.0, 0.0, 1.0], [0.0, 0.8, 0.0]]), np.zeros(3), 0.3)
+x3 = exact.sample_linear(two_latents, 200, rng)
 degrees, lost, drift = np.arange(0, 181, 15), [], []
 for angle in np.radians(degrees):
     R = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    turned = model._replace(W=R @ model.W)
-    mean_of_z, S = exact.linear_posterior(turned, x3)
-    best_q = np.diag(1 / np.diag(np.linalg.inv(S)))
+    turned = two_latents._replace(W=R @ two_latents.W)
+    mean_of_z, turned_S = exact.linear_posterior(turned, x3)
+    best_q = np.diag(1 / np.diag(np.linalg.inv(turned_S)))
     log_p = exact.linear_log_evidence(turned, x3)
     lost.append((log_p - exact.linear_faces(turned, x3, mean_of_z, best_q).evidence).mean())
-    drift.append(np.abs(log_p - exact.linear_log_evidence(model, x3)).max())
+    drift.append(np.abs(log_p - exact.linear_log_evidence(two_latents, x3)).max())
 print("log p(x) changes by less than 1e-10 nats under any turn:", max(drift) < 1e-10)
 print("turned by, degrees:       ", "".join(f"{d:7d}" for d in degrees))
 print("log p(x) - best ELBO, nats:", "".join(f"{g:7.3f}" for g in np.round(lost, 6) + 0.0))
@@ -1171,30 +1137,33 @@ print("log p(x) - best ELBO, nats:", "".join(f"{g:7.3f}" for g in np.round(lost,
 # them is its expectation, exactly: in a linear model that is the whole ELBO. (For one latent they
 # are the $\pm1$ of `train`.)
 #
-# Where do the rows of $W$ end? A covariance $C$ has $D$ perpendicular directions that it only
-# stretches, $vC = \lambda v$: its *eigenvectors*, called the *principal axes* of the data. Along
-# them the data are uncorrelated, with the variances $\lambda$. At the maximum $W^\top W + s^2 I$
-# must keep the $L$ axes of largest variance (Tipping and Bishop). Now
-# $W^\top W = \sum_l w_l^\top w_l$, and if its rows $w_l$ are orthogonal, each of them is an
-# eigenvector of this sum: multiply from the left by $w_l$, and only $\lVert w_l\rVert^2\, w_l$ is
-# left. So the rows lie along those axes, as long as their lengths differ.
+# Where do the rows of $W$ end? At the maximum $W^\top W + s^2 I$ must keep the $L$ principal axes
+# of largest variance (Tipping and Bishop). Now $W^\top W = \sum_l w_l^\top w_l$, and if its rows
+# $w_l$ are orthogonal, each of them is an eigenvector of this sum: multiply from the left by $w_l$,
+# and only $\lVert w_l\rVert^2\, w_l$ is left. So the rows lie along those axes, as long as their
+# lengths differ.
 
 # %%
 fit = exact.train_linear_vae(x3, latent=2, rng=rng, steps=800)
-W = exact.as_linear(fit.params, fit.spec).W
-cosine = W[0] @ W[1] / np.linalg.norm(W[0]) / np.linalg.norm(W[1])
+rows = exact.as_linear(fit.params, fit.spec).W
+cosine = rows[0] @ rows[1] / np.linalg.norm(rows[0]) / np.linalg.norm(rows[1])
 principal = exact.maximum_likelihood(x3, latent=2)
 highest = exact.linear_log_evidence(principal, x3).mean()
 print(f"arrived: {fit.converged}; ELBO {fit.elbo[-1]:.5f}, highest log p(x) {highest:.5f} nats")
 print(f"the angle between W's rows: {np.degrees(np.arccos(cosine)):.1f} degrees")
-turned = np.degrees(exact.axes_angle(exact.as_linear(fit.params, fit.spec), principal))
-print(f"and from the rows to the principal axes of the data: at most {turned:.2f} degrees")
+off_axes = np.degrees(exact.axes_angle(exact.as_linear(fit.params, fit.spec), principal))
+print(f"and from the rows to the principal axes of the data: at most {off_axes:.2f} degrees")
 
 # %% [markdown]
 # ### The density of eq. (7)
 #
-# A square $A$ with an inverse stretches the volume of a small box of $\varepsilon$'s by $|\det A|$
-# and thins the draws out: $p(x) = p(\varepsilon) / |\det A|$ with $\varepsilon = (x-b)A^{-1}$. With
+# Write eq. (6) as $x = b + \varepsilon A$, where the row $\varepsilon$ has $L + D$ standard normal
+# numbers, those in $z$ and those of the noise divided by $s$, and $A$ is $W$ on top of $sI$; then
+# $C = A^\top A$.
+#
+# First let $A$ be square. If it has an inverse, it stretches the volume of a small box of
+# $\varepsilon$'s by $|\det A|$ and thins the draws out: $p(x) = p(\varepsilon) / |\det A|$ with
+# $\varepsilon = (x-b)A^{-1}$. With
 # $\varepsilon\varepsilon^\top = (x-b)\,C^{-1}(x-b)^\top$ and $\det C = (\det A)^2$, the log is eq.
 # (7).
 #
@@ -1211,27 +1180,38 @@ print(f"and from the rows to the principal axes of the data: at most {turned:.2f
 #
 # For standard normal noise and a continuous $w$ made of smooth pieces,
 # $\mathbb{E}[\varepsilon\,w(\varepsilon)] = \mathbb{E}[w'(\varepsilon)]$: integrate by parts, since
-# the density's slope is $-\varepsilon$ times the density. Write $g$ for the exact `dmu`,
-# $S = f'(z)$ for one pathwise draw, $H = (f(z) - c)\,\varepsilon/\sigma$ for one of the score
-# function with any constant $c$, and $t = (\varepsilon^2 - 1)/\sqrt2$, which has the mean 0 and the
-# variance 1. Use the identity twice, and $\partial f/\partial\varepsilon = \sigma S$:
+# the density's slope is $-\varepsilon$ times the density. Write $P = f'(z)$ for one
+# pathwise draw of `dmu`, $G = (f(z) - c)\,\varepsilon/\sigma$ for one of the score function with
+# any constant $c$, and $t = (\varepsilon^2 - 1)/\sqrt2$, which has the mean 0 and the
+# variance 1. Use the identity twice, and $\partial f/\partial\varepsilon = \sigma P$:
 #
 # $$
-# \mathbb{E}[H\,t]
+# \mathbb{E}[G\,t]
 # = \tfrac{1}{\sqrt2\,\sigma}\,\mathbb{E}\big[\varepsilon\,(f-c)(\varepsilon^2-1)\big]
-# = \tfrac{1}{\sqrt2\,\sigma}\,\mathbb{E}\big[\sigma S(\varepsilon^2-1) + 2\varepsilon(f-c)\big]
-# = \mathbb{E}[S\,t] + \sqrt2\,g .
+# = \tfrac{1}{\sqrt2\,\sigma}\,\mathbb{E}\big[\sigma P(\varepsilon^2-1) + 2\varepsilon(f-c)\big]
+# = \mathbb{E}[P\,t] + \sqrt2\,\texttt{dmu} .
 # $$
 #
-# A covariance is at most the product of the two scatters, and $t$ scatters by 1. So the scatter of
-# $H$ is at least $\sqrt2\,|g|$ minus the scatter of $S$. If the latter is below $|g|/\sqrt2$, the
-# former is above it.
+# Here `dmu` is the exact one. A covariance is at most the product of the two scatters, and $t$
+# scatters by 1. So the scatter of $G$ is at least $\sqrt2\,|\texttt{dmu}|$ minus the scatter of
+# $P$. If the latter is below $|\texttt{dmu}|/\sqrt2$, the former is above it.
+#
+# ### The bounds of 4.6
+#
+# Let $\theta$ be any parameter of $q$. To the condition of eq. (2) belongs that
+# $|f'(z)\,\partial z/\partial\theta|$ stays, for all nearby parameters, below one function of the
+# noise whose average is finite; to that of eq. (1), that $|f\,\partial q/\partial\theta|$ stays,
+# for all nearby parameters, below one function of $z$ whose integral (or sum) is finite. Then
+# derivative and average may be exchanged.
 #
 # ### Where waves change over
 #
 # For $f = \sin(kz)$ what counts is the product $k\sigma$, how far the wave turns within $\sigma$,
 # and where on the wave $q$ sits. We take 25 places, compute both scatters, each gradient with its
-# own best constant, and divide score function by pathwise. The averages are sums over Gauss and
+# own best constant, and divide score function by pathwise. (The best constant makes the mean of
+# $((f - c)\cdot\text{score})^2$ smallest,
+# $c = \mathbb{E}[f\cdot\text{score}^2]/\mathbb{E}[\text{score}^2]$: the squared mean, which the
+# variance subtracts, does not depend on $c$.) The averages are sums over Gauss and
 # Hermite's points, which are exact for polynomials up to the degree 239.
 
 # %%
@@ -1239,21 +1219,21 @@ nodes, weights = np.polynomial.hermite_e.hermegauss(120)      # eps, and how muc
 weights /= weights.sum()
 
 
-def both_scatters(value, slope, score, path):
-    """One draw's scatter: score function with its best constant, and pathwise; (places,) each."""
-    constant = (value * score**2) @ weights / (score**2 @ weights)
-    estimates = (value - constant[:, None]) * score, slope * path
+def both_scatters(value, slope, by_q, path):
+    """One draw's scatter, score function (by_q) with its best constant, and pathwise: (places,)."""
+    constant = (value * by_q**2) @ weights / (by_q**2 @ weights)
+    estimates = (value - constant[:, None]) * by_q, slope * path
     return [np.sqrt((e**2) @ weights - (e @ weights) ** 2) for e in estimates]
 
 
 # %%
 products, places = np.geomspace(0.3, 4, 200), np.linspace(0, np.pi, 25)    # k sigma; sigma is 1
 ratios = {}
-for name, score, path in (("dmu", nodes, 1), ("dlogvar", (nodes**2 - 1) / 2, nodes / 2)):
+for name, by_q, path in (("dmu", nodes, 1), ("dlogvar", (nodes**2 - 1) / 2, nodes / 2)):
     pairs = []
     for k in products:
         angle = k * nodes + places[:, None]
-        pairs.append(both_scatters(np.sin(angle), k * np.cos(angle), score, path))
+        pairs.append(both_scatters(np.sin(angle), k * np.cos(angle), by_q, path))
     ratios[name] = np.array([by_score / by_path for by_score, by_path in pairs])
 
 # %%
@@ -1282,22 +1262,22 @@ fig
 # The baseline is the mean of $f$.
 
 # %%
-def three_scatters(value, average, score, slope):
-    """Of one draw's dmu_1: score function, the same with a baseline, pathwise."""
-    return (value * score).std(), ((value - average) * score).std(), slope.std()
+def three_scatters(value, average, by_q, slope):
+    """Of one draw's dmu_1: score function (by_q), the same with a baseline, pathwise."""
+    return (value * by_q).std(), ((value - average) * by_q).std(), slope.std()
 
 
 print("scatter of one draw's dmu_1     score function   baseline   pathwise   exact dmu_1")
 for L in (1, 8, 128):
     noise = rng.standard_normal((20_000, L))
-    away, score = mu + sigma * noise - 3, noise[:, 0] / sigma
-    total, average = away.sum(axis=1), L * sigma**2 / 2
-    added = three_scatters((away**2).sum(axis=1) / 2, L * (mu - 3) ** 2 / 2 + average, score,
+    away, score_1 = mu + sigma * noise - 3, noise[:, 0] / sigma
+    total, spread_out = away.sum(axis=1), L * sigma**2 / 2
+    added = three_scatters((away**2).sum(axis=1) / 2, L * (mu - 3) ** 2 / 2 + spread_out, score_1,
                            away[:, 0])
-    of_sum = three_scatters(total**2 / 2, (L * (mu - 3)) ** 2 / 2 + average, score, total)
+    of_sum = three_scatters(total**2 / 2, (L * (mu - 3)) ** 2 / 2 + spread_out, score_1, total)
     for name, row, truth in (("added up", added, mu - 3), ("of the sum", of_sum, L * (mu - 3))):
-        a, b, c = row
-        print(f"L = {L:3d}, penalties {name:10s} {a:17.1f} {b:10.1f} {c:10.2f} {truth:13.0f}")
+        print(f"L = {L:3d}, penalties {name:10s} "
+              f"{row[0]:17.1f} {row[1]:10.1f} {row[2]:10.2f} {truth:13.0f}")
 
 # %% [markdown]
 # Added up, the penalties of the other latents do not contain $z_1$, so they do not disturb its
@@ -1309,7 +1289,7 @@ for L in (1, 8, 128):
 # average 0 under the score of $z_1$, and without them its scatter is that of the row $L = 1$.
 
 # %% [markdown]
-# ## 4.14  What scatter and long steps cost
+# ## 4.14  What scatter costs
 #
 # Walk `mu` downhill on our parabola, from 1 towards 3, with one gradient estimate a step. A
 # thousand walks each, 200 steps; the score function as it is, with the baseline $f(\mu)$, and with
@@ -1350,61 +1330,12 @@ with np.errstate(all="ignore"):                               # a walk that is l
 # longest steps lose walks only without the baseline: there $f$, and with it the scatter, grows as
 # the square of the distance from 3. (With the baseline it grows too, far out in proportion to the
 # distance.)
-#
-# A step can also be too long without any scatter. Along a direction in which the loss curves by $c$
-# (its second derivative), a step multiplies the distance from the minimum by
-# $1 - c\cdot\texttt{lr}$; beyond $\texttt{lr} = 2/c$ it ends further away, on the other side. For
-# the linear VAE, take the exact gradient, the mean of those at `eps` $= \pm1$; its differences at
-# the optimum give the table of second derivatives, whose largest eigenvalue is the largest $c$.
-
-# %%
-def exact_gradient(params, x, _=None):
-    """The exact ELBO and its exact gradient, for loss = -elbo."""
-    one = np.ones((len(x), 1))
-    (up, up_grads), (down, down_grads) = (elbo_and_grads(params, x, e) for e in (one, -one))
-    return (up + down) / 2, {name: (g + down_grads[name]) / 2 for name, g in up_grads.items()}
-
-
-def moved(params, name, i, by):
-    """params with the entry i of one block changed."""
-    block = params[name].copy()
-    block.flat[i] += by
-    return params | {name: block}
-
-
-def as_row(blocks):
-    return np.concatenate([np.ravel(blocks[name]) for name in start])
-
-
-settled = train(x, trained, 1500, rng, exact_gradient, shrink=False)[0]
-table = []
-for name in start:
-    for i in range(start[name].size):
-        right, left = (exact_gradient(moved(settled, name, i, by), x)[1] for by in (1e-5, -1e-5))
-        table.append((as_row(right) - as_row(left)) / 2e-5)
-c = np.linalg.eigvalsh(np.array(table)).max()
-print(f"largest curvature {c:.1f}, so 2 / c is {2 / c:.4f}")
-
-# %%
-print("how far the exact ELBO stays below the highest log p(x), mean of the last 200 of 600 steps")
-for part in (0.25, 0.5, 0.9, 1.1):
-    shortfalls = []
-    for model, seed in ((exact_gradient, 0), *((elbo_and_grads, seed) for seed in (1, 2, 3))):
-        noise = np.random.default_rng(seed)
-        late = train(x, settled, 600, noise, model, lr=part * 2 / c, shrink=False)[1][2]
-        shortfalls.append(f"{best - late[-20:].mean():8.5f}")
-    print(f"{part:4.2f} * 2 / c: exact gradient {shortfalls[0]}, noise {' '.join(shortfalls[1:])}")
-
-# %% [markdown]
-# Below $2/c$ the exact gradient stays at the optimum, where it began, and above it does not, with
-# no noise at all. The noise adds a floor, higher at the longer step. That is why `train` shortens
-# its steps.
 
 # %% [markdown]
 # ## 4.15  The second witness
 #
 # Train the model of 4.10 with the mistake of 4.8, `exp(logvar)` as the standard deviation of `z`,
-# forward and backward: `power=1`. "ELBO" is what this code believes to be one.
+# forward and backward. "ELBO" is what this code believes to be one.
 #
 # **Predict first.** Where will the "ELBO" end, relative to the highest $\log p(x)$ of any such
 # model: `"below"` or `"above"`?
@@ -1413,17 +1344,26 @@ for part in (0.25, 0.5, 0.9, 1.1):
 predict("04.ceiling", ...)
 
 # %%
-wrong, (step, _, wrong_elbo, wrong_evidence) = train(
-    x, start, 3000, rng, partial(elbo_and_grads, power=1)
-)
+def with_power(power):
+    """elbo_and_grads with exp(power * logvar) as sigma, in both passes."""
+    def sample(mu, logvar, eps):
+        return mu + np.exp(power * logvar) * eps
+
+    def sample_backward(dz, logvar, eps):
+        return dz, dz * eps * power * np.exp(power * logvar)
+
+    return partial(elbo_and_grads, sample=sample, sample_backward=sample_backward)
+
+
+wrong, (steps, _, wrong_elbo, wrong_evidence) = train(x, start, 3000, rng, with_power(1))
 print(f'"ELBO" at the end {wrong_elbo[-1]:.3f}, log p(x) of that model {wrong_evidence[-1]:.3f}, '
       f"highest possible {best:.3f}")
 
 # %%
 fig, ax = plots.figure(4.6, 2.2)
 ax.axhline(best, color=plots.GREY, ls=":", label="highest possible log p(x)")
-ax.plot(step, wrong_elbo, color=plots.RED, ls="-", lw=1, label='"ELBO" with the mistake')
-ax.plot(step, wrong_evidence, color=plots.INK, ls="--", lw=1.4,
+ax.plot(steps, wrong_elbo, color=plots.RED, ls="-", lw=1, label='"ELBO" with the mistake')
+ax.plot(steps, wrong_evidence, color=plots.INK, ls="--", lw=1.4,
         label="log p(x) of its model, exact")
 ax.set(xlabel="step", ylabel="nats per example", ylim=(-4.6, -1.6))
 ax.set_title("no lower bound rises above the ceiling")
@@ -1461,9 +1401,7 @@ print(f'"ELBO" with the KL that is owed: {wrong_elbo[-1] - (owed - charged):.3f}
 predict("04.below", ...)
 
 # %%
-_, (_, _, quarter_elbo, quarter_evidence) = train(
-    x, start, 5000, rng, partial(elbo_and_grads, power=1 / 4)
-)
+_, (_, _, quarter_elbo, quarter_evidence) = train(x, start, 5000, rng, with_power(1 / 4))
 print(f'"ELBO" at the end {quarter_elbo[-1]:.3f}, log p(x) of that model '
       f"{quarter_evidence[-1]:.3f}, highest possible {best:.3f}")
 

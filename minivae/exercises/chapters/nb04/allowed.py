@@ -61,7 +61,7 @@ ALLOWED = Exercise(
         WrongAnswer(
             "left-edge-forgotten",
             _with({5: BOTH}),
-            "In 5 q jumps at a, its left edge, which moves with the parameter, and f is not 0 "
+            "In 5 q jumps at theta, its left edge, which moves with the parameter, and f is not 0 "
             "there.",
         ),
         WrongAnswer(
@@ -78,7 +78,7 @@ ALLOWED = Exercise(
         WrongAnswer(
             "edge-that-stays",
             _with({4: PATH}),
-            "In 4 the density jumps at 0, but that edge does not move with m.",
+            "In 4 the density jumps at 0, but that edge does not move with tau.",
         ),
         WrongAnswer(
             "edge-without-a-jump",
@@ -95,7 +95,7 @@ ALLOWED = Exercise(
         WrongAnswer(
             "discrete-by-path",
             _with({7: BOTH}),
-            "f is smooth in 7, but b is not a smooth function of p for fixed noise: it jumps.",
+            "f is smooth in 7, but z is not a smooth function of p for fixed noise: it jumps.",
         ),
         WrongAnswer(
             "one-always-works",
@@ -117,9 +117,9 @@ ALLOWED = Exercise(
             "score function",    # f jumps
             "pathwise",          # q jumps at theta, which moves
             "both",              # a kink; the edge of q at 0 stays
-            "pathwise",          # q jumps at a, which moves
+            "pathwise",          # q jumps at theta, its left edge, which moves
             "neither",           # f jumps, and q jumps at theta
-            "score function",    # b jumps as p moves
+            "score function",    # z jumps as p moves
             "score function",    # f jumps; the edge moves, but the density is 0 there. (The
                                  # scatter is infinite: the mean of score^2 is.)
         ]

@@ -7,15 +7,15 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 # ---- 04.factor -----------------------------------------------------------------------------------
 
 
-def scatter_factor(a, b, mu, sigma):
+def scatter_factor(tilt, bend, mu, sigma):
     """Score function over pathwise, standard deviations of one draw's dmu, the best constant."""
-    slope = a + b * mu  # of f at mu; f'(z) = slope + b sigma eps varies by |b| sigma
-    # (f - constant) eps / sigma = c eps + slope eps^2 + (b sigma / 2) eps^3, and c is ours to
+    slope = tilt + bend * mu  # of f at mu; f'(z) = slope + bend sigma eps varies by |bend| sigma
+    # (f - constant) eps / sigma = c eps + slope eps^2 + (bend sigma / 2) eps^3, and c is ours to
     # choose. The middle term is not correlated with the others, and its variance is 2 slope^2.
-    # The best c is -3 b sigma / 2: of E[eps^6] = 15 it leaves 15 - 3^2 = 6.
-    # So the factor is sqrt(1.5 + 2 slope^2 / (b sigma)^2), never below 1.
-    variance = 2 * slope**2 + 6 * (b * sigma / 2) ** 2
-    return np.sqrt(variance) / abs(b * sigma)
+    # The best c is -3 bend sigma / 2: of E[eps^6] = 15 it leaves 15 - 3^2 = 6.
+    # So the factor is sqrt(1.5 + 2 slope^2 / (bend sigma)^2), never below 1.
+    variance = 2 * slope**2 + 6 * (bend * sigma / 2) ** 2
+    return np.sqrt(variance) / abs(bend * sigma)
 
 
 def _cases():
@@ -23,28 +23,28 @@ def _cases():
 
 
 def _factor(left, odd=1.5, power=0.5):
-    """A wrong answer: left(a, b, mu, sigma) + odd, to a power."""
+    """A wrong answer: left(tilt, bend, mu, sigma) + odd, to a power."""
     return lambda *args: (left(*args) + odd) ** power
 
 
-def _even(a, b, mu, sigma):
+def _even(tilt, bend, mu, sigma):
     """2 slope^2 over the pathwise variance."""
-    return 2 * ((a + b * mu) / (b * sigma)) ** 2
+    return 2 * ((tilt + bend * mu) / (bend * sigma)) ** 2
 
 
-def _no_baseline(a, b, mu, sigma):
+def _no_baseline(tilt, bend, mu, sigma):
     """The variance of f eps / sigma, f as it is: c is f(mu) / sigma."""
-    c, cubed, slope = (a * mu + b * mu**2 / 2) / sigma, b * sigma / 2, a + b * mu
+    c, cubed, slope = (tilt * mu + bend * mu**2 / 2) / sigma, bend * sigma / 2, tilt + bend * mu
     variance = c**2 + 6 * c * cubed + 15 * cubed**2 + 2 * slope**2
-    return np.sqrt(variance) / abs(b * sigma)
+    return np.sqrt(variance) / abs(bend * sigma)
 
 
 FACTOR = Exercise(
     id="04.factor",
     title="by what factor the score function scatters more, for any parabola",
     stub=stub("""
-        def scatter_factor(a, b, mu, sigma):    # floats, b not 0
-            ...                                 # -> score function's scatter / pathwise, a float
+        def scatter_factor(tilt, bend, mu, sigma):    # floats, bend not 0
+            ...                                       # -> score function's scatter / pathwise's
     """),
     reference=scatter_factor,
     cases=_cases,
@@ -78,17 +78,17 @@ FACTOR = Exercise(
         ),
         WrongAnswer(
             "slope-at-zero",
-            lambda a, b, mu, sigma: scatter_factor(a, b, 0.0, sigma),
-            "The slope of f in the middle of q is a + b mu, not a.",
+            lambda tilt, bend, mu, sigma: scatter_factor(tilt, bend, 0.0, sigma),
+            "The slope of f in the middle of q is tilt + bend mu, not tilt.",
         ),
         WrongAnswer(
             "mean-square-kept",
-            lambda a, b, mu, sigma: np.sqrt(
-                (3 * (a + b * mu) ** 2 + 1.5 * (b * sigma) ** 2)
-                / ((a + b * mu) ** 2 + (b * sigma) ** 2)
+            lambda tilt, bend, mu, sigma: np.sqrt(
+                (3 * (tilt + bend * mu) ** 2 + 1.5 * (bend * sigma) ** 2)
+                / ((tilt + bend * mu) ** 2 + (bend * sigma) ** 2)
             ),
-            "These are root mean squares; subtract the squared mean, (a + b mu)^2, from both mean "
-            "squares before you divide.",
+            "These are root mean squares; subtract the squared mean, (tilt + bend mu)^2, from both "
+            "mean squares before you divide.",
         ),
         WrongAnswer(
             "three-for-two",
@@ -103,19 +103,19 @@ FACTOR = Exercise(
         WrongAnswer(
             "no-half",
             _factor(_even, 6.0),
-            "f contains b z^2 / 2: the eps^3 has the factor b sigma / 2.",
+            "f contains bend z^2 / 2: the eps^3 has the factor bend sigma / 2.",
         ),
         WrongAnswer(
-            "sign-of-b",
-            lambda a, b, mu, sigma: (
-                np.sqrt(2 * (a + b * mu) ** 2 + 1.5 * (b * sigma) ** 2) / (b * sigma)
+            "sign-of-bend",
+            lambda tilt, bend, mu, sigma: (
+                np.sqrt(2 * (tilt + bend * mu) ** 2 + 1.5 * (bend * sigma) ** 2) / (bend * sigma)
             ),
-            "A standard deviation is never negative: divide by |b| sigma.",
+            "A standard deviation is never negative: divide by |bend| sigma.",
         ),
         WrongAnswer(
             "sigma-lost",
-            lambda a, b, mu, sigma: scatter_factor(a, b, mu, 1.0),
-            "sigma is missing: the slope varies by |b| sigma across q.",
+            lambda tilt, bend, mu, sigma: scatter_factor(tilt, bend, mu, 1.0),
+            "sigma is missing: the slope varies by |bend| sigma across q.",
         ),
     ),
     hints=(
@@ -123,7 +123,7 @@ FACTOR = Exercise(
         "a polynomial c eps + ... eps^2 + ... eps^3, where the constant decides c.",
         "eps^2 is uncorrelated with eps and eps^3 (odd powers average to 0), and has the variance "
         "2. The variance of c eps + d eps^3 is c^2 + 6 c d + 15 d^2: which c makes it smallest?",
-        "sqrt(1.5 + 2 (a + b mu)^2 / (b sigma)^2): never below 1, so for no parabola does the "
-        "score function win.",
+        "sqrt(1.5 + 2 (tilt + bend mu)^2 / (bend sigma)^2): never below 1, so for no parabola does "
+        "the score function win.",
     ),
 )

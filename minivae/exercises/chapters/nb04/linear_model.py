@@ -24,6 +24,8 @@ def _posterior_cases():
     return [
         _hidden(np.array([2.0, 1.0]), few, np.array([[0.5, -1.5]]), generic(rng, 2), variances[:2]),
         _hidden(generic(rng, 5), many, generic(rng, 2, 5), generic(rng, 5), variances),
+        _hidden(generic(rng, 2), few & False, generic(rng, 1, 2), generic(rng, 2), variances[:2]),
+        _hidden(generic(rng, 2), few | True, generic(rng, 1, 2), generic(rng, 2), variances[:2]),
     ]
 
 
@@ -143,7 +145,9 @@ POSTERIOR = Exercise(
         ),
         WrongAnswer(
             "mean-variance",
-            _filled(lambda away, W, v: _posterior(away, W, np.full_like(v, v.mean()))),
+            _filled(
+                lambda away, W, v: _posterior(away, W, np.full_like(v, v.sum() / max(v.size, 1)))
+            ),
             "You put one variance for all known pixels; each pixel's square is divided by its own.",
         ),
         WrongAnswer(

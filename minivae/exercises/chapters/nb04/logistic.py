@@ -7,10 +7,10 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 # ---- 04.logistic ---------------------------------------------------------------------------------
 
 
-def logistic_sample(u, m, log_s):
-    """z = m + s log(u / (1 - u)), the z at which F(z) = u;  dz/dm = 1,  dz/dlog_s = z - m"""
-    z = m + np.exp(log_s) * (np.log(u) - np.log1p(-u))
-    return z, np.ones_like(z), z - m
+def logistic_sample(u, mu, log_rho):
+    """z = mu + rho log(u / (1 - u)), the z at which F(z) = u;  dz/dmu = 1,  dz/dlog_rho = z - mu"""
+    z = mu + np.exp(log_rho) * (np.log(u) - np.log1p(-u))
+    return z, np.ones_like(z), z - mu
 
 
 def _cases():
@@ -22,13 +22,13 @@ def _cases():
     ]
 
 
-def _from(z_of, slope_of=lambda z, m, s: z - m):
-    """A wrong answer: z_of(logit of u, m, s), and what it gives for dz/dlog_s."""
+def _from(z_of, slope_of=lambda z, mu, rho: z - mu):
+    """A wrong answer: z_of(logit of u, mu, rho), and what it gives for dz/dlog_rho."""
 
-    def wrong(u, m, log_s):
-        s = np.exp(log_s)
-        z = z_of(np.log(u) - np.log1p(-u), m, s)
-        return z, np.ones_like(z), slope_of(z, m, s) + 0 * z
+    def wrong(u, mu, log_rho):
+        rho = np.exp(log_rho)
+        z = z_of(np.log(u) - np.log1p(-u), mu, rho)
+        return z, np.ones_like(z), slope_of(z, mu, rho) + 0 * z
 
     return wrong
 
@@ -37,85 +37,85 @@ LOGISTIC = Exercise(
     id="04.logistic",
     title="reparameterize another distribution, and differentiate it",
     stub=stub("""
-        def logistic_sample(u, m, log_s):    # u (K,), uniform between 0 and 1; m and log_s: floats
-            ...                              # -> z, dz/dm, dz/dlog_s, each (K,)
+        def logistic_sample(u, mu, log_rho):    # u (K,), between 0 and 1; mu, log_rho: floats
+            ...                                 # -> z, dz/dmu, dz/dlog_rho, each (K,)
     """),
     reference=logistic_sample,
     cases=_cases,
-    returns=("z", "dz/dm", "dz/dlog_s"),
+    returns=("z", "dz/dmu", "dz/dlog_rho"),
     mistakes=(
         WrongAnswer(
-            "by-s",
-            _from(lambda a, m, s: m + s * a, lambda z, m, s: (z - m) / s),
-            "The third is the derivative with respect to s; for log_s, multiply it by s.",
+            "by-rho",
+            _from(lambda a, mu, rho: mu + rho * a, lambda z, mu, rho: (z - mu) / rho),
+            "The third is the derivative with respect to rho; for log_rho, multiply it by rho.",
         ),
         WrongAnswer(
-            "m-in-the-slope",
-            _from(lambda a, m, s: m + s * a, lambda z, m, s: z),
-            "dz/dlog_s is how far the draw lies from m, times what s multiplies: m itself does not "
-            "move with s.",
+            "mu-in-the-slope",
+            _from(lambda a, mu, rho: mu + rho * a, lambda z, mu, rho: z),
+            "dz/dlog_rho is rho times what rho multiplies, z - mu: mu does not move with rho.",
         ),
         WrongAnswer(
-            "slope-is-s",
-            _from(lambda a, m, s: m + s * a, lambda z, m, s: s),
-            "The third is ds/dlog_s alone; it multiplies log(u / (1 - u)), as s does in z.",
+            "slope-is-rho",
+            _from(lambda a, mu, rho: mu + rho * a, lambda z, mu, rho: rho),
+            "The third is d rho / d log_rho alone; it multiplies log(u / (1 - u)), as in z.",
         ),
         WrongAnswer(
             "upside-down",
-            _from(lambda a, m, s: m - s * a),
+            _from(lambda a, mu, rho: mu - rho * a),
             "This is F^-1(1 - u): it has the right distribution, but F(z) = u is to be solved.",
         ),
         WrongAnswer(
             "forwards",
-            lambda u, m, log_s: (
-                1 / (1 + np.exp(-(u - m) / np.exp(log_s))),
+            lambda u, mu, log_rho: (
+                1 / (1 + np.exp(-(u - mu) / np.exp(log_rho))),
                 np.ones_like(u),
-                1 / (1 + np.exp(-(u - m) / np.exp(log_s))) - m,
+                1 / (1 + np.exp(-(u - mu) / np.exp(log_rho))) - mu,
             ),
             "This is F(u); its inverse is needed: solve u = F(z) for z.",
         ),
         WrongAnswer(
-            "log-s-as-s",
-            lambda u, m, log_s: (
-                m + log_s * (np.log(u) - np.log1p(-u)),
+            "log-rho-as-rho",
+            lambda u, mu, log_rho: (
+                mu + log_rho * (np.log(u) - np.log1p(-u)),
                 np.ones_like(u),
-                log_s * (np.log(u) - np.log1p(-u)),
+                log_rho * (np.log(u) - np.log1p(-u)),
             ),
-            "log_s itself is used as s; it can be negative. s = exp(log_s).",
+            "log_rho itself is used as rho; it can be negative. rho = exp(log_rho).",
         ),
         WrongAnswer(
-            "half-of-log-s",
-            lambda u, m, log_s: logistic_sample(u, m, log_s / 2),
-            "log_s is log s, not log s^2: s = exp(log_s), without a half.",
+            "half-of-log-rho",
+            lambda u, mu, log_rho: logistic_sample(u, mu, log_rho / 2),
+            "log_rho is log rho, not log rho^2: rho = exp(log_rho), without a half.",
         ),
         WrongAnswer(
-            "m-scaled",
-            _from(lambda a, m, s: s * (m + a), lambda z, m, s: z),
-            "s multiplies only log(u / (1 - u)), not m.",
+            "mu-scaled",
+            _from(lambda a, mu, rho: rho * (mu + a), lambda z, mu, rho: z),
+            "rho multiplies only log(u / (1 - u)), not mu.",
         ),
         WrongAnswer(
             "exponential",
-            lambda u, m, log_s: (
-                m - np.exp(log_s) * np.log1p(-u),
+            lambda u, mu, log_rho: (
+                mu - np.exp(log_rho) * np.log1p(-u),
                 np.ones_like(u),
-                -np.exp(log_s) * np.log1p(-u),
+                -np.exp(log_rho) * np.log1p(-u),
             ),
-            "This is the exponential distribution, shifted; solve u = 1 / (1 + exp(-(z - m) / s)).",
+            "This is the exponential distribution, shifted; solve "
+            "u = 1 / (1 + exp(-(z - mu) / rho)).",
         ),
         WrongAnswer(
             "log-lost",
-            lambda u, m, log_s: (
-                m + np.exp(log_s) * u / (1 - u),
+            lambda u, mu, log_rho: (
+                mu + np.exp(log_rho) * u / (1 - u),
                 np.ones_like(u),
-                np.exp(log_s) * u / (1 - u),
+                np.exp(log_rho) * u / (1 - u),
             ),
-            "The logarithm is missing: exp((z - m) / s) = u / (1 - u).",
+            "The logarithm is missing: exp((z - mu) / rho) = u / (1 - u).",
         ),
     ),
     hints=(
-        "Solve u = 1 / (1 + exp(-(z - m) / s)) for z.",
-        "exp((z - m) / s) = u / (1 - u). Then differentiate z with respect to m and to log_s; "
-        "ds/dlog_s = s.",
-        "z = m + s log(u / (1 - u)), dz/dm = 1 for each draw, dz/dlog_s = z - m.",
+        "Solve u = 1 / (1 + exp(-(z - mu) / rho)) for z.",
+        "exp((z - mu) / rho) = u / (1 - u). Then differentiate z with respect to mu and to "
+        "log_rho; d rho / d log_rho = rho.",
+        "z = mu + rho log(u / (1 - u)), dz/dmu = 1 for each draw, dz/dlog_rho = z - mu.",
     ),
 )
