@@ -43,9 +43,10 @@ def _search_cases():
         return bernoulli_decoder
 
     image = np.array([1.0, 1, 0, 0, 1, 0])
+    tilted = np.array([[1.2, 0.3, -0.8, 0.5, 0.9], [1.0, -0.4, -0.9, 0.8, 0.2]])
     return [
         (linear(np.array([[1.5]]), np.array([1.2])), generic(rng, 20, 1)),
-        (linear(generic(rng, 2, 5), generic(rng, 5)), generic(rng, 20, 2)),
+        (linear(tilted, generic(rng, 5)), generic(rng, 20, 2)),
         (pixels(generic(rng, 2, 3), generic(rng, 3, 6), image), generic(rng, 20, 2)),
     ]
 
