@@ -123,8 +123,8 @@ predict("06.used-twice", ...)
 
 # %%
 PLACES = {
-    "x": (0, 0), "y1": (1.1, 0), "mu": (2.7, 1.0), "logvar": (2.6, -1.1), "sigma": (4.0, -0.42),
-    "z": (5.4, 1.0), "y2": (6.4, 1.0), "logits": (7.8, 1.0), "nll": (9.6, 1.0), "kl": (6.8, -1.1),
+    "x": (0, 0), "y1": (1.0, 0), "mu": (2.3, 1.0), "logvar": (2.0, -1.1), "sigma": (3.75, -0.4),
+    "z": (4.9, 1.0), "y2": (5.8, 1.0), "logits": (7.4, 1.0), "nll": (9.6, 1.0), "kl": (6.5, -1.1),
     "loss": (10.5, -0.2),
 }
 SHAPES = {"x": "(B, D)", "y1": "(B, H)", "mu": "(B, L)", "logvar": "(B, L)", "sigma": "(B, L)", "z": "(B, L)",
@@ -1013,7 +1013,7 @@ order = gain.argsort()
 fig, axes = plots.figure(8.4, 3.2, 1, 2)
 axes[0].plot(gain[order], "o", color=plots.RED, ms=4, label="the encoder's q")
 axes[0].plot(placed[order], "s", color=plots.BLUE, ms=4, label="with the searched mean")
-axes[0].set(yscale="log", xlabel="images, by their gap", ylabel="nats behind the searched q", title="a large gap is the mean's")
+axes[0].set(yscale="log", xlabel="images, by their gap", ylabel="nats behind the searched q", title="the largest gaps are the mean's")
 axes[0].legend(fontsize=8)
 axes[1].contourf(ticks, ticks, np.maximum(heights - heights.max(), -120), levels=[-120, -80, -60, -40, -30, -20, -10, 0], cmap="Blues")
 axes[1].plot(*better[0, apart], "*", color=plots.RED, ms=12, label="searched from the encoder's q")
@@ -1023,7 +1023,7 @@ axes[1].legend(fontsize=7, loc="upper left")
 fig
 
 # %% [markdown]
-# Left: where the gap is large, nearly all of it comes from the place of the encoder's mean. (No square: nothing is left, or the search
+# Left: where the gap is largest, nearly all of it comes from the place of the encoder's mean. (No square: nothing is left, or the search
 # had not quite ended.) Right: the darkest blue is within ten nats of the top, and each lighter one reaches at least ten nats further
 # down. The two searches ended on two hills: a gradient only points uphill.
 #
