@@ -12,6 +12,7 @@ from minivae.exercises.catalogue import exercises
 from minivae.exercises.chapters.nb06.search import search_q
 from minivae.exercises.chapters.nb06.transfer import best_gaussian
 from minivae.exercises.grading import grade
+from minivae.gradcheck.differences import central_differences
 
 pytestmark = pytest.mark.usefixtures("progress_file")
 RNG = np.random.default_rng(8)
@@ -215,6 +216,23 @@ def _with_logs_on_the_diagonal(nll_and_dz, eps):
 def test_another_search_passes(answer):
     verdict = grade(exercises()["06.search-q"], answer)
     assert verdict.status == CORRECT, verdict.body
+
+
+# ---- 06.elbo-and-grads ---------------------------------------------------------------------------
+
+
+def test_the_gradient_with_a_learned_prior_agrees_with_differences():
+    exercise = exercises()["06.elbo-and-grads"]
+    for params, x, eps in exercise.cases():
+        _, grads = exercise.reference(params, x, eps)
+        assert set(grads) == set(params)
+        for name, block in params.items():
+
+            def at(flat, name=name, block=block, params=params, x=x, eps=eps):
+                return exercise.reference(params | {name: flat.reshape(block.shape)}, x, eps)[0]
+
+            numeric = central_differences(at, block.ravel())
+            np.testing.assert_allclose(grads[name].ravel(), numeric, rtol=1e-6, atol=1e-8)
 
 
 # ---- 06.gaps -------------------------------------------------------------------------------------
