@@ -623,7 +623,7 @@ print(f"the search is past the encoder after {passed} steps (looked at every 50)
 
 # %% [markdown]
 # **Whose beta?** Six people minimise these lines, all with the same `beta`. Each line but one has its minimum where eq. (2) has it with
-# another weight in place of $\beta$. Which? Choose among `"beta"`, `"beta * B"`, `"beta / B"`, `"beta * L"`, `"beta / L"`, `"beta * D"`,
+# some weight in place of $\beta$. Which weight? Choose among `"beta"`, `"beta * B"`, `"beta / B"`, `"beta * L"`, `"beta / L"`, `"beta * D"`,
 # `"beta / D"`, and `"none"` if there is no such weight.
 
 # %%
