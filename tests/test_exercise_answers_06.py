@@ -10,7 +10,9 @@ from numpy.random import default_rng
 from minivae.exercises.cards import CORRECT, NOT_YET
 from minivae.exercises.catalogue import exercises
 from minivae.exercises.chapters.nb06.search import search_q
+from minivae.exercises.chapters.nb06.transfer import best_gaussian
 from minivae.exercises.grading import grade
+from minivae.gradcheck.differences import central_differences
 
 pytestmark = pytest.mark.usefixtures("progress_file")
 RNG = np.random.default_rng(8)
@@ -116,44 +118,49 @@ def test_numpy_and_the_readers_names_are_as_before():
 # ---- 06.search-q ---------------------------------------------------------------------------------
 
 
-def _sigma(nll_and_dz, eps):
-    mu, logvar = search_q(nll_and_dz, eps)
-    return mu, np.exp(logvar / 2)
-
-
 def _own_noise(nll_and_dz, eps):
     other = np.random.default_rng(3).normal(size=(len(eps) * 20, eps.shape[1]))
     return search_q(nll_and_dz, other)
 
 
-def _descended(steps, lr, kl=1):
-    """A descent by the right gradient, but for the KL's term of dlogvar, which is kl times it."""
+def _covariance(nll_and_dz, eps):
+    mu, root = search_q(nll_and_dz, eps)
+    return mu, root @ root.T
+
+
+def _turned(nll_and_dz, eps):
+    mu, root = search_q(nll_and_dz, eps)
+    return mu, root.T
+
+
+def _descended(steps, lr, log=1):
+    """A descent by the right gradient, but for the log in the KL, which counts `log` times."""
 
     def descent(nll_and_dz, eps):
-        mu, logvar = np.zeros(eps.shape[1]), np.zeros(eps.shape[1])
+        mu, root = np.zeros(eps.shape[1]), np.eye(eps.shape[1])
         for _ in range(steps):
-            sigma = np.exp(logvar / 2)
-            dz = nll_and_dz(mu + sigma * eps)[1]
-            dlogvar = (dz * eps).mean(axis=0) * sigma / 2 + kl * (sigma**2 - 1) / 2
-            mu, logvar = mu - lr * (dz.mean(axis=0) + mu), logvar - lr * dlogvar
-        return mu, logvar
+            dz = nll_and_dz(mu + eps @ root.T)[1]
+            droot = np.tril(dz.T @ eps / len(eps) + root) - log * np.diag(1 / np.diag(root))
+            mu, root = mu - lr * (dz.mean(axis=0) + mu), root - lr * droot
+        return mu, root
 
     return descent
 
 
 SEARCH_WRONG = {
-    "sigma": (_sigma, "looks like sigma: return logvar"),
-    "sigma squared": (
-        lambda f, eps: (search_q(f, eps)[0], np.exp(search_q(f, eps)[1])),
-        "looks like sigma^2",
+    "covariance": (_covariance, "looks like the covariance"),
+    "upper triangular": (_turned, "must be lower triangular"),
+    "negative": (lambda f, eps: (search_q(f, eps)[0], -search_q(f, eps)[1]), "positive diagonal"),
+    "logvar": (
+        lambda f, eps: (search_q(f, eps)[0], 2 * np.log(np.diag(search_q(f, eps)[1]))),
+        "instead of",
     ),
-    "log sigma": (
-        lambda f, eps: (search_q(f, eps)[0], search_q(f, eps)[1] / 2),
-        "looks like log sigma",
+    "not a number": (
+        lambda f, eps: (search_q(f, eps)[0] * np.nan, search_q(f, eps)[1]),
+        "not all numbers are finite",
     ),
-    "swapped": (lambda f, eps: search_q(f, eps)[::-1], "look swapped"),
     "own noise": (_own_noise, "or with other `eps`, or with a wrong term"),
-    "KL's half lost": (_descended(2000, 0.02, 2), "or with a wrong term?"),
+    "log twice": (_descended(3000, 0.02, 2), "or with a wrong term?"),
     "stopped": (_descended(100, 0.01), "is not 0 there: unfinished"),
 }
 
@@ -166,46 +173,98 @@ def test_a_search_is_told_how_its_result_reads(kind):
     assert said in verdict.body
 
 
-def test_a_search_with_its_kl_half_lost_is_recognised_whatever_its_steps():
-    verdict = grade(exercises()["06.search-q"], _descended(2000, 0.02, 2))
-    assert verdict.mistake == "kl-half-lost"
+def test_a_search_with_its_log_doubled_is_recognised_whatever_its_steps():
+    verdict = grade(exercises()["06.search-q"], _descended(3000, 0.02, 2))
+    assert verdict.mistake == "log-twice"
 
 
 @pytest.mark.parametrize("steps", [50, 100, 150, 200])
 def test_an_unfinished_search_is_not_told_to_return_something_else(steps):
     body = grade(exercises()["06.search-q"], _descended(steps, 0.01)).body
     assert "looks like" not in body
-    assert "swapped" not in body
 
 
-def _by_newton(nll_and_dz, eps):
+def _like_adam(nll_and_dz, eps):
     """Steps divided by the spread of the gradients so far, as Adam's are."""
     L = eps.shape[1]
-    q, m, v = np.zeros(2 * L), 0, 0
+    q, m, v = np.concatenate([np.zeros(L), np.eye(L).ravel()]), 0, 0
     for step in range(1, 1501):
-        mu, logvar = q[:L], q[L:]
-        sigma = np.exp(logvar / 2)
-        dz = nll_and_dz(mu + sigma * eps)[1]
-        g = np.append(dz.mean(0) + mu, (dz * eps).mean(0) * sigma / 2 + (sigma**2 - 1) / 2)
+        mu, root = q[:L], q[L:].reshape(L, L)
+        dz = nll_and_dz(mu + eps @ root.T)[1]
+        droot = np.tril(dz.T @ eps / len(eps) + root) - np.diag(1 / np.diag(root))
+        g = np.concatenate([dz.mean(0) + mu, droot.ravel()])
         m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g**2
-        q = q - 0.05 * (1 - step / 1501) * m / (1 - 0.9**step) / np.sqrt(v / (1 - 0.99**step))
-    return q[:L], q[L:]
+        ahead = m / (1 - 0.9**step) / (np.sqrt(v / (1 - 0.99**step)) + 1e-12)
+        q = q - 0.05 * (1 - step / 1501) * ahead
+    return q[:L], q[L:].reshape(L, L)
 
 
-def _in_log_sigma(nll_and_dz, eps):
-    mu, log_sigma = np.zeros(eps.shape[1]), np.zeros(eps.shape[1])
+def _with_logs_on_the_diagonal(nll_and_dz, eps):
+    L = eps.shape[1]
+    mu, below, logs = np.zeros(L), np.zeros((L, L)), np.zeros(L)
     for _ in range(3000):
-        sigma = np.exp(log_sigma)
-        dz = nll_and_dz(mu + sigma * eps)[1]
-        mu = mu - 0.01 * (dz.mean(0) + mu)
-        log_sigma = log_sigma - 0.01 * (np.einsum("kl,kl->l", dz, eps) / len(eps) * sigma)
-        log_sigma = log_sigma - 0.01 * (sigma**2 - 1)
-    return [list(mu), list(2 * log_sigma)]
+        root = below + np.diag(np.exp(logs))
+        dz = nll_and_dz(mu + eps @ root.T)[1]
+        slope = np.einsum("ki,kj->ij", dz, eps) / len(eps) + root
+        mu = mu - 0.02 * (dz.mean(0) + mu)
+        logs = logs - 0.02 * (np.diag(slope) * np.exp(logs) - 1)
+        below = below - 0.02 * np.tril(slope, -1)
+    return [list(mu), (below + np.diag(np.exp(logs))).tolist()]
 
 
-@pytest.mark.parametrize("answer", [_by_newton, _in_log_sigma])
+@pytest.mark.parametrize("answer", [_like_adam, _with_logs_on_the_diagonal])
 def test_another_search_passes(answer):
     verdict = grade(exercises()["06.search-q"], answer)
+    assert verdict.status == CORRECT, verdict.body
+
+
+# ---- 06.elbo-and-grads ---------------------------------------------------------------------------
+
+
+def test_the_gradient_with_a_learned_prior_agrees_with_differences():
+    exercise = exercises()["06.elbo-and-grads"]
+    for params, x, eps in exercise.cases():
+        _, grads = exercise.reference(params, x, eps)
+        assert set(grads) == set(params)
+        for name, block in params.items():
+
+            def at(flat, name=name, block=block, params=params, x=x, eps=eps):
+                return exercise.reference(params | {name: flat.reshape(block.shape)}, x, eps)[0]
+
+            numeric = central_differences(at, block.ravel())
+            np.testing.assert_allclose(grads[name].ravel(), numeric, rtol=1e-6, atol=1e-8)
+
+
+# ---- 06.gaps -------------------------------------------------------------------------------------
+
+
+def _elbo_of_linear(W, b, s, x, mu, cov):
+    """E_q log p(x, z) + entropy, nats, of one image."""
+    (L, D), residual = W.shape, x - b - mu @ W
+    square = residual @ residual + np.trace(W.T @ cov @ W)
+    nll = square / s**2 / 2 + D * np.log(2 * np.pi * s**2) / 2
+    return -nll - (mu @ mu + np.trace(cov) - L - np.linalg.slogdet(cov)[1]) / 2
+
+
+def _gaps_by_elbos(W, b, s, x, mu, logvar):
+    """From log p(x) and two ELBOs, image by image."""
+    marginal = W.T @ W + s**2 * np.eye(len(b))
+    best_mu, best_logvar = best_gaussian(x, W, b, s)
+    gaps = []
+    for i in range(len(x)):
+        away = x[i] - b
+        log_p = -away @ np.linalg.solve(marginal, away) / 2
+        log_p -= np.linalg.slogdet(2 * np.pi * marginal)[1] / 2
+        own, best = (
+            _elbo_of_linear(W, b, s, x[i], m[i], np.diag(np.exp(v[i])))
+            for m, v in ((mu, logvar), (best_mu, best_logvar))
+        )
+        gaps.append((best - own, log_p - best))
+    return tuple(np.array(gaps).T)
+
+
+def test_gaps_may_come_from_log_p_and_two_elbos():
+    verdict = grade(exercises()["06.gaps"], _gaps_by_elbos)
     assert verdict.status == CORRECT, verdict.body
 
 
@@ -228,6 +287,9 @@ JUDGED = (
     ("06.which-inference", ["both"] * 4, NOT_YET, "expected a list of 5 words"),
     ("06.which-inference", ["both"] * 5, NOT_YET, "not all 5 are right"),
     ("06.which-inference", ["Both", *["neither"] * 4], NOT_YET, "is not one of"),
+    ("06.loss", list(exercises()["06.loss"].reference), CORRECT, ""),
+    ("06.loss", ["beta"] * 6, NOT_YET, "not all 6 are right"),
+    ("06.loss", ["B * beta"] * 6, NOT_YET, "is not one of"),
     ("06.next-question", ["none"] * 4, NOT_YET, "not all 4 are right"),
     ("06.next-question", ["beta=0", *["none"] * 3], NOT_YET, "is not one of"),
     ("06.next-question", "none", NOT_YET, "expected a list of 4 words"),

@@ -145,7 +145,7 @@ CHANGES = [  # file, right, wrong, the notebooks that can show the difference
     ("minivae/exercises/chapters/nb03/kl.py", "- 1 - logvar", "- logvar", "03 07"),
     ("minivae/exercises/chapters/nb04/reparameterize.py", "logvar / 2", "logvar", "04 07"),
     ("minivae/exercises/chapters/nb05/activations.py", "np.tanh(", "np.sinh(", "05 07"),
-    ("minivae/exercises/chapters/nb06/loss.py", "kl.sum(axis=1)", "kl.sum(axis=0)", "06"),
+    ("minivae/exercises/chapters/nb06/gaps.py", "np.linalg.solve(P", "np.linalg.solve(P.T", "06"),
     ("minivae/exercises/chapters/nb07/adam.py", "np.sqrt(", "np.cbrt(", "07"),
     ("minivae/exercises/chapters/nb08/products.py", "range(", "reversed(", "08a 08b 08c"),
     ("minivae/exercises/chapters/nb09/proposals.py", "np.log(", "np.exp(", "09"),

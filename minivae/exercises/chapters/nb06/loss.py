@@ -1,102 +1,81 @@
-"""The loss, and the numbers that are reported with it."""
+"""What a line of code minimises: the beta that sums and means bring in."""
 
-import numpy as np
+from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+from minivae.exercises.words import changed, judge_words
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
-
-
-def loss_terms(nll, kl, beta):
-    """loss = mean nll + beta sum_j mean kl_j;  elbo = -(nll + kl) always   [notebook 06, eq. 2]"""
-    nll = nll.mean()
-    kl = kl.sum(axis=1).mean()
-    return nll + beta * kl, -(nll + kl), nll, kl
-
-
-def _loss_cases():
-    rng = np.random.default_rng(6)
-    return [
-        (np.array([2.0]), np.array([[0.5]]), 1.0),
-        (np.abs(generic(rng, 4)) + 5, np.abs(generic(rng, 4, 3)), 1.0),
-        (np.abs(generic(rng, 4)) + 5, np.abs(generic(rng, 4, 3)), 4.0),
-    ]
-
-
-def _loss_with(nll, kl, beta):
-    return nll + beta * kl, -(nll + kl), nll, kl
+WEIGHTS = ("beta", "beta * B", "beta / B", "beta * L", "beta / L", "beta * D", "beta / D", "none")
+RIGHT = ("beta", "beta / L", "beta * D", "beta * B", "beta / D", "none")
 
 
 LOSS = Exercise(
     id="06.loss",
-    title="what is minimised, and what is reported",
+    title="which beta do these lines train with?",
     stub=stub("""
-        def loss_terms(nll, kl, beta):    # (B,), (B, L), float
-            ...                           # -> loss, elbo, nll, kl: floats, nats per example
+        # nll is (B, D), a share for each pixel; kl is (B, L).
+        # 1. nll.sum() + beta * kl.sum()
+        # 2. nll.sum(axis=1).mean() + beta * kl.mean()
+        # 3. nll.mean() + beta * kl.sum(axis=1).mean()
+        # 4. nll.sum(axis=1).mean() + beta * kl.sum()
+        # 5. nll.sum() / B + beta * kl.sum() / (B * D)
+        # 6. nll.sum(axis=1).mean() + beta * kl.sum(axis=1).max()
+        weights = ...    # six strings
     """),
-    reference=loss_terms,
-    cases=_loss_cases,
-    returns=("loss", "elbo", "nll", "kl"),
+    reference=RIGHT,
+    judge=judge_words(WEIGHTS, RIGHT),
     mistakes=(
         WrongAnswer(
+            "both-sums",
+            changed(RIGHT, {1: "beta * B"}),
+            "1: both terms are B times those of eq. (2). A factor on the whole loss moves no "
+            "minimum, so what counts is how the two compare.",
+        ),
+        WrongAnswer(
             "mean-over-latents",
-            lambda nll, kl, beta: _loss_with(nll.mean(), kl.mean(), beta),
-            "The KL is averaged over the latents: sum over them and average over the batch only.",
+            changed(RIGHT, {2: "beta"}),
+            "2: kl.mean() also divides by the number of latents.",
+        ),
+        WrongAnswer(
+            "mean-over-latents-turned",
+            changed(RIGHT, {2: "beta * L"}),
+            "2: the kl is L times too small, so beta is too.",
+        ),
+        WrongAnswer(
+            "mean-over-pixels",
+            changed(RIGHT, {3: "beta / D"}),
+            "3: the nll is D times too small. Multiply the whole line by D: what stands before "
+            "the kl then?",
         ),
         WrongAnswer(
             "sum-over-batch",
-            lambda nll, kl, beta: _loss_with(nll.sum(), kl.sum(), beta),
-            "Both are summed over the batch: nats per example are a mean over it.",
+            changed(RIGHT, {4: "beta"}),
+            "4: the nll is a mean over the batch, and the kl is a sum over it.",
         ),
         WrongAnswer(
-            "kl-sum-nll-mean",
-            lambda nll, kl, beta: _loss_with(nll.mean(), kl.sum(), beta),
-            "The KL is summed over the batch but the nll is averaged: that multiplies beta by B.",
+            "pixels-in-the-kl",
+            changed(RIGHT, {5: "beta * D"}),
+            "5: here the kl is the one that is divided by D.",
         ),
         WrongAnswer(
-            "kl-subtracted",
-            lambda nll, kl, beta: (
-                nll.mean() - beta * kl.sum(axis=1).mean(),
-                *loss_terms(nll, kl, beta)[1:],
-            ),
-            "The KL is subtracted from the loss; it is a cost, so add it.",
-        ),
-        WrongAnswer(
-            "beta-in-the-elbo",
-            lambda nll, kl, beta: (
-                loss_terms(nll, kl, beta)[0],
-                -loss_terms(nll, kl, beta)[0],
-                *loss_terms(nll, kl, beta)[2:],
-            ),
-            "The elbo is always -(nll + kl): beta belongs to the loss alone.",
-        ),
-        WrongAnswer(
-            "kl-reported-with-beta",
-            lambda nll, kl, beta: (
-                *loss_terms(nll, kl, beta)[:3],
-                beta * loss_terms(nll, kl, beta)[3],
-            ),
-            "kl is reported without beta, which belongs to the loss alone.",
-        ),
-        WrongAnswer(
-            "beta-on-the-nll",
-            lambda nll, kl, beta: (
-                beta * nll.mean() + kl.sum(axis=1).mean(),
-                *loss_terms(nll, kl, beta)[1:],
-            ),
-            "beta multiplies the KL, not the nll.",
-        ),
-        WrongAnswer(
-            "elbo-sign",
-            lambda nll, kl, beta: (
-                loss_terms(nll, kl, beta)[0],
-                -loss_terms(nll, kl, beta)[1],
-                *loss_terms(nll, kl, beta)[2:],
-            ),
-            "The elbo is minus (nll + kl): a lower bound on log p(x), so usually negative.",
+            "the-largest",
+            changed(RIGHT, {6: "beta"}),
+            "6: the largest kl of the batch is not the mean times a number that depends on B, L "
+            "and D alone.",
         ),
     ),
     hints=(
-        "Sum over what belongs to one example, and average over the examples.",
-        "beta appears in the loss only.",
-        "nll = nll.mean(); kl = kl.sum(axis=1).mean(); nll + beta * kl, -(nll + kl), nll, kl.",
+        "By which factor does each of the two terms differ from its term in eq. (2)?",
+        "Divide the line by the nll's factor. What stands before the kl of eq. (2) is the beta.",
+        "The factors of nll and kl: B and B; 1 and 1/L; 1/D and 1; 1 and B; 1 and 1/D. In line 6 "
+        "the second is no factor.",
     ),
+    solution_text=stub("""
+        weights = (
+            "beta",        # 1: B times eq. (2), and a factor moves no minimum
+            "beta / L",    # 2: mean over latents in the kl
+            "beta * D",    # 3: the line times D
+            "beta * B",    # 4: sum over the batch in the kl
+            "beta / D",    # 5
+            "none",        # 6: the largest kl is not a mean times a number
+        )
+    """),
 )

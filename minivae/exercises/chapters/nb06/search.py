@@ -1,10 +1,8 @@
-"""The best q of one image: a search for it, and what its ELBO says about an encoder's."""
+"""A search for the best q of one image, with a full covariance."""
 
 import numpy as np
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
-
-# ---- 06.search-q ---------------------------------------------------------------------------------
 
 NEAR = 0.01  # nats above the best
 NEARLY = 0.5
@@ -13,15 +11,15 @@ NEAR_ENOUGH = f"at most {NEAR} nats above the least"
 
 
 def search_q(nll_and_dz, eps):
-    """Gradient descent by eqs. (7) and (8), the nll averaged over the K draws"""
-    mu, logvar = np.zeros(eps.shape[1]), np.zeros(eps.shape[1])
-    for _ in range(2000):
-        sigma = np.exp(logvar / 2)
-        _, dz = nll_and_dz(mu + sigma * eps)
+    """droot = mean of dz eps.T + root - 1 / root on the diagonal, its lower triangle"""
+    L = eps.shape[1]
+    mu, root = np.zeros(L), np.eye(L)
+    for _ in range(1000):
+        _, dz = nll_and_dz(mu + eps @ root.T)
         dmu = dz.mean(axis=0) + mu
-        dlogvar = (dz * eps).mean(axis=0) * sigma / 2 + (sigma**2 - 1) / 2
-        mu, logvar = mu - 0.03 * dmu, logvar - 0.03 * dlogvar
-    return mu, logvar
+        droot = np.tril(dz.T @ eps / len(eps) + root) - np.diag(1 / np.diag(root))
+        mu, root = mu - 0.05 * dmu, root - 0.05 * droot
+    return mu, root
 
 
 def _search_cases():
@@ -45,128 +43,139 @@ def _search_cases():
         return bernoulli_decoder
 
     image = np.array([1.0, 1, 0, 0, 1, 0])
+    tilted = np.array([[1.2, 0.3, -0.8, 0.5, 0.9], [1.0, -0.4, -0.9, 0.8, 0.2]])
     return [
         (linear(np.array([[1.5]]), np.array([1.2])), generic(rng, 20, 1)),
-        (linear(generic(rng, 2, 5), generic(rng, 5)), generic(rng, 20, 2)),
+        (linear(tilted, generic(rng, 5)), generic(rng, 20, 2)),
         (pixels(generic(rng, 2, 3), generic(rng, 3, 6), image), generic(rng, 20, 2)),
     ]
 
 
-def _minus_elbo(nll_and_dz, eps, mu, logvar):
-    nll, _ = nll_and_dz(mu + np.exp(logvar / 2) * eps)
-    return nll.mean() + (mu**2 + np.exp(logvar) - 1 - logvar).sum() / 2
+def _minus_elbo(nll_and_dz, eps, mu, root):
+    nll, _ = nll_and_dz(mu + eps @ root.T)
+    kl = (mu**2).sum() + (root**2).sum() - len(mu) - 2 * np.log(np.diag(root)).sum()
+    return nll.mean() + kl / 2
 
 
-def _slopes(nll_and_dz, eps, mu, logvar):
-    """The gradient of -ELBO with respect to mu and logvar, (2, L)."""
-    _, dz = nll_and_dz(mu + np.exp(logvar / 2) * eps)
-    return np.array([np.add(*terms) for terms in zip(*_terms(dz, eps, mu, logvar), strict=True)])
+def _slopes(nll_and_dz, eps, mu, root):
+    """The gradient of -ELBO: (L,) and (L, L) in one vector."""
+    (a, b), (c, d) = _terms(nll_and_dz(mu + eps @ root.T)[1], eps, mu, root)
+    return np.append(a + c, np.tril(b + d))
 
 
 def _nats_above(answer, nll_and_dz, eps):
     """In words, how far -ELBO at the answer is above the least, with these draws."""
-    mu, logvar = answer(nll_and_dz, eps)
-    with np.errstate(all="ignore"):
-        got = _minus_elbo(nll_and_dz, eps, np.asarray(mu), np.asarray(logvar))
-    if not np.isfinite(got):
-        return "-ELBO is not finite there"
-    least = _minus_elbo(nll_and_dz, eps, *search_q(nll_and_dz, eps))
-    if got - least <= NEAR:
+    mu, root = (np.asarray(result, float) for result in answer(nll_and_dz, eps))
+    L = eps.shape[1]
+    if mu.shape != (L,) or root.shape != (L, L):
+        return f"results of shapes {mu.shape} and {root.shape} instead of ({L},) and ({L}, {L})"
+    if not (np.isfinite(mu).all() and np.isfinite(root).all()):
+        return "not all numbers are finite"
+    if _is_the_covariance(nll_and_dz, eps, mu, root):
+        return "the second result looks like the covariance: return its lower triangular root"
+    if np.triu(root, 1).any():
+        return "root has entries above its diagonal: it must be lower triangular"
+    if (np.diag(root) <= 0).any():
+        return "root must have a positive diagonal"
+    above = _minus_elbo(nll_and_dz, eps, mu, root)
+    above -= _minus_elbo(nll_and_dz, eps, *search_q(nll_and_dz, eps))
+    if above <= NEAR:
         return NEAR_ENOUGH
-    return f"{got - least:.2g} nats above it" + _what_it_may_be(
-        lambda mu, logvar: _minus_elbo(nll_and_dz, eps, mu, logvar) - least,
-        lambda mu, logvar: _slopes(nll_and_dz, eps, mu, logvar),
-        mu,
-        logvar,
-    )
-
-
-def _what_it_may_be(above, slopes, mu, logvar):
-    """A reading of the two results under which a search has ended there, in words, or nothing.
-
-    above(mu, logvar): how far -ELBO is above the least; slopes(mu, logvar): its gradient. An
-    unfinished search may come near the least under a wrong reading, but not to a gradient of 0.
-    """
-    mu, second = np.asarray(mu, float), np.asarray(logvar, float)
-    with np.errstate(all="ignore"):
-        readings = (
-            ("; the second result looks like sigma: return logvar", (mu, 2 * np.log(second))),
-            ("; the second result looks like sigma^2: return its log", (mu, np.log(second))),
-            ("; the second result looks like log sigma: logvar is twice that", (mu, 2 * second)),
-            ("; the two results look swapped", (second, mu)),
+    says = f"{above:.2g} nats above it"
+    if above < NEARLY:
+        says += (
+            "; near, but the gradient of -ELBO is not 0 there: unfinished, or with other `eps`, "
+            "or with a wrong term?"
         )
-        for says, reading in readings:
-            if above(*reading) <= NEAR and np.abs(slopes(*reading)).max() <= AT_REST:
-                return says
-        if above(mu, second) < NEARLY:
-            return (
-                "; near, but the gradient of -ELBO is not 0 there: unfinished, or with other "
-                "`eps`, or with a wrong term?"
-            )
-    return ""
+    return says
+
+
+def _is_the_covariance(nll_and_dz, eps, mu, found):
+    """Whether a search has ended where root @ root.T is what was found.
+
+    An unfinished search may come near the least under a wrong reading, but not to a gradient of 0.
+    """
+    if not np.allclose(found, found.T):
+        return False
+    try:
+        root = np.linalg.cholesky(found)
+    except np.linalg.LinAlgError:
+        return False
+    return np.abs(_slopes(nll_and_dz, eps, mu, root)).max() <= AT_REST
 
 
 def _search_with(change):
-    """A wrong answer: change(dz, eps, mu, logvar) -> dmu, dlogvar."""
+    """A wrong answer: change(dz, eps, mu, root) -> dmu, droot."""
 
     def wrong(nll_and_dz, eps):
-        mu, logvar = np.zeros(eps.shape[1]), np.zeros(eps.shape[1])
+        L = eps.shape[1]
+        mu, root = np.zeros(L), np.eye(L)
         for _ in range(1000):
-            _, dz = nll_and_dz(mu + np.exp(logvar / 2) * eps)
-            dmu, dlogvar = change(dz, eps, mu, logvar)
-            mu, logvar = mu - 0.01 * dmu, np.maximum(logvar - 0.01 * dlogvar, -20)
-        return mu, logvar
+            _, dz = nll_and_dz(mu + eps @ root.T)
+            dmu, droot = change(dz, eps, mu, root)
+            mu, root = mu - 0.01 * dmu, root - 0.01 * np.tril(droot)
+            np.fill_diagonal(root, np.maximum(np.diag(root), 1e-4))
+        return mu, root
 
     return wrong
 
 
-def _terms(dz, eps, mu, logvar):
-    """(through z, from the KL) of dmu, and of dlogvar."""
-    sigma = np.exp(logvar / 2)
-    through = dz.mean(axis=0), (dz * eps).mean(axis=0) * sigma / 2
-    return through, (mu, (sigma**2 - 1) / 2)
+def _terms(dz, eps, mu, root):
+    """(through z, from the KL) of dmu, and of droot."""
+    through = dz.mean(axis=0), dz.T @ eps / len(eps)
+    return through, (mu, root - np.diag(1 / np.diag(root)))
 
 
 def _kl_forgotten(*args):
     return _terms(*args)[0]
 
 
-def _summed(dz, eps, mu, logvar):
-    (a, b), (c, d) = _terms(dz, eps, mu, logvar)
+def _summed(dz, eps, mu, root):
+    (a, b), (c, d) = _terms(dz, eps, mu, root)
     return len(eps) * a + c, len(eps) * b + d
 
 
 def _width_kept(*args):
-    (a, _), (c, _) = _terms(*args)
-    return a + c, 0.0
+    (a, b), (c, _) = _terms(*args)
+    return a + c, 0 * b
 
 
-def _half_lost(*args):
+def _diagonal_only(*args):
     (a, b), (c, d) = _terms(*args)
-    return a + c, 2 * b + d
+    return a + c, np.diag(np.diag(b + d))
 
 
-def _kl_half_lost(*args):
-    (a, b), (c, d) = _terms(*args)
-    return a + c, b + 2 * d
+def _log_lost(dz, eps, mu, root):
+    (a, b), (c, _) = _terms(dz, eps, mu, root)
+    return a + c, b + root
 
 
-def _eps_lost(dz, eps, mu, logvar):
-    (a, _), (c, d) = _terms(dz, eps, mu, logvar)
-    return a + c, a * np.exp(logvar / 2) / 2 + d
+def _log_twice(dz, eps, mu, root):
+    (a, b), (c, d) = _terms(dz, eps, mu, root)
+    return a + c, b + d - np.diag(1 / np.diag(root))
 
 
-def _means_multiplied(dz, eps, mu, logvar):
-    (a, _), (c, d) = _terms(dz, eps, mu, logvar)
-    return a + c, a * eps.mean(axis=0) * np.exp(logvar / 2) / 2 + d
+def _square_lost(dz, eps, mu, root):
+    (a, b), (c, d) = _terms(dz, eps, mu, root)
+    return a + c, b + d - root
+
+
+def _transposed(dz, eps, mu, root):
+    (a, b), (c, d) = _terms(dz, eps, mu, root)
+    return a + c, b.T + d
+
+
+def _means_multiplied(dz, eps, mu, root):
+    (a, _), (c, d) = _terms(dz, eps, mu, root)
+    return a + c, np.outer(a, eps.mean(axis=0)) + d
 
 
 SEARCH_Q = Exercise(
     id="06.search-q",
-    title="search for the best q of one image",
+    title="search for the best tilted q of one image",
     stub=stub("""
         def search_q(nll_and_dz, eps):    # nll_and_dz(z): (K, L) -> nll (K,), dz (K, L) of each
-            ...                           # eps (K, L), fixed -> mu (L,), logvar (L,)
+            ...                           # eps (K, L), fixed -> mu (L,), root (L, L)
     """),
     reference=search_q,
     cases=_search_cases,
@@ -174,7 +183,7 @@ SEARCH_Q = Exercise(
     mistakes=(
         WrongAnswer(
             "the-prior",
-            lambda nll_and_dz, eps: (np.zeros(eps.shape[1]), np.zeros(eps.shape[1])),
+            lambda nll_and_dz, eps: (np.zeros(eps.shape[1]), np.eye(eps.shape[1])),
             "This is the prior: raise the ELBO from there.",
         ),
         WrongAnswer(
@@ -191,22 +200,32 @@ SEARCH_Q = Exercise(
         WrongAnswer(
             "width-kept",
             _search_with(_width_kept),
-            "Only mu is searched for; logvar is a part of q too.",
+            "Only mu is searched for; root is a part of q too.",
         ),
         WrongAnswer(
-            "half-lost",
-            _search_with(_half_lost),
-            "The half is missing in the term of dlogvar through z: d sigma / d logvar = sigma / 2.",
+            "diagonal-only",
+            _search_with(_diagonal_only),
+            "The entries of root below the diagonal stay 0: q has no tilt.",
         ),
         WrongAnswer(
-            "kl-half-lost",
-            _search_with(_kl_half_lost),
-            "The half is missing in the KL's term of dlogvar, (sigma^2 - 1) / 2.",
+            "log-lost",
+            _search_with(_log_lost),
+            "The log in the KL is missing, and it alone keeps root from shrinking to 0.",
         ),
         WrongAnswer(
-            "eps-lost",
-            _search_with(_eps_lost),
-            "eps is missing in the term of dlogvar through z: it multiplies dz, draw by draw.",
+            "log-twice",
+            _search_with(_log_twice),
+            "The KL has half of 2 log root_jj: its derivative is 1 / root_jj, once.",
+        ),
+        WrongAnswer(
+            "square-lost",
+            _search_with(_square_lost),
+            "The squares of root in the KL are missing: half of root_ij squared has slope root_ij.",
+        ),
+        WrongAnswer(
+            "transposed",
+            _search_with(_transposed),
+            "root_ij takes eps_j to z_i: its slope is the mean of dz_i eps_j, not of dz_j eps_i.",
         ),
         WrongAnswer(
             "means-multiplied",
@@ -216,80 +235,11 @@ SEARCH_Q = Exercise(
         ),
     ),
     hints=(
-        "Eqs. (7) and (8) with B = 1 and beta = 1 are the gradient. What stands for dz with K "
-        "draws?",
-        "dmu = dz.mean(axis=0) + mu; in dlogvar, the mean of dz * eps over the draws.",
-        "A thousand steps or more of mu -= 0.03 * dmu, logvar -= 0.03 * dlogvar, from zeros.",
+        "z_i = mu_i + sum_j root_ij eps_j. Which local derivative does each entry of root have? "
+        "And what is the log of the determinant of a triangular matrix?",
+        "KL = (|mu|^2 + sum of root_ij^2 - L) / 2 - sum_j log root_jj; through z, the mean over "
+        "the draws of dz_i eps_j.",
+        "From zeros and the identity, a thousand steps of 0.05 against dmu = "
+        "dz.mean(axis=0) + mu and droot = np.tril(dz.T @ eps / K + root) - np.diag(1 / root_jj).",
     ),
-)
-
-# ---- 06.gaps -------------------------------------------------------------------------------------
-
-GAPS = (2.4, 1.1, 3.5)
-WHAT = ("the amortization gap", "what the best diagonal Gaussian lacks", "the KL")
-
-
-def _judge_gaps(answer):
-    if not isinstance(answer, list | tuple) or len(answer) != len(GAPS):
-        return "expected three numbers of nats"
-    for what, got, right in zip(WHAT, answer, GAPS, strict=True):
-        if not isinstance(got, int | float | np.number):
-            return f"{what}: must be a number"
-        if not abs(got - right) < 1e-6:
-            return f"not yet right: {what}"
-    return None
-
-
-GAPS_OF_Q = Exercise(
-    id="06.gaps",
-    title="what is lost by amortizing, and what by a simple family",
-    stub=stub("""
-        # One image, in nats. log p(x): -126.0. The ELBO of the encoder's q: -129.5. The largest
-        # ELBO of a diagonal Gaussian: -127.1, and of a Gaussian with a full covariance: -126.4.
-        gaps = ...    # what the encoder's q lacks to the best diagonal Gaussian (the amortization
-                      # gap); what that one lacks to log p(x); KL(q || p(z|x)) of the encoder's q
-    """),
-    reference=GAPS,
-    judge=_judge_gaps,
-    mistakes=(
-        WrongAnswer(
-            "the-first-two-swapped",
-            (1.1, 2.4, 3.5),
-            "The first two are swapped: a search of its own for the image mends what is lost by "
-            "amortizing, and cannot leave the family.",
-        ),
-        WrongAnswer(
-            "signs",
-            (-2.4, -1.1, -3.5),
-            "These are losses, counted as positive nats.",
-        ),
-        WrongAnswer(
-            "diagonal-against-full",
-            (2.4, 0.7, 3.5),
-            "0.7 is what a full covariance would win; what the diagonal family loses is measured "
-            "from log p(x).",
-        ),
-        WrongAnswer(
-            "all-to-amortization",
-            (3.5, 1.1, 3.5),
-            "3.5 is lost in all. A search within the same family would not get all of it back.",
-        ),
-        WrongAnswer(
-            "kl-from-the-best",
-            (2.4, 1.1, 2.4),
-            "The KL to the posterior is all of log p(x) - ELBO: notebook 02.",
-        ),
-    ),
-    hints=(
-        "log p(x) - ELBO = KL(q || p(z|x)), for any q.",
-        "The encoder against the best diagonal Gaussian; that against log p(x); both together.",
-        "-127.1 + 129.5, then -126.0 + 127.1, then their sum.",
-    ),
-    solution_text=stub("""
-        gaps = (
-            -127.1 + 129.5,    # the best diagonal q against the encoder's: amortization gap
-            -126.0 + 127.1,    # log p(x) against the best q of the family
-            -126.0 + 129.5,    # log p(x) - ELBO: the sum of both
-        )
-    """),
 )
