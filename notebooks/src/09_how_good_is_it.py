@@ -296,8 +296,8 @@ print(f"the last halving of h moved the answer by up to {moved:.2f} nats (larges
 
 # %% [markdown]
 # Each line should repeat the one above, and does not: the four numbers (images 0, 2, 4 and 8) still
-# move when the width is halved, up as well as down. The posteriors of this model are narrower than
-# these squares, and such a grid steps over them.
+# move when the width is halved, up as well as down. Most posteriors of this model are narrower than
+# these squares, as we shall see, and such a grid steps over them.
 #
 # So ask two questions of every quadrature: *does it change if the step is halved?* and *does it
 # change if the box grows?* `exact.quadrature` asks both. For each image it divides only those
@@ -307,9 +307,9 @@ print(f"the last halving of h moved the answer by up to {moved:.2f} nats (larges
 truth = exact.quadrature(params, x, spec, tolerance=1e-2, ops=fast)
 print("log p(x):", np.array2string(truth.log_p[[0, 2, 4, 8]], precision=2))
 print(f"largest change on halving the step and enlarging the box: {truth.error.max():.4f} nats")
-print(f"narrowest posterior: standard deviation {truth.sd.min():.4f}")
-print("each step is smaller than its posterior's standard deviations:",
-      (truth.step < truth.sd.min(axis=1)).all())
+narrowest = truth.sd.min(axis=1)                              # of the two latents, (B,)
+print("smallest standard deviation of each posterior:", np.array2string(narrowest, precision=3))
+print("each step is smaller than that:", (truth.step < narrowest).all())
 
 # %% [markdown]
 # Now the steps are narrower than the posteriors, and the answer stands still to a hundredth of a nat.
@@ -679,7 +679,7 @@ for step in (0, 1, 12, 45, 86, 800):
     print(f"  step {step:3d}       {gaps_then[step][CAT]:6.2f}   {gaps_then[step].mean():6.2f}")
 largest_at = max(gaps_then, key=lambda step: gaps_then[step].mean())
 grown = (gaps_then[86] > gaps_then[12]).sum()
-print(f"the mean gap is largest at step {largest_at}; at step 86 it is larger than at step 12 for {grown} cats")
+print(f"the mean gap is largest at step {largest_at}; larger at step 86 than at step 12 for {grown} cats")
 print(f"cat 20's log p(x) fell from snapshot to snapshot {(np.diff(log_p) < 0).sum()} times of "
       f"{len(course) - 1}, by {-np.diff(log_p).min():.2f} nats at most")
 
@@ -1081,8 +1081,8 @@ twice = np.array([[true_log_p(*one, np.random.default_rng(seed + i))
                    for i, one in enumerate(zip(drawn, true_factors[2000:]))] for seed in (0, 1000)])
 known, apart = log_mean_exp(twice[..., 0]), np.ptp(twice[..., 0], axis=0)          # (24,) each
 worst = apart.argmax()
-print(f"the two estimates of a cat differ by {np.median(apart):.2f} nats (median), at most by {apart[worst]:.1f}, "
-      f"with effective samples {twice[0, worst, 1]:.0f} and {twice[1, worst, 1]:.0f}")
+print(f"the two estimates of a cat differ by {np.median(apart):.2f} nats (median), at most by "
+      f"{apart[worst]:.1f}; that cat's effective samples: {twice[0, worst, 1]:.0f}, {twice[1, worst, 1]:.0f}")
 
 # %%
 noisy = data.Dataset("noisy", probabilities[:2000], drawn.reshape(-1, 256), None, None, (16, 16), "")
@@ -1094,8 +1094,8 @@ print(f"a VAE with two latents, 2,000 cats: {ours_log_p.mean():.1f}; behind by {
       f"{behind.std(ddof=1) / 24**0.5:.1f} nats")
 
 # %% [markdown]
-# For one cat the lower estimate has missed most of the mass, and its effective sample size gave no alarm:
-# the lesson of 9.5. (We averaged the two estimates of $p(x)$; what both have missed would put the VAE
+# For one cat the lower estimate has missed most of the mass, with dozens of effective samples: no alarm
+# again, as in 9.5. (We averaged the two estimates of $p(x)$; what both have missed would put the VAE
 # further behind.) This model has two latents for six factors, a small network, and saw 2,000 cats: which
 # of the three costs how much, further runs would tell.
 
