@@ -296,8 +296,8 @@ print(f"the last halving of h moved the answer by up to {moved:.2f} nats (larges
 
 # %% [markdown]
 # Each line should repeat the one above, and does not: the four numbers (images 0, 2, 4 and 8) still
-# move when the width is halved, up as well as down. Most posteriors of this model are narrower than
-# these squares, as we shall see, and such a grid steps over them.
+# move when the width is halved, up as well as down. Most of the nine posteriors are narrower than even the
+# smallest of these squares, as we shall see, and such a grid steps over them.
 #
 # So ask two questions of every quadrature: *does it change if the step is halved?* and *does it
 # change if the box grows?* `exact.quadrature` asks both. For each image it divides only those
@@ -966,7 +966,7 @@ print(f"vae-1, trained on images binarized once: {binarized_once:.2f}, or {loss:
 # see below. Three things to look at before believing any such comparison, this one included:
 #
 # - **The data.** The authors' model, trained and tested on images that were binarized once, scores worse
-#   by the nats printed under the table. They put it down to overfitting. Always compare equal data.
+#   by the nats printed under the table, and they report more overfitting. Always compare equal data.
 # - **The estimate.** $K = 5000$ from an encoder's $q$ is still a lower bound on $\log p(x)$, and 9.4
 #   showed that for a single image it may lie far below.
 # - **Two error bars.** `stderr_images` (after the +-) answers "had other images been in the test set",
