@@ -669,7 +669,7 @@ fig
 # Read it from left to right. After one step the decoder hardly uses $z$, so the posterior is nearly
 # the prior, and Adam's first step has thrown $q$ aside. Then the decoder begins to use $z$, and the
 # posterior narrows. In the third and fourth panel $q$ is wider than the posterior and beside it, and the
-# gap is larger than before. At the end $q$ sits on a small posterior; what is left is the approximation
+# gap is larger than in the second. At the end $q$ sits on a small posterior; what is left is the approximation
 # gap and the amortization gap of 9.3.
 
 # %%
