@@ -1,9 +1,11 @@
-"""Notebook 03: answers to `03.kl`."""
+"""Notebook 03: answers to `03.kl`, `03.kl-backward` and `03.bug`."""
 
 import math
 
 import numpy as np
 from answers_of_others.registry import right, wrong
+
+# ---- 03.kl ---------------------------------------------------------------------------------------
 
 
 @right("03.kl")
@@ -22,11 +24,222 @@ def in_loops(mu, logvar):
 
 
 @right("03.kl")
-def by_the_sigma(mu, logvar):
+def by_sigma(mu, logvar):
     sigma = np.exp(logvar / 2)
     return np.sum((mu**2 + sigma**2) / 2 - np.log(sigma) - 0.5, axis=-1)
+
+
+@right("03.kl")
+def with_a_vector_of_ones(mu, logvar):
+    return (mu * mu + np.expm1(logvar) - logvar) @ np.full(mu.shape[1], 0.5)
 
 
 @wrong("03.kl", clue="one-number")
 def summed_over_everything(mu, logvar):
     return 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum()
+
+
+@wrong("03.kl")
+def one_subtracted_once_for_each_example(mu, logvar):
+    return 0.5 * ((mu**2 + np.exp(logvar) - logvar).sum(axis=1) - 1)
+
+
+@wrong("03.kl")
+def mean_over_the_batch_kept_for_each(mu, logvar):
+    each = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1)
+    return np.full(len(mu), each.mean())
+
+
+@wrong("03.kl")
+def kept_as_a_column(mu, logvar):
+    return 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1, keepdims=True)
+
+
+@wrong("03.kl")
+def absolute_mu(mu, logvar):
+    return 0.5 * (np.abs(mu) + np.exp(logvar) - 1 - logvar).sum(axis=1)
+
+
+@wrong("03.kl")
+def negative_parts_cut(mu, logvar):
+    return 0.5 * np.maximum(mu**2 + np.exp(logvar) - 1 - logvar - 1e-3, 0).sum(axis=1)
+
+
+@wrong("03.kl")
+def two_latents_written_in(mu, logvar):
+    terms = mu**2 + np.exp(logvar) - 1 - logvar
+    return 0.5 * (terms[:, 0] + terms[:, -1])
+
+
+@wrong("03.kl")
+def in_single_precision(mu, logvar):
+    mu, logvar = mu.astype(np.float32), logvar.astype(np.float32)
+    return 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1)
+
+
+@wrong("03.kl")
+def in_bits(mu, logvar):
+    return 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1) / np.log(2)
+
+
+@wrong("03.kl")
+def noisy(mu, logvar):
+    z = mu + np.exp(logvar / 2) * np.random.default_rng().standard_normal((1000, *mu.shape))
+    log_q = -((z - mu) ** 2) / np.exp(logvar) - logvar
+    return 0.5 * (log_q + z**2).sum(axis=-1).mean(axis=0)
+
+
+@wrong("03.kl")
+def of_the_first_latent(mu, logvar):
+    return 0.5 * (mu[:, 0] ** 2 + np.exp(logvar[:, 0]) - 1 - logvar[:, 0])
+
+
+@wrong("03.kl")
+def writes_into_mu(mu, logvar):
+    mu **= 2
+    return 0.5 * (mu + np.exp(logvar) - 1 - logvar).sum(axis=1)
+
+
+# ---- 03.kl-backward ------------------------------------------------------------------------------
+
+
+@right("03.kl-backward")
+def transposed(dkl, mu, logvar):
+    return (dkl * mu.T).T, (dkl * np.expm1(logvar).T).T / 2
+
+
+@right("03.kl-backward")
+def with_einsum_backward(dkl, mu, logvar):
+    return [np.einsum("b,bl->bl", dkl, g) for g in (mu, (np.exp(logvar) - 1) * 0.5)]
+
+
+@right("03.kl-backward")
+def entry_by_entry(dkl, mu, logvar):
+    dmu, dlogvar = np.empty_like(mu), np.empty_like(logvar)
+    for (b, j), m in np.ndenumerate(mu):
+        dmu[b, j] = dkl[b] * m
+        dlogvar[b, j] = dkl[b] * (math.exp(logvar[b, j]) - 1) / 2
+    return dmu, dlogvar
+
+
+@wrong("03.kl-backward")
+def dkl_on_one_result_only(dkl, mu, logvar):
+    return dkl[:, None] * mu, (np.exp(logvar) - 1) / 2
+
+
+@wrong("03.kl-backward")
+def dkl_summed(dkl, mu, logvar):
+    return dkl.sum() * mu, dkl.sum() * (np.exp(logvar) - 1) / 2
+
+
+@wrong("03.kl-backward")
+def dkl_of_the_first(dkl, mu, logvar):
+    return dkl[0] * mu, dkl[0] * (np.exp(logvar) - 1) / 2
+
+
+@wrong("03.kl-backward")
+def half_of_both(dkl, mu, logvar):
+    return dkl[:, None] * mu / 2, dkl[:, None] * (np.exp(logvar) - 1) / 2
+
+
+@wrong("03.kl-backward")
+def one_not_halved(dkl, mu, logvar):
+    return dkl[:, None] * mu, dkl[:, None] * (np.exp(logvar) / 2 - 1)
+
+
+@wrong("03.kl-backward")
+def absolute_value_of_mu(dkl, mu, logvar):
+    return dkl[:, None] * np.abs(mu), dkl[:, None] * (np.exp(logvar) - 1) / 2
+
+
+@wrong("03.kl-backward")
+def summed_over_the_latents(dkl, mu, logvar):
+    return (dkl[:, None] * mu).sum(axis=1), (dkl[:, None] * (np.exp(logvar) - 1) / 2).sum(axis=1)
+
+
+@wrong("03.kl-backward")
+def first_order_only(dkl, mu, logvar):
+    return dkl[:, None] * mu, dkl[:, None] * logvar / 2
+
+
+@wrong("03.kl-backward")
+def only_one_result(dkl, mu, logvar):
+    return dkl[:, None] * mu
+
+
+@wrong("03.kl-backward")
+def square_of_dkl(dkl, mu, logvar):
+    return dkl[:, None] ** 2 * mu, dkl[:, None] ** 2 * (np.exp(logvar) - 1) / 2
+
+
+# ---- 03.bug --------------------------------------------------------------------------------------
+
+
+@right("03.bug")
+def mean_times_latents(mu, logvar):
+    return -0.5 * mu.shape[1] * np.mean(1 + logvar - mu**2 - np.exp(logvar), axis=1)
+
+
+@right("03.bug")
+def sum_by_a_product(mu, logvar):
+    return (np.exp(logvar) + mu**2 - logvar - 1) @ np.ones(mu.shape[1]) / 2
+
+
+@right("03.bug")
+def sum_of_columns(mu, logvar):
+    return sum(-0.5 * (1 + v - m**2 - np.exp(v)) for m, v in zip(mu.T, logvar.T, strict=True))
+
+
+@wrong("03.bug")
+def mean_over_both_then_times_latents(mu, logvar):
+    return -0.5 * mu.shape[1] * np.mean(1 + logvar - mu**2 - np.exp(logvar))
+
+
+@wrong("03.bug")
+def times_the_batch(mu, logvar):
+    return -0.5 * len(mu) * np.mean(1 + logvar - mu**2 - np.exp(logvar), axis=1)
+
+
+@wrong("03.bug")
+def twenty_latents_written_in(mu, logvar):
+    return -0.5 * 20 * np.mean(1 + logvar - mu**2 - np.exp(logvar), axis=1)
+
+
+@wrong("03.bug")
+def bracket_changed(mu, logvar):
+    return -0.5 * np.sum(1 + logvar - mu**2 + np.exp(logvar), axis=1)
+
+
+@wrong("03.bug")
+def one_dropped(mu, logvar):
+    return -0.5 * np.sum(logvar - mu**2 - np.exp(logvar), axis=1)
+
+
+@wrong("03.bug")
+def largest_latent(mu, logvar):
+    return np.max(-0.5 * (1 + logvar - mu**2 - np.exp(logvar)), axis=1)
+
+
+@wrong("03.bug")
+def absolute_mean(mu, logvar):
+    return np.abs(0.5 * np.mean(1 + logvar - mu**2 - np.exp(logvar), axis=1))
+
+
+@wrong("03.bug")
+def not_reduced(mu, logvar):
+    return -0.5 * (1 + logvar - mu**2 - np.exp(logvar))
+
+
+@wrong("03.bug")
+def logvar_as_sigma(mu, logvar):
+    return -0.5 * np.sum(1 + 2 * np.log(np.abs(logvar)) - mu**2 - logvar**2, axis=1)
+
+
+@wrong("03.bug")
+def sum_divided_by_the_batch(mu, logvar):
+    return -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar), axis=1) / len(mu)
+
+
+@wrong("03.bug")
+def squared_before_the_sum(mu, logvar):
+    return -0.5 * (logvar.sum(1) + 1 - (mu**2).sum(1) - np.exp(logvar).sum(1))
