@@ -179,8 +179,8 @@ def test_the_readme_states_what_was_measured():
     vae, gan = (100 * np.mean([m["accepted"] for m in matched[name]]) for name in ("vae", "gan"))
     assert mean("gan", "distance_of_p") > mean("vae", "distance_of_p")  # "farther from the cats"
     for words in (
-        f"with the contrast of real cats {vae:.0f} % of the VAE's draws are accepted and {gan:.0f} % "
-        f"of the GAN's",
+        f"with the contrast of real cats {vae:.0f} % of the VAE's draws are accepted and "
+        f"{gan:.0f} % of the GAN's",
         f"{of['gan'][0]['updates']:,} updates each",
         f"({mean('gan', 'distance'):.2f} against {mean('vae', 'distance'):.2f}; real cats reach "
         f"{real['distance']:.2f})",
