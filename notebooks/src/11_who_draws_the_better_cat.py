@@ -324,7 +324,7 @@ for row in state.history[:: len(state.history) // 5]:
 
 # %% [markdown]
 # "Told apart" is the share of pictures, real and generated, that the discriminator has right. The
-# pictures have become better, and neither loss shows it. A VAE's loss is a bound on $-\log p(x)$,
+# pictures have become better, while the generator's loss has gone up. A VAE's loss is a bound on $-\log p(x)$,
 # and can be compared between epochs and between runs. A player's loss here depends on its present
 # opponent, who improves too. That is why the study below measures pictures.
 #
@@ -413,18 +413,18 @@ reveal("11.sharpened")
 
 # %% [markdown]
 # The draws come nearer with every step of contrast, far beyond that of real cats; the distance of
-# $p$ is least for the real ones. So a model that is too sharp beats the truth in the distance of
-# draws. Three more measures help. The *energy distance* (Székely and Rizzo 2013) compares all draws with
-# draws of real cats, and is 0 only if both have the same distribution:
+# $p$ is least for the real ones. So a model that is too sharp can beat the truth in the distance of
+# draws. Three more measures help. The *energy distance* (Székely and Rizzo 2013) compares all draws
+# with draws of real cats, and is 0 only if both have the same distribution:
 #
 # $$
 # 2 E\|x - y\| - E\|x - x'\| - E\|y - y'\| \tag{12}
 # $$
 #
 # with $x, x'$ from the model and $y, y'$ real. *Accepted* is the share of draws that a fit of the
-# renderer explains as well as it explains 95 of 100 real draws. *Kinds*: each of the six factors is
-# high or low, which makes 64 kinds of cats. A kind is dropped if fewer draws are fitted with it
-# than a quarter of its share.
+# renderer explains as well as it explains 95 of 100 real draws; none is refused for too little noise.
+# *Kinds*: each of the six factors is high or low, which makes 64 kinds of cats. A kind is dropped if
+# fewer draws are fitted with it than a quarter of its share.
 #
 # ## 11.10  The study
 #
@@ -451,8 +451,7 @@ ax.grid(False)
 fig
 
 # %% [markdown]
-# The VAE's cats are clean and soft, and where it is unsure, as with some tails, they fade. The GAN's
-# have hard, ragged edges, and their tails all curl in much the same way. Now the measures, with
+# The VAE's cats are clean and soft, and some of their tails fade. The GAN's have hard, ragged edges, and their tails all curl in much the same way. Now the measures, with
 # real cats in one column and real cats with the logits times 1.3 in the next.
 
 # %%
@@ -526,7 +525,6 @@ print(f"the VAE's draws are nearer in {sum(v['distance'] < g['distance'] for v, 
 # So which one draws the better cat? In this study the VAE. Still, neither is good: a real cat's draw is
 # accepted far more often than those of either model. And the answer holds for these
 # settings. Nothing here says what more tuning, larger networks and longer training would do.
-#
 #
 # Are all kinds of cats drawn equally often? Each factor is uniform, so its histogram should be
 # flat. These are the factors of the cat that explains each draw best, for all draws:
