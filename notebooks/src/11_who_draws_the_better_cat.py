@@ -9,10 +9,10 @@
 # # 11 · Who draws the better cat?
 #
 # **What you will be able to do**
-# - derive the best discriminator of a game, and what its loss says about a divergence (`11.smoothed`,
-#   `11.bound`);
-# - take the generator's gradient through the discriminator by hand, and check it (`11.pixels`,
-#   `11.generator-gradient`, `11.bug`);
+# - derive the best discriminator of a game, and what its loss says about a divergence
+#   (`11.smoothed`, `11.bound`);
+# - take the generator's gradient through the discriminator by hand, and check it
+#   (`11.pixels`, `11.generator-gradient`, `11.bug`);
 # - compare the pictures of a VAE and of a GAN beside real ones, and say what a measure rewards
 #   (`11.sharpest`, `11.dropped`).
 #
