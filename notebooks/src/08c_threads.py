@@ -326,8 +326,8 @@ reveal("08.lost-counts")
 #
 # - `atomic_add(address, 1)` adds and hands back what was there before.
 # - `compare_and_swap(address, expected, value)` writes `value` if the word still is `expected`, and says
-#   whether it did. If not, somebody else was faster: load again, and try again. The new value may be
-#   computed in any way from the one that was read, and we shall need that.
+#   whether it did. If not, somebody else was faster: load again, and try again. Between load and
+#   swap one can look at the value and decide: below, a chunk is taken only if one is left.
 #
 # ### A ticket
 #

@@ -45,7 +45,7 @@ PASSES = Exercise(
         WrongAnswer(
             "no-minus",
             _counted(passes=8, numpys=(18, 1)),
-            "One pass is missing: the minus before np.abs(l) is a pass of its own.",
+            "A pass that loads one matrix is missing. Is it the minus before np.abs(l)?",
         ),
         WrongAnswer(
             "no-sum",

@@ -56,7 +56,8 @@ PREDICTIONS = (
         "root and one a division. With cheaper operations in their place, how much time is saved?",
         ("less than a tenth", "over a tenth"),
         "over a tenth",
-        "A core starts a multiply-add in each tick, but a root or a division only every few ticks.",
+        "A core starts a multiply-add of vectors in each tick, but a root or a division only every "
+        "few ticks.",
     ),
     Prediction(
         "08.one-trap",
