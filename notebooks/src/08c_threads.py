@@ -688,14 +688,16 @@ def serial_share(one, several, threads):    # seconds with one thread, with seve
 check("08.amdahl", serial_share)
 
 # %% [markdown]
-# **Take a ticket.** As `take` in 8.13, but the word holds nothing but the number of the next chunk. The
-# check lets other threads act between any two of your calls.
+# **Take several at once.** Where chunks are small, a swap for each of them costs much. Take up to `most`
+# of them with one swap. Here the word holds nothing but the number of the next chunk. The check lets other
+# threads act between any two of your calls.
 
 # %%
-def take_chunk(word, chunks):    # word.load() -> the number of the next chunk;
+def take_chunks(word, chunks, most):    # word.load() -> the number of the next chunk;
     ...      # word.swap(expected, value) -> True if the word was `expected` and now is
-             # `value`, else False. -> the chunk taken, or -1 if all `chunks` are gone
-check("08.ticket", take_chunk)
+             # `value`, else False. -> (first, end): the chunks range(first, end) are
+             # yours alone, as many as there are up to `most`; first == end if all are gone
+check("08.ticket", take_chunks)
 
 # %% [markdown]
 # **False sharing.** Some threads count in words of an array that begins anywhere in memory.
