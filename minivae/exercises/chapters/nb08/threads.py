@@ -183,7 +183,7 @@ TICKET = Exercise(
         WrongAnswer(
             "last-chunk-lost",
             _ticket(last=lambda end, chunks: min(end, chunks - 1)),
-            "The last chunk is never taken: `end` is one more than its number, so it may be `chunks`.",
+            "The last chunk is never taken: `end` is one past it, so it may be `chunks`.",
         ),
         WrongAnswer(
             "all-or-none",
