@@ -116,8 +116,9 @@ fig
 reveal("01.noise")
 
 # %% [markdown]
-# This classifier is right about the cat and confident about noise; trained for other labels it need
-# not be (1.11). No picture gets a higher $p(\text{heavy}\mid x)$ than the third, and it is no cat.
+# This classifier is right about the cat and confident about noise. (Trained for other labels it may
+# be unsure about noise: 1.11.) No picture gets a higher $p(\text{heavy}\mid x)$ than the third, and
+# it is no cat.
 #
 # $p(y\mid x)$ answers one question: *given* that this is the picture, which label? It does not say
 # how probable the picture is. To draw, we need a distribution over pictures.
@@ -462,8 +463,8 @@ for n in (10, 20, 40, 43, 80):
 
 # %% [markdown]
 # A grid only approximates the integral. Ten cells each are too coarse; between 40, 43 and 80 the
-# value moves by a quarter of a nat, and we take 40. (1.14 shows why 10 fail, and that a value that
-# stands still is no proof.)
+# value moves by a quarter of a nat, and we take 40. (1.14 shows why 10 fail, and that two grids that
+# agree can both be wrong.)
 #
 # Now score this cat, and the noise that the classifier was so sure about. And two other pictures:
 # this photograph upside down, and an empty picture, all black.
@@ -983,9 +984,9 @@ fig
 # %% [markdown]
 # The posterior is narrow in position. The grid of 9 (like that of 11) has middles at position 0,
 # within a standard deviation of its mean, and each stands for a cell 7 to 9 of them wide: too much.
-# The grid of 10 has no middle so near: too little. **Standing still is no proof.** To trust a grid,
-# compare its cells with the width of the posterior. At 40 they are about 1 and 2 standard
-# deviations wide.
+# The grid of 10 has no middle so near: too little. **Two grids that agree can both be wrong.** To
+# trust a grid, compare its cells with the width of the posterior. At 40 they are about 1 and 2
+# standard deviations wide.
 
 # %% [markdown]
 # ## 1.15  Why does an empty picture beat a cat upside down?
