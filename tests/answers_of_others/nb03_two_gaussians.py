@@ -1,4 +1,4 @@
-"""Notebook 03: answers to `03.kl-two-gaussians` and `03.moment-matching`."""
+"""Notebook 03: answers to `03.kl-two-gaussians`, `03.moment-matching`, `03.too-sure`."""
 
 import numpy as np
 from answers_of_others.registry import right, wrong
@@ -182,3 +182,88 @@ def unbiased_variance(shares, mus, logvars):
     mean = shares @ mus
     K = len(mus)
     return mean, np.log(shares @ (np.exp(logvars) + (mus - mean) ** 2) * K / (K - 1))
+
+
+# ---- 03.too-sure ---------------------------------------------------------------------------------
+
+
+@right("03.too-sure")
+def by_conditional_and_marginal_variances(W, v):
+    """The narrow q has the variances with the other latents known, the wide one without them."""
+    gain = W.T @ np.linalg.inv(W @ W.T + v * np.eye(len(W))) @ W
+    return -np.log1p((W**2).sum(axis=0) / v), np.log(1 - np.diag(gain))
+
+
+@right("03.too-sure")
+def entry_by_entry(W, v):
+    L = W.shape[1]
+    precision = [[sum(w[i] * w[j] for w in W) / v + (i == j) for j in range(L)] for i in range(L)]
+    narrow = [-np.log(precision[i][i]) for i in range(L)]
+    wide = [np.log(np.linalg.solve(precision, np.eye(L)[i])[i]) for i in range(L)]
+    return np.array(narrow), np.array(wide)
+
+
+@right("03.too-sure")
+def from_eigenvectors(W, v):
+    of_noise, vectors = np.linalg.eigh(np.einsum("di,dj->ij", W, W))
+    values = 1 + of_noise / v
+    return -np.log(vectors**2 @ values), np.log(vectors**2 @ (1 / values))
+
+
+@wrong("03.too-sure", clue="outputs-added-first")
+def columns_added(W, v):
+    wide = np.log(np.diag(np.linalg.inv(np.eye(W.shape[1]) + W.T @ W / v)))
+    return np.log(1 / (1 + W.sum(0) ** 2 / v)), wide
+
+
+@wrong("03.too-sure")
+def inverse_of_the_entries(W, v):
+    precision = np.eye(W.shape[1]) + W.T @ W / v
+    return -np.log(np.diag(precision)), np.log((1 / precision).sum(axis=1))
+
+
+@wrong("03.too-sure")
+def rows_of_the_precision(W, v):
+    precision = np.eye(W.shape[1]) + W.T @ W / v
+    return -np.log(precision.sum(axis=1)), np.log(np.diag(np.linalg.inv(precision)))
+
+
+@wrong("03.too-sure", clue="half-of-prior")
+def prior_halved(W, v):
+    precision = np.eye(W.shape[1]) * 0.5 + W.T @ W / v
+    return np.log(1 / np.diag(precision)), np.log(np.diag(np.linalg.inv(precision)))
+
+
+@wrong("03.too-sure")
+def largest_eigenvalue(W, v):
+    values = np.linalg.eigvalsh(np.eye(W.shape[1]) + W.T @ W / v)
+    return np.full(len(values), -np.log(values[-1])), np.full(len(values), -np.log(values[0]))
+
+
+@wrong("03.too-sure")
+def full_matrices(W, v):
+    precision = np.eye(W.shape[1]) + W.T @ W / v
+    return -np.log(np.abs(precision)), np.log(np.abs(np.linalg.inv(precision)))
+
+
+@wrong("03.too-sure", clue="v-squared")
+def v_as_a_standard_deviation(W, v):
+    precision = np.eye(W.shape[1]) + W.T @ W / (v * v)
+    return -np.log(np.diag(precision)), np.log(np.diag(np.linalg.inv(precision)))
+
+
+@wrong("03.too-sure", clue="both-narrow")
+def correlations_dropped_first(W, v):
+    precision = np.diag(1 + (W**2).sum(axis=0) / v)
+    return -np.log(np.diag(precision)), np.log(np.diag(np.linalg.inv(precision)))
+
+
+@wrong("03.too-sure")
+def averaged_over_outputs(W, v):
+    precision = np.eye(W.shape[1]) + W.T @ W / len(W) / v
+    return -np.log(np.diag(precision)), np.log(np.diag(np.linalg.inv(precision)))
+
+
+@wrong("03.too-sure")
+def variances_add(W, v):
+    return np.log(v + (W**2).sum(axis=0)), np.log(1 + v + (W**2).sum(axis=0))
