@@ -648,13 +648,13 @@ def moment_matching(shares, mus, logvars):    # p: K hills, each (K,); the share
 check("03.moment-matching", moment_matching)
 
 # %% [markdown]
-# **Too sure by how much?** The tilted hill of 3.4, for any decoder that is linear. The matrix in
-# $\log p(z\mid x) = -\frac12 z^\top P z + \dots$ is the inverse of $p$'s covariance matrix.
+# **Too sure by how much?** Repeat the case of the tilted hill for any number of latents. In
+# $\log p(z) = -\frac12 (z - m)^\top P (z - m) + \text{constant}$, $P$ is the inverse of the covariance.
 
 # %%
-def too_sure(W, v):    # z ~ N(0, I), x|z ~ N(W z, v I); W (D, L), v > 0. p is p(z|x)
-    ...    # -> logvar of the independent q with the least KL(q || p), of that with the
-           #    least KL(p || q): (L,), (L,)
+def too_sure(covariance):    # of p, a Gaussian with L correlated latents: (L, L)
+    ...    # -> sigma of the independent q with the least KL(q || p), divided by p's own
+           #    sigma of that latent, (L,); and that KL, nats: one float
 
 
 check("03.too-sure", too_sure)

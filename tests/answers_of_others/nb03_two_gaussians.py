@@ -188,82 +188,67 @@ def unbiased_variance(shares, mus, logvars):
 
 
 @right("03.too-sure")
-def by_conditional_and_marginal_variances(W, v):
-    """The narrow q has the variances with the other latents known, the wide one without them."""
-    gain = W.T @ np.linalg.inv(W @ W.T + v * np.eye(len(W))) @ W
-    return -np.log1p((W**2).sum(axis=0) / v), np.log(1 - np.diag(gain))
+def by_conditional_variances(covariance):
+    """Each latent as sure as if the others were known: the Schur complement."""
+    ratios = []
+    for i in range(len(covariance)):
+        others = [j for j in range(len(covariance)) if j != i]
+        cross, rest = covariance[i, others], covariance[np.ix_(others, others)]
+        explained = cross @ np.linalg.solve(rest, cross)
+        ratios.append((1 - explained / covariance[i, i]) ** 0.5)
+    sigmas = np.array(ratios) * np.sqrt(np.diag(covariance))
+    return np.array(ratios), np.linalg.slogdet(covariance)[1] / 2 - np.log(sigmas).sum()
 
 
 @right("03.too-sure")
-def entry_by_entry(W, v):
-    L = W.shape[1]
-    precision = [[sum(w[i] * w[j] for w in W) / v + (i == j) for j in range(L)] for i in range(L)]
-    narrow = [-np.log(precision[i][i]) for i in range(L)]
-    wide = [np.log(np.linalg.solve(precision, np.eye(L)[i])[i]) for i in range(L)]
-    return np.array(narrow), np.array(wide)
+def from_the_full_formula(covariance):
+    P, L = np.linalg.inv(covariance), len(covariance)
+    q = np.diag(1 / np.diag(P))
+    logs = np.linalg.slogdet(covariance)[1] - np.linalg.slogdet(q)[1]
+    return np.sqrt(np.diag(q) / np.diag(covariance)), 0.5 * (np.trace(P @ q) - L + logs)
 
 
 @right("03.too-sure")
-def from_eigenvectors(W, v):
-    of_noise, vectors = np.linalg.eigh(np.einsum("di,dj->ij", W, W))
-    values = 1 + of_noise / v
-    return -np.log(vectors**2 @ values), np.log(vectors**2 @ (1 / values))
+def from_eigenvectors(covariance):
+    values, vectors = np.linalg.eigh(covariance)
+    p_ii = np.einsum("ij,j->i", vectors**2, 1 / values)
+    ratio = (p_ii * np.einsum("ij,j->i", vectors**2, values)) ** -0.5
+    return ratio, float(np.log(values).sum() + np.log(p_ii).sum()) / 2
 
 
-@wrong("03.too-sure", clue="outputs-added-first")
-def columns_added(W, v):
-    wide = np.log(np.diag(np.linalg.inv(np.eye(W.shape[1]) + W.T @ W / v)))
-    return np.log(1 / (1 + W.sum(0) ** 2 / v)), wide
+def answer_with(ratio, kl):
+    """A wrong answer from its two results, each a function of the covariance and its inverse."""
+    return lambda c: (ratio(c, np.linalg.inv(c)), kl(c, np.linalg.inv(c)))
 
 
-@wrong("03.too-sure")
-def inverse_of_the_entries(W, v):
-    precision = np.eye(W.shape[1]) + W.T @ W / v
-    return -np.log(np.diag(precision)), np.log((1 / precision).sum(axis=1))
+def right_ratio(c, P):
+    return 1 / np.sqrt(np.diag(c) * np.diag(P))
 
 
-@wrong("03.too-sure")
-def rows_of_the_precision(W, v):
-    precision = np.eye(W.shape[1]) + W.T @ W / v
-    return -np.log(precision.sum(axis=1)), np.log(np.diag(np.linalg.inv(precision)))
+def right_kl(c, P):
+    return 0.5 * (np.log(np.diag(P)).sum() + np.log(np.linalg.det(c)))
 
 
-@wrong("03.too-sure", clue="half-of-prior")
-def prior_halved(W, v):
-    precision = np.eye(W.shape[1]) * 0.5 + W.T @ W / v
-    return np.log(1 / np.diag(precision)), np.log(np.diag(np.linalg.inv(precision)))
-
-
-@wrong("03.too-sure")
-def largest_eigenvalue(W, v):
-    values = np.linalg.eigvalsh(np.eye(W.shape[1]) + W.T @ W / v)
-    return np.full(len(values), -np.log(values[-1])), np.full(len(values), -np.log(values[0]))
-
-
-@wrong("03.too-sure")
-def full_matrices(W, v):
-    precision = np.eye(W.shape[1]) + W.T @ W / v
-    return -np.log(np.abs(precision)), np.log(np.abs(np.linalg.inv(precision)))
-
-
-@wrong("03.too-sure", clue="v-squared")
-def v_as_a_standard_deviation(W, v):
-    precision = np.eye(W.shape[1]) + W.T @ W / (v * v)
-    return -np.log(np.diag(precision)), np.log(np.diag(np.linalg.inv(precision)))
-
-
-@wrong("03.too-sure", clue="both-narrow")
-def correlations_dropped_first(W, v):
-    precision = np.diag(1 + (W**2).sum(axis=0) / v)
-    return -np.log(np.diag(precision)), np.log(np.diag(np.linalg.inv(precision)))
-
-
-@wrong("03.too-sure")
-def averaged_over_outputs(W, v):
-    precision = np.eye(W.shape[1]) + W.T @ W / len(W) / v
-    return -np.log(np.diag(precision)), np.log(np.diag(np.linalg.inv(precision)))
-
-
-@wrong("03.too-sure")
-def variances_add(W, v):
-    return np.log(v + (W**2).sum(axis=0)), np.log(1 + v + (W**2).sum(axis=0))
+wrong(
+    "03.too-sure",
+    answer_with(lambda c, P: np.sqrt(np.abs(1 / P)).sum(axis=1) / np.diag(c), right_kl),
+    answer_with(lambda c, P: 1 / np.sqrt(np.diag(c) * P.sum(axis=1) ** 2), right_kl),
+    answer_with(lambda c, P: np.full(len(c), np.linalg.det(c)), right_kl),
+    answer_with(lambda c, P: right_ratio(c, P) / np.diag(c), right_kl),
+    answer_with(lambda c, P: np.log(right_ratio(c, P)), right_kl),
+    answer_with(right_ratio, lambda c, P: right_kl(c, P) + len(c) / 2),
+    answer_with(right_ratio, lambda c, P: np.log(np.diag(P)).sum() / 2),
+    answer_with(right_ratio, lambda c, P: right_kl(c, P) / len(c)),
+    answer_with(right_ratio, lambda c, P: -np.log(right_ratio(c, P))),
+    answer_with(right_ratio, lambda c, P: right_kl(c, P) - np.log(np.linalg.det(c))),
+)
+wrong(
+    "03.too-sure",
+    answer_with(lambda c, P: 1 / (np.diag(c) * np.diag(P)), right_kl),
+    clue="variances",
+)
+wrong(
+    "03.too-sure",
+    answer_with(lambda c, P: 1 / np.sqrt(np.diag(P)), right_kl),
+    clue="not-divided",
+)

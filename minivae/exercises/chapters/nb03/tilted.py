@@ -2,122 +2,127 @@
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 
 
-def too_sure(W, v):
-    """logvar of the independent q with the least KL(q || p), and of that with the least KL(p || q)
+def too_sure(covariance):
+    """sigma of the independent q with the least KL(q || p) over p's own, and that KL in nats
 
-    log p(z|x) is -z @ precision @ z / 2 plus terms of lower order in z.
+    With the precision P = inverse of the covariance, sigma_i^2 appears in the KL as
+    P_ii sigma_i^2 / 2 - log(sigma_i^2) / 2, which is least at 1 / P_ii. The sum of the first terms
+    is then L / 2 and cancels.
     """
-    precision = np.eye(W.shape[1]) + W.T @ W / v
-    return -np.log(np.diag(precision)), np.log(np.diag(np.linalg.inv(precision)))
+    of_q = 1 / np.diag(np.linalg.inv(covariance))
+    kl = 0.5 * (np.log(np.linalg.det(covariance)) - np.log(of_q).sum())
+    return np.sqrt(of_q / np.diag(covariance)), kl
 
 
 def _cases():
-    rng = np.random.default_rng(37)
     return [
-        (np.array([[1.2, 0.7], [0.4, 0.9]]), 0.3),
-        (generic(rng, 4, 3), 0.6),
-        (generic(rng, 3, 1), 0.2),
+        (np.array([[0.9, -0.6], [-0.6, 0.7]]),),
+        (np.array([[1.3, 0.5, -0.4], [0.5, 0.8, 0.2], [-0.4, 0.2, 0.6]]),),
+        (np.array([[0.3]]),),
     ]
 
 
-def _of_precision(precision):
-    return -np.log(np.diag(precision)), np.log(np.diag(np.linalg.inv(precision)))
+def _other_kl(covariance):
+    """The least KL(p || q)."""
+    return 0.5 * (np.log(np.diag(covariance)).sum() - np.log(np.linalg.det(covariance)))
 
 
-def _wrong(name, precision, says):
-    return WrongAnswer(name, lambda W, v: _of_precision(precision(W, v)), says)
+def _kl_of_wide(covariance):
+    """KL(q || p) of the q with p's own variances."""
+    of_q = np.diag(covariance)
+    squares = (np.diag(np.linalg.inv(covariance)) * of_q).sum() - len(of_q)
+    return 0.5 * (squares + np.log(np.linalg.det(covariance)) - np.log(of_q).sum())
 
 
 TOO_SURE = Exercise(
     id="03.too-sure",
-    title="the best independent q for correlated latents",
+    title="how much too sure the best independent q is",
     stub=stub("""
-        def too_sure(W, v):    # z ~ N(0, I), x|z ~ N(W z, v I); W (D, L), v > 0. p is p(z|x)
-            ...    # -> logvar of the independent q with the least KL(q || p), of that with the
-                   #    least KL(p || q): (L,), (L,)
+        def too_sure(covariance):    # of p, a Gaussian with L correlated latents: (L, L)
+            ...    # -> sigma of the independent q with the least KL(q || p), divided by p's own
+                   #    sigma of that latent, (L,); and that KL, nats: one float
     """),
     reference=too_sure,
     cases=_cases,
-    returns=("logvar for KL(q || p)", "logvar for KL(p || q)"),
+    returns=("sigma of q over sigma of p", "the KL"),
     mistakes=(
         WrongAnswer(
-            "swapped",
-            lambda W, v: too_sure(W, v)[::-1],
-            "The two results are swapped: the least KL(p || q) gives the wider q.",
+            "moments-matched",
+            lambda c: (np.ones(len(c)), _other_kl(c)),
+            "Matching p's variances gives the least KL(p || q); you are asked for the other "
+            "direction.",
         ),
         WrongAnswer(
-            "both-marginal",
-            lambda W, v: (too_sure(W, v)[1], too_sure(W, v)[1]),
-            "The least KL(q || p) does not match the posterior's variances: write out how each "
-            "sigma_i^2 appears in E_q[-log p] - H(q).",
+            "moments-matched-and-back",
+            lambda c: (np.ones(len(c)), _kl_of_wide(c)),
+            "A q with p's own variances has not the least KL(q || p): write out how sigma_i^2 "
+            "appears in it.",
         ),
         WrongAnswer(
-            "both-narrow",
-            lambda W, v: (too_sure(W, v)[0], too_sure(W, v)[0]),
-            "The least KL(p || q) matches moments: it needs each latent's variance under p, which "
-            "the other latents widen.",
+            "kl-of-the-wide-q",
+            lambda c: (too_sure(c)[0], _kl_of_wide(c)),
+            "The ratios are right; the KL is that of the q with p's own variances.",
+        ),
+        WrongAnswer(
+            "kl-of-the-other-direction",
+            lambda c: (too_sure(c)[0], _other_kl(c)),
+            "The ratios are right; the KL is the least KL(p || q), which for two latents happens "
+            "to be the same.",
         ),
         WrongAnswer(
             "variances",
-            lambda W, v: tuple(np.exp(a) for a in too_sure(W, v)),
-            "These are the variances; the exercise asks for their logs.",
+            lambda c: (too_sure(c)[0] ** 2, too_sure(c)[1]),
+            "This is the ratio of the variances; take its root.",
         ),
         WrongAnswer(
-            "log-sigma",
-            lambda W, v: tuple(a / 2 for a in too_sure(W, v)),
-            "This is log sigma; logvar is log sigma^2.",
+            "upside-down",
+            lambda c: (1 / too_sure(c)[0], too_sure(c)[1]),
+            "The ratio is upside down: q is the narrower of the two.",
         ),
         WrongAnswer(
-            "log-precision",
-            lambda W, v: (-too_sure(W, v)[0], too_sure(W, v)[1]),
-            "For KL(q || p), sigma_i^2 is one over the number that multiplies z_i^2 / 2, not that "
-            "number.",
-        ),
-        _wrong(
-            "no-prior",
-            lambda W, v: W.T @ W / v,
-            "The prior is missing: log p(z|x) contains -z_i^2 / 2 as well.",
-        ),
-        _wrong(
-            "v-squared",
-            lambda W, v: np.eye(W.shape[1]) + W.T @ W / v**2,
-            "v is the noise's variance already: divide by v, not by v^2.",
-        ),
-        _wrong(
-            "v-multiplied",
-            lambda W, v: np.eye(W.shape[1]) + W.T @ W * v,
-            "The squared distance from x to W z is divided by v, not multiplied.",
-        ),
-        _wrong(
-            "v-forgotten",
-            lambda W, v: np.eye(W.shape[1]) + W.T @ W,
-            "v is not used: the squared distance from x to W z is divided by it.",
-        ),
-        _wrong(
-            "prior-divided",
-            lambda W, v: (np.eye(W.shape[1]) + W.T @ W) / v,
-            "Only the likelihood's term is divided by v; the prior has variance 1.",
-        ),
-        _wrong(
-            "half-of-prior",
-            lambda W, v: np.eye(W.shape[1]) / 2 + W.T @ W / v,
-            "The half stands before both terms of log p(z|x): -z_i^2 / 2 and -|x - W z|^2 / (2 v).",
+            "not-divided",
+            lambda c: (too_sure(c)[0] * np.sqrt(np.diag(c)), too_sure(c)[1]),
+            "This is q's sigma; divide it by p's, the root of the covariance's diagonal.",
         ),
         WrongAnswer(
-            "outputs-added-first",
-            lambda W, v: (-np.log(1 + W.sum(axis=0) ** 2 / v), too_sure(W, v)[1]),
-            "Square the entries of a column of W first, then add them.",
+            "not-inverted",
+            lambda c: (
+                1 / np.diag(c),
+                0.5 * (np.log(np.linalg.det(c)) + np.log(np.diag(c)).sum()),
+            ),
+            "In log p(z) stands the inverse of the covariance: invert the whole matrix, then take "
+            "its diagonal.",
+        ),
+        WrongAnswer(
+            "no-half",
+            lambda c: (too_sure(c)[0], 2 * too_sure(c)[1]),
+            "The ratios are right; the KL lacks its half.",
+        ),
+        WrongAnswer(
+            "sign",
+            lambda c: (too_sure(c)[0], -too_sure(c)[1]),
+            "The ratios are right; the KL has the wrong sign, it is never negative.",
+        ),
+        WrongAnswer(
+            "bits",
+            lambda c: (too_sure(c)[0], too_sure(c)[1] / np.log(2)),
+            "The ratios are right; the KL is in bits, divided by log 2.",
+        ),
+        WrongAnswer(
+            "swapped",
+            lambda c: too_sure(c)[::-1],
+            "The two results are swapped: first the ratios, then the KL.",
         ),
     ),
     hints=(
-        "Write log p(z) + log p(x|z) and collect the terms with two z's in them: a matrix P, as in "
-        "-z @ P @ z / 2.",
-        "In KL(q || p) sigma_i^2 appears as P_ii sigma_i^2 / 2 - log(sigma_i^2) / 2. The other "
-        "direction wants the variance of z_i under p; p's covariance matrix is the inverse of P.",
-        "P = np.eye(L) + W.T @ W / v. The first logvar is -log of P's diagonal, the second the log "
-        "of the diagonal of np.linalg.inv(P).",
+        "log p(z) is -(z - m) @ P @ (z - m) / 2 plus a constant, where P is the inverse of the "
+        "covariance. Average it over q, whose latents are independent and have p's means.",
+        "sigma_i^2 appears as P_ii sigma_i^2 / 2 - log(sigma_i^2) / 2, so it is 1 / P_ii. For the "
+        "KL you need p's constant too: log p contains -log(det(covariance)) / 2.",
+        "of_q = 1 / np.diag(np.linalg.inv(covariance)). The ratio is the root of of_q over the "
+        "covariance's diagonal; the KL is half of log det(covariance) minus the sum of log of_q.",
     ),
 )
