@@ -390,8 +390,8 @@ print(f"covering both at d = 1.5: {parts.sum():.2f} nats: {parts[valley].sum():+
 # ### One tilted hill
 #
 # What does this direction cost where there is no second hill? Let two latents both brighten a
-# pixel, $x = z_1 + z_2 + $ noise of variance $\frac19$. Once $x$ is seen,
-# they explain each other away: if one is larger, the other is smaller. As a function of $z$,
+# pixel, $x = z_1 + z_2 + $ noise of variance $\frac19$. Once $x$ is seen, they explain each other
+# away: if one is larger, the other is smaller. As a function of $z$,
 #
 # $$
 # \log p(z\mid x) = -\tfrac12 z_1^2 - \tfrac12 z_2^2 - \tfrac92 (x - z_1 - z_2)^2 + \text{constant},
