@@ -361,7 +361,7 @@ ax.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# Flu, cold and pneumonia each explain the findings alone, and the posterior says: one of the three,
+# Flu, cold and pneumonia can each explain the findings alone. The posterior says: one of the three,
 # seldom more, hardly ever none. An independent $q$ cannot say that. The marginals put too much on
 # two or three, and far too much on none. The best independent $q$ avoids most of this by committing
 # to the flu: it is **too sure**.
@@ -382,8 +382,8 @@ fig
 # $$
 #
 # The first term says how well $q_\phi$'s causes explain $x$, the second how far $q_\phi$ is from
-# the prior. A VAE uses this form: minus the first term is `nll`, the second is `kl`, and
-# `loss = nll + kl` is minimised. Or split off only $q_\phi$:
+# the prior. The VAE of this course uses this form: minus the first term is `nll`, the second is
+# `kl`, and `loss = nll + kl` is minimised. Or split off only $q_\phi$:
 #
 # $$
 # \text{ELBO} = \mathbb{E}_{q_\phi}\big[\log p_\theta(x, z)\big] + H(q_\phi),
@@ -507,14 +507,15 @@ print(f"posterior: mean {m:.3f} x, log variance {np.log(S):.3f}")
 # variance is the same for all. In other models some $x$ may get something worse than the best
 # $q_\phi$ for them (notebook 06).
 #
-# The VAE is from Kingma and Welling 2014, *Auto-Encoding Variational Bayes*. With
-# $q_\phi(z\mid x)$ for $q_\phi(z)$, our eq. (4) is their (1), its first line their (2), and our (5)
-# their (3). They write $\mathcal{L}(\theta, \phi; x)$ for the ELBO.
+# The VAE is from Kingma and Welling 2014, *Auto-Encoding Variational Bayes*, and, found
+# independently, from Rezende, Mohamed and Wierstra 2014. With $q_\phi(z\mid x)$ for $q_\phi(z)$, our
+# eq. (4) is (1) in Kingma and Welling, its first line their (2), and our (5) their (3). They write
+# $\mathcal{L}(\theta, \phi; x)$ for the ELBO.
 
 # %% [markdown]
 # ## 2.8  What does a step up the ELBO do to log p(x)?
 #
-# Training wants a high $\log p_\theta(x)$, averaged over the data. It turns $\theta$ and $\phi$
+# Training wants a high $\log p_\theta(x)$, averaged over the data. It moves $\theta$ and $\phi$
 # together, uphill on the ELBO. Does $\log p_\theta(x)$ rise with it?
 #
 # Two data points, $x = 3$ and $x = -3$. The model: $z \sim N(0, 1)$, $x\mid z \sim N(W z, 1)$, so
@@ -589,7 +590,7 @@ fig
 # - $\log p_\theta(x) = \text{ELBO} + \mathrm{KL}(q_\phi \Vert p_\theta(z\mid x))$, eq. (4). Raising
 #   the ELBO over $\phi$ narrows the gap. The best $q_\phi$ of a restricted family may be too sure,
 #   and need not be the best to draw from.
-# - A VAE computes eq. (5), reconstruction minus a KL to the prior. Its encoder gives every $x$ a
+# - Our VAE estimates eq. (5), reconstruction minus a KL to the prior. Its encoder gives every $x$ a
 #   $q_\phi(z\mid x)$.
 # - The ELBO may rise while $\log p_\theta(x)$ falls, and a restricted $q_\phi$ may move its summit.
 #

@@ -9,10 +9,15 @@
 # # 03 · KL between Gaussians
 #
 # **What you will be able to do**
-# - derive the KL divergence between two Gaussians in closed form, and check it by Monte Carlo;
-# - find the best Gaussian for a target in both directions of the KL, and say which one a VAE uses
-#   and what it costs;
-# - derive the KL's gradient, and check it with central differences that you write yourself.
+# - derive the KL divergence between two Gaussians in closed form
+#   (`03.kl`, `03.kl-two-gaussians`, `03.bug`);
+# - find the best Gaussian for a target in both directions of the KL, and say when the direction
+#   that a VAE uses covers two hills, when it chooses one, and how much too sure it is
+#   (`03.moment-matching`, `03.too-sure`, `03.turns`, `03.parting`);
+# - derive the KL's gradient, and check it with central differences that you write yourself
+#   (`03.central-differences`, `03.kl-backward`);
+# - choose an input at which a check sees mistakes, and find one at which it is blind
+#   (`03.blind-spot`).
 #
 # **Builds on** notebook 02, where the gap below $\log p(x)$ turned out to be a KL. Reading time:
 # 35 minutes.
@@ -50,7 +55,7 @@ recall("03", ..., ..., ...)
 #
 # In the VAE of this course both sides are Gaussians: $p(z) = N(0, 1)$ for each latent, and
 # $q_\phi(z\mid x)$ has a mean `mu` and a variance $\sigma^2$. ($\phi$ are the weights of the encoder;
-# there is none in this notebook, so we write $q(z)$.) The code never stores $\sigma$ but `logvar`
+# there is none in this notebook, so we write $q(z)$.) In code $\sigma$ is given by `logvar`
 # $= \log \sigma^2$, which can be any real number, so that a network may output it freely.
 #
 # Before any algebra: estimate eq. (1) as it stands, by drawing.
@@ -96,7 +101,7 @@ for sigma in (0.5, 1.1, 2.0):
 # %% [markdown]
 # It is not. A majority of draws may fall where $p$ is larger, and the average is positive all the
 # same. The reason is Jensen's inequality: $\mathbb{E}_q[\log p/q] \le \log \mathbb{E}_q[p/q]$, and
-# $\mathbb{E}_q[p/q] = \int p = 1$, whose log is 0.
+# $\mathbb{E}_q[p/q] = \int p = 1$, whose log is 0. The left side is minus the KL.
 #
 # What does a number of nats mean here? One way to read it is **evidence**. Somebody shows you draws;
 # you do not know whether they come from $q$ or from $p$, and at first you hold both for equally
@@ -183,15 +188,15 @@ fig
 #
 # An encoder that answers `mu = 0, logvar = 0` for every image pays nothing, and its $z$ says nothing
 # about the image: it is noise from the prior. But to pay is not yet to say something. An encoder
-# that answers `mu = 2` for every image pays 2 nats a latent, and its $z$ tells nothing either. What
-# informs is that $q$ *differs* from image to image. What does that cost?
+# that answers `mu = 2, logvar = 0` for every image pays 2 nats a latent, and its $z$ tells nothing
+# either. What informs is that $q$ *differs* from image to image.
 #
-# The answer needs the second way to read a KL, **code length**. To write down what was drawn, give
-# short words to frequent values: for a $z$ that takes separate values, the best code for $q$ spends
-# about $-\log_2 q(z)$ bits on $z$, and one made for $p$ about $-\log_2 p(z)$. If the draws come from
-# $q$, the second code wastes the average of the log ratio, which is the KL in bits. Here are two
-# codes for the weather, made for two towns. In each no word begins with another of its words, so
-# that a row of bits can be read without gaps.
+# What does that cost? A second way to read a KL helps here, **code length**. To write down what was
+# drawn, give short words to frequent values: for a $z$ that takes separate values, the best code for
+# $q$ spends about $-\log_2 q(z)$ bits on $z$, and one made for $p$ about $-\log_2 p(z)$. If the draws
+# come from $q$, the second code wastes the average of the log ratio, which is the KL in bits. Here
+# are two codes for the weather, made for two towns. In each no word begins with another of its
+# words, so that a row of bits can be read without gaps.
 
 # %%
 here, there = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8]), np.array([1 / 8, 1 / 8, 1 / 4, 1 / 2])
@@ -205,7 +210,8 @@ print(f"wasted: {other - own:.3f} bits a day; KL: {kl_bits:.3f} bits, {kl_bits *
 # Now an encoder that tells images apart, and knows each $z$ to about $\sigma$. Let its `mu` be
 # spread over the images like $N(0, 1 - \sigma^2)$: the variances add to 1, so all its draws together
 # are distributed as the prior. Then $\mathbb{E}[\mu^2] = 1 - \sigma^2$, and eq. (2), averaged over
-# the images, is exactly $-\log\sigma$.
+# the images, is exactly $-\log\sigma$. Here $p$'s code is for those who have not seen the image and
+# $q$'s for those who have, so the bits between them are what the image tells about $z$.
 
 # %%
 for digits in (1, 2, 3):
@@ -239,7 +245,7 @@ predict("03.direction", ...)
 # Between one hill and two there is no closed form, so eq. (1) becomes a sum over a fine grid of $z$,
 # for every $q$ from a table of means and widths. There is no optimiser that could get stuck: the
 # smallest entry is the answer, up to the steps of the table (0.05 in `mu` and in $\sigma$). Negative
-# `mu` are left out: for even hills they are mirror images.
+# `mu` are left out: for even hills they are mirror images, and of uneven ones the larger is at `d`.
 
 # %%
 def log_two_hills(z, d, share=0.5):
@@ -318,9 +324,11 @@ sd = np.sqrt((p_grid * (z_grid - mean) ** 2).sum() * dz)
 print(f"p has mean {abs(mean):.2f} and standard deviation {sd:.2f}")
 
 # %% [markdown]
-# Is it a law that $\mathrm{KL}(q\Vert p)$ chooses? Slide the hills. For each distance take the best
-# $q$ in the middle (`mu` = 0), the best one centred on a hill (`mu` = `d`), and the best of the whole
-# table; the last for uneven hills too.
+# ### Is it a law?
+#
+# Does $\mathrm{KL}(q\Vert p)$ always choose? Slide the hills. For each distance take the best $q$ in
+# the middle (`mu` = 0), the best one centred on a hill (`mu` = `d`), and the best of the whole table;
+# the last for uneven hills too.
 
 # %%
 distances = np.array([0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8])
@@ -350,25 +358,25 @@ right.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# What does covering pay for? Split the sum of eq. (1) by where the draws fall, in the valley
-# between -1 and 1, or elsewhere:
+# What does covering pay for? Split the sum of eq. (1) by where the draws fall: in the valley
+# between -1 and 1, beyond both hills, or on them.
 
 # %%
 covering = log_q[0, q_to_p(log_p)[0].argmin()]                   # d = 1.5, mu = 0: log q, (401,)
 parts = np.exp(covering) * (covering - log_p) * dz
-valley = np.abs(z_grid) < 1
-print(f"covering both at d = 1.5: {parts.sum():.2f} nats, of which {parts[valley].sum():+.2f} "
-      f"from the valley and {parts[~valley].sum():+.2f} from all other z")
+valley, beyond = np.abs(z_grid) < 1, np.abs(z_grid) > 2.5
+print(f"covering both at d = 1.5: {parts.sum():.2f} nats: {parts[valley].sum():+.2f} in the valley, "
+      f"{parts[beyond].sum():+.2f} beyond, {parts[~valley & ~beyond].sum():+.2f} on the hills")
 
 # %% [markdown]
 # (A part may be negative: on the hills $p$ is denser than this $q$, and the log ratio below 0.) So
-# choosing is no law. A $q$ that covers both hills also draws from the valley, where $p$ is small and
-# the log ratio large. While the hills are close, the valley is shallow and this costs little. It
-# costs more and more as they part, but choosing never costs more than $-\log$ of the hill's share,
+# choosing is no law. A $q$ that covers both hills draws from the valley, where $p$ is small and the
+# log ratio large. While the hills are close, the valley is shallow and this costs little. It costs
+# more and more as they part, but choosing never costs more than $-\log$ of the hill's share,
 # $\log 2$ here: a $q$ equal to one hill has $p$ at least that share of $q$ everywhere. Where the two
-# curves cross, near $d = 1.4$ or 2.8 widths of a hill, the best $q$ jumps. This is called *mode
-# seeking*. If one hill has a share of 0.8 or 0.9, there is no jump: $q$ leans to the larger hill
-# from the start, and slides onto it.
+# curves cross, near $d = 1.4$ or 2.8 widths of a hill, the best $q$ jumps. If one hill has a share
+# of 0.8 or 0.9, there is no jump: $q$ leans to the larger hill from the start, and slides onto it.
+# Settling on one hill is called *mode seeking*.
 #
 # In the other direction the cost of leaving out a hill has no such limit: $\mathrm{KL}(p\Vert q)$
 # averages $\log p/q$ over draws of $p$, half of them come from the hill that is left out, and $q$
@@ -376,12 +384,14 @@ print(f"covering both at d = 1.5: {parts.sum():.2f} nats, of which {parts[valley
 #
 # A VAE uses the first direction, and not by taste: it is what the ELBO leaves below $\log p(x)$, and
 # its average is over $q$, the encoder's own Gaussian, from which one can draw at once. To draw from
-# the true posterior of a network takes long simulations, if it can be done at all.
+# the true posterior of a network with many latents is much harder.
 
 # %% [markdown]
-# What does this direction cost where there is no second hill? **One tilted hill is enough.** Let two
-# latents both brighten a pixel, $x = z_1 + z_2 + $ noise of variance $\frac19$. Once $x$ is seen,
-# they explain each other away: if one is larger, the other is smaller. As a function of $z$,
+# ### One tilted hill
+#
+# What does this direction cost where there is no second hill? Let two latents both brighten a
+# pixel, $x = z_1 + z_2 + $ noise of variance $\frac19$. Once $x$ is seen, they explain each other
+# away: if one is larger, the other is smaller. As a function of $z$,
 #
 # $$
 # \log p(z\mid x) = -\tfrac12 z_1^2 - \tfrac12 z_2^2 - \tfrac92 (x - z_1 - z_2)^2 + \text{constant},
@@ -416,9 +426,9 @@ fig
 # %% [markdown]
 # The grey posterior lets each latent range with the $\sigma$ of the dashed circle. The solid circle,
 # which the ELBO prefers, is less than half as wide: it is as sure of $z_1$ as if $z_2$ were known.
-# So the price of this direction is a $q$ that is **too sure of itself**, and no second hill is
-# needed for it. (The best independent $q$ for the patient of notebook 02 was the same thing with
-# diseases.)
+# So $q$ is **too sure of itself**, and it takes no second hill for that: correlated latents are
+# enough. (The best independent $q$ for the patient of notebook 02 was too sure in the other way: it
+# chose one of three explanations.)
 
 # %% [markdown]
 # ## 3.5  Which way is downhill?
@@ -582,8 +592,8 @@ reveal("03.wall")
 # - For a diagonal Gaussian against $N(0, I)$ it is a sum of one closed term per latent: eq. (2).
 # - To pay it is not to say something: $q$ must differ between images. If all draws together make the
 #   prior, knowing $z$ to about $\sigma$ costs $-\log\sigma$ nats an image, $\log 10$ for each digit.
-# - The VAE's direction makes $q$ too sure: narrower than the posterior where latents are correlated,
-#   on one of two even hills where covering costs more. The other direction matches mean and variance.
+# - The VAE's direction made $q$ too sure: narrower than the posterior where latents were correlated,
+#   on one of two even hills where covering cost more. The other direction matches mean and variance.
 # - The gradient is `mu` and `(sigma^2 - 1) / 2`, eqs. (3) and (4), and central differences agree.
 # - A check is as good as its input: at zeros, at ones, with one latent, wrong formulas look right.
 #
@@ -638,6 +648,18 @@ def moment_matching(shares, mus, logvars):    # p: K hills, each (K,); the share
 check("03.moment-matching", moment_matching)
 
 # %% [markdown]
+# **Too sure by how much?** Repeat the case of the tilted hill for any number of latents. In
+# $\log p(z) = -\frac12 (z - m)^\top P (z - m) + \text{constant}$, $P$ is the inverse of the covariance.
+
+# %%
+def too_sure(covariance):    # of p, a Gaussian with L correlated latents: (L, L)
+    ...    # -> sigma of the independent q with the least KL(q || p), divided by p's own
+           #    sigma of that latent, (L,); and that KL, nats: one float
+
+
+check("03.too-sure", too_sure)
+
+# %% [markdown]
 # **Jump or slide?** In 3.4 the best $q$ jumped for even hills, and slid where one had a share of 0.8
 # or 0.9. Decide for five other targets, first by thinking, then by searching.
 
@@ -662,8 +684,8 @@ parting = ...
 check("03.parting", parting)
 
 # %% [markdown]
-# **Find the bug.** This KL is of a kind found in public code. The model trains, reconstructs a
-# little too well, and samples badly. Mend it.
+# **Find the bug.** This KL is of a kind found in public code. The model trains without an error
+# message. Mend it.
 
 # %%
 def repo_kl(mu, logvar):

@@ -1,4 +1,4 @@
-"""Notebook 03: answers to `03.kl-two-gaussians` and `03.moment-matching`."""
+"""Notebook 03: answers to `03.kl-two-gaussians`, `03.moment-matching`, `03.too-sure`."""
 
 import numpy as np
 from answers_of_others.registry import right, wrong
@@ -182,3 +182,73 @@ def unbiased_variance(shares, mus, logvars):
     mean = shares @ mus
     K = len(mus)
     return mean, np.log(shares @ (np.exp(logvars) + (mus - mean) ** 2) * K / (K - 1))
+
+
+# ---- 03.too-sure ---------------------------------------------------------------------------------
+
+
+@right("03.too-sure")
+def by_conditional_variances(covariance):
+    """Each latent as sure as if the others were known: the Schur complement."""
+    ratios = []
+    for i in range(len(covariance)):
+        others = [j for j in range(len(covariance)) if j != i]
+        cross, rest = covariance[i, others], covariance[np.ix_(others, others)]
+        explained = cross @ np.linalg.solve(rest, cross)
+        ratios.append((1 - explained / covariance[i, i]) ** 0.5)
+    sigmas = np.array(ratios) * np.sqrt(np.diag(covariance))
+    return np.array(ratios), np.linalg.slogdet(covariance)[1] / 2 - np.log(sigmas).sum()
+
+
+@right("03.too-sure")
+def from_the_full_formula(covariance):
+    P, L = np.linalg.inv(covariance), len(covariance)
+    q = np.diag(1 / np.diag(P))
+    logs = np.linalg.slogdet(covariance)[1] - np.linalg.slogdet(q)[1]
+    return np.sqrt(np.diag(q) / np.diag(covariance)), 0.5 * (np.trace(P @ q) - L + logs)
+
+
+@right("03.too-sure")
+def from_eigenvectors(covariance):
+    values, vectors = np.linalg.eigh(covariance)
+    p_ii = np.einsum("ij,j->i", vectors**2, 1 / values)
+    ratio = (p_ii * np.einsum("ij,j->i", vectors**2, values)) ** -0.5
+    return ratio, float(np.log(values).sum() + np.log(p_ii).sum()) / 2
+
+
+def answer_with(ratio, kl):
+    """A wrong answer from its two results, each a function of the covariance and its inverse."""
+    return lambda c: (ratio(c, np.linalg.inv(c)), kl(c, np.linalg.inv(c)))
+
+
+def right_ratio(c, P):
+    return 1 / np.sqrt(np.diag(c) * np.diag(P))
+
+
+def right_kl(c, P):
+    return 0.5 * (np.log(np.diag(P)).sum() + np.log(np.linalg.det(c)))
+
+
+wrong(
+    "03.too-sure",
+    answer_with(lambda c, P: np.sqrt(np.abs(1 / P)).sum(axis=1) / np.diag(c), right_kl),
+    answer_with(lambda c, P: 1 / np.sqrt(np.diag(c) * P.sum(axis=1) ** 2), right_kl),
+    answer_with(lambda c, P: np.full(len(c), np.linalg.det(c)), right_kl),
+    answer_with(lambda c, P: right_ratio(c, P) / np.diag(c), right_kl),
+    answer_with(lambda c, P: np.log(right_ratio(c, P)), right_kl),
+    answer_with(right_ratio, lambda c, P: right_kl(c, P) + len(c) / 2),
+    answer_with(right_ratio, lambda c, P: np.log(np.diag(P)).sum() / 2),
+    answer_with(right_ratio, lambda c, P: right_kl(c, P) / len(c)),
+    answer_with(right_ratio, lambda c, P: -np.log(right_ratio(c, P))),
+    answer_with(right_ratio, lambda c, P: right_kl(c, P) - np.log(np.linalg.det(c))),
+)
+wrong(
+    "03.too-sure",
+    answer_with(lambda c, P: 1 / (np.diag(c) * np.diag(P)), right_kl),
+    clue="variances",
+)
+wrong(
+    "03.too-sure",
+    answer_with(lambda c, P: 1 / np.sqrt(np.diag(P)), right_kl),
+    clue="not-divided",
+)
