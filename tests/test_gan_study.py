@@ -122,8 +122,6 @@ def test_a_study_that_was_stopped_goes_on_where_it_was(tmp_path):
         (0, "vae"), (0, "gan"), (1, "vae"), (1, "gan"),
     ]  # fmt: skip
     assert len({row["updates"] for row in whole["models"]}) == 1
-    shown = [row["seed"] for row in whole["models"] if "matched" in row]
-    assert shown == [seed for seed in (0, 0, 1, 1) if seed in gan_study.CONTROLLED]
     assert gan_study.shown_pictures(whole["models"][0]).shape == (gan_study.SHOWN, 784)
 
 
@@ -175,8 +173,11 @@ def test_the_readme_states_what_was_measured():
     sharp = results["sharpened"]  # "both measures reward that"
     assert sharp["distance"] < real["distance"]
     assert sharp["accepted"] > real["accepted"]
-    matched = {m: [row["matched"] for row in of[m] if "matched" in row] for m in of}
-    vae, gan = (100 * np.mean([m["accepted"] for m in matched[name]]) for name in ("vae", "gan"))
+    vae, gan = (
+        100 * np.mean([row["matched"]["accepted"] for row in of[m]]) for m in ("vae", "gan")
+    )
+    pairs = [(v["matched"], g["matched"]) for v, g in zip(of["vae"], of["gan"], strict=True)]
+    assert all(v["accepted"] > g["accepted"] for v, g in pairs)  # "ahead in all five seeds"
     assert mean("gan", "distance_of_p") > mean("vae", "distance_of_p")  # "farther from the cats"
     for words in (
         f"with the contrast of real cats {vae:.0f} % of the VAE's draws are accepted and "

@@ -56,8 +56,8 @@ recall("09", ..., ..., ...)
 # is *at least* that good. How much better it may be, the bound does not say. This notebook finds
 # out, in two ways: an estimate that can be had for any model, and an exact answer for small ones.
 #
-# The patient is the shipped digit model, which has two latents, and the images are the first nine
-# of MNIST's test set, made black and white. No choosing: the first nine.
+# We examine the shipped digit model, which has two latents, on the first nine images of MNIST's
+# test set, made black and white.
 
 # %%
 model = VAE.pretrained("mnist").model_
@@ -301,7 +301,8 @@ print(f"the last halving of h moved the answer by up to {moved:.2f} nats (larges
 #
 # So ask two questions of every quadrature: *does it change if the step is halved?* and *does it
 # change if the box grows?* `exact.quadrature` asks both. For each image it divides only those
-# squares that hold some of its mass, until the answer stands still.
+# squares that hold some of its mass, until the answer stands still. (For a network as large as this
+# one, that is no proof: a peak between all points of the first grid would not be seen.)
 
 # %%
 truth = exact.quadrature(params, x, spec, tolerance=1e-2, ops=fast)
@@ -370,7 +371,8 @@ for b in range(9):
           f"k {k_hat[b]:.1f}; really off by {iw.log_p[b] - truth.log_p[b]:+.2f}")
 
 # %% [markdown]
-# The three images with $\hat k$ above 0.7 are the three that lie too low. But no alarm is no proof: both
+# The three images with $\hat k$ above 0.7 are the three that lie too low. (The limit is not sharp: with
+# other noise, an image with $\hat k$ near 0.6 may be the one that is off.) And no alarm is no proof: both
 # numbers are computed from the samples that were drawn, and know nothing of a place that none of them
 # reached (9.5 has an example).
 
@@ -666,7 +668,7 @@ fig
 # number over each panel is the width of the shading at that line, and $\mathrm{KL}(q \Vert
 # p(z\mid x))$ between the two shapes below it. (The last three panels are magnified.)
 #
-# Read it from left to right. After one step the decoder hardly uses $z$, so the posterior is nearly
+# Read it from left to right. After one step the decoder hardly uses $z$, so the posterior is close to
 # the prior, and Adam's first step has thrown $q$ aside. Then the decoder begins to use $z$, and the
 # posterior narrows. In the third and fourth panel $q$ is wider than the posterior and beside it, and the
 # gap is larger than in the second. At the end $q$ sits on a small posterior; what is left is the approximation
@@ -831,8 +833,7 @@ def refined_log_integral(log_f, tolerance):    # log_f: z (N,) -> log f(z) (N,)
 check("09.refine", refined_log_integral)
 
 # %% [markdown]
-# **Next:** notebook 10 puts the last question: the model is good, but do its latents *mean*
-# anything?
+# **Next:** notebook 10 asks whether the latents of a good model *mean* anything.
 
 # %% [markdown]
 # # Appendix (optional)
@@ -1049,8 +1050,8 @@ print(f"{-np.log(0.01):.1f} nats at most; the model's own mean over the nine is 
 #
 # is $\mathrm{KL}(p_{\text{true}} \Vert p_\theta)$. The integral is done by importance sampling. Its
 # proposal is a Gaussian over the factors (each stretched from its range to the whole line by a logit),
-# which starts at the factors that the cat was drawn with and is fitted to the weighted samples five
-# times. We do it twice, with different noise.
+# which starts at the factors that the cat was drawn with and is fitted to the weighted samples four
+# times; the fifth round is the estimate. We do it twice, with different noise.
 
 # %%
 def true_log_p(picture, factors, rng, n=2000):
@@ -1081,8 +1082,10 @@ twice = np.array([[true_log_p(*one, np.random.default_rng(seed + i))
                    for i, one in enumerate(zip(drawn, true_factors[2000:]))] for seed in (0, 1000)])
 known, apart = log_mean_exp(twice[..., 0]), np.ptp(twice[..., 0], axis=0)          # (24,) each
 worst = apart.argmax()
+lower, higher = sorted(twice[:, worst].tolist())              # by the estimate
 print(f"the two estimates of a cat differ by {np.median(apart):.2f} nats (median), at most by "
-      f"{apart[worst]:.1f}; that cat's effective samples: {twice[0, worst, 1]:.0f}, {twice[1, worst, 1]:.0f}")
+      f"{apart[worst]:.1f}; that cat's effective samples: {lower[1]:.0f} for the lower estimate, "
+      f"{higher[1]:.0f} for the higher")
 
 # %%
 noisy = data.Dataset("noisy", probabilities[:2000], drawn.reshape(-1, 256), None, None, (16, 16), "")
@@ -1232,9 +1235,10 @@ for s in widths:
               f"scatter {plain.std():.4f} and {twice.std():.4f}")
 
 # %% [markdown]
-# Differences of about one standard error, now and then two: chance. The scatter is what differs: at the
+# No difference is larger than two standard errors: chance. (At $K = 1$ it is the same in units of its
+# error for all widths, $-\varepsilon/s$ averaged over the same draws.) The scatter is what differs: at the
 # widths 1.0 and 0.6 that of eq. (9) is the smaller one at every $K$, at 0.4 it is the larger one. So
-# measure with the $q$ at hand before you change the gradient.
+# measure with the $q$ at hand before you train with `Settings(objective="iwae", gradient="doubly")`.
 
 # %% [markdown]
 # ## 9.11  Is it the training images that the encoder knows?
@@ -1407,4 +1411,4 @@ for name, center, spread in (("q = posterior", point / 2, np.log(0.5)), ("anothe
     print(f"{name}: zero to 1e-12: {max(abs(dmu_1.item()), abs(dlogvar_1.item())) < 1e-12}")
 
 # %% [markdown]
-# **After the appendix:** notebook 10 asks whether the latents of a good model *mean* anything.
+# **Next:** notebook 10, as before the appendix.

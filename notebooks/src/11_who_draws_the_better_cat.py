@@ -170,8 +170,8 @@ print(f"d loss / d dis_out_b by eq. (5) {db:.6f}    the package's {theirs.grads[
 #
 # ## 11.4  Saturating or not
 #
-# The generator's part of (1) is $\log(1 - D(G(z)))$. At the start its pictures are noise, and the
-# discriminator is soon nearly sure: $D(G(z))$ is near 0.
+# The generator's part of (1) is $\log(1 - D(G(z)))$. Suppose that the discriminator learns faster than
+# the generator, and is nearly sure that the generated pictures are false: $D(G(z))$ is near 0.
 
 # %%
 predict("11.start", ...)
@@ -320,13 +320,16 @@ fig
 # %%
 for row in state.history[:: len(state.history) // 5]:
     print(f"epoch {row['epoch']:2d}   discriminator {row['discriminator_loss']:.2f}   generator "
-          f"{row['generator_loss']:.2f} nats   {row['told_apart']:.0%} told apart")
+          f"{row['generator_loss']:.2f} nats (of D = {np.exp(-row['generator_loss']):.2f})   "
+          f"{row['told_apart']:.0%} told apart")
 
 # %% [markdown]
 # "Told apart" is the share of pictures, real and generated, that the discriminator has right. The
 # pictures have become better, while the generator's loss has gone up. A VAE's loss is a bound on $-\log p(x)$,
 # and can be compared between epochs and between runs. A player's loss here depends on its present
-# opponent, who improves too. That is why the study below measures pictures.
+# opponent, who improves too. That is why the study below measures pictures. (In brackets: the $D(G(z))$
+# whose $-\log$ the generator's loss is. It is never near 0, so in this game the saturating loss might do as
+# well. The last exercise tries it.)
 #
 # The whole thing is one command, and is resumed to the bit like a VAE:
 #
@@ -384,8 +387,8 @@ fig
 # ## 11.9  What a measure rewards
 #
 # How should pictures be compared? Both models give a grey picture $p$. If $p$ itself is compared
-# with renders of cats, blur is rewarded: a mean of several cats is often nearer to one of them than
-# a sharp picture that is slightly wrong. So we mostly judge a draw $x \sim \mathrm{Bernoulli}(p)$,
+# with renders of cats, blur may be rewarded: the mean of two cats is nearer to each of them than they are
+# to each other. So we mostly judge a draw $x \sim \mathrm{Bernoulli}(p)$,
 # pixel by pixel. Its mean squared distance to a render $r$ is
 #
 # $$
@@ -421,7 +424,7 @@ reveal("11.sharpened")
 # 2 E\|x - y\| - E\|x - x'\| - E\|y - y'\| \tag{12}
 # $$
 #
-# with $x, x'$ from the model and $y, y'$ real. *Accepted* is the share of draws that a fit of the
+# with $x, x'$ from the model and $y, y'$ real. (Estimated from draws, it may come out slightly below 0.) *Accepted* is the share of draws that a fit of the
 # renderer explains as well as it explains 95 of 100 real draws; none is refused for too little noise.
 # *Kinds*: each of the six factors is high or low, which makes 64 kinds of cats. A kind is dropped if
 # fewer draws are fitted with it than a quarter of its share.
@@ -429,9 +432,10 @@ reveal("11.sharpened")
 # ## 11.10  The study
 #
 # On 50,000 cats, for each of five seeds: a VAE and a GAN. Decoder and generator are the same network,
-# both models have equally many updates, and both rates fall by the same schedule. They were not
-# tuned alike. The GAN's settings were chosen with four short runs and a look at its samples. Of the
-# VAE nothing was tuned: it has the package's usual rate. If that helps either of them, it is the GAN.
+# both models have equally many updates, and both rates fall by the same schedule. In two other
+# ways they were not treated alike. The GAN's settings were chosen with four short runs and a look at its samples; of the VAE
+# nothing was tuned. And the discriminator sees the real cats' grey levels, while the VAE sees black and white
+# draws of them. Both should help the GAN, if anybody.
 #
 # Here are the first eight pictures of each model, seed 0, none of them picked out.
 
@@ -451,8 +455,9 @@ ax.grid(False)
 fig
 
 # %% [markdown]
-# The VAE's cats are clean and soft, and some of their tails fade. The GAN's have hard, ragged edges, and their tails all curl in much the same way. Now the measures, with
-# real cats in one column and real cats with the logits times 1.3 in the next.
+# The VAE's cats are clean and soft, and some of their tails fade. The GAN's have hard, ragged edges, and
+# their tails all curl in much the same way. Now the measures, with real cats in one column and real
+# cats with the logits times 1.3 in the next.
 
 # %%
 predict("11.cats", ...)
@@ -492,18 +497,16 @@ for name, better in (("accepted", max), ("distance", min), ("kinds", max)):
 # The GAN's draws are nearer to a render in every seed, and in most seeds more of them are accepted.
 # But look at the column "x 1.3": real cats with too much contrast beat real cats in both of these
 # rows. And the GAN's pictures are less grey than real ones, while the VAE's are greyer. The other rows
-# speak against the GAN: its grey pictures are farther from the renders, it drops nearly half of the
-# kinds, and it covers almost no real cats.
+# speak against the GAN: its grey pictures are farther from the renders (in the row that may reward blur), it
+# drops nearly half of the kinds, and it covers almost no real cats.
 #
 # So is the GAN's lead in the two rows only its contrast? Take the contrast out: multiply all logits of
-# a model by the one factor that gives its pictures the greyness of real cats, and measure again. The
-# cell shows means over the seeds for which this was done.
+# a model by the one factor that gives its pictures the greyness of real cats, and measure again.
 
 # %%
 columns = ("greyness", "distance", "distance_of_p", "accepted", "energy")
 table = [("real", 1, real), ("real", gan_study.SHARPER, sharpened)]
-controlled = {name: [row for row in rows if "matched" in row] for name, rows in of_model.items()}
-for name, rows in controlled.items():
+for name, rows in of_model.items():
     for factor, chosen in (
         (1, rows),
         (np.mean([row["matched"]["factor"] for row in rows]), [row["matched"] for row in rows]),
@@ -512,15 +515,16 @@ for name, rows in controlled.items():
 print(f"{'':6}{'logits times':>13}" + "".join(f"{name:>15}" for name in columns))
 for name, factor, row in table:
     print(f"{name:6}{factor:13.2f}" + "".join(f"{row[column]:15.3f}" for column in columns))
-pairs = [(v["matched"], g["matched"]) for v, g in zip(controlled["vae"], controlled["gan"])]
-print("seeds", *(row["seed"] for row in controlled["vae"]), "at the greyness of real cats:")
+pairs = [(v["matched"], g["matched"]) for v, g in by_seed]
+print("at the greyness of real cats, by seed:")
 print(f"the VAE's draws are nearer in {sum(v['distance'] < g['distance'] for v, g in pairs)} of {len(pairs)}, "
       f"more of them are accepted in {sum(v['accepted'] > g['accepted'] for v, g in pairs)}")
 
 # %% [markdown]
 # At equal greyness the order turns: the VAE's draws are nearer, and more of them are accepted. So the
-# GAN's lead in these seeds was its contrast. The energy distance does not reward contrast (see
-# the two rows of real cats), and it is far smaller for the VAE, before and after.
+# GAN's lead was its contrast. (The factor makes pictures that neither model draws by itself. It shows where
+# the lead came from, and is no recipe: the VAE's energy distance grows by it.) The energy distance does not
+# reward contrast (see the two rows of real cats), and it is far smaller for the VAE, before and after.
 #
 # So which one draws the better cat? In this study the VAE. Still, neither is good: a real cat's draw is
 # accepted far more often than those of either model. And the answer holds for these
@@ -548,7 +552,7 @@ fig
 
 # %% [markdown]
 # From the lowest to the highest value of each factor, in ten bins. Dotted: real cats through the
-# same fit, so what is not flat there comes from the fit and from chance. Here one dropped mode has
+# same fit, so what is not flat there comes from the fit and from chance. Here one of the gaps has
 # a name: no draw of the GAN is fitted with a tail that curls little, in any seed, although three in
 # ten real cats have one. The VAE draws those tails as often as others. (Both models are short of
 # wide open eyes and of high ears.)
@@ -647,14 +651,15 @@ def pixel_slope(g, W1, b1, W2, b2, w):
 check("11.pixels", pixel_slope)
 
 # %% [markdown]
-# **The generator's gradient,** eqs. (7) to (9).
+# **The generator's gradient** for another loss: the *least-squares GAN* (Mao et al. 2017) wants every
+# generated picture to have the score 1.
 
 # %%
-def generator_gradient(score, slope, image):
+def least_squares_gradient(score, slope, image):
     # of B generated images: the discriminator's scores (B,), their derivatives by
     # the pixels ds/dx (B, D), and the images g = sigmoid(logits) (B, D)
-    ...    # -> d loss / d logits (B, D), loss = -mean_B log sigmoid(score)
-check("11.generator-gradient", generator_gradient)
+    ...    # -> d loss / d logits (B, D), loss = mean_B (score - 1)^2 / 2
+check("11.generator-gradient", least_squares_gradient)
 
 # %% [markdown]
 # **Find the bug.** With this slope a discriminator learns to trust forgeries. Mend it.
@@ -686,8 +691,7 @@ def dropped_kinds(kind, n, share):
 check("11.dropped", dropped_kinds)
 
 # %% [markdown]
-# **Without a checker:** train the small GAN of 11.7 with the saturating loss. The gradient of (7)
-# becomes $-D / B$; how does the first epoch end?
+# **Without a checker:** train the small GAN of 11.7 with the saturating loss. In `minivae/gan.py` the
+# gradient of (7), `dscore`, becomes $-D / B$. How do $D(G(z))$ and the pictures compare, over a few seeds?
 #
-# **Next:** there is no notebook 12. You can derive a VAE and a GAN, write their gradients, check
-# them, train them, measure them, and doubt them. The next one is yours.
+# This was the last notebook.

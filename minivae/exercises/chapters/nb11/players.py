@@ -99,10 +99,9 @@ PIXELS = Exercise(
 # ---- 11.generator-gradient -----------------------------------------------------------------------
 
 
-def generator_gradient(score, slope, image):
-    """dlogits = -(1 - D) / B * ds/dx * g (1 - g)     [notebook 11, eqs. 7 to 9]"""
-    D = 1 / (1 + np.exp(-score))
-    dscore = -(1 - D) / len(score)
+def least_squares_gradient(score, slope, image):
+    """dlogits = (s - 1) / B * ds/dx * g (1 - g): eqs. (8) and (9), with another loss"""
+    dscore = (score - 1) / len(score)
     return dscore[:, None] * slope * image * (1 - image)
 
 
@@ -114,54 +113,70 @@ def _gradient_cases():
     ]
 
 
+def _with_dscore(dscore, output_slope=lambda g: g * (1 - g)):
+    """least_squares_gradient with another derivative by the score, or another slope of g."""
+    return lambda score, slope, image: dscore(score)[:, None] * slope * output_slope(image)
+
+
 GENERATOR_GRADIENT = Exercise(
     id="11.generator-gradient",
-    title="the generator's gradient, through the discriminator",
+    title="the generator's gradient, through the discriminator, for another loss",
     stub=stub("""
-        def generator_gradient(score, slope, image):
+        def least_squares_gradient(score, slope, image):
             # of B generated images: the discriminator's scores (B,), their derivatives by
             # the pixels ds/dx (B, D), and the images g = sigmoid(logits) (B, D)
-            ...    # -> d loss / d logits (B, D), loss = -mean_B log sigmoid(score)
+            ...    # -> d loss / d logits (B, D), loss = mean_B (score - 1)^2 / 2
     """),
-    reference=generator_gradient,
+    reference=least_squares_gradient,
     cases=_gradient_cases,
     mistakes=(
         WrongAnswer(
-            "saturating",
-            lambda score, slope, image: (
-                -(_sigmoid(score) / len(score))[:, None] * slope * image * (1 - image)
-            ),
-            "This is the gradient of the saturating loss, mean log(1 - D): its factor is D.",
+            "non-saturating",
+            _with_dscore(lambda s: -(1 - _sigmoid(s)) / len(s)),
+            "This is the gradient of eq. (7). The loss here is mean (s - 1)^2 / 2.",
+        ),
+        WrongAnswer(
+            "squared-D",
+            _with_dscore(lambda s: -(_sigmoid(s) * (1 - _sigmoid(s)) ** 2) / len(s)),
+            "This is the gradient of (D - 1)^2 / 2; the score itself is squared, with no sigmoid.",
+        ),
+        WrongAnswer(
+            "half-forgotten",
+            _with_dscore(lambda s: 2 * (s - 1) / len(s)),
+            "Twice too large: the square is halved.",
         ),
         WrongAnswer(
             "sigmoid-slope-lost",
-            lambda score, slope, image: -((1 - _sigmoid(score)) / len(score))[:, None] * slope,
+            _with_dscore(lambda s: (s - 1) / len(s), np.ones_like),
             "This is the gradient of the pixels; their logits have one sigmoid more: g (1 - g).",
         ),
         WrongAnswer(
+            "sigmoid-of-the-image",
+            _with_dscore(lambda s: (s - 1) / len(s), lambda g: _sigmoid(g) * (1 - _sigmoid(g))),
+            "g is the sigmoid of the logits already: its slope is g (1 - g).",
+        ),
+        WrongAnswer(
             "sum",
-            lambda score, slope, image: (
-                -(1 - _sigmoid(score))[:, None] * slope * image * (1 - image)
-            ),
+            _with_dscore(lambda s: s - 1),
             "The loss is a mean over the batch: divide by B.",
         ),
         WrongAnswer(
-            "sign",
-            lambda score, slope, image: -generator_gradient(score, slope, image),
-            "The sign is wrong: where the score rises with a pixel, the loss falls.",
+            "over-all-entries",
+            lambda score, slope, image: (
+                least_squares_gradient(score, slope, image) / image.shape[1]
+            ),
+            "The mean is over the B images alone; the score of an image adds up all its pixels.",
         ),
         WrongAnswer(
-            "score-as-probability",
-            lambda score, slope, image: (
-                -((1 - score) / len(score))[:, None] * slope * image * (1 - image)
-            ),
-            "score is a logit: D is its sigmoid.",
+            "sign",
+            _with_dscore(lambda s: (1 - s) / len(s)),
+            "The sign is wrong: a score below 1 should rise.",
         ),
     ),
     hints=(
         "Three links: the loss by the score, the score by the pixels, the pixels by their logits.",
-        "The first is -(1 - D) / B for each image, the last g (1 - g).",
-        "(-(1 - D) / B)[:, None] * slope * image * (1 - image).",
+        "The first is (s - 1) / B for each image, the last g (1 - g).",
+        "((score - 1) / len(score))[:, None] * slope * image * (1 - image).",
     ),
 )
 
