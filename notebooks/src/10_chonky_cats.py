@@ -186,8 +186,9 @@ for f, name in enumerate(cats.NAMES):
     print(f"{name:<13} R^2 of the ideal observer {top['r2 of the same cats'][f]:.3f}, of fits {top['r2 of fits'][f]:.3f}")
 
 # %% [markdown]
-# They nearly agree for four factors. For ear and eye, which are a few pixels large, the ceiling is generous:
-# a share of it may come out somewhat too low there.
+# They nearly agree for four factors. For ear and eye, which are a few pixels large, the ceiling is generous.
+# Counted in nats, as from 10.4 on, a small difference near $R^2 = 1$ weighs more: so a share of the ceiling
+# may come out a little too low for every factor, and most for these two.
 
 # %% [markdown]
 # ## 10.4  How much does a latent know?
@@ -541,10 +542,11 @@ fig
 # %% [markdown]
 # Each dot is a latent of one cat: most widths of $q$ are close to what the decoder's Jacobian asks for
 # (on the left, where it asks for little, $q$ is narrower). The dots at (1, 1) are latent 6: it is asleep,
-# moves nothing, and so has no direction; it is left out on the right, and from here on. So eq. (5)
-# describes this model. Do its axes
-# have a low price? And would *our factors* have one, as axes? The renderer can answer for them: its
-# Fisher information, in standard deviations of each factor, takes the place of $J^\top W J$.
+# moves nothing, and so has no direction. It is left out on the right and in the next cell.
+#
+# So eq. (5) describes this model. Do its axes have a low price? And would *our factors* have one, as
+# axes? The renderer can answer for them: its Fisher information, in standard deviations of each factor,
+# takes the place of $J^\top W J$.
 
 # %%
 def price(curvature):
@@ -665,9 +667,10 @@ for name in compared:
 # (The total correlation is that of 1,000 posteriors, summed exactly. It depends on that number, see 10.12:
 # compare the rows only.) Pressing on it lowers it, and the best latents of chonk, tail and position know
 # more, though no factor reaches the bar. A hundred labels do more for chonk, tail and tilt; for position
-# they are ahead in $R^2$ and behind in nats. Neither brings ear or eye to an axis. Labelled chonk has an $R^2$ of nearly 1 and still misses about half of what the grey
-# picture tells in nats. Both numbers are true (`10.needed-r2` says how they are related): for a readout look at
-# $R^2$, for what is left to know at nats.
+# they are ahead in $R^2$ and behind in nats. Neither brings ear or eye to an axis. Labelled chonk has an
+# $R^2$ of nearly 1 and still misses about half of what the grey picture tells in nats. Both numbers are
+# true (`10.needed-r2` says how they are related): for a readout look at $R^2$, for what is left to know at
+# nats.
 #
 # And a readout is no knob: moved alone, the labelled latent still drags another factor along (last
 # column, mean sizes as in 10.5).
@@ -696,10 +699,10 @@ print(f"coverage of a perfect model, with these numbers of cats: {study['referen
 #
 # The answer, for these cats and these small networks. **No best latent passes the bar**, in any family,
 # also where the whole code does. **Fifty labels** find a direction for some factors afterwards: in the
-# shipped model for chonk, tail and position, half of one for tilt, none for ear and eye (10.5). **A hundred labels in the
-# training** bring four factors closer to axes by $R^2$, for some nats of ELBO; the samples are about
-# as good as those of `gaussian 1` by these two measures. And those are poor: the Gaussian models hold the
-# most about a cat, and cover the fewest cats when they draw from the prior.
+# shipped model for chonk, tail and position, a weaker one for tilt, none for ear and eye (10.5). **A
+# hundred labels in the training** bring four factors closer to axes by $R^2$, for some nats of ELBO; the
+# samples are about as good as those of `gaussian 1` by these two measures. And those are poor: the
+# Gaussian models hold the most about a cat, and cover the fewest cats when they draw from the prior.
 #
 # The explorer page (`figures/explorer_cats.html`, or `python -m minivae explore RUN` for your own
 # model) lets you drag through the latents; each slider carries the name of the factor it knows
