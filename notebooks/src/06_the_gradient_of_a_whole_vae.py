@@ -883,11 +883,11 @@ for step in range(1, 101):
 # *given the other latent*: $\sqrt{1 - \rho^2}$ times the standard deviation.
 
 # %%
-weights = fine / fine.sum()
-mean = weights @ points
-sd = np.sqrt(weights @ (points - mean) ** 2)
-rho = weights @ (points - mean).prod(axis=1) / sd.prod()
-skew = weights @ ((points - mean) / sd) ** 3
+mass = fine / fine.sum()
+mean = mass @ points
+sd = np.sqrt(mass @ (points - mean) ** 2)
+rho = mass @ (points - mean).prod(axis=1) / sd.prod()
+skew = mass @ ((points - mean) / sd) ** 3
 print(f"posterior: mean ({mean[0]:.2f}, {mean[1]:.2f}), rho {rho:.2f}, skewness ({skew[0]:.2f}, {skew[1]:.2f})")
 print(f"q:         mean ({q[0, 0]:.2f}, {q[0, 1]:.2f})")
 for what, width in (("the posterior's", sd), ("were it a Gaussian, the best q's", sd * np.sqrt(1 - rho**2)),
