@@ -273,8 +273,9 @@ print(f"entry by entry, by its own size, complex step: {np.abs(every / complex_s
 # ## 6.7  The bug museum
 #
 # A check that says "right" is only worth something if it says "wrong" when it should. And it can say more than that: a
-# check compares two passes, and what it marks as wrong is where they *disagree*. A mistake in a line of the backward pass can spoil
-# only the gradients computed from that line, *later on the way back*. So the pattern of wrong blocks points at a place in the code.
+# check compares two passes, and the first block that it marks as wrong is where they begin to *disagree*. A mistake in a line of the
+# backward pass can spoil only the gradients computed from that line, *later on the way back*. So the pattern of wrong blocks points at a
+# place in the code.
 #
 # The package holds a collection of such mistakes. The next cell plants one of them in a copy of the package's own source, and asks for
 # both gradients of our small net, by hand and by complex step.
@@ -351,7 +352,7 @@ reveal("06.bias-forgotten")
 # %% [markdown]
 # So for a forward mistake, do not look for what comes after it; ask where the two passes disagree.
 #
-# Now a whole room of exhibits: a short name, and what was done.
+# Now a whole room of exhibits: what was done in each.
 
 # %%
 ROOM = ("bernoulli-gradient-sign", "bernoulli-gradient-mean-over-pixels",
@@ -377,7 +378,7 @@ for row, ratios in enumerate(exhibits):
         ax.add_patch(plots.plt.Rectangle((column, row), 0.94, 0.9, color=color))
         ax.text(column + 0.47, row + 0.45, text, ha="center", va="center", fontsize=9)
 ax.set(xlim=(0, len(ORDER)), ylim=(len(ROOM), 0))
-ax.set_title("wrong is what the two passes disagree on")
+ax.set_title("which blocks does each mistake spoil?")
 ax.set_xticks(np.arange(len(ORDER)) + 0.47, ORDER, fontsize=7, family="monospace", rotation=25)
 labels = [f"{name} {number:2d}" for number, name in enumerate(ROOM, start=1)]
 ax.set_yticks(np.arange(len(ROOM)) + 0.45, labels, fontsize=7, family="monospace")
@@ -435,8 +436,8 @@ print(f"the commonest is shared by {max(with_both.values())}")
 # Row 7: without the KL, which blurred the ratio, the lost half shows itself as a 2. Row 11: all is right, so the mistake was in the KL's
 # part. Row 10: all that the encoder had learned from was the KL, so its gradient is 0 now.
 #
-# Two more questions are worth asking. Ask twice with the same noise: a backward pass that draws its own answers differently. Ask with
-# $B = 1$: a sum and a mean over the batch are the same there.
+# Two more questions are worth asking. Ask twice with the same `eps`: a backward pass that draws noise of its own gives two different
+# answers. Ask with $B = 1$: a sum and a mean over the batch are the same there.
 #
 # ## 6.8  What no gradient check can see
 #
@@ -584,24 +585,25 @@ fig
 
 # %%
 def elbo_of(q, x, eps):
-    """The ELBO of one q = (mu, logvar) on one image, nats, from many draws: eps (N, 2)."""
+    """The ELBO of one q = (mu, logvar) on one image, nats, from many draws: eps (N, 2) -> mean, its standard error."""
     mu, logvar = q
     nll, _ = back_to_z(mu + np.exp(logvar / 2) * eps, x)
-    return -nll.mean() - ops.gaussian_kl_forward(*q[:, None])[0].sum()
+    return -nll.mean() - ops.gaussian_kl_forward(*q[:, None])[0].sum(), nll.std() / np.sqrt(len(nll))
 
 
 encoder_q = np.stack(vae.encode(shipped.params, first, shipped.spec))[:, 0]
 eps_many = rng.standard_normal((2000, 2), dtype=np.float32)
 cell = np.prod([t[1] - t[0] for t in near])                         # the area that a point of the fine grid stands for
 print(f"log p(x), from the grid       {np.log(fine.sum() * cell) + log_p.max():.2f} nats")
-print(f"ELBO of the searched q        {elbo_of(q, first, eps_many):.2f}")
-print(f"ELBO of the encoder's q       {elbo_of(encoder_q, first, eps_many):.2f}")
-to_beat = elbo_of(encoder_q, first, eps_many)
-passed = next(step for step in range(0, 2001, 50) if elbo_of(path[step], first, eps_many) > to_beat)
+for whose, some_q in (("the searched q ", q), ("the encoder's q", encoder_q)):
+    value, error_of_mean = elbo_of(some_q, first, eps_many)
+    print(f"ELBO of {whose}       {value:.2f} +- {2 * error_of_mean:.2f} (two standard errors)")
+passed = next(step for step in range(0, 2001, 50) if elbo_of(path[step], first, eps_many)[0] > value)
 print(f"the search is past the encoder after {passed} steps (looked at every 50)")
 
 # %% [markdown]
-# The encoder does at once what this search needs hundreds of steps for, and loses more than a nat by it on this image. What the best $q$
+# The searched $q$ is within its error of $\log p(x)$, so how much it lacks cannot be told from these draws. The encoder does at once what this
+# search needs hundreds of steps for, and loses more than a nat by it on this image. What the best $q$
 # of the family has more than the encoder's is the **amortization gap**; what even the best lacks to $\log p(x)$ is the *approximation
 # gap* (Cremer et al. 2018). Notebook 09 measures both.
 #
@@ -881,11 +883,11 @@ for step in range(1, 101):
 # *given the other latent*: $\sqrt{1 - \rho^2}$ times the standard deviation.
 
 # %%
-weights = fine / fine.sum()
-mean = weights @ points
-sd = np.sqrt(weights @ (points - mean) ** 2)
-rho = weights @ (points - mean).prod(axis=1) / sd.prod()
-skew = weights @ ((points - mean) / sd) ** 3
+mass = fine / fine.sum()
+mean = mass @ points
+sd = np.sqrt(mass @ (points - mean) ** 2)
+rho = mass @ (points - mean).prod(axis=1) / sd.prod()
+skew = mass @ ((points - mean) / sd) ** 3
 print(f"posterior: mean ({mean[0]:.2f}, {mean[1]:.2f}), rho {rho:.2f}, skewness ({skew[0]:.2f}, {skew[1]:.2f})")
 print(f"q:         mean ({q[0, 0]:.2f}, {q[0, 1]:.2f})")
 for what, width in (("the posterior's", sd), ("were it a Gaussian, the best q's", sd * np.sqrt(1 - rho**2)),

@@ -169,9 +169,9 @@ for f, name in enumerate(cats.NAMES):
           f" ratio {scatter / bound[f]:.2f}")
 
 # %% [markdown]
-# Most fits scatter by about the bound or a little more; the ears are farthest from it. The bound uses
-# the slopes at the true factors only, so it is exact for small errors and an approximation for large
-# ones.
+# (Each fit starts at the true factors.) Most scatter by about the bound or a little more; the ears are
+# farthest from it. The bound knows only the slopes at the true factors: it is nearly reached where the
+# errors are so small that those slopes hold for all of them, and may be far off for larger ones.
 #
 # From it we make an *ideal observer*: she sees $v$ with a Gaussian error of that size, and answers with
 # the mean of her posterior. What she knows is our **ceiling**. It is an approximation, so compare it
@@ -186,8 +186,9 @@ for f, name in enumerate(cats.NAMES):
     print(f"{name:<13} R^2 of the ideal observer {top['r2 of the same cats'][f]:.3f}, of fits {top['r2 of fits'][f]:.3f}")
 
 # %% [markdown]
-# They nearly agree for four factors. For ear and eye, which are a few pixels large, the ceiling is generous:
-# a share of it may come out somewhat too low there.
+# They nearly agree for four factors. For ear and eye, which are a few pixels large, the ceiling is generous.
+# Counted in nats, as from 10.4 on, a small difference near $R^2 = 1$ weighs more: so a share of the ceiling
+# may come out a little too low for every factor, and most for these two.
 
 # %% [markdown]
 # ## 10.4  How much does a latent know?
@@ -335,14 +336,14 @@ show_rows(vae.mean_image(params, np.concatenate([sweep(mu[n], knob[0]) for n in 
           ["cat 0", "cat 1", "cat 2"], "chonk's knob, from -2 to 2")
 
 # %% [markdown]
-# This is close to "z controls the weight of the cat": in this model, a direction that a few labels point
-# out moves chonk further than the best latent does, and its largest side effect is smaller. Can an
-# *axis* do it, without labels?
+# This is close to "z controls the weight of the cat": in this model, the direction that one draw of fifty
+# labels points out moves chonk further than the best latent does, and its largest side effect is smaller.
+# Can an *axis* do it, without labels?
 
 # %% [markdown]
 # ## 10.6  One number for a table, and how it is fooled
 #
-# Two metrics are in use. The *mutual information gap* (Chen et al. 2018) asks, for each factor, how far
+# Two common metrics. The *mutual information gap* (Chen et al. 2018) asks, for each factor, how far
 # the best latent is ahead of the second best:
 #
 # $$
@@ -448,15 +449,22 @@ right.set_yticklabels([])
 for rung in ("whole", "best"):
     largest = max(cat_study.shares(study, name, rung).std(axis=0, ddof=1).max() for name in plain)
     print(f"{rung}: standard deviation over the seeds at most {largest:.2f} in any cell")
+    for name in plain:
+        passing = (cat_study.shares(study, name, rung) >= cat_study.BAR).sum(axis=0)
+        for f in np.flatnonzero((passing > 0) & (passing < 5)):
+            print(f"    {name}: {short[f]} passes in {passing[f]} of 5 seeds")
 fig
 
 # %% [markdown]
 # Means over the seeds. Left, what the probe finds in the code: within a likelihood it falls as $\beta$
 # makes nats dearer. Right, what one latent holds: pale everywhere, and no $\beta$ makes a factor pass.
-# The step from left to right is the finding: *encoded, but not aligned*. Was any verdict settled by the
-# price of the code alone? The table says no for each factor taken alone: every KL is above the largest
-# bar. But the factors are independent, so what a code tells of them one by one adds up to at most its
-# KL, and the Bernoulli models at $\beta = 8$ have too few nats for all six to pass *at once*.
+# The step from left to right is the finding: *encoded, but not aligned*. The cells printed above lie at
+# the bar: another bar, or other seeds, could turn them.
+#
+# Was any verdict settled by the price of the code alone? The table says no for each factor taken alone:
+# every KL is above the largest bar. But the factors are independent, so what a code tells of them one by
+# one adds up to at most its KL, and the Bernoulli models at $\beta = 8$ have too few nats for all six to
+# pass *at once*.
 
 # %% [markdown]
 # And the metrics of 10.6, on the same models:
@@ -518,22 +526,27 @@ reveal("10.rotation")
 
 # %%
 G = decoder_metric.curvature(params, mu[:200], spec)                               # J'WJ, (200, L, L)
-asked = 1 + np.einsum("nll->nl", G)
+lengths = np.einsum("nll->nl", G)                               # squared lengths of the columns, (200, L)
+asked, awake = 1 + lengths, np.flatnonzero(lengths.mean(axis=0) > 0.1)
+G_awake = G[:, awake][:, :, awake]
 given = np.exp(-logvar[:200].astype(float))
 fig, (left, right) = plots.figure(8, 3, 1, 2)
 left.loglog(asked.ravel(), given.ravel(), ".", ms=2, color=plots.BLUE)
 left.loglog([1, 300], [1, 300], color=plots.GREY, lw=1)
 left.set(xlabel="precision asked for, eq. (5)", ylabel="the encoder's $1/\\sigma^2$",
          title="what J'WJ asks for, and what q has")
-draw.cosine_map(right, decoder_metric.cosines(G), [str(j) for j in range(L)],
-                "|cos| between columns of J")
+draw.cosine_map(right, decoder_metric.cosines(G_awake), [str(j) for j in awake],
+                r"|cos| between columns of $\sqrt{W}J$")
 fig
 
 # %% [markdown]
 # Each dot is a latent of one cat: most widths of $q$ are close to what the decoder's Jacobian asks for
-# (on the left, where it asks for little, $q$ is narrower). So eq. (5) describes this model. Do its axes
-# have a low price? And would *our factors* have one, as axes? The renderer can answer for them: its
-# Fisher information, in standard deviations of each factor, takes the place of $J^\top W J$.
+# (on the left, where it asks for little, $q$ is narrower). The dots at (1, 1) are latent 6: it is asleep,
+# moves nothing, and so has no direction. It is left out on the right and in the next cell.
+#
+# So eq. (5) describes this model. Do its axes have a low price? And would *our factors* have one, as
+# axes? The renderer can answer for them: its Fisher information, in standard deviations of each factor,
+# takes the place of $J^\top W J$.
 
 # %%
 def price(curvature):
@@ -545,32 +558,43 @@ def price(curvature):
 
 unit = (cats.HIGH - cats.LOW) / 12**0.5                    # the standard deviation of each factor
 renderer = renderer_fit.fisher_information(factors[:200]) * unit * unit[:, None]
-for name, curvature in (("the model's latents", G), ("the true factors", renderer)):
+for name, curvature in (("the model's latents", G_awake), ("the true factors", renderer)):
     n = curvature.shape[1]
     turns = [np.linalg.qr(rng.standard_normal((n, n)))[0] for _ in range(20)]
     prices = [price(turn @ curvature @ turn.T) for turn in turns]
     print(f"{name:<20} {price(curvature):.2f} nats; turned at random {np.mean(prices):.2f} +- {np.std(prices):.2f}")
 
 # %% [markdown]
-# Two answers. The shipped model's axes are much cheaper than random ones. But as axes, our factors would be
+# Two answers. The shipped model's axes are cheaper than random ones. But as axes, our factors would be
 # cheaper still. So the pressure on $q$ does not explain why the latents are not our factors: by this
 # local measure, with the renderer as the decoder, it speaks for them. Training found cheap axes, not the
 # cheapest ones. What led it there, these measurements do not tell.
 
 # %%
-off10 = ~np.eye(10, dtype=bool)
-for name in plain:
-    own, random = (np.mean([np.array(row[key])[off10].mean() for row in cat_study.of_family(study, name)])
-                   for key in ("cosines", "cosines_turned"))
-    print(f"{name:<13} mean |cos| between columns of J: {own:.2f}, turned at random {random:.2f}")
+def spread(values):
+    return f"{np.mean(values):.2f} +- {np.std(values, ddof=1):.2f}"
+
+
+def off_axis(cosines):
+    """The mean |cos| of different columns: (L, L) -> float."""
+    return cosines[~np.eye(len(cosines), dtype=bool)].mean()
+
+
 for likelihood in ("bernoulli", "gaussian"):
+    own, random = [], []
+    for row in cat_study.of_family(study, f"{likelihood} 1"):
+        up = np.diag(row["metric"]) > 0.1                        # those that are awake
+        own.append(off_axis(np.array(row["cosines"])[up][:, up]))
+        random.append(off_axis(np.array(row["cosines_turned"])))
     ours = decoder_metric.cosines(renderer_fit.fisher_information(factors[:200], likelihood))
-    print(f"the true factors, {likelihood}: {ours[~np.eye(6, dtype=bool)].mean():.2f}")
+    print(f"{likelihood} 1: mean |cos| between columns {spread(own)}, turned at random {spread(random)}; "
+          f"the true factors {off_axis(ours):.2f}")
 
 # %% [markdown]
-# The study, with its five seeds, agrees: in the Bernoulli models the axes are nearer to orthogonal than
-# random ones, and farther from it than our factors. In the Gaussian models they are not clearly nearer
-# than random ones; we do not know why.
+# The five seeds of the study agree: the Bernoulli axes are nearer to orthogonal than random ones, and
+# farther from it than our factors. The Gaussian axes are no nearer than random ones; we do not know why.
+# (Only $\beta = 1$, with at most one latent of ten asleep: a turn mixes the sleeping ones in, and that
+# alone raises the cosines.)
 #
 # Last, what do the shipped model's axes move?
 
@@ -640,12 +664,13 @@ for name in compared:
           f"{chonk.mean():.2f} +- {chonk.std(ddof=1):.2f}, moves chonk by {own:.2f} sd, another factor by up to {leak:.2f}")
 
 # %% [markdown]
-# (The total correlation is the exact sum over 1,000 posteriors.) Pressing on it lowers it, and the best
-# latents of chonk, tail and position know more, though no factor reaches the bar. A hundred labels do more
-# for chonk, tail and tilt; for position they are ahead in $R^2$ and behind in nats. Neither brings ear or
-# eye to an axis. Labelled chonk has an $R^2$ of nearly 1 and still misses about half of what the grey
-# picture tells in nats. Both numbers are true (`10.needed-r2` says how they are related): for a readout look at
-# $R^2$, for what is left to know at nats.
+# (The total correlation is that of 1,000 posteriors, summed exactly. It depends on that number, see 10.12:
+# compare the rows only.) Pressing on it lowers it, and the best latents of chonk, tail and position know
+# more, though no factor reaches the bar. A hundred labels do more for chonk, tail and tilt; for position
+# they are ahead in $R^2$ and behind in nats. Neither brings ear or eye to an axis. Labelled chonk has an
+# $R^2$ of nearly 1 and still misses about half of what the grey picture tells in nats. Both numbers are
+# true (`10.needed-r2` says how they are related): for a readout look at $R^2$, for what is left to know at
+# nats.
 #
 # And a readout is no knob: moved alone, the labelled latent still drags another factor along (last
 # column, mean sizes as in 10.5).
@@ -654,10 +679,6 @@ for name in compared:
 # ## 10.10  So: are the latents interpretable?
 
 # %%
-def spread(values):
-    return f"{np.mean(values):.2f} +- {np.std(values, ddof=1):.2f}"
-
-
 print(f"{'':<19}{'passes: latent, code':>21}{'latent, share':>16}{'ELBO, nats':>19}{'distance':>14}"
       f"{'coverage':>14}   knob: chonk, other")
 for name in ready:
@@ -678,9 +699,10 @@ print(f"coverage of a perfect model, with these numbers of cats: {study['referen
 #
 # The answer, for these cats and these small networks. **No best latent passes the bar**, in any family,
 # also where the whole code does. **Fifty labels** find a direction for some factors afterwards: in the
-# shipped model for chonk, tail and position (10.5), not for ear and eye. **A hundred labels in the
-# training** bring four factors closer to axes by $R^2$, for some nats of ELBO; the samples are about
-# as good by these two measures (compare with `gaussian 1`).
+# shipped model for chonk, tail and position, a weaker one for tilt, none for ear and eye (10.5). **A
+# hundred labels in the training** bring four factors closer to axes by $R^2$, for some nats of ELBO; the
+# samples are about as good as those of `gaussian 1` by these two measures. And those are poor: the
+# Gaussian models hold the most about a cat, and cover the fewest cats when they draw from the prior.
 #
 # The explorer page (`figures/explorer_cats.html`, or `python -m minivae explore RUN` for your own
 # model) lets you drag through the latents; each slider carries the name of the factor it knows
@@ -832,7 +854,9 @@ def with_weights(z, m, l, own, other):
 N = 2000
 z_all, m_all, l_all = codes[:N], mu[:N].astype(float), logvar[:N].astype(float)
 truth = with_weights(z_all, m_all, l_all, 1 / N, 1 / N)
-print(f"exact, all {N}: {truth:.2f} nats")
+for n in (200, 600):
+    print(f"exact, of {n} pictures: {with_weights(z_all[:n], m_all[:n], l_all[:n], 1 / n, 1 / n):.2f} nats")
+print(f"exact, of all {N}: {truth:.2f} nats")
 print("   B    weights 1/NB   without the constant   weights 1/B   own 1/N, others (N-1)/N(B-1)   (L-1) log N + log N/B")
 for B in (50, 200, 800):
     few = [rng.choice(N, B, replace=False) for _ in range(800 // B)]
@@ -842,6 +866,9 @@ for B in (50, 200, 800):
           f"{(L - 1) * np.log(N) + np.log(N / B):36.2f}")
 
 # %% [markdown]
+# Even the exact value depends on how many pictures make up $q(z)$: of $N$ pictures, a code can tell at most
+# $\log N$ nats, so with few of them more of the KL of eq. (6) is left for the other two parts.
+#
 # The weights of eq. (7) give a value that is far too large, by about the last column: $z_i$'s own
 # posterior is most of $q(z_i)$, and its weight should be $1/N$; each marginal is a mean over many, whose
 # weights should be $1/B$. Without its constant the value is far below 0, which no total correlation can be.
