@@ -225,7 +225,8 @@ reveal("11.start")
 # $$
 #
 # for one hidden layer $h = \tanh(W_1^\top g + b)$. In notebook 05's words
-# $\partial \mathcal L_G / \partial g_b$ is the `dx` of the first layer. Then the sigmoid that made the pixels, and the generator's layers:
+# $\partial \mathcal L_G / \partial g_b$ is the `dx` of the first layer. Then the sigmoid that made the
+# pixels, and the generator's layers:
 #
 # $$
 # \frac{\partial \mathcal L_G}{\partial \mathrm{logits}}
@@ -380,10 +381,11 @@ axes[-1].legend(fontsize=7)
 fig
 
 # %% [markdown]
-# In both pictures (where two curves are equal, one hides the other) $\mathrm{KL}(p \| q)$ covers both modes, and over 40 per cent of its draws lie where
-# hardly any real data are. $\mathrm{KL}(q \| p)$ draws from one mode and drops the other. And JS
-# changes sides: it covers both modes on the left, and drops one on the right, where they are a
-# little farther apart. So (3) does not say whether a GAN drops modes. It has to be measured.
+# In both pictures (where two curves are equal, one hides the other) $\mathrm{KL}(p \| q)$ covers both
+# modes, and over 40 per cent of its draws lie where hardly any real data are. $\mathrm{KL}(q \| p)$ draws
+# from one mode and drops the other. And JS changes sides: it covers both modes on the left, and drops one
+# on the right, where they are a little farther apart. So (3) does not say whether a GAN drops modes. It
+# has to be measured.
 #
 # ## 11.9  What a measure rewards
 #
