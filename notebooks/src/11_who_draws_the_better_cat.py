@@ -65,7 +65,7 @@ recall("11", ..., ..., ...)
 # Let the generator stand still. Both expectations are integrals over $x$:
 #
 # $$
-# V = \int p(x) \log D(x) + q(x) \log(1 - D(x)) \, dx
+# V = \int \left[ p(x) \log D(x) + q(x) \log(1 - D(x)) \right] dx
 # $$
 #
 # and $D$ may choose its value at each $x$ separately. There the derivative
@@ -92,7 +92,7 @@ print(f"best D by search {D_tried[value_at_x.argmax()]:.3f}, by eq. (2) {0.6 / (
 # $$
 #
 # JS is the *Jensen-Shannon divergence*, the mean of both KLs to the mixture: 0 if $p = q$, and
-# $\log 2$ where the two have nothing in common. So against the best discriminator, the generator
+# $\log 2$ if the two have nothing in common. So against the best discriminator, the generator
 # minimises a divergence between its pictures and the real ones. On a grid:
 
 # %%
@@ -210,7 +210,8 @@ reveal("11.start")
 # $$
 #
 # which is once more the Bernoulli loss, with the label 1. Both losses push every score upwards, but
-# with other weights. So the game is no longer that of (1), and (3) does not hold for it.
+# with other weights. So the generator no longer plays the game of (1): even against the best
+# discriminator, it does not descend the divergence of (3).
 #
 # ## 11.5  Through the discriminator
 #
@@ -223,8 +224,9 @@ reveal("11.start")
 # \frac{\partial s}{\partial g} = W_1 \left[ (1 - h^2) \odot w_{out} \right] \tag{8}
 # $$
 #
-# for one hidden layer $h = \tanh(W_1^\top g + b)$. In notebook 05's words it is the `dx` of the
-# first layer. Then the sigmoid that made the pixels, and the generator's layers:
+# for one hidden layer $h = \tanh(W_1^\top g + b)$. In notebook 05's words
+# $\partial \mathcal L_G / \partial g_b$ is the `dx` of the first layer. Then the sigmoid that made the
+# pixels, and the generator's layers:
 #
 # $$
 # \frac{\partial \mathcal L_G}{\partial \mathrm{logits}}
@@ -240,7 +242,7 @@ reveal("11.start")
 D_fake = 1 / (1 + np.exp(-s_fake))
 dscore = -(1 - D_fake) / len(z)                                            # eq. (7)
 h = np.tanh(fake @ params["dis1_W"] + params["dis1_b"])
-slope = ((1 - h**2) * params["dis_out_W"][:, 0]) @ params["dis1_W"].T      # eq. (8): (B, D)
+slope = ((1 - h**2) * params["dis_out_W"][:, 0]) @ params["dis1_W"].T      # eq. (8): (B, pixels)
 dlogits = dscore[:, None] * slope * fake * (1 - fake)                      # eq. (9)
 h_gen = np.tanh(z @ params["gen1_W"] + params["gen1_b"])
 dW = h_gen.T @ dlogits                                                     # eq. (10)
@@ -379,10 +381,11 @@ axes[-1].legend(fontsize=7)
 fig
 
 # %% [markdown]
-# In both pictures $\mathrm{KL}(p \| q)$ covers both modes, and over 40 per cent of its draws lie where
-# hardly any real data are. $\mathrm{KL}(q \| p)$ draws from one mode and drops the other. And JS
-# changes sides: it covers both modes on the left, and drops one on the right, where they are a
-# little farther apart. So (3) does not say whether a GAN drops modes. It has to be measured.
+# In both pictures (where two curves are equal, one hides the other) $\mathrm{KL}(p \| q)$ covers both
+# modes, and over 40 per cent of its draws lie where hardly any real data are. $\mathrm{KL}(q \| p)$ draws
+# from one mode and drops the other. And JS changes sides: it covers both modes on the left, and drops one
+# on the right, where they are a little farther apart. So (3) does not say whether a GAN drops modes. It
+# has to be measured.
 #
 # ## 11.9  What a measure rewards
 #
@@ -396,8 +399,8 @@ fig
 # $$
 #
 # The first term is the *greyness* of $p$. A blurred $p$ pays for it. But is the measure fair? A control:
-# real cats with all logits multiplied by a factor. A factor above 1 gives them more contrast than any
-# real cat has.
+# real cats with all logits multiplied by a factor. A factor above 1 gives each cat more contrast than it
+# really has.
 
 # %%
 predict("11.sharpened", ...)
@@ -415,7 +418,7 @@ for factor in (0.7, 1, 1.3, 2):
 reveal("11.sharpened")
 
 # %% [markdown]
-# The draws come nearer with every step of contrast, far beyond that of real cats; the distance of
+# The draws come nearer with every step of contrast, also beyond that of real cats; the distance of
 # $p$ is least for the real ones. So a model that is too sharp can beat the truth in the distance of
 # draws. Three more measures help. The *energy distance* (Székely and Rizzo 2013) compares all draws
 # with draws of real cats, and is 0 only if both have the same distribution:
@@ -424,18 +427,19 @@ reveal("11.sharpened")
 # 2 E\|x - y\| - E\|x - x'\| - E\|y - y'\| \tag{12}
 # $$
 #
-# with $x, x'$ from the model and $y, y'$ real. (Estimated from draws, it may come out slightly below 0.) *Accepted* is the share of draws that a fit of the
-# renderer explains as well as it explains 95 of 100 real draws; none is refused for too little noise.
-# *Kinds*: each of the six factors is high or low, which makes 64 kinds of cats. A kind is dropped if
-# fewer draws are fitted with it than a quarter of its share.
+# with $x, x'$ from the model and $y, y'$ real. (Estimated from draws, it may come out slightly below 0.)
+# *Accepted* is the share of draws that a fit of the renderer explains as well as it explains 95 of 100
+# real draws; none is refused for too little noise. *Kinds*: each of the six factors is high or low, which
+# makes 64 kinds of cats. A kind is dropped if fewer draws are fitted with it than a quarter of its share.
+# (All draws are fitted, accepted or not.) Coverage is that of notebook 10.
 #
 # ## 11.10  The study
 #
 # On 50,000 cats, for each of five seeds: a VAE and a GAN. Decoder and generator are the same network,
-# both models have equally many updates, and both rates fall by the same schedule. In two other
-# ways they were not treated alike. The GAN's settings were chosen with four short runs and a look at its samples; of the VAE
-# nothing was tuned. And the discriminator sees the real cats' grey levels, while the VAE sees black and white
-# draws of them. Both should help the GAN, if anybody.
+# both models have equally many updates, and both learning rates fall by the same schedule. In two other
+# ways they were not treated alike. The GAN's settings (learning rate, Adam's $\beta_1$) were chosen with
+# four short runs and a look at its samples; the VAE has the package's defaults. And the discriminator sees
+# the real cats' grey levels, while the VAE sees black and white draws of them.
 #
 # Here are the first eight pictures of each model, seed 0, none of them picked out.
 
@@ -552,8 +556,8 @@ fig
 
 # %% [markdown]
 # From the lowest to the highest value of each factor, in ten bins. Dotted: real cats through the
-# same fit, so what is not flat there comes from the fit and from chance. Here one of the gaps has
-# a name: no draw of the GAN is fitted with a tail that curls little, in any seed, although three in
+# same fit, so what is not flat there comes from the fit and from chance. Here is a mode that the GAN
+# drops: none of its draws is fitted with a tail that curls little, in any seed, although three in
 # ten real cats have one. The VAE draws those tails as often as others. (Both models are short of
 # wide open eyes and of high ears.)
 #
@@ -571,7 +575,8 @@ ax.set(xlabel="epoch", ylabel="distance of draws", title="five seeds each; blue:
 fig
 
 # %% [markdown]
-# The VAE's curves fall after every epoch. The GAN's go up and down, and its seeds end farther apart.
+# The VAE's curves fall after every epoch. The GAN's go up and down, and its seeds end farther apart. (They
+# end below the VAE's: the contrast again.)
 #
 # ## 11.11  What a GAN does not tell
 #
@@ -645,9 +650,9 @@ check("11.bound", js_at_least)
 
 # %%
 def pixel_slope(g, W1, b1, W2, b2, w):
-    # images g (B, D); h1 = tanh(g W1 + b1), h2 = tanh(h1 W2 + b2), score = h2 . w + b
-    # W1 (D, H), b1 (H,), W2 (H, K), b2 (K,), w (K,)
-    ...    # -> d score / d g (B, D), a row for each image
+    # images g (B, P); h1 = tanh(g W1 + b1), h2 = tanh(h1 W2 + b2), score = h2 . w + b
+    # W1 (P, H), b1 (H,), W2 (H, K), b2 (K,), w (K,)
+    ...    # -> d score / d g (B, P), a row for each image
 check("11.pixels", pixel_slope)
 
 # %% [markdown]
@@ -657,8 +662,8 @@ check("11.pixels", pixel_slope)
 # %%
 def least_squares_gradient(score, slope, image):
     # of B generated images: the discriminator's scores (B,), their derivatives by
-    # the pixels ds/dx (B, D), and the images g = sigmoid(logits) (B, D)
-    ...    # -> d loss / d logits (B, D), loss = mean_B (score - 1)^2 / 2
+    # the pixels ds/dg (B, P), and the images g = sigmoid(logits) (B, P)
+    ...    # -> d loss / d logits (B, P), loss = mean_B (score - 1)^2 / 2
 check("11.generator-gradient", least_squares_gradient)
 
 # %% [markdown]
@@ -691,7 +696,8 @@ def dropped_kinds(kind, n, share):
 check("11.dropped", dropped_kinds)
 
 # %% [markdown]
-# **Without a checker:** train the small GAN of 11.7 with the saturating loss. In `minivae/gan.py` the
-# gradient of (7), `dscore`, becomes $-D / B$. How do $D(G(z))$ and the pictures compare, over a few seeds?
+# **Without a checker:** train the small GAN of 11.7 with the saturating loss, for a few seeds. In
+# `generator_loss_and_grads` (`minivae/gan.py`) `dscore` becomes `-ops.sigmoid(score) / len(z)`; restart the
+# kernel, and undo the change afterwards. How do $D(G(z))$ and the pictures compare?
 #
 # This was the last notebook.

@@ -15,7 +15,7 @@ def nearest_p(r):
 def _sharpest_cases():
     return [
         (np.array([0.8]),),
-        (np.array([0.2, 0.7, 0.45]),),
+        (np.array([0.2, 0.7, 0.49]),),
         (np.array([[0.0, 0.3, 0.95], [0.55, 0.1, 1.0]]),),
     ]
 

@@ -27,11 +27,11 @@ def _pixel_cases():
     shapes = ((1, 2, 2, 1), (3, 4, 3, 2), (2, 3, 2, 2))
     return [
         (
-            np.round(rng.uniform(0.1, 0.9, (B, D)), 2),
-            *(generic(rng, D, H), generic(rng, H), generic(rng, H, K), generic(rng, K)),
+            np.round(rng.uniform(0.1, 0.9, (B, P)), 2),
+            *(generic(rng, P, H), generic(rng, H), generic(rng, H, K), generic(rng, K)),
             generic(rng, K),
         )
-        for B, D, H, K in shapes
+        for B, P, H, K in shapes
     ]
 
 
@@ -56,9 +56,9 @@ PIXELS = Exercise(
     title="from the score to the pixels, with two hidden layers",
     stub=stub("""
         def pixel_slope(g, W1, b1, W2, b2, w):
-            # images g (B, D); h1 = tanh(g W1 + b1), h2 = tanh(h1 W2 + b2), score = h2 . w + b
-            # W1 (D, H), b1 (H,), W2 (H, K), b2 (K,), w (K,)
-            ...    # -> d score / d g (B, D), a row for each image
+            # images g (B, P); h1 = tanh(g W1 + b1), h2 = tanh(h1 W2 + b2), score = h2 . w + b
+            # W1 (P, H), b1 (H,), W2 (H, K), b2 (K,), w (K,)
+            ...    # -> d score / d g (B, P), a row for each image
     """),
     reference=pixel_slope,
     cases=_pixel_cases,
@@ -100,7 +100,7 @@ PIXELS = Exercise(
 
 
 def least_squares_gradient(score, slope, image):
-    """dlogits = (s - 1) / B * ds/dx * g (1 - g): eqs. (8) and (9), with another loss"""
+    """dlogits = (s - 1) / B * ds/dg * g (1 - g): eqs. (8) and (9), with another loss"""
     dscore = (score - 1) / len(score)
     return dscore[:, None] * slope * image * (1 - image)
 
@@ -124,8 +124,8 @@ GENERATOR_GRADIENT = Exercise(
     stub=stub("""
         def least_squares_gradient(score, slope, image):
             # of B generated images: the discriminator's scores (B,), their derivatives by
-            # the pixels ds/dx (B, D), and the images g = sigmoid(logits) (B, D)
-            ...    # -> d loss / d logits (B, D), loss = mean_B (score - 1)^2 / 2
+            # the pixels ds/dg (B, P), and the images g = sigmoid(logits) (B, P)
+            ...    # -> d loss / d logits (B, P), loss = mean_B (score - 1)^2 / 2
     """),
     reference=least_squares_gradient,
     cases=_gradient_cases,

@@ -13,8 +13,8 @@ PREDICTIONS = (
     ),
     Prediction(
         "11.sharpened",
-        "Real cats, and the same cats with more contrast than any real cat has: every logit times "
-        "1.3. Whose draws are nearer to the real renders?",
+        "Real cats, and the same cats with too much contrast: every logit times 1.3. Whose draws "
+        "are nearer to the real renders?",
         ("those of the real cats", "those with too much contrast"),
         "those with too much contrast",
         "A draw of a grey pixel is often wrong. With more contrast pixels are less grey, so the "
