@@ -57,13 +57,13 @@ def one_hot(y: Array, spec: Spec, dtype: DTypeLike) -> Array:
 def encode(
     params: Params, x: Array, y: Array, spec: Spec, ops: Backend = numpy_ops
 ) -> tuple[Array, Array]:
-    """The parameters of q(z|x, y): x (B, D), y (B,) -> mu, logvar (B, L). MinivaeError on others."""
+    """The parameters of q(z|x, y): x (B, D), y (B,) -> mu, logvar (B, L), or MinivaeError."""
     x, y = checks.check_labelled(x, y, spec, params["mu_b"].real.dtype)
     return encoder_forward(params, np.hstack([x, one_hot(y, spec, x.dtype)]), spec, ops)[:2]
 
 
 def mean_image(params: Params, z: Array, y: Array, spec: Spec, ops: Backend = numpy_ops) -> Array:
-    """E[x|z, y], the image that is shown: z (N, L), y (N,) -> (N, D). MinivaeError on others."""
+    """E[x|z, y], the image that is shown: z (N, L), y (N,) -> (N, D), or MinivaeError."""
     z = checks.check_latents(z, spec._replace(classes=0))
     y = checks.check_classes(y, len(z), spec)
     out = decoder_forward(params, np.hstack([z, one_hot(y, spec, z.dtype)]), spec, ops)[0]

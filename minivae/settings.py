@@ -13,7 +13,8 @@ class Settings(NamedTuple):
     seed.
 
     latent_dim, hidden, activation, likelihood, variance, free_bits: as in `Spec`.
-    condition: "labels" for a conditional model, which is given the label of each image; or "none".
+    condition: "labels" for a conditional model, which is given the label of each image (`spec` does
+    not know how many there are: see `train.spec_of`); or "none".
     epochs: passes over the training set. batch_size: images per step.
     lr: Adam's learning rate at the start; schedule: "decay" lets it fall geometrically to 5 per
     cent of itself, "constant" keeps it. beta: weight of the KL in the loss; warmup: epochs over
@@ -44,11 +45,8 @@ class Settings(NamedTuple):
     backend: str = "numba"
     seed: int = 0
 
-    def spec(self, data_dim: int, classes: int = 0) -> Spec:
-        """The architecture that these settings describe, for images of `data_dim` pixels.
-
-        classes: how many labels the data have, for a conditional model.
-        """
+    def spec(self, data_dim: int) -> Spec:
+        """The architecture that these settings describe, for images of `data_dim` pixels."""
         return Spec(
             data_dim=data_dim,
             hidden=self.hidden,
@@ -57,7 +55,6 @@ class Settings(NamedTuple):
             likelihood=self.likelihood,
             variance=self.variance,
             free_bits=self.free_bits,
-            classes=classes,
         )
 
     def steps_per_epoch(self, n: int) -> int:

@@ -24,8 +24,8 @@ class Spec(NamedTuple):
 
     The encoder goes data_dim -> hidden -> (mu, logvar), the decoder latent_dim -> reversed
     hidden -> data_dim. `variance` fixes the Gaussian's variance; None learns one scalar for all
-    pixels, `out_logvar`. `free_bits` is in nats per latent. `classes`: how many labels a conditional
-    model knows, C (conditional.py); both first layers then have C inputs more. 0 for any other.
+    pixels, `out_logvar`. `free_bits` is in nats per latent. `classes` is C, how many labels a
+    conditional model knows (conditional.py): its first layers have C inputs more. 0 for all others.
     """
 
     data_dim: int

@@ -75,7 +75,7 @@ def spec_of(dataset: data.Dataset, settings: AnySettings) -> AnySpec:
     """The architecture that these settings describe for these data."""
     data_dim = dataset.train.shape[1]
     if is_conditional(settings):
-        return settings.spec(data_dim, len(data.class_labels(dataset)))
+        return settings.spec(data_dim)._replace(classes=len(data.class_labels(dataset)))
     return settings.spec(data_dim)
 
 

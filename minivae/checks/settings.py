@@ -27,6 +27,7 @@ from minivae.errors import MinivaeError
 if TYPE_CHECKING:
     from minivae.data import Dataset
     from minivae.settings import AnySettings
+    from minivae.spec import Spec
 
 Chosen = TypeVar("Chosen", bound="AnySettings")
 
@@ -85,21 +86,20 @@ def check_settings_fit_data(settings: AnySettings, dataset: Dataset) -> None:
     """Raise MinivaeError unless these settings, checked already, suit the data.
 
     The model must not have too many parameters, a batch not more images than there are, and a step
-    must fit into memory.
+    must fit into memory. A conditional model needs a label for each image.
     """
     n, data_dim = dataset.train.shape
-    classes = 0
+    spec, classes = settings.spec(data_dim), 0
     if getattr(settings, "condition", "none") == "labels":  # a GAN has none
         classes = _check_labels(dataset)
-        check_model_size(settings.spec(data_dim, classes))
-    else:
-        check_model_size(settings.spec(data_dim))
+        spec = cast("Spec", spec)._replace(classes=classes)
+    check_model_size(spec)
     if settings.batch_size > n:
         raise MinivaeError(
             f"batch_size is {settings.batch_size}, but there are only {n} training images; "
             "choose a smaller one"
         )
-    widest = max(data_dim + classes, settings.latent_dim + classes, *settings.hidden)
+    widest = classes + max(data_dim, settings.latent_dim, *settings.hidden)
     if settings.rows * widest > MAX_NUMBERS:
         raise MinivaeError(
             f"one step would take too much memory (batch_size {settings.batch_size}, in all "

@@ -27,9 +27,11 @@ from minivae.cli.train_plan import (
 from minivae.errors import MinivaeError
 from minivae.settings import MODELS, OPTIONS, GanSettings, Settings
 
-NEXT = (("explore", "drag a point, and see what is drawn"), ("evaluate", "score it"))
-NEXT_OF_CONDITIONAL = (("sample", "a row for each label"), ("evaluate", "score it"))
-NEXT_OF_GAN = (("sample", "more of its images"),)
+NEXT = {  # commands for the model that was trained, and why
+    "vae": (("explore", "drag a point, and see what is drawn"), ("evaluate", "score it")),
+    "conditional": (("sample", "a row for each label"), ("evaluate", "score it")),
+    "gan": (("sample", "more of its images"),),
+}
 
 
 DESCRIPTION = """\
@@ -195,7 +197,7 @@ def train_in_folder(
     seconds = round(time.monotonic() - started, 1)
     return {
         "run": folder.as_posix(),
-        "conditional": isinstance(model, runs.ConditionalModel),
+        "condition": getattr(settings, "condition", "none"),  # a GAN has none
         "interrupted": False,
         "resumed": resumed,
         "steps": history[-1]["step"],
@@ -303,9 +305,8 @@ def describe(report: dict[str, Any]) -> str:
     if report["interrupted"]:
         return ""
     done = "continued to step {:,}" if report["resumed"] else "trained {:,} steps"
-    commands = NEXT_OF_CONDITIONAL if report["conditional"] else NEXT
-    if "generator_loss" in report:
-        commands = NEXT_OF_GAN
+    kind = "conditional" if report["condition"] != "none" else "vae"
+    kind = "gan" if "generator_loss" in report else kind
     lines = [f"{done.format(report['steps'])} in {report['seconds']:.0f} s: {_losses(report)}"]
     if "test_elbo" in report:
         lines.append(
@@ -315,7 +316,7 @@ def describe(report: dict[str, Any]) -> str:
     names = ", ".join(Path(path).name for path in report["figures"])
     lines.append(f"look at {quoted(report['run'] + '/')}: {names}")
     run = checks.printable(report["run"])
-    for command, why in commands:
+    for command, why in NEXT[kind]:
         lines.append(f"next: {shell_line(['python', '-m', 'minivae', command, run])}  ({why})")
     return "\n".join(lines)
 

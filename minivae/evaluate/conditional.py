@@ -15,6 +15,7 @@ from minivae import ops as numpy_ops
 from minivae.evaluate.likelihood import (
     ENCODER_ROWS,
     LogLikelihood,
+    Noise,
     Progress,
     log_likelihood_of_q,
     mean_terms,
@@ -59,24 +60,23 @@ def evaluate_conditional(
     for label in np.unique(y):
         own, plain = conditional.given(flat, spec, int(label))
         at = np.flatnonzero(y == label)
-        each = log_likelihood_of_q(
-            unpack(own, plain),
-            x[at],
-            plain,
-            samples,
-            lambda i, at=at: noise(int(at[i])),
-            None,
-            ops,
-            progress=None if progress is None else lambda n, _, d=done: progress(d + n, len(x)),
-        )
+        own_noise = _of_images(noise, at)
+        each = log_likelihood_of_q(unpack(own, plain), x[at], plain, samples, own_noise, None, ops)
         for array, values in zip(found, each, strict=True):
             array[at] = values
         done += len(at)
+        if progress is not None:
+            progress(done, len(x))
     means = (
         conditional.encode(params, x[rows], y[rows], spec, ops)[0]
         for rows in slices(len(x), ENCODER_ROWS)
     )
     return report_of(found, terms, means, seed, samples) | {"classes": spec.classes}
+
+
+def _of_images(noise: Noise, at: Array) -> Noise:
+    """The noise of the images `at`, (n,), numbered from 0."""
+    return lambda i: noise(int(at[i]))
 
 
 def conditional_elbo_terms(

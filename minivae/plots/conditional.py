@@ -41,6 +41,7 @@ def label_rows(model: ConditionalModel, ops: Backend, *, n: int = 10, seed: int 
     )
     ax.tick_params(length=0)
     ax.set_xticks([])
+    ax.grid(visible=False)
     ax.spines[:].set_visible(False)
     ax.set(ylabel="label", title="each row another label, each column the same z")
     return fig

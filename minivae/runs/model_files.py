@@ -130,13 +130,17 @@ def load_conditional(path: str | os.PathLike[str]) -> ConditionalModel:
     spec = _spec_from_json(meta.get("spec"), path, vae.Spec)
     shape = image_shape_from_json(meta.get("image_shape"), spec, path)
     white = _white_from_json(meta.get("white"), path)
-    labels = meta.get("labels")
-    good = isinstance(labels, list) and len(labels) == spec.classes >= 2
-    if not good or {type(label) for label in labels} not in ({str}, {int}):
+    labels = _labels_from_json(meta.get("labels"), spec, path)
+    return ConditionalModel(spec, _flatten(arrays, spec, path), shape, labels, white)
+
+
+def _labels_from_json(value, spec, path):
+    good = isinstance(value, list) and len(value) == spec.classes >= 2
+    if not good or {type(label) for label in value} not in ({str}, {int}):
         raise files.damaged_error(path, "its labels are not one name or number for each class")
-    if len(set(labels)) < len(labels):
+    if len(set(value)) < len(value):
         raise files.damaged_error(path, "it has a label twice")
-    return ConditionalModel(spec, _flatten(arrays, spec, path), shape, tuple(labels), white)
+    return tuple(value)
 
 
 def _white_from_json(white, path):
