@@ -177,8 +177,8 @@ def check_classes(y: Any, n: int, spec: Spec) -> np.ndarray:
 def _refuse_conditional(spec):
     if getattr(spec, "classes", 0):  # a GAN has none
         raise MinivaeError(
-            "this model is conditional: it needs the label of each image (minivae.conditional has "
-            "the functions that take it, and `given` makes an ordinary model for one label)"
+            "this model is conditional: it needs the label of each image; minivae.conditional has "
+            "the functions that take it, and `given`, which makes an ordinary model for one label"
         )
 
 
