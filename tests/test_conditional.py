@@ -89,7 +89,9 @@ def test_the_gradient_is_the_sum_of_the_ordinary_ones(made, backend):
         part = vae.elbo_and_grads(unpack(own, plain), x[at], eps[at], plain)
         for name, g in part.grads.items():
             g = g * at.mean()
-            if name.endswith("_b") and len(total[f"{name[:-1]}W"]) > len(part.grads[f"{name[:-1]}W"]):
+            if name.endswith("_b") and len(total[f"{name[:-1]}W"]) > len(
+                part.grads[f"{name[:-1]}W"]
+            ):
                 total[f"{name[:-1]}W"][len(part.grads[f"{name[:-1]}W"]) + label] += g
             total[name][: len(g)] += g
     for name, g in found.items():
