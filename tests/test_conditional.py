@@ -21,6 +21,12 @@ def model(hidden=(4, 3), likelihood="bernoulli", classes=3, **changes):
     return spec, flat, rng.random((5, 6)), rng.standard_normal((5, 2))
 
 
+@pytest.fixture(name="conditional")
+def conditional_module():
+    """The module; `test_mistakes` passes the same with a mistake in it."""
+    return conditional
+
+
 MODELS = [model(), model(hidden=()), model(likelihood="gaussian"), model(free_bits=0.2)]
 
 
@@ -41,7 +47,7 @@ def test_a_label_is_a_row_with_a_single_one():
     assert rows.dtype == np.float32
 
 
-def test_for_one_label_it_is_an_ordinary_vae(conditional=conditional):
+def test_for_one_label_it_is_an_ordinary_vae(conditional):
     """Loss, q and pictures of each label are those of the model that `given` makes for it."""
     for hidden in ((4, 3), ()):
         spec, flat, x, eps = model(hidden)
@@ -156,7 +162,7 @@ def test_functions_of_an_ordinary_vae_refuse_a_conditional_one():
 
 
 def test_a_model_without_labels_takes_none():
-    spec, flat, x, eps = model(classes=0)
+    spec, flat, x, _ = model(classes=0)
     assert "knows no labels" in refusal(conditional.encode, unpack(flat, spec), x, Y, spec)
     for label in (-1, 3, 1.0, "1"):
         assert "label" in refusal(given, model()[1], model()[0], label)

@@ -105,6 +105,9 @@ def evaluate_run(
     checks.check_whole(seed, "--seed", *checks.INTEGER_RANGES["seed"])
     model = _load(run)
     dataset, name = data_for(model, run, data_name, reading)
+    y = None
+    if isinstance(model, runs.ConditionalModel) and len(dataset.test):
+        y = _classes(dataset, name, model)[:limit]
     if data_name is not None and data_name not in data.NAMES:
         say(f"minivae: {checks.printable(data_name)}: {dataset.note}")
     if not len(dataset.test):
@@ -120,8 +123,7 @@ def evaluate_run(
             "ops": ops,
             "progress": lambda done, total: bar.update(done - bar.n),
         }
-        if isinstance(model, runs.ConditionalModel):
-            y = _classes(dataset, name, model)[:limit]
+        if y is not None:
             report = evaluate.evaluate_conditional(model.flat, x, y, model.spec, **how)
         else:
             report = evaluate.evaluate(model.params, x, model.spec, **how)
