@@ -250,7 +250,7 @@ class _Vae:
             result = vae.iwae_and_grads(params, x, eps, spec, u=u, ops=self.ops)
         else:
             eps = noise.standard_normal(shape, dtype=np.float32)
-            result = self.elbo_and_grads(x, batch, eps, beta)
+            result = self.bound_and_grads(x, batch, eps, beta)
         _check_loss(result.loss, "the loss is", state, lr)
         logvar = next_logvar(params, result.grads) if spec.learns_variance else None
         self.ops.adam_step(state.flat, result.flat_grads, state.m, state.v, state.step + 1, lr)
@@ -259,8 +259,8 @@ class _Vae:
             vae.clamp_variance(params, spec)
         return result.loss, result.nll, result.kl
 
-    def elbo_and_grads(self, x, _batch, eps, beta):
-        """Of the images x of a batch, (B, D), each perhaps several times."""
+    def bound_and_grads(self, x, _batch, eps, beta):
+        """The ELBO of the images x of a batch, (B, D), each perhaps several times."""
         return vae.elbo_and_grads(self.params, x, eps, self.spec, beta=beta, ops=self.ops)
 
     def end_of_epoch(self, beta, means):
@@ -295,8 +295,8 @@ class _ConditionalVae(_Vae):
         if len(self.test):
             self.test_y = data.classes_of(dataset.test_labels, dataset, known)
 
-    def elbo_and_grads(self, x, batch, eps, beta):
-        """Of the images x of a batch, (B, D), each perhaps several times."""
+    def bound_and_grads(self, x, batch, eps, beta):
+        """The ELBO of the images x of a batch, (B, D), each perhaps several times."""
         y = np.repeat(self.y[batch], self.settings.samples)
         params, spec = self.params, self.spec
         return conditional.elbo_and_grads(params, x, y, eps, spec, beta=beta, ops=self.ops)
