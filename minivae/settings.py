@@ -13,6 +13,8 @@ class Settings(NamedTuple):
     seed.
 
     latent_dim, hidden, activation, likelihood, variance, free_bits: as in `Spec`.
+    condition: "labels" for a conditional model, which is given the label of each image (`spec` does
+    not know how many there are: see `train.spec_of`); or "none".
     epochs: passes over the training set. batch_size: images per step.
     lr: Adam's learning rate at the start; schedule: "decay" lets it fall geometrically to 5 per
     cent of itself, "constant" keeps it. beta: weight of the KL in the loss; warmup: epochs over
@@ -31,6 +33,7 @@ class Settings(NamedTuple):
     likelihood: str = "bernoulli"
     variance: float | None = None
     free_bits: float = 0.0
+    condition: str = "none"
     epochs: int = 10
     batch_size: int = 100
     lr: float = 2e-3
@@ -141,6 +144,9 @@ OPTIONS = {  # in the order of `train --help`
     ),
     "likelihood": Option("p(x|z): binarized pixels, or grey with one learned variance"),
     "variance": Option("fix the gaussian's variance instead of learning it"),
+    "condition": Option(
+        "labels: a conditional model, q(z|x,y) and p(x|z,y), which draws the class that it is told"
+    ),
     "backend": Option("numba is fast, numpy is readable"),
     "seed": Option("seed of all random numbers; the same seed gives the same model"),
 }
@@ -148,4 +154,4 @@ OPTIONS = {  # in the order of `train --help`
 # Settings that had another name in files of earlier versions, {name there: name now} ...
 RENAMED = {"latent": "latent_dim"}
 # ... and those added since, {name: the value that runs before had}.
-ADDED: dict[str, Any] = {"gradient": "plain"}
+ADDED: dict[str, Any] = {"gradient": "plain", "condition": "none"}

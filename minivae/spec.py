@@ -24,7 +24,8 @@ class Spec(NamedTuple):
 
     The encoder goes data_dim -> hidden -> (mu, logvar), the decoder latent_dim -> reversed
     hidden -> data_dim. `variance` fixes the Gaussian's variance; None learns one scalar for all
-    pixels, `out_logvar`. `free_bits` is in nats per latent.
+    pixels, `out_logvar`. `free_bits` is in nats per latent. `classes` is C, how many labels a
+    conditional model knows (conditional.py): its first layers have C inputs more. 0 for all others.
     """
 
     data_dim: int
@@ -34,6 +35,7 @@ class Spec(NamedTuple):
     likelihood: str = "bernoulli"
     variance: float | None = None
     free_bits: float = 0.0
+    classes: int = 0
 
     @property
     def n_params(self) -> int:
@@ -84,6 +86,8 @@ def layout(spec: AnySpec) -> tuple[tuple[str, tuple[int, ...]], ...]:
         hidden("dis", sizes)
         dense("dis_out", sizes[-1], 1)
         return tuple(blocks)
+    sizes = (spec.data_dim + spec.classes, *sizes[1:])
+    mirrored = (spec.latent_dim + spec.classes, *mirrored[1:])
     hidden("enc", sizes)
     dense("mu", sizes[-1], spec.latent_dim)
     dense("logvar", sizes[-1], spec.latent_dim)

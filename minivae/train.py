@@ -5,14 +5,15 @@ that evaluating or logging more often does not change what is learned.
 """
 
 from collections.abc import Callable
+from typing import TypeGuard
 
 import numpy as np
 
-from minivae import checks, data, evaluate, gan, vae
+from minivae import checks, conditional, data, evaluate, gan, vae
 from minivae.backend import Backend, load_backend, reproducible_sums
 from minivae.errors import MinivaeError
-from minivae.settings import AnySettings, GanSettings
-from minivae.spec import Spec
+from minivae.settings import AnySettings, GanSettings, Settings
+from minivae.spec import AnySpec, Spec
 
 STREAMS = ("init", "order", "binarize", "noise", "evaluation")
 # Each step moves the variance this fraction of the way to its best value: about an average over the
@@ -70,11 +71,24 @@ OnStep = Callable[[State, StepTerms, float], object]  # called with the state, t
 OnEpoch = Callable[[State], object]
 
 
+def spec_of(dataset: data.Dataset, settings: AnySettings) -> AnySpec:
+    """The architecture that these settings describe for these data."""
+    data_dim = dataset.train.shape[1]
+    if is_conditional(settings):
+        return settings.spec(data_dim)._replace(classes=len(data.class_labels(dataset)))
+    return settings.spec(data_dim)
+
+
+def is_conditional(settings: AnySettings) -> TypeGuard[Settings]:
+    """Whether a model of these settings is given the label of each image."""
+    return isinstance(settings, Settings) and settings.condition == "labels"
+
+
 def new_state(dataset: data.Dataset, settings: AnySettings) -> State:
     """The state before the first step."""
     seeds = np.random.SeedSequence(settings.seed).spawn(len(STREAMS))
     streams = {name: np.random.default_rng(s) for name, s in zip(STREAMS, seeds, strict=True)}
-    spec = settings.spec(dataset.train.shape[1])
+    spec = spec_of(dataset, settings)
     mean = dataset.train.mean(axis=0, dtype=np.float64)
     mean /= 255 if dataset.train.dtype == np.uint8 else 1
     learns_variance = isinstance(spec, Spec) and spec.learns_variance
@@ -171,7 +185,7 @@ def run_loop(
 
 
 def _run_loop(dataset, settings, state, on_step, on_epoch, should_stop, ops):
-    trainee = (_Gan if isinstance(settings, GanSettings) else _Vae)(dataset, settings, state, ops)
+    trainee = _kind(settings)(dataset, settings, state, ops)
     n = len(dataset.train)
     steps_per_epoch = settings.steps_per_epoch(n)
     total_steps = settings.epochs * steps_per_epoch
@@ -206,12 +220,18 @@ def _run_loop(dataset, settings, state, on_step, on_epoch, should_stop, ops):
     return state
 
 
+def _kind(settings):
+    if isinstance(settings, GanSettings):
+        return _Gan
+    return _ConditionalVae if is_conditional(settings) else _Vae
+
+
 class _Vae:
     """What the loop needs to know of a VAE: a step, and what the history says of an epoch."""
 
     def __init__(self, dataset, settings, state, ops):
         self.dataset, self.settings, self.state, self.ops = dataset, settings, state, ops
-        self.spec = settings.spec(dataset.train.shape[1])
+        self.spec = spec_of(dataset, settings)
         self.params = vae.unpack(state.flat, self.spec)
         self.test = data.test_images(dataset.test, settings.likelihood)
 
@@ -231,7 +251,7 @@ class _Vae:
             result = vae.iwae_and_grads(params, x, eps, spec, u=u, doubly=doubly, ops=self.ops)
         else:
             eps = noise.standard_normal(shape, dtype=np.float32)
-            result = vae.elbo_and_grads(params, x, eps, spec, beta=beta, ops=self.ops)
+            result = self.bound_and_grads(x, batch, eps, beta)
         _check_loss(result.loss, "the loss is", state, lr)
         logvar = next_logvar(params, result.grads) if spec.learns_variance else None
         self.ops.adam_step(state.flat, result.flat_grads, state.m, state.v, state.step + 1, lr)
@@ -239,6 +259,10 @@ class _Vae:
             params["out_logvar"][...] = logvar
             vae.clamp_variance(params, spec)
         return result.loss, result.nll, result.kl
+
+    def bound_and_grads(self, x, _batch, eps, beta):
+        """The ELBO of the images x of a batch, (B, D), each perhaps several times."""
+        return vae.elbo_and_grads(self.params, x, eps, self.spec, beta=beta, ops=self.ops)
 
     def end_of_epoch(self, beta, means):
         """beta, loss, nll, kl, and where there are test images their elbo, nll and kl."""
@@ -251,13 +275,39 @@ class _Vae:
         rng = np.random.default_rng(state.streams["evaluation"].bit_generator.seed_seq)
         try:
             with np.errstate(all="ignore"):  # no warnings: elbo_terms raises an error instead
-                terms = evaluate.elbo_terms(
-                    self.params, self.test, self.spec, rng=rng, ops=self.ops
-                )
+                terms = self.elbo_of_test(rng)
         except MinivaeError as error:
             where = f"after step {state.step} (lr {self.settings.lr:g})"
             raise MinivaeError(f"{where}, {error}") from None
         return terms.elbo, terms.nll, terms.kl
+
+    def elbo_of_test(self, rng):
+        """The Terms of all test images."""
+        return evaluate.elbo_terms(self.params, self.test, self.spec, rng=rng, ops=self.ops)
+
+
+class _ConditionalVae(_Vae):
+    """A VAE that is given the label of each image, in training and on the test images."""
+
+    def __init__(self, dataset, settings, state, ops):
+        super().__init__(dataset, settings, state, ops)
+        known = data.class_labels(dataset)
+        self.y = data.classes_of(dataset.train_labels, dataset, known)
+        if len(self.test):
+            self.test_y = data.classes_of(dataset.test_labels, dataset, known)
+
+    def bound_and_grads(self, x, batch, eps, beta):
+        """The ELBO of the images x of a batch, (B, D), each perhaps several times."""
+        y = np.repeat(self.y[batch], self.settings.samples)
+        params, spec = self.params, self.spec
+        return conditional.elbo_and_grads(params, x, y, eps, spec, beta=beta, ops=self.ops)
+
+    def elbo_of_test(self, rng):
+        """The Terms of all test images."""
+        test, params, spec = self.test, self.params, self.spec
+        return evaluate.conditional_elbo_terms(
+            params, test, self.test_y, spec, rng=rng, ops=self.ops
+        )
 
 
 class _Gan:
@@ -265,7 +315,7 @@ class _Gan:
 
     def __init__(self, dataset, settings, state, ops):
         self.dataset, self.state, self.ops = dataset, state, ops
-        self.spec = settings.spec(dataset.train.shape[1])
+        self.spec = spec_of(dataset, settings)
         self.params = vae.unpack(state.flat, self.spec)
         vectors = (state.flat, state.m, state.v)
         parts = zip(*(gan.split(vector, self.spec) for vector in vectors), strict=True)

@@ -38,7 +38,12 @@ READ = {  # module: the files that it reads by name (patterns), so that no impor
     "minivae/data/loading.py": ("minivae/data/shipped/mnist.npz",),
     "minivae/estimator/shipped.py": ("minivae/runs/shipped/*.npz",),
     # compiled with an edit
-    "minivae/mistakes/__init__.py": ("minivae/ops.py", "minivae/vae.py", "minivae/gan.py"),
+    "minivae/mistakes/__init__.py": (
+        "minivae/ops.py",
+        "minivae/vae.py",
+        "minivae/conditional.py",
+        "minivae/gan.py",
+    ),
     "minivae/studies/training_study.py": ("figures/training_study.json",),
     "minivae/studies/published.py": ("figures/iwae_table.json",),
 }

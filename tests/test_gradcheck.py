@@ -11,6 +11,7 @@ from minivae.backend import BACKENDS
 from minivae.errors import MinivaeError
 from minivae.gradcheck import (
     ALL_CASES,
+    CONDITIONAL_CASES,
     DEFAULT_CASES,
     GAN_CASES,
     Case,
@@ -18,7 +19,11 @@ from minivae.gradcheck import (
     format_report,
     model,
 )
-from minivae.gradcheck.cases import ACTIVATIONS, DEFAULT_GAN_CASES
+from minivae.gradcheck.cases import (
+    ACTIVATIONS,
+    DEFAULT_CONDITIONAL_CASES,
+    DEFAULT_GAN_CASES,
+)
 from minivae.gradcheck.points import KINK_MARGIN, generic_point, kl_per_latent, own_blocks
 
 TINY = (Case(vae.Spec(5, (4,), 2), beta=4.0),)
@@ -47,9 +52,9 @@ def test_every_entry_of_a_small_model_is_judged(report):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_every_block_of_every_model(seed):
-    """The product of likelihoods, activations, depths, betas and free bits; IWAE; 784 pixels; and
-    both players of GANs of every activation and depth."""
-    result = check_backends(cases=(*ALL_CASES, *GAN_CASES), seed=seed)
+    """The product of likelihoods, activations, depths, betas and free bits; IWAE; 784 pixels;
+    conditional models; and both players of GANs of every activation and depth."""
+    result = check_backends(cases=(*ALL_CASES, *CONDITIONAL_CASES, *GAN_CASES), seed=seed)
     assert [b for b in result["blocks"] if b["verdict"] != "right"] == []
 
 
@@ -84,12 +89,20 @@ def settings(cases):
 
 def test_the_default_models_step_through_every_setting():
     assert settings(DEFAULT_CASES) == settings(ALL_CASES)
+    assert settings(DEFAULT_CONDITIONAL_CASES) == settings(CONDITIONAL_CASES)
+    assert all(case.spec.classes for case in CONDITIONAL_CASES)
+    assert {case.module for case in CONDITIONAL_CASES} == {"conditional"}
     assert {("hidden", n) for n in range(4)} <= settings(ALL_CASES)
     assert {("beta", beta) for beta in (0, 1, 4)} <= settings(ALL_CASES)
     each = 2 * len(ACTIVATIONS)  # with either likelihood
     assert len(ALL_CASES) == each * 4 * 3 * 2 + each * 4 + 1 + each
     for case in ALL_CASES:  # every entry on small nets, directions on wide ones
         assert (case.directions is None) == (case.spec.data_dim <= 30)
+
+
+def test_the_labels_of_a_checked_batch_differ_and_one_comes_twice():
+    """So that a gradient of one label's row is a sum over images."""
+    assert DEFAULT_CONDITIONAL_CASES[0].labels.tolist() == [1, 0, 1]
 
 
 @pytest.mark.parametrize("case", DEFAULT_CASES, ids=lambda case: case.name)

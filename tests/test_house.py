@@ -16,7 +16,7 @@ PACKAGE = ROOT / "minivae"
 GUIDE = ROOT / ".github" / "CONTRIBUTING.md"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FILES = [*MODULES, *sorted(ROOT.glob("tests/*.py")), *sorted(ROOT.glob("notebooks/*.py"))]
-MOST_ENTRIES = 26
+MOST_ENTRIES = 27
 MOST_LINES = 400
 REASON = "More than 400 lines because"
 

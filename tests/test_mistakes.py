@@ -7,12 +7,13 @@ import inspect
 
 import numpy as np
 import pytest
+import test_conditional
 import test_gan
 import test_ops
 import test_statistics
 import test_vae
 
-from minivae import gan, gradcheck, mistakes, ops, vae
+from minivae import conditional, gan, gradcheck, mistakes, ops, vae
 from minivae.errors import MinivaeError
 from minivae.gradcheck import FREE_BITS, Case, GanCase
 from minivae.mistakes import GRADIENT, MISTAKES, witnesses
@@ -29,17 +30,20 @@ WITNESSES = {  # what catches a mistake, in words: the test
     witnesses.DOUBLY: test_statistics.test_the_doubly_reparameterized_gradient_by_its_definition,
     witnesses.ADAM: test_ops.test_adam_is_the_published_algorithm,
     witnesses.EXTREMES: test_ops.test_extreme_inputs_stay_finite,
+    witnesses.ONE_LABEL: test_conditional.test_for_one_label_it_is_an_ordinary_vae,
     witnesses.GAN_LOSSES: test_gan.test_a_small_gan_has_the_losses_of_the_paper,
     witnesses.TERMS: test_vae.test_loss_is_nll_plus_beta_times_what_the_kl_costs,
 }
 BY_GRADIENT = [m for m in MISTAKES if m.witness == GRADIENT]
+MODULES = {"ops": ops, "vae": vae, "conditional": conditional, "gan": gan}
 BY_TEST = [m for m in MISTAKES if m.witness != GRADIENT]
 BERNOULLI = Case(vae.Spec(5, (4, 3), 2, "tanh", "bernoulli", None, FREE_BITS), 4.0, directions=2)
 GAUSSIAN = Case(vae.Spec(5, (4, 3), 2, "relu", "gaussian"), directions=2)
 IWAE = Case(vae.Spec(5, (4, 3), 2, "tanh", "bernoulli"), samples=4, directions=2)
+LABELLED = Case(vae.Spec(5, (4, 3), 2, "tanh", "bernoulli", classes=2), directions=2)
 GAN = GanSpec(5, (4, 3), 2, "tanh")
 GENERATOR, DISCRIMINATOR = GanCase(GAN, "generator"), GanCase(GAN, "discriminator")
-CASES = (BERNOULLI, GAUSSIAN, IWAE, GENERATOR, DISCRIMINATOR)
+CASES = (BERNOULLI, GAUSSIAN, IWAE, LABELLED, GENERATOR, DISCRIMINATOR)
 CONCERNED = {  # how the name of an edited function starts: the models that test the mistake
     "dense_": (BERNOULLI, GAUSSIAN),  # with tanh, with relu
     "sum_rows": (BERNOULLI, GAUSSIAN),
@@ -56,6 +60,8 @@ def concerned(mistake):
     """The models on which a mistake is tested, those that its edited functions matter to."""
     if mistake.module == "gan":
         return (GENERATOR, DISCRIMINATOR)
+    if mistake.module == "conditional":
+        return (LABELLED,)
     models = set()
     for edit in mistake.edits:
         starts = [start for start in CONCERNED if edit.function.startswith(start)]
@@ -73,7 +79,7 @@ def witness_of(mistake):
     """The test that catches a mistake, ready to be called with that mistake planted."""
     test = WITNESSES[mistake.witness]
     planted = mistakes.plant(mistake)
-    models = {"ops": ops, "vae": vae, "gan": gan} | {mistake.module: planted}
+    models = MODULES | {mistake.module: planted}
     arguments = {name: models[name] for name in inspect.signature(test).parameters}
     return lambda: test(**arguments)
 
@@ -187,9 +193,8 @@ def test_a_gradient_check_is_blind_to_it(mistake):
 
 def test_the_witnesses_pass_on_the_real_code():
     assert gradcheck.check_backends(backends=["numpy"], cases=CASES)["ok"]
-    models = {"ops": ops, "vae": vae, "gan": gan}
     for test in WITNESSES.values():
-        test(**{key: models[key] for key in inspect.signature(test).parameters})
+        test(**{key: MODULES[key] for key in inspect.signature(test).parameters})
 
 
 def test_every_witness_catches_some_mistake():
@@ -212,6 +217,10 @@ def test_every_formula_has_mistakes():
         "vae.elbo_loss",
         "vae.iwae_loss",
         "vae.log_q_over_p",
+        "conditional.elbo_forward",
+        "conditional.elbo_and_grads",
+        "conditional.one_hot",
+        "conditional.given",
         "gan.discriminator_loss_and_grads",
         "gan.discriminator_backward",
         "gan.generator_loss_and_grads",
@@ -231,7 +240,7 @@ def test_names_and_sentences_are_fit_to_be_shown():
 @pytest.mark.parametrize("mistake", MISTAKES, ids=by_name)
 def test_the_shown_sources_are_the_real_one_and_the_planted_one(mistake):
     """What the museum shows is what runs, before and after planting."""
-    real = {"ops": ops, "vae": vae, "gan": gan}[mistake.module]
+    real = MODULES[mistake.module]
     planted = mistakes.plant(mistake)
     for function, right, wrong in mistakes.sources(mistake):
         assert right == inspect.getsource(getattr(real, function))

@@ -21,6 +21,7 @@ WRONG = {
     "schedule": ("cosine", None, 0),
     "beta": (-1, np.nan, np.inf, None, "1"),
     "warmup": (-1, np.nan, np.inf, None),
+    "condition": ("digits", None, True, ["labels"]),
     "objective": ("evidence", None),
     "samples": (0, -1, 1.0, None, 10**12),
     "resampled": (0, 1, -1, 1.0, "all"),

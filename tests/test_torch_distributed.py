@@ -225,6 +225,13 @@ def test_a_record_with_a_setting_that_nobody_knows_is_refused(make_run):
         example.load_started_run(folder)
 
 
+def test_a_conditional_run_is_refused(make_run):
+    path = make_run() / runs.RUN_FILE
+    path.write_text(path.read_text().replace('"condition": "none"', '"condition": "labels"'))
+    with pytest.raises(MinivaeError, match="is a conditional model, and this loop gives no labels"):
+        example.load_started_run(path.parent)
+
+
 def test_what_cannot_go_on_is_refused_in_one_line(make_run, alone, tmp_path, capsys, monkeypatch):
     folder = make_run(free_bits=0.5)
     (tmp_path / "full").mkdir()

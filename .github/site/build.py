@@ -31,6 +31,7 @@ API = {  # modules with a page of their own: a title
     "minivae.estimator": "estimator: the class VAE",
     "minivae.ops": "ops: forward and backward pairs",
     "minivae.vae": "vae: the model",
+    "minivae.conditional": "conditional: a VAE that is given labels",
     "minivae.gan": "gan: a GAN of the same parts",
     "minivae.spec": "spec: architecture and parameters",
     "minivae.train": "train: the training loop",

@@ -94,6 +94,11 @@ def load_started_run(folder: str | Path) -> StartedRun:
     settings = runs.recorded_settings(record, path)
     if isinstance(settings, GanSettings):
         raise MinivaeError(f"{checks.printable(folder)} is a GAN; choose the run of a VAE")
+    if train.is_conditional(settings):
+        raise MinivaeError(
+            f"{checks.printable(folder)} is a conditional model, and this loop gives no labels; "
+            "choose the run of an ordinary VAE"
+        )
     dataset = data.load(record["data"], runs.recorded_reading(record, path))
     checks.check_settings_fit_data(settings, dataset)
     fingerprint = data.fingerprint(dataset)

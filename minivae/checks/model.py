@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ACTIVATIONS = tuple(name for name in ops.ACTIVATIONS if name != "none")  # of hidden layers
 LIKELIHOODS = ("bernoulli", "gaussian")
 MAX_PARAMS = 1 << 28  # with both moments of Adam, 3 GiB of float32: what a checkpoint may hold
+MAX_CLASSES = 1000  # of a conditional model; labels with more values are numbers, not classes
 # bound on |x| and |z|: a Gaussian's summed squares over sigma^2 still fit in float32
 MAX_INPUT = 1e6
 
@@ -51,6 +52,7 @@ def check_spec(spec: AnySpec) -> None:
 
 
 def _check_likelihood_of(spec):
+    check_whole(spec.classes, "classes", 0, MAX_CLASSES)
     check_likelihood(spec.likelihood)
     check_number(spec.free_bits, "free_bits")
     if spec.variance is not None:
@@ -77,6 +79,7 @@ def check_likelihood(likelihood: Any) -> None:
 
 def check_batch(x: Any, spec: Spec, dtype: DTypeLike) -> np.ndarray:
     """x as a (B, D) array of `dtype` whose values the likelihood takes, or MinivaeError."""
+    _refuse_conditional(spec)
     x = as_array(x, "x")
     if x.dtype.kind not in "biuf":
         raise MinivaeError(f"x has dtype {x.dtype}; it must hold real numbers")
@@ -149,9 +152,40 @@ def check_inputs(
     return x, check_noise(eps, len(x), spec, samples=samples)
 
 
+def check_labelled(x: Any, y: Any, spec: Spec, dtype: DTypeLike) -> tuple[np.ndarray, np.ndarray]:
+    """What a conditional model needs: `check_batch` of x and `check_classes` of y."""
+    x = check_batch(x, spec._replace(classes=0), dtype)
+    return x, check_classes(y, len(x), spec)
+
+
+def check_classes(y: Any, n: int, spec: Spec) -> np.ndarray:
+    """y as an array (n,) of classes, whole numbers from 0 to C - 1, or MinivaeError."""
+    if not spec.classes:
+        raise MinivaeError(
+            "this model knows no labels; leave y out (vae.py instead of conditional)"
+        )
+    y = as_array(y, "y")
+    if y.dtype.kind not in "iu" or y.shape != (n,):
+        raise MinivaeError(f"y is {y.dtype} of shape {y.shape}; it must hold integers, ({n},)")
+    if n and not (0 <= y.min() and y.max() < spec.classes):
+        raise MinivaeError(
+            f"y has values from {y.min()} to {y.max()}; classes are 0 to {spec.classes - 1}"
+        )
+    return y
+
+
+def _refuse_conditional(spec):
+    if getattr(spec, "classes", 0):  # a GAN has none
+        raise MinivaeError(
+            "this model is conditional: it needs the label of each image; minivae.conditional has "
+            "the functions that take it, and `given`, which makes an ordinary model for one label"
+        )
+
+
 def check_latents(z: Any, spec: AnySpec, name: str = "z") -> np.ndarray:
     """z as an array (N, L) of numbers, or MinivaeError; what they are is not checked, so that NaN
     stays NaN."""
+    _refuse_conditional(spec)
     z = as_array(z, name)
     if z.dtype.kind not in "iuf" or z.ndim != 2 or z.shape[1] != spec.latent_dim or not len(z):
         shape = f"(N, {spec.latent_dim})"

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar, cast
 
+import numpy as np
+
 from minivae.backend import BACKENDS
-from minivae.checks.model import ACTIVATIONS, LIKELIHOODS, check_model_size, check_spec
-from minivae.checks.values import MAX_SIZE, check_layers, check_number, check_whole, describe
+from minivae.checks.model import (
+    ACTIVATIONS,
+    LIKELIHOODS,
+    MAX_CLASSES,
+    check_model_size,
+    check_spec,
+)
+from minivae.checks.values import (
+    MAX_SIZE,
+    check_layers,
+    check_number,
+    check_whole,
+    describe,
+    printable,
+)
 from minivae.errors import MinivaeError
 
 if TYPE_CHECKING:
     from minivae.data import Dataset
     from minivae.settings import AnySettings
+    from minivae.spec import Spec
 
 Chosen = TypeVar("Chosen", bound="AnySettings")
 
@@ -26,6 +42,7 @@ NOT_NEGATIVE = ("beta", "warmup", "free_bits")
 CHOICES = {
     "activation": ACTIVATIONS,
     "likelihood": LIKELIHOODS,
+    "condition": ("none", "labels"),
     "objective": ("elbo", "iwae"),
     "gradient": ("plain", "doubly"),
     "schedule": ("decay", "constant"),
@@ -70,21 +87,53 @@ def check_settings_fit_data(settings: AnySettings, dataset: Dataset) -> None:
     """Raise MinivaeError unless these settings, checked already, suit the data.
 
     The model must not have too many parameters, a batch not more images than there are, and a step
-    must fit into memory.
+    must fit into memory. A conditional model needs a label for each image.
     """
     n, data_dim = dataset.train.shape
-    check_model_size(settings.spec(data_dim))
+    spec, classes = settings.spec(data_dim), 0
+    if getattr(settings, "condition", "none") == "labels":  # a GAN has none
+        classes = _check_labels(dataset)
+        spec = cast("Spec", spec)._replace(classes=classes)
+    check_model_size(spec)
     if settings.batch_size > n:
         raise MinivaeError(
             f"batch_size is {settings.batch_size}, but there are only {n} training images; "
             "choose a smaller one"
         )
-    if settings.rows * max(data_dim, settings.latent_dim, *settings.hidden) > MAX_NUMBERS:
+    widest = classes + max(data_dim, settings.latent_dim, *settings.hidden)
+    if settings.rows * widest > MAX_NUMBERS:
         raise MinivaeError(
             f"one step would take too much memory (batch_size {settings.batch_size}, in all "
             f"{settings.rows} rows, {data_dim} pixels an image); choose fewer samples or a smaller "
             "batch"
         )
+
+
+def _check_labels(dataset):
+    """How many labels there are to condition on, or MinivaeError."""
+    needs = "condition is 'labels', but"
+    where = f"the data {printable(dataset.name)}"
+    if dataset.train_labels is None:
+        raise MinivaeError(f"{needs} {where} have no labels; leave it out, or give data with them")
+    known = np.unique(dataset.train_labels)
+    if not 2 <= len(known) <= MAX_CLASSES:
+        raise MinivaeError(
+            f"{needs} those of {where} have {len(known)} different values; give data with 2 to "
+            f"{MAX_CLASSES} classes, or leave it out"
+        )
+    if len(dataset.test):
+        if dataset.test_labels is None:
+            raise MinivaeError(
+                f"{needs} the test images of {where} have no labels; leave it out, or add them"
+            )
+        new = np.setdiff1d(dataset.test_labels, known)
+        if len(new):
+            label = new[0] if dataset.classes is None else printable(dataset.classes[new[0]])
+            raise MinivaeError(
+                f"{needs} {where} have test images with label {label} and no training image with "
+                "it; leave that label out of the data"
+            )
+    return len(known)
 
 
 def _sizes(hidden):
@@ -98,6 +147,10 @@ def _sizes(hidden):
 
 
 def _check_objective(settings):
+    if settings.objective == "iwae" and settings.condition != "none":
+        raise MinivaeError(
+            "condition is for the elbo objective; leave it out, or use objective elbo"
+        )
     if settings.objective == "iwae" and not settings.weighs_kl_plainly:
         raise MinivaeError("the iwae objective has no beta, warmup or free_bits; leave them out")
     if settings.objective == "elbo" and settings.resampled is not None:

@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from minivae import checks, data, evaluate
+from minivae import checks, data, evaluate, runs
 from minivae.backend import load_backend
 from minivae.cli.parser import print_report, say
 from minivae.cli.run_data import (
     READING,
     add_reading_arguments,
+    data_for,
     reading_from,
-    run_and_data,
 )
 from minivae.errors import MinivaeError
 
@@ -21,7 +21,8 @@ Score a trained run on its test images, always binarized in the same way.
 
 Prints the ELBO with its two parts, the latents in use, and log p(x) estimated with K
 importance samples per image, with two standard errors: of the mean over images, and of
-the Monte Carlo estimate itself. All in nats per image.
+the Monte Carlo estimate itself. All in nats per image. Of a conditional model they are
+those of log p(x|y), with the label y of each image given.
 
 Without options it takes seconds: the first 1,000 test images, K = 500. A number to set beside a
 published one takes minutes: --full, all test images with K = 5000.
@@ -102,7 +103,11 @@ def evaluate_run(
     if limit is not None:
         checks.check_whole(limit, "--limit", 1, checks.MAX_SIZE)
     checks.check_whole(seed, "--seed", *checks.INTEGER_RANGES["seed"])
-    model, dataset, name = run_and_data(run, data_name, reading)
+    model = _load(run)
+    dataset, name = data_for(model, run, data_name, reading)
+    y = None
+    if isinstance(model, runs.ConditionalModel) and len(dataset.test):
+        y = _classes(dataset, name, model)[:limit]
     if data_name is not None and data_name not in data.NAMES:
         say(f"minivae: {checks.printable(data_name)}: {dataset.note}")
     if not len(dataset.test):
@@ -112,20 +117,38 @@ def evaluate_run(
 
     ops = load_backend(backend)
     with tqdm(total=len(x), unit="image", file=sys.stderr, leave=False, delay=1) as bar:
-        report = evaluate.evaluate(
-            model.params,
-            x,
-            model.spec,
-            samples=samples,
-            seed=seed,
-            ops=ops,
-            progress=lambda done, total: bar.update(done - bar.n),
-        )
+        how: dict[str, Any] = {
+            "samples": samples,
+            "seed": seed,
+            "ops": ops,
+            "progress": lambda done, total: bar.update(done - bar.n),
+        }
+        if y is not None:
+            report = evaluate.evaluate_conditional(model.flat, x, y, model.spec, **how)
+        else:
+            report = evaluate.evaluate(model.params, x, model.spec, **how)
     return {"run": Path(run).as_posix(), "data": name, "of_images": len(dataset.test), **report}
+
+
+def _load(run):
+    """The model of a run, conditional or not."""
+    is_conditional = runs.is_conditional(runs.read_run_file(run))
+    return runs.load_conditional_run(run) if is_conditional else runs.load_run(run)
+
+
+def _classes(dataset, name, model):
+    """The class of each test image, (N,), as the model numbers them."""
+    if dataset.test_labels is None:
+        raise MinivaeError(
+            f"the test images of {checks.printable(name)} have no labels, and this model is "
+            "conditional: it needs them; give images with labels"
+        )
+    return data.classes_of(dataset.test_labels, dataset, model.labels)
 
 
 def describe(report: dict[str, Any]) -> str:
     """The report of `evaluate` as text."""
+    log_p = "log p(x|y)" if "classes" in report else "log p(x)"
     errors = ", ".join(
         f"{report[name]:.2g} {what}"
         for name, what in (("stderr_images", "over images"), ("stderr_mc", "Monte Carlo"))
@@ -134,13 +157,13 @@ def describe(report: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"{report['run']} on {_images(report)} of {report['data']}, nats per image",
-            f"  log p(x)  {report['log_likelihood']:9.3f}   lower bound from K = "
+            f"  {log_p}{report['log_likelihood']:{19 - len(log_p)}.3f}   lower bound from K = "
             f"{report['samples']} importance samples (effective sample size {report['ess']:.0f})",
             *([f"{'':23}standard error {errors}"] if errors else []),
             f"  ELBO      {report['elbo']:9.3f}   = -(nll {report['nll']:.3f} + "
             f"kl {report['kl']:.3f})",
             f"  gap       {report['log_likelihood'] - report['elbo']:9.3f}   "
-            "log p(x) - ELBO: the mean KL from q to the true posterior is at least this",
+            f"{log_p} - ELBO: the mean KL from q to the true posterior is at least this",
             f"  latents   {report['active_units']:5d} of {report['latent_dim']} in use",
             *(["  (--full takes them all)"] if report["images"] < report["of_images"] else []),
         ]

@@ -6,8 +6,8 @@ from minivae.cli.parser import print_report
 
 DESCRIPTION = """\
 Compare the hand-derived gradient of the whole VAE, parameter block by parameter block,
-with central differences and with the complex step; and those of the GAN's two players,
-each of its own loss. Exit status 1 if any is off.
+with central differences and with the complex step; the same of a conditional VAE; and
+those of the GAN's two players, each of its own loss. Exit status 1 if any is off.
 
 --plant NAME plants a known mistake, and shows what the check reports.
 """

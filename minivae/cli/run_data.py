@@ -47,16 +47,24 @@ def reading_from(given: Mapping[str, Any]) -> data.Reading:
     )
 
 
-def run_and_data(
-    run: str, data_name: str | None = None, reading: data.Reading | None = None
-) -> tuple[runs.Model, data.Dataset, str]:
-    """A run's model, its data (or others of the same size, by name), and what these are called.
+def run_and_data(run: str) -> tuple[runs.Model, data.Dataset, str]:
+    """A run's model, its data, and what these are called."""
+    model = runs.load_run(run)
+    return model, *data_for(model, run)
+
+
+def data_for(
+    model: runs.Model | runs.ConditionalModel,
+    run: str,
+    data_name: str | None = None,
+    reading: data.Reading | None = None,
+) -> tuple[data.Dataset, str]:
+    """The data of a run (or others of the same size, by name), and what these are called.
 
     Others are all test images, unless they have a test set of their own or are the run's own data.
-    reading: how the others are read; None: as the run's own.
+    model: the run's. reading: how the others are read; None: as the run's own.
     """
     record = runs.read_run_file(run)
-    model = runs.load_run(run)
     own = runs.recorded_reading(record, Path(run) / runs.RUN_FILE)
     name = record["data"] if data_name is None else data_name
     reading = own if data_name is None or reading is None else reading
@@ -82,7 +90,7 @@ def run_and_data(
             f"the images of {checks.printable(name)} are {shapes[0]}, and this model was trained "
             f"on {shapes[1]}; give images of that shape"
         )
-    return model, dataset, name
+    return dataset, name
 
 
 def _foreign(name, reading, dataset, model):

@@ -27,8 +27,11 @@ from minivae.cli.train_plan import (
 from minivae.errors import MinivaeError
 from minivae.settings import MODELS, OPTIONS, GanSettings, Settings
 
-NEXT = (("explore", "drag a point, and see what is drawn"), ("evaluate", "score it"))
-NEXT_OF_GAN = (("sample", "more of its images"),)
+NEXT = {  # commands for the model that was trained, and why
+    "vae": (("explore", "drag a point, and see what is drawn"), ("evaluate", "score it")),
+    "conditional": (("sample", "a row for each label"), ("evaluate", "score it")),
+    "gan": (("sample", "more of its images"),),
+}
 
 
 DESCRIPTION = """\
@@ -38,6 +41,7 @@ With no arguments: MNIST, a 2-D latent, under a minute on two cores. While it tr
 bar shows loss = nll + kl in nats per image: how badly the decoder predicts the pixels,
 and the KL, an upper bound on the information that the latent carries about the image.
 --model gan trains a GAN of the same sizes instead, and the bar shows both players' losses.
+--condition labels gives both networks the label of each image; `sample --label 7` draws it.
 Ctrl-C saves; --resume continues, and with a larger --epochs trains a finished run further.
 """
 
@@ -193,6 +197,7 @@ def train_in_folder(
     seconds = round(time.monotonic() - started, 1)
     return {
         "run": folder.as_posix(),
+        "condition": getattr(settings, "condition", "none"),  # a GAN has none
         "interrupted": False,
         "resumed": resumed,
         "steps": history[-1]["step"],
@@ -287,6 +292,11 @@ def _draw(folder, model, history, dataset, settings):
         return plots.gan_figures(folder, model, history, load_backend(settings.backend))
     test = data.test_images(dataset.test, settings.likelihood)
     ops = load_backend(settings.backend)
+    if isinstance(model, runs.ConditionalModel):
+        y = None
+        if len(test):
+            y = data.classes_of(dataset.test_labels, dataset, model.labels)
+        return plots.conditional_figures(folder, model, history, test, y, ops)
     return plots.run_figures(folder, model, history, test, dataset.test_labels, ops)
 
 
@@ -295,7 +305,8 @@ def describe(report: dict[str, Any]) -> str:
     if report["interrupted"]:
         return ""
     done = "continued to step {:,}" if report["resumed"] else "trained {:,} steps"
-    is_gan = "generator_loss" in report
+    kind = "conditional" if report["condition"] != "none" else "vae"
+    kind = "gan" if "generator_loss" in report else kind
     lines = [f"{done.format(report['steps'])} in {report['seconds']:.0f} s: {_losses(report)}"]
     if "test_elbo" in report:
         lines.append(
@@ -305,7 +316,7 @@ def describe(report: dict[str, Any]) -> str:
     names = ", ".join(Path(path).name for path in report["figures"])
     lines.append(f"look at {quoted(report['run'] + '/')}: {names}")
     run = checks.printable(report["run"])
-    for command, why in NEXT_OF_GAN if is_gan else NEXT:
+    for command, why in NEXT[kind]:
         lines.append(f"next: {shell_line(['python', '-m', 'minivae', command, run])}  ({why})")
     return "\n".join(lines)
 

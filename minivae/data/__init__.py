@@ -23,6 +23,7 @@ is said in the note of the data set.
     readers.py    the format of a file; idx.py, named.py (.npz), tables.py (CSV), matlab.py, and for
                   images trees.py (folders and zips), pictures.py, png.py
     found.py      what a reader finds; ranges.py and labels.py make sense of it
+    classes.py    labels as the classes of a conditional model
     batches.py    what the model sees: binarized or scaled pixels
     cats/         the generated cats
     shipped/      MNIST, and the script that packs it
@@ -38,6 +39,7 @@ from minivae.data.batches import (
     scale,
     test_images,
 )
+from minivae.data.classes import Label, class_labels, classes_of, shown
 from minivae.data.found import Reading
 from minivae.data.idx import read_idx
 from minivae.data.loading import NAMES, Dataset, fingerprint, load, plain_name, true_factors
@@ -46,9 +48,12 @@ __all__ = [
     "BINARIZATION_SEED",
     "NAMES",
     "Dataset",
+    "Label",
     "Reading",
     "are_grey",
     "binarize",
+    "class_labels",
+    "classes_of",
     "draw_batch",
     "fingerprint",
     "fixed_binarization",
@@ -57,6 +62,7 @@ __all__ = [
     "plain_name",
     "read_idx",
     "scale",
+    "shown",
     "test_images",
     "true_factors",
 ]

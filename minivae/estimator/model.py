@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from minivae import checks, data, runs, train, vae
 from minivae.backend import Backend, load_backend
+from minivae.errors import MinivaeError
 from minivae.estimator import fitting, pictures, scoring, shipped
 from minivae.settings import Settings
 
@@ -42,6 +43,8 @@ class VAE:
         The Gaussian's variance; None learns one for all pixels.
     free_bits : float
         Nats of KL that each latent may have without cost.
+    condition : {"none"}
+        The class learns no conditional model; `python -m minivae train --condition labels` does.
     epochs : int
         Passes over the training images.
     batch_size : int
@@ -111,6 +114,7 @@ class VAE:
         likelihood: str = "bernoulli",
         variance: float | None = None,
         free_bits: float = 0.0,
+        condition: str = "none",
         epochs: int = 10,
         batch_size: int = 100,
         lr: float = 2e-3,
@@ -135,6 +139,7 @@ class VAE:
         self.likelihood = likelihood
         self.variance = variance
         self.free_bits = free_bits
+        self.condition = condition
         self.epochs = epochs
         self.batch_size = batch_size
         self.lr = lr
@@ -256,6 +261,11 @@ class VAE:
         return self.fit(X).transform(X)
 
     def _settings(self, seed):
+        if isinstance(self.condition, str) and self.condition == "labels":
+            raise MinivaeError(
+                "condition is 'labels', and the class VAE has no labels to give; use `python -m "
+                "minivae train --condition labels`, or minivae.conditional"
+            )
         own = self.get_params() | {"seed": seed}
         return Settings(**{name: own[name] for name in Settings._fields})
 

@@ -1,5 +1,6 @@
 """How good is a trained model? Test ELBO, importance-weighted log p(x), gaps, active units.
 
+conditional         the same numbers of a conditional model, given the labels
 likelihood          the test set as a whole, and log p(x) by importance sampling   [notebook 09]
 proposals           a second proposal, to find mass that the first one missed      [notebook 09]
 total_correlation   dependence of the latents, as a penalty with its gradient   [notebook 10]
@@ -12,6 +13,7 @@ renderer_fit        the factors of a cat, read off its picture; the ceiling     
 sample_quality      how far samples are from real pictures, and what they cover    [notebook 10]
 """
 
+from minivae.evaluate.conditional import conditional_elbo_terms, evaluate_conditional
 from minivae.evaluate.inference_gap import Gaps, best_q, gaps
 from minivae.evaluate.likelihood import (
     ACTIVE_VARIANCE,
@@ -37,8 +39,10 @@ __all__ = [
     "active_units",
     "best_q",
     "compare_proposals",
+    "conditional_elbo_terms",
     "elbo_terms",
     "evaluate",
+    "evaluate_conditional",
     "gaps",
     "importance_bounds",
     "latent_activity",

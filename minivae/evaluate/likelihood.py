@@ -84,15 +84,24 @@ def evaluate(
     likelihood = log_likelihood_of_q(
         params, x, spec, samples, noise_streams(iw_rng), None, ops, progress
     )
+    means = _means(params, x, spec, ops)
+    return report_of(likelihood, terms, means, seed, samples)
+
+
+def report_of(
+    likelihood: LogLikelihood, terms: vae.Terms, means: Iterable[Array], seed: int, samples: int
+) -> dict[str, Any]:
+    """The dict of `evaluate`. means: those of q for all images, (b, L) at a time."""
+    activity = _activity(means)
     return {
-        "images": len(x),
+        "images": len(likelihood.log_p),
         "samples": samples,
         "seed": seed,
         "elbo": terms.elbo,
         "nll": terms.nll,
         "kl": terms.kl,
-        "active_units": _active_units(_latent_activity(params, x, spec, ops)),
-        "latent_dim": spec.latent_dim,
+        "active_units": _active_units(activity),
+        "latent_dim": len(activity),
         "log_likelihood": float(likelihood.mean),
         "stderr_images": _finite_or_none(likelihood.stderr_images),
         "stderr_mc": _finite_or_none(likelihood.stderr_mc),
@@ -116,14 +125,23 @@ def elbo_terms(
 
 def _elbo_terms(params, x, spec, rng, ops):
     plain = spec._replace(free_bits=0.0)
+    return mean_terms(
+        lambda rows, eps: vae.elbo_forward(params, x[rows], eps, plain, 1.0, ops), x, spec, rng
+    )
+
+
+def mean_terms(
+    terms_of: Callable[[slice, Array], vae.Terms], x: Array, spec: Spec, rng: np.random.Generator
+) -> vae.Terms:
+    """The terms_of(rows, eps) of a set x (N, D), computed piece by piece, averaged; as floats."""
     nll = kl = 0.0
     for rows in slices(len(x), ENCODER_ROWS):
-        batch = x[rows]
-        eps = rng.standard_normal((len(batch), spec.latent_dim), dtype=x.dtype)
+        n = len(x[rows])
+        eps = rng.standard_normal((n, spec.latent_dim), dtype=x.dtype)
         with np.errstate(all="ignore"):  # a value that is not finite raises an error below
-            terms = vae.elbo_forward(params, batch, eps, plain, 1.0, ops)
-        nll += float(terms.nll) * len(batch) / len(x)
-        kl += float(terms.kl) * len(batch) / len(x)
+            terms = terms_of(rows, eps)
+        nll += float(terms.nll) * n / len(x)
+        kl += float(terms.kl) * n / len(x)
     checks.check_finite_result(nll + kl, "the ELBO")
     return vae.Terms(nll + kl, -(nll + kl), nll, kl)
 
@@ -135,20 +153,26 @@ def latent_activity(params: Params, x: Array, spec: Spec, *, ops: Backend = nump
     unless its variance does.
     """
     x = checks.check_batch(x, spec, params["mu_b"].dtype)
-    return _latent_activity(params, x, spec, ops)
+    return _activity(_means(params, x, spec, ops))
 
 
-def _latent_activity(params, x, spec, ops):
-    total, squares, shift = np.zeros((3, spec.latent_dim))
+def _means(params, x, spec, ops):
+    """The means of q, (b, L) at a time."""
     for rows in slices(len(x), ENCODER_ROWS):
-        mu = vae.encoder_forward(params, x[rows], spec, ops)[0].astype(np.float64)
-        if rows.start == 0:
-            shift = mu[0]
+        yield vae.encoder_forward(params, x[rows], spec, ops)[0]
+
+
+def _activity(means):
+    n, total, squares, shift = 0, 0.0, 0.0, None
+    for part in means:
+        mu = part.astype(np.float64)
+        shift = mu[0] if shift is None else shift
         mu = mu - shift  # or a variance far below the squared mean would be lost in rounding
-        total += mu.sum(axis=0)
-        squares += (mu * mu).sum(axis=0)
-    mean = total / len(x)
-    return np.maximum(squares / len(x) - mean * mean, 0)
+        total = total + mu.sum(axis=0)
+        squares = squares + (mu * mu).sum(axis=0)
+        n += len(mu)
+    mean = total / n
+    return np.maximum(squares / n - mean * mean, 0)
 
 
 def active_units(params: Params, x: Array, spec: Spec, *, ops: Backend = numpy_ops) -> int:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
 
+import numpy as np
+
 from minivae import checks
 from minivae.spec import GanSpec, Spec
 
@@ -26,7 +28,12 @@ class Case(NamedTuple):
     @property
     def module(self) -> str:
         """The module whose gradient this is."""
-        return "vae"
+        return "conditional" if self.spec.classes else "vae"
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The classes of the batch of a conditional model, (B,): 1, 2, ..., 0, 1, ..."""
+        return (1 + np.arange(self.batch)) % self.spec.classes
 
     @property
     def name(self) -> str:
@@ -39,6 +46,8 @@ class Case(NamedTuple):
         words.append(f"iwae K={self.samples}" if self.samples else f"beta {self.beta:g}")
         if spec.free_bits:
             words.append("free bits")
+        if spec.classes:
+            words.append(f"{spec.classes} labels")
         return " ".join(words)
 
 
@@ -84,6 +93,13 @@ def _elbo_cases() -> Iterator[Case]:
         yield Case(spec, beta)
 
 
+def _conditional_cases() -> Iterator[Case]:
+    settings = product(checks.LIKELIHOODS, ACTIVATIONS, range(3), (0, FREE_BITS))
+    for likelihood, activation, depth, free_bits in settings:
+        spec = Spec(5, HIDDEN[:depth], 2, activation, likelihood, None, free_bits, classes=2)
+        yield Case(spec, 1.0 + depth)
+
+
 def _iwae_cases() -> Iterator[Case]:
     for likelihood, activation, depth in product(checks.LIKELIHOODS, ACTIVATIONS, range(4)):
         yield Case(Spec(5, HIDDEN[:depth], 2, activation, likelihood), samples=4)
@@ -102,5 +118,7 @@ DEFAULT_CASES = (  # strides such that every setting occurs
     FIXED_VARIANCE,
     *tuple(_wide_cases())[::3],
 )
+CONDITIONAL_CASES = tuple(_conditional_cases())
+DEFAULT_CONDITIONAL_CASES = CONDITIONAL_CASES[::5]
 GAN_CASES = tuple(_gan_cases())
 DEFAULT_GAN_CASES = GAN_CASES[3::5]

@@ -13,11 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from minivae import gan, mistakes, vae
+from minivae import mistakes
 from minivae import ops as numpy_ops
 from minivae.backend import BACKENDS, Backend, load_backend
 from minivae.errors import MinivaeError
-from minivae.gradcheck.cases import DEFAULT_CASES, DEFAULT_GAN_CASES, AnyCase
+from minivae.gradcheck.cases import (
+    DEFAULT_CASES,
+    DEFAULT_CONDITIONAL_CASES,
+    DEFAULT_GAN_CASES,
+    AnyCase,
+)
 from minivae.gradcheck.check import own_bars
 from minivae.gradcheck.differences import block_error, private_rng
 from minivae.gradcheck.directions import Directions
@@ -26,6 +31,7 @@ from minivae.gradcheck.explain import explain_each
 from minivae.gradcheck.inputs import Function, Gradient, Point, make_point, one_line
 from minivae.gradcheck.noise import noise_of
 from minivae.gradcheck.points import (
+    MODULES,
     bound,
     bound_and_grads,
     generic_point,
@@ -43,10 +49,10 @@ Row = dict[str, Any]
 def check_backends(
     backends: Iterable[str] | dict[str, Backend] | None = None,
     plant: str | None = None,
-    cases: Sequence[AnyCase] = (*DEFAULT_CASES, *DEFAULT_GAN_CASES),
+    cases: Sequence[AnyCase] = (*DEFAULT_CASES, *DEFAULT_CONDITIONAL_CASES, *DEFAULT_GAN_CASES),
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Check every parameter block of VAE and GAN -> {"ok", "blocks": [...]}, ready for JSON.
+    """Check every parameter block of each model -> {"ok", "blocks": [...]}, ready for JSON.
 
     backends: names, or a dict of name -> ops (your own, say); None: those that are installed.
     plant: the name of a mistake to plant first (then only the NumPy backend is checked), or "list".
@@ -58,7 +64,7 @@ def check_backends(
     """
     if plant == "list":
         return {"ok": True, "blocks": [], "mistakes": [m.name for m in mistakes.MISTAKES]}
-    models: dict[str, ModuleType] = {"vae": vae, "gan": gan}
+    models: dict[str, ModuleType] = dict(MODULES)
     forward: Any = numpy_ops
     absent: list[str] = []
     if plant is not None:
@@ -109,9 +115,9 @@ def check_model(
     """Every parameter block of one model, for each backend -> dicts as in `check_backends`.
 
     backends: name -> ops. The numerical gradients are those of `model` (None: the case's module,
-    `vae` or `gan`) with the ops `forward`.
+    such as `vae`) with the ops `forward`.
     """
-    model = {"vae": vae, "gan": gan}[case.module] if model is None else model
+    model = MODULES[case.module] if model is None else model
     whole, x, eps = generic_point(case, seed)
     flat = own_part(case, whole)
     loss, by_hand = bound(model, case), bound_and_grads(model, case)

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from minivae import gan, vae
+from minivae import conditional, gan, vae
 from minivae import ops as numpy_ops
 from minivae.errors import MinivaeError
 from minivae.gradcheck.cases import AnyCase, Case, GanCase
 from minivae.spec import Params, n_params, unpack
 
+MODULES = {"vae": vae, "conditional": conditional, "gan": gan}
 KINKED = ("relu",)  # activations whose slope jumps at 0
 KINK_MARGIN = 1e-3  # much larger than any step of the differences
 FAINTEST = 1e-3  # a block whose gradient is smaller is lost in the rounding of the differences
@@ -53,10 +54,13 @@ def bound(model: ModuleType, case: AnyCase) -> Callable[..., Any]:
     """The case's bound, forward only: a function (params, x, eps, ops) -> Terms, without checks,
     which would take a sixth of its time. For a GAN, the player's loss.
 
-    model: `minivae.vae` or `minivae.gan`, or the same module with a planted mistake.
+    model: the case's module, such as `minivae.vae`, or the same module with a planted mistake.
     """
     if isinstance(case, GanCase):
         return _play(model, case, "_loss")
+
+    def labelled(params, x, eps, ops):
+        return model.elbo_forward(params, x, case.labels, eps, case.spec, case.beta, ops)
 
     def elbo(params, x, eps, ops):
         return model.elbo_forward(params, x, eps, case.spec, case.beta, ops)
@@ -65,6 +69,8 @@ def bound(model: ModuleType, case: AnyCase) -> Callable[..., Any]:
         mu, logvar, _ = model.encoder_forward(params, x, case.spec, ops)
         return model.iwae_forward(params, x, mu, logvar, eps, case.spec, ops)[0]
 
+    if case.spec.classes:
+        return labelled
     return iwae if case.samples else elbo
 
 
@@ -74,12 +80,18 @@ def bound_and_grads(model: ModuleType, case: AnyCase) -> Callable[..., Any]:
     if isinstance(case, GanCase):
         return _play(model, case, "_loss_and_grads")
 
+    def labelled(params, x, eps, ops):
+        spec, beta = case.spec, case.beta
+        return model.elbo_and_grads(params, x, case.labels, eps, spec, beta=beta, ops=ops)
+
     def elbo(params, x, eps, ops):
         return model.elbo_and_grads(params, x, eps, case.spec, beta=case.beta, ops=ops)
 
     def iwae(params, x, eps, ops):
         return model.iwae_and_grads(params, x, eps, case.spec, ops=ops)
 
+    if case.spec.classes:
+        return labelled
     return iwae if case.samples else elbo
 
 
@@ -95,12 +107,12 @@ def _play(model, case, what):
 
 def kl_per_latent(case: Case, params: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     """The KL of each latent, averaged over the batch: (L,) nats."""
-    kl, _ = numpy_ops.gaussian_kl_forward(*vae.encode(params, x, case.spec))
+    if case.spec.classes:
+        q = conditional.encode(params, x, case.labels, case.spec)
+    else:
+        q = vae.encode(params, x, case.spec)
+    kl, _ = numpy_ops.gaussian_kl_forward(*q)
     return kl.mean(axis=0)
-
-
-def _module(case):
-    return gan if isinstance(case, GanCase) else vae
 
 
 def _draw(case, rng):
@@ -125,7 +137,7 @@ def _is_smooth(case, flat, x, eps):
 
     watched = SimpleNamespace(**vars(numpy_ops) | {"dense_forward": dense_forward})
     params = unpack(flat, case.spec)
-    bound(_module(case), case)(params, x, eps, ops=watched)
+    bound(MODULES[case.module], case)(params, x, eps, ops=watched)
     if isinstance(case, Case) and not case.samples and case.spec.free_bits:
         distances.append(np.abs(kl_per_latent(case, params, x) - case.spec.free_bits).min())
     return min(distances, default=1.0) > KINK_MARGIN
@@ -135,7 +147,7 @@ def _is_generic(case, flat, x, eps):
     """Each block's gradient is large enough for differences to see, and the KL of some latents, but
     not of all, is above the free bits."""
     params = unpack(flat, case.spec)
-    grads = bound_and_grads(_module(case), case)(params, x, eps, ops=numpy_ops).grads
+    grads = bound_and_grads(MODULES[case.module], case)(params, x, eps, ops=numpy_ops).grads
     if min(np.abs(g).max() for g in grads.values()) < FAINTEST:
         return False
     if isinstance(case, GanCase) or case.samples or not case.spec.free_bits:

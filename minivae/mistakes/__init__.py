@@ -1,7 +1,7 @@
 """Common mistakes in a VAE, each stored as an edit of the real source.
 
     find(name)          the mistake of that name, one of MISTAKES
-    plant(mistake)      the module `ops`, `vae` or `gan` with that mistake in it
+    plant(mistake)      the module `ops`, `vae`, `conditional` or `gan` with that mistake in it
     sources(mistake)    the functions that it changes, as they are and with the mistake
 
 A mistake names a function, the right text in it and the wrong one; `plant` compiles the module with
@@ -21,6 +21,7 @@ from types import ModuleType
 
 from minivae.errors import MinivaeError
 from minivae.mistakes.adam import ADAM_MISTAKES
+from minivae.mistakes.conditional import CONDITIONAL_MISTAKES
 from minivae.mistakes.dense import DENSE_MISTAKES
 from minivae.mistakes.elbo import ELBO_MISTAKES
 from minivae.mistakes.gan import GAN_MISTAKES
@@ -44,7 +45,7 @@ VAE_MISTAKES = (
     *ELBO_MISTAKES,
     *IWAE_MISTAKES,
 )
-MISTAKES = (*VAE_MISTAKES, *GAN_MISTAKES)
+MISTAKES = (*VAE_MISTAKES, *CONDITIONAL_MISTAKES, *GAN_MISTAKES)
 
 
 def find(name: str) -> Mistake:
@@ -59,7 +60,7 @@ def find(name: str) -> Mistake:
 
 @cache
 def plant(mistake: Mistake) -> ModuleType:
-    """The whole module (`minivae.ops`, `vae` or `gan`) with that mistake in it, freshly compiled.
+    """The whole module (`minivae.ops`, `vae`, ...) with that mistake in it, freshly compiled.
 
     The real module stays as it is. Raises MinivaeError if the right text is no longer there.
     """

@@ -17,10 +17,10 @@ class Edit(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """One mistake: its edits of `minivae.ops`, `vae` or `gan`, and how it shows."""
+    """One mistake: its edits of `minivae.ops`, `vae`, `conditional` or `gan`, and how it shows."""
 
     name: str
-    module: str  # "ops", "vae" or "gan"
+    module: str  # "ops", "vae", "conditional" or "gan"
     edits: tuple[Edit, ...]
     sentence: str  # what is wrong
     symptom: str  # what a gradient check of the whole VAE says
@@ -52,6 +52,18 @@ def in_vae(
 ) -> Mistake:
     """A mistake in `minivae.vae`; each edit is (function, right, wrong)."""
     return Mistake(name, "vae", tuple(Edit(*e) for e in edits), sentence, symptom, witness)
+
+
+def in_conditional(
+    name: str,
+    *edits: tuple[str, str, str],
+    sentence: str,
+    symptom: str,
+    witness: str = GRADIENT,
+) -> Mistake:
+    """A mistake in `minivae.conditional`; each edit is (function, right, wrong)."""
+    made = tuple(Edit(*e) for e in edits)
+    return Mistake(name, "conditional", made, sentence, symptom, witness)
 
 
 def in_gan(

@@ -5,6 +5,12 @@ writes a PNG whose bytes depend on the picture alone. `explorer` writes an HTML 
 from minivae.plots.matplotlib_setup import plt
 
 # isort: split
+from minivae.plots.conditional import (
+    MOST_ROWS,
+    conditional_figures,
+    label_rows,
+    samples_of_label,
+)
 from minivae.plots.gradcheck import error_against_step
 from minivae.plots.graphs import computation_graph
 from minivae.plots.images import as_images, image_grid, show_grid
@@ -44,12 +50,14 @@ __all__ = [
     "GREEN",
     "GREY",
     "INK",
+    "MOST_ROWS",
     "ORANGE",
     "PURPLE",
     "RED",
     "STYLE",
     "as_images",
     "computation_graph",
+    "conditional_figures",
     "curves",
     "error_against_step",
     "figure",
@@ -57,6 +65,7 @@ __all__ = [
     "gan_figures",
     "house_style",
     "image_grid",
+    "label_rows",
     "latent_scatter",
     "manifold",
     "notebook_style",
@@ -66,6 +75,7 @@ __all__ = [
     "reproduced_table",
     "run_figures",
     "samples",
+    "samples_of_label",
     "save",
     "show_grid",
     "traversals",

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from minivae.checks import not_finite_error
-from minivae.runs import GanModel, Model
+from minivae.runs import AnyModel
 
 
 def image_grid(
@@ -29,7 +29,7 @@ def show_grid(
     ax.set_axis_off()
 
 
-def as_images(x: np.ndarray, model: Model | GanModel) -> np.ndarray:
+def as_images(x: np.ndarray, model: AnyModel) -> np.ndarray:
     """Rows (N, D) as images (N, h, w), clipped to [0, 1].
 
     Raises MinivaeError if they hold NaN or infinity.

@@ -138,17 +138,18 @@ def run_figures(
             shown = slice(0, 5000)
             some = None if labels is None else labels[shown]
             figures["latents"] = latent_scatter(model, test[shown], some, ops)
-    return _save_all(folder, figures)
+    return save_all(folder, figures)
 
 
 def gan_figures(
     folder: Path, model: GanModel, history: Sequence[dict[str, Any]], ops: Backend
 ) -> list[Path]:
     """Write the pictures of a finished run of a GAN into its folder -> the paths."""
-    return _save_all(folder, {"curves": gan_curves(history), "samples": samples(model, ops)})
+    return save_all(folder, {"curves": gan_curves(history), "samples": samples(model, ops)})
 
 
-def _save_all(folder, figures):
+def save_all(folder: Path, figures: dict[str, Figure]) -> list[Path]:
+    """Write figures into a folder as name.png -> the paths."""
     paths = []
     for name, fig in figures.items():
         paths.append(folder / f"{name}.png")

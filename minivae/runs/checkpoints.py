@@ -96,7 +96,8 @@ def restore_state(
 
 
 def _refuse_other_settings(saved, settings, path):
-    saved = folders.with_current_names(saved) if isinstance(saved, dict) else {}
+    kind = type(settings)
+    saved = folders.with_current_names(saved, kind) if isinstance(saved, dict) else {}
     if set(saved) != set(settings._fields):
         raise files.damaged_error(path, "its settings are not those of the train command")
     for name, value in settings._asdict().items():

@@ -24,7 +24,14 @@ from minivae import __version__, checks, files
 from minivae.checks.values import shell_line
 from minivae.data import Reading
 from minivae.errors import MinivaeError
-from minivae.runs.model_files import GanModel, Model, load_gan, load_model
+from minivae.runs.model_files import (
+    ConditionalModel,
+    GanModel,
+    Model,
+    load_conditional,
+    load_gan,
+    load_model,
+)
 from minivae.settings import ADDED, MODELS, RENAMED, AnySettings
 
 RUN_FILE, CHECKPOINT_FILE = "run.json", "checkpoint.npz"
@@ -183,10 +190,15 @@ def model_of(record: dict[str, Any]) -> str:
     return "gan" if record.get("model") == "gan" else "vae"
 
 
+def is_conditional(record: dict[str, Any]) -> bool:
+    """Whether a run trains a model that is given labels."""
+    return record["settings"].get("condition") == "labels"
+
+
 def recorded_settings(record: dict[str, Any], path: str | os.PathLike[str]) -> AnySettings:
     """The settings in a run's record, checked. Raises MinivaeError, naming `path`."""
     kind = MODELS[model_of(record)]
-    saved = with_current_names(record["settings"])
+    saved = with_current_names(record["settings"], kind)
     if set(saved) != set(kind._fields):
         raise files.damaged_error(path, "its settings are not those of the train command")
     try:
@@ -208,9 +220,9 @@ def recorded_reading(record: dict[str, Any], path: str | os.PathLike[str]) -> Re
     return Reading(**saved)
 
 
-def with_current_names(saved: dict[str, Any]) -> dict[str, Any]:
+def with_current_names(saved: dict[str, Any], kind: type[AnySettings]) -> dict[str, Any]:
     """Settings from a file of this version or an earlier one, as this one would have saved them."""
-    current = ADDED | saved
+    current = {name: value for name, value in ADDED.items() if name in kind._fields} | saved
     for old, new in RENAMED.items():
         if old in current and new not in current:
             current[new] = current.pop(old)
@@ -230,8 +242,18 @@ def versions() -> dict[str, str]:
 
 
 def load_run(folder: str | os.PathLike[str]) -> Model:
-    """The trained VAE of a run folder. Raises MinivaeError if there is none yet, and for a GAN."""
-    if model_of(read_run_file(folder)) == "gan":
+    """The trained VAE of a run folder. Raises MinivaeError if there is none yet, for a GAN, and for
+    a conditional model."""
+    record = read_run_file(folder)
+    if is_conditional(record):
+        where = checks.printable(Path(folder))
+        commands = [["sample", where, "--label", "..."], ["evaluate", where]]
+        words = " and ".join(f"`{shell_line(['python', '-m', 'minivae', *c])}`" for c in commands)
+        raise MinivaeError(
+            f"{where} is a conditional model, which needs a label with each image; {words} give it "
+            "one (in Python: runs.load_conditional_run, and `given` for an ordinary model)"
+        )
+    if model_of(record) == "gan":
         where = checks.printable(Path(folder))
         command = shell_line(["python", "-m", "minivae", "sample", where])
         raise MinivaeError(
@@ -239,6 +261,11 @@ def load_run(folder: str | os.PathLike[str]) -> Model:
             f"a place among the latents; all it can do is draw (`{command}`)"
         )
     return load_model(_finished_model(folder))
+
+
+def load_conditional_run(folder: str | os.PathLike[str]) -> ConditionalModel:
+    """The trained conditional model of a run folder. Raises MinivaeError if there is none yet."""
+    return load_conditional(_finished_model(folder))
 
 
 def load_gan_run(folder: str | os.PathLike[str]) -> GanModel:

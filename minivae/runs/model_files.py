@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minivae import __version__, checks, files, vae
+from minivae import __version__, checks, conditional, files, vae
+from minivae.data import Label, shown
 from minivae.errors import MinivaeError
 from minivae.spec import AnySpec, GanSpec
 
-MODEL_KIND, GAN_KIND = "model", "gan"
+MODEL_KIND, GAN_KIND, CONDITIONAL_KIND = "model", "gan", "conditional"
 MAX_WHITE = 2**31
 
 
@@ -49,8 +50,41 @@ class GanModel(NamedTuple):
         return vae.unpack(self.flat, self.spec)
 
 
+class ConditionalModel(NamedTuple):
+    """A trained conditional VAE: the same, and the labels that it knows, (C,), in the order of its
+    classes: names where the data had names, otherwise whole numbers."""
+
+    spec: vae.Spec
+    flat: np.ndarray
+    image_shape: tuple[int, int]
+    labels: tuple[Label, ...]
+    white: int | None = None
+
+    @property
+    def params(self) -> dict[str, np.ndarray]:
+        """The parameters by name: views of `flat`."""
+        return vae.unpack(self.flat, self.spec)
+
+    def given(self, label: Label) -> Model:
+        """The ordinary VAE that this is for one label. Raises MinivaeError if it is not known."""
+        if label not in self.labels:
+            raise MinivaeError(
+                f"there is no label {checks.describe(label)}; this model knows {shown(self.labels)}"
+            )
+        flat, spec = conditional.given(self.flat, self.spec, self.labels.index(label))
+        return Model(spec, flat, self.image_shape, self.white)
+
+
+AnyModel = Model | GanModel | ConditionalModel
+KINDS: dict[type[AnyModel], str] = {
+    Model: MODEL_KIND,
+    GanModel: GAN_KIND,
+    ConditionalModel: CONDITIONAL_KIND,
+}
+
+
 def save_model(
-    path: str | os.PathLike[str], model: Model | GanModel, *, dtype: type[np.floating] | None = None
+    path: str | os.PathLike[str], model: AnyModel, *, dtype: type[np.floating] | None = None
 ) -> None:
     """Write a model file, atomically.
 
@@ -62,15 +96,17 @@ def save_model(
     if dtype is not None:
         arrays = {name: array.astype(dtype) for name, array in arrays.items()}
     meta: dict[str, Any] = {
-        "kind": MODEL_KIND if isinstance(model, Model) else GAN_KIND,
+        "kind": KINDS[type(model)],
         "minivae": __version__,
         "spec": model.spec._asdict(),
         "image_shape": list(model.image_shape),
     }
-    if isinstance(model, Model):
-        if model.white is not None:
-            meta["white"] = model.white
-        if model.columns is not None and all(type(name) in (str, int) for name in model.columns):
+    if not isinstance(model, GanModel) and model.white is not None:
+        meta["white"] = model.white
+    if isinstance(model, ConditionalModel):
+        meta["labels"] = list(model.labels)
+    if isinstance(model, Model) and model.columns is not None:
+        if all(type(name) in (str, int) for name in model.columns):
             meta["columns"] = list(model.columns)
     files.write_archive(path, arrays, meta)
 
@@ -83,11 +119,34 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     arrays, meta = files.read_archive(path, kind=MODEL_KIND)
     spec = spec_from_json(meta.get("spec"), path)
     shape = image_shape_from_json(meta.get("image_shape"), spec, path)
-    white = meta.get("white")
-    if white is not None and (type(white) is not int or not 1 <= white <= MAX_WHITE):
-        raise files.damaged_error(path, f"its white is no whole number from 1 to {MAX_WHITE}")
+    white = _white_from_json(meta.get("white"), path)
     columns = _columns_from_json(meta.get("columns"), spec, path)
     return Model(spec, _flatten(arrays, spec, path), shape, white, columns)
+
+
+def load_conditional(path: str | os.PathLike[str]) -> ConditionalModel:
+    """Read the file of a conditional model. Raises MinivaeError as `load_model` does."""
+    arrays, meta = files.read_archive(path, kind=CONDITIONAL_KIND)
+    spec = _spec_from_json(meta.get("spec"), path, vae.Spec)
+    shape = image_shape_from_json(meta.get("image_shape"), spec, path)
+    white = _white_from_json(meta.get("white"), path)
+    labels = _labels_from_json(meta.get("labels"), spec, path)
+    return ConditionalModel(spec, _flatten(arrays, spec, path), shape, labels, white)
+
+
+def _labels_from_json(value, spec, path):
+    good = isinstance(value, list) and len(value) == spec.classes >= 2
+    if not good or {type(label) for label in value} not in ({str}, {int}):
+        raise files.damaged_error(path, "its labels are not one name or number for each class")
+    if len(set(value)) < len(value):
+        raise files.damaged_error(path, "it has a label twice")
+    return tuple(value)
+
+
+def _white_from_json(white, path):
+    if white is not None and (type(white) is not int or not 1 <= white <= MAX_WHITE):
+        raise files.damaged_error(path, f"its white is no whole number from 1 to {MAX_WHITE}")
+    return white
 
 
 def _columns_from_json(value, spec, path):
@@ -108,12 +167,20 @@ def load_gan(path: str | os.PathLike[str]) -> GanModel:
 
 
 def spec_from_json(value: Any, path: str | os.PathLike[str]) -> vae.Spec:
-    """The Spec that a file describes. Raises MinivaeError, naming the file, if it is not valid."""
-    return _spec_from_json(value, path, vae.Spec)
+    """The Spec of an ordinary VAE that a file describes.
+
+    Raises MinivaeError, naming the file, if it is not valid.
+    """
+    spec = _spec_from_json(value, path, vae.Spec)
+    if spec.classes:
+        raise files.damaged_error(path, "its spec has classes, and the model is not conditional")
+    return spec
 
 
 def _spec_from_json(value, path, kind):
     """A spec of that kind, vae.Spec or GanSpec."""
+    if kind is vae.Spec and isinstance(value, dict):
+        value = {"classes": 0} | value  # earlier versions knew no conditional models
     if not isinstance(value, dict) or set(value) != set(kind._fields):
         raise files.damaged_error(path, "it does not describe a model")
     if not isinstance(value["hidden"], list):

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from minivae import checks, train
+from minivae import checks, data, train
 from minivae.data import Dataset
 from minivae.errors import MinivaeError
 from minivae.runs import checkpoints, folders
-from minivae.runs.model_files import GanModel, Model, save_model
+from minivae.runs.model_files import AnyModel, ConditionalModel, GanModel, Model, save_model
 from minivae.runs.progress import ProgressBar
 from minivae.settings import AnySettings
 from minivae.spec import GanSpec
@@ -25,7 +25,7 @@ def train_run(
     *,
     should_stop: Callable[[], bool] | None = None,
     checkpoint_seconds: float | None = None,
-) -> tuple[Model | GanModel, list[dict[str, float]]]:
+) -> tuple[AnyModel, list[dict[str, float]]]:
     """Train in a run folder, from its checkpoint if there is one -> (model, history).
 
     A checkpoint is written before the first step, every `checkpoint_seconds` (None: 10), when
@@ -49,12 +49,16 @@ def train_run(
         on_epoch=lambda state: folders.write_history(folder, state.history),
         should_stop=should_stop,
     )
-    spec = settings.spec(dataset.train.shape[1])
-    model: Model | GanModel
+    spec = train.spec_of(dataset, settings)
+    shape = dataset.image_shape
+    model: AnyModel
     if isinstance(spec, GanSpec):
-        model = GanModel(spec, state.flat, dataset.image_shape)
+        model = GanModel(spec, state.flat, shape)
+    elif spec.classes:
+        labels = data.class_labels(dataset)
+        model = ConditionalModel(spec, state.flat, shape, labels, dataset.white)
     else:
-        model = Model(spec, state.flat, dataset.image_shape, dataset.white)
+        model = Model(spec, state.flat, shape, dataset.white)
     save_model(Path(folder) / folders.MODEL_FILE, model)
     folders.write_history(folder, state.history)
     return model, state.history

@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minivae import checks, data, files
+from minivae import checks, data, files, runs
 from minivae.backend import load_backend
 from minivae.data import cats
 from minivae.errors import MinivaeError
@@ -83,7 +83,7 @@ def run_study(
     path = RESULTS if path is None else path
     check_folder(Path(path).parent)
     results = read(path) if Path(path).exists() else _fresh(settings)
-    if results["settings"] != _plain(settings):
+    if runs.with_current_names(results["settings"], Settings) != _plain(settings):
         raise MinivaeError(
             f"{checks.printable(path)} was made with other settings; move it away first"
         )

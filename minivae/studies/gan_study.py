@@ -35,12 +35,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minivae import checks, data, evaluate, files, gan, train, vae
+from minivae import checks, data, evaluate, files, gan, runs, train, vae
 from minivae.backend import load_backend
 from minivae.data import cats
 from minivae.errors import MinivaeError
 from minivae.evaluate import renderer_fit, sample_quality
-from minivae.settings import AnySettings, GanSettings, Settings
+from minivae.settings import MODELS, AnySettings, GanSettings, Settings
 from minivae.studies.folder import FIGURES_FOLDER, check_folder
 
 RESULTS = FIGURES_FOLDER / "gan_study.json"
@@ -93,7 +93,7 @@ def run_study(
     plan = {name: _plain(chosen) for name, chosen in settings.items()}
     fresh: dict[str, Any] = {"settings": plan, "models": []}
     results = read(path) if Path(path).exists() else fresh
-    if results["settings"] != plan:
+    if _with_current_names(results["settings"]) != plan:
         raise MinivaeError(
             f"{checks.printable(path)} was made with other settings; move it away first"
         )
@@ -123,7 +123,8 @@ def read(path: Path = RESULTS) -> dict[str, Any]:
         if size > MAX_BYTES:
             raise files.damaged_error(path, "it is far too large")
         results = json.loads(file.read().decode())
-    if not (isinstance(results, dict) and {"settings", "models"} <= set(results)):
+    whole = isinstance(results, dict) and {"settings", "models"} <= set(results)
+    if not (whole and isinstance(results["settings"], dict)):
         raise files.damaged_error(path, "it does not hold the results of the study")
     return results
 
@@ -267,6 +268,12 @@ def _one_model(dataset, settings, ground, samples, real_greyness):
     x = data.test_images(dataset.test, settings.likelihood)
     terms = evaluate.elbo_terms(vae.unpack(state.flat, spec), x, spec, rng=rng, ops=ops)
     return row | {"elbo": terms.elbo, "kl": terms.kl}
+
+
+def _with_current_names(saved):
+    """The recorded settings of each model, with those that were added since."""
+    known = {name: saved[name] for name in MODELS if isinstance(saved.get(name), dict)}
+    return saved | {n: runs.with_current_names(values, MODELS[n]) for n, values in known.items()}
 
 
 def _plain(settings):

@@ -17,7 +17,7 @@
 #   (`11.sharpest`, `11.dropped`).
 #
 # **Builds on** notebook 05 (layers, the loss in logits), 09 ($\log p(x)$), 10 (cats measured).
-# Reading time: 35 minutes; the exercises take about 40 more.
+# Reading time: 35 minutes; the exercises take about 40 more. Section 11.12, about conditional VAEs, is an appendix (10 minutes).
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -699,5 +699,117 @@ check("11.dropped", dropped_kinds)
 # **Without a checker:** train the small GAN of 11.7 with the saturating loss, for a few seeds. In
 # `generator_loss_and_grads` (`minivae/gan.py`) `dscore` becomes `-ops.sigmoid(score) / len(z)`; restart the
 # kernel, and undo the change afterwards. How do $D(G(z))$ and the pictures compare?
+
+# %% [markdown]
+# ## 11.12  Appendix: a model that draws what it is told
 #
+# Neither model of this notebook can be asked for a *particular* picture: $z$ is drawn, and what
+# comes out comes out. If the images have labels, a VAE can be given them. A *conditional* VAE has
+# the label $y$ as a second input of both networks:
+#
+# $$q(z \mid x, y), \qquad p(x \mid z, y), \qquad
+#   \log p(x \mid y) \;\ge\; \mathbb E_{q(z|x,y)} \log p(x \mid z, y) - \mathrm{KL}(q(z \mid x, y)
+#   \,\|\, p(z)). \tag{13}$$
+#
+# The prior of $z$ stays $\mathcal N(0, I)$, the same for all labels. The derivation of the bound is
+# that of notebook 02 with $y$ written behind every bar, and $y$ is never predicted: it is given.
+#
+# How does a label enter a network? As a *one-hot* vector $e_y$: $C$ numbers for $C$ classes, a 1 in
+# place $y$ and 0 elsewhere. It stands behind $x$ in the encoder's input, and behind $z$ in the
+# decoder's. Take the decoder's first layer, with $W$ of $L + C$ rows:
+#
+# $$a = [z,\, e_y]\, W + b = z\, W_z + (W_y + b), \tag{14}$$
+#
+# where $W_z$ are the first $L$ rows and $W_y$ is the one row that belongs to the label. So **a label
+# chooses a bias**, and for one fixed label a conditional VAE is an ordinary VAE. Backward, the layer
+# passes on a gradient for its whole input, and only the part of $z$ is wanted:
+#
+# $$\mathrm d[z,\, e_y] = \mathrm da\, W^\top, \qquad
+#   \mathrm dz = \text{its first } L \text{ columns}. \tag{15}$$
+#
+# The other $C$ columns say how the loss would change with the label, and nobody can change that.
+# The gradient of $W$ is $[z, e_y]^\top \mathrm da$ as for any dense layer; the row of a label gets
+# the sum of $\mathrm da$ over the images that have it. Nothing else in notebook 06 changes, and
+# `minivae/conditional.py` is its thirty lines with the label in three of them. Checked in the same
+# way:
+
+# %%
+from minivae.gradcheck import Case
+from minivae.runs import ConditionalModel
+from minivae.settings import Settings
+from minivae.spec import Spec
+
+labelled = Case(Spec(5, (4, 3), 2, classes=2))
+rows = gradcheck.check_backends(cases=[labelled])["blocks"]
+print(len(rows), "blocks, all right:", all(row["verdict"] == "right" for row in rows))
+wrong = gradcheck.check_backends(plant="label-gradient-taken-for-that-of-z", cases=[labelled])
+print("dz cut from the wrong end, wrong blocks:",
+      *(row["block"] for row in wrong["blocks"] if row["verdict"] == "wrong"))
+
+# %% [markdown]
+# Now 10,000 digits with their labels, once with the label given and once without; everything else
+# is the same.
+
+# %%
+mnist = data.load("mnist")
+digits = mnist._replace(
+    train=mnist.train[:10_000], train_labels=mnist.train_labels[:10_000],
+    test=mnist.test[:1000], test_labels=mnist.test_labels[:1000],
+)
+told = Settings(latent_dim=4, hidden=(100,), epochs=8, condition="labels")
+untold = told._replace(condition="none")
+runs_of = {name: train.train(digits, s) for name, s in (("told", told), ("not told", untold))}
+for name, state in runs_of.items():
+    last = state.history[-1]
+    print(f"{name:<9} test ELBO {last['test_elbo']:8.2f} = -(nll {last['test_nll']:.2f} "
+          f"+ kl {last['test_kl']:.2f})")
+gain = runs_of["told"].history[-1]["test_elbo"] - runs_of["not told"].history[-1]["test_elbo"]
+print(f"difference {gain:.2f} nats; naming one of ten equally frequent digits takes log 10 = "
+      f"{np.log(10):.2f}")
+
+# %% [markdown]
+# The two ELBOs bound different quantities, $\log p(x \mid y)$ and $\log p(x)$: one model was told
+# something. If both models were perfect, the difference would be on average the information that an
+# image and its label share, at most $\log 10$ for ten equally frequent digits. It is several times
+# that, so something else is in it. Neither model is perfect: with four latents and a small network,
+# a model that is told the digit has all of $z$ and more of its weights left for the rest.
+#
+# What $z$ holds now is what the label does not say:
+
+# %%
+state = runs_of["told"]
+shape = train.spec_of(digits, told)
+model = ConditionalModel(shape, state.flat, (28, 28), data.class_labels(digits))
+plots.label_rows(model, vae.numpy_ops)
+
+# %% [markdown]
+# Each column has one $z$ and ten labels. Look down a column: slant and thickness of the stroke stay
+# roughly the same while the digit changes. Class and style are apart in this model because we gave
+# it the class, with 10,000 labels. Most VAEs of notebook 10 had no label at all.
+#
+# Not every picture of a row is that digit: for an unusual $z$, 10,000 digits have few examples with
+# each label. And the loss does not forbid $z$ to carry the label as well. It only charges for it, and what
+# the decoder is told anyway is not worth any KL.
+#
+# From the command line:
+#
+# ```sh
+# python -m minivae train --condition labels --latent 10      # MNIST; or --data with labels
+# python -m minivae sample runs/mnist --label 7
+# python -m minivae evaluate runs/mnist                       # log p(x|y), with the labels
+# ```
+
+# %% [markdown]
+# **The conditional gradient, from the one you have** (notebook 06), eqs. (14) and (15).
+
+# %%
+def conditional_grads(params, x, y, eps):
+    # dict of arrays, x (B, D), labels y (B,) from 0 to C - 1, eps (B, L).
+    # Start from the gradient of notebook 06. New: the one-hot label (B, C)
+    # stands behind x in the encoder's input and behind z in the decoder's, so that
+    # enc1_W is (D + C, H) and dec1_W (L + C, H); all else is as it was
+    ...    # -> loss (float), gradients (dict, the same keys)
+check("11.conditional", conditional_grads)
+
+# %% [markdown]
 # This was the last notebook.
