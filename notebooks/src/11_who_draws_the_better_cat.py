@@ -17,7 +17,8 @@
 #   (`11.sharpest`, `11.dropped`).
 #
 # **Builds on** notebook 05 (layers, the loss in logits), 09 ($\log p(x)$), 10 (cats measured).
-# Reading time: 35 minutes; the exercises take about 40 more. Section 11.12, about conditional VAEs, is an appendix (10 minutes).
+# Reading time: 35 minutes; the exercises take about 40 more. Section 11.12, on conditional VAEs, is
+# an appendix, 10 minutes.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
