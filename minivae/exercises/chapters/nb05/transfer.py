@@ -200,7 +200,7 @@ def _along_cases():
         return f, *map(np.array, arrays)
 
     return [
-        named("square", lambda x: (x**2).sum(), [0.7], [2.0]),
+        named("square", lambda x: (x**2).sum(), [0.7], [1.7]),
         named("wave", lambda x: (np.sin(x) * x[::-1]).sum(), [0.7, -1.3, 0.4], [1.5, -0.2, 0.8]),
         named("raised", lambda x: 1e8 + np.tanh(x).sum(), [[0.3, -0.8]], [[1e-3, 4e-3]]),
     ]
