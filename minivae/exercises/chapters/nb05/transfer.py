@@ -261,8 +261,8 @@ SLOPE_ALONG = Exercise(
         WrongAnswer(
             "not-divided",
             lambda f, x, v: f(x + 1e-30j * v).imag,
-            "This is 0, or as small as h. The step goes along the imaginary axis, and the imaginary "
-            "part of f is then h times the slope: divide it by h.",
+            "This is 0, or as small as h. The step goes along the imaginary axis; the imaginary "
+            "part of f is then h times the slope, and has to be divided by h.",
         ),
         WrongAnswer(
             "real-part",
