@@ -1,5 +1,7 @@
 """Rules of the text put to another use: another graph, another difference, another direction."""
 
+from numbers import Real
+
 import numpy as np
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
@@ -17,7 +19,7 @@ def _judge_gradients(answer):
     if not isinstance(answer, list | tuple) or len(answer) != len(GRADIENTS):
         return "expected four numbers: dt, ds, dv, dw"
     for name, got, right in zip(GRADIENTS, answer, GRADIENTS.values(), strict=True):
-        if not isinstance(got, int | float | np.number):
+        if not isinstance(got, Real):
             return f"{name} must be a number"
         if not abs(got - right) < 1e-9:
             leads_on = " (and perhaps what comes after it on the way back)"
