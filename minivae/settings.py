@@ -19,7 +19,8 @@ class Settings(NamedTuple):
     which it rises from 0 to that.
     objective: "elbo" or "iwae". samples: K for each image, weighed by the importance-weighted
     objective, averaged by the ELBO. resampled: S, how many of the K go through the backward pass,
-    drawn by weight; None for all.
+    drawn by weight; None for all. gradient: "plain", or "doubly" for the doubly reparameterized
+    gradient of the encoder, with the importance-weighted objective.
     backend: "numba" or "numpy". seed: of all random numbers.
     `checks.check_settings` checks all of them.
     """
@@ -39,6 +40,7 @@ class Settings(NamedTuple):
     objective: str = "elbo"
     samples: int = 1
     resampled: int | None = None
+    gradient: str = "plain"
     backend: str = "numba"
     seed: int = 0
 
@@ -133,6 +135,10 @@ OPTIONS = {  # in the order of `train --help`
         "gradient on average, faster (default all)",
         "S",
     ),
+    "gradient": Option(
+        "doubly: the encoder's gradient of the iwae objective in its doubly reparameterized form, "
+        "the same on average (notebook 09)"
+    ),
     "likelihood": Option("p(x|z): binarized pixels, or grey with one learned variance"),
     "variance": Option("fix the gaussian's variance instead of learning it"),
     "backend": Option("numba is fast, numpy is readable"),
@@ -142,4 +148,4 @@ OPTIONS = {  # in the order of `train --help`
 # Settings that had another name in files of earlier versions, {name there: name now} ...
 RENAMED = {"latent": "latent_dim"}
 # ... and those added since, {name: the value that runs before had}.
-ADDED: dict[str, Any] = {}
+ADDED: dict[str, Any] = {"gradient": "plain"}

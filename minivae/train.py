@@ -227,7 +227,8 @@ class _Vae:
             eps = noise.standard_normal((settings.samples, *shape), dtype=np.float32)
             S = settings.resampled
             u = None if S is None else noise.random((S, len(x)))
-            result = vae.iwae_and_grads(params, x, eps, spec, u=u, ops=self.ops)
+            doubly = settings.gradient == "doubly"
+            result = vae.iwae_and_grads(params, x, eps, spec, u=u, doubly=doubly, ops=self.ops)
         else:
             eps = noise.standard_normal(shape, dtype=np.float32)
             result = vae.elbo_and_grads(params, x, eps, spec, beta=beta, ops=self.ops)

@@ -271,9 +271,8 @@ def log_weights(
 ) -> Array:
     """log w = log p(x|z) + log p(z) - log q(z|x), nats: x (B, D), eps (K, B, L) -> (K, B).
 
-    [notebook 09, eq. 1]  Their log-mean-exp over K estimates log p(x) from below. As in training, a
-    Bernoulli model accepts grey pixels here and uses their cross-entropy; `evaluate` and `exact`,
-    which report log p(x), do not. Raises MinivaeError on a wrong x or eps.
+    [notebook 09, eq. 1]  Their log-mean-exp over K estimates log p(x) from below. As in training,
+    grey pixels count by their cross-entropy. Raises MinivaeError on a wrong x or eps.
     """
     x, eps = checks.check_inputs(x, eps, spec, params["mu_b"].real.dtype, samples=True)
     return log_weights_of_q(params, x, *encoder_forward(params, x, spec, ops)[:2], eps, spec, ops)
@@ -314,6 +313,7 @@ def iwae_and_grads(
     spec: Spec,
     *,
     u: Array | None = None,
+    doubly: bool = False,
     ops: Backend = numpy_ops,
 ) -> TermsAndGrads:
     """The importance-weighted bound and its gradient: x (B, D), eps (K, B, L) -> TermsAndGrads.
@@ -321,8 +321,9 @@ def iwae_and_grads(
     d loss / d log w_kb = -softmax_k(log w)_kb / B   [notebook 09, eqs. 5 to 8; Burda et al., 14]
 
     u (S, B), uniform in [0, 1): only S samples of each image go through the backward pass, drawn
-    by `resample`. The gradient is the same on average over u, and costs less [Burda et al. 2016,
-    sec. 3]; the terms are still those of all K. Raises MinivaeError on a wrong x, eps or u.
+    by `resample`; the terms are still those of all K [Burda et al. 2016, sec. 3]. doubly: the
+    encoder's gradient is doubly reparameterized [notebook 09, eq. 9; Tucker et al. 2019]. Neither
+    changes the gradient's average. Raises MinivaeError on a wrong x, eps or u.
     """
     x, eps = checks.check_inputs(x, eps, spec, params["mu_b"].dtype, samples=True)
     if u is not None:
@@ -334,24 +335,27 @@ def iwae_and_grads(
     mu, logvar, c_encoder = encoder_forward(params, x, spec, ops)
     if u is not None:
         terms, weights = iwae_forward(params, x, mu, logvar, eps, spec, ops)
-        eps = np.take_along_axis(eps, resample(weights, u)[..., None], axis=0)
+        drawn = resample(weights, u)
+        eps = np.take_along_axis(eps, drawn[..., None], axis=0)
+        weights = np.take_along_axis(weights, drawn, axis=0) + 0 * weights.sum(axis=0)  # keeps NaN
     K, B, L = eps.shape
     z, c_z = ops.reparam_forward(mu, logvar, eps)
-    out, c_decoder = decoder_forward(params, _rows(z), spec, ops)
+    out, c_decoder = decoder_forward(params, z.reshape(K * B, L), spec, ops)
     nll, c_nll = nll_forward(params, out.reshape(K, B, -1), x, spec, ops)
     if u is None:
         terms, weights = iwae_loss(nll, log_q_over_p(z, eps, logvar))
-    else:
-        # drawn by their weights, so now all weigh 1/K; 0 * the sum keeps a NaN
-        weights = np.full_like(nll, 1 / K) + 0 * weights.sum(axis=0)
+    shares = weights if u is None else np.full_like(nll, 1 / K) + 0 * weights  # drawn by weight
 
-    # Backward: log w = -nll + (eps^2 - z^2 + logvar) / 2, and the weights of an image sum to one
-    dnll = weights / B
+    # Backward: log w = -nll + (eps^2 - z^2 + logvar) / 2, and the shares of an image sum to one
+    dnll = shares / B
     dout = nll_backward(dnll, c_nll, grads, spec, ops)
-    dz = decoder_backward(_rows(dout), c_decoder, grads, ops).reshape(K, B, L)
+    dz = decoder_backward(dout.reshape(K * B, -1), c_decoder, grads, ops).reshape(K, B, L)
     dz = dz + dnll[..., None] * z  # the term of log p(z)
+    if doubly:  # times w once more, and d log q / dz = -eps / sigma, its mu and logvar held
+        dz = weights[..., None] * (dz - dnll[..., None] * eps / np.exp(logvar / 2))
     dmu, dlogvar = ops.reparam_backward(dz, c_z)
-    dlogvar = dlogvar - np.asarray(1 / (2 * B), x.dtype)  # of log q: sum_k -weights / (2 B)
+    if not doubly:
+        dlogvar = dlogvar - np.asarray(1 / (2 * B), x.dtype)  # of log q: sum_k -shares / (2 B)
     encoder_backward(dmu, dlogvar, c_encoder, grads, ops)
     return TermsAndGrads(*terms, grads, flat_grads)
 
@@ -391,10 +395,6 @@ def resample(weights: Array, u: Array) -> Array:
 
 def _nll_of_samples(params, x, z, spec, ops):
     """-log p(x|z), all K samples in one pass of the decoder: z (K, B, L) -> (K, B)."""
-    out = decoder_forward(params, _rows(z), spec, ops)[0].reshape(*z.shape[:2], -1)
-    return nll_forward(params, out, x, spec, ops)[0]
-
-
-def _rows(a):
-    """(K, B, N) -> (K * B, N): the samples of all images, as one batch."""
-    return a.reshape(-1, a.shape[-1])
+    K, B, L = z.shape
+    out = decoder_forward(params, z.reshape(K * B, L), spec, ops)[0]
+    return nll_forward(params, out.reshape(K, B, -1), x, spec, ops)[0]

@@ -192,41 +192,49 @@ def softsign_checked_before(a, out):
 # ---- threads -------------------------------------------------------------------------------------
 
 
-def ticket_by_flag(word, chunks):
-    taken, n = False, 0
+def ticket_by_flag(word, chunks, most):
+    taken, n, end = False, 0, 0
     while not taken:
         n = word.load()
-        if n == chunks or n > chunks:
-            return -1
-        taken = word.swap(n, n + 1)
-    return n
+        end = n + most if n + most < chunks else chunks
+        if n == end:
+            break
+        taken = word.swap(n, end)
+    return [n, end]
 
 
-def ticket_again(word, chunks):
+def ticket_again(word, chunks, most):
     n = word.load()
-    if n >= chunks:
-        return -1
-    return n if word.swap(n, n + 1) else ticket_again(word, chunks)
+    taken = range(chunks)[n : n + most]
+    if len(taken) == 0:
+        return chunks, chunks
+    done = word.swap(n, taken[-1] + 1)
+    return (n, taken[-1] + 1) if done else ticket_again(word, chunks, most)
 
 
-def ticket_bounded(word, chunks):
+def ticket_bounded(word, chunks, most):
     for _ in range(chunks + 1):
         n = word.load()
-        if n < chunks and word.swap(n, n + 1):
-            return n
-        if n >= chunks:
-            break
-    return -1
+        count = min(most, chunks - n)
+        if count <= 0 or word.swap(n, n + count):
+            return np.int64(n), n + count
+    raise AssertionError("as many tries as there are chunks")
 
 
-def ticket_by_three_tries(word, chunks):
+def ticket_by_three_tries(word, chunks, most):
     for _ in range(3):
         n = word.load()
-        if n >= chunks:
-            break
-        if word.swap(n, n + 1):
-            return n
-    return -1
+        end = min(n + most, chunks)
+        if n >= chunks or word.swap(n, end):
+            return n, end
+    return chunks, chunks
+
+
+def ticket_of_one(word, chunks, most):
+    while True:
+        n = word.load()
+        if n >= chunks or word.swap(n, n + 1):
+            return n, min(n + 1, chunks)
 
 
 def softsign_as_an_expression(a, out):
@@ -292,7 +300,12 @@ WRONG = {
     "08.tile-shape": (lambda n, s: (6, 2), lambda n, s: (n // 2, 1)),
     "08.vectorize": (lambda X, out: None,),
     "08.trap": (lambda a, out: None,),
-    "08.ticket": (lambda word, n: word.load(), lambda word, n: -1, ticket_by_three_tries),
+    "08.ticket": (
+        lambda word, chunks, most: word.load(),
+        lambda word, chunks, most: (chunks, chunks),
+        ticket_by_three_tries,
+        ticket_of_one,
+    ),
     "08.amdahl": (lambda one, several, n: (several / one - 1 / n, 1.0),),
 }
 

@@ -103,6 +103,17 @@ def noise_for_the_batch(state, images, epochs, B, gradient, adam):
     return shuffled_copy(state, images, epochs, B, shared, adam)
 
 
+def another_noise(change):
+    """The noise is change(eps), with eps standard normal."""
+
+    def answer(state, images, epochs, B, gradient, adam):
+        return shuffled_copy(
+            state, images, epochs, B, lambda theta, x, eps: gradient(theta, x, change(eps)), adam
+        )
+
+    return answer
+
+
 def counts_epochs(state, images, epochs, B, gradient, adam):
     """Adam is told the number of the epoch in place of the step."""
     return shuffled_copy(
@@ -222,6 +233,11 @@ WRONG = (
     ("07.loop", numpys_own_generator, "when resumed"),
     ("07.loop", wraps_around, "the images"),
     ("07.loop", noise_for_the_batch, "the noise"),
+    ("07.loop", another_noise(lambda eps: 0.8 * eps), "the noise"),
+    ("07.loop", another_noise(lambda eps: 0.95 * eps), "the noise"),
+    ("07.loop", another_noise(lambda eps: 1.17 * eps), "the noise"),
+    ("07.loop", another_noise(lambda eps: eps + 0.1), "the noise"),
+    ("07.loop", another_noise(lambda eps: 2**0.5 * np.sin(4 * eps)), "the noise"),
     ("07.loop", counts_epochs, "the steps"),
     ("07.loop", sums, "the losses"),
     ("07.loop", lambda state, images, epochs, B, gradient, adam: state, "two results"),
@@ -241,6 +257,10 @@ WRONG = (
     ("07.first-losses", (138.63, 341.9, 211.2, 543.43), "not yet right: D"),
     ("07.first-losses", "138", "four numbers"),
     ("07.best-model", lambda nll, kl, warmup: 0, "expected"),
+    *(
+        ("07.best-model", lambda nll, kl, warmup, b=b: int(np.argmin(nll + b * kl)), "expected")
+        for b in (0.5, 0.9, 1.1, 2.0)
+    ),
 )
 
 

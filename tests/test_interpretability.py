@@ -253,6 +253,17 @@ def test_coverage_of_the_same_distribution_is_the_one_of_exchangeable_points():
     assert 0.4 < quality.coverage(half, references, radii) < 0.6
 
 
+def test_the_energy_distance_of_a_few_points_and_of_one_distribution():
+    near, far = np.array([[0.0], [2.0]]), np.array([[5.0], [9.0]])
+    assert quality.energy_distance(near, far) == pytest.approx(2 * 6 - 2 - 4)
+    rng = np.random.default_rng(3)
+    estimates = [
+        quality.energy_distance(rng.standard_normal((20, 3)), rng.standard_normal((30, 3)))
+        for _ in range(400)
+    ]
+    assert abs(np.mean(estimates)) < 4 * np.std(estimates) / 20  # unbiased
+
+
 def measured(samples, references, held_out, radii):
     """Distance of the samples, distance of real pictures not among the references, coverage."""
     distances = (quality.nearest(p, references)[0].mean() for p in (samples, held_out))
@@ -303,6 +314,7 @@ WRONG = [
     (lambda: interp.tracks([0.5, 0.6]), r"\(S, F, L\)"),
     (lambda: interp.tracks("chonk"), "normalised is 'chonk'; it must hold real numbers"),
     (lambda: interp.tracks([[math.nan]]), "normalised holds NaN"),
+    (lambda: quality.energy_distance(P[:1], P), "number of samples"),
     (lambda: quality.nearest(P, P[:, 1:]), "9 pixels and references of 8"),
     (lambda: quality.nearest(P[:0], P), "shape"),
     (lambda: quality.neighbour_radii(P, k=4), "from 1 to 3"),

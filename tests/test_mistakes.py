@@ -26,6 +26,7 @@ WITNESSES = {  # what catches a mistake, in words: the test
     witnesses.IWAE_COPIES: test_statistics.test_copies_of_one_noise_give_the_bound_of_one_sample,
     witnesses.EVIDENCE: test_statistics.test_importance_weights_average_to_the_evidence,
     witnesses.DRAWN: test_statistics.test_the_gradient_of_drawn_samples_averages_to_that_of_all,
+    witnesses.DOUBLY: test_statistics.test_the_doubly_reparameterized_gradient_by_its_definition,
     witnesses.ADAM: test_ops.test_adam_is_the_published_algorithm,
     witnesses.EXTREMES: test_ops.test_extreme_inputs_stay_finite,
     witnesses.GAN_LOSSES: test_gan.test_a_small_gan_has_the_losses_of_the_paper,

@@ -24,6 +24,7 @@ WRONG = {
     "objective": ("evidence", None),
     "samples": (0, -1, 1.0, None, 10**12),
     "resampled": (0, 1, -1, 1.0, "all"),
+    "gradient": ("double", None, True),
     "backend": ("torch", None, ops),
     "seed": (-1, 0.5, None, 2**64, True, "0"),
 }
@@ -45,6 +46,7 @@ def test_a_wrong_setting_is_refused_in_one_line_that_names_it(name):
         ({"objective": "iwae", "warmup": 1.0}, "iwae objective has no beta"),
         ({"objective": "iwae", "free_bits": 1.0}, "iwae objective has no beta"),
         ({"resampled": 1}, "resampled belongs to the iwae objective"),
+        ({"gradient": "doubly"}, "gradient belongs to the iwae objective"),
         ({"objective": "iwae", "samples": 3, "resampled": 4}, "there are only 3 samples"),
         ({"latent_dim": 10**6, "hidden": (1000,)}, "parameters, and at most"),
         ({"hidden": (10**5, 10**5)}, "parameters, and at most"),

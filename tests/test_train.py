@@ -54,6 +54,7 @@ def test_a_run_with_the_numpy_backend_does_not_depend_on_blas_threads():
         {"samples": 3},
         {"objective": "iwae", "samples": 3},
         {"objective": "iwae", "samples": 3, "resampled": 2},
+        {"objective": "iwae", "samples": 3, "gradient": "doubly"},
     ],
 )
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])

@@ -69,7 +69,7 @@ def test_a_run_that_becomes_infinite_is_recorded_as_such(few_images):
     run = Run("diverges", steps=50, optimizer="sgd", lr=1e4)
     row = training_study.one_run(run, few_images, load_backend("numba"))
     assert training_study.run_of(row) == run
-    assert [row[name] for name in training_study.MEASURED] == [None] * 6
+    assert [row[name] for name in training_study.MEASURED] == [None] * 7
 
 
 CHANGES = (
@@ -83,6 +83,7 @@ CHANGES = (
     {"free_bits": 0.5},
     {"start": "zeros"},
     {"scale": 0.1},
+    {"validation": 5},
 )
 
 
@@ -95,6 +96,25 @@ def test_each_setting_changes_the_run(changed, few_images):
         for run in (plain, plain._replace(**changed))
     ]
     assert curves[0] != curves[1]
+
+
+def test_the_images_kept_apart_are_measured_and_never_trained_on(few_images, monkeypatch):
+    seen = []
+    binarize = data.binarize
+
+    def witness(images, rng):
+        seen.extend(map(bytes, images))
+        return binarize(images, rng)
+
+    monkeypatch.setattr(training_study.data, "binarize", witness)
+    run, ops = Run("kept apart", steps=8, batch=8, validation=5), load_backend("numba")
+    row = training_study.one_run(run, few_images, ops)
+    assert set(seen) == set(map(bytes, few_images.train[:-5]))
+    others = few_images._replace(test=few_images.train[-5:])
+    measured = training_study.one_run(run, others, ops)
+    assert measured["validation_elbo"] == measured["elbo"] == row["validation_elbo"] != row["elbo"]
+    whole = training_study.one_run(run._replace(validation=0), few_images, ops)
+    assert whole["validation_elbo"] is None
 
 
 def test_every_image_is_used_once_an_epoch(few_images, monkeypatch):

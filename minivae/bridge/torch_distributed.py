@@ -112,6 +112,11 @@ def check_run(run: StartedRun, world: int) -> None:
             "this run has free bits, a floor on the KL averaged over a whole batch, and a process "
             "has only a part of it; choose a run without free bits"
         )
+    if run.settings.gradient != "plain":
+        raise MinivaeError(
+            "this run has the doubly reparameterized gradient, which is not that of PyTorch; "
+            "choose a run without it"
+        )
     if run.settings.batch_size < world:
         raise MinivaeError(
             f"a batch of {run.settings.batch_size} cannot be shared by {world} processes; "

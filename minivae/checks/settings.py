@@ -27,6 +27,7 @@ CHOICES = {
     "activation": ACTIVATIONS,
     "likelihood": LIKELIHOODS,
     "objective": ("elbo", "iwae"),
+    "gradient": ("plain", "doubly"),
     "schedule": ("decay", "constant"),
     "backend": BACKENDS,
 }
@@ -102,6 +103,11 @@ def _check_objective(settings):
     if settings.objective == "elbo" and settings.resampled is not None:
         raise MinivaeError(
             "resampled belongs to the iwae objective; leave it out, or use objective iwae"
+        )
+    if settings.objective == "elbo" and settings.gradient != "plain":
+        raise MinivaeError(
+            "the doubly reparameterized gradient belongs to the iwae objective; leave gradient "
+            "out, or use objective iwae"
         )
     if settings.resampled is not None and settings.resampled > settings.samples:
         raise MinivaeError(

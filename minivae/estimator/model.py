@@ -60,6 +60,8 @@ class VAE:
         Samples of z for each image, K: "iwae" weighs them, "elbo" averages over them.
     resampled : int or None
         How many of the K samples go through the backward pass, drawn by weight; None for all.
+    gradient : {"plain", "doubly"}
+        "doubly": the encoder's gradient of the "iwae" objective in its doubly reparameterized form.
     backend : {"numba", "numpy"}
         "numba" is fast, "numpy" is the readable reference.
     random_state : int, numpy.random.Generator, numpy.random.RandomState or None
@@ -118,6 +120,7 @@ class VAE:
         objective: str = "elbo",
         samples: int = 1,
         resampled: int | None = None,
+        gradient: str = "plain",
         backend: str = "numba",
         random_state: RandomState = None,
         verbose: bool | None = None,
@@ -141,6 +144,7 @@ class VAE:
         self.objective = objective
         self.samples = samples
         self.resampled = resampled
+        self.gradient = gradient
         self.backend = backend
         self.random_state = random_state
         self.verbose = verbose

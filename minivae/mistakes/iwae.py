@@ -1,7 +1,7 @@
 """Mistakes in the importance-weighted bound and its weights, in `vae`."""
 
 from minivae.mistakes.mistake import BLIND, in_vae
-from minivae.mistakes.witnesses import DRAWN, EVIDENCE, IWAE_COPIES
+from minivae.mistakes.witnesses import DOUBLY, DRAWN, EVIDENCE, IWAE_COPIES
 
 IWAE_MISTAKES = (
     in_vae(
@@ -76,6 +76,27 @@ IWAE_MISTAKES = (
         sentence="The samples for the backward pass are drawn without regard to their weights.",
         symptom="It passes: the check draws no samples.",
         witness=DRAWN,
+    ),
+    in_vae(
+        "iwae-doubly-weights-once",
+        ("iwae_and_grads", "dz = weights[..., None] * (dz", "dz = 1 * (dz"),
+        sentence="The encoder's doubly reparameterized gradient needs the squares of the weights.",
+        symptom="It passes: the check takes the plain gradient.",
+        witness=DOUBLY,
+    ),
+    in_vae(
+        "iwae-doubly-posterior-lost",
+        ("iwae_and_grads", "(dz - dnll[..., None] * eps / np.exp(logvar / 2))", "dz"),
+        sentence="log q(z|x) moves with z, and that term is missing.",
+        symptom="It passes: the check takes the plain gradient.",
+        witness=DOUBLY,
+    ),
+    in_vae(
+        "iwae-doubly-posterior-twice",
+        ("iwae_and_grads", "    if not doubly:\n        dlogvar", "    if True:\n        dlogvar"),
+        sentence="log q(z|x) counts through z and once more through logvar, which is held.",
+        symptom="It passes: the check takes the plain gradient.",
+        witness=DOUBLY,
     ),
     in_vae(
         "log-weights-density-sign",

@@ -14,5 +14,6 @@ EVIDENCE = "the average of the importance weights, which must be the exact evide
 ADAM = "a comparison with the published Adam algorithm"
 EXTREMES = "inputs of extreme size, for which the results must be finite"
 DRAWN = "the average gradient of drawn samples, which must be that of all samples"
+DOUBLY = "the doubly reparameterized gradient, entry by entry, from its definition"
 TERMS = "a comparison of loss and elbo with nll and kl"
 GAN_LOSSES = "a comparison of both losses of a GAN with their formulas"

@@ -2,7 +2,8 @@
 
 Small VAEs on all training images of MNIST, a few minutes each group: optimizers and learning rates,
 sizes of the batch at equal work, starts, weights of the KL, and two remedies for collapsed latents.
-Within a comparison all else is equal, and each run is made with three seeds.
+Within a comparison all else is equal, and each run is made with three seeds. Where a learning rate
+is to be chosen, the last VALIDATION training images are kept apart to choose it on.
 `python -m minivae training-study` makes the runs that are missing from figures/training_study.json,
 and writes that file after each run.
 """
@@ -23,6 +24,7 @@ SEEDS = (0, 1, 2)
 HIDDEN = (100, 50)
 MOMENTUM = 0.9
 DECAY_TO = 0.05  # the last step's learning rate, as a share of the first
+VALIDATION = 10_000
 WINDOWS = 20  # the curve of a run: its loss, averaged over this many equal parts of the run
 MAX_BYTES = 1 << 22
 
@@ -33,6 +35,7 @@ class Run(NamedTuple):
     group: the comparison that it was made for. batch: images a step. start: "mean image" or "zeros"
     for the output's bias. scale: of the first weights, times Glorot's. warmup: steps over which
     beta rises from 0. decay: whether the rate falls geometrically to DECAY_TO of itself.
+    validation: how many of the last training images are not trained on, but measured.
     """
 
     group: str
@@ -48,6 +51,7 @@ class Run(NamedTuple):
     free_bits: float = 0.0
     start: str = "mean image"
     scale: float = 1.0
+    validation: int = 0
 
 
 def planned() -> list[Run]:
@@ -71,13 +75,14 @@ def _betas():
 def _optimizers():
     for optimizer in ("sgd", "momentum", "adam"):
         for lr in (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1):
-            yield Run("optimizers", optimizer=optimizer, lr=lr)
+            yield Run("optimizers", optimizer=optimizer, lr=lr, validation=VALIDATION)
 
 
 def _batches():
     for batch in (10, 100, 1000):
         for lr in (1e-3, 3e-3, 1e-2, 3e-2):
-            yield Run("batches", batch=batch, steps=60_000 // batch, lr=lr, decay=True)
+            plain = Run("batches", batch=batch, lr=lr, decay=True, validation=VALIDATION)
+            yield plain._replace(steps=50_000 // batch)
 
 
 def _starts():
@@ -141,42 +146,52 @@ def _told(run):
 # ---- one run ---------------------------------------------------------------------------------
 
 
-MEASURED = ("first", "curve", "elbo", "nll", "kl", "kl_per_latent")
+MEASURED = ("first", "curve", "elbo", "nll", "kl", "kl_per_latent", "validation_elbo")
 
 
 def one_run(run: Run, dataset: data.Dataset, ops: Backend) -> dict[str, Any]:
     """Train and measure -> a row of the results: the fields of `run`, and MEASURED.
 
     first: the loss of the first step; curve: the minimised loss, averaged over WINDOWS parts of the
-    run; elbo, nll, kl and kl_per_latent: on all test images, one fixed binarization. Nats per
-    image. A run whose loss is no longer finite ends there, and has None for each of them.
+    run; elbo, nll, kl and kl_per_latent: on all test images, one fixed binarization;
+    validation_elbo: the ELBO of the images kept apart, None if there are none. Nats per image. A
+    run whose loss is no longer finite ends there, and has None for each of them.
     """
     with np.errstate(all="ignore"):
         params, spec, losses = _train(run, dataset, ops)
         if not np.isfinite(losses).all():
             return run._asdict() | dict.fromkeys(MEASURED)
         curve = [float(part.mean()) for part in np.array_split(losses, WINDOWS)]
-        values = (float(losses[0]), curve, *_measured(params, spec, dataset, ops))
+        terms, each = _measured(dataset.test, params, spec, ops)
+        kept_apart = None
+        if run.validation:
+            images = dataset.train[-run.validation :]
+            kept_apart = float(_measured(images, params, spec, ops)[0].elbo)
+        values = (
+            float(losses[0]), curve, float(terms.elbo), float(terms.nll), float(terms.kl),
+            [float(k) for k in each], kept_apart,
+        )  # fmt: skip
     return run._asdict() | {n: _short(v) for n, v in zip(MEASURED, values, strict=True)}
 
 
 def _short(value):
     """Rounded to 1e-4 nats: more digits say nothing, and fill the file."""
+    if value is None:
+        return None
     return list(map(_short, value)) if isinstance(value, list) else round(value, 4)
 
 
-def _measured(params, spec, dataset, ops):
-    """elbo, nll, kl, and the kl of each latent, on the test images."""
-    test = data.test_images(dataset.test, spec.likelihood)
-    terms = evaluate.elbo_terms(params, test, spec, rng=np.random.default_rng(0), ops=ops)
-    each = ops.gaussian_kl_forward(*vae.encode(params, test, spec, ops))[0].mean(axis=0)
-    return float(terms.elbo), float(terms.nll), float(terms.kl), [float(k) for k in each]
+def _measured(images, params, spec, ops):
+    """elbo, nll and kl, and the kl of each latent (L,), on these images, binarized once."""
+    x = data.test_images(images, spec.likelihood)
+    terms = evaluate.elbo_terms(params, x, spec, rng=np.random.default_rng(0), ops=ops)
+    return terms, ops.gaussian_kl_forward(*vae.encode(params, x, spec, ops))[0].mean(axis=0)
 
 
 def _train(run, dataset, ops):
     """-> params, spec, the loss of each step, (steps,) or fewer if it diverges."""
     rng = np.random.default_rng(run.seed)
-    images = dataset.train
+    images = dataset.train[: len(dataset.train) - run.validation]
     spec = vae.Spec(
         images.shape[1],
         hidden=HIDDEN,

@@ -116,8 +116,9 @@ fig
 reveal("01.noise")
 
 # %% [markdown]
-# This classifier is right about the cat and confident about noise; trained for other labels it need
-# not be (1.11). No picture gets a higher $p(\text{heavy}\mid x)$ than the third, and it is no cat.
+# This classifier is right about the cat and confident about noise. (Trained for other labels it may
+# be unsure about noise: 1.11.) No picture gets a higher $p(\text{heavy}\mid x)$ than the third, and
+# it is no cat.
 #
 # $p(y\mid x)$ answers one question: *given* that this is the picture, which label? It does not say
 # how probable the picture is. To draw, we need a distribution over pictures.
@@ -215,12 +216,12 @@ ax.set_title("how probably an attempt succeeds")
 fig
 
 # %% [markdown]
-# Flu and pneumonia mostly cause both cough and fever; a cold seldom causes fever. A patient comes
-# in with cough and fever; the doctor did not look at the other symptoms, whatever they are. What is
-# the probability of that? Given the diseases, the symptoms of this model are independent, so
-# $p(x\mid z)$ is the product for cough and fever; a symptom that nobody looked at drops out, since
-# its two possibilities add up to one. The probability of *this $z$ and this $x$ together* is the
-# *joint*, $p(x, z) = p(z)\,p(x\mid z)$. Add it up over all $z$ and you have the *evidence*:
+# Flu and pneumonia mostly cause both cough and fever; a cold seldom causes fever. A doctor looks at
+# these two symptoms only, whoever comes, and finds both. How probable was that? Given the diseases,
+# the symptoms of this model are independent, so $p(x\mid z)$ is the product for cough and fever; a
+# symptom that nobody looks at drops out, since its two possibilities add up to one. The probability
+# of *this $z$ and this $x$ together* is the *joint*, $p(x, z) = p(z)\,p(x\mid z)$. Add it up over
+# all $z$ and you have the *evidence*:
 #
 # $$
 # p(x) = \sum_z p(z)\, p(x \mid z) \tag{3}
@@ -462,8 +463,8 @@ for n in (10, 20, 40, 43, 80):
 
 # %% [markdown]
 # A grid only approximates the integral. Ten cells each are too coarse; between 40, 43 and 80 the
-# value moves by a quarter of a nat, and we take 40. (1.14 shows why 10 fail, and that a value that
-# stands still is no proof.)
+# value moves by a quarter of a nat, and we take 40. (1.14 shows why 10 fail, and that two grids that
+# agree can both be wrong.)
 #
 # Now score this cat, and the noise that the classifier was so sure about. And two other pictures:
 # this photograph upside down, and an empty picture, all black.
@@ -486,12 +487,15 @@ fig, axes = plots.figure(7.4, 2.2, 1, 4)
 for ax, (name, picture) in zip(axes, four.items(), strict=True):
     plots.show_grid(ax, picture[None], 1, f"{name}\n{scores[name]:.0f} nats", cmap="gray")
 fig.suptitle("the score, log p(x | four)")
-others = sample_cats(300, np.random.default_rng(8))[2]     # photographs of 300 random cats
+z_others, _, others = sample_cats(300, np.random.default_rng(8))       # 300 random cats
 of_others = log_evidence_given_four(others, 40)
 print(f"300 random cats: {of_others.mean():.0f} on average, {of_others.min():.0f} to "
       f"{of_others.max():.0f}")
 for name in ("an empty picture", "this cat"):
-    print(f"of these 300 above {name}: {np.sum(of_others > scores[name])}")
+    above = of_others > scores[name]
+    tails = z_others[above, 2]
+    print(f"of these 300 above {name}: {above.sum()}, with tails curled by {tails.min():.0f} to "
+          f"{tails.max():.0f} degrees")
 fig
 
 # %%
@@ -500,9 +504,9 @@ reveal("01.empty")
 # %% [markdown]
 # This cat is ahead of the other three by hundreds of nats, and a nat is a factor of $e$ in
 # probability. This is the question that the classifier could not be asked. The 300 random cats,
-# with other ears, tails, tilts and eyes, score lower on average, though 5 of them score higher than
-# this one. All 300 score higher than the empty picture. (1.15 counts the pixels that put the empty
-# picture above the cat upside down.)
+# with other ears, tails, tilts and eyes, score lower on average. The 5 that score higher than this
+# one have tails much like its own, 140 degrees. All 300 score higher than the empty picture. (1.15
+# counts the pixels that put the empty picture above the cat upside down.)
 
 # %% [markdown]
 # ## 1.8  Is a probable picture a typical one?
@@ -702,7 +706,7 @@ check("01.ancestral", ancestral_sample)
 
 # %%
 def simulate_symptoms(prior, cause, leak, n, seed):  # p(z_i = 1) (I,), eq. (2): (I, S), (S,)
-    # "n patients, and the symptoms that each of them has: -> (n, S) of 0 and 1"
+    # n patients, and the symptoms that each of them has: -> (n, S) of 0 and 1
     coins = np.random.default_rng(seed)
     ill = coins.random((n, len(prior))) < prior
     leaks = coins.random((n, len(leak))) < leak
@@ -850,6 +854,7 @@ groups = {"light cats": flat[heavy == 0], "heavy cats": flat[heavy == 1],
           "dimmed heavy cats": dimmed[heavy == 1], "noise": many}
 for name, batch in groups.items():
     print(f"sum of the pixels, {name}: {batch.sum(axis=1).mean():.0f} on average")
+print(f"the new weights: {W_dim[W_dim > 0].sum():+.1f} and {W_dim[W_dim < 0].sum():+.1f}")
 as_light = flat[heavy == 0].mean()                         # the share of white in a light cat
 sparse = (np.random.default_rng(14).random((1000, 784)) < as_light).astype(np.float32)
 for name, batch in {**noises, "noise as white as a light cat": sparse}.items():
@@ -860,10 +865,10 @@ for name, batch in {**noises, "noise as white as a light cat": sparse}.items():
 reveal("01.dimmed")
 
 # %% [markdown]
-# So noise is called heavy even if heavy cats have less white in all. Noise is white at half of the places
-# that speak for a heavy cat and at half of those that speak for a light one, and the first have the
-# larger weights in all. Noise as white as a light cat is nearly always called heavy too, with less
-# confidence.
+# So noise is called heavy even if heavy cats have less white in all. Noise is white at half of the
+# places that speak for a heavy cat and at half of those that speak for a light one, and the first
+# have the larger weights in all. Noise as white as a light cat is nearly always called heavy too,
+# with less confidence.
 #
 # The same code for each factor, with "above the middle of its range" as the label:
 
@@ -979,9 +984,9 @@ fig
 # %% [markdown]
 # The posterior is narrow in position. The grid of 9 (like that of 11) has middles at position 0,
 # within a standard deviation of its mean, and each stands for a cell 7 to 9 of them wide: too much.
-# The grid of 10 has no middle so near: too little. **Standing still is no proof.** To trust a grid,
-# compare its cells with the width of the posterior. At 40 they are about 1 and 2 standard
-# deviations wide.
+# The grid of 10 has no middle so near: too little. **Two grids that agree can both be wrong.** To
+# trust a grid, compare its cells with the width of the posterior. At 40 they are about 1 and 2
+# standard deviations wide.
 
 # %% [markdown]
 # ## 1.15  Why does an empty picture beat a cat upside down?

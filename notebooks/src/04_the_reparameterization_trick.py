@@ -105,7 +105,7 @@ fig
 
 # %%
 def difference(right, left, step=0.001):
-    """dmu from two averages, each with a generator of its own."""
+    """dmu from two averages. Two generators with the same seed give both the same draws."""
     rise = average_f(mu + step, logvar, right) - average_f(mu - step, logvar, left)
     return rise / (2 * step)
 
@@ -330,8 +330,8 @@ reveal("04.wave")
 #
 # What one can say, for `dmu` of a Gaussian and an $f$ that is continuous and made of smooth pieces:
 # **where the slope of $f$ scatters under $q$ by less than $1/\sqrt2 \approx 0.7$ of the size of its
-# mean, the pathwise estimate scatters less, whatever constant is subtracted.** The parabola, nearly
-# straight across $q$, is such a case. Where the slope varies more, the rule is silent: compute
+# mean, the pathwise estimate scatters less, whatever constant is subtracted.** The parabola, which
+# bends little across $q$, is such a case. Where the slope varies more, the rule is silent: compute
 # both. (4.13 has the proof.)
 
 # %% [markdown]
@@ -368,8 +368,8 @@ print(f"edge: exact {1 / 2:+.3f}, score function {mean_and_error(theta * u * (-1
 # %% [markdown]
 # The score function watches the height of $q$ at each place, and no place sees the edge arrive:
 # what it leaves out is $q(\theta)\,f(\theta) = 1$. So **eq. (1) is right if no jump of $q$ moves
-# with the parameter**; for a discrete $z$, if its values stay where they are. (To both belongs a
-# bound, which holds in all our examples; 4.13 states it.)
+# with the parameter**; for a discrete $z$, if its values stay where they are. (Both also need
+# a bound, which holds in all our examples; 4.13 states it.)
 #
 # A *discrete* latent itself jumps as its probabilities move, for fixed noise, so eq. (2) is out:
 # sum over its values if they are few, or use the score function or a smooth stand-in (Jang et al.
@@ -476,7 +476,8 @@ reveal("04.blind")
 # C = \mathbb{E}[(x-b)^\top(x-b)] = W^\top\,\mathbb{E}[z^\top z]\,W + s^2 I = W^\top W + s^2 I
 # $$
 #
-# The Gaussian with this mean and covariance has the density (4.12 derives it)
+# The Gaussian with this mean and covariance has the density (4.12 derives it; for $D = 1$ it is the
+# familiar one)
 #
 # $$
 # p(x) = N(x;\ b,\ C), \qquad
@@ -708,11 +709,11 @@ reveal("04.wait")
 # dashed line ends above the value of the *true* parameters, because it was fitted to these 400
 # rows.
 #
-# The first rise, mostly below the picture's edge, needs no $z$. Then `dz` is next to nothing
-# because $W$ is, and so on average is $W$'s gradient, because `mu` hardly depends on $x$ yet. The
-# gap is next to nothing there: a small gap is no sign of a good model. (A VAE that stays there has
-# *collapsed*: notebook 07.) As $W$ grows, the posterior moves away from the prior, and the gap
-# opens before the encoder has followed.
+# The first rise, mostly below the picture's edge, needs no $z$. Then both halves wait for each
+# other: `dz` is tiny because $W$ is tiny, and the gradient of $W$ is tiny on average because `mu`
+# hardly depends on $x$ yet. The gap is tiny there too: a small gap is no sign of a good model. (A
+# VAE that stays there has *collapsed*: notebook 07.) As $W$ grows, the posterior moves away from
+# the prior, and the gap opens before the encoder has followed.
 #
 # What should the encoder have found? Eq. (8), for the decoder that was trained.
 
@@ -739,7 +740,7 @@ print(f"sigma runs from {q_sigma.min():.3f} to {q_sigma.max():.3f}; "
 # | follows | the density | the sample |
 # | is right if (and a bound holds, 4.13) | no jump of $q$ moves with the parameter | $f$ is continuous and made of smooth pieces, $z$ has a density and moves smoothly with the parameter |
 # | discrete latents | yes, if their values stay | no |
-# | one draw's `dmu`, Gaussian | $(f - \text{baseline})\,\varepsilon/\sigma$ | $f'(z)$; the smaller scatter if, for an $f$ as in the second row, it is below $1/\sqrt2$ of its mean's size |
+# | one draw's `dmu`, Gaussian | $(f - \text{baseline})\,\varepsilon/\sigma$ | $f'(z)$; scatters less if the scatter of the slope is below $1/\sqrt2$ of its mean's size, and $f$ is as in the second row |
 #
 # - $z = \mu + \sigma\varepsilon$, the noise is an argument, eq. (3). Backward: `dmu = dz`,
 #   `dlogvar = dz * eps * sigma / 2`, eqs. (4), (5).
@@ -1198,10 +1199,9 @@ print(f"and from the rows to the principal axes of the data: at most {off_axes:.
 #
 # ### The bounds of 4.6
 #
-# Let $\theta$ be any parameter of $q$. To the condition of eq. (2) belongs that
-# $|f'(z)\,\partial z/\partial\theta|$ stays, for all nearby parameters, below one function of the
-# noise whose average is finite; to that of eq. (1), that $|f\,\partial q/\partial\theta|$ stays,
-# for all nearby parameters, below one function of $z$ whose integral (or sum) is finite. Then
+# Let $\theta$ be any parameter of $q$. For eq. (2), $|f'(z)\,\partial z/\partial\theta|$ must stay,
+# for all nearby parameters, below one function of the noise whose average is finite; for eq. (1),
+# $|f\,\partial q/\partial\theta|$ below one function of $z$ whose integral (or sum) is finite. Then
 # derivative and average may be exchanged.
 #
 # ### Where waves change over

@@ -88,7 +88,7 @@ def draw(title, gradients):
     fig, ax = plots.figure(7.2, 3.4)
     labels = {arrow: f"{slope:.3g}" for arrow, slope in LOCAL.items()}
     below = {name: f"{gradient:+.2f}" for name, gradient in gradients.items()}
-    plots.computation_graph(ax, PLACES, labels, above=VALUES, below=below, label_at=0.5,
+    plots.computation_graph(ax, PLACES, labels, above=VALUES, below=below, label_at=0.6,
                             shaded=("mu", "logvar", "sigma"))
     ax.set_title(title)
     return fig
@@ -316,7 +316,7 @@ def my_dense(x, W, b):    # (N, I), (I, O), (O,) -> (N, O)
 check("05.dense", my_dense)
 
 # %% [markdown]
-# **Your turn: dense, backward.** Take the four steps of 5.2 with $a_{no} = \sum_i x_{ni}W_{io} + b_o$. Which entries of `a` does
+# **Your turn: dense, backward.** Notebook 04 had this for its decoder. Without looking back, take the four steps of 5.2 with $a_{no} = \sum_i x_{ni}W_{io} + b_o$. Which entries of `a` does
 # $W_{io}$ reach, and with which factor? And $b_o$? And $x_{ni}$?
 
 # %%
@@ -348,7 +348,7 @@ check("05.dense-backward", my_dense_backward)
 # \quad\Longrightarrow\quad \texttt{dx} = \texttt{da}\,W^\top \tag{5}
 # $$
 #
-# In numbers: three examples, two inputs, two relu units, no bias. Shaded is what goes into $\texttt{dW}_{01}$.
+# In numbers: three examples, two inputs, two relu units, no bias. Shaded is what $W_{01}$ meets, forward and backward.
 
 # %%
 few = {"x": np.array([[1, 2], [-1, 1], [2, 0]]), "W": np.array([[2, -1], [1, 1]])}
@@ -439,8 +439,8 @@ reveal("05.backward-cost")
 # serves all parameters at once, for two reasons.
 #
 # All paths *through* a box share its gradient, which is computed once: `dz` in 5.1 serves `mu`, `sigma`, and all
-# that lies before them. And a loss is *one* number, so one row goes backward for each image. Derivatives can be carried
-# *forward* as well (move one weight, follow the change through all that comes after it), but that work has to be done anew for each weight. For a
+# that lies before them. And a loss is *one* number, so what comes back to an array is an array of its own shape, not a matrix with
+# a row for each output. Derivatives can be carried *forward* as well (move one weight, follow the change through all that comes after it), but that work has to be done anew for each weight. For a
 # function of few inputs with many outputs, forward is the cheaper one; you count both in `05.directions`.
 #
 # The price is memory: the way back asks for values of the forward pass (`mean - x`, `z`, `sigma`), which are kept until
@@ -541,7 +541,7 @@ for pixel in (0, 1):
 
 # %% [markdown]
 # **Your turn: the sigmoid.** Eq. (6) has two forms, and each overflows on one side: there one of them gives NaN, the other is right but
-# warns. Can you do without both?
+# warns. Write one that does neither, and keeps the digits of tiny probabilities.
 
 # %%
 def my_sigmoid(logits):    # any shape -> the same shape; logits of +-1000 must work
@@ -568,12 +568,15 @@ check("05.bernoulli-nll-backward", my_bernoulli_nll_backward)
 # \texttt{dlogits} = \texttt{dnll}\,\left(\mathrm{sigmoid}(l) - x\right) \tag{8}
 # $$
 #
-# Probability minus truth: no logarithm and no division by something small is left.
+# Probability minus truth: no logarithm and no division by something small is left. (In float32 this difference is off by up to $10^{-7}$,
+# so for a sure pixel that is right its digits are lost. They would hardly move a weight.)
 
 # %%
 def bernoulli_nll_backward(dnll, logits, x):
     """eq. (8): (B,), (B, D), (B, D) -> (B, D)."""
-    return dnll[:, None] * (1 / (1 + np.exp(-logits)) - x)
+    small = np.exp(-np.abs(logits))                       # between 0 and 1: nothing overflows
+    p = np.where(logits > 0, 1, small) / (1 + small)
+    return dnll[:, None] * (p - x)
 
 
 logits, pixels = rng.standard_normal((3, 5)), (rng.random((3, 5)) < 0.5).astype(float)
@@ -658,17 +661,18 @@ print("dmean, dlogvar have errors below 1e-8:", (found < 1e-8).all())
 #
 # For a whole network, run the layers forward, keep the caches, and run them
 # backward in the opposite order, each `dx` being the `dy` of the one before. Here: dense with tanh,
-# dense, Gaussian, and three mistakes to be switched on.
+# dense, Gaussian. Three mistakes can be switched on: `dmean` doubled, `dW2` divided by the number of
+# examples, the slope of tanh forgotten.
 
 # %%
-def loss_and_grads(p, z, x, mistake=None):
+def loss_and_grads(params, z, x, mistake=None):
     """A network z -> x with one hidden layer: its mean nll and the gradient of each block."""
-    y1, cache1 = dense(z, p["W1"], p["b1"], "tanh")
-    mean, cache2 = dense(y1, p["W2"], p["b2"], "none")
-    nll = gaussian_nll(mean, p["logvar"], x)
+    y1, cache1 = dense(z, params["W1"], params["b1"], "tanh")
+    mean, cache2 = dense(y1, params["W2"], params["b2"], "none")
+    nll = gaussian_nll(mean, params["logvar"], x)
     grads = {}
     dnll = np.full(len(x), 1 / len(x))                    # loss = mean of nll
-    dmean, grads["logvar"] = gaussian_nll_backward(dnll, mean, p["logvar"], x)
+    dmean, grads["logvar"] = gaussian_nll_backward(dnll, mean, params["logvar"], x)
     if mistake == "dmean doubled":
         dmean = 2 * dmean
     dy1, grads["W2"], grads["b2"] = dense_backward(dmean, cache2)
@@ -708,7 +712,8 @@ reveal("05.what-it-spoils")
 
 # %% [markdown]
 # A mistake in the backward pass can spoil only what is computed from it. From `dW2` nothing is computed. `dmean` is passed to all blocks
-# before it; `logvar` is beside it. So read a check from the loss backward: start at the first block that is wrong.
+# before it; `logvar` is beside it. So read a check from the last layer to the first, and look for the mistake at the first wrong block
+# that you meet, or just behind it.
 #
 # And a mistake in the *loss*? Somebody forgets the `logvar` in eq. (9), and derives the gradient of what is left with care.
 #
@@ -725,8 +730,8 @@ def without_logvar(mean, logvar, x):
 careful = (-0.5 * dnll[:, None] * (values - means) ** 2 * np.exp(-shared)).sum(keepdims=True)[0]
 found = errors(lambda v: without_logvar(means, v, values), (shared,), dnll, (careful,))
 print("the wrong loss: dlogvar has an error below 1e-8:", found[0] < 1e-8)
-lowest = [without_logvar(means, np.array([v]), values).mean() for v in (0.0, 5.0, 50.0)]
-print("and its values at logvar = 0, 5, 50:", ", ".join(f"{value:.2f}" for value in lowest))
+at_three = [without_logvar(means, np.array([v]), values).mean() for v in (0.0, 5.0, 50.0)]
+print("and its values at logvar = 0, 5, 50:", ", ".join(f"{value:.2f}" for value in at_three))
 reveal("05.wrong-loss")
 
 # %% [markdown]
@@ -822,11 +827,13 @@ for i, marker, color in ((usual, "o", plots.BLUE), (faint, "^", plots.RED)):
 ax.set(xlabel="h", ylabel="error, as a part of the entry", ylim=(1e-14, 30))
 ax.set_title("the V: too small is as bad as too large")
 ax.legend(loc="lower left", fontsize=8)
+reveal("05.smaller-h")
+fig
+
+# %%
 worst = {h: max(off_by(i, h) for i in entries) for h in steps}
 h = min(worst, key=worst.get)
 print(f"the best h for all {len(entries)} entries together: {h:.0e}, the worst entry is off by {worst[h]:.0e} of its size")
-reveal("05.smaller-h")
-fig
 
 # %% [markdown]
 # To the right, each V rises with $h^2$, until tanh saturates: truncation. To the left it rises with $1/h$: that is **rounding**. Numbers near 1 are
@@ -1206,7 +1213,8 @@ print("the gradients of 5.1:", all(np.isclose(recorded[name], d[name]) for name 
 
 # %% [markdown]
 # This is how PyTorch's *automatic differentiation* works: it records the graph of the forward pass, and knows a vector-Jacobian product for each
-# of its operations. (`times` and `plus` need two different boxes: with `a` twice, one of its two arrows would be lost.)
+# of its operations. (Ours is a sketch: `times` and `plus` need two different boxes, since with `a` twice one of its two arrows would be lost; and `nll`
+# takes `x` as a plain number, so that arrow is missing from the gradient of `x`.)
 #
 # ## 5.11  An error bar for a difference
 #
@@ -1257,8 +1265,8 @@ print("as derived:", count_verdicts(decoder_by_hand, slopes, bars))
 print("spoiled   :", count_verdicts(spoiled, slopes, bars))
 
 # %% [markdown]
-# (*Cannot tell* is for an entry that lies within a bar of more than a thousandth of it. A zero always does, as the weights
-# of a relu unit that is off: no bar is a thousandth of nothing. The check of the package, which looks at more than differences, can call it right.)
+# (*Cannot tell* is for an entry that lies within a bar of more than a thousandth of it. A derivative of 0, as for the weights
+# of a relu unit that is off, is never called right: no bar is a thousandth of nothing. The check of the package looks at more than differences, and can.)
 #
 # **Where the bar fails.** It is an estimate, not a bound. It reckons with a rounding error of a few $u|f|$, and a function whose parts are larger than
 # itself can be off by more. Take the KL of one latent with $\mu = 0$ near the prior: $e^{\texttt{logvar}} - 1 - \texttt{logvar}$ is a small difference of
@@ -1281,8 +1289,8 @@ for name, f in (("the KL", one_kl), ("the KL + 1", lambda v: 1 + one_kl(v))):
 #
 # ## 5.12  What does the package's check say, and when can it not tell?
 #
-# `check_grad` takes the complex step where $f$ accepts complex numbers and differences confirm it. Elsewhere it uses differences, at many
-# steps, with a bar in which the rounding error of $f$ is measured: values at points very near each other should lie on a straight line, and what does
+# `check_grad` takes the complex step where $f$ accepts complex numbers, and differences confirm it for some entry and contradict it for
+# none. Elsewhere it uses differences, at many steps, with a bar in which the rounding error of $f$ is measured: values at points very near each other should lie on a straight line, and what does
 # not is noise. It takes the function, its gradient by hand, and a point:
 
 # %%

@@ -9,13 +9,18 @@
 # # 07 · A working model
 #
 # **What you will be able to do**
-# - check a training before it starts: the loss of the first step, and one batch learned by heart;
-# - say what limits the learning rate, what momentum changes about it, and write Adam line by line;
-# - train a VAE on all of MNIST with a loop of your own, which can be stopped and resumed;
-# - read a sick training curve, and find the `beta` that nobody chose and the latent that says nothing.
+# - work out the loss of the first step, and test a program on one batch learned by heart
+#   (`07.first-losses`, `07.one-batch`, `07.first-tests`);
+# - say what limits the learning rate, with momentum too, and write Adam (`07.momentum-limit`,
+#   `07.adam`);
+# - write a training loop that can be stopped and resumed (`07.loop`);
+# - keep validation images apart, and choose on them (`07.best-model`);
+# - find the `beta` that nobody chose, and the latent that says nothing (`07.weights`,
+#   `07.latents`, `07.free-bits-backward`).
 #
-# **Builds on** notebook 06, whose gradient does all the work here. Reading time: about 70 minutes; 7.1 to 7.6 and 7.7 to
-# 7.11 make two sittings, and the exercises take some hours more. The appendix, 7.12 to 7.14, is optional (15 minutes).
+# **Builds on** notebook 06, whose gradient does all the work here. Reading time: 40 minutes. The
+# exercises take three hours more. Sections 7.12 to 7.16 are an appendix, 20 minutes; no later
+# notebook needs it.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -58,11 +63,15 @@ recall("07", ..., ..., ...)
 # probability of being 1, so a grey pixel needs a meaning. The usual one: grey *is* a
 # probability. Each time an image is used, every pixel is drawn anew, 1 with
 # probability grey / 255.
+#
+# The images come in three parts: **training** images, which the gradient sees; **validation** images, on which we compare and choose; and
+# **test** images, on which we only report. A setting that was chosen on the test images would look a little better there than it is.
 
 # %%
 mnist = data.load("mnist")
-pictures = mnist.train
-print(f"{len(pictures):,} training images, {len(mnist.test):,} to test on, {pictures.shape[1]} pixels each")
+pictures, kept_apart = mnist.train[:50_000], mnist.train[50_000:]
+print(f"{len(pictures):,} training images, {len(kept_apart):,} for validation, {len(mnist.test):,} to test on, "
+      f"{pictures.shape[1]} pixels each")
 
 grey = pictures[[7]]
 drawn = [(rng.random(grey.shape) < grey / 255).astype(np.float32) for _ in range(3)]
@@ -72,12 +81,12 @@ ax.set_title("one grey image, and three of the many that it stands for")
 fig
 
 # %% [markdown]
-# Only the grey rim of the stroke differs from draw to draw. `data.binarize` does the same, faster.
-#
-# The test images are binarized *once*, with a fixed seed, for good, so that all models are compared on the same pixels.
+# Only the grey rim of the stroke differs from draw to draw. `data.binarize` does the same, faster. Validation and
+# test images are binarized *once*, with a fixed seed, so that all models are compared on the same pixels.
 
 # %%
 test = data.fixed_binarization(mnist.test, data.BINARIZATION_SEED)     # (10000, 784), always the same pixels
+valid = data.fixed_binarization(kept_apart, data.BINARIZATION_SEED)
 
 
 def terms_on(images, params, spec):
@@ -88,8 +97,8 @@ def terms_on(images, params, spec):
 # %% [markdown]
 # ## 7.2  What is the loss before the first step?
 #
-# It can be worked out on paper, and that makes it the first test of a training program. Take the simplest start: every weight
-# and every bias is 0.
+# It can be worked out on paper, which makes it the first test of a training program. Take the simplest start: every weight
+# and bias is 0.
 #
 # **Predict first.** What is the loss of one image then, in nats: `"0"`, `"392"`, `"543"` or `"784"`?
 
@@ -99,67 +108,38 @@ predict("07.first-loss", ...)
 # %%
 spec2 = vae.Spec(784, hidden=(100, 50), latent_dim=2)
 zeros = np.zeros(vae.n_params(spec2), np.float32)
-start = terms_on(test, vae.unpack(zeros, spec2), spec2)
+start = terms_on(valid, vae.unpack(zeros, spec2), spec2)
 print(f"all parameters zero: nll {start.nll:.2f} + kl {start.kl:.2f} nats;  784 log 2 = {784 * np.log(2):.2f}")
 
 # %%
 reveal("07.first-loss")
 
 # %% [markdown]
-# A better start costs nothing. If the decoder cannot tell images apart yet, the best that it can do is to draw the *mean
-# image*: give each pixel the share of training images in which it is on. That is a matter of the output's bias alone: `out_b` is the logit
-# of the mean image, and the rest may stay 0.
+# A better start costs nothing. As long as the decoder cannot tell images apart, the best that it can do is to draw the *mean
+# image*: give each pixel the share of training images in which it is on. For this `out_b` must be the logit
+# of the mean image; the rest may stay 0.
 
 # %%
 mean_image = np.clip(pictures.mean(axis=0) / 255, 0.001, 0.999)        # a logit of 0 or 1 would be infinite
 at_the_mean = zeros.copy()
 vae.unpack(at_the_mean, spec2)["out_b"][:] = np.log(mean_image / (1 - mean_image))
-start = terms_on(test, vae.unpack(at_the_mean, spec2), spec2)
-print(f"output's bias at the mean image: nll {start.nll:.1f} + kl {start.kl:.1f} nats")
+for name, images in (("validation", valid), ("test", test)):
+    start = terms_on(images, vae.unpack(at_the_mean, spec2), spec2)
+    print(f"output's bias at the mean image, {name} images: nll {start.nll:.1f} + kl {start.kl:.1f} nats")
 
 # %% [markdown]
-# A VAE with this bias and small random weights begins near this number, and once it has learned to tell images apart, it is
-# below. A first loss that is far from it means that something is wrong before anything is learned: a first loss of a few nats or less, for instance, if
-# somebody took the mean over the pixels. (And with this likelihood and pixels between 0 and 1, neither nll nor kl is ever below 0. A loss below 0 says that the pixels are
-# others, or that a term has the wrong sign.)
+# A VAE with this bias and small random weights begins near this number. A first loss that is far from it means that something is wrong
+# before anything is learned. If somebody took the mean over the pixels, for instance, it is a few nats or less. And with this likelihood and pixels between 0 and 1, neither nll nor kl
+# is ever below 0.
 #
-# And the weights? They must not all be 0, nor very large. `python -m minivae training-study` trained five starts for 500 steps,
-# three seeds each, and wrote its results to `figures/training_study.json`; we read them. "Scale" multiplies the usual random
-# weights, which are uniform in $\pm\sqrt{6 / (\text{inputs} + \text{outputs})}$ (Glorot and Bengio 2010).
-
-# %%
-folder = next(f for f in (Path("figures"), Path("..") / "figures") if f.is_dir())
-study = training_study.read(folder / "training_study.json")["runs"]
-
-
-def runs_with(**wanted):
-    """The study's runs with these values, one for each seed."""
-    return [run for run in study if all(run[name] == value for name, value in wanted.items())]
-
-
-def mean_and_sd(runs, value=lambda run: -run["elbo"]):
-    """Mean and standard deviation over the seeds; nan where a run became infinite."""
-    values = [np.nan if run["elbo"] is None else value(run) for run in runs]
-    return np.mean(values), np.std(values, ddof=1)
-
-
-print("weights        output's bias   first loss (median)   test -ELBO after 500 steps, seed by seed")
-for scale, bias in ((0.0, "mean image"), (0.1, "mean image"), (1.0, "mean image"), (1.0, "zeros"), (10.0, "mean image")):
-    runs = runs_with(group="starts", scale=scale, start=bias)
-    first = np.median([run["first"] for run in runs])
-    print(f"usual x {scale:4.1f}   {bias:13s} {first:11.3g}           ", *(f"{-run['elbo']:9.4g}" for run in runs))
-
-# %% [markdown]
-# With weights of zero nothing is learned but the mean image: every hidden unit is 0, so the gradient of the weights behind it is 0, and the
-# gradient that is sent back passes through weights of 0 and vanishes too. Only `out_b` moves. With weights ten times too
-# large, `logvar` is large for some images, and the KL takes its `exp`: the first loss is astronomical, and 500 steps do not
-# mend it. The start from zero biases does learn, but is still behind, and weights of a tenth of the usual size are
-# further behind. From here on: `init_params`, which is the third row.
+# The weights themselves must not all be 0: then every hidden unit is 0, so that the gradient of the weights behind it is 0, and the
+# gradient that is sent back passes through weights of 0 and vanishes too. Only `out_b` would move. They must not be large either (7.12).
+# `init_params` draws them uniformly from $\pm\sqrt{6 / (\text{inputs} + \text{outputs})}$ (Glorot and Bengio 2010).
 #
 # ## 7.3  Can it learn ten images by heart?
 #
-# The second test: train on one small batch, always the same, until it is known by heart. It takes seconds, and many a mistake
-# between the pixels and the optimizer shows.
+# The second test: train on one small batch, always the same, until it is known by heart. It takes seconds, and shows many
+# mistakes between the pixels and the optimizer.
 #
 # **Predict first.** Ten different images, a decoder as good as one likes. How low can the loss go on these ten:
 # `"0"`, `"log 10"` or `"10"`?
@@ -197,7 +177,7 @@ def by_heart(x, steps=1500, model=vae, beta=1.0, lr=0.003):
     return np.array(history)
 
 
-ten = test[:10]                                                         # any ten will do here: nothing is reported of them
+ten = valid[:10]                                                        # any ten different images will do
 spoiled = mistakes.plant(mistakes.find("elbo-path-through-z-lost"))    # dz never reaches the encoder
 learned = {"right": by_heart(ten)[:, 0], "path through z lost": by_heart(ten, model=spoiled)[:, 0],
            "KL forgotten": by_heart(ten, beta=0.0)[:, 0]}
@@ -226,14 +206,13 @@ ax.legend(ncols=2, fontsize=8)
 fig
 
 # %% [markdown]
-# The right program comes down to a few nats above the floor. (It does not reach it. That would need three things at once: ten $q$ that do not overlap, a
-# decoder that is certain of every pixel, and ten $q$ that together make up the prior.) With the encoder cut off, the decoder learns the mean of the ten images and no more. And
+# The right program comes down to a few nats above the floor. With the encoder cut off, the decoder learns the mean of the ten images and no more. And
 # with the KL forgotten the loss looks best of all, but it is *below* what is possible. **A loss that is too good is a mistake as well.**
 #
 # ## 7.4  Must every step look at every image?
 #
 # The loss is a mean over all $N$ images, and so is its gradient: $\frac1N\sum_i g_i$, where $g_i$ is image $i$'s own.
-# Computing all $g_i$ for a single step seems a waste; take a random batch $S$ of $B$ images instead:
+# That is a lot of work for a single step; take a random batch $S$ of $B$ images instead:
 #
 # $$
 # \mathbb{E}_S\Big[\frac1B\sum_{i\in S} g_i\Big]
@@ -246,10 +225,9 @@ fig
 # Second step: whatever place we look at, each image is there with the same probability, $1/N$. So the batch's gradient
 # is **unbiased**: wrong each time, right on average. (Nothing was said about independence, so drawing without replacement is fine too.)
 #
-# See it on a fresh model. For this experiment $N$ is 2,000 images, each with one `eps`. `full` is their gradient; beside it stand the
-# gradients of 200 batches of 10 and of 200 batches of 100. A gradient has too many entries to draw, so draw two numbers of
-# it: its component along `full`, and its component along one direction at a right angle to `full` (what is left of image 0's gradient when its part along
-# `full` is taken away). The full gradient itself is the point (1, 0).
+# See it on a fresh model. For this experiment $N$ is 2,000 images, each with one `eps`. `full` is their gradient; we compare the
+# gradients of 200 batches of 10 and of 200 batches of 100. A gradient has too many entries to draw, so we draw two numbers of
+# it, in units of the length of `full`: its component along `full`, and its component along one direction at a right angle to it. The full gradient itself is the point (1, 0).
 
 # %%
 flat, params = a_new_model(spec2)
@@ -264,7 +242,7 @@ def gradient(batch):
 full = gradient(np.arange(2000))
 along = full / (full @ full)
 across = gradient(np.array([0]))
-across -= (across @ along) * full
+across -= (across @ along) * full                          # what is left of image 0's gradient beside `full`
 across /= np.linalg.norm(across) * np.linalg.norm(full)
 clouds, errors = {}, {}
 for B in (10, 100):
@@ -290,12 +268,11 @@ fig
 
 # %% [markdown]
 # The mean of each cloud is the full gradient, within about the error printed above. Ten times the images, and the error is about $\sqrt{10}$ times
-# smaller, because the variance of a mean of $B$ independent draws is that of one draw divided by $B$. (Here they are
-# drawn without replacement, which multiplies the variance by nearly $1 - B/N$ as well.)
+# smaller, because the variance of a mean of $B$ independent draws is that of one draw divided by $B$. (Without replacement it is also multiplied by nearly $1 - B/N$.)
 #
-# What is that worth? The study compares at equal work: every run sees 60,000 images once, in 6,000 steps of 10, 600 steps of 100 or 60
-# steps of 1,000, each with four learning rates, a factor of about three apart, so that a rate that does not suit one of them decides less.
-# (In these runs the rate falls on the way, as in 7.7; in those of 7.2 and 7.6 it does not.)
+# What is that worth? `python -m minivae training-study` trained at equal work: every run sees the 50,000 images once, in 5,000 steps of 10, 500 steps of 100 or 50
+# steps of 1,000, with four learning rates and three seeds each (with Adam, 7.6, and a rate that falls on the way, 7.7). We read its results from `figures/training_study.json`. For each size
+# we choose the rate with the best *validation* ELBO; the *test* images then give the number to report.
 #
 # **Predict first.** At equal work and at its best rate, which batch ends lowest: `"10"`, `"100"` or `"1000"`?
 
@@ -303,34 +280,45 @@ fig
 predict("07.batch-size", ...)
 
 # %%
+folder = next(f for f in (Path("figures"), Path("..") / "figures") if f.is_dir())
+study = training_study.read(folder / "training_study.json")["runs"]
+
+
+def runs_with(**wanted):
+    """The study's runs with these values, one for each seed."""
+    return [run for run in study if all(run[name] == value for name, value in wanted.items())]
+
+
+def mean_and_sd(runs, value=lambda run: -run["elbo"]):
+    """Mean and standard deviation over the seeds; nan where a run became infinite."""
+    values = [np.nan if run["elbo"] is None else value(run) for run in runs]
+    return np.mean(values), np.std(values, ddof=1)
+
+
 def against_rate(ax, curves, rates):
-    """Test -ELBO against the rate: mean and standard deviation over the seeds; no mark where any seed became infinite."""
-    best = {}
+    """Validation -ELBO against the rate; no mark where any seed became infinite. Prints the test -ELBO at the best rate."""
     for (name, runs_at), color, mark in zip(curves.items(), (plots.RED, plots.BLUE, plots.GREEN), "so^"):
-        points = [mean_and_sd(runs_at(lr)) for lr in rates]
+        points = [mean_and_sd(runs_at(lr), lambda run: -run["validation_elbo"]) for lr in rates]
         ax.errorbar(rates, *zip(*points), color=color, marker=mark, ms=5, capsize=2, ls="-", label=name)
-        lowest = np.nanargmin([mean for mean, _ in points])
-        best[name] = points[lowest]
-        print(f"{name:16s} best at lr {rates[lowest]:g}: {points[lowest][0]:.1f} +- {points[lowest][1]:.1f} nats")
-    ax.set(xscale="log", xlabel="learning rate lr", ylabel="test -ELBO, nats")
+        chosen = rates[np.nanargmin([mean for mean, _ in points])]          # on validation images
+        mean, sd = mean_and_sd(runs_at(chosen))                             # on test images
+        print(f"{name:16s} lr chosen: {chosen:g}; test -ELBO there: {mean:.1f} +- {sd:.1f} nats")
+    ax.set(xscale="log", xlabel="learning rate lr", ylabel="validation -ELBO, nats")
     ax.legend(fontsize=8)
-    return best
 
 
 fig, ax = plots.figure(5.4, 2.9)
-against_rate(ax, {f"{60_000 // B} steps of {B}": lambda lr, B=B: runs_with(group="batches", batch=B, lr=lr)
+against_rate(ax, {f"{50_000 // B} steps of {B}": lambda lr, B=B: runs_with(group="batches", batch=B, lr=lr)
                   for B in (10, 100, 1000)}, (0.001, 0.003, 0.01, 0.03))
-ax.set_title("60,000 images in batches of three sizes (three seeds)")
+ax.set_title("50,000 images in batches of three sizes (three seeds)")
 fig
 
 # %%
 reveal("07.batch-size")
 
 # %% [markdown]
-# Here many rough steps get further than a few more exact ones. Three
-# reservations. The best rates were chosen on the test images, here and in 7.6, which flatters them a little: for a number to report, choose on images
-# kept apart for it, a *validation set*. This is *one* pass over the data; it says nothing about the end of a long training, where the noise of small batches may
-# matter more. And equal images are not equal seconds: the machine does a step of 100 images in much less than ten times
+# Here many rough steps get further than a few more exact ones. But this is *one* pass over the data; it says nothing about the end of a long training,
+# where the noise of small batches may matter more. And equal images are not equal seconds: the machine does a step of 100 images in much less than ten times
 # the time of a step of 10 (notebook 08). We take a hundred.
 #
 # ## 7.5  How long may a step be?
@@ -356,22 +344,22 @@ predict("07.step-limit", ...)
 reveal("07.step-limit")
 
 # %% [markdown]
-# With many parameters the most curved direction sets the limit, that of the largest second derivative. Does it hold at a place where our net stands? Its
-# loss is no parabola, but close to one point it nearly is. The curvature along a direction $u$ follows from two gradients, $\big(g(\theta + hu) -
-# g(\theta - hu)\big) / 2h$; and if one repeats this, each time with the result as the next $u$, scaled to length 1, $u$ turns into the direction of
-# the largest curvature, in absolute value. (It is the *power iteration* for the matrix of second derivatives.) We measure at a point to which 300 steps of Adam (7.6)
-# have led, on 500 images with fixed `eps`, so that nothing is random.
+# With many parameters the most curved direction sets the limit: $a$ is then the largest curvature. Our net's
+# loss is no parabola, but close to one point it nearly is, so at each point there is a limit. We measure it
+# while plain gradient descent runs, at two rates, on 200 images with fixed `eps`, so that nothing is random. The curvature along a direction $u$ follows from two gradients,
+# $\big(g(\theta + hu) - g(\theta - hu)\big) / 2h$. Repeat this, each time with the result, scaled to length 1, as the next $u$, and $u$ turns into the direction of
+# the largest curvature (in absolute value). This is the *power iteration* for the matrix of second derivatives.
 
 # %%
-x500, eps500 = x[:500], eps[:500]
+x200, eps200 = x[:200], eps[:200]
 
 
 def loss_and_gradient(flat):
-    result = vae.elbo_and_grads(vae.unpack(flat, spec2), x500, eps500, spec2, ops=ops)
+    result = vae.elbo_and_grads(vae.unpack(flat, spec2), x200, eps200, spec2, ops=ops)
     return result.loss, result.flat_grads
 
 
-def largest_curvature(flat, rounds=25, h=0.01):
+def largest_curvature(flat, rounds=12, h=0.01):
     u = np.random.default_rng(1).standard_normal(flat.size).astype(np.float32)
     for _ in range(rounds):
         u /= np.linalg.norm(u)
@@ -379,53 +367,38 @@ def largest_curvature(flat, rounds=25, h=0.01):
     return np.linalg.norm(u)
 
 
-def descend(flat, lr, steps):
-    """Gradient descent from `flat` -> the loss before every step, and where it ends."""
-    flat, losses = flat.copy(), []
-    for _ in range(steps):
+limits, stops = {}, range(0, 301, 50)
+for lr in (0.005, 0.01):
+    flat, _ = a_new_model(spec2)
+    limits[lr] = []
+    for step in range(stops[-1] + 1):
         loss, grad = loss_and_gradient(flat)
-        losses.append(loss)
+        if step in stops:
+            limits[lr].append(2 / largest_curvature(flat))
         flat -= np.float32(lr) * grad
-    return losses, flat
-
-
-flat, params = a_new_model(spec2)
-m, v = np.zeros_like(flat), np.zeros_like(flat)
-for step in range(1, 301):
-    batch = data.binarize(pictures[rng.integers(len(pictures), size=100)], rng)
-    noise = rng.standard_normal((100, 2), dtype=np.float32)
-    ops.adam_step(flat, vae.elbo_and_grads(params, batch, noise, spec2, ops=ops).flat_grads, m, v, step, lr=0.003)
-_, near = descend(flat, 0.5 / largest_curvature(flat), 10)
-for name, place in (("there", flat), ("ten small steps on", near)):
-    size, curvature = np.linalg.norm(loss_and_gradient(place)[1]), largest_curvature(place)
-    print(f"{name:18s} the gradient's length {size:5.1f}, largest curvature {curvature:5.0f}, limit 2/a = {2 / curvature:.5f}")
-
-# %% [markdown]
-# Ten steps on, the gradient is several times smaller, and the curvature is nearly the same. If the size of the gradient set the limit, one could now take
-# steps several times longer. Try rates below and above 2/a from there:
+    print(f"lr = {lr}: limit 2/a at first {limits[lr][0]:.4f}, at the end {limits[lr][-1]:.4f}; loss at the end {loss:.1f} nats")
 
 # %%
-limit = 2 / largest_curvature(near)
-fig, ax = plots.figure(5.2, 2.8)
-for share, color, dash in ((0.5, plots.BLUE, "-"), (0.9, plots.GREEN, "-."), (1.2, plots.ORANGE, "--"), (1.5, plots.RED, ":")):
-    losses, _ = descend(near, share * limit, 50)
-    ax.plot(losses, color=color, ls=dash, label=f"lr = {share} · 2/a")
-    print(f"lr = {share} * 2/a: from {losses[0]:.2f} to {losses[-1]:.2f}, at most {max(losses):.2f} nats")
-ax.set(xlabel="step", ylabel="loss, nats", title="rates below and above 2/a")
+fig, ax = plots.figure(5.4, 2.7)
+for (lr, found), color, mark in zip(limits.items(), (plots.RED, plots.BLUE), "so"):
+    ax.plot(stops, found, color=color, marker=mark, ms=4, ls="-", label=f"2/a on the way of lr = {lr}")
+    ax.axhline(lr, color=color, ls="--", lw=1, label=f"lr = {lr}")
+ax.set(xlabel="step", ylabel="learning rate", ylim=(0, None), title="the limit 2/a, measured during gradient descent")
 ax.legend(fontsize=8)
 fig
 
 # %% [markdown]
-# Below the limit the loss falls; above it, it climbs suddenly, after a while in which the error along that one direction has grown unseen. A parabola
-# would carry it off to infinity. Here it is thrown to another place, and comes down again from there: 2/a is a limit for *that place* only.
-# And it was Adam that led there: in 7.6, plain descent from the start bears rates many times larger, on a path of its own.
+# At first both rates are below the limit. Then the curvature grows and the limit falls, until it is about as small as the rate that is used; there it stays. On a
+# parabola a rate above the limit carries $\theta$ off to infinity. Here it carries $\theta$ to another place, and we end at places that bear the rate, more or less
+# (Cohen et al. 2021 call this the *edge of stability*). So 2/a at one place does not say which rate is the best for a
+# whole training. The larger rate is above the limit at which the smaller one has arrived, and ends at a lower loss; in 7.6 it is the best of six for plain descent. One has to try.
 #
-# As long as one stays below it, a rate that suits the most curved direction is small for the flatter ones.
+# As the most curved direction limits the rate, every step is short along the flatter ones.
 #
 # **Momentum** is the oldest remedy: step along a running sum of the gradients, `m = 0.9 * m + grad`, `flat -= lr * m`. Where the gradient
 # stays the same, the sum grows to $1/(1 - 0.9)$, ten times the gradient; where it flips from step to step, the terms partly cancel. So along a flat
 # direction momentum goes about ten times as fast, and on a parabola the limit of the curved one does not shrink. (How large it is with momentum is an
-# exercise. Our net, which is no parabola, bears only smaller rates with momentum than without: 7.6.)
+# exercise.)
 #
 # The other remedy gives each number a step length of its own.
 #
@@ -439,8 +412,8 @@ fig
 # v \leftarrow \beta_2 v + (1-\beta_2)\,g^2 \tag{2}
 # $$
 #
-# ($\beta_1 = 0.9$ remembers about $1/(1 - \beta_1)$, that is ten steps, $\beta_2 = 0.999$ about a thousand. They have nothing
-# to do with the `beta` of the KL.) Both start at 0, and so at first they are too small. By how much? Unroll eq. (2) from
+# ($\beta_1 = 0.9$ remembers about $1/(1 - \beta_1)$, that is ten steps, $\beta_2 = 0.999$ about a thousand. Neither is
+# the `beta` of the KL.) Both start at 0, so at first they are too small. By how much? Unroll eq. (2) from
 # $m = 0$: after step $t$
 #
 # $$
@@ -486,8 +459,8 @@ print(f"with v not corrected, the first step would be {1 / np.sqrt(1 - 0.999):.0
 # one `lr` with a plain meaning, about how far a parameter may move in a step. The package's `adam_step` is the same, *in place*: it changes
 # `flat`, `m` and `v` themselves, so that the views in `params` move too.
 #
-# What does it buy? The study compares for our net, 500 steps with each optimizer at six rates. (**Compare optimizers each at its best rate**: at any one
-# rate, the one that it suits looks best. The appendix, 7.14, shows it on two parameters.)
+# What does it buy? The study trained our net for 500 steps with each optimizer at six constant rates. (**Compare optimizers each at its best rate**: at any one
+# rate, the one that it suits looks best. 7.16 shows it on two parameters.)
 
 # %%
 fig, ax = plots.figure(5.6, 3)
@@ -497,14 +470,13 @@ against_rate(ax, {label: lambda lr, kind=kind: runs_with(group="optimizers", opt
 ax.set(ylim=(150, 215), title="after 500 steps (three seeds, mean and standard deviation)")
 ax.legend(fontsize=8, ncols=3, loc="lower center")
 for lr in (0.003, 0.03):
-    losses = [-run["elbo"] for run in runs_with(group="optimizers", optimizer="adam", lr=lr)]
+    losses = [-run["validation_elbo"] for run in runs_with(group="optimizers", optimizer="adam", lr=lr)]
     print(f"Adam at {lr}: the three seeds end at", ", ".join(f"{loss:.1f}" for loss in losses))
 fig
 
 # %% [markdown]
-# (Where a mark is missing, at least one of the three seeds became infinite, or it lies above the picture.) For each of them longer steps are better, up to a point, and then
-# worse. Momentum gets further than plain descent, and Adam further still. The rates are a factor of three apart, so that each one's true best may lie
-# between two of them. And Adam is not safe from a rate that is too high, either: one step of the table beyond its best, a seed ends at the mean image.
+# (Where a mark is missing, at least one of the three seeds became infinite, or it lies above the picture.) Momentum gets further than plain descent, and Adam further still. The rates are a
+# factor of about three apart, so that each one's true best may lie between two of them. Adam is not safe from a rate that is too high either: one step of the table beyond its best, two of the three seeds end near the loss of the mean image.
 #
 # ## 7.7  The loop
 #
@@ -531,8 +503,8 @@ def train(spec, steps, *, images=pictures, B=100, lr=3e-3, end=0.05, beta=1.0, p
 
 
 # %% [markdown]
-# 3,000 steps of a hundred images are five times through the 60,000, if every image came once in each pass. (Here they are drawn at random. A loop
-# in which each comes exactly once, and which can be stopped and resumed, is your exercise.)
+# 3,000 steps of a hundred images are 300,000, as many as six passes over the training images. (Here they are drawn at random. A loop
+# in which each comes exactly once a pass, and which can be stopped and resumed, is your exercise.)
 
 # %%
 looks = (100, 200, 400, 700, 1000, 1500, 2000, 3000)
@@ -544,31 +516,31 @@ seen = data.fixed_binarization(pictures[:10_000], 1)                   # trainin
 rows = []
 for step, flat_then in kept.items():
     then = vae.unpack(flat_then, plane_spec)
-    on_seen, on_test = (terms_on(images, then, plane_spec) for images in (seen, test))
-    rows.append((step, -on_seen.elbo, -on_test.elbo, on_test.nll, on_test.kl))
-whole = on_test                                                        # after the last step
-steps, train_loss, test_loss, test_nll, test_kl = np.array(rows).T
+    on_seen, on_valid = (terms_on(images, then, plane_spec) for images in (seen, valid))
+    rows.append((step, -on_seen.elbo, -on_valid.elbo, on_valid.nll, on_valid.kl))
+steps, train_loss, valid_loss, valid_nll, valid_kl = np.array(rows).T
 for i in (0, 3, -1):
-    print(f"step {steps[i]:4.0f}: training images {train_loss[i]:.1f}, test images {test_loss[i]:.1f} = nll {test_nll[i]:.1f} + kl {test_kl[i]:.1f}")
+    print(f"step {steps[i]:4.0f}: training images {train_loss[i]:.1f}, validation images {valid_loss[i]:.1f} = nll {valid_nll[i]:.1f} + kl {valid_kl[i]:.1f}")
+whole = terms_on(test, plane_params, plane_spec)
+print(f"and at the end the test images: {-whole.elbo:.1f} = nll {whole.nll:.1f} + kl {whole.kl:.1f}")
 
 # %%
 fig, (left, right) = plots.figure(7.4, 3, 1, 2)
 left.plot(steps, train_loss, "s--", ms=4, color=plots.RED, label="training images")
-left.plot(steps, test_loss, "o-", ms=4, color=plots.BLUE, label="test images")
+left.plot(steps, valid_loss, "o-", ms=4, color=plots.BLUE, label="validation images")
 left.set(xlabel="step", ylabel="nll + kl, nats per image", title="what is minimised")
 left.legend()
-right.fill_between(steps, 0, test_nll, color=plots.RED, alpha=0.35, lw=0)
-right.fill_between(steps, test_nll, test_nll + test_kl, color=plots.BLUE, alpha=0.8, lw=0)
+right.fill_between(steps, 0, valid_nll, color=plots.RED, alpha=0.35, lw=0)
+right.fill_between(steps, valid_nll, valid_nll + valid_kl, color=plots.BLUE, alpha=0.8, lw=0)
 right.text(1500, 70, "nll", fontsize=11)
-right.annotate("kl", (2000, test_loss[7] - 2), (2200, 185), arrowprops={"arrowstyle": "-", "color": plots.BLUE})
-right.set(xlabel="step", title="the same for test images, in its two parts", ylim=(0, 215))
+right.annotate("kl", (2000, valid_loss[7] - 2), (2200, 185), arrowprops={"arrowstyle": "-", "color": plots.BLUE})
+right.set(xlabel="step", title="validation images: the two parts", ylim=(0, 215))
 fig
 
 # %% [markdown]
-# Left: training and test images fall together, and end about a nat apart. Such a gap does not show that the training images are being learned by heart, since one
-# set can be easier than another. A sign of it would be a test curve that turns up while the other falls, as with the 200 images in 7.11. (Both are measured after the same steps,
-# with the same noise. The mean over a pass of training, which one often sees in its place, lags behind, since it mixes in the worse model of the pass's
-# beginning.) Right: the two terms on one scale. At first $q$ is close to the
+# Left: training and validation images fall together, and end close to each other. (The test images cost about a nat more. They are a slightly harder set: the
+# mean image of 7.2 costs a nat more on them, too.) A sign of learning by heart would be a validation curve that turns up while the other
+# falls, as with the 200 images in 7.11. Right: the two terms on one scale. At first $q$ is close to the
 # prior, and the decoder draws the mean image. Then the encoder begins to *say something* about the image. It costs a few nats of
 # kl, the thin blue band, and saves many nats of nll.
 #
@@ -612,7 +584,7 @@ fig
 
 # %% [markdown]
 # A map: images that look alike are neighbours, and one digit turns into the next on the way between their regions. Digits of a like shape
-# (4 and 9; 3, 5 and 8) share a region, too, and there the two latents of this net do not say which is which.
+# (4 and 9; 3, 5 and 8) share a region: there the two latents of this net do not say which is which.
 #
 # ## 7.8  Twenty latents
 #
@@ -620,7 +592,7 @@ fig
 
 # %%
 spec20 = vae.Spec(784, hidden=(200, 100), latent_dim=20)
-moments = (50, 100, 200, 400, 600, 800, 1200, 2000, 3000)              # to look back at in 7.12
+moments = (50, 100, 200, 400, 600, 800, 1200, 2000, 3000)              # to look back at in 7.14
 params20, _, kept20 = train(spec20, 3000, keep=moments)
 
 # %%
@@ -640,7 +612,7 @@ ax.set_title("decoded from the mean of $q$")
 fig
 
 # %% [markdown]
-# Eighteen latents more cost more kl, and save far more nll. And here is what to show to a friend: digits that nobody has written, decoded from
+# Eighteen latents more cost more kl, and save far more nll. And here are digits that nobody has written, decoded from
 # draws of the prior.
 
 # %%
@@ -650,32 +622,7 @@ ax.set_title("fifty draws from the prior, twenty latents, none left out")
 fig
 
 # %% [markdown]
-# Many are digits, and some are nothing. How good such a model is, and how one measures it, is the question of notebook 09.
-#
-# Now a temptation. At test time the noise looks like a nuisance: why not decode the mean of $q$ in place of a draw, when the ELBO is computed?
-#
-# **Predict first.** The ELBO evaluated so is `"too good"`, `"right"` or `"too bad"`?
-
-# %%
-predict("07.mean-at-test", ...)
-
-# %%
-few = test[:300]
-eps = rng.standard_normal((len(few), 20), dtype=np.float32)
-sampled = vae.elbo(params20, few, eps, spec20, ops=ops).elbo
-at_the_mu = vae.elbo(params20, few, 0 * eps, spec20, ops=ops).elbo         # eps = 0: z is the mean
-log_p = evaluate.log_likelihood(params20, few, spec20, samples=200, rng=np.random.default_rng(2), ops=ops)
-print(f"of {len(few)} test images: ELBO with draws of z: {sampled:.1f} nats")
-print(f"                'ELBO' at the mean of q:  {at_the_mu:.1f} nats")
-print(f"    log p(x), estimated (notebook 09):  {log_p.mean:.1f} nats")
-
-# %%
-reveal("07.mean-at-test")
-
-# %% [markdown]
-# The mean of $q$ is a better $z$ than most draws of $q$: its nll is lower. But the kl is the price of a $q$ that is as wide as it is; a $q$ narrowed
-# down to its mean would have another, far larger kl. So this is no average over $q$, and no bound: here it comes out above the estimate
-# of $\log p(x)$ itself. Use the mean to *look* at reconstructions, and draws to report a number.
+# Some read as a digit at once; others fall between two digits, or are none. How good such a model is, and how one measures it, is the question of notebook 09.
 #
 # ## 7.9  Sum or mean?
 #
@@ -693,7 +640,7 @@ predict("07.weight-of-the-kl", ...)
 # $$
 #
 # The factor in front is nearly harmless (Adam divides it out). The factor inside is a `beta` that nobody chose. The study trained
-# with it, at equal steps:
+# with it, at equal steps. (Nothing is chosen in these runs or in those of 7.10, so that they train on all 60,000 images.)
 
 # %%
 print(" latents   steps    beta      test kl              test -ELBO")
@@ -708,8 +655,8 @@ for L, steps in ((20, 4000), (200, 2000)):
 reveal("07.weight-of-the-kl")
 
 # %% [markdown]
-# With the mean over twenty latents, no nat of kl is worth its price: every image is given the same $q$, the prior, and the decoder
-# answers with the mean image (compare the number in 7.2). With 200 latents the weight is smaller, and the damage less plain, but more than twenty nats
+# With the mean over twenty latents, a nat of kl has to save 39.2 nats of nll to be worth it. The encoder ends at kl 0: every image is given the same $q$, the prior, and the decoder
+# answers with the mean image (compare the number for test images in 7.2). With 200 latents the weight is smaller, but more than twenty nats
 # are lost. Nothing raises an error, and a gradient check passes, for the gradient is right. The cure is to
 # count in nats per image, and to print `nll` and `kl` apart.
 #
@@ -734,10 +681,6 @@ ax.set_xticks([1, 5, 10, 15, 20])
 ax.grid(axis="x")
 ax.legend()
 fig
-
-# %%
-for name, latent in (("first", order[0]), ("last but one", order[-2]), ("last", order[-1])):
-    print(f"{name:12s} average kl {each[:, latent].mean():.4f}, largest {each[:, latent].max():.4f} nats")
 
 # %% [markdown]
 # **Predict first.** A latent has kl 0 for every image. What does the decoder learn from it: `"nothing"`, `"a little"` or
@@ -765,15 +708,14 @@ fig
 reveal("07.collapse")
 
 # %% [markdown]
-# The upper row turns into another digit, the lower one hardly changes: this latent is nearly collapsed. *Posterior collapse* is the
+# The upper row turns from a 1 into a 0, the lower one hardly changes: this latent is nearly collapsed. *Posterior collapse* is the
 # limit, where $q(z_j\mid x)$ is the prior, whatever $x$ is; such a latent costs nothing and says nothing.
 #
 # Not every latent with a small average is collapsed. It may be *weak*, and say a little about each image, or *rare*, and say nothing about most
-# images and much about a few: look at the largest kl as well. And a kl that is not small does not prove that something is said: if $q(z_j\mid x)$ is one
-# and the same for all images, but not the prior, it costs nats and tells the decoder nothing.
+# images and much about a few: look at the largest kl as well. And a latent whose $q(z_j\mid x)$ is one
+# and the same for all images, but not the prior, costs nats and tells the decoder nothing.
 #
-# While the decoder makes little use of a latent, its kl costs more than it saves in nll, so that the KL pulls it to the prior. (This is an explanation,
-# not a proof; 7.12 looks on, and finds a latent that it does not fit.) Then it should help to lower the price of the kl: at first, or for the first part of a nat.
+# Two remedies lower the price of the kl: early in the training, or for the first part of a nat.
 #
 # **Warm-up.** `beta` rises in a straight line from 0 to its value over the first $T$ steps:
 #
@@ -787,8 +729,8 @@ reveal("07.collapse")
 # \mathtt{loss} = \mathtt{nll} + \beta\sum_{j=1}^{L}\max\!\Big(\lambda,\ \frac1B\sum_{b=1}^{B}\mathtt{kl}_{bj}\Big) \tag{6}
 # $$
 #
-# Below $\lambda$ (`free_bits`, in nats) the maximum is flat: that latent's KL has no gradient, nothing pulls it to the prior,
-# and it may as well be of use. The ELBO that one *reports* stays `-(nll + kl)` in both cases.
+# Below $\lambda$ (`free_bits`, in nats) the maximum is flat: that latent's KL has no gradient, and does not pull it to the prior.
+# The ELBO that one *reports* stays `-(nll + kl)` in both cases.
 #
 # The study trained each with three seeds, with 800 and with 4,000 steps. (Twenty latents; warm-up over the first quarter of the steps; $\lambda$ = 0.5
 # nats.) After 800 steps:
@@ -816,8 +758,7 @@ def report(steps):
 report(800)
 
 # %% [markdown]
-# Both keep more latents above 0.1 nats (free bits of 0.5 nearly by their construction). But the count of latents is a symptom; the ELBO is the goal. Warm-up gains. Free bits, which let
-# every latent have half a nat, lose.
+# Both keep more latents above 0.1 nats (free bits of 0.5 nearly by their construction). But what we want is a better ELBO. Warm-up gains, and free bits lose.
 #
 # **Predict first.** And with more steps, do free bits then `"lose more"`, `"lose the same"` or `"gain"` against plain training?
 
@@ -831,16 +772,16 @@ report(4000)
 reveal("07.longer")
 
 # %% [markdown]
-# With more steps free bits gain as well, though less than warm-up: now the kl that they add saves more nll than it costs. By how much depends on the length of the training (and perhaps on $\lambda$ and $T$, which were not varied); a comparison
-# at one short length would have said the opposite about free bits. All of it is small beside what more steps give to each of the three.
+# With more steps free bits gain as well, though less than warm-up. So the verdict depends on the length of the training (and perhaps on $\lambda$ and the length of the warm-up, which were not varied). All of it is
+# small beside what more steps give to each of the three.
 #
 # Is a collapsed latent always a failure? No: where the data need fewer latents than there are, letting some go is what the ELBO
 # asks for. It is a failure where the ELBO gets better with the latent alive.
 #
 # ## 7.11  A clinic of sick curves
 #
-# Most trainings that fail look much alike in code, and quite different in their curves. Here are a healthy one and five sick ones, ten latents, 400 steps, one thing
-# changed in each (and 800 steps for the 200 images, which take longer to show it; the rate is constant, `end=1`). Grey: the loss, a mean over 5 steps. Dots: the test -ELBO, on all test images.
+# Here are a healthy training and five sick ones, ten latents, 400 steps, one thing
+# changed in each (and 800 steps for the 200 images, which take longer to show it; the rate is constant, `end=1`). Grey: the loss, a mean over 5 steps. Dots: the validation -ELBO.
 
 # %%
 spec10 = vae.Spec(784, hidden=(100, 50), latent_dim=10)
@@ -856,9 +797,9 @@ PATIENTS = {
 }
 
 
-def test_curve(kept, spec):
+def validation_curve(kept, spec):
     steps = [step for step in kept if step]
-    return steps, [-terms_on(test, vae.unpack(kept[step], spec), spec).elbo for step in steps]
+    return steps, [-terms_on(valid, vae.unpack(kept[step], spec), spec).elbo for step in steps]
 
 
 fig, axes = plots.figure(6.4, 3.6, 2, 3, sharey=True)
@@ -866,7 +807,7 @@ for ax, (name, sick) in zip(axes.flat, PATIENTS.items()):
     sick = {"steps": 400} | sick
     _, history, kept = train(spec10, end=1.0, keep=[c * sick["steps"] // 400 for c in checkups], **sick)
     ax.plot(*(part[::2] for part in smooth(history[:, 0], 5)), color=plots.GREY, lw=1)
-    ax.plot(*test_curve(kept, spec10), "o-", ms=3, lw=1, color=plots.BLUE)
+    ax.plot(*validation_curve(kept, spec10), "o-", ms=3, lw=1, color=plots.BLUE)
     ax.set_title(name, fontsize=9)
     ax.set_ylim(80, 300)
     print(f"{name:22s} first loss {history[0, 0]:6.1f}; last 40 steps: loss {history[-40:, 0].mean():6.1f}, nll {history[-40:, 1].mean():6.1f}, kl {history[-40:, 2].mean():5.2f}")
@@ -877,32 +818,26 @@ for ax in axes[1]:
 fig
 
 # %% [markdown]
-# - **Rate too high:** the loss jumps, and stays above what the mean image costs. Take a third of the rate, and again. (A rate that is
-#   only a little too high may show as a loss that comes to rest too early.)
+# - **Rate too high:** the loss jumps, and stays above what the mean image costs. Take a third of the rate, and again.
 # - **Rate too low:** a smooth, slow line that is still falling when the training ends. It looks healthy until one compares: try three times the rate before
 #   you wait three times as long.
-# - **Sorted by label:** saw teeth. The model learns the digit that it is being shown, and forgets the others; each new digit is a
-#   shock. Shuffle.
-# - **Too few images:** loss and test part. The loss goes on falling, and the test ELBO gets worse. More data, a smaller net, or stop where the ELBO of a validation set is best.
-# - **beta = 39.2:** soon at the mean image's 206 nats, and the printed kl is 0: nothing is said. *Another* mistake comes to rest at the same number: the lost
+# - **Sorted by label:** saw teeth. The model learns the digit that it is being shown, and gets worse at the others. Shuffle.
+# - **Too few images:** loss and validation part. The loss goes on falling, and the validation ELBO gets worse. More data, a smaller net, or keep the parameters whose validation ELBO was best.
+# - **beta = 39.2:** soon at the number of the mean image in 7.2, and the printed kl is 0: nothing is said. *Another* mistake comes to rest there too: the lost
 #   path of 7.3. The first loss tells them apart: a lost path does not change it, while here the first kl counts 39.2 times.
 #
-# (A sixth one, whose loss becomes `nan`, is in the appendix, 7.13.)
-#
-# A list for a new training: the first loss is what paper says. One batch can be learned by heart, and not better than $\log B$.
-# Then a short run at three rates; then look at loss, nll, kl and the ELBO of images kept apart in one picture, and only then wait.
+# (A sixth one, whose loss becomes `nan`, is in the appendix, 7.15.)
 
 # %% [markdown]
 # ## Recap
 #
-# - The loss of the first step is known: $784 \log 2$ from zero, the mean image's with its bias. One batch by heart costs $\log B$ or more.
-# - A batch's gradient is unbiased, eq. (1); its error falls about with the square root of its size.
-# - On a parabola the curvature, not the gradient's size, limits the rate; a net may be thrown to another place. Momentum speeds up flat directions. Adam gives each number a step length:
+# - Before a training: the first loss is what paper says ($784 \log 2$ from zero, the mean image's with its bias), and one batch by heart costs $\log B$ or more.
+# - A batch's gradient is unbiased, eq. (1); its error falls about as $1/\sqrt{B}$.
+# - On a parabola the largest curvature limits the rate; in a net the limit moves with the parameters. Adam gives each number a step length:
 #   eqs. (2) to (4).
-# - nll falls because kl is paid; look at both on one scale, and at test images.
-# - Report the ELBO with draws of $z$, on test images binarized once.
-# - A mean over pixels or latents is a silent `beta`; too large a one, and every image gets the same $q$.
-# - A collapsed latent has kl 0 for every image. Warm-up, eq. (5), and free bits, eq. (6), keep it alive; whether that gains is for the ELBO to say,
+# - Choose on validation images, and report on test images: the ELBO with draws of $z$.
+# - A mean over pixels or latents is a silent `beta`: print nll and kl apart, in nats per image.
+# - A collapsed latent has kl 0 for every image. Warm-up, eq. (5), and free bits, eq. (6), keep more of them alive; whether that gains is for the ELBO to say,
 #   at equal steps and with several seeds.
 #
 # The package's own loop, `minivae/train.py`, is this one with epochs, checkpoints and a progress bar:
@@ -1100,7 +1035,51 @@ poster(shown(drawings), mine, own_spec)
 #
 # No later notebook needs it.
 #
-# ## 7.12  How does a latent collapse?
+# ## 7.12  Which first weights?
+#
+# The study trained five starts for 500 steps at a constant rate, three seeds each. "Scale" multiplies the usual random weights of 7.2.
+
+# %%
+print("weights        output's bias   first loss (median)   test -ELBO after 500 steps, seed by seed")
+for scale, bias in ((0.0, "mean image"), (0.1, "mean image"), (1.0, "mean image"), (1.0, "zeros"), (10.0, "mean image")):
+    runs = runs_with(group="starts", scale=scale, start=bias)
+    first = np.median([run["first"] for run in runs])
+    print(f"usual x {scale:4.1f}   {bias:13s} {first:11.3g}           ", *(f"{-run['elbo']:9.4g}" for run in runs))
+
+# %% [markdown]
+# With weights of zero nothing is learned but the mean image. With weights ten times too
+# large, `logvar` is large for some images, and the KL takes its `exp`: the first loss is astronomical, and 500 steps do not
+# mend it. The start from zero biases does learn, but is still behind, and weights of a tenth of the usual size are
+# further behind. (These runs confirm the usual start. It was not chosen by them.)
+#
+# ## 7.13  Why not decode the mean of q?
+#
+# At test time the noise looks like a nuisance: why not decode the mean of $q$ in place of a draw, when the ELBO is computed?
+#
+# **Predict first.** The ELBO evaluated so is `"too good"`, `"right"` or `"too bad"`?
+
+# %%
+predict("07.mean-at-test", ...)
+
+# %%
+few = test[:300]
+eps = rng.standard_normal((len(few), 20), dtype=np.float32)
+sampled = vae.elbo(params20, few, eps, spec20, ops=ops).elbo
+at_the_mu = vae.elbo(params20, few, 0 * eps, spec20, ops=ops).elbo         # eps = 0: z is the mean
+log_p = evaluate.log_likelihood(params20, few, spec20, samples=200, rng=np.random.default_rng(2), ops=ops)
+print(f"of {len(few)} test images: ELBO with draws of z: {sampled:.1f} nats")
+print(f"                'ELBO' at the mean of q:  {at_the_mu:.1f} nats")
+print(f"    log p(x), estimated (notebook 09):  {log_p.mean:.1f} nats")
+
+# %%
+reveal("07.mean-at-test")
+
+# %% [markdown]
+# The mean of $q$ is a better $z$ than most draws of $q$: its nll is lower. But the kl is the price of a $q$ that is as wide as it is; a $q$ narrowed
+# down to its mean would have another, far larger kl. So this is no average over $q$, and no bound: here it comes out above the estimate
+# of $\log p(x)$ itself. Use the mean to *look* at reconstructions, and draws to report a number.
+#
+# ## 7.14  How does a latent collapse?
 #
 # The training of 7.8 kept its parameters at a few moments. Here is the kl of each latent against the step:
 
@@ -1126,9 +1105,9 @@ for latent in np.flatnonzero(path.min(axis=0) < 0.05):
 # %% [markdown]
 # (It is one training with one seed.) The latents that end near 0 do not die at once: their kl rises early on, and sinks while others rise. An
 # explanation that fits these: the nearer a latent is to the prior, the less there is to read, and the less the decoder
-# uses it (notebook 03: the star). It cannot be all: one latent of the list comes as near, and rises again.
+# uses it (notebook 03: the star). It cannot be all: two latents of the list fall below 0.05 nats as well, and rise again.
 #
-# ## 7.13  How does a loss become nan?
+# ## 7.15  How does a loss become nan?
 #
 # Plain gradient descent with a rate that is far too high. We print the largest
 # `mu` and the largest `logvar` of each batch.
@@ -1155,7 +1134,7 @@ print(f"exp(x) is infinite in float32 for x above {np.log(np.finfo(np.float32).m
 # products add them up, `inf - inf` makes `nan` in the nll, and one `nan` spreads to every parameter in a single step. So search for the *first* number that is not finite or absurdly large, not for the last. The cures: a lower rate, above all in the first steps; or
 # shorten a gradient that is longer than some bound (*gradient clipping*). A clip inside the formula only hides it.
 #
-# ## 7.14  Where does Adam gain?
+# ## 7.16  Where does Adam gain?
 #
 # A loss of two parameters is enough to see it: curvature 100 along one direction and 1 along the other. Once these
 # directions are the parameters themselves, once they lie at 45 degrees to them. Each optimizer gets 36 rates, and as the loss may swing, we take the worst of its last ten values.

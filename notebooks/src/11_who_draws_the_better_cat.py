@@ -9,13 +9,15 @@
 # # 11 · Who draws the better cat?
 #
 # **What you will be able to do**
-# - derive the loss of a GAN, its best discriminator, and the divergence that this one measures;
-# - take the generator's gradient through the discriminator by hand, and check it;
-# - compare the pictures of a VAE and of a GAN beside real ones, and say what each measure rewards;
-# - say what the training of a GAN does not give you.
+# - derive the best discriminator of a game, and what its loss says about a divergence
+#   (`11.smoothed`, `11.bound`);
+# - take the generator's gradient through the discriminator by hand, and check it
+#   (`11.pixels`, `11.generator-gradient`, `11.bug`);
+# - compare the pictures of a VAE and of a GAN beside real ones, and say what a measure rewards
+#   (`11.sharpest`, `11.dropped`).
 #
 # **Builds on** notebook 05 (layers, the loss in logits), 09 ($\log p(x)$), 10 (cats measured).
-# Reading time: 35 minutes, with the exercises an hour.
+# Reading time: 35 minutes; the exercises take about 40 more.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -25,6 +27,7 @@ import numpy as np
 from minivae import data, gan, gradcheck, mistakes, plots, spec, train, vae
 from minivae.data import cats
 from minivae.estimator import VAE
+from minivae.evaluate.sample_quality import nearest
 from minivae.exercises import check, hint, predict, recall, reveal, solution
 from minivae.gradcheck import GanCase
 from minivae.settings import GanSettings
@@ -42,8 +45,9 @@ recall("11", ..., ..., ...)
 # %% [markdown]
 # ## 11.1  Two players
 #
-# A VAE's cats are blurred. Would a GAN draw better ones? A GAN (Goodfellow et al.
-# 2014) learns to draw without any likelihood. Its *generator* $G$ turns $z \sim N(0, I)$ into a
+# A VAE's cats are blurred. Would a GAN draw better ones? A GAN, a generative adversarial network
+# (Goodfellow et al. 2014),
+# learns to draw without any likelihood. Its *generator* $G$ turns $z \sim N(0, I)$ into a
 # picture, as our decoder does. Its *discriminator* $D$ sees a picture and says how likely it
 # is a real one. The discriminator is paid for being right, the generator for making it wrong:
 #
@@ -52,8 +56,8 @@ recall("11", ..., ..., ...)
 # $$
 #
 # $p$ is the distribution of real pictures, and we write $q$ for that of $G(z)$. There is no
-# encoder, no KL, no $\log q(x)$: nobody ever computes the density of a picture. Only
-# the discriminator's opinion counts. So what does it measure?
+# encoder, no KL, no $\log q(x)$: the density of a picture is never computed. Then what does a
+# generator make small when it plays this game?
 
 # %% [markdown]
 # ## 11.2  The best discriminator
@@ -116,14 +120,14 @@ V_star = np.sum(p * np.log(D_star) + q * np.log(q / (p + q))) * dx
 print(f"V(D*, G) {V_star:.4f}    2 JS - log 4 = {2 * js(p, q) - np.log(4):.4f}")
 
 # %% [markdown]
-# A discriminator of finite size that has had a few hundred steps is not $D^*$. So equation (3) says
-# what the game is about; it does not say that training gets there.
+# The discriminator that we train is not $D^*$: it has a limited size and a limited number of steps.
+# So (3) describes the ideal game. What training reaches is another question.
 #
 # ## 11.3  The discriminator's loss, in logits
 #
-# Our discriminator gives a score $s$, and $D = \mathrm{sigmoid}(s)$. It does what a Bernoulli
-# likelihood does: it predicts a label, 1 for a real picture and 0 for a generated one. So its loss,
-# $-V$ over a batch, is the pair that you know from notebook 05, in logits and without clipping:
+# Our discriminator gives a score $s$, and $D = \mathrm{sigmoid}(s)$. It is a
+# classifier: it predicts a label, 1 for a real picture and 0 for a generated one. So its loss,
+# $-V$ over a batch, is the Bernoulli loss that you know from notebook 05, in logits:
 #
 # $$
 # \mathcal L_D = \frac1B \sum_b \log(1 + e^{-s(x_b)}) + \frac1B \sum_b \log(1 + e^{s(G(z_b))})
@@ -205,13 +209,13 @@ reveal("11.start")
 # \qquad \frac{\partial \mathcal L_G}{\partial s_b} = -\frac{1 - D(G(z_b))}{B} \tag{7}
 # $$
 #
-# which is once more the Bernoulli pair, with the label 1. Both losses pull every score upwards, but
-# with other weights, so the game is no longer the one of (1), and (3) no longer holds for it.
+# which is once more the Bernoulli loss, with the label 1. Both losses push every score upwards, but
+# with other weights. So the game is no longer that of (1), and (3) does not hold for it.
 #
 # ## 11.5  Through the discriminator
 #
-# The generator does not see a real picture, ever. All it learns comes back through the
-# discriminator's layers, down to the pixels: how would the score change with each of them?
+# The generator never sees a real picture. All it learns comes back through the discriminator's
+# layers, down to the pixels: how would the score change with each of them?
 #
 # $$
 # \frac{\partial \mathcal L_G}{\partial g_b}
@@ -219,8 +223,8 @@ reveal("11.start")
 # \frac{\partial s}{\partial g} = W_1 \left[ (1 - h^2) \odot w_{out} \right] \tag{8}
 # $$
 #
-# for one hidden layer $h = \tanh(W_1^\top g + b)$. It is the `dx` of the first layer, which an
-# encoder never needed. Then the sigmoid that made the pixels, and the generator's layers:
+# for one hidden layer $h = \tanh(W_1^\top g + b)$. In notebook 05's words it is the `dx` of the
+# first layer. Then the sigmoid that made the pixels, and the generator's layers:
 #
 # $$
 # \frac{\partial \mathcal L_G}{\partial \mathrm{logits}}
@@ -281,9 +285,9 @@ print("wrong blocks:", *(row["block"] for row in wrong["blocks"] if row["verdict
 # %% [markdown]
 # ## 11.7  A small GAN, live
 #
-# 5,000 cats, a hidden layer of 100, a few hundred updates of each player in turn. Real pictures
-# are shown as grey levels: the generator's are grey too, and a black and white picture would be
-# told apart by that alone.
+# 5,000 cats, a hidden layer of 100, and 800 updates of each player in turn. The discriminator sees
+# real pictures as grey levels. The generator's are grey too, and it could tell black and white ones
+# apart by that alone.
 
 # %%
 few = cats.dataset(5_000, 1)
@@ -310,9 +314,8 @@ ax.grid(False)
 fig
 
 # %% [markdown]
-# The same eight $z$ in each of the upper rows: from the mean cat to something with ears and a
-# tail, in 800 updates. In the last of them the edges are sharp and the cats are ragged. The lowest
-# row shows what they should look like.
+# Each column of the upper three rows has the same $z$. At first all pictures are like the mean cat.
+# In the end they have ears, tails and sharp edges, but also holes that no real cat has.
 
 # %%
 for row in state.history[:: len(state.history) // 5]:
@@ -320,10 +323,10 @@ for row in state.history[:: len(state.history) // 5]:
           f"{row['generator_loss']:.2f} nats   {row['told_apart']:.0%} told apart")
 
 # %% [markdown]
-# "Told apart" is the share of pictures, real and generated, that the discriminator has right.
-# Compare these numbers with the pictures. A VAE's loss says how good the model is; neither of these
-# two does. Each is a score *against the present opponent*: when both players improve, both losses
-# may stay where they are. That is why the study below measures pictures, and nothing else.
+# "Told apart" is the share of pictures, real and generated, that the discriminator has right. The
+# pictures have become better, while the generator's loss has gone up. A VAE's loss is a bound on $-\log p(x)$,
+# and can be compared between epochs and between runs. A player's loss here depends on its present
+# opponent, who improves too. That is why the study below measures pictures.
 #
 # The whole thing is one command, and is resumed to the bit like a VAE:
 #
@@ -334,11 +337,11 @@ for row in state.history[:: len(state.history) // 5]:
 #
 # ## 11.8  Blur or gaps: two KLs
 #
-# Maximum likelihood, and so a VAE as far as its bound is tight, makes $\mathrm{KL}(p \| q)$ small:
-# where real pictures are, $q$ must be too, and what $q$ does elsewhere costs little. The other way round,
-# $\mathrm{KL}(q \| p)$ punishes every picture that is not like a real one, and a mode that is never drawn
-# costs little. The GAN's JS is symmetric. The smallest example: real data with two modes,
-# and a model that has only one Gaussian.
+# Maximum likelihood makes $\mathrm{KL}(p \| q)$ small, and a VAE does so through a bound. This KL is
+# large if $q$ is nearly zero where real pictures are. The other KL, $\mathrm{KL}(q \| p)$, is large
+# if $q$ draws where hardly any real pictures are; a model that draws only one of two equal
+# modes pays just $\log 2$. The JS of (3) treats $p$ and $q$ alike. The smallest example: real data
+# with two modes, and a model that has only one Gaussian.
 
 # %%
 means = np.linspace(-3, 3, 121)
@@ -359,8 +362,8 @@ def three_fits(apart):
     return p, {name: best_gaussian(divergence) for name, divergence in choices.items()}
 
 
-fig, axes = plots.figure(9, 2.4, 1, 3, sharey=True)
-for ax, apart in zip(axes, (2.2, 2.0, 0.7)):
+fig, axes = plots.figure(7, 2.4, 1, 2, sharey=True)
+for ax, apart in zip(axes, (2.0, 2.2)):
     p, fits = three_fits(apart)
     ax.fill_between(at, p, alpha=0.25, color="grey", label="p")
     for name, (m, sigma) in fits.items():
@@ -373,67 +376,105 @@ axes[-1].legend(fontsize=7)
 fig
 
 # %% [markdown]
-# In the middle, $\mathrm{KL}(p \| q)$ covers both modes and puts much of its mass between and around
-# them, where no real data are: the pictures there are "blurred" cats, a bit of each. $\mathrm{KL}(q
-# \| p)$ draws from one mode only and drops the other. And JS? Here it chooses what the first chooses.
-# On the left the modes are a little farther apart, and JS drops one, too. On the right they are
-# closer, and all three cover both. So what JS chooses depends on how far apart the modes are.
+# In both pictures $\mathrm{KL}(p \| q)$ covers both modes, and over 40 per cent of its draws lie where
+# hardly any real data are. $\mathrm{KL}(q \| p)$ draws from one mode and drops the other. And JS
+# changes sides: it covers both modes on the left, and drops one on the right, where they are a
+# little farther apart. So (3) does not say whether a GAN drops modes. It has to be measured.
 #
-# So (3) alone does not say whether a GAN drops modes. And our GAN plays another game: its
-# discriminator is not the best one, and its loss is (7). A VAE blurs not only because of its
-# divergence: its picture is a mean over all $x$ that fit $z$. What happens has to be measured.
+# ## 11.9  What a measure rewards
 #
-# ## 11.9  The study
-#
-# On 50,000 cats, for each of five seeds: a VAE and a GAN. Generator and decoder are the same network,
-# both have equally many updates, and both rates fall by the same schedule. The GAN's settings
-# were chosen before, with four short runs and a look at its own samples. The VAE was not tuned:
-# it has the same size and the package's usual rate. All five seeds are shown, and real cats that
-# neither model has seen are measured in the same way.
-#
-# What is compared decides the result. The VAE's picture is a mean, and means are often *nearer* to
-# some cat than a sharp picture that is slightly wrong. So most rows below do not judge the grey
-# picture $p$: both models, and the real cats, give a $p$, and what is judged is a draw
-# $x \sim \mathrm{Bernoulli}(p)$, pixel by pixel. Its mean squared distance to a render $r$ is
+# How should pictures be compared? Both models give a grey picture $p$. If $p$ itself is compared
+# with renders of cats, blur is rewarded: a mean of several cats is often nearer to one of them than
+# a sharp picture that is slightly wrong. So we mostly judge a draw $x \sim \mathrm{Bernoulli}(p)$,
+# pixel by pixel. Its mean squared distance to a render $r$ is
 #
 # $$
 # E \|x - r\|^2 = \sum_d p_d (1 - p_d) + \|p - r\|^2 \tag{11}
 # $$
 #
-# The first term is the greyness. So a blurred $p$ gives noisy draws and pays for it, but a $p$ that
-# is sharper than a real cat is rewarded. The fit's bar is one-sided, too: no draw is refused for
-# too little noise. Read both rows beside the greyness, and beside the distance of $p$ itself.
+# The first term is the *greyness* of $p$. A blurred $p$ pays for it. But is the measure fair? A control:
+# real cats with all logits multiplied by a factor. A factor above 1 gives them more contrast than any
+# real cat has.
+
+# %%
+predict("11.sharpened", ...)
+
+# %%
+renders = cats.draw(3_000, rng)[0].reshape(-1, 784)
+some_cats = cats.draw(300, rng)[0].reshape(-1, 784)
+for factor in (0.7, 1, 1.3, 2):
+    changed = gan_study.with_contrast(some_cats, factor)
+    drawn = data.binarize(changed, np.random.default_rng(0))
+    print(f"logits times {factor:<4} greyness {gan_study.greyness(changed):5.1f}   distance of draws "
+          f"{nearest(drawn, renders)[0].mean():.2f}   of p {nearest(changed, renders)[0].mean():.2f}")
+
+# %%
+reveal("11.sharpened")
+
+# %% [markdown]
+# The draws come nearer with every step of contrast, far beyond that of real cats; the distance of
+# $p$ is least for the real ones. So a model that is too sharp can beat the truth in the distance of
+# draws. Three more measures help. The *energy distance* (Székely and Rizzo 2013) compares all draws
+# with draws of real cats, and is 0 only if both have the same distribution:
+#
+# $$
+# 2 E\|x - y\| - E\|x - x'\| - E\|y - y'\| \tag{12}
+# $$
+#
+# with $x, x'$ from the model and $y, y'$ real. *Accepted* is the share of draws that a fit of the
+# renderer explains as well as it explains 95 of 100 real draws; none is refused for too little noise.
+# *Kinds*: each of the six factors is high or low, which makes 64 kinds of cats. A kind is dropped if
+# fewer draws are fitted with it than a quarter of its share.
+#
+# ## 11.10  The study
+#
+# On 50,000 cats, for each of five seeds: a VAE and a GAN. Decoder and generator are the same network,
+# both models have equally many updates, and both rates fall by the same schedule. They were not
+# tuned alike. The GAN's settings were chosen with four short runs and a look at its samples. Of the
+# VAE nothing was tuned: it has the package's usual rate. If that helps either of them, it is the GAN.
+#
+# Here are the first eight pictures of each model, seed 0, none of them picked out.
+
+# %%
+results = gan_study.read()
+of_model = {name: [row for row in results["models"] if row["model"] == name] for name in ("vae", "gan")}
+assert {len(rows) for rows in of_model.values()} == {len(gan_study.SEEDS)}
+p_rows = [some_cats[:8], *(gan_study.shown_pictures(of_model[name][0]) for name in ("vae", "gan"))]
+shown_rows = [row for p_row in p_rows for row in (p_row, data.binarize(p_row.astype(np.float32), rng))]
+shown_grey = np.round(np.concatenate(shown_rows) * 9) / 9
+fig, ax = plots.figure(5.6, 4.4)
+ax.imshow(plots.image_grid(shown_grey.reshape(-1, 28, 28), 8, background=0.5), cmap="gray")
+ax.set(xticks=[], yticks=30 * np.arange(6) + 14)
+ax.set_yticklabels(["real p", "real draw", "VAE p", "VAE draw", "GAN p", "GAN draw"], fontsize=8)
+ax.set_title("real cats, the VAE's and the GAN's: p, and a draw from it")
+ax.grid(False)
+fig
+
+# %% [markdown]
+# The VAE's cats are clean and soft, and some of their tails fade. The GAN's have hard, ragged edges, and their tails all curl in much the same way. Now the measures, with
+# real cats in one column and real cats with the logits times 1.3 in the next.
 
 # %%
 predict("11.cats", ...)
 
 # %%
-results = gan_study.read()
-real = results["real"]
-of_model = {name: [row for row in results["models"] if row["model"] == name] for name in ("vae", "gan")}
-assert {len(rows) for rows in of_model.values()} == {len(gan_study.SEEDS)}
+real, sharpened = results["real"], results["sharpened"]
 shown = {
-    "greyness": "variance of a draw, above real is blur",
+    "greyness": "variance of a draw",
     "distance": "of a draw to the nearest render",
     "distance_of_p": "of the grey p to the nearest render",
     "accepted": "share that a fit of the renderer accepts",
     "kinds": "share of 64 kinds that are not dropped",
-    "uneven": "histograms of the factors, off by",
     "coverage": "share of real cats with a p nearby",
 }
-print(f"{'':54}{'real':>7}{'VAE':>16}{'GAN':>16}")
+print(f"{'':54}{'real':>7}{'x 1.3':>7}{'VAE':>14}{'GAN':>15}")
 for name, meaning in shown.items():
-    line = f"{name:<13} {meaning:<40}{np.mean(real[name]):7.2f}"
+    line = f"{name:<13} {meaning:<40}{np.mean(real[name]):7.2f}{np.mean(sharpened[name]):7.2f}"
     for rows in of_model.values():
         values = [np.mean(row[name]) for row in rows]
-        line += f"{np.mean(values):9.2f} ± {np.std(values):.2f} "
+        line += f"{np.mean(values):8.2f} ± {np.std(values):.2f}"
     print(line)
 print(f"{of_model['gan'][0]['updates']:,} updates each; mean and standard deviation of five seeds")
-
-# %% [markdown]
-# The column "real" is what to compare with, and it is not 1: the bar of the renderer's fit is set so
-# that it accepts 95 of 100 draws of other real cats, and so many real pictures cover only a part of
-# all others.
 
 # %%
 means_of = {
@@ -449,15 +490,41 @@ for name, better in (("accepted", max), ("distance", min), ("kinds", max)):
 
 # %% [markdown]
 # The GAN's draws are nearer to a render in every seed, and in most seeds more of them are accepted.
-# But its pictures are less grey than real ones: it is too sharp, where the VAE blurs. The pictures
-# $p$ themselves are farther from the renders than the VAE's, so by (11) its lead in distance is
-# its sharpness, and how much of its lead in acceptance is the same, these rows do not say. And it
-# draws little more than half of the 64 kinds of cats, the VAE nearly all (a kind is dropped if fewer
-# draws are fitted with it than a quarter of its share). The GAN's seeds scatter: in one of them fewer
-# draws are accepted than the VAE's. The coverage, which is measured on $p$, is nearly zero for it.
+# But look at the column "x 1.3": real cats with too much contrast beat real cats in both of these
+# rows. And the GAN's pictures are less grey than real ones, while the VAE's are greyer. The other rows
+# speak against the GAN: its grey pictures are farther from the renders, it drops nearly half of the
+# kinds, and it covers almost no real cats.
 #
-# Neither is good. Real draws are accepted more than twice as often as those of either model, and
-# nothing here says what tuning, larger networks and longer training could do.
+# So is the GAN's lead in the two rows only its contrast? Take the contrast out: multiply all logits of
+# a model by the one factor that gives its pictures the greyness of real cats, and measure again. The
+# cell shows means over the seeds for which this was done.
+
+# %%
+columns = ("greyness", "distance", "distance_of_p", "accepted", "energy")
+table = [("real", 1, real), ("real", gan_study.SHARPER, sharpened)]
+controlled = {name: [row for row in rows if "matched" in row] for name, rows in of_model.items()}
+for name, rows in controlled.items():
+    for factor, chosen in (
+        (1, rows),
+        (np.mean([row["matched"]["factor"] for row in rows]), [row["matched"] for row in rows]),
+    ):
+        table.append((name, factor, {c: np.mean([row[c] for row in chosen]) for c in columns}))
+print(f"{'':6}{'logits times':>13}" + "".join(f"{name:>15}" for name in columns))
+for name, factor, row in table:
+    print(f"{name:6}{factor:13.2f}" + "".join(f"{row[column]:15.3f}" for column in columns))
+pairs = [(v["matched"], g["matched"]) for v, g in zip(controlled["vae"], controlled["gan"])]
+print("seeds", *(row["seed"] for row in controlled["vae"]), "at the greyness of real cats:")
+print(f"the VAE's draws are nearer in {sum(v['distance'] < g['distance'] for v, g in pairs)} of {len(pairs)}, "
+      f"more of them are accepted in {sum(v['accepted'] > g['accepted'] for v, g in pairs)}")
+
+# %% [markdown]
+# At equal greyness the order turns: the VAE's draws are nearer, and more of them are accepted. So the
+# GAN's lead in these seeds was its contrast. The energy distance does not reward contrast (see
+# the two rows of real cats), and it is far smaller for the VAE, before and after.
+#
+# So which one draws the better cat? In this study the VAE. Still, neither is good: a real cat's draw is
+# accepted far more often than those of either model. And the answer holds for these
+# settings. Nothing here says what more tuning, larger networks and longer training would do.
 #
 # Are all kinds of cats drawn equally often? Each factor is uniform, so its histogram should be
 # flat. These are the factors of the cat that explains each draw best, for all draws:
@@ -481,12 +548,12 @@ fig
 
 # %% [markdown]
 # From the lowest to the highest value of each factor, in ten bins. Dotted: real cats through the
-# same fit, so what is not flat there comes from the fit and from chance. Here the dropped modes have
+# same fit, so what is not flat there comes from the fit and from chance. Here one dropped mode has
 # a name: no draw of the GAN is fitted with a tail that curls little, in any seed, although three in
-# ten real cats have one. The VAE's are, as often as with others. (Both are short of wide open eyes
-# and high ears.)
+# ten real cats have one. The VAE draws those tails as often as others. (Both models are short of
+# wide open eyes and of high ears.)
 #
-# And stability: the distance of draws after each epoch, one line for each seed.
+# How steady is the training? The distance of draws after each epoch, one line for each seed:
 
 # %%
 fig, ax = plots.figure(6, 2.6)
@@ -500,7 +567,9 @@ ax.set(xlabel="epoch", ylabel="distance of draws", title="five seeds each; blue:
 fig
 
 # %% [markdown]
-# ## 11.10  What a GAN does not tell
+# The VAE's curves fall after every epoch. The GAN's go up and down, and its seeds end farther apart.
+#
+# ## 11.11  What a GAN does not tell
 #
 # Take this very cat, a test picture. How probable is it? How heavy is the cat?
 
@@ -510,25 +579,23 @@ cat = data.fixed_binarization(one.test.reshape(1, -1), data.BINARIZATION_SEED)
 shipped = VAE.pretrained("cats")
 mu, logvar = vae.encode(shipped.model_.params, cat, shipped.model_.spec)
 print(f"VAE: log p(x) is about {shipped.score(cat):.1f} nats, by importance sampling")
-print(f"VAE: q(z|x) has mean {mu[0].round(1)}, and so draws more cats like this one")
+print(f"VAE: q(z|x) has mean {mu[0].round(1)}")
 truth = cats.chonk_posterior(cat.reshape(28, 28), one.test_factors[0])
 chonk_mean = float(truth.probability @ truth.chonk)
 print(f"renderer: chonk {chonk_mean:.2f} kg on average given x; the true one {one.test_factors[0][0]:.2f}")
-print("GAN:", [name for name in ("encode", "log_weights", "elbo") if hasattr(gan, name)])
 
 # %% [markdown]
-# The GAN's list is empty. Its pictures $G(z)$, for all $z$ in 10 dimensions, are a surface in a
-# space of 784: the surface has no volume, so there is no density to ask for, and the test cat, black
-# and white, is not on it. Nothing in the training asked which $z$ belongs to a picture, so there is
-# no $q(z \mid x)$ either. `python -m minivae evaluate` on the run of a GAN says so, in one line.
+# The GAN has no such lines. Its pictures $G(z)$, for all $z$ in 10 dimensions, are a surface in a
+# space of 784 dimensions. A surface has no volume there, so it has no density $q(x)$, and a black
+# and white test cat is not on it. The training never asked which $z$ belongs to a picture, so
+# there is no $q(z \mid x)$ either. `python -m minivae evaluate` on the run of a GAN says so.
 #
-# One can add what is missing. With the draws of 11.9 as $p(x \mid z)$ there are a $\log p(x)$ and a
-# posterior of $z$, and long sampling can estimate them (Wu et al. 2017 do it with Gaussian noise).
-# But the training did not aim at either. The kilograms are the renderer's: neither model was ever
-# told a weight.
+# One can add what is missing. If a picture is a draw $x \sim \mathrm{Bernoulli}(G(z))$, as in 11.9,
+# then there are a $\log p(x)$ and a posterior of $z$, and long sampling can estimate them (Wu et al.
+# 2017, with Gaussian noise). But the training did not aim at them.
 #
-# The VAE cannot do everything either: its $q$ is an approximation (notebook 09), and its single
-# latents need not mean anything (notebook 10).
+# A VAE has its own limits: its $q$ is an approximation (notebook 09), and its single latents need
+# not mean anything (notebook 10). The kilograms above are the renderer's. Neither model knows them.
 #
 # ## Recap
 #
@@ -538,37 +605,46 @@ print("GAN:", [name for name in ("encode", "log_weights", "elbo") if hasattr(gan
 #   slope where the discriminator is sure, eq. (6).
 # - The generator's gradient goes through the discriminator's layers to the pixels, eq. (8), and
 #   each player has a gradient check of its own.
-# - A player's loss is a score against the present opponent. Pictures are judged beside real
-#   ones, and the distance of draws rewards sharpness, eq. (11).
+# - A player's loss depends on the present opponent. Pictures are judged beside real ones, and
+#   a measure is first tried on pictures that are known to be wrong: the distance of draws rewards
+#   too much contrast, eq. (11).
 # - A GAN draws. Its training gives no $\log p(x)$ and no $q(z \mid x)$.
 #
 # ## Exercises
 #
-# `hint("11.slopes")` gives a nudge, `solution("11.slopes")` the reference.
+# `hint("11.smoothed")` gives a nudge, `solution("11.smoothed")` the reference.
 
 # %% [markdown]
-# **The best discriminator,** eq. (2).
+# **Smoothed labels.** Some train the discriminator with a label below 1 for real pictures. Derive its
+# best value, as in 11.2.
 
 # %%
-def best_discriminator(p, q):    # densities at N points: of real x (N,), of generated (N,)
-    ...                          # -> D*(x) (N,)
-check("11.optimal", best_discriminator)
+def best_smoothed(p, q, a):
+    # densities at N points, of real pictures (N,) and generated (N,); 0 < a <= 1.
+    # A real picture has the label a, and not 1:
+    # V = E_p[a log D + (1 - a) log(1 - D)] + E_q[log(1 - D)]
+    ...    # -> the best D(x) (N,)
+check("11.smoothed", best_smoothed)
 
 # %% [markdown]
-# **The divergence that it measures,** eq. (3).
+# **What one discriminator shows.** Derive it from (3) and (4).
 
 # %%
-def jensen_shannon(p, q):    # two tables of probabilities (N,), zeros allowed
-    ...                      # -> JS(p, q) in nats, one float; 0 log 0 is 0
-check("11.jensen-shannon", jensen_shannon)
+def js_at_least(s_real, s_fake):    # scores of N real pictures (N,), of M generated (M,)
+    # No D reaches a larger V than D*. So what must JS(p, q) be at least, in nats,
+    # if these scores are all pictures there are? Scores may be as large as 900.
+    ...    # -> the largest such bound, one float
+check("11.bound", js_at_least)
 
 # %% [markdown]
-# **Saturating and not,** eq. (6).
+# **Down to the pixels,** eq. (8) for a discriminator with one more layer.
 
 # %%
-def two_slopes(s):    # scores of generated images (B,), D = sigmoid(s)
-    ...               # -> d log(1 - D) / ds (B,) and d(-log D) / ds (B,)
-check("11.slopes", two_slopes)
+def pixel_slope(g, W1, b1, W2, b2, w):
+    # images g (B, D); h1 = tanh(g W1 + b1), h2 = tanh(h1 W2 + b2), score = h2 . w + b
+    # W1 (D, H), b1 (H,), W2 (H, K), b2 (K,), w (K,)
+    ...    # -> d score / d g (B, D), a row for each image
+check("11.pixels", pixel_slope)
 
 # %% [markdown]
 # **The generator's gradient,** eqs. (7) to (9).
@@ -590,6 +666,14 @@ def fake_side_slope(score):
     D = 1 / (1 + np.exp(-score))
     return (D - 1) / len(score)
 check("11.bug", fake_side_slope)
+
+# %% [markdown]
+# **What the distance rewards.** For one render $r$, which $p$ makes (11) least? It is not $p = r$.
+
+# %%
+def nearest_p(r):    # one render, or several: numbers in [0, 1], none of them exactly 1/2
+    ...              # -> the p in [0, 1], as r, whose draws are nearest to r: eq. (11)
+check("11.sharpest", nearest_p)
 
 # %% [markdown]
 # **Dropped modes, counted.** The study calls a kind of cat dropped if it has less than a quarter of

@@ -13,7 +13,7 @@ STANDARD_ERRORS = 5  # a right simulation is further off once in about two milli
 
 
 def simulate_symptoms(prior, cause, leak, n, seed):  # p(z_i = 1) (I,), eq. (2): (I, S), (S,)
-    # "n patients, and the symptoms that each of them has: -> (n, S) of 0 and 1"
+    # n patients, and the symptoms that each of them has: -> (n, S) of 0 and 1
     coins = np.random.default_rng(seed)
     ill = coins.random((n, len(prior))) < prior
     leaks = coins.random((n, len(leak))) < leak

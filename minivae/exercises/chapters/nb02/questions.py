@@ -29,8 +29,8 @@ PREDICTIONS = (
         ("lower", "the same", "higher"),
         "higher",
         "The gap grows most where q puts much more probability than the posterior. With the "
-        "marginals it does so on nobody being ill, which hardly explains cough and fever; the best "
-        "q commits to the flu instead.",
+        "marginals it does so where none of flu, cold and pneumonia is present, which hardly "
+        "explains cough and fever; the best q commits to the flu instead.",
     ),
     Prediction(
         "02.step-up",

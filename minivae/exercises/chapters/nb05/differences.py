@@ -111,6 +111,14 @@ def _smallest_bar_of_all(f, x, u):
     return min(10.0 ** np.arange(-12, 6, 0.25), key=bar)
 
 
+def _from_above(f, x, u):
+    for h in 10.0 ** np.arange(5.75, -12.1, -0.25):
+        D = (f(x + h) - f(x - h)) / (2 * h)
+        if abs((f(x + 2 * h) - f(x - 2 * h)) / (4 * h) - D) / 3 < u * abs(f(x)) / h:
+            return h
+    return h
+
+
 def _closest_pair(f, x, u):
     def difference(h):
         return (f(x + h) - f(x - h)) / (2 * h)
@@ -172,6 +180,12 @@ CHOOSE_H = Exercise(
             _smallest_bar_of_all,
             "Where h is much larger than the scale on which f varies, D(h) and D(2h) are both near "
             "0, and their difference says nothing: stop once truncation is the larger part.",
+        ),
+        WrongAnswer(
+            "from-above",
+            _from_above,
+            "This begins with a large h, where D(h) and D(2h) can both be near 0 and so agree: "
+            "begin with a small one.",
         ),
     ),
     hints=(

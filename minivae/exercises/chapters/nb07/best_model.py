@@ -26,11 +26,10 @@ def _cases():
         (np.array([90.0, 88.0, 87.0]), np.array([40.0, 20.0, 20.0]), 3),
         (np.array([99.0, 80.0, 83.0, 82.0, 85.0]), np.array([30.0, 45.0, 28.0, 27.0, 25.0]), 4),
         (np.array([70.0, 60.0, 65.0, 66.0]), np.array([9.0, 10.0, 20.0, 21.0]), 3),
+        # four kinds of model, hardly apart: a slightly smaller or larger weight of the kl misses it
+        (np.array([90.0, 80.0, 76.9, 70.0]), np.array([8.0, 16.0, 19.0, 26.0]), 2),
+        (np.array([90.0, 80.0, 77.1, 70.4]), np.array([7.0, 16.0, 19.0, 25.5]), 9),
     ]
-
-
-def _beta(nll, warmup):
-    return np.minimum(1, np.arange(1, len(nll) + 1) / warmup)
 
 
 BEST_MODEL = Exercise(
@@ -63,9 +62,16 @@ BEST_MODEL = Exercise(
             "nll + kl is minus the ELBO: the lowest is the best.",
         ),
         WrongAnswer(
-            "divided",
-            lambda nll, kl, warmup: int(np.argmin((nll + _beta(nll, warmup) * kl) / (1 + kl))),
-            "This is no number that a model is judged by. What is reported?",
+            "half-of-the-kl",
+            lambda nll, kl, warmup: int(np.argmin(nll + 0.5 * kl)),
+            "One fixed weight for all is right, but not this one: below 1 it favours models that "
+            "pay a lot of kl.",
+        ),
+        WrongAnswer(
+            "kl-twice",
+            lambda nll, kl, warmup: int(np.argmin(nll + 2 * kl)),
+            "One fixed weight for all is right, but not this one: above 1 it favours models that "
+            "pay little kl.",
         ),
     ),
     hints=(

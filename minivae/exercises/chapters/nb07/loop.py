@@ -8,6 +8,7 @@ import numpy as np
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 
 L = 2  # latents of the noise
+WITHIN_ONE = 0.6827  # the share of a standard normal's draws between -1 and 1
 
 
 def train_on(state, images, epochs, B, gradient, adam):
@@ -114,11 +115,15 @@ def _noise_of(seen):
         return "none"
     if np.array_equal(rows[:, 0], rows[:, 1]):
         return "the same for both latents"
-    if len(np.unique(rows)) < rows.size:
+    if len(np.unique(rows)) < 0.99 * rows.size:  # in single precision a few agree by chance
         return "some of it is used again"
-    bar = 5 / np.sqrt(rows.size)  # five standard errors of the mean; of the spread they are less
-    if abs(rows.mean()) > bar or abs(rows.std() - 1) > bar:
-        return "not from N(0, 1)"
+    error = 1 / np.sqrt(rows.size)  # standard error of the mean; below, five errors are the bar
+    if abs(rows.mean()) > 5 * error:
+        return "its mean is not 0"
+    if abs(rows.std() - 1) > 5 * error / np.sqrt(2):
+        return "its standard deviation is not 1"
+    if abs((np.abs(rows) < 1).mean() - WITHIN_ONE) > 5 * error / 2:
+        return "it is not normally distributed"
     return "fresh for every image, from N(0, 1)"
 
 
@@ -170,10 +175,10 @@ def _alike(a, b):
 
 def _cases():
     """A short last batch; none; fewer images than a batch; enough noise to know its spread."""
-    columns = np.random.default_rng(74).random((50, 2)).round(2)
-    images = np.column_stack([np.arange(50.0), columns])
+    columns = np.random.default_rng(74).random((1000, 2)).round(2)
+    images = np.column_stack([np.arange(1000.0), columns])
     start = {name: np.zeros(3) for name in ("theta", "m", "v")} | {"step": 0}
-    sizes = ((10, 3, 4), (9, 3, 3), (7, 2, 20), (50, 4, 8))
+    sizes = ((10, 3, 4), (9, 3, 3), (7, 2, 20), (50, 4, 8), (1000, 5, 64))
     return [(start, images[:N], epochs, B) for N, epochs, B in sizes]
 
 
@@ -284,6 +289,16 @@ MISTAKES = (
         "uniform-noise",
         _loop(noise=lambda rng, b, kept: rng.random((b, L))),
         "The noise is uniform on [0, 1); eps is standard normal.",
+    ),
+    WrongAnswer(
+        "noise-too-narrow",
+        _loop(noise=lambda rng, b, kept: 0.9 * rng.standard_normal((b, L))),
+        "The noise has a standard deviation of 0.9; that of eps is 1, and sigma scales it later.",
+    ),
+    WrongAnswer(
+        "uniform-with-the-right-spread",
+        _loop(noise=lambda rng, b, kept: rng.uniform(-(3**0.5), 3**0.5, (b, L))),
+        "Mean 0 and variance 1 are right, but the noise is uniform; eps is standard normal.",
     ),
     WrongAnswer(
         "batches-weigh-the-same",

@@ -22,7 +22,7 @@ PREDICTIONS = (
     ),
     Prediction(
         "07.batch-size",
-        "60,000 images are seen once, in batches of 10, 100 or 1000, each size at its best "
+        "50,000 images are seen once, in batches of 10, 100 or 1000, each size at its best "
         "learning rate. Which ends with the lowest loss?",
         ("10", "100", "1000"),
         "10",

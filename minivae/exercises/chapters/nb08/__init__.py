@@ -7,7 +7,9 @@ searched for vectors.
 
 from minivae.exercises.chapters.nb08.fused import FUSED
 from minivae.exercises.chapters.nb08.limits import FLOPS, IKJ_RATE, ROOFLINE, TILE_SHAPE
+from minivae.exercises.chapters.nb08.passes import PASSES
 from minivae.exercises.chapters.nb08.products import BLOCKED, LOOP_ORDER
+from minivae.exercises.chapters.nb08.sharing import FALSE_SHARING, SAME_BITS
 from minivae.exercises.chapters.nb08.threads import AMDAHL, TICKET
 from minivae.exercises.chapters.nb08.vectors import TRAP, VECTORIZE
 
@@ -19,8 +21,11 @@ EXERCISES = (
     ROOFLINE,
     IKJ_RATE,
     TILE_SHAPE,
+    PASSES,
     FUSED,
     TRAP,
-    TICKET,
+    SAME_BITS,
     AMDAHL,
+    TICKET,
+    FALSE_SHARING,
 )

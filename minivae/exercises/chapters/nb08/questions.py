@@ -52,12 +52,12 @@ PREDICTIONS = (
     ),
     Prediction(
         "08.adam-limit",
-        "A fused loop of Adam loads and stores 28 bytes for each parameter, and computes 13 flop, "
-        "a root and a division among them. What limits it inside a training step?",
-        ("bytes", "root and division"),
-        None,
-        "A core starts a root or a division only every few ticks; but bytes from far away can take "
-        "longer still. Where the four arrays lie decides.",
+        "A fused loop of Adam runs on 1024 parameters in the first cache. Of its 13 flop, one is a "
+        "root and one a division. With cheaper operations in their place, how much time is saved?",
+        ("less than a tenth", "over a tenth"),
+        "over a tenth",
+        "A core starts a multiply-add of vectors in each tick, but a root or a division only every "
+        "few ticks.",
     ),
     Prediction(
         "08.one-trap",

@@ -51,136 +51,172 @@ class Shared(NamedTuple):
         return f"<a word that holds {self.value}{others}>"
 
 
-def take_chunk(word, chunks):
-    """Ask for the next number until nobody else was faster"""
+def take_chunks(word, chunks, most):
+    """Several with one swap: from the number that was loaded, until nobody else was faster"""
     while True:
-        chunk = word.load()
-        if chunk >= chunks:
-            return -1
-        if word.swap(chunk, chunk + 1):
-            return chunk
+        first = word.load()
+        if first >= chunks:
+            return first, first
+        end = min(first + most, chunks)
+        if word.swap(first, end):
+            return first, end
 
 
 def _ticket_cases():
-    words = [(0, [], 3), (1, [1], 5), (2, [1, 2], 9), (3, [], 3), (3, [1], 4), (0, [2, 0], 2)]
-    words.append((0, [1] * 12, 20))
-    return [(Shared(value, others), chunks) for value, others, chunks in words]
+    cases = [
+        (0, [], 3, 1),
+        (1, [], 7, 3),
+        (1, [1], 5, 2),
+        (1, [0, 1], 9, 3),
+        (5, [], 7, 4),
+        (2, [1, 2], 9, 2),
+        (3, [], 3, 2),
+        (3, [1], 4, 3),
+        (0, [2, 0], 2, 2),
+        (0, [1] * 12, 20, 3),
+    ]
+    return [(Shared(value, others), chunks, most) for value, others, chunks, most in cases]
 
 
-def _observe_ticket(answer, shared, chunks):
+def _observe_ticket(answer, shared, chunks, most):
     word = Word(shared.value, shared.others)
-    chunk = answer(word, chunks)
-    return chunk, word.value, not word.stored
+    taken = answer(word, chunks, most)
+    if not (isinstance(taken, tuple | list) and len(taken) == 2):
+        return taken
+    return (*taken, word.value, not word.stored)
 
 
-def _no_retry(word, chunks):
-    chunk = word.load()
-    if chunk >= chunks:
-        return -1
-    word.swap(chunk, chunk + 1)
-    return chunk
+def _ticket(*, retry=True, use=True, last=min, write=Word.swap):
+    """take_chunks with some other step."""
+
+    def wrong(word, chunks, most):
+        while True:
+            first = word.load()
+            if first >= chunks:
+                return first, first
+            end = last(first + most, chunks)
+            if write(word, first, end) or not use:
+                return first, end
+            if not retry:
+                return chunks, chunks
+
+    return wrong
 
 
-def _gives_up(word, chunks):
-    chunk = word.load()
-    if chunk < chunks and word.swap(chunk, chunk + 1):
-        return chunk
-    return -1
+def _write_anyway(word, first, end):
+    word.store(end)
+    return True
 
 
-def _stores(word, chunks):
-    chunk = word.load()
-    if chunk >= chunks:
-        return -1
-    word.store(chunk + 1)
-    return chunk
+def _swap_blind(word, first, end):
+    return word.swap(word.value, end)
 
 
-def _beyond(word, chunks):
+def _one_by_one(word, chunks, most):
+    first = end = None
+    for _ in range(most):
+        chunk, after = take_chunks(word, chunks, 1)
+        if chunk == after:
+            break
+        first, end = chunk if first is None else first, after
+    return (chunks, chunks) if first is None else (first, end)
+
+
+def _all_or_none(word, chunks, most):
     while True:
-        chunk = word.load()
-        if chunk > chunks:
-            return -1
-        if word.swap(chunk, chunk + 1):
-            return chunk
+        first = word.load()
+        if first + most > chunks:
+            return chunks, chunks
+        if word.swap(first, first + most):
+            return first, first + most
 
 
-def _new_number(word, chunks):
-    chunk = take_chunk(word, chunks)
-    return chunk + 1 if chunk >= 0 else -1
-
-
-def _swap_blind(word, chunks):
-    while True:
-        chunk = word.load()
-        if chunk >= chunks:
-            return -1
-        if word.swap(word.value, chunk + 1):
-            return chunk
-
-
-def _asks_once(word, chunks):
-    chunk = word.load()
-    if chunk >= chunks:
-        return -1
-    while not word.swap(chunk, chunk + 1):
+def _loads_once(word, chunks, most):
+    first = word.load()
+    if first >= chunks:
+        return first, first
+    end = min(first + most, chunks)
+    while not word.swap(first, end):
         pass
-    return chunk
+    return first, end
+
+
+def _last_included(word, chunks, most):
+    first, end = take_chunks(word, chunks, most)
+    return first, end - (end > first)
 
 
 TICKET = Exercise(
     id="08.ticket",
-    title="take the next chunk of a job, while others do the same",
+    title="take several chunks of a job at once, while others do the same",
     stub=stub("""
-        def take_chunk(word, chunks):    # word.load() -> the number of the next chunk;
+        def take_chunks(word, chunks, most):    # word.load() -> the number of the next chunk;
             ...      # word.swap(expected, value) -> True if the word was `expected` and now is
-                     # `value`, else False. -> the chunk taken, or -1 if all `chunks` are gone
+                     # `value`, else False. -> (first, end): the chunks range(first, end) are
+                     # yours alone, as many as there are up to `most`; first == end if all are gone
     """),
-    reference=take_chunk,
+    reference=take_chunks,
     cases=_ticket_cases,
     observe=_observe_ticket,
-    returns=("chunk", "the word afterwards", "written only by swap"),
+    returns=("first", "end", "the word afterwards", "written only by swap"),
     mistakes=(
         WrongAnswer(
             "no-retry",
-            _no_retry,
-            "The result of swap is not used: if somebody was faster, the chunk is theirs.",
+            _ticket(use=False),
+            "The result of swap is not used: if somebody was faster, the chunks are theirs.",
         ),
         WrongAnswer(
             "gives-up",
-            _gives_up,
-            "If somebody was faster there may be other chunks: ask again before saying -1.",
+            _ticket(retry=False),
+            "If somebody was faster there may be other chunks: ask again before giving up.",
         ),
         WrongAnswer(
             "stores",
-            _stores,
+            _ticket(write=_write_anyway),
             "The word is written without comparing: what others took in between is taken again.",
         ),
         WrongAnswer(
-            "beyond-the-end",
-            _beyond,
-            "Chunks are numbered from 0: the number `chunks` itself is no chunk.",
+            "too-far",
+            _ticket(last=lambda end, chunks: end),
+            "Fewer than `most` chunks may be left: the end is at most `chunks`.",
         ),
         WrongAnswer(
-            "next-number",
-            _new_number,
-            "This returns the number of the chunk after the one taken.",
+            "last-chunk-lost",
+            _ticket(last=lambda end, chunks: min(end, chunks - 1)),
+            "The last chunk is never taken: `end` is one past it, so it may be `chunks`.",
+        ),
+        WrongAnswer(
+            "all-or-none",
+            _all_or_none,
+            "Where fewer than `most` chunks are left, take those.",
+        ),
+        WrongAnswer(
+            "one-by-one",
+            _one_by_one,
+            "With a swap for each chunk, others take some in between: range(first, end) is then "
+            "not yours alone. Move the word by all of them in one swap.",
+        ),
+        WrongAnswer(
+            "last-included",
+            _last_included,
+            "`end` is the chunk after your last one, as in range(first, end).",
         ),
         WrongAnswer(
             "swap-blind",
-            _swap_blind,
+            _ticket(write=_swap_blind),
             "swap must compare with the number that was loaded; here it cannot fail.",
         ),
         WrongAnswer(
             "loads-once",
-            _asks_once,
+            _loads_once,
             "The word has changed, so this swap never succeeds: load it again in the loop.",
         ),
     ),
     hints=(
-        "Between load and swap somebody else may take a chunk. How do you notice?",
-        "If swap returns False, begin again with load.",
-        "while True: n = word.load(); -1 if n >= chunks; return n if word.swap(n, n + 1).",
+        "The word tells where the next thread begins. Where is that if you take several?",
+        "end = min(first + most, chunks), and one swap from first to end. If it fails, load again.",
+        "while True: n = load(); (n, n) if n >= chunks; e = min(n + most, chunks); "
+        "(n, e) if swap(n, e).",
     ),
 )
 

@@ -1,7 +1,7 @@
-"""Notebook 11, who draws the better cat: two players, and what each of two models cannot do."""
+"""Notebook 11, who draws the better cat: two players, and what the measures of pictures reward."""
 
-from minivae.exercises.chapters.nb11.modes import DROPPED
-from minivae.exercises.chapters.nb11.optimum import JENSEN_SHANNON, OPTIMAL
-from minivae.exercises.chapters.nb11.players import BUG, GENERATOR_GRADIENT, SLOPES
+from minivae.exercises.chapters.nb11.measures import DROPPED, SHARPEST
+from minivae.exercises.chapters.nb11.optimum import BOUND, SMOOTHED
+from minivae.exercises.chapters.nb11.players import BUG, GENERATOR_GRADIENT, PIXELS
 
-EXERCISES = (OPTIMAL, JENSEN_SHANNON, SLOPES, GENERATOR_GRADIENT, BUG, DROPPED)
+EXERCISES = (SMOOTHED, BOUND, PIXELS, GENERATOR_GRADIENT, BUG, SHARPEST, DROPPED)

@@ -1,136 +1,140 @@
-"""The best discriminator, and the divergence that it measures."""
+"""The best discriminator of a changed game, and what any discriminator shows of the divergence."""
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
-# ---- 11.optimal ----------------------------------------------------------------------------------
-
-
-def best_discriminator(p, q):
-    """D*(x) = p(x) / (p(x) + q(x))     [notebook 11, eq. 2]"""
-    return p / (p + q)
+# ---- 11.smoothed ---------------------------------------------------------------------------------
 
 
-def _optimal_cases():
+def best_smoothed(p, q, a):
+    """a p / D = (q + (1 - a) p) / (1 - D) gives D* = a p / (p + q); eq. (2) is a = 1"""
+    return a * p / (p + q)
+
+
+def _smoothed_cases():
     return [
-        (np.array([0.6]), np.array([0.2])),
-        (np.array([0.1, 0.9, 0.5]), np.array([0.3, 0.4, 0.5])),
-        (np.array([0.0, 0.7]), np.array([0.5, 0.0])),
+        (np.array([0.6]), np.array([0.2]), 0.9),
+        (np.array([0.1, 0.9, 0.5]), np.array([0.3, 0.4, 0.5]), 0.7),
+        (np.array([0.0, 0.7]), np.array([0.5, 0.0]), 0.8),
     ]
 
 
-OPTIMAL = Exercise(
-    id="11.optimal",
-    title="the best discriminator",
+SMOOTHED = Exercise(
+    id="11.smoothed",
+    title="the best discriminator with smoothed labels",
     stub=stub("""
-        def best_discriminator(p, q):    # densities at N points: of real x (N,), of generated (N,)
-            ...                          # -> D*(x) (N,)
+        def best_smoothed(p, q, a):
+            # densities at N points, of real pictures (N,) and generated (N,); 0 < a <= 1.
+            # A real picture has the label a, and not 1:
+            # V = E_p[a log D + (1 - a) log(1 - D)] + E_q[log(1 - D)]
+            ...    # -> the best D(x) (N,)
     """),
-    reference=best_discriminator,
-    cases=_optimal_cases,
+    reference=best_smoothed,
+    cases=_smoothed_cases,
     mistakes=(
         WrongAnswer(
-            "of-the-generated",
-            lambda p, q: q / (p + q),
-            "This is the probability that x was generated; D says how likely it is real.",
+            "not-smoothed",
+            lambda p, q, a: p / (p + q),
+            "This is eq. (2), for the label 1. Take the derivative of the new V at one x.",
         ),
         WrongAnswer(
-            "ratio",
-            lambda p, q: p / np.maximum(q, 1e-300),
-            "p / q is a ratio of densities, and may exceed 1; D is a probability.",
+            "real-weighted",
+            lambda p, q, a: a * p / (a * p + q),
+            "The term (1 - a) log(1 - D) of the real pictures is missing.",
         ),
         WrongAnswer(
-            "half",
-            lambda p, q: (p + q) / 2,
-            "This is the mixture of both densities. Which share of it is real at x?",
+            "both-smoothed",
+            lambda p, q, a: (a * p + (1 - a) * q) / (p + q),
+            "Only the label of real pictures changes; generated ones keep 0.",
         ),
         WrongAnswer(
-            "logit",
-            lambda p, q: np.log(np.maximum(p, 1e-300) / np.maximum(q, 1e-300)),
-            "This is the score, the logit of D*; pass it through a sigmoid.",
+            "other-side",
+            lambda p, q, a: (q + (1 - a) * p) / (p + q),
+            "This is 1 - D: how likely the best D thinks x is generated.",
         ),
         WrongAnswer(
-            "guess",
-            lambda p, q: np.full(len(p), 0.5),
-            "One half is right only where p = q.",
+            "constant",
+            lambda p, q, a: np.full(len(p), a / 2),
+            "This is right only where p = q.",
         ),
     ),
     hints=(
-        "At one x the discriminator maximises p log D + q log(1 - D).",
-        "Set the derivative by D to zero: p / D = q / (1 - D).",
-        "p / (p + q).",
+        "Collect the factors of log D and of log(1 - D) at one x, as in 11.2.",
+        "They are a p and (1 - a) p + q; set the derivative by D to zero.",
+        "The two factors add up to p + q, so D = a p / (p + q).",
     ),
 )
 
-# ---- 11.jensen-shannon ---------------------------------------------------------------------------
+# ---- 11.bound ------------------------------------------------------------------------------------
 
 
-def jensen_shannon(p, q):
-    """JS = (KL(p || m) + KL(q || m)) / 2 with m = (p + q) / 2     [notebook 11, eq. 3]"""
-    m = (p + q) / 2
-    return sum(np.sum(a[a > 0] * np.log(a[a > 0] / m[a > 0])) for a in (p, q)) / 2
+def js_at_least(s_real, s_fake):
+    """-L_D = V(D) <= V(D*) = 2 JS - log 4, so JS >= (log 4 - L_D) / 2   [notebook 11, eqs. 3, 4]"""
+    loss = np.logaddexp(0, -s_real).mean() + np.logaddexp(0, s_fake).mean()
+    return (np.log(4) - loss) / 2
 
 
-def _js_cases():
+def _bound_cases():
+    rng = np.random.default_rng(14)
     return [
-        (np.array([0.5, 0.5]), np.array([0.2, 0.8])),
-        (np.array([0.1, 0.6, 0.3]), np.array([0.4, 0.4, 0.2])),
-        (np.array([1.0, 0.0]), np.array([0.0, 1.0])),  # nothing in common: log 2
+        (np.array([0.5]), np.array([-0.3])),
+        (generic(rng, 4) + 1, generic(rng, 3)),
+        (np.array([2.0, 900.0]), np.array([-1.0, 800.0, -3.0])),
     ]
 
 
-def _kl(p, q):
-    there = p > 0
-    return np.sum(p[there] * np.log(p[there] / np.maximum(q[there], 1e-300)))
-
-
-JENSEN_SHANNON = Exercise(
-    id="11.jensen-shannon",
-    title="the divergence that the best discriminator measures",
+BOUND = Exercise(
+    id="11.bound",
+    title="what one discriminator shows about the divergence",
     stub=stub("""
-        def jensen_shannon(p, q):    # two tables of probabilities (N,), zeros allowed
-            ...                      # -> JS(p, q) in nats, one float; 0 log 0 is 0
+        def js_at_least(s_real, s_fake):    # scores of N real pictures (N,), of M generated (M,)
+            # No D reaches a larger V than D*. So what must JS(p, q) be at least, in nats,
+            # if these scores are all pictures there are? Scores may be as large as 900.
+            ...    # -> the largest such bound, one float
     """),
-    reference=jensen_shannon,
-    cases=_js_cases,
+    reference=js_at_least,
+    cases=_bound_cases,
     mistakes=(
         WrongAnswer(
-            "kl-to-q",
-            _kl,
-            "This is KL(p || q), infinite where q is 0; here both are compared with their mixture.",
-        ),
-        WrongAnswer(
-            "mean-of-kls",
-            lambda p, q: (_kl(p, q) + _kl(q, p)) / 2,
-            "The mean of both KLs is another divergence: compare each with the mixture m.",
-        ),
-        WrongAnswer(
-            "half-forgotten",
-            lambda p, q: 2 * jensen_shannon(p, q),
-            "The two KLs are averaged: divide their sum by 2.",
-        ),
-        WrongAnswer(
-            "mixture-not-halved",
-            lambda p, q: jensen_shannon(p, q) - np.log(2),
-            "The mixture is (p + q) / 2; p + q sums to 2, and the result is log 2 too low.",
-        ),
-        WrongAnswer(
-            "value",
-            lambda p, q: 2 * jensen_shannon(p, q) - np.log(4),
-            "This is the value of the game, V = 2 JS - log 4; the question was JS.",
-        ),
-        WrongAnswer(
-            "zero-is-nan",
-            lambda p, q: (
-                (np.sum(p * np.log(p / ((p + q) / 2))) + np.sum(q * np.log(q / ((p + q) / 2)))) / 2
+            "overflow",
+            lambda s_real, s_fake: (
+                (np.log(4) - np.log1p(np.exp(-s_real)).mean() - np.log1p(np.exp(s_fake)).mean()) / 2
             ),
-            "Right, but 0 log 0 comes out as NaN: leave out the entries that are 0.",
+            "e^s overflows for large scores; np.logaddexp(0, s) is log(1 + e^s) without that.",
+        ),
+        WrongAnswer(
+            "loss",
+            lambda s_real, s_fake: np.logaddexp(0, -s_real).mean() + np.logaddexp(0, s_fake).mean(),
+            "This is the discriminator's loss. How do V and JS follow from it?",
+        ),
+        WrongAnswer(
+            "not-halved",
+            lambda s_real, s_fake: 2 * js_at_least(s_real, s_fake),
+            "Eq. (3) has 2 JS: divide by 2.",
+        ),
+        WrongAnswer(
+            "log-4-forgotten",
+            lambda s_real, s_fake: js_at_least(s_real, s_fake) - np.log(2),
+            "V(D*) is 2 JS - log 4: the log 4 has to come back.",
+        ),
+        WrongAnswer(
+            "sides-swapped",
+            lambda s_real, s_fake: js_at_least(s_fake, s_real),
+            "A real picture should have a high score, a generated one a low score: eq. (4).",
+        ),
+        WrongAnswer(
+            "one-mean",
+            lambda s_real, s_fake: (
+                np.log(2) - np.logaddexp(0, np.concatenate([-s_real, s_fake])).mean()
+            ),
+            "Each side has a mean of its own, also when there are more pictures on one side.",
         ),
     ),
     hints=(
-        "First the mixture m = (p + q) / 2.",
-        "JS = (KL(p || m) + KL(q || m)) / 2.",
-        "For each of p and q: sum a log(a / m) over the entries where a > 0; half the sum of both.",
+        "V(D) is at most V(D*) = 2 JS - log 4, whatever D is.",
+        "The loss of eq. (4) is -V(D). Solve -loss <= 2 JS - log 4 for JS.",
+        "loss = np.logaddexp(0, -s_real).mean() + np.logaddexp(0, s_fake).mean(), and "
+        "(np.log(4) - loss) / 2.",
     ),
 )

@@ -11,56 +11,88 @@ def _sigmoid(s):
     return 1 / (1 + np.exp(-s))
 
 
-# ---- 11.slopes -----------------------------------------------------------------------------------
+# ---- 11.pixels -----------------------------------------------------------------------------------
 
 
-def two_slopes(s):
-    """d log(1 - D) / ds = -D,  d(-log D) / ds = -(1 - D),  D = sigmoid(s)   [notebook 11, eq. 6]"""
-    D = 1 / (1 + np.exp(-s))
-    return -D, -(1 - D)
+def pixel_slope(g, W1, b1, W2, b2, w):
+    """Eq. (8) with one more layer: back through w and both hidden layers to the pixels."""
+    h1 = np.tanh(g @ W1 + b1)
+    h2 = np.tanh(h1 @ W2 + b2)
+    dh1 = ((1 - h2**2) * w) @ W2.T
+    return ((1 - h1**2) * dh1) @ W1.T
 
 
-def _slope_cases():
-    rng = np.random.default_rng(11)
-    return [(np.array([0.5]),), (generic(rng, 4),), (np.array([-6.0, 6.0]),)]
+def _pixel_cases():
+    rng = np.random.default_rng(15)
+    shapes = ((1, 2, 2, 1), (3, 4, 3, 2), (2, 3, 2, 2))
+    return [
+        (
+            np.round(rng.uniform(0.1, 0.9, (B, D)), 2),
+            *(generic(rng, D, H), generic(rng, H), generic(rng, H, K), generic(rng, K)),
+            generic(rng, K),
+        )
+        for B, D, H, K in shapes
+    ]
 
 
-SLOPES = Exercise(
-    id="11.slopes",
-    title="saturating and not",
+def _both_slopes_of(h1_slope, h2_slope):
+    """pixel_slope with other slopes of the layers: each a function of (sum, output)."""
+
+    def wrong(g, W1, b1, W2, b2, w):
+        a1 = g @ W1 + b1
+        a2 = np.tanh(a1) @ W2 + b2
+        dh1 = (h2_slope(a2, np.tanh(a2)) * w) @ W2.T
+        return (h1_slope(a1, np.tanh(a1)) * dh1) @ W1.T
+
+    return wrong
+
+
+def _tanh_slope(_, h):
+    return 1 - h**2
+
+
+PIXELS = Exercise(
+    id="11.pixels",
+    title="from the score to the pixels, with two hidden layers",
     stub=stub("""
-        def two_slopes(s):    # scores of generated images (B,), D = sigmoid(s)
-            ...               # -> d log(1 - D) / ds (B,) and d(-log D) / ds (B,)
+        def pixel_slope(g, W1, b1, W2, b2, w):
+            # images g (B, D); h1 = tanh(g W1 + b1), h2 = tanh(h1 W2 + b2), score = h2 . w + b
+            # W1 (D, H), b1 (H,), W2 (H, K), b2 (K,), w (K,)
+            ...    # -> d score / d g (B, D), a row for each image
     """),
-    reference=two_slopes,
-    cases=_slope_cases,
-    returns=("the slope of log(1 - D)", "the slope of -log D"),
+    reference=pixel_slope,
+    cases=_pixel_cases,
     mistakes=(
         WrongAnswer(
-            "swapped",
-            lambda s: two_slopes(s)[::-1],
-            "The two are swapped: first that of log(1 - D), which vanishes where D is near 0.",
+            "first-slope-lost",
+            _both_slopes_of(lambda a, h: 1.0, _tanh_slope),
+            "The slope of the first tanh, 1 - h1^2, is missing.",
         ),
         WrongAnswer(
-            "by-D",
-            lambda s: (-1 / (1 - _sigmoid(s)), -1 / _sigmoid(s)),
-            "These are the derivatives by D; by the score there is a factor D (1 - D) more.",
+            "second-slope-lost",
+            _both_slopes_of(_tanh_slope, lambda a, h: np.ones_like(h)),
+            "The slope of the second tanh, 1 - h2^2, is missing.",
         ),
         WrongAnswer(
-            "signs",
-            lambda s: (_sigmoid(s), 1 - _sigmoid(s)),
-            "Both signs are wrong: a higher score lowers either loss.",
+            "slope-of-the-sum",
+            _both_slopes_of(lambda a, h: 1 - a**2, lambda a, h: 1 - a**2),
+            "The slope of tanh is 1 - h^2 with its output h, not with the sum before it.",
         ),
         WrongAnswer(
-            "sigmoid-slope",
-            lambda s: (-_sigmoid(s) * (1 - _sigmoid(s)), -_sigmoid(s) * (1 - _sigmoid(s))),
-            "This is the slope of D itself; the logarithm's derivative is missing.",
+            "summed",
+            lambda *args: np.broadcast_to(pixel_slope(*args).sum(axis=0), args[0].shape),
+            "You add up the images; each has its own slope.",
+        ),
+        WrongAnswer(
+            "linear",
+            lambda g, W1, b1, W2, b2, w: np.broadcast_to(W1 @ (W2 @ w), g.shape),
+            "Without the slopes of tanh the discriminator would be linear.",
         ),
     ),
     hints=(
-        "log(1 - D) = -log(1 + e^s), and -log D = log(1 + e^-s).",
-        "The derivative of log(1 + e^s) is sigmoid(s).",
-        "-D and -(1 - D), with D = 1 / (1 + np.exp(-s)).",
+        "Go backwards: the score by h2, h2 by h1, h1 by g. Each tanh adds a factor 1 - h^2.",
+        "The score by h1 is ((1 - h2**2) * w) @ W2.T.",
+        "Once more: ((1 - h1**2) * that) @ W1.T.",
     ),
 )
 
@@ -136,6 +168,11 @@ GENERATOR_GRADIENT = Exercise(
 # ---- 11.bug --------------------------------------------------------------------------------------
 
 
+def _score_cases():
+    rng = np.random.default_rng(11)
+    return [(np.array([0.5]),), (generic(rng, 4),), (np.array([-6.0, 6.0]),)]
+
+
 def fake_side_slope(score):
     # The discriminator's loss on B generated images is mean log(1 + e^s).
     # scores (B,) -> d loss / ds (B,)
@@ -155,7 +192,7 @@ BUG = Exercise(
     stub=inspect.getsource(fake_side_slope).rstrip(),
     reference=mended_slope,
     given=fake_side_slope,
-    cases=_slope_cases,
+    cases=_score_cases,
     mistakes=(
         WrongAnswer(
             "sign",

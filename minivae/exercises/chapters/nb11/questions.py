@@ -12,6 +12,15 @@ PREDICTIONS = (
         "By the score their slopes are -D and -(1 - D): the first vanishes where D is near 0.",
     ),
     Prediction(
+        "11.sharpened",
+        "Real cats, and the same cats with more contrast than any real cat has: every logit times "
+        "1.3. Whose draws are nearer to the real renders?",
+        ("those of the real cats", "those with too much contrast"),
+        "those with too much contrast",
+        "A draw of a grey pixel is often wrong. With more contrast pixels are less grey, so the "
+        "draws are nearer, although the pictures are not.",
+    ),
+    Prediction(
         "11.cats",
         "Same network, same number of updates: of whose draws does the renderer accept more?",
         ("the VAE's", "the GAN's"),
@@ -44,7 +53,7 @@ RECALL = (
         (
             "they train the metric",
             "they make the models comparable with other papers",
-            "what they reach is the ceiling, and it is seldom 1",
+            "a perfect model would score as they do, which is seldom 1",
         ),
         "c",
         "A finite sample of the truth itself covers only a part of the truth.",

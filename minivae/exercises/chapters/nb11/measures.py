@@ -1,8 +1,69 @@
-"""Dropped modes, counted."""
+"""What measures of pictures reward: contrast, and whether they see dropped modes."""
 
 import numpy as np
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+
+# ---- 11.sharpest ---------------------------------------------------------------------------------
+
+
+def nearest_p(r):
+    """E |x - r|^2 = sum p (1 - 2 r) + r^2 is linear in p   [notebook 11, eq. 11]"""
+    return (r > 0.5).astype(float)
+
+
+def _sharpest_cases():
+    return [
+        (np.array([0.8]),),
+        (np.array([0.2, 0.7, 0.45]),),
+        (np.array([[0.0, 0.3, 0.95], [0.55, 0.1, 1.0]]),),
+    ]
+
+
+SHARPEST = Exercise(
+    id="11.sharpest",
+    title="what the distance of draws rewards",
+    stub=stub("""
+        def nearest_p(r):    # one render, or several: numbers in [0, 1], none of them exactly 1/2
+            ...              # -> the p in [0, 1], as r, whose draws are nearest to r: eq. (11)
+    """),
+    reference=nearest_p,
+    cases=_sharpest_cases,
+    mistakes=(
+        WrongAnswer(
+            "the-render",
+            lambda r: r,
+            "p = r makes the second term 0, but the first is not. Derive the sum of both by p.",
+        ),
+        WrongAnswer(
+            "half",
+            lambda r: np.full(np.shape(r), 0.5),
+            "At 1/2 the first term p (1 - p) is largest.",
+        ),
+        WrongAnswer(
+            "stretched",
+            lambda r: np.clip(2 * r - 0.5, 0, 1),
+            "The right direction, but not far enough: the sum has no minimum inside [0, 1].",
+        ),
+        WrongAnswer(
+            "turned-round",
+            lambda r: (r < 0.5).astype(float),
+            "The slope by p is 1 - 2 r: where it is negative, a larger p is nearer.",
+        ),
+        WrongAnswer(
+            "black",
+            lambda r: np.zeros(np.shape(r)),
+            "Without grey the first term is 0, but where r is above 1/2 white is nearer.",
+        ),
+    ),
+    hints=(
+        "For one pixel: p (1 - p) + (p - r)^2. Multiply it out.",
+        "p^2 cancels: p (1 - 2 r) + r^2 is a straight line in p, so its least value is at an end.",
+        "The slope is 1 - 2 r: p = 1 where r > 1/2, and p = 0 elsewhere.",
+    ),
+)
+
+# ---- 11.dropped ----------------------------------------------------------------------------------
 
 
 def dropped_kinds(kind, n, share):
