@@ -219,8 +219,8 @@ SAMPLER_TEST = Exercise(
         WrongAnswer(
             "at-zero",
             _within(_all, mu=0.0),
-            "At mu = 0 and logvar = 0 several samplers are the same. Test at numbers with nothing "
-            "special about them.",
+            "At logvar = 0 several samplers are the same, at mu = 0 too. Test at numbers with "
+            "nothing special about them.",
         ),
     ),
     hints=(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minivae.exercises.chapters.nb04.linear_model import linear_vae_gradients
+from minivae.exercises.chapters.nb04.linear_model import linear_vae_gradients, unchanged
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
 # ---- 04.train ------------------------------------------------------------------------------------
@@ -64,7 +64,11 @@ def highest_log_p(x, steps=1000):
 
 def _arrives(answer, x, params):
     """Whether log p(x) is at its highest, and the ELBO at log p(x)."""
-    trained = answer(x, params, linear_vae_gradients, np.random.default_rng(5))
+
+    def trains(given):
+        return answer(x, given, linear_vae_gradients, np.random.default_rng(5))
+
+    trained = unchanged(trains, params)
     if not isinstance(trained, dict) or trained.keys() != params.keys():
         raise TypeError(f"expected a dict with the keys {', '.join(params)}")
     for name, block in params.items():
@@ -105,8 +109,9 @@ TRAIN = Exercise(
         WrongAnswer(
             "steps-of-one-size",
             _without_shorter_steps,
-            "Neither has arrived: too few steps, or steps too long (it never comes to rest, or "
-            "overflows), or in the wrong direction. Let them get shorter towards the end.",
+            "Neither has arrived. Are the steps too few, too short, too long (it never comes to "
+            "rest, or overflows; let them get shorter towards the end), in the wrong direction? Is "
+            "the noise standard normal, and fresh at each step? Do all parameters move together?",
         ),
         WrongAnswer(
             "decoder-forgotten",
@@ -116,7 +121,7 @@ TRAIN = Exercise(
                 | {name: 0 * params[name] for name in (*ENCODER, "out_W")}
             ),
             "The ELBO meets log p(x), but log p(x) is not the highest. Does the whole decoder "
-            "move, and long enough?",
+            "move, long enough, and for all examples?",
         ),
         WrongAnswer(
             "encoder-forgotten",

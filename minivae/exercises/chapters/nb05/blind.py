@@ -38,23 +38,30 @@ def _check_and_lowest(answer, mean, logvar, x):
     def loss(mean, logvar):
         return np.sum(answer(mean, logvar, x)[0])
 
-    _, *gradients = answer(mean.copy(), logvar.copy(), x.copy())
+    results = answer(mean.copy(), logvar.copy(), x.copy())
+    wanted = {"nll": (len(x),), "dmean": mean.shape, "dlogvar": logvar.shape}
+    if len(results) != len(wanted):
+        return f"{len(results)} results, not nll, dmean, dlogvar", "not asked"
+    for (name, shape), result in zip(wanted.items(), results, strict=True):
+        if np.shape(result) != shape:
+            return f"{name} has shape {np.shape(result)}, not {shape}", "not asked"
     numeric = (
         central_differences(lambda at: loss(at, logvar), mean),
         central_differences(lambda at: loss(mean, at), logvar),
     )
-    passes = all(
-        np.shape(a) == n.shape and np.abs(a - n).max() <= 1e-6 * np.abs(n).max()
-        for a, n in zip(gradients, numeric, strict=True)
-    )
+    wrong = [
+        name
+        for name, a, n in zip(("dmean", "dlogvar"), results[1:], numeric, strict=True)
+        if not np.abs(a - n).max() <= 1e-6 * np.abs(n).max()
+    ]
     around = np.linspace(-6, 6, 1201)  # of the log of the ratio
     spread = np.log(((x - mean) ** 2).mean())
     losses = [loss(mean, np.array([spread + shift])) for shift in around]
     lowest = int(np.argmin(losses))
     where = f"lowest at {np.exp(around[lowest]):.1f} times the variance"
     if lowest in (0, len(around) - 1):
-        where = "lowest nowhere"
-    return ("right" if passes else "wrong"), where
+        where = f"lowest nowhere: it falls as the variance {'grows' if lowest else 'shrinks'}"
+    return (f"wrong: {', '.join(wrong)}" if wrong else "right"), where
 
 
 BLIND = Exercise(
@@ -81,8 +88,8 @@ BLIND = Exercise(
                 wrong_pair(mean, logvar, x)[0],
                 *_right_pair(mean, logvar, x)[1:],
             ),
-            "The loss is wrong as wanted, but its gradients are those of the right one, and the "
-            "check sees that: derive them from the wrong loss.",
+            "The loss is wrong as wanted, but these are not its gradients (are they those of the "
+            "right one?), and the check sees that: derive them from the wrong loss.",
         ),
         WrongAnswer(
             "gradient-alone",
@@ -96,7 +103,8 @@ BLIND = Exercise(
         WrongAnswer(
             "logvar-lost",
             lambda mean, logvar, x: _right_pair(mean, logvar, x, half=0.0),
-            "Without logvar the loss has no lowest point: it falls as the variance grows.",
+            "Without logvar, or with a minus before it, the loss has no lowest point: it falls as "
+            "the variance grows.",
         ),
         WrongAnswer(
             "the-other-way",

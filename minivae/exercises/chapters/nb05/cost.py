@@ -1,5 +1,7 @@
 """What do a forward pass, a backward pass and differences cost?"""
 
+from numbers import Real
+
 import numpy as np
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
@@ -14,7 +16,7 @@ def _judge(answer):
         answer = answer.tolist()
     if not isinstance(answer, list | tuple) or len(answer) != len(COSTS):
         return "expected three numbers: forward, backward, differences"
-    if not all(isinstance(n, int | float | np.number) and n == n for n in answer):
+    if not all(isinstance(n, Real) and n == n for n in answer):
         return "each of the three must be a number"
     wrong = [name for name, n in zip(COSTS, answer, strict=True) if n != COSTS[name]]
     return f"not yet right: {', '.join(wrong)}" if wrong else None

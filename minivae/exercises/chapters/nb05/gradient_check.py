@@ -154,8 +154,8 @@ GRADIENT_CHECK = Exercise(
         WrongAnswer(
             "one-at-least",
             _shaped(lambda a, n: (np.abs(a - n) <= 1e-6 * np.maximum(1, np.abs(n))).all()),
-            "max(1, |n|) makes the tolerance absolute for entries below 1: a gradient of size 1e-8 "
-            "passes whatever it is. Compare with the entry's own size.",
+            "The tolerance is absolute for entries below 1 (max(1, |n|) makes it so): a gradient "
+            "of size 1e-8 passes whatever it is. Compare with the entry's own size.",
         ),
         WrongAnswer(
             "largest-entry",

@@ -15,7 +15,7 @@ def _as_lists(part):
 
 def _has_shape(part, like):
     if not isinstance(like, list):
-        return isinstance(part, bool)
+        return isinstance(part, int | float) and part in (0, 1)  # 1 for True is plain enough
     return (
         isinstance(part, list)
         and len(part) == len(like)

@@ -1,5 +1,7 @@
 """Rules of the text put to another use: another graph, another difference, another direction."""
 
+from numbers import Real
+
 import numpy as np
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
@@ -17,7 +19,7 @@ def _judge_gradients(answer):
     if not isinstance(answer, list | tuple) or len(answer) != len(GRADIENTS):
         return "expected four numbers: dt, ds, dv, dw"
     for name, got, right in zip(GRADIENTS, answer, GRADIENTS.values(), strict=True):
-        if not isinstance(got, int | float | np.number):
+        if not isinstance(got, Real):
             return f"{name} must be a number"
         if not abs(got - right) < 1e-9:
             leads_on = " (and perhaps what comes after it on the way back)"
@@ -200,7 +202,7 @@ def _along_cases():
         return f, *map(np.array, arrays)
 
     return [
-        named("square", lambda x: (x**2).sum(), [0.7], [2.0]),
+        named("square", lambda x: (x**2).sum(), [0.7], [1.7]),
         named("wave", lambda x: (np.sin(x) * x[::-1]).sum(), [0.7, -1.3, 0.4], [1.5, -0.2, 0.8]),
         named("raised", lambda x: 1e8 + np.tanh(x).sum(), [[0.3, -0.8]], [[1e-3, 4e-3]]),
     ]
@@ -261,7 +263,8 @@ SLOPE_ALONG = Exercise(
         WrongAnswer(
             "not-divided",
             lambda f, x, v: f(x + 1e-30j * v).imag,
-            "The imaginary part is h times the slope: divide by h.",
+            "This is 0, or as small as h. The step goes along the imaginary axis; the imaginary "
+            "part of f is then h times the slope, and has to be divided by h.",
         ),
         WrongAnswer(
             "real-part",
