@@ -68,11 +68,6 @@ BEST_MODEL = Exercise(
             "pay a lot of kl.",
         ),
         WrongAnswer(
-            "the-last-beta",
-            lambda nll, kl, warmup: int(np.argmin(nll + min(1, len(nll) / warmup) * kl)),
-            "This is one weight for all, but below 1 where the training ends within the warm-up.",
-        ),
-        WrongAnswer(
             "kl-twice",
             lambda nll, kl, warmup: int(np.argmin(nll + 2 * kl)),
             "One fixed weight for all is right, but not this one: above 1 it favours models that "

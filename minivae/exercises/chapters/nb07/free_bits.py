@@ -16,7 +16,8 @@ def _cases():
     kl = np.array([[0.01, 1.4, 0.9], [0.03, 2.2, 0.2], [0.02, 0.8, 0.1], [0.07, 1.9, 0.3]])
     rare = np.array([[0.1, 0.6], [0.2, 0.7], [0.3, 0.0], [1.9, 0.6]])  # a mean above, a median
     pair = np.array([[0.3, 0.9], [0.4, 0.2]])  # another B: a 4 written in does not do
-    return [(kl, 4.0, 0.5), (kl, 1.0, 0.0), (pair, 1.0, 0.5), (rare, 2.0, 0.5)]
+    low = np.array([[0.3]])
+    return [(kl, 4.0, 0.5), (kl, 1.0, 0.0), (low, 1.0, 0.5), (pair, 1.0, 0.5), (rare, 2.0, 0.5)]
 
 
 def _package(vae):
