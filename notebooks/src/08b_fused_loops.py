@@ -468,9 +468,9 @@ for (exp_name, model), f in loops.items():
 reveal("08.one-trap")
 
 # %% [markdown]
-# Only the loop without either trap is fast. With one of them mended it gains less than a third of that, or is
-# even slower: one number at a time, our polynomial takes longer than the library's exponential. That is what
-# makes such traps hard to find: mend one, see no gain, undo it. So ask the compiler, and ask for both
+# Only the loop without either trap is fast. Mending one of them gains less than a third of what both gain,
+# or makes it even slower: one number at a time, our polynomial takes longer than the library's exponential.
+# That makes such traps hard to find: mend one, see little gain, undo it. So ask the compiler, and ask for both
 # numbers: a loop can have vector instructions *around* its calls, and be slow all the same.
 
 # %% [markdown]
