@@ -155,8 +155,8 @@ predict("07.ten-by-heart", ...)
 # \frac1B\sum_b \log p(x_b) \;\le\; \log\Big(\frac1B\sum_b p(x_b)\Big) \;\le\; \log\frac1B .
 # $$
 #
-# The loss is minus the ELBO, which is at least $-\log p(x)$. So it cannot go below $\log B$: that is what it costs to say *which* of the
-# $B$ images it is.
+# The ELBO is at most $\log p(x)$, so the loss is at least $-\log p(x)$. On average it cannot go below $\log B$: that is what it costs to say
+# *which* of the $B$ images it is.
 
 # %%
 def a_new_model(spec, seed=0):
@@ -318,8 +318,8 @@ reveal("07.batch-size")
 
 # %% [markdown]
 # Here many rough steps get further than a few more exact ones. But this is *one* pass over the data; it says nothing about the end of a long training,
-# where the noise of small batches may matter more. And equal images are not equal seconds: the machine does a step of 100 images in much less than ten times
-# the time of a step of 10 (notebook 08). We take a hundred.
+# where the noise of small batches may matter more. And equal images are not equal seconds: a step of 100 images
+# takes less than ten times as long as a step of 10. We take a hundred.
 #
 # ## 7.5  How long may a step be?
 #
@@ -389,7 +389,7 @@ fig
 
 # %% [markdown]
 # At first both rates are below the limit. Then the curvature grows and the limit falls, until it is about as small as the rate that is used; there it stays. On a
-# parabola a rate above the limit carries $\theta$ off to infinity. Here it carries $\theta$ to another place, and we end at places that bear the rate, more or less
+# parabola a rate above the limit carries $\theta$ off to infinity. Here it carries $\theta$ to places that are less curved, until the limit is about as large as the rate
 # (Cohen et al. 2021 call this the *edge of stability*). So 2/a at one place does not say which rate is the best for a
 # whole training. The larger rate is above the limit at which the smaller one has arrived, and ends at a lower loss; in 7.6 it is the best of six for plain descent. One has to try.
 #
@@ -397,8 +397,8 @@ fig
 #
 # **Momentum** is the oldest remedy: step along a running sum of the gradients, `m = 0.9 * m + grad`, `flat -= lr * m`. Where the gradient
 # stays the same, the sum grows to $1/(1 - 0.9)$, ten times the gradient; where it flips from step to step, the terms partly cancel. So along a flat
-# direction momentum goes about ten times as fast, and on a parabola the limit of the curved one does not shrink. (How large it is with momentum is an
-# exercise.)
+# direction momentum goes about ten times as fast, and on a parabola the limit that the most curved direction sets for `lr` does not shrink. (How large
+# it is with momentum is an exercise.)
 #
 # The other remedy gives each number a step length of its own.
 #
@@ -809,7 +809,7 @@ for ax, (name, sick) in zip(axes.flat, PATIENTS.items()):
     ax.plot(*(part[::2] for part in smooth(history[:, 0], 5)), color=plots.GREY, lw=1)
     ax.plot(*validation_curve(kept, spec10), "o-", ms=3, lw=1, color=plots.BLUE)
     ax.set_title(name, fontsize=9)
-    ax.set_ylim(80, 300)
+    ax.set_ylim(80, 400)
     print(f"{name:22s} first loss {history[0, 0]:6.1f}; last 40 steps: loss {history[-40:, 0].mean():6.1f}, nll {history[-40:, 1].mean():6.1f}, kl {history[-40:, 2].mean():5.2f}")
 for ax in axes[:, 0]:
     ax.set_ylabel("nats per image")
@@ -1037,7 +1037,7 @@ poster(shown(drawings), mine, own_spec)
 #
 # ## 7.12  Which first weights?
 #
-# The study trained five starts for 500 steps at a constant rate, three seeds each. "Scale" multiplies the usual random weights of 7.2.
+# The study trained five starts for 500 steps at one constant rate, 0.003, with three seeds each. "Scale" multiplies the usual random weights of 7.2.
 
 # %%
 print("weights        output's bias   first loss (median)   test -ELBO after 500 steps, seed by seed")
@@ -1049,8 +1049,8 @@ for scale, bias in ((0.0, "mean image"), (0.1, "mean image"), (1.0, "mean image"
 # %% [markdown]
 # With weights of zero nothing is learned but the mean image. With weights ten times too
 # large, `logvar` is large for some images, and the KL takes its `exp`: the first loss is astronomical, and 500 steps do not
-# mend it. The start from zero biases does learn, but is still behind, and weights of a tenth of the usual size are
-# further behind. (These runs confirm the usual start. It was not chosen by them.)
+# mend it. At this rate the start from zero biases does learn, but is still behind, and weights of a tenth of the usual
+# size are further behind. (These runs confirm the usual start. It was not chosen by them.)
 #
 # ## 7.13  Why not decode the mean of q?
 #
@@ -1105,7 +1105,7 @@ for latent in np.flatnonzero(path.min(axis=0) < 0.05):
 # %% [markdown]
 # (It is one training with one seed.) The latents that end near 0 do not die at once: their kl rises early on, and sinks while others rise. An
 # explanation that fits these: the nearer a latent is to the prior, the less there is to read, and the less the decoder
-# uses it (notebook 03: the star). It cannot be all: two latents of the list fall below 0.05 nats as well, and rise again.
+# uses it. It cannot be all: some of the list have been as low, and rise again.
 #
 # ## 7.15  How does a loss become nan?
 #
@@ -1129,8 +1129,8 @@ with np.errstate(all="ignore"):                            # it overflows, and t
 print(f"exp(x) is infinite in float32 for x above {np.log(np.finfo(np.float32).max):.1f}")
 
 # %% [markdown]
-# `mu` and `logvar` are outputs of dense layers, so nothing bounds them. The KL has $\mu^2$ and $e^{\mathtt{logvar}}$ in it: once a `logvar` is in the
-# tens, the kl and its gradient are in the millions, the next step throws the parameters further still, and the `exp` is infinite. Then `sigma`, too, is infinite, and `z` has entries of `inf` and `-inf`; the decoder's
+# `mu` and `logvar` are outputs of dense layers, so nothing bounds them. The KL has $\mu^2$ and $e^{\mathtt{logvar}}$ in it: once a `logvar` is
+# near 15, as in step 4, the kl and its gradient are in the millions, the next step throws the parameters further still, and the `exp` is infinite. Then `sigma`, too, is infinite, and `z` has entries of `inf` and `-inf`; the decoder's
 # products add them up, `inf - inf` makes `nan` in the nll, and one `nan` spreads to every parameter in a single step. So search for the *first* number that is not finite or absurdly large, not for the last. The cures: a lower rate, above all in the first steps; or
 # shorten a gradient that is longer than some bound (*gradient clipping*). A clip inside the formula only hides it.
 #

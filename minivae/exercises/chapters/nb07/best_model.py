@@ -27,8 +27,8 @@ def _cases():
         (np.array([99.0, 80.0, 83.0, 82.0, 85.0]), np.array([30.0, 45.0, 28.0, 27.0, 25.0]), 4),
         (np.array([70.0, 60.0, 65.0, 66.0]), np.array([9.0, 10.0, 20.0, 21.0]), 3),
         # four kinds of model, hardly apart: a slightly smaller or larger weight of the kl misses it
-        (np.array([90.0, 80.0, 76.9, 70.0]), np.array([8.0, 16.0, 19.0, 26.0]), 2),
-        (np.array([90.0, 80.0, 77.1, 70.4]), np.array([7.0, 16.0, 19.0, 25.5]), 9),
+        (np.array([90.0, 80.0, 76.9, 70.0]), np.array([8.0, 16.0, 19.0, 26.0]), 9),
+        (np.array([90.0, 80.0, 77.1, 70.4]), np.array([7.0, 16.0, 19.0, 25.5]), 2),
     ]
 
 

@@ -15,7 +15,9 @@ def free_bits_backward(kl, beta, free_bits):
 def _cases():
     kl = np.array([[0.01, 1.4, 0.9], [0.03, 2.2, 0.2], [0.02, 0.8, 0.1], [0.07, 1.9, 0.3]])
     rare = np.array([[0.1, 0.6], [0.2, 0.7], [0.3, 0.0], [1.9, 0.6]])  # a mean above, a median
-    return [(kl, 4.0, 0.5), (kl, 1.0, 0.0), (np.array([[0.3]]), 1.0, 0.5), (rare, 2.0, 0.5)]
+    pair = np.array([[0.3, 0.9], [0.4, 0.2]])  # another B: a 4 written in does not do
+    low = np.array([[0.3]])
+    return [(kl, 4.0, 0.5), (kl, 1.0, 0.0), (low, 1.0, 0.5), (pair, 1.0, 0.5), (rare, 2.0, 0.5)]
 
 
 def _package(vae):
@@ -48,6 +50,11 @@ FREE_BITS_BACKWARD = Exercise(
             "batch-forgotten",
             lambda kl, beta, free_bits: beta * (kl.mean(axis=0) > free_bits),
             "The 1/B of the batch mean is missing.",
+        ),
+        WrongAnswer(
+            "batch-written-in",
+            lambda kl, beta, free_bits: beta / 4 * (kl.mean(axis=0) > free_bits),
+            "The batch size is written in as 4: it is len(kl).",
         ),
         WrongAnswer(
             "gate-per-example",

@@ -46,6 +46,7 @@ def _cases():
         "weak, through logvar": (tiny(), 0.3 * rng.uniform(-1, 1, N)),
         "active, through logvar": (tiny(), -1 + rng.uniform(-0.8, 0.8, N)),
         "rare, both signs": (-1.7 * some + tiny(), tiny()),
+        "weak, more through logvar": (tiny(), 0.5 * np.sign(np.arange(N) % 2 - 0.5)),
         "active, on one side": (-1.5 + 0.3 * rng.uniform(-1, 1, N), tiny()),
     }
     mu, logvar = (np.stack(part, axis=1).round(3) for part in zip(*columns.values(), strict=True))
@@ -172,6 +173,16 @@ LATENTS = Exercise(
             "rare-before-active",
             _states(_prior, _same, lambda m, v, k: k.mean() >= 0.1 and k.max() <= 1, _rare),
             "Most active latents have some image above 1 nat too; they are active by their mean.",
+        ),
+        WrongAnswer(
+            "logvar-for-log-sigma",
+            _states(
+                _prior,
+                _same,
+                lambda m, v, k: (m**2 + np.exp(2 * v) - 1 - 2 * v).mean() / 2 >= 0.1,
+                _rare,
+            ),
+            "The variance is exp(logvar), not exp(2 logvar).",
         ),
         WrongAnswer(
             "kl-without-half",

@@ -8,6 +8,7 @@ import numpy as np
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 
 L = 2  # latents of the noise
+MANY = 1000  # rows of noise: enough to see that two columns are correlated
 WITHIN_ONE = 0.6827  # the share of a standard normal's draws between -1 and 1
 
 
@@ -113,8 +114,11 @@ def _noise_of(seen):
     rows = np.concatenate(seen.noise) if seen.noise else np.zeros((0, L))
     if not rows.any():
         return "none"
+    products = rows.prod(axis=1)  # 0 on average, if the latents' numbers are independent
     if np.array_equal(rows[:, 0], rows[:, 1]):
         return "the same for both latents"
+    if len(rows) >= MANY and abs(products.mean()) > 5 * products.std() / np.sqrt(len(rows)):
+        return "the numbers of the two latents depend on each other"
     if len(np.unique(rows)) < 0.99 * rows.size:  # in single precision a few agree by chance
         return "some of it is used again"
     error = 1 / np.sqrt(rows.size)  # standard error of the mean; below, five errors are the bar
@@ -279,6 +283,11 @@ MISTAKES = (
         "one-noise-for-both-latents",
         _loop(noise=lambda rng, b, kept: np.repeat(rng.standard_normal((b, 1)), L, axis=1)),
         "Both latents of an image get the same number; each needs a draw of its own.",
+    ),
+    WrongAnswer(
+        "opposite-noise",
+        _loop(noise=lambda rng, b, kept: rng.standard_normal((b, 1)) * [1, -1]),
+        "One latent's noise is minus the other's; each needs a draw of its own.",
     ),
     WrongAnswer(
         "no-noise",

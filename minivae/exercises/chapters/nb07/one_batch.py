@@ -85,11 +85,11 @@ def _cases():
         case(_model("right")),
         case(_model("decoder_reads_only_noise", to_decoder=lambda mu, eps: eps)),
         case(_model("kl_left_out", kl_weight=0.0)),
-        case(_model("a_constant_left_out", shift=-4.0)),
+        case(_model("a_constant_left_out", shift=-5.0)),
         # other B: the two bounds move with it
         case(_model("right"), B=3),
-        case(_model("a_constant_too_much", shift=2.3), B=3),  # ends above 3 log 3, below 3 log 6
-        case(_model("a_third_of_the_loss", scale=0.32), B=12),  # ends between log 12 / 2 and log 12
+        case(_model("a_constant_too_much", shift=2.9), B=3),  # ends above 4 log 3, below 3 log 6
+        case(_model("a_part_of_the_loss", scale=0.42), B=12),  # ends between log 12 - 1 and log 12
         # right on average: the single losses, near 0.5 and 8.5, lie on both sides of the bounds
         case(_model("right_with_a_noisy_loss", swing=4.0), B=12),
     ]

@@ -351,12 +351,12 @@ TRAP = Exercise(
         WrongAnswer(
             "exit-left",
             _only_type,
-            "The loop can still be left at any number, by the exception, so it does one at a time.",
+            "The loop can still end early (an exception, break, return), so it does one at a time.",
         ),
         WrongAnswer(
             "type-left",
             _only_exit,
-            "1 is a whole number of 64 bits, and with a float32 it makes float64: np.float32(1).",
+            "Some arithmetic is in float64: with a float32, 1 and 1.0 both do that. np.float32(1).",
         ),
         WrongAnswer("no-abs", _no_abs, "The absolute value is missing in 1 + |a|."),
         WrongAnswer("no-one", _no_one, "The 1 + is missing: a / |a| is the sign of a."),
