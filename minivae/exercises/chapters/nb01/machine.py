@@ -16,7 +16,7 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 MOST_COINS = 20
 MOST_WAYS = 4096
 TOLERANCE = 1e-6  # nats
-DRAWS = 4000
+DRAWS = 20_000
 STANDARD_ERRORS = 5  # a right sampler is further off once in about two million shares
 
 Joint = dict[tuple[Any, Any], float]  # p(z, x) of every pair that can occur
@@ -141,9 +141,9 @@ def _without_a_secret(table):
 
 
 def _wrong_sample(sample, xs, p_x):
-    draws = [_call("sample", sample, DRAWS, np.random.default_rng(seed)) for seed in (1, 1)]
+    draws = [_call("sample", sample, DRAWS, np.random.default_rng(seed)) for seed in (1, 1, 2)]
     try:
-        first, second = ([_plain(x) for x in one] for one in draws)
+        first, second, other = ([_plain(x) for x in one] for one in draws)
     except TypeError:
         return "sample must return a list of x"
     if len(first) != DRAWS:
@@ -158,6 +158,8 @@ def _wrong_sample(sample, xs, p_x):
         share = counted[x] / DRAWS
         if abs(share - p) > STANDARD_ERRORS * np.sqrt(p * (1 - p) / DRAWS):
             return f"the share of x = {x!r} among {DRAWS} samples is {share:.4f}; p(x) is {p:.4f}"
+    if first == other and (p_x @ p_x) ** DRAWS < 1e-9:  # the probability that this is luck
+        return "sample gives the same for another rng: make its coins from the rng that it is given"
     return None
 
 

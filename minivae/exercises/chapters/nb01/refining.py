@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from minivae.exercises.chapters.nb01.logs import log_sum_exp
-from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, call_for_results, stub
 
 
 def settled_log_evidence(log_p, low, high, counts, tolerance):
@@ -158,6 +158,7 @@ SETTLED = Exercise(
     """),
     reference=settled_log_evidence,
     cases=_cases,
+    observe=call_for_results(2),
     returns=("log p(x)", "the number of cells"),
     mistakes=(
         WrongAnswer(
