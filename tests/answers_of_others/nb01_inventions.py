@@ -209,6 +209,9 @@ wrong(
     (fault_and_noise, noises, log_fault_and_noise),
     (fault_and_noise, noises, log_noise, log_fault_and_noise),
     (kittens, black_kittens, lambda born, black: log_kittens(max(born, black), black), log_black),
+    (mood_and_purr, lambda n, rng: [mood_and_purr(coins_from(rng))[1] for _ in range(n)],
+     lambda z, x: math.log(CATS[z, x]),
+     lambda x: math.log(sum(p for (_, y), p in CATS.items() if y == x))),
     (kittens, black_kittens, lambda born, black: log_kittens(born, black) + math.log(
         math.comb(3, born)), log_black),
     fault_and_noise,

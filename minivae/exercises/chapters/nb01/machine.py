@@ -209,6 +209,7 @@ def _wrong_score(score, xs, table):
         known = {
             "this is p(x) itself; take its log": np.exp(right),
             "this is -log p(x)": -right,
+            "these are logs to the base 2; take the natural one": right / np.log(2),
             "this is the best z alone; add up the joint over all z": np.log(table.max(axis=0)),
             "a sum of logs is the log of a product; add up probabilities, and then take the log":
                 np.log(table).sum(axis=0),

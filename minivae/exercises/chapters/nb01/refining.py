@@ -58,6 +58,7 @@ def _cases():
     return [
         (gentle, 0.0, 1.0, (1, 2, 4, 8), 0.01),
         (gentle, -1.0, 2.5, (2, 3, 5, 9, 17, 33), 0.001),
+        (gentle, 0.0, 1.0, (4,), 0.01),  # nothing to compare with
         (sharp, -1.0, 2.0, (5, 10, 20, 40, 80, 160), 0.01),
         (needle, 0.0, 1.0, (10, 20, 30), 0.01),  # too narrow for all of them
         (box, 0.0, 1.0, (3, 4, 9, 10, 27), 0.05),  # near an earlier grid, not the one before
@@ -103,7 +104,7 @@ def _one_before(log_p, low, high, counts, tolerance):
 
 
 def _from_the_first(log_p, low, high, counts, tolerance):
-    first = log_sum_exp(log_p(_middles(low, high, counts[0]))) - np.log(counts[0])
+    now = first = log_sum_exp(log_p(_middles(low, high, counts[0]))) - np.log(counts[0])
     for n in counts[1:]:
         now = log_sum_exp(log_p(_middles(low, high, n))) - np.log(n)
         if abs(now - first) < tolerance:

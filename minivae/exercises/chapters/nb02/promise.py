@@ -109,8 +109,8 @@ STEP = Exercise(
                     - np.log(np.exp(before - max(before.max(), after.max())).mean())
                 )
             ),
-            "You subtract one maximum from both sets. Where they lie 1000 nats apart, every exp of "
-            "the lower set is 0.0: subtract from each its own maximum.",
+            "You subtract one maximum from both sets. Where they lie 1000 nats apart, exp of "
+            "the other set is 0.0 or infinite: subtract from each its own maximum.",
         ),
         WrongAnswer(
             "ratio-under-q",
