@@ -390,8 +390,8 @@ def last_of_all_that_are_near(log_p, low, high, counts, tolerance):
 @wrong("01.settled")
 def at_least_two_grids_needed(log_p, low, high, counts, tolerance):
     values = [log_mean(log_p(middles(low, high, n))) for n in counts]
-    change = [abs(b - a) for a, b in zip(values, values[1:], strict=False)]
-    k = int(np.argmax(np.array(change) < tolerance))
+    change = abs(np.diff(values))
+    k = (change < tolerance).argmax()
     return (values[k + 1], counts[k + 1]) if change[k] < tolerance else (values[-1], 0)
 
 

@@ -116,6 +116,17 @@ def weights_changed_in_place(log_likelihood, log_prior, log_q):
 
 
 @wrong("02.estimates")
+def in_bits(log_likelihood, log_prior, log_q):
+    return tuple(np.array(with_logaddexp(log_likelihood, log_prior, log_q)) / np.log(2))
+
+
+@wrong("02.estimates")
+def without_the_likeliest_draw(log_likelihood, log_prior, log_q):
+    log_w = np.sort(log_likelihood + log_prior - log_q, axis=1)
+    return log_mean(log_w[:, :-1]).mean(), log_w.mean()
+
+
+@wrong("02.estimates")
 def nll_and_kl(log_likelihood, log_prior, log_q):
     return -log_likelihood.mean(), (log_q - log_prior).mean()
 

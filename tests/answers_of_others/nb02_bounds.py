@@ -102,6 +102,11 @@ def factors_added(x, W, v):
 
 
 @wrong("02.draws")
+def noise_squared(x, W, v):
+    return by_mean_and_variance(x, W, v**2)
+
+
+@wrong("02.draws")
 def rounded_up(x, W, v):
     return math.ceil(by_mean_and_variance(x, W, v))
 
@@ -335,6 +340,18 @@ wrong(
 @wrong("02.counts", clue="loss")
 def negative_elbo(x, mu, logvar, a, c):
     return -by_sigma(x, mu, logvar, a, c)
+
+
+@wrong("02.counts")
+def log_of_a_count_of_zero(x, mu, logvar, a, c):
+    return by_sigma(x, mu, logvar, a, c) + math.lgamma(x + 1) - math.lgamma(x) - math.log(x)
+
+
+@wrong("02.counts")
+def logs_from_zero_on(x, mu, logvar, a, c):
+    with np.errstate(divide="ignore"):
+        log_factorial = np.log(np.arange(x + 1)).sum()
+    return by_sigma(x, mu, logvar, a, c) + math.lgamma(x + 1) - log_factorial
 
 
 @wrong("02.counts")

@@ -136,6 +136,28 @@ def stops_when_one_does_not_move(log_joint, z):
 
 
 @wrong("02.best-independent")
+def stops_at_a_thousandth(log_joint, z):
+    q = np.full(z.shape[1], 0.5)
+    moved = 1.0
+    while moved > 1e-3:
+        old = q.copy()
+        for i in range(len(q)):
+            others = np.delete(np.where(z == 1, q, 1 - q), i, axis=1).prod(axis=1)
+            q[i] = sigmoid((2 * z[:, i] - 1) * others @ log_joint)
+        moved = abs(q - old).max()
+    return q
+
+
+@wrong("02.best-independent")
+def starts_at_certainty(log_joint, z):
+    q = np.ones(z.shape[1])
+    for i in range(len(q)):
+        others = np.delete(np.where(z == 1, q, 1 - q), i, axis=1).prod(axis=1)
+        q[i] = sigmoid((2 * z[:, i] - 1) * others @ log_joint)
+    return q
+
+
+@wrong("02.best-independent")
 def two_latents_written_in(log_joint, z):
     return ascent()(log_joint, z[:, :2])
 

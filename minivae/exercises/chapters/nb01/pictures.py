@@ -26,6 +26,7 @@ def _drawn_cases():
         (np.array([[1, 0], [0, 0]]), np.array([[1, 0], [1, 0], [0, 1]])),
         (np.array([[0, 1, 1], [1, 1, 0]]), np.array([[0, 1, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]])),
         (np.stack([drawn[1], drawn[0], near]), drawn),
+        (but_one[1:2, :40], large[:1, :40]),
         (but_one, large),  # one pixel of 784 is enough, the first or the last
     ]
 
