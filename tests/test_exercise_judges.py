@@ -95,7 +95,7 @@ WRONG = (
     (
         "01.machine",
         machine(sample=lambda n, rng: dice_sample(n, np.random.default_rng(5))[1:]),
-        "returned 3999 x",
+        "returned 19999 x",
     ),
     (
         "01.machine",

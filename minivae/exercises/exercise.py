@@ -49,6 +49,18 @@ def _as_array(value: Any) -> Any:
         return value
 
 
+def call_for_results(n: int) -> Callable[..., Any]:
+    """As `call_for_arrays`, for answers with n results: they may come in a tuple, list or array."""
+
+    def observe(answer: Answer, *args: Any) -> Any:
+        value = answer(*args)
+        if isinstance(value, np.ndarray) and value.shape[:1] == (n,):
+            return tuple(value)
+        return tuple(map(_as_array, value)) if isinstance(value, tuple | list) else value
+
+    return observe
+
+
 class Exercise(NamedTuple):
     """One exercise. With `cases` the answer is a function; without, a value that is judged.
 

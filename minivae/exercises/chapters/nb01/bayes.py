@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, call_for_arrays, stub
+from minivae.exercises.exercise import (
+    Exercise,
+    WrongAnswer,
+    call_for_arrays,
+    call_for_results,
+    stub,
+)
 
 # ---- 01.evidence ---------------------------------------------------------------------------------
 
@@ -131,6 +137,8 @@ def _log_cases():
         (np.log(prior), np.log(likelihood)),
         (np.log(prior), far),  # densities may be above 1, and one z cannot give the last x
         (np.log([0.25, 0.75]), np.array([[-np.inf, -1.5], [-np.inf, -0.4]])),  # no z gives x = 0
+        # the z that explains best never occurs, and exp(-900) is 0
+        (np.array([-np.inf, -0.69315, -0.69315]), np.array([[-1.2], [-900.5], [-901.3]])),
     ]
 
 
@@ -142,6 +150,13 @@ def _with_top(top_of):
         return log_evidence, np.exp(log_joint - log_evidence)
 
     return wrong
+
+
+def _top_before_the_prior(log_prior, log_likelihood):
+    top = log_likelihood.max(axis=0)
+    top = np.where(top == -np.inf, 0.0, top)
+    weights = np.exp(log_prior)[:, None] * np.exp(log_likelihood - top)
+    return top + np.log(weights.sum(axis=0)), weights / weights.sum(axis=0)
 
 
 def _other_axis(log_prior, log_likelihood):
@@ -161,6 +176,7 @@ LOG_POSTERIOR = Exercise(
     """),
     reference=posterior_from_logs,
     cases=_log_cases,
+    observe=call_for_results(2),
     returns=("log p(x)", "p(z|x)"),
     mistakes=(
         WrongAnswer(
@@ -187,14 +203,22 @@ LOG_POSTERIOR = Exercise(
             "the largest.",
         ),
         WrongAnswer(
+            "top-before-the-prior",
+            _top_before_the_prior,
+            "You take the largest log p(x|z) out and weight by p(z) then. If the z that explains "
+            "best has hardly any p(z), all others underflow: add log p(z) first.",
+        ),
+        WrongAnswer(
             "prior-forgotten",
-            lambda log_prior, log_likelihood: posterior_from_logs(0 * log_prior, log_likelihood),
+            lambda log_prior, log_likelihood: posterior_from_logs(
+                np.zeros(len(log_prior)), log_likelihood
+            ),
             "log p(z) is missing: it is added to log p(x|z).",
         ),
         WrongAnswer(
             "prior-multiplied",
             lambda log_prior, log_likelihood: posterior_from_logs(
-                0 * log_prior, log_prior[:, None] * log_likelihood
+                np.zeros(len(log_prior)), log_prior[:, None] * log_likelihood
             ),
             "A product of probabilities is a sum of logs: add log p(z).",
         ),

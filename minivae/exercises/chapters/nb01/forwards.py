@@ -65,12 +65,20 @@ def exact_shares(
 
 def _shares(answer: Callable[..., Any], *args: Any) -> tuple[np.ndarray, np.ndarray]:
     """The answer's shares; where they are near the exact ones, these, so that luck is no error."""
-    prior, cause, leak, n, _ = args
+    prior, cause, leak, n, seed = args
     x = np.asarray(answer(*args))
     if x.shape != (n, len(leak)):
         raise ValueError(f"the shape is {x.shape}; expected {(n, len(leak))}")
     if x.dtype.kind not in "biuf" or not np.isin(x, (0, 1)).all():
         raise ValueError("the result holds something else than 0 and 1")
+    few, again, others = (np.asarray(answer(*args[:3], 100, s)) for s in (seed, seed, seed + 1))
+    if not np.array_equal(few, again):
+        raise ValueError(
+            "the same seed gives other patients: take all coins from default_rng(seed)"
+        )
+    if np.array_equal(few, others):
+        raise ValueError("another seed gives the same patients: take all coins from "
+                         "default_rng(seed)")  # fmt: skip
     number = x.astype(int) @ (1 << np.arange(len(leak))[::-1])
     counted = x.mean(axis=0), np.bincount(number, minlength=1 << len(leak)) / n
     alone, together = (

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, call_for_arrays, stub
 
 
 def log_sum_exp(a):
@@ -49,6 +49,7 @@ LOG_LIKELIHOOD = Exercise(
     """),
     reference=picture_log_likelihoods,
     cases=_picture_cases,
+    observe=call_for_arrays,
     mistakes=(
         WrongAnswer(
             "zero-times-log-zero",

@@ -16,7 +16,8 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 MOST_COINS = 20
 MOST_WAYS = 4096
 TOLERANCE = 1e-6  # nats
-DRAWS = 4000
+DRAWS = 20_000
+FEW = 1000  # enough to tell whether two samples are equal
 STANDARD_ERRORS = 5  # a right sampler is further off once in about two million shares
 
 Joint = dict[tuple[Any, Any], float]  # p(z, x) of every pair that can occur
@@ -141,14 +142,15 @@ def _without_a_secret(table):
 
 
 def _wrong_sample(sample, xs, p_x):
-    draws = [_call("sample", sample, DRAWS, np.random.default_rng(seed)) for seed in (1, 1)]
+    wanted = (DRAWS, 1), (FEW, 1), (FEW, 1), (FEW, 2)  # how many, and the seed
+    draws = [_call("sample", sample, n, np.random.default_rng(seed)) for n, seed in wanted]
     try:
-        first, second = ([_plain(x) for x in one] for one in draws)
+        first, few, again, other = ([_plain(x) for x in one] for one in draws)
     except TypeError:
         return "sample must return a list of x"
     if len(first) != DRAWS:
         return f"sample({DRAWS}, rng) returned {len(first)} x"
-    if first != second:
+    if few != again:
         return "sample gives something else for an equal rng: all chance must come from rng"
     strange = next((x for x in first if x not in xs), None)
     if strange is not None:
@@ -158,6 +160,8 @@ def _wrong_sample(sample, xs, p_x):
         share = counted[x] / DRAWS
         if abs(share - p) > STANDARD_ERRORS * np.sqrt(p * (1 - p) / DRAWS):
             return f"the share of x = {x!r} among {DRAWS} samples is {share:.4f}; p(x) is {p:.4f}"
+    if few == other and (p_x @ p_x) ** FEW < 1e-9:  # the probability that this is luck
+        return "sample gives the same for another rng: make its coins from the rng that it is given"
     return None
 
 
@@ -207,6 +211,7 @@ def _wrong_score(score, xs, table):
         known = {
             "this is p(x) itself; take its log": np.exp(right),
             "this is -log p(x)": -right,
+            "these are logs to the base 2; take the natural one": right / np.log(2),
             "this is the best z alone; add up the joint over all z": np.log(table.max(axis=0)),
             "a sum of logs is the log of a product; add up probabilities, and then take the log":
                 np.log(table).sum(axis=0),

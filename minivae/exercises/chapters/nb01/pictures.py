@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, call_for_arrays, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, call_for_results, stub
 
 
 def without_noise(x, drawn):
@@ -19,10 +19,15 @@ def _drawn_cases():
     drawn[3], drawn[5] = drawn[1], drawn[1]  # three z draw the same picture
     near = drawn[2].copy()
     near[4] = 1 - near[4]
+    large = rng.integers(0, 2, (3, 784))
+    but_one = np.repeat(large[:1], 3, axis=0)
+    but_one[1, 0], but_one[2, 783] = 1 - large[0, 0], 1 - large[0, 783]
     return [
         (np.array([[1, 0], [0, 0]]), np.array([[1, 0], [1, 0], [0, 1]])),
         (np.array([[0, 1, 1], [1, 1, 0]]), np.array([[0, 1, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]])),
         (np.stack([drawn[1], drawn[0], near]), drawn),
+        (but_one[1:2, :40], large[:1, :40]),
+        (but_one, large),  # one pixel of 784 is enough, the first or the last
     ]
 
 
@@ -72,7 +77,7 @@ WITHOUT_NOISE = Exercise(
     """),
     reference=without_noise,
     cases=_drawn_cases,
-    observe=call_for_arrays,
+    observe=call_for_results(2),
     returns=("p(x)", "p(z|x)"),
     mistakes=(
         WrongAnswer(

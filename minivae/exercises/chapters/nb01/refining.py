@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from minivae.exercises.chapters.nb01.logs import log_sum_exp
-from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, call_for_results, stub
 
 
 def settled_log_evidence(log_p, low, high, counts, tolerance):
@@ -58,6 +58,7 @@ def _cases():
     return [
         (gentle, 0.0, 1.0, (1, 2, 4, 8), 0.01),
         (gentle, -1.0, 2.5, (2, 3, 5, 9, 17, 33), 0.001),
+        (gentle, 0.0, 1.0, (4,), 0.01),  # nothing to compare with
         (sharp, -1.0, 2.0, (5, 10, 20, 40, 80, 160), 0.01),
         (needle, 0.0, 1.0, (10, 20, 30), 0.01),  # too narrow for all of them
         (box, 0.0, 1.0, (3, 4, 9, 10, 27), 0.05),  # near an earlier grid, not the one before
@@ -103,7 +104,7 @@ def _one_before(log_p, low, high, counts, tolerance):
 
 
 def _from_the_first(log_p, low, high, counts, tolerance):
-    first = log_sum_exp(log_p(_middles(low, high, counts[0]))) - np.log(counts[0])
+    now = first = log_sum_exp(log_p(_middles(low, high, counts[0]))) - np.log(counts[0])
     for n in counts[1:]:
         now = log_sum_exp(log_p(_middles(low, high, n))) - np.log(n)
         if abs(now - first) < tolerance:
@@ -158,6 +159,7 @@ SETTLED = Exercise(
     """),
     reference=settled_log_evidence,
     cases=_cases,
+    observe=call_for_results(2),
     returns=("log p(x)", "the number of cells"),
     mistakes=(
         WrongAnswer(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, call_for_results, stub
 
 
 def ancestral_sample(prior, likelihood, u):
@@ -62,6 +62,7 @@ ANCESTRAL = Exercise(
     """),
     reference=ancestral_sample,
     cases=_ancestral_cases,
+    observe=call_for_results(2),
     returns=("z", "x"),
     mistakes=(
         WrongAnswer(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, call_for_results, stub
 
 
 def score_under_another(p, q):
@@ -58,6 +58,7 @@ TYPICAL = Exercise(
     """),
     reference=score_under_another,
     cases=_typical_cases,
+    observe=call_for_results(2),
     returns=("the mean", "the standard deviation"),
     mistakes=(
         WrongAnswer(

@@ -21,6 +21,7 @@ def _cases():
         (3, 0.4, -0.7, 1.3, 0.2),
         (0, -0.6, 0.3, 0.8, -0.5),
         (7, 1.1, -2.1, -0.9, 1.7),
+        (180, 0.6, -1.4, 0.5, 4.8),  # 180! is beyond float64
     ]
 
 
@@ -97,6 +98,12 @@ COUNTS = Exercise(
             _with(factorial=lambda n: 0.0),
             "log x! is missing. It does not depend on q, but the ELBO is a bound of log p(x) "
             "only with it.",
+        ),
+        WrongAnswer(
+            "factorial-overflows",
+            _with(factorial=lambda n: np.log(np.prod(np.arange(1.0, n)))),
+            "x! is infinite in float64 from x = 171 on: add up the logs of 1 to x, or use "
+            "math.lgamma(x + 1).",
         ),
         WrongAnswer(
             "factorial-of-one-less",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, stub
+from minivae.exercises.exercise import Exercise, WrongAnswer, call_for_results, stub
 
 
 def estimates(log_likelihood, log_prior, log_q):
@@ -26,6 +26,12 @@ def _cases():
         (spread[0] - 3.0, spread[1] - 1.4, spread[2] - 0.6),
         # an image has thousands of nats: the weights themselves are 0.0 in floating point
         (2 * spread[0] - 2150.0, spread[1] - 14.0, spread[2] - 6.0),
+        # one x is 2000 nats more probable; and from few draws the KL may come out negative
+        (
+            np.array([[-2041.3, -2043.1], [-61.7, -60.2]]),
+            spread[1, :2, :2] - 4.0,
+            spread[2, :2, :2] - 6.0,
+        ),
     ]
 
 
@@ -51,6 +57,12 @@ def _without_logs(fit, prior, q):
         return np.log(np.exp(fit + prior - q).mean(axis=1)).mean()
 
 
+def _one_largest(fit, prior, q):
+    log_w = fit + prior - q
+    with np.errstate(divide="ignore"):
+        return log_w.max() + np.log(np.exp(log_w - log_w.max()).mean(axis=1)).mean()
+
+
 ESTIMATES = Exercise(
     id="02.estimates",
     title="log p(x) and the ELBO of several x, from the draws of an encoder",
@@ -61,12 +73,24 @@ ESTIMATES = Exercise(
     """),
     reference=estimates,
     cases=_cases,
+    observe=call_for_results(2),
     returns=("the mean of log p(x_n)", "the mean ELBO"),
     mistakes=(
         WrongAnswer(
             "exp-of-thousands",
             _with(log_px=_without_logs),
             "exp of minus a thousand nats is 0.0: take the largest log weight of each x out first.",
+        ),
+        WrongAnswer(
+            "one-largest",
+            _with(log_px=_one_largest),
+            "You take one largest log weight out for all x's: an x that is 2000 nats less probable "
+            "underflows. Take that of each x.",
+        ),
+        WrongAnswer(
+            "kl-cut-at-zero",
+            _with(elbo=lambda fit, prior, q: fit.mean() - max((q - prior).mean(), 0.0)),
+            "A KL is never negative, but an estimate of it from draws may be: leave it as it is.",
         ),
         WrongAnswer(
             "elbo-twice",

@@ -8,12 +8,15 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 def best_independent(log_joint, z):
     """log odds of q(z_i = 1) = E[log p(x, z) | z_i = 1] - E[log p(x, z) | z_i = 0]"""
     p = np.full(z.shape[1], 0.5)
-    for _ in range(1000):
+    moved = np.inf
+    while moved > 1e-12:
+        before = p.copy()
         for i in range(len(p)):
             factors = np.where(z == 1, p, 1 - p)
             others = np.delete(factors, i, axis=1).prod(axis=1)  # q(z) without its factor i
             log_odds = (np.where(z[:, i] == 1, others, -others) * log_joint).sum()
             p[i] = 1 / (1 + np.exp(-log_odds))
+        moved = abs(p - before).max()
     return p
 
 
@@ -36,6 +39,11 @@ def _cases():
         (np.array([-2.3, -1.6]), _patients(1)),
         (np.array([-3.9, -1.7, -2.2, -3.1]), _patients(2)),
         (np.array([-2.9, -2.1, -1.8, -3.4, -1.9, -3.3, -2.6, -2.2]), _patients(3)),
+        # the z in another order, and a q_i far below 1 %
+        (
+            np.array([-8.2, -6.4, -11.8, -10.4, -5.6, -14.6, -11.7, -11.8]),
+            _patients(3)[[2, 1, 4, 3, 0, 7, 6, 5]],
+        ),
         # each z_i makes the others less probable: all moved at once, they swing for ever
         (np.array([-5.0, -2.8, -1.6, -2.6, -2.1, -3.1, -1.9, -6.1]), _patients(3)),
     ]
@@ -127,6 +135,11 @@ BEST_INDEPENDENT = Exercise(
             "most-probable",
             lambda log_joint, z: z[log_joint.argmax()].astype(float),
             "This is the single most probable z. Being that sure costs all the entropy.",
+        ),
+        WrongAnswer(
+            "order-of-the-rows",
+            lambda log_joint, z: best_independent(log_joint, _patients(z.shape[1])),
+            "You assume an order of the rows of z; it may be any: read them from z.",
         ),
         WrongAnswer(
             "sign",
