@@ -436,9 +436,9 @@ reveal("11.sharpened")
 #
 # On 50,000 cats, for each of five seeds: a VAE and a GAN. Decoder and generator are the same network,
 # both models have equally many updates, and both learning rates fall by the same schedule. Two things
-# differ. The GAN's settings (half the VAE's learning rate, Adam's $\beta_1$ at 0.5) were chosen with four
-# short runs and a look at its samples; the VAE has the package's defaults. And the discriminator sees the
-# real cats' grey levels, while the VAE sees black and white draws of them.
+# differ. The GAN has half the VAE's learning rate, and Adam's $\beta_1$ at 0.5 instead of 0.9: its settings
+# were chosen with four short runs and a look at its samples, the VAE's rate is the package's default. And
+# the discriminator sees the real cats' grey levels, while the VAE sees black and white draws of them.
 #
 # Here are the first eight pictures of each model, seed 0, none of them picked out.
 
