@@ -641,7 +641,7 @@ check("11.smoothed", best_smoothed)
 def js_at_least(s_real, s_fake):    # scores of N real pictures (N,), of M generated (M,)
     # No D reaches a larger V than D*. So what must JS(p, q) be at least, in nats,
     # if these scores are all pictures there are? Scores may be as large as 900.
-    ...    # -> the largest such bound, one float
+    ...    # -> the bound, one float; of a bad D it is below 0
 check("11.bound", js_at_least)
 
 # %% [markdown]
