@@ -948,8 +948,7 @@ print("the package's mu_b and logvar_b agree:", np.allclose(grads["mu_b"], dmu.s
 # each batch, $-\log p(x)$ on the test set from $K = 5000$ importance samples. A row's name says how
 # it was trained: with the ELBO ("vae") or with the gradient of 9.7 ("iwae"), and with how many
 # samples of $z$ for each image. (With several, a VAE averages their log weights, an IWAE their
-# weights.) A latent counts as *active* if its `mu` varies over the test images with a variance above
-# 0.01, as in that paper; notebook 07 counted nats instead.
+# weights.)
 
 # %%
 rows = published.read_table()        # figures/iwae_table.json; `python -m minivae reproduce` makes it
@@ -982,7 +981,8 @@ print(f"vae-1, trained on images binarized once: {binarized_once:.2f}, or {loss:
 # the finished weights, and go on with the other bound. (The authors did so too, in their second experiment,
 # `experiments.py` in github.com/yburda/iwae.) Here a model was trained with the ELBO, then with 5 and with
 # 50 samples of the better bound, and then with the ELBO again. Each line below is one training, and the
-# second column says from which line's weights it started.
+# second column says from which line's weights it started. A latent counts as *active* if its `mu` varies
+# over the test images with a variance above 0.01, as in that paper; notebook 07 counted nats instead.
 
 # %%
 def stages(row):
