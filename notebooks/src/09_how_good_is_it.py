@@ -19,7 +19,7 @@
 #   (`09.bug`, `09.doubly`).
 #
 # **Builds on** notebook 02 (the gap is a KL), 06 (one $q$ for each image), 07 (a trained model).
-# Reading time: 40 minutes, without the exercises. Sections 9.7 to 9.12 are an appendix, after the
+# Reading time: 40 minutes, without the exercises. Sections 9.7 to 9.14 are an appendix, after the
 # exercises: another 45 minutes.
 
 # %%
@@ -224,8 +224,16 @@ for b, _, _ in shown:
 # ## 9.3  Why is there a gap at all?
 #
 # Notebook 02 named the gap: $\log p(x) - \mathrm{ELBO} = \mathrm{KL}(q(z\mid x) \,\Vert\, p(z\mid
-# x))$. It is there because $q$ is not the posterior. For that there are two reasons, and they
-# have different cures:
+# x))$. It is there because $q$ is not the posterior.
+#
+# **Predict first.** Suppose an image's true posterior is shaped like a banana. The encoder is
+# perfect and trained for ever. What does the gap do: `"closes"` or `"stays in part"`?
+
+# %%
+predict("09.banana", ...)
+
+# %% [markdown]
+# For this there are two reasons, and they have different cures:
 #
 # - the *family* is too poor: the best diagonal Gaussian, call it $q^*$, is still no posterior;
 # - the *encoder* misses $q^*$: one network must answer for all images at once.
@@ -241,12 +249,6 @@ for b, _, _ in shown:
 #
 # A better encoder helps with the second only. A richer family helps with the first, and can help with
 # the second too, as the same paper found.
-#
-# **Predict first.** Suppose an image's true posterior is shaped like a banana. The encoder is
-# perfect and trained for ever. What does the gap do: `"closes"` or `"stays in part"`?
-
-# %%
-predict("09.banana", ...)
 
 # %% [markdown]
 # To *measure* eq. (3) three numbers are needed for each image. $\mathrm{ELBO}(q)$ we have. For
@@ -301,7 +303,7 @@ print(f"the last halving of h moved the answer by up to {moved:.2f} nats (larges
 #
 # So ask two questions of every quadrature: *does it change if the step is halved?* and *does it
 # change if the box grows?* `exact.quadrature` asks both. For each image it divides only those
-# squares that hold some of its mass, until the answer stands still. (For a network as large as this
+# squares that may hold some of its mass, until the answer stands still. (For a network as large as this
 # one, that is no proof: a peak between all points of the first grid would not be seen.)
 
 # %%
@@ -372,9 +374,9 @@ for b in range(9):
 
 # %% [markdown]
 # The three images with $\hat k$ above 0.7 are the three that lie too low. (The limit is not sharp: with
-# other noise, an image with $\hat k$ near 0.6 may be the one that is off.) And no alarm is no proof: both
-# numbers are computed from the samples that were drawn, and know nothing of a place that none of them
-# reached (9.5 has an example).
+# other noise, image 7 may be right, and an image with $\hat k$ near 0.6 too low.) And no alarm is no
+# proof: both numbers are computed from the samples that were drawn, and know nothing of a place that none
+# of them reached (9.5 has an example).
 
 # %% [markdown]
 # ## 9.5  Where does $q$ sit, and where is the posterior?
@@ -807,7 +809,7 @@ print(f"image 8 from both islands: {answer:.2f} +- {np.std(ten, ddof=1) / 10**0.
       f"{truth.log_p[8]:.2f}; from q* alone: {from_proposal['q*'].log_p[1]:.2f}")
 
 # %% [markdown]
-# **What can be trusted?** No error bar in 9.5 knew of the island that its samples missed. But each mean
+# **What can be trusted?** In 9.5 the error bar of $q^*$ did not know of the missed island. But each mean
 # weight is positive, and its average is $p(x)$, whatever the proposal missed: how often can it be far too
 # high? Derive the highest number that you can promise from the mean of $R$ such estimates.
 
@@ -946,8 +948,7 @@ print("the package's mu_b and logvar_b agree:", np.allclose(grads["mu_b"], dmu.s
 # each batch, $-\log p(x)$ on the test set from $K = 5000$ importance samples. A row's name says how
 # it was trained: with the ELBO ("vae") or with the gradient of 9.7 ("iwae"), and with how many
 # samples of $z$ for each image. (With several, a VAE averages their log weights, an IWAE their
-# weights.) A latent counts as *active* if its `mu` varies over the test images with a variance above
-# 0.01, as in that paper; notebook 07 counted nats instead.
+# weights.)
 
 # %%
 rows = published.read_table()        # figures/iwae_table.json; `python -m minivae reproduce` makes it
@@ -963,23 +964,25 @@ print(f"vae-1, trained on images binarized once: {binarized_once:.2f}, or {loss:
 
 # %% [markdown]
 # Lower is better. The second column is a public rerun by others (github.com/nbip/IWAE). A row without a
-# third number was not trained here from random weights; some were trained on from another row's weights,
-# see below. Three things to look at before believing any such comparison, this one included:
+# third number was not trained here from random weights; some were trained on from another row's weights:
+# see 9.9. Three things to look at before believing any such comparison, this one included:
 #
 # - **The data.** The authors' model, trained and tested on images that were binarized once, scores worse
 #   by the nats printed under the table, and they report more overfitting. Always compare equal data.
-# - **The estimate.** $K = 5000$ from an encoder's $q$ is still a lower bound on $\log p(x)$, and 9.4
-#   showed that for a single image it may lie far below.
+# - **The estimate.** Also with $K = 5000$ from an encoder's $q$ it lies below $\log p(x)$ on average, and
+#   9.4 showed that for a single image it may lie far below.
 # - **Two error bars.** `stderr_images` (after the +-) answers "had other images been in the test set",
 #   the Monte Carlo error "had other noise been drawn". A difference of two models on the same images has
 #   an error of its own, that of the mean of the images' differences.
 #
-# **Is it the objective, or the network, that decides how many latents are used?** All rows have the
-# same network. The cleanest test swaps the objective of one and the same model: take the finished
-# weights, and go on with the other bound. (The authors did so too, in their second experiment,
+# ## 9.9  Does the objective decide how many latents are used?
+#
+# All rows have the same network. The cleanest test swaps the objective of one and the same model: take
+# the finished weights, and go on with the other bound. (The authors did so too, in their second experiment,
 # `experiments.py` in github.com/yburda/iwae.) Here a model was trained with the ELBO, then with 5 and with
 # 50 samples of the better bound, and then with the ELBO again. Each line below is one training, and the
-# second column says from which line's weights it started.
+# second column says from which line's weights it started. A latent counts as *active* if its `mu` varies
+# over the test images with a variance above 0.01, as in that paper; notebook 07 counted nats instead.
 
 # %%
 def stages(row):
@@ -1022,10 +1025,11 @@ for i, row in enumerate(runs, 1):
     print(fill(f"{i}: {row['differs'].split('; here: ')[1]}", 96, subsequent_indent="   "))
 
 # %% [markdown]
-# **Is a model with a better likelihood one with better pictures?** Not in general (Theis et al. 2016,
-# "A note on the evaluation of generative models"). Take the shipped model of 9.1, and spoil it: in 99
-# of 100 cases the spoiled one draws white noise, in one case what the model would have drawn. Its
-# $p(x)$ is at least a hundredth of the model's, so its $\log p(x)$ is lower by
+# ## 9.10  Does a better likelihood mean better pictures?
+#
+# Not in general (Theis et al. 2016, "A note on the evaluation of generative models"). Take the shipped
+# model of 9.1, and spoil it: in 99 of 100 cases the spoiled one draws white noise, in one case what the
+# model would have drawn. Its $p(x)$ is at least a hundredth of the model's, so its $\log p(x)$ is lower by
 
 # %%
 print(f"{-np.log(0.01):.1f} nats at most; the model's own mean over the nine is {truth.log_p.mean():.1f}")
@@ -1036,7 +1040,7 @@ print(f"{-np.log(0.01):.1f} nats at most; the model's own mean over the nine is 
 # new image the probability zero. A likelihood says how well a model *predicts* images; look at samples if
 # you care for samples.
 #
-# ## 9.9  How far is a model from the truth?
+# ## 9.11  How far is a model from the truth?
 #
 # A published table ranks models, and does not say how much is left to gain. For data with a known origin
 # one can know it. The cats are drawn by a program: six factors, uniform and independent, a picture of
@@ -1103,7 +1107,7 @@ print(f"a VAE with two latents, 2,000 cats: {ours_log_p.mean():.1f}; behind by {
 # of the three costs how much, further runs would tell.
 
 # %% [markdown]
-# ## 9.10  What does the better bound do to the gradient?
+# ## 9.12  What does the better bound do to the gradient?
 #
 # With more samples the bound of eq. (2) rises. So why not train with thousands? Measure the gradient
 # that training would use: its mean over many draws of the noise is the signal, its scatter the noise.
@@ -1162,9 +1166,8 @@ fig
 reveal("09.signal")
 
 # %% [markdown]
-# Left, $q$ is wider than the posterior. The decoder's curve rises, the encoder's by eq. (7) falls: for the
-# encoder, the gradient of a better bound is a worse one. The third curve, the encoder by eq. (9), rises
-# from $K = 4$ on. With the two narrower $q$ it falls from there on; at width 0.6 it still lies above that of
+# Left, $q$ is wider than the posterior. The decoder's curve rises, the encoder's by eq. (7) falls. The
+# third curve, the encoder by eq. (9), rises from $K = 4$ on. With the two narrower $q$ it falls from there on; at width 0.6 it still lies above that of
 # eq. (7), at width 0.4 below.
 #
 # Why the encoder's falls: as $K$ grows the bound comes to $\log p(x)$ whatever $q$ is, so its gradient
@@ -1174,21 +1177,23 @@ reveal("09.signal")
 # 9.6, in the middle of their training and at its end:
 
 # %%
-four = hidden_cats[:4]
+batches = hidden_cats[:12].reshape(3, 4, 256)                            # three, of four cats each
 for step in (45, 800):
     cat_params, dice = vae.unpack(snapshots[step], cat_spec), np.random.default_rng(0)
     for K in (1, 4, 16, 64):
-        many_eps = dice.standard_normal((200, K, 4, 2), dtype=np.float32)
-        drawn_grads = [vae.iwae_and_grads(cat_params, four, eps_k, cat_spec, ops=fast).grads
-                       for eps_k in many_eps]
-        of_decoder, of_encoder = (
-            signal_to_noise(np.array([g[name].ravel() for g in drawn_grads], float))
-            for name in ("dec1_W", "enc1_W"))
-        print(f"step {step:3d}, K = {K:2d}: decoder {of_decoder:.2f}, encoder {of_encoder:.2f}")
+        ratios = {"dec1_W": [], "enc1_W": []}
+        for four in batches:
+            drawn_grads = [vae.iwae_and_grads(cat_params, four, eps_k, cat_spec, ops=fast).grads
+                           for eps_k in dice.standard_normal((200, K, 4, 2), dtype=np.float32)]
+            for name, its in ratios.items():
+                its.append(signal_to_noise(np.array([g[name].ravel() for g in drawn_grads], float)))
+        print(f"step {step:3d}, K = {K:2d}: decoder", *(f"{ratio:.2f}" for ratio in ratios["dec1_W"]),
+              "  encoder", *(f"{ratio:.2f}" for ratio in ratios["enc1_W"]))
 
 # %% [markdown]
-# The decoder's ratio rises at both times. The encoder's falls in the middle of the training; at its end it
-# hardly moves up to $K = 64$. What holds for large $K$ need not show yet at the $K$ that one trains with.
+# Three batches of cats, so three numbers each. At both times the decoder's ratio ends higher than it began.
+# The encoder's falls clearly in the middle of the training. At its end it is small from $K = 1$ on; its mean
+# over the batches still falls. (Below about 0.2, 200 draws measure it only roughly.)
 #
 # **Where the third gradient comes from.** Write the gradient of $\log\frac1K\sum_k w_k$ with respect to a
 # parameter $\phi$ of $q$ (`mu`, say) in two roads again, but cut them otherwise than in 9.7: through
@@ -1241,10 +1246,10 @@ for s in widths:
 # measure with the $q$ at hand before you train with `Settings(objective="iwae", gradient="doubly")`.
 
 # %% [markdown]
-# ## 9.11  Is it the training images that the encoder knows?
+# ## 9.13  Does the encoder do better on its training images?
 #
-# The encoder's loss was the larger one in 9.5. Has it learned its training images, and now meets others?
-# Take 300 images of each set, drawn at random. No $\log p(x)$ is needed for
+# The encoder's loss was the larger one in 9.5, on test images. Is it smaller on the images that it has
+# learned from? Take 300 images of each set, drawn at random. No $\log p(x)$ is needed for
 # the amortization gap, both ELBOs come from the same noise, and a shorter search for $q^*$ will do.
 
 # %%
@@ -1326,12 +1331,10 @@ reveal("09.deeper-encoder")
 # %% [markdown]
 # On the training cats each encoder with more layers, more weights or more steps loses less than each of the
 # first kind, and twice the steps help most: these encoders were not trained to the end. (On the 24 hidden
-# cats four layers do not clearly beat two. The approximation gap is the same for all: it belongs to the
-# decoder and the family, and no encoder enters into it.) Whether the same would close the digits' gap was
-# not tried.
+# cats four layers do not clearly beat two.) Whether the same would close the digits' gap was not tried.
 
 # %% [markdown]
-# ## 9.12  Do the three faces of the ELBO agree in a network?
+# ## 9.14  Do the three faces of the ELBO agree in a network?
 #
 # The ELBO has three faces (notebook 02), here for a trained neural network:
 #

@@ -91,7 +91,7 @@ BOUND = Exercise(
         def js_at_least(s_real, s_fake):    # scores of N real pictures (N,), of M generated (M,)
             # No D reaches a larger V than D*. So what must JS(p, q) be at least, in nats,
             # if these scores are all pictures there are? Scores may be as large as 900.
-            ...    # -> the largest such bound, one float
+            ...    # -> the bound, one float; of a bad D it is below 0
     """),
     reference=js_at_least,
     cases=_bound_cases,
