@@ -291,6 +291,13 @@ RIGHT = {
         outer_products,
         compiled_loops,
     ),
+    "08.latency": (
+        lambda n, sums, latency, pipes: (n / min(sums / latency, pipes), pipes * latency),
+        lambda n, sums, latency, pipes: [
+            n / pipes * max(1, latency * pipes / sums),
+            next(s for s in range(1, 1000) if s / latency >= pipes),
+        ],
+    ),
     "08.blocked": (blocks_of_entries, blocks_by_einsum, blocks_in_lists),
     "08.roofline": (roofline_by_array, roofline_by_time, roofline_by_loop),
     "08.ikj-rate": (
@@ -343,6 +350,10 @@ def does_not_compile(A, B):
 
 WRONG = {
     "08.loop-order": (ragged, does_not_compile, lambda X, dA: in_lists(X, dA[:, ::-1])),
+    "08.latency": (
+        lambda n, sums, latency, pipes: (n * latency // sums // pipes * pipes, 6),
+        lambda n, sums, latency, pipes: (max(n / sums * latency, n / pipes), 6),
+    ),
     "08.roofline": (lambda f, m, p, b: (min(p, f / m[0] * b[0]), 0),),
     "08.ikj-rate": (lambda rows, lanes, b, p: min(p, b / 6),),
     "08.tile-shape": (lambda n, s: (6, 2), lambda n, s: (n // 2, 1)),

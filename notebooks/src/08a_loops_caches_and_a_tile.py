@@ -9,8 +9,8 @@
 # # 08a · Making it fast: loops, caches and a tile
 #
 # **What you will be able to do**
-# - count the arithmetic of a training step, and say which limit a loop meets: the arithmetic units or
-#   one of the caches (`08.flops`, `08.roofline`);
+# - count the arithmetic of a training step (`08.flops`);
+# - say which limit a loop meets: latency, the arithmetic units or a cache (`08.latency`, `08.roofline`);
 # - predict the speed of a loop from its bytes and flop and from your machine's numbers (`08.ikj-rate`);
 # - write loops that the compiler turns into vector instructions, and check that it did
 #   (`08.loop-order`, `08.vectorize`);
@@ -908,6 +908,17 @@ def step_flops(batch, layers):    # int, [(inputs, outputs), ...] from the image
 check("08.flops", step_flops)
 
 # %% [markdown]
+# **What does a sum wait for?** One sum at a time, two, ..., until the pipes of 8.5 are full. The check
+# wants numbers for any core.
+
+# %%
+def ticks_of_sums(n, sums, latency, pipes):  # n additions, in `sums` equal sums side by side
+    ...      # each addition takes `latency` ticks, and `pipes` of them can start in a tick
+             # -> ticks for all n, without the moments of starting and ending;
+             #    and how many sums are enough for the fewest ticks
+check("08.latency", ticks_of_sums)
+
+# %% [markdown]
 # **The order that memory likes.** A layer's `dW = x.T @ da`, straight from `x` and `da` as they are
 # stored. Which nestings of its three loops let the compiler use vectors?
 
@@ -932,7 +943,8 @@ def column_sums(X, out):    # (B, D), (D,) float32: out[d] = sum_b X[b, d], as d
 check("08.vectorize", column_sums)
 
 # %% [markdown]
-# **A product in blocks.** Any shape: mind the edges, where a block is smaller.
+# **A product in blocks.** Where the arrays outgrow a cache, cut them into pieces that fit it together, and
+# do all that a piece is needed for while it is there. Any shape: mind the edges, where a block is smaller.
 
 # %%
 def my_matmul_blocked(A, B, block):    # (I, K), (K, J), int -> C (I, J), any shape
