@@ -32,8 +32,8 @@ LATENCY = Exercise(
     id="08.latency",
     title="how long a loop takes that keeps several sums",
     stub=stub("""
-        def ticks_of_sums(n, sums, latency, pipes):  # n additions, in `sums` equal sums side by side
-            ...      # each addition takes `latency` ticks, and `pipes` of them can start in a tick
+        def ticks_of_sums(n, sums, latency, pipes):    # n additions in `sums` equal sums, side by
+            ...      # side; an addition takes `latency` ticks, and `pipes` of them can start in a tick
                      # -> ticks for all n, without the moments of starting and ending;
                      #    and how many sums are enough for the fewest ticks
     """),
