@@ -913,7 +913,7 @@ check("08.flops", step_flops)
 
 # %%
 def ticks_of_sums(n, sums, latency, pipes):    # n additions in `sums` equal sums, side by
-    ...      # side; an addition takes `latency` ticks, and `pipes` of them can start in a tick
+    ...      # side; each takes `latency` ticks, and `pipes` of them can start in a tick
              # -> ticks for all n, without the moments of starting and ending;
              #    and how many sums are enough for the fewest ticks
 check("08.latency", ticks_of_sums)

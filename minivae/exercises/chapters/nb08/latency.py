@@ -33,7 +33,7 @@ LATENCY = Exercise(
     title="how long a loop takes that keeps several sums",
     stub=stub("""
         def ticks_of_sums(n, sums, latency, pipes):    # n additions in `sums` equal sums, side by
-            ...      # side; an addition takes `latency` ticks, and `pipes` of them can start in a tick
+            ...      # side; each takes `latency` ticks, and `pipes` of them can start in a tick
                      # -> ticks for all n, without the moments of starting and ending;
                      #    and how many sums are enough for the fewest ticks
     """),

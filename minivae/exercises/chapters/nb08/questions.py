@@ -19,7 +19,7 @@ PREDICTIONS = (
         "textbook loop?",
         ("about as fast", "2 to 10 times", "over 10 times"),
         None,
-        "Many partial sums, in the lanes of several registers: no addition waits for the last one.",
+        "Many partial sums, in the lanes of several registers: many additions are on their way.",
     ),
     Prediction(
         "08.fastest-order",
