@@ -17,40 +17,81 @@ pytestmark = pytest.mark.usefixtures("progress_file")
 # ---- products: other ways to write the loops -----------------------------------------------------
 
 
-def rows_by_name(A, B):
-    C = np.zeros((len(A), len(B[0])))
-    for a, c in zip(A, C, strict=True):
-        for number, row in zip(a, B, strict=True):
-            for j in range(len(row)):
-                c[j] += number * row[j]
-    return C
+def rows_by_name(X, dA):
+    dW = np.zeros((len(X[0]), len(dA[0])))
+    for x, da in zip(X, dA, strict=True):
+        for number, row in zip(x, dW, strict=True):
+            for o in range(len(da)):
+                row[o] += number * da[o]
+    return dW
 
 
-def in_lists(A, B):
-    C = [[0.0] * len(B[0]) for _ in range(len(A))]
-    for i in range(len(A)):
-        for k in range(len(B)):
-            for j in range(B[k].shape[0]):
-                C[i][j] += A[i, k] * B[k, j]
-    return C
+def in_lists(X, dA):
+    dW = [[0.0] * len(dA[0]) for _ in range(len(X[0]))]
+    for i in range(X.shape[1]):
+        for b in range(len(X)):
+            for o in range(dA[b].shape[0]):
+                dW[i][o] += X[b, i] * dA[b, o]
+    return dW
 
 
-def whole_rows(A, B):
-    C = np.zeros((A.shape[0], B.shape[1]))
-    for i in range(A.shape[0]):
-        for k in range(A.shape[1]):
-            C[i] += A[i, k] * B[k]
-    return C
+def whole_rows(X, dA):
+    dW = np.zeros((X.shape[1], dA.shape[1]))
+    for b in range(X.shape[0]):
+        for i in range(X.shape[1]):
+            dW[i] += X[b, i] * dA[b]
+    return dW
+
+
+def a_row_is_kept(X, dA):
+    dW = np.zeros((X.shape[1], dA.shape[1]))
+    for b in range(X.shape[0]):
+        row = dA[b]
+        for i in range(X.shape[1]):
+            dW[i] += X[b, i] * row
+    return dW
+
+
+def outer_products(X, dA):
+    return sum(np.outer(x, da) for x, da in zip(X, dA, strict=True))
 
 
 @njit
-def compiled_loops(A, B):
-    C = np.zeros((A.shape[0], B.shape[1]))
-    for i in range(A.shape[0]):
-        for k in range(B.shape[0]):
-            for j in range(B.shape[1]):
-                C[i, j] += A[i, k] * B[k, j]
-    return C
+def compiled_loops(X, dA):
+    dW = np.zeros((X.shape[1], dA.shape[1]))
+    for i in range(X.shape[1]):
+        for b in range(X.shape[0]):
+            for o in range(dA.shape[1]):
+                dW[i, o] += X[b, i] * dA[b, o]
+    return dW
+
+
+def by_columns_of_the_result(X, dA):
+    """The number of dA is kept in a variable, and read once."""
+    dW = np.zeros((X.shape[1], dA.shape[1]))
+    for b in range(X.shape[0]):
+        for o in range(dA.shape[1]):
+            number = dA[b, o]
+            for i in range(X.shape[1]):
+                dW[i, o] += X[b, i] * number
+    return dW
+
+
+def by_o_outside(X, dA):
+    dW = np.zeros((X.shape[1], dA.shape[1]))
+    for o in range(dA.shape[1]):
+        for b in range(X.shape[0]):
+            for i in range(X.shape[1]):
+                dW[i, o] += X[b, i] * dA[b, o]
+    return dW
+
+
+def sums_in_their_order(X, dA):
+    dW = np.zeros((X.shape[1], dA.shape[1]))
+    for o in range(dA.shape[1]):
+        for i in range(X.shape[1]):
+            dW[i, o] = sum(X[b, i] * dA[b, o] for b in range(len(X)))
+    return dW
 
 
 def blocks_of_entries(A, B, block):
@@ -242,7 +283,21 @@ def softsign_as_an_expression(a, out):
 
 
 RIGHT = {
-    "08.loop-order": (rows_by_name, in_lists, whole_rows, compiled_loops),
+    "08.loop-order": (
+        rows_by_name,
+        in_lists,
+        whole_rows,
+        a_row_is_kept,
+        outer_products,
+        compiled_loops,
+    ),
+    "08.latency": (
+        lambda n, sums, latency, pipes: (n / min(sums / latency, pipes), pipes * latency),
+        lambda n, sums, latency, pipes: [
+            n / pipes * max(1, latency * pipes / sums),
+            next(s for s in range(1, 1000) if s / latency >= pipes),
+        ],
+    ),
     "08.blocked": (blocks_of_entries, blocks_by_einsum, blocks_in_lists),
     "08.roofline": (roofline_by_array, roofline_by_time, roofline_by_loop),
     "08.ikj-rate": (
@@ -294,7 +349,11 @@ def does_not_compile(A, B):
 
 
 WRONG = {
-    "08.loop-order": (ragged, does_not_compile, lambda A, B: in_lists(A, B[:, ::-1])),
+    "08.loop-order": (ragged, does_not_compile, lambda X, dA: in_lists(X, dA[:, ::-1])),
+    "08.latency": (
+        lambda n, sums, latency, pipes: (n * latency // sums // pipes * pipes, 6),
+        lambda n, sums, latency, pipes: (max(n / sums * latency, n / pipes), 6),
+    ),
     "08.roofline": (lambda f, m, p, b: (min(p, f / m[0] * b[0]), 0),),
     "08.ikj-rate": (lambda rows, lanes, b, p: min(p, b / 6),),
     "08.tile-shape": (lambda n, s: (6, 2), lambda n, s: (n // 2, 1)),
@@ -314,6 +373,18 @@ WRONG = {
 def test_other_wrong_answers_are_rejected(id):
     for answer in WRONG[id]:
         assert grade(exercises()[id], answer).status == NOT_YET, answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "mistake"),
+    [
+        (by_columns_of_the_result, "i-innermost"),
+        (by_o_outside, "i-innermost"),
+        (sums_in_their_order, "b-innermost"),
+    ],
+)
+def test_the_innermost_loop_is_told_from_the_reads(answer, mistake):
+    assert grade(exercises()["08.loop-order"], answer).mistake == mistake
 
 
 def test_leave_to_regroup_does_not_count_as_vectors():

@@ -9,22 +9,23 @@
 # # 08a · Making it fast: loops, caches and a tile
 #
 # **What you will be able to do**
-# - say what limits a loop: the latency of an addition, the arithmetic units, or a cache, and make
-#   the experiment that would show otherwise;
-# - predict the speed of a loop from its bytes and flop and from your machine's numbers;
-# - write a loop that the compiler turns into vector instructions, and check that it did;
-# - read the project's matrix kernel and choose the shape of its tile.
+# - count the arithmetic of a training step (`08.flops`);
+# - say which limit a loop meets: latency, the arithmetic units or a cache (`08.latency`, `08.roofline`);
+# - predict the speed of a loop from its bytes and flop and from your machine's numbers (`08.ikj-rate`);
+# - write loops that the compiler turns into vector instructions, and check that it did
+#   (`08.loop-order`, `08.vectorize`);
+# - cut a product into blocks, and choose the shape of a register tile (`08.blocked`, `08.tile-shape`).
 #
 # **Builds on** notebook 07, whose training loop is to run faster, and on the dense layer of
 # notebook 05. No new statistics: the same numbers, sooner. This is the first of three parts. Here
 # the matrix products; in [08b](08b_fused_loops.ipynb) the other loops of a step; in
-# [08c](08c_threads.ipynb) threads. Reading time: 90 minutes, best in
-# two sittings (8.1 to 8.4, then 8.5 to 8.7), and 5 for the appendix.
+# [08c](08c_threads.ipynb) threads. Reading time: 45 minutes, and 10 for the appendix; the exercises
+# come on top.
 #
 # Every time is measured when its cell runs, on your machine. Each measuring cell also checks what the
 # text says about it; how strictly, its last lines say. Where that does not hold it measures again, up to
-# five times, and says so. Where your machine still disagrees, a line "Not so on this machine" says so,
-# and then believe that line and not the text.
+# five times. Where your machine still disagrees, a line "Not so on this machine" says so, and then
+# believe that line and not the text.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -35,7 +36,10 @@ import io
 import re
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 from threadpoolctl import threadpool_limits
 
 from minivae import plots, vae
@@ -43,6 +47,11 @@ from minivae.exercises import check, hint, predict, recall, reveal, solution
 from minivae.kernels.inspection import vector_instructions
 from minivae.studies import races, step_profile
 from minivae.studies.races import checked, race, show
+
+with contextlib.redirect_stderr(io.StringIO()):            # (compiles, at the first use on a machine)
+    from minivae import kernels
+    from minivae.kernels import plain_products
+    kernels.matmul(np.ones((1, 1), np.float32), np.ones((1, 1), np.float32))
 
 plots.notebook_style()
 threadpool_limits(1)                                       # NumPy's matrix products, too
@@ -77,7 +86,7 @@ recall("08", ..., ..., ...)
 
 # %%
 B, D, L = 100, 784, 50
-layers = [(D, 200), (200, 200), (200, 2 * L), (L, 200), (200, 200), (200, D)]     # (I, O)
+layers = [(D, 200), (200, 200), (200, 2 * L), (L, 200), (200, 200), (200, D)]     # (I, O); mu and logvar as one
 
 forward = [(B, I, O) for I, O in layers]                  # (m, k, n) of x W
 for_dW = [(I, B, O) for I, O in layers]                   #           of x' da
@@ -88,12 +97,9 @@ adam_flop = 13 * sum(I * O for I, O in layers)            # 13 for each weight: 
 print(f"Adam, beside that: {adam_flop / step_flop:.1%} as much")
 
 # %% [markdown]
-# (The heads for `mu` and `logvar` read the same input, so they are counted as one layer of `2 L`
-# outputs.)
-#
-# Eq. (1) is three nested loops. In Python they are slow because each `+` asks anew what kind of
-# objects it got. **numba** compiles a Python function to machine instructions the first time it is
-# called; `@njit` above it is all it takes. Here is eq. (1) as a textbook writes it.
+# Eq. (1) is three nested loops. Python's interpreter would be far too slow for them. **numba** compiles a
+# Python function to machine instructions the first time it is called; `@njit` above it is all it
+# takes. Here is eq. (1) as a textbook writes it.
 
 # %%
 @njit
@@ -108,9 +114,9 @@ def matmul_ijk(A, B, C):
 
 # %% [markdown]
 # Now train with it: a step of notebook 07 on a model with the layers counted above, made-up images
-# in which a fifth of the pixels are on, and every matrix product done by the function that we hand
-# in. Everything else is the NumPy code of notebooks 03 to 07. `step_profile` notes, inside the
-# step, how long each part takes.
+# in which a fifth of the pixels are on, and every matrix product done by this loop. Everything else
+# is the NumPy code of notebooks 03 to 07. `step_profile` notes, inside the step, how long each part
+# takes.
 
 # %%
 def product_by(loops):
@@ -140,8 +146,7 @@ step_profile.draw(ax, opening)
 fig
 
 # %% [markdown]
-# The long bar is the products: this notebook is about that one bar. The likelihood, Adam and the
-# rest wait for 08b; beside it they can hardly be seen.
+# The products take most of the step: this notebook is about that one bar.
 #
 # **How the times are taken.** The clock counts the time that this thread computes, not the time in
 # which other programs have the core. In each round every contestant has a turn and its fastest call
@@ -151,13 +156,12 @@ fig
 # %% [markdown]
 # ## 8.2  Why is the textbook loop slow?
 #
-# One product, close to a layer's real size, is enough to find out. (`aligned` makes a copy that
-# begins at a multiple of 64 bytes in memory; 8.3 says why that matters.)
+# One product, close to a layer's real size, is enough to find out.
 
 # %%
 A = races.aligned(rng.standard_normal((96, 768)))         # a batch
 W = races.aligned(rng.standard_normal((768, 192)))        # a layer's weights
-C = races.aligned(np.zeros((96, 192)))
+C = races.aligned(np.zeros((96, 192)))                    # (aligned: begins a cache line, 8.3)
 flop = 2 * 96 * 768 * 192
 right = A @ W
 
@@ -181,7 +185,7 @@ print("the textbook loop agrees with A @ W:", agrees(matmul_ijk, A, W))
 # %%
 predict("08.transpose", ...)
 
-# %%
+# %% tags=["timing"]
 def dots(A, Bt, C):                                       # the textbook loop, for B transposed
     for i in range(A.shape[0]):
         for j in range(Bt.shape[0]):
@@ -195,25 +199,22 @@ matmul_dots = njit(dots)
 Wt = races.aligned(W.T)
 print("agrees with A @ W:", agrees(matmul_dots, A, Wt))
 
-# %% tags=["timing"]
 times = checked(
     lambda: race({"B as stored": lambda: matmul_ijk(A, W, C), "B transposed": lambda: matmul_dots(A, Wt, C)}),
     lambda t: {"transposing B gains little": t["B as stored"] < 1.5 * t["B transposed"]},
 )
 show(times, flop)
-
-# %%
 reveal("08.transpose")
 
 # %% [markdown]
-# The suspect is cleared: at this size the order of memory is not what makes the loop slow. So what
-# does it wait for? Look at the line `total += ...`: each addition needs the result of the one
-# before. A core starts several additions in every tick of its clock, but each takes a few ticks
-# until its result is there. That is its **latency**, and a chain of additions goes no faster than one
-# per latency. If that is the cause, then adding one number again and again must take as long for
-# each addition as our loop takes for each multiply-add.
+# At this size the order of memory is not what makes the loop slow. So what does it wait for? Look at
+# the line `total += ...`: each addition needs the result of the one before. A core can start an
+# addition in every tick of its clock, but it takes a few ticks until the result is there. That is the
+# **latency** of the addition, and a chain of additions goes no faster than one per latency. If that is
+# the cause, then adding one number again and again must take as long for each addition as our loop
+# takes for each multiply-add.
 
-# %%
+# %% tags=["timing"]
 @njit
 def chain(number, n):
     total = f32(0)
@@ -222,7 +223,6 @@ def chain(number, n):
     return total
 
 
-# %% tags=["timing"]
 def per_operation():
     t = race({"chain": lambda: chain(f32(0.001), 200_000), "textbook": lambda: matmul_ijk(A, W, C)})
     return {"one addition in a chain": t["chain"] / 200_000, "one multiply-add of the loop": t["textbook"] / (flop / 2)}
@@ -237,7 +237,7 @@ for name, seconds in waits.items():
 # %% [markdown]
 # Two numbers so close are a hint, not a proof. The experiment that could show otherwise: keep the order of
 # the additions in every sum, let every multiply-add load its own two numbers as before, and only let
-# *several sums* run side by side, so that one addition can start while another is on its way. If
+# *two sums* run side by side, so that one addition can start while another is on its way. If
 # latency is the cause, two sums are nearly twice as fast as one. (The sums belong to different rows
 # and different columns, so that they share no number.)
 
@@ -255,70 +255,28 @@ def two_sums(A, Bt, C):
             C[i, j], C[i + 1, j1] = t0, t1
 
 
-@njit
-def four_sums(A, Bt, C):
-    n = Bt.shape[0]
-    for i in range(0, A.shape[0], 4):
-        for j in range(n):
-            j1, j2, j3 = n - 1 - j, (j + n // 2) % n, (2 * n - 1 - j - n // 2) % n
-            t0 = t1 = t2 = t3 = f32(0)
-            for k in range(A.shape[1]):
-                t0 += A[i, k] * Bt[j, k]
-                t1 += A[i + 1, k] * Bt[j1, k]
-                t2 += A[i + 2, k] * Bt[j2, k]
-                t3 += A[i + 3, k] * Bt[j3, k]
-            C[i, j], C[i + 1, j1], C[i + 2, j2], C[i + 3, j3] = t0, t1, t2, t3
-
-
-@njit
-def four_sums_of_a_row(A, Bt, C):                         # these share the number of A
-    for i in range(A.shape[0]):
-        for j in range(0, Bt.shape[0], 4):
-            t0 = t1 = t2 = t3 = f32(0)
-            for k in range(A.shape[1]):
-                a = A[i, k]
-                t0 += a * Bt[j, k]
-                t1 += a * Bt[j + 1, k]
-                t2 += a * Bt[j + 2, k]
-                t3 += a * Bt[j + 3, k]
-            C[i, j], C[i, j + 1], C[i, j + 2], C[i, j + 3] = t0, t1, t2, t3
-
-
-# %%
 one = C.copy()
 matmul_dots(A, Wt, one)
-for sums in (two_sums, four_sums, four_sums_of_a_row):
-    print(f"{sums.__name__:18} agrees:", agrees(sums, A, Wt), " the same bits as one sum:", np.array_equal(C, one))
+print("agrees:", agrees(two_sums, A, Wt), " the same bits as one sum:", np.array_equal(C, one))
 
 # %% tags=["timing"]
 times = checked(
-    lambda: race({
-        "one sum at a time": lambda: matmul_dots(A, Wt, C),
-        "two sums": lambda: two_sums(A, Wt, C),
-        "four sums": lambda: four_sums(A, Wt, C),
-        "four sums of a row of A": lambda: four_sums_of_a_row(A, Wt, C),
-    }),
-    lambda t: {
-        "two sums gain": t["one sum at a time"] > 1.7 * t["two sums"],
-        "four sums gain again": t["two sums"] > 1.2 * t["four sums"],
-        "with fewer loads they gain more": t["four sums"] > 1.1 * t["four sums of a row of A"],
-    },
+    lambda: race({"one sum at a time": lambda: matmul_dots(A, Wt, C), "two sums": lambda: two_sums(A, Wt, C)}),
+    lambda t: {"two sums gain": t["one sum at a time"] > 1.7 * t["two sums"]},
 )
 show(times, flop)
-print("vector instructions in them:", [vector_instructions(f) for f in (matmul_dots, two_sums, four_sums, four_sums_of_a_row)])
+print("vector instructions in them:", [vector_instructions(f) for f in (matmul_dots, two_sums)])
 
 # %% [markdown]
-# The same bits, as many loads, no other arithmetic, no vectors, and two sums side by side are nearly
-# twice as fast as one. The textbook loop is slow because it waits for its own last addition. (Four sums
-# are not twice as fast again: by then the eight loads of a round count too. The last line has four sums
-# with five loads.)
+# The same bits, as many loads, the same arithmetic, no vectors, and two sums side by side are nearly
+# twice as fast as one. The textbook loop waits for its own last addition.
 #
 # ### Several numbers at a time
 #
 # A core also has *vector registers* that hold 4, 8 or 16 float32 side by side (each place is a
 # *lane*), and instructions that add or multiply all lanes at once. Could the compiler keep eight partial
 # sums in the lanes of one register, and add those up at the end? It *may* not: that is another order
-# of additions, and floating-point numbers remember the order.
+# of additions, and rounding makes the result depend on the order.
 
 # %%
 big, unit = f32(1e8), f32(1)
@@ -327,7 +285,9 @@ print("unit + (big - big) =", unit + (big - big))
 
 # %% [markdown]
 # numba changes such results only with permission. The permission to regroup sums is called
-# `reassoc` (with `nsz`: the sign of a zero does not matter).
+# `reassoc` (with `nsz`: the sign of a zero does not matter). This project names the permissions that it
+# needs one by one, because `fastmath=True` grants more: the compiler may then also assume that no number
+# is NaN.
 #
 # **Predict first.** With leave to regroup and $B$ transposed, how much faster is the loop than the
 # textbook's: `"about as fast"`, `"2 to 10 times"` or `"over 10 times"`?
@@ -335,14 +295,11 @@ print("unit + (big - big) =", unit + (big - big))
 # %%
 predict("08.regroup", ...)
 
-# %%
+# %% tags=["timing"]
 regroup = njit(fastmath={"reassoc", "nsz"})
 ijk_regrouped, dots_regrouped = regroup(matmul_ijk.py_func), regroup(dots)
-print("regrouped, B as stored, agrees: ", agrees(ijk_regrouped, A, W))
-print("regrouped, B transposed, agrees:", agrees(dots_regrouped, A, Wt))
-print("the same bits as in order:      ", np.array_equal(C, one))
+print("both agree with A @ W:", agrees(ijk_regrouped, A, W), agrees(dots_regrouped, A, Wt))
 
-# %% tags=["timing"]
 four_ways = checked(
     lambda: race({
         "in order, B as stored": lambda: matmul_ijk(A, W, C),
@@ -351,28 +308,19 @@ four_ways = checked(
         "regrouped, B transposed": lambda: dots_regrouped(A, Wt, C),
     }),
     lambda t: {
-        "each change alone gains little": t["in order, B as stored"] < 2 * min(list(t.values())[1:3]),
-        "both together gain much": min(list(t.values())[:3]) > 2 * t["regrouped, B transposed"],
+        "each change alone gains less than a factor of two": t["in order, B as stored"] < 2 * min(list(t.values())[1:3]),
+        "both together are more than twice as fast as either": min(list(t.values())[:3]) > 2 * t["regrouped, B transposed"],
     },
 )
 show(four_ways, flop)
-
-# %% tags=["timing"]
 gain = four_ways["in order, B as stored"] / four_ways["regrouped, B transposed"]
 reveal("08.regroup", "about as fast" if gain < 2 else "2 to 10 times" if gain < 10 else "over 10 times")
 
 # %% [markdown]
-# Each of the two changes alone gains little; both together gain much. Leave to regroup lets the
-# compiler keep many partial sums: several lanes in a register, and several registers, so that no
-# addition waits. But a vector is loaded from *neighbours* in memory, and with $B$ as stored there are
-# none. So the order of memory does matter, by way of the vectors.
-#
-# The regrouped sum has other last bits, and on one machine the same ones in every run, so results
-# stay reproducible. There is a switch `fastmath=True` that grants everything at once. It also lets the
-# compiler assume that no number is ever NaN, and then code that looks for NaN finds none. This
-# project names the permissions it needs, one by one. (`contract`, below, is a third: a
-# multiplication and the addition after it may become one instruction, which rounds once in place of
-# twice.)
+# Each change alone gains less than a factor of two; both together are more than twice as fast as either.
+# Leave to regroup lets the compiler keep many partial sums, in the lanes of several registers. But a
+# vector is loaded from *neighbours* in memory, and down a column of $B$ there are none. So the order of
+# memory does matter, once the loop no longer waits for its additions.
 
 # %% [markdown]
 # ## 8.3  Does it matter in which order the loops are nested?
@@ -416,14 +364,9 @@ orders = checked(
         "jki": lambda: matmul_jki(A, W, C),
         "BLAS, A @ W": lambda: A @ W,
     }),
-    lambda t: {
-        "ikj is the fastest of the three": min(t["ijk"], t["jki"]) > 2 * t["ikj"],
-        "jki is about as slow as ijk": t["ijk"] < 2 * t["jki"],
-    },
+    lambda t: {"ikj is more than twice as fast as the two others": min(t["ijk"], t["jki"]) > 2 * t["ikj"]},
 )
 show(orders, flop)
-
-# %%
 reveal("08.fastest-order")
 
 # %% [markdown]
@@ -435,54 +378,48 @@ reveal("08.fastest-order")
 # $$
 #
 # one number times a row, added to a row. Each number of the row has a sum of its own, so there is no
-# chain inside the loop; and the entries of a row are neighbours in memory, so it is made of vectors,
-# with no leave to regroup. The compiler says so:
+# chain inside the loop; and the entries of a row are neighbours in memory. So the compiler can use
+# vectors without leave to regroup. Look into its code:
 
 # %% tags=["timing"]
-print("vector instructions in ijk:", vector_instructions(matmul_ijk), " in ikj:", vector_instructions(matmul_ikj))
+found = checked(
+    lambda: [vector_instructions(f) for f in (matmul_ijk, matmul_ikj, matmul_jki)],
+    lambda n: {"ijk has no vectors, ikj and jki have some": n[0] == 0 < min(n[1:])},
+)
+print("vector instructions in ijk, ikj, jki:", found)
 llvm = "\n".join(matmul_ikj.inspect_llvm().values())
-print("one of them:", re.search(r"fmul <\d+ x float>|fadd <\d+ x float>", llvm)[0])
+print("one of ikj:", re.search(r"fmul <\d+ x float>|fadd <\d+ x float>", llvm)[0])
 
 # %% [markdown]
-# `<8 x float>` (or 4, or 16) is how LLVM, the compiler inside numba, spells a vector of eight float32.
+# `<8 x float>` (or 4, or 16) is how LLVM, the compiler inside numba, spells a vector of float32. But
+# `jki` has vector instructions as well, and is slow. LLVM wrote them behind a test of whether neighbours
+# in a column lie side by side. So a count above zero says that vectors are in the code, not that they
+# run: look, and race.
 #
-# And `jki`? Its additions do not wait for one another either: `i` is innermost, and each `i` has its
-# own sum. Yet it is no faster than the textbook. It goes down the *columns* of $A$ and of $C$. If that
-# is the cause, the same loop must be fast on arrays that are stored column by column.
+# Is it really the columns that make `jki` slow? No addition in its inner loop waits for another, since each
+# `i` has its own sum. If the columns are the cause, the same loop must be fast on arrays that are
+# stored column by column.
 
 # %% tags=["timing"]
 A_columns, C_columns = races.aligned(A.T).T, races.aligned(C.T).T
-A_784, W_784 = (races.aligned(np.pad(a, p)) for a, p in ((A, ((0, 0), (0, 16))), (W, ((0, 16), (0, 0)))))
 times = checked(
     lambda: race({
         "jki, stored by rows": lambda: matmul_jki(A, W, C),
         "jki, stored by columns": lambda: matmul_jki(A_columns, W, C_columns),
-        "jki, rows of 784 numbers": lambda: matmul_jki(A_784, W_784, C),
     }),
-    lambda t: {
-        "jki gains from columns": t["jki, stored by rows"] > 2 * t["jki, stored by columns"],
-        "with 784 columns too": t["jki, rows of 784 numbers"] > 2 * t["jki, stored by columns"],
-    },
+    lambda t: {"jki is more than twice as fast by columns": t["jki, stored by rows"] > 2 * t["jki, stored by columns"]},
 )
 show(times, flop)
 
 # %% [markdown]
-# (The third line is the same product, with 16 zeros added to each sum. Rows of 768 numbers begin 3,072
-# bytes apart, and in most first caches such lines compete for the same few places. Rows of 784 do not,
-# and going down the columns is slow still.)
+# It is: the same loop, the same sums, another order in memory, and more than twice as fast. Besides
+# vectors there is a second reason to go along neighbours.
 #
-# (A count of vector instructions would have misled us here. LLVM writes vectors for `jki` too, behind a
-# test whether neighbours in a column lie side by side. For arrays stored by rows they do not, and the
-# loop runs without them.)
+# ### Cache lines
 #
-# Besides vectors there is a second reason to go along neighbours.
-#
-# ### Sixteen numbers in each parcel
-#
-# Memory comes in *cache lines* of (on most machines)
-# 64 bytes, 16 numbers of float32: whoever asks for one number gets its neighbours too. Take an array
-# far larger than any cache, and multiply every number, or only every second, ..., or only every
-# sixteenth.
+# Memory comes in *cache lines* of (on most machines) 64 bytes, 16 numbers of float32: whoever asks for
+# one number gets its neighbours too. Take an array far larger than the nearer caches, and multiply every
+# number, or only every second, ..., or only every sixteenth.
 #
 # **Predict first.** With every sixteenth number there is a sixteenth of the arithmetic. How long
 # does it take: `"a sixteenth"` of the time, or clearly `"more"`?
@@ -490,7 +427,7 @@ show(times, flop)
 # %%
 predict("08.stride", ...)
 
-# %%
+# %% tags=["timing"]
 @njit
 def every(numbers, stride):
     for i in range(0, len(numbers), stride):
@@ -498,167 +435,65 @@ def every(numbers, stride):
 
 
 large = races.aligned(np.ones(2**24, f32))                         # 64 MB
-every(large, 1)
-print(f"changed: {(large != 1).sum()} of {large.size}")
-
-# %% tags=["timing"]
-strides = (1, 2, 4, 8, 16, 32, 64)
 passes = checked(
-    lambda: race({s: lambda s=s: every(large, s) for s in strides}, turn=0.04),
+    lambda: race({s: lambda s=s: every(large, s) for s in (1, 2, 4, 8, 16, 32, 64)}, turn=0.04),
     lambda t: {
         "every sixteenth takes clearly more than a sixteenth": t[16] > 1.7 * t[1] / 16,
-        "every fourth takes about as long as every sixteenth": t[4] < 2 * t[16],
+        "every fourth takes less than twice as long as every sixteenth": t[4] < 2 * t[16],
         "in the end lines are left out": t[64] < 0.9 * t[16],
     },
 )
 for stride, seconds in passes.items():
     print(f"every {stride:2}: {1e3 * seconds:6.2f} ms, {len(large) // stride / 1e6:5.2f} million numbers")
-
-# %%
 reveal("08.stride")
 
 # %% [markdown]
-# From every fourth to every sixteenth the work falls to a quarter, and the time by far less: the loop pays
-# for lines, and all of them are still fetched. At 32 half of the lines are left out, which need not show
-# at once, as a core may fetch the neighbours of a line unasked; at 64 the time falls. (At strides
-# 1 and 2 the loop, one number at a time, takes longer than the fetching.) Going down a column of a large
-# array, a loop fetches a line for each number.
-#
-# A vector, too, is a piece of a line. If it begins in the middle of one it can reach into the next,
-# and then costs two fetches. Here is `ikj` on the same numbers, four places further on in memory:
-
-# %% tags=["timing"]
-def shifted(array, places=4):
-    """A copy that begins `places` numbers after the beginning of a cache line."""
-    room = races.aligned(np.zeros(array.size + places))
-    copy = room[places:].reshape(array.shape)
-    copy[...] = array
-    return copy
-
-
-W_shifted, C_shifted = shifted(W), shifted(C)
-times = race({"ikj, aligned": lambda: matmul_ikj(A, W, C), "ikj, shifted": lambda: matmul_ikj(A, W_shifted, C_shifted)})
-show(times, flop)
-print(f"aligned is {times['ikj, shifted'] / times['ikj, aligned']:.2f} times as fast")
+# From every fourth to every sixteenth the work falls to a quarter, and the time by less than half: all
+# lines are still fetched. At 64 three of four lines are left out, and the time falls again. A loop
+# that goes down a column of a large array needs another line for each number.
 
 # %% [markdown]
-# NumPy's arrays begin at a multiple of 16 bytes, but seldom of 64, so the same program can be slower by
-# such a factor from one run to the next. The operands of all single products here begin a line, to keep
-# that out; those inside a training step begin where NumPy puts them.
-
-# %% [markdown]
-# ## 8.4  How far away are the numbers?
+# ## 8.4  How many bytes arrive in a second?
 #
-# A core computes faster than memory delivers. Between them lie *caches*: a small fast one (L1), a
-# larger slower one (L2), often a third (L3) that cores share. Two questions can be asked of each.
-# How long until *one* number is there, when its place is known only once the last one has come
-# (*latency*)? And how many bytes arrive in a second when we go straight ahead (*bandwidth*)?
-#
-# For the first, lay out a ring of cache lines in random order, where each holds the place of the
-# next, and follow it. Nothing can be fetched ahead, because nobody knows yet where to.
+# A core computes faster than memory delivers. Between them lie *caches* that keep what was used last: a
+# small fast one (L1), a larger slower one (L2), often a third (L3) that cores share. What a loop gets
+# from each is its **bandwidth**, the bytes that arrive in a second when we go straight ahead. Measure it
+# with a loop that does almost nothing else: two loads, one addition, one store. (The appendix measures
+# how long *one* number takes.)
 
 # %%
-def ring(n_bytes):
-    """Places of 8 bytes, one used in each line of 64: next_at[place] is the place after it."""
-    lines = np.random.default_rng(0).permutation(n_bytes // 64)
-    next_at = np.zeros(n_bytes // 8, np.int64)
-    next_at[8 * lines] = 8 * np.roll(lines, -1)
-    return next_at
-
-
 @njit
-def follow(next_at, place, steps):
-    for _ in range(steps):
-        place = next_at[place]
-    return place
-
-
-ends = ring(4096)
-print("after all 64 lines we are back at the start:", follow(ends, 0, 64) == 0 and follow(ends, 0, 63) != 0)
-
-# %%
-@njit(fastmath={"reassoc", "nsz"})
-def add_up(numbers, repeats):                             # reads
-    total = f32(0)
-    for _ in range(repeats):
-        for j in range(len(numbers)):
-            total += numbers[j]
-    return total
-
-
-@njit
-def add_arrays(a, b, c, repeats):                         # reads two, writes one
+def add_arrays(a, b, c, repeats):
     for _ in range(repeats):
         for j in range(len(c)):
             c[j] = a[j] + b[j]
 
 
-# %% tags=["timing"]
-sizes = [4, 8, 16, 24, 32, 48, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]      # kB
-STEPS = 20_000
+def bytes_per_second(n_bytes):
+    """How fast add_arrays moves three arrays that have n_bytes together."""
+    n = n_bytes // 12 // 16 * 16
+    a, b, c = (races.aligned(np.ones(n)) for _ in range(3))
+    repeats = max(1, 2**23 // n_bytes)
+    return 12 * n * repeats / race({"add": lambda: add_arrays(a, b, c, repeats)}, 5, 0.01)["add"]
 
-
-def at_size(kB):
-    """(ns for a step of the ring, GB/s read) for a working set of kB."""
-    next_at, numbers = ring(1024 * kB), races.aligned(np.ones(256 * kB))
-    repeats = max(1, 8192 // kB)
-    place = 0
-
-    def walk_on():                                        # from where the last walk ended
-        nonlocal place
-        place = follow(next_at, place, STEPS)
-
-    t = race({"ring": walk_on, "read": lambda: add_up(numbers, repeats)}, 3, 0.02)
-    return 1e9 * t["ring"] / STEPS, numbers.nbytes * repeats / t["read"] / 1e9
-
-
-curves = checked(
-    lambda: np.array([at_size(kB) for kB in sizes]).T,
-    lambda c: {
-        "far memory answers later": c[0, -1] > 5 * c[0, 0],
-        "far memory delivers less": c[1, -1] < 0.8 * max(c[1]),
-        "latency is flat inside the first cache": max(c[0, :3]) < 1.3 * min(c[0, :3]),
-    },
-)
-caches = races.cache_sizes()
 
 # %% tags=["timing"]
-fig, (left, right_ax) = plots.figure(7.6, 3.2, 1, 2)
-for ax, values, label in ((left, curves[0], "ns for one number, after another"), (right_ax, curves[1], "GB read per second")):
-    ax.plot(sizes, values, color=plots.BLUE, marker="o", ms=4)
-    for name, size in caches.items():
-        ax.axvline(size / 1024, color=plots.GREY, lw=1, ls="--")
-        ax.text(size / 1024, 1.0, f" {name}", transform=ax.get_xaxis_transform(), va="top", fontsize=8)
-    ax.set(xscale="log", xlabel="size of the array", ylabel=label)
-    ax.set_xticks([8, 64, 512, 4096, 32768], ["8 kB", "64 kB", "512 kB", "4 MB", "32 MB"])
-    ax.minorticks_off()
-left.set(yscale="log", title="latency")
-right_ax.set(ylim=(0, None), title="bandwidth")
-fig
-
-# %% [markdown]
-# The dashed lines are the sizes of your caches, where the system tells them (where it does not, 32 kB
-# and 512 kB are assumed below). Latency stays flat up to
-# the first line, and then rises to a second level. (It may begin to rise before a later line: the data
-# share a cache with others, the addresses have a cache of their own that runs out too, and neighbours
-# on a shared machine take their part of the largest.) Whether bandwidth shows a step at the first line
-# as well depends on the machine:
-
-# %% tags=["timing"]
-def between(values, low, high):
-    """The median where the size lies between two sizes in bytes."""
-    return np.median([v for v, kB in zip(values, sizes) if low < 1024 * kB <= high])
-
-
+caches = races.cache_sizes()                              # where the system tells them
 L1, L2 = caches.get("L1", 32 * 1024), caches.get("L2", 512 * 1024)
-(ns_1, ns_2), (gb_1, gb_2) = ([between(c, 0, L1), between(c, L1, min(L2, 8 * L1))] for c in curves)
-print(f"from the first to the second cache: {ns_1:.1f} to {ns_2:.1f} ns, {gb_1:.0f} to {gb_2:.0f} GB/s")
+sizes = {"L1": (L1 // 5, L1 // 3, L1 * 3 // 4), "L2": (L2 // 5, L2 // 3), "memory": (2**26,)}     # bytes
+bandwidth = checked(                                      # the best size of each
+    lambda: {level: max(bytes_per_second(size) for size in some) for level, some in sizes.items()},
+    lambda b: {"each level delivers less than the one before": b["L1"] > 1.2 * b["L2"] > 1.44 * b["memory"]},
+)
+print(f"L1 has {L1 // 1024} kB, L2 {L2 // 1024} kB")
+for level, speed in bandwidth.items():
+    print(f"{level:7} {speed / 1e9:6.1f} GB/s")
 
 # %% [markdown]
-# There are machines where the second pair is nearly equal: the core fetches ahead, and the two caches
-# deliver alike to a loop that walks straight on. Then only latency tells them apart.
-
-# %% [markdown]
+# Each level delivers less than the one before. (Why not simply add up the numbers of an array? A sum is a
+# chain, and even with vectors and leave to regroup the latency of its additions may be the limit, not
+# the cache. Here every addition stands for itself.)
+#
 # ## 8.5  How fast could it be?
 #
 # ### The roof
@@ -673,15 +508,6 @@ print(f"from the first to the second cache: {ns_1:.1f} to {ns_2:.1f} ns, {gb_1:.
 # LLVM. First, three small words of that language.
 
 # %%
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
-
-with contextlib.redirect_stderr(io.StringIO()):           # (compiles, at the first use on a machine)
-    from minivae import kernels
-    kernels.matmul(A, W)
-
 LANES = kernels.machine_lanes()                           # how many float32 a register holds here
 WORD, NUMBER = ir.IntType(64), ir.FloatType()
 
@@ -700,15 +526,15 @@ def spread(builder, number, lanes):
 
 
 def multiply_add(builder, a, b, c):
-    """a b + c; `contract`: as one instruction, where the machine has it."""
+    """a b + c; `contract`: as one instruction that rounds once, where the machine has it."""
     product = builder.fmul(a, b, flags=("contract",))
     return builder.fadd(product, c, flags=("contract",))
 
 
 # %% [markdown]
-# And the chains: $n$ local variables, each a vector, and a loop in which each becomes itself times
-# `half`, plus `number`. The Python `for` runs *while the code is made*, so the loop of the machine
-# holds $n$ multiply-adds one after another.
+# And the chains: $n$ local variables (`alloca` makes one), each a vector, and a loop in which each
+# becomes itself times `half`, plus `number`. The Python `for` runs *while the code is made*, so the loop
+# of the machine holds $n$ multiply-adds one after another.
 
 # %%
 def chains(n, lanes):
@@ -742,38 +568,29 @@ def chains(n, lanes):
 print("four chains that run to 2 each, added up:", chains(4, LANES)(f32(1), 100))
 
 # %% tags=["timing"]
-widths = (16, 8) if LANES == 16 else (LANES,)
-counts = (1, 2, 3, 4, 5, 6, 8, 10, 12)
 ROUNDS = 50_000
-runners = {(lanes, n): chains(n, lanes) for lanes in widths for n in counts}
+runners = {n: chains(n, LANES) for n in (1, 2, 3, 4, 5, 6, 8, 10, 12)}
 times = checked(
-    lambda: race({key: lambda f=f: f(f32(1), ROUNDS) for key, f in runners.items()}, 5, 0.01),
+    lambda: race({n: lambda f=f: f(f32(1), ROUNDS) for n, f in runners.items()}, 5, 0.01),
     lambda t: {
-        "two chains take no longer than one": t[LANES, 2] < 1.2 * t[LANES, 1],
-        "there is a plateau": t[LANES, 12] > 1.3 * t[LANES, 8],
+        "two chains take no longer than one": t[2] < 1.2 * t[1],
+        "twelve take longer than eight": t[12] > 1.3 * t[8],
     },
 )
-chain_rates = {(lanes, n): 2 * lanes * n * ROUNDS / s / 1e9 for (lanes, n), s in times.items()}
-roof = max(chain_rates.values())
-plateau = {lanes: max(chain_rates[lanes, n] for n in counts) for lanes in widths}
+rates = {n: 2 * LANES * n * ROUNDS / s / 1e9 for n, s in times.items()}
+roof = max(rates.values())
 
 fig, ax = plots.figure(6.4, 3.0)
-for lanes, color, marker in zip(widths, (plots.BLUE, plots.RED), "os"):
-    ax.plot(counts, [chain_rates[lanes, n] for n in counts], color=color, marker=marker, ms=4, label=f"{lanes} lanes")
+ax.plot(list(rates), list(rates.values()), color=plots.BLUE, marker="o", ms=4)
 ax.axhline(roof, color=plots.INK, lw=1, ls="--")
 ax.set(xlabel="independent chains", ylabel="GFLOP per second", ylim=(0, 1.12 * roof), title=f"the roof: {roof:.0f} GFLOP/s")
-ax.legend()
+print(f"one chain {rates[1]:.1f} GFLOP/s; latency x pipes = roof / one chain = {roof / rates[1]:.1f} chains needed")
 fig
 
-# %% tags=["timing"]
-for lanes in widths:
-    print(f"{lanes:2} lanes: one chain {chain_rates[lanes, 1]:5.1f} GFLOP/s;"
-          f" latency x pipes = plateau / one chain = {plateau[lanes] / chain_rates[lanes, 1]:.1f} chains needed")
-
 # %% [markdown]
-# At first each further chain is free, then the pipes are full. The plateau is the **peak**, and the
-# bend says how many vectors of sums a loop must keep going to reach it: fewer leave the pipes idle.
-# (Latency and pipes differ from core to core: 4, 8, 10 and 16 chains all occur.)
+# A second chain costs hardly any time: it fits into the waiting of the first. Further ones do so until the
+# pipes are full. The highest rate is the **peak**, and the printed number says how many vectors of sums
+# a loop must keep going to reach it: fewer leave the pipes idle.
 #
 # ### The roofline
 #
@@ -789,59 +606,34 @@ for lanes in widths:
 # $$
 #
 # Eq. (5) holds for **each cache by itself**: with the bytes that cross its border, and its bandwidth.
-# Count them for `ikj`, eq. (3), with vectors of 8 float32, 32 bytes (the width cancels). Each multiply-add of a vector is
-# 16 flop. It loads a vector of $B$, loads one of $C$ and stores one of $C$: 96 bytes at the first
-# cache, 16/96 flop a byte. The row of $C$ stays in the first cache while $k$ runs; $B$ (590 kB) is too
-# large for it, so for each row of $C$ all of $B$ comes from the second, or through it: 32 bytes there,
-# 16/32 flop a byte.
-#
-# Now your machine's bandwidths, at sizes well inside each cache: for reading alone, and for adding two
-# arrays into a third (two loads and one store, the mix that `ikj` has).
+# Count them for `ikj`, eq. (3), with vectors of 8 float32, 32 bytes (the width cancels). Each multiply-add of
+# a vector is 16 flop. It loads a vector of $B$, loads one of $C$ and stores one of $C$: 96 bytes at
+# the first cache, 16/96 flop a byte. The row of $C$ stays in the first cache while $k$ runs; $B$ (590
+# kB) is too large for it, so for each row of $C$ all of $B$ comes from the second, or through it: 32
+# bytes there, 16/32 flop a byte.
 
 # %% tags=["timing"]
-def bandwidths(n_bytes):
-    """{"read", "add"}: bytes per second for a working set of n_bytes."""
-    n = n_bytes // 12 // 16 * 16
-    a, b, c, numbers = (races.aligned(np.ones(size)) for size in (n, n, n, 3 * n))
-    repeats = max(1, 2**23 // n_bytes)
-    t = race({"add": lambda: add_arrays(a, b, c, repeats), "read": lambda: add_up(numbers, repeats)}, 5, 0.01)
-    return {name: 12 * n * repeats / seconds for name, seconds in t.items()}
-
-
-def of_cache(*n_bytes):
-    """The best of a few sizes: some sizes make the arrays compete for the same places."""
-    found = [bandwidths(size) for size in n_bytes]
-    return {name: max(f[name] for f in found) for name in ("read", "add")}
-
-
-bandwidth = checked(
-    lambda: {"L1": of_cache(L1 // 5, L1 // 3, L1 * 3 // 4), "L2": of_cache(L2 // 5, L2 // 3), "memory": of_cache(2**26)},
-    lambda b: {"the first cache is faster than memory": b["L1"]["add"] > 1.5 * b["memory"]["add"]},
-)
-for level, speeds in bandwidth.items():
-    print(f"{level:7} read {speeds['read'] / 1e9:6.1f} GB/s   add {speeds['add'] / 1e9:6.1f} GB/s")
-
-# %% tags=["timing"]
-by_level = {"L1": 16 / 96 * bandwidth["L1"]["add"] / 1e9, "L2": 16 / 32 * bandwidth["L2"]["read"] / 1e9}
+by_level = {"L1": 16 / 96 * bandwidth["L1"] / 1e9, "L2": 16 / 32 * bandwidth["L2"] / 1e9}
+ikj_limit = min(roof, *by_level.values())
 measured = checked(
     lambda: flop / race({"ikj": lambda: matmul_ikj(A, W, C)})["ikj"] / 1e9,
-    lambda rate: {"the limits of L1 and L2 predict ikj": 0.5 < rate / min(by_level.values()) < 1.15},
+    lambda rate: {"ikj comes to more than half of its limit, and not above it": 0.5 < rate / ikj_limit < 1.15},
 )
 print(f"ikj: {by_level['L1']:.1f} GFLOP/s by the first cache, {by_level['L2']:.1f} by the second, {roof:.1f} by the roof")
 print(f"ikj: measured {measured:.1f}")
 
 # %% [markdown]
-# `ikj` stops not at the roof, but where a cache has no more to give: one multiply-add for three trips.
-# (The bandwidths are measured with other loops, so it may come out a little above the limit, or well
-# below.) If that is the reason, then **more arithmetic for each byte** must help.
+# `ikj` comes to more than half of the lowest limit, and not above it. (The check allows 15 percent, as
+# the bandwidths are those of another loop.) If the caches are the reason that it stays below the roof,
+# then **more arithmetic for each byte** must help.
 #
 # ### Four rows at a time
 #
 # Take four rows of $B$ together. A vector of $C$ is loaded and stored once for four multiply-adds:
 # 64 flop for 4 + 2 vectors, 192 bytes, twice the intensity of `ikj`.
 
-# %%
-@njit(fastmath={"contract"})
+# %% tags=["timing"]
+@njit
 def matmul_four_rows(A, B, C):
     """k must be a multiple of 4."""
     C[:] = 0
@@ -855,42 +647,19 @@ def matmul_four_rows(A, B, C):
 
 
 print("agrees with A @ W:", agrees(matmul_four_rows, A, W))
-
-# %% [markdown]
-# Five of its six trips are loads and one is a store, a mix between "read" and "add". ($C$, 74 kB, comes
-# from the second cache where the first is smaller: 64 bytes there for 64 flop, which is a higher
-# limit.)
-
-# %% tags=["timing"]
-limits = sorted(64 / 192 * bandwidth["L1"][mix] / 1e9 for mix in ("read", "add"))
 times = checked(
     lambda: race({"ikj": lambda: matmul_ikj(A, W, C), "four rows": lambda: matmul_four_rows(A, W, C)}),
-    lambda t: {
-        "four rows are faster than one": t["ikj"] > 1.1 * t["four rows"],
-        "the first cache limits four rows": 0.5 * limits[0] < flop / t["four rows"] / 1e9 < 1.1 * limits[1],
-    },
+    lambda t: {"four rows are faster than one": t["ikj"] > 1.25 * t["four rows"]},
 )
 show(times, flop)
-print(f"limit by the first cache: {limits[0]:.0f} to {limits[1]:.0f} GFLOP/s, by the second {bandwidth['L2']['add'] / 1e9:.0f}")
+print(f"limit of the four rows by the first cache: {64 / 192 * bandwidth['L1'] / 1e9:.0f} GFLOP/s")
 
 # %% [markdown]
-# The package keeps these loops, for any shape and for float64 too, in `kernels/plain_products.py`.
-
-# %%
-from minivae.kernels import plain_products
-
-for ours, theirs in (
-    (matmul_ijk, plain_products.naive),
-    (matmul_ikj, plain_products.by_rows),
-    (matmul_four_rows, plain_products.blocked),
-):
-    ours(A, W, C)
-    print(f"{ours.__name__:16} and {theirs.__name__:7} agree:", np.allclose(C, theirs(A, W), atol=1e-3))
-
-# %% [markdown]
+# It helps. Can more be gained?
+#
 # ## 8.6  The register tile
 #
-# Four rows of $B$ gain a factor of two in intensity. To gain more, $C$ should not travel at all. A
+# Four rows of $B$ double the intensity. To gain more, $C$ should not travel at all. A
 # **register tile** keeps a small block of $C$, of $R$ rows and $V$ vectors, in registers during
 # the whole sum over $k$. In each round it loads $V$ vectors of $B$ and $R$ single numbers of $A$,
 # and does $RV$ multiply-adds:
@@ -907,12 +676,15 @@ def registers(R, V):
 
 for R, V in ((1, 1), (2, 2), (4, 2), (6, 2), (4, 3), (12, 2), (8, 3)):
     print(f"R = {R:2}, V = {V}: {R * V:2} sums on the way, {(R + V) / (R * V):.2f} loads for a"
-          f" multiply-add, {registers(R, V):2} registers")
+          f" multiply-add, {registers(R, V):2} registers, {R:2} sums at an edge")
 
 # %% [markdown]
-# Three conditions: enough sums on the way to fill the pipes (8.5), few loads, and no more registers
-# than there are: 16 with AVX2, 32 with AVX-512 and NEON. Where loads can be started as fast as
-# multiply-adds, it is enough that eq. (6) is clearly below 1.
+# The shape must meet three conditions: enough sums on the way to fill the pipes (8.5), few loads, and no
+# more registers than there are, which is 16 with AVX2, 32 with AVX-512 and NEON. And there is the edge. 200
+# columns are 25 vectors of 8: twelve pairs and one left over, or eight threes and one left over. The
+# last column of tiles is then one vector wide, with only $R$ sums on the way. So 4 × 3 has
+# fewer loads than 6 × 2, but fewer sums at such an edge. The package takes 12 × 2 with AVX-512 and
+# 6 × 2 otherwise; the appendix races the shapes.
 #
 # Before any instructions, the idea in NumPy. Eq. (1) can be read as a sum of columns times rows,
 #
@@ -987,192 +759,135 @@ R, V = (12, 2) if LANES == 16 else (6, 2)
 matmul_tiles = tiled(R, V)
 print("agrees with A @ W:", agrees(matmul_tiles, A, W))
 
+# %% [markdown]
+# One race of all the loops, with the roof as a contestant. For each loop we know the flop for each byte of
+# the first cache, and so its limit by eq. (5).
+
 # %% tags=["timing"]
 full = chains(12, LANES)
+intensity = {                                             # flop for each byte of the first cache
+    "ijk": 2 / 8, "ikj": 16 / 96, "four rows": 64 / 192, "tile": 2 * R * V * LANES / (4 * (V * LANES + R)),
+}
+limit = {name: min(roof, flop_a_byte * bandwidth["L1"] / 1e9) for name, flop_a_byte in intensity.items()}
+
+
+def of_limit(seconds, name):
+    """Which part of its limit by roof and first cache a loop reaches."""
+    return flop / seconds / 1e9 / limit[name]
+
+
 tile_times = checked(
     lambda: race({
+        "ijk": lambda: matmul_ijk(A, W, C),
         "ikj": lambda: matmul_ikj(A, W, C),
         "four rows": lambda: matmul_four_rows(A, W, C),
-        f"tile, {R} x {V}": lambda: matmul_tiles(A, W, C),
+        "tile": lambda: matmul_tiles(A, W, C),
         "BLAS": lambda: A @ W,
         "roof": lambda: full(f32(1), flop // (2 * LANES * 12)),
     }),
     lambda t: {
-        "the tile is faster than four rows": t["four rows"] > 1.15 * t[f"tile, {R} x {V}"],
-        "the tile stays below the roof": races.below_roof(1 / t[f"tile, {R} x {V}"], 1 / t["roof"]),
-        "the tile comes near the roof": t[f"tile, {R} x {V}"] < 1.33 * t["roof"],
-        "BLAS stays below the roof": races.below_roof(1 / t["BLAS"], 1 / t["roof"]),
+        "ikj reaches more than half of its limit": 0.5 < of_limit(t["ikj"], "ikj") < 1.15,
+        "four rows reach more than half of theirs": 0.5 < of_limit(t["four rows"], "four rows") < 1.15,
+        "ijk reaches less than a tenth": of_limit(t["ijk"], "ijk") < 0.1,
+        "the tile is faster than four rows": t["four rows"] > 1.15 * t["tile"],
+        "the tile reaches three quarters of the roof": t["tile"] < 1.33 * t["roof"],
+        "the tile and BLAS stay below the roof": races.below_roof(max(1 / t["tile"], 1 / t["BLAS"]), 1 / t["roof"]),
     },
 )
 show(tile_times, flop)
 
-# %% [markdown]
-# A few dozen lines of Python, and within a quarter of the roof that needs no memory. Here is the whole
-# roofline, with the intensity of each loop at the first cache.
-
 # %% tags=["timing"]
-intensity = {                                             # flop for each byte of the first cache
-    "ijk": 2 / 8, "ikj": 16 / 96, "four rows": 64 / 192,
-    "tile": 2 * R * V * LANES / (4 * (V * LANES + R)),
-}
-points = {
-    "ijk": orders["ijk"], "ikj": tile_times["ikj"],
-    "four rows": tile_times["four rows"], "tile": tile_times[f"tile, {R} x {V}"],
-}
 fig, ax = plots.figure(6.4, 3.6)
 flops_per_byte = np.logspace(-1.3, 1.3, 200)
 for level, dash in (("L1", "-"), ("L2", "--"), ("memory", ":")):
-    slope = flops_per_byte * bandwidth[level]["add"] / 1e9
+    slope = flops_per_byte * bandwidth[level] / 1e9
     ax.plot(flops_per_byte, np.minimum(roof, slope), color=plots.INK, ls=dash, lw=1.3, label=f"if every byte came from {level}")
-for (name, seconds), color, marker in zip(points.items(), (plots.GREY, plots.BLUE, plots.RED, plots.GREEN), "vos^"):
-    ax.plot(intensity[name], flop / seconds / 1e9, marker, color=color, ms=8, label=name)
+for name, color, marker in zip(intensity, (plots.GREY, plots.BLUE, plots.RED, plots.GREEN), "vos^", strict=True):
+    ax.plot(intensity[name], flop / tile_times[name] / 1e9, marker, color=color, ms=8, label=name)
 ax.set(xscale="log", yscale="log", xlabel="flop for each byte of the first cache", ylabel="GFLOP per second",
-       title="ikj reaches its slope, the tile its roof")
+       title="the more flop for each byte, the higher the limit")
 ax.legend(fontsize=8, loc="lower right")
 fig
 
 # %% [markdown]
-# `ikj` and the four rows stand near the slope of the first cache, the tile near the flat part. The
-# textbook loop stands far below the slope: latency, its limit, is not in the roofline.
+# A few dozen lines of Python, and three quarters or more of a roof that needs no memory. `ikj` and the four
+# rows reach more than half of their limits by the first cache. The textbook loop reaches less than a
+# tenth: latency, its limit, is not in the roofline.
 #
-# ### Which shape?
-#
-# The package takes 12 × 2 with AVX-512 and 6 × 2 otherwise. By eq. (6), 4 × 3 needs fewer loads than
-# 6 × 2 for the same twelve sums. Why not that? Whole tiles are one thing; but a layer's width is
-# seldom a multiple of $V$ vectors. 200 columns are 25 vectors of 8: twelve pairs and one left over, or
-# eight threes and one left over. The last column of tiles is then only one vector wide: 6 × 1 or
-# 4 × 1, six or four sums on the way, and 8.5 says what so many chains can reach. Measure both kinds.
-
-# %% tags=["timing"]
-shapes = [(6, 2), (4, 3), (6, 1), (4, 1)]
-compiled = {shape: tiled(*shape, lanes=widths[-1]) for shape in shapes}         # 8 lanes, as AVX2 has
-shape_times = checked(
-    lambda: race({shape: lambda f=f: f(A, W, C) for shape, f in compiled.items()}),
-    lambda t: {
-        "at an edge six rows are faster than four": t[4, 1] > 1.1 * t[6, 1],
-        "whole tiles of both shapes lie close together": 0.8 < t[4, 3] / t[6, 2] < 1.25,
-    },
-)
-for (rows, vectors), seconds in shape_times.items():
-    sums = rows * vectors
-    print(f"{rows} x {vectors}: {flop / seconds / 1e9:6.1f} GFLOP/s;  {sums:2} chains, in 8.5: {chain_rates[widths[-1], sums]:6.1f}")
-
-# %% [markdown]
-# Whole tiles of both shapes lie within a quarter of each other: as soon as loads are no limit, fewer of
-# them gain little. At the edge the taller tile gains, as six chains do on four.
-# (And 4 × 3 uses all 16 registers of AVX2, with none to spare.)
-#
-# That is one edge of two. Rows have one as well: 100 rows are 25 fours, but 16 sixes and four left over.
-# And with AVX-512, where 8.5 needs fewer chains, this count does not tell 12 × 2 from 8 × 3. A count
-# narrows the choice; the last word has a race of the products that one really has, as in 8.7.
-
-# %% [markdown]
 # ## 8.7  Can one keep up with BLAS?
 #
-# The package's product is that tile. One product of one size decides nothing, so here are all the
-# products of a training step, in the shapes and with the transposes they really have, on one thread.
-# Say that it *keeps up* if it takes at most a tenth longer than BLAS.
+# The package's product is that tile, for any shape. It finishes edges with smaller tiles, and takes
+# transposed operands. Now train with it, and with the other products, on one thread.
 #
-# **Predict first.** Does it keep up: `"no"` or `"yes"`?
+# **Predict first.** How long do its products take, beside those of BLAS: `"about as long"` (at most half
+# as long again), `"twice"` or `"ten times"`?
 
 # %%
 predict("08.blas", ...)
 
 # %%
-jobs = []                                                 # left, right, is it left', is it right'
-for m, k, n in forward:
-    x_, W_, da = (races.aligned(rng.random(shape)) for shape in ((m, k), (k, n), (m, n)))
-    jobs += [(x_, W_, False, False), (x_, da, True, False), (da, W_, False, True)]
-del jobs[2]                                               # the first layer's dx
+def product_by_package(left, right):
+    """left @ right; a transposed view is handed on as such."""
+    ta, tb = not left.flags.c_contiguous, not right.flags.c_contiguous
+    return kernels.matmul(left.T if ta else left, right.T if tb else right, transpose_a=ta, transpose_b=tb)
 
 
-def by_blas():
-    return [(a.T if ta else a) @ (b.T if tb else b) for a, b, ta, tb in jobs]
-
-
-def by_kernels():
-    return [kernels.matmul(a, b, transpose_a=ta, transpose_b=tb) for a, b, ta, tb in jobs]
-
-
-agree = [np.allclose(*pair, rtol=1e-4) for pair in zip(by_kernels(), by_blas(), strict=True)]
-print(f"{sum(agree)} of {len(agree)} products agree")
-
-# %% tags=["timing"]
-times = checked(
-    lambda: race({"BLAS": by_blas, "the package": by_kernels}, turn=0.05),
-    lambda t: {"all products stay below the roof": races.below_roof(step_flop / min(t.values()) / 1e9, roof)},
-)
-for name, seconds in times.items():
-    print(f"{name:12} {1e3 * seconds:.2f} ms ({1e3 * seconds.low:.2f} to {1e3 * seconds.high:.2f})")
-reveal("08.blas", "yes" if times["the package"] < 1.1 * times["BLAS"] else "no")
-
-# %% [markdown]
-# NumPy may have been built with another BLAS than the OpenBLAS of the wheels (`np.show_config()` names
-# yours), and the answer is for these sizes: at large ones BLAS is hard to beat.
-#
-# Back to the step that we began with. `product_by_tiles` fills the operands up with zeros to whole
-# tiles, which costs it a copy of both; the package copies only what lies badly in memory.
-
-# %%
-def product_by_tiles(A, B):
-    (m, k_size), n = A.shape, B.shape[1]
-    rows, columns = -(-m // R) * R, -(-n // (V * LANES)) * V * LANES
-    A_whole, B_whole = np.zeros((rows, k_size), f32), np.zeros((k_size, columns), f32)
-    A_whole[:m], B_whole[:, :n] = A, B
-    C_whole = np.empty((rows, columns), f32)
-    matmul_tiles(A_whole, B_whole, C_whole)
-    return C_whole[:m, :n]
-
-
-def product_by_four_rows(A, B):
-    return plain_products.blocked(A, B)                   # takes any k
-
-
-# %% tags=["timing"]
 products = {
     "textbook loop": product_by(matmul_ijk), "i-k-j": product_by(matmul_ikj),
-    "four rows": product_by_four_rows, "our tile": product_by_tiles, "NumPy's BLAS": np.matmul,
+    "four rows": plain_products.blocked,                  # matmul_four_rows for any k
+    "the package's tile": product_by_package, "NumPy's BLAS": np.matmul,
 }
+for name, product in products.items():
+    print(f"{name:18} agrees:", np.allclose(product(A, W), right, atol=1e-3), np.allclose(product(A.T, A), A.T @ A, atol=1e-3))
+
+# %% tags=["timing"]
 trainees = {name: step_profile.Trainee(step_profile.with_product(p), spec) for name, p in products.items()}
 closing = checked(
     lambda: step_profile.profile(trainees, x, eps, rounds=5, turn=0.15),
     lambda p: step_profile.contradictions(p) | {
         "each loop is faster than the one before": all(
-            p[a]["products"] > p[b]["products"]
-            for a, b in zip(list(products)[:3], list(products)[1:4], strict=True)
+            p[a]["products"] > p[b]["products"] for a, b in zip(list(p)[:3], list(p)[1:4], strict=True)
         ),
-        "the products stay below the roof": races.below_roof(step_flop / p["our tile"]["products"] / 1e9, roof),
+        "the package takes at most half as long again as BLAS": (
+            p["the package's tile"]["products"] < 1.5 * p["NumPy's BLAS"]["products"]
+        ),
+        "the products stay below the roof": all(
+            races.below_roof(step_flop / parts["products"] / 1e9, roof) for parts in p.values()
+        ),
     },
 )
 for name, parts in closing.items():
-    print(f"{name:14} products {1e3 * parts['products']:6.2f} ms of a step of {1e3 * parts['step']:6.2f} ms")
-
-# %% tags=["timing"]
-fig, ax = plots.figure(6.8, 3.4)
-step_profile.draw(ax, {name: closing[name] for name in ("textbook loop", "our tile")})
-fig
+    print(f"{name:18} products {1e3 * parts['products']:6.2f} ms of a step of {1e3 * parts['step']:6.2f} ms")
+longer = closing["the package's tile"]["products"] / closing["NumPy's BLAS"]["products"]
+reveal("08.blas", "about as long" if longer < 1.5 else "twice" if longer < 4 else "ten times")
 
 # %% [markdown]
-# The same profile as at the start, before and after. Nothing was exchanged but the function for the
-# products, and their bar has shrunk so far that the others can be seen. They are the subject of 08b. (Their
-# code is the same in both profiles. If they differ, something else has: this experiment does not say what.)
+# The answer is for these sizes and for the BLAS of your NumPy (`np.show_config()` names it). Here is the
+# profile of the beginning once more, before and after:
 
 # %% tags=["timing"]
-before, after = closing["textbook loop"], closing["our tile"]
+before, after = closing["textbook loop"], closing["the package's tile"]
 print(f"the products: {before['products'] / after['products']:.0f} times as fast, the step: {before['step'] / after['step']:.0f} times")
 shares = [1 - parts["products"] / parts["step"] for parts in (before, after)]
 print(f"all that is not products: {shares[0]:.0%} of the step before, {shares[1]:.0%} of it now")
+fig, ax = plots.figure(6.8, 3.4)
+step_profile.draw(ax, {name: closing[name] for name in ("textbook loop", "the package's tile")})
+fig
 
 # %% [markdown]
+# Nothing was exchanged but the function for the products, and their bar has shrunk. The other bars are
+# the subject of 08b. (Their code is the same in both profiles. If they differ, something else has: this
+# experiment does not say what.)
+#
 # ## Recap
 #
 # - The arithmetic of a step is mostly matrix products, $2mkn$ flop each, eq. (2).
-# - The textbook loop waits for its own additions: one per latency. Several sums side by side, with the
+# - The textbook loop waits for its own additions: one per latency. Two sums side by side, with the
 #   same bits, show it.
 # - Vectors need neighbours in memory, and sums that may run side by side: by leave to regroup, or
 #   because each number has its own sum, as in `ikj`, eq. (3).
-# - A loop can be limited by latency, by the arithmetic units, or by one of the caches. Eq. (5), used
-#   for each cache by itself, predicts where `ikj` stops.
+# - A loop can be limited by latency, by the arithmetic units, or by one of the caches: eq. (5), for
+#   each cache by itself.
 # - To go on, do more arithmetic for each byte: rows together, then a tile in registers, eq. (6), with
 #   enough sums on the way to fill the pipes.
 # - Ask the compiler whether it used vectors, race what you compare, and look at the spread.
@@ -1193,12 +908,25 @@ def step_flops(batch, layers):    # int, [(inputs, outputs), ...] from the image
 check("08.flops", step_flops)
 
 # %% [markdown]
-# **The order that memory likes.** Three loops, from memory, yours.
+# **What does a sum wait for?** One sum at a time, two, ..., until the pipes of 8.5 are full. The check
+# wants numbers for any core.
 
 # %%
-def my_matmul_ikj(A, B):    # (I, K), (K, J) -> C (I, J), by three loops: i, then k, then j
-    ...                  # (write B[k, j]: the check records the order in which B is read)
-check("08.loop-order", my_matmul_ikj)
+def ticks_of_sums(n, sums, latency, pipes):    # n additions in `sums` equal sums, side by
+    ...      # side; each takes `latency` ticks, and `pipes` of them can start in a tick
+             # -> ticks for all n, without the moments of starting and ending;
+             #    and how many sums are enough for the fewest ticks
+check("08.latency", ticks_of_sums)
+
+# %% [markdown]
+# **The order that memory likes.** A layer's `dW = x.T @ da`, straight from `x` and `da` as they are
+# stored. Which nestings of its three loops let the compiler use vectors?
+
+# %%
+def my_weight_gradient(X, dA):    # (B, I), (B, O) -> dW (I, O) = X.T @ dA, by three loops
+    ...      # that the compiler can make vectors of without leave to regroup
+             # (write X[b, i], dA[b, o]: the check records how dA is read)
+check("08.loop-order", my_weight_gradient)
 
 # %% [markdown]
 # **Make it vectorize.** This loop is correct, and the compiler makes no vectors of it. Find what keeps
@@ -1215,7 +943,8 @@ def column_sums(X, out):    # (B, D), (D,) float32: out[d] = sum_b X[b, d], as d
 check("08.vectorize", column_sums)
 
 # %% [markdown]
-# **A product in blocks.** Any shape: mind the edges, where a block is smaller.
+# **A product in blocks.** Where the arrays outgrow a cache, cut them into pieces that fit it together, and
+# do all that a piece is needed for while it is there. Any shape: mind the edges, where a block is smaller.
 
 # %%
 def my_matmul_blocked(A, B, block):    # (I, K), (K, J), int -> C (I, J), any shape
@@ -1253,7 +982,101 @@ check("08.tile-shape", tile_shape)
 # many numbers.
 
 # %% [markdown]
-# ## Appendix: how the package writes its tile
+# ## Appendix: how long one number takes, other shapes, and how the package writes its tile
+#
+# ### The latency of a cache
+#
+# Bandwidth is what arrives when we go straight ahead. The other question: how long until *one* number
+# is there, when its place is known only once the last one has come? Lay out a ring of cache lines in
+# random order, where each holds the place of the next, and follow it. Nothing can be fetched ahead,
+# because nobody knows yet where to.
+
+# %%
+def ring(n_bytes):
+    """Places of 8 bytes, one used in each line of 64: next_at[place] is the place after it."""
+    lines = np.random.default_rng(0).permutation(n_bytes // 64)
+    next_at = np.zeros(n_bytes // 8, np.int64)
+    next_at[8 * lines] = 8 * np.roll(lines, -1)
+    return next_at
+
+
+@njit
+def follow(next_at, place, steps):
+    for _ in range(steps):
+        place = next_at[place]
+    return place
+
+
+ends = ring(4096)
+print("after all 64 lines we are back at the start:", follow(ends, 0, 64) == 0 and follow(ends, 0, 63) != 0)
+
+# %% tags=["timing"]
+kilobytes = [4, 8, 16, 24, 32, 48, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
+STEPS = 20_000
+
+
+def latency(kB):
+    """ns for a step of a ring of kB."""
+    next_at, place = ring(1024 * kB), 0
+
+    def walk_on():                                        # from where the last walk ended
+        nonlocal place
+        place = follow(next_at, place, STEPS)
+
+    return 1e9 * race({"ring": walk_on}, 3, 0.02)["ring"] / STEPS
+
+
+def between(ns, low, high):
+    """The median where the size lies between two sizes in bytes."""
+    return np.median([value for value, kB in zip(ns, kilobytes, strict=True) if low < 1024 * kB <= high])
+
+
+ns = checked(
+    lambda: [latency(kB) for kB in kilobytes],
+    lambda ns: {
+        "flat from 4 to 16 kB": max(ns[:3]) < 1.3 * min(ns[:3]),
+        "the second cache takes longer than the first": between(ns, L1, L2) > 1.3 * between(ns, 0, L1),
+        "memory takes more than five times as long": ns[-1] > 5 * ns[0],
+    },
+)
+fig, ax = plots.figure(5.6, 3.2)
+ax.plot(kilobytes, ns, color=plots.BLUE, marker="o", ms=4)
+for name, size in caches.items():
+    ax.axvline(size / 1024, color=plots.GREY, lw=1, ls="--")
+    ax.text(size / 1024, 1.0, f" {name}", transform=ax.get_xaxis_transform(), va="top", fontsize=8)
+ax.set(xscale="log", yscale="log", xlabel="size of the ring", ylabel="ns for one number", title="latency")
+ax.set_xticks([8, 64, 512, 4096, 32768], ["8 kB", "64 kB", "512 kB", "4 MB", "32 MB"])
+ax.minorticks_off()
+fig
+
+# %% [markdown]
+# The dashed lines are the sizes of your caches, where the system tells them. A number in the second
+# cache takes longer than one in the first, and one in memory more than five times as long. (The
+# curve may rise before a line: data share a cache with others, the addresses have a cache of their own
+# that runs out too, and neighbours on a shared machine take their part of the largest.)
+#
+# ### Other shapes of the tile
+#
+# At an edge that is one vector wide, 6 × 2 becomes 6 × 1, and 4 × 3 becomes 4 × 1. Measure both kinds.
+
+# %% tags=["timing"]
+shapes = {shape: tiled(*shape, lanes=min(LANES, 8)) for shape in ((6, 2), (4, 3), (6, 1), (4, 1))}
+shape_times = checked(
+    lambda: race({shape: lambda f=f: f(A, W, C) for shape, f in shapes.items()}),
+    lambda t: {
+        "at an edge six rows are faster than four": t[4, 1] > 1.1 * t[6, 1],
+        "whole tiles of both shapes lie within a quarter": 0.8 < t[4, 3] / t[6, 2] < 1.25,
+    },
+)
+show(shape_times, flop)
+
+# %% [markdown]
+# Whole tiles of both shapes lie within a quarter of each other. At the edge six rows are faster: they
+# have more sums on the way, and fewer loads for each multiply-add, eq. (6). That is one edge of two. Rows
+# have one as well: 100 rows are 25 fours, but 16 sixes and four left over. A count narrows the choice;
+# the last word has a race of the products that one really has, as in 8.7.
+#
+# ### How the package writes its tile
 #
 # `kernels/tile.py` differs from ours in three ways that look stranger than they are.
 #

@@ -59,9 +59,8 @@ recall("08b", ..., ..., ...)
 # %% [markdown]
 # ## 8.8  Why is the rest so slow?
 #
-# Notebook 08a ended with a step whose matrix products come from a register tile. Here is that
-# profile again. The products are now those of the package: the same tile, with its edges and
-# transposed operands done properly. All else is NumPy.
+# Notebook 08a ended with a step whose matrix products are the package's: a register tile, with its
+# edges and transposed operands. Here is that profile again. All else is NumPy.
 
 # %%
 B, D, L = 100, 784, 50

@@ -6,6 +6,7 @@ searched for vectors.
 """
 
 from minivae.exercises.chapters.nb08.fused import FUSED
+from minivae.exercises.chapters.nb08.latency import LATENCY
 from minivae.exercises.chapters.nb08.limits import FLOPS, IKJ_RATE, ROOFLINE, TILE_SHAPE
 from minivae.exercises.chapters.nb08.passes import PASSES
 from minivae.exercises.chapters.nb08.products import BLOCKED, LOOP_ORDER
@@ -15,6 +16,7 @@ from minivae.exercises.chapters.nb08.vectors import TRAP, VECTORIZE
 
 EXERCISES = (
     FLOPS,
+    LATENCY,
     LOOP_ORDER,
     VECTORIZE,
     BLOCKED,

@@ -1,5 +1,6 @@
-"""The matrix product: the order of its loops, and blocks that fit the cache."""
+"""Matrix products: the order of their loops, and blocks that fit the cache."""
 
+import itertools
 import math
 
 import numpy as np
@@ -9,111 +10,116 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
 # ---- 08.loop-order -------------------------------------------------------------------------------
 
-
-def matmul_ikj(A, B):
-    """C[i, j] += A[i, k] B[k, j], j innermost: along rows, and each number has its own sum"""
-    I, K, J = A.shape[0], A.shape[1], B.shape[1]
-    C = np.zeros((I, J))
-    for i in range(I):
-        for k in range(K):
-            a = A[i, k]
-            for j in range(J):
-                C[i, j] += a * B[k, j]
-    return C
+ALONG = "along its rows, all of it again and again"
+KEPT = "one number for each run of the innermost loop"
+DOWN = "down its columns"
 
 
-def _matmul_cases():
+def weight_gradient(X, dA):
+    """dW[i, o] += X[b, i] dA[b, o], o innermost: along rows, and each number has its own sum"""
+    dW = np.zeros((X.shape[1], dA.shape[1]))
+    for b in range(X.shape[0]):
+        for i in range(X.shape[1]):
+            for o in range(dA.shape[1]):
+                dW[i, o] += X[b, i] * dA[b, o]
+    return dW
+
+
+def _gradient_cases():
     rng = np.random.default_rng(8)
     return [
-        (generic(rng, 1, 2), generic(rng, 2, 2)),
-        (generic(rng, 2, 3), generic(rng, 3, 4)),
+        (generic(rng, 2, 2), generic(rng, 2, 2)),
+        (generic(rng, 2, 3), generic(rng, 2, 4)),
+        (generic(rng, 4, 2), generic(rng, 4, 3)),
     ]
 
 
-def _observe_order(answer, A, B):
-    traced = Traced(B)
-    C = watched(answer, (A, traced), (A, B))
-    return C, traced.order()
+def _observe_order(answer, X, dA):
+    x, da = Traced(X), Traced(dA)
+    dW = watched(answer, (x, da), (X, dA))
+    return dW, _way_of_reading(da, X.shape[1])
+
+
+def _way_of_reading(matrix, times):
+    """How the loops go through it, `times` times where they move in it in their innermost.
+
+    A whole row that is kept and used again, such as row = dA[b], counts as gone along.
+    """
+    order, width = matrix.order(), matrix.shape[1]
+    if order.size < matrix.size:
+        return "not all of it"
+    if order.size == matrix.size:
+        return ALONG if all(len(read) == width for read in matrix.reads) else KEPT
+    starts = order[::width]
+    if order.size == times * matrix.size and np.array_equal(
+        order, (starts[:, None] // width * width + np.arange(width)).ravel()
+    ):
+        return ALONG
+    return KEPT if np.mean(np.diff(order) == 0) >= 0.4 else DOWN
 
 
 def _loops(order, assign=False):
-    """C = A B with the loops in this order, such as "ijk"; `assign`: = instead of +=."""
+    """dW = X' dA with the loops in this order, such as "bio"; `assign`: = instead of +=."""
 
-    def wrong(A, B):
-        sizes = {"i": A.shape[0], "k": A.shape[1], "j": B.shape[1]}
-        C = np.zeros((sizes["i"], sizes["j"]))
-        for a in range(sizes[order[0]]):
-            for b in range(sizes[order[1]]):
-                for c in range(sizes[order[2]]):
-                    at = dict(zip(order, (a, b, c), strict=True))
-                    i, k, j = at["i"], at["k"], at["j"]
-                    C[i, j] = (0 if assign else C[i, j]) + A[i, k] * B[k, j]
-        return C
+    def wrong(X, dA):
+        sizes = {"b": X.shape[0], "i": X.shape[1], "o": dA.shape[1]}
+        dW = np.zeros((sizes["i"], sizes["o"]))
+        for numbers in itertools.product(*(range(sizes[name]) for name in order)):
+            at = dict(zip(order, numbers, strict=True))
+            b, i, o = at["b"], at["i"], at["o"]
+            dW[i, o] = (0 if assign else dW[i, o]) + X[b, i] * dA[b, o]
+        return dW
 
     return wrong
 
 
 LOOP_ORDER = Exercise(
     id="08.loop-order",
-    title="the same product, in the loop order that suits memory",
+    title="the gradient of the weights, in a loop order that suits memory",
     stub=stub("""
-        def my_matmul_ikj(A, B):    # (I, K), (K, J) -> C (I, J), by three loops: i, then k, then j
-            ...                  # (write B[k, j]: the check records the order in which B is read)
+        def my_weight_gradient(X, dA):    # (B, I), (B, O) -> dW (I, O) = X.T @ dA, by three loops
+            ...      # that the compiler can make vectors of without leave to regroup
+                     # (write X[b, i], dA[b, o]: the check records how dA is read)
     """),
-    reference=matmul_ikj,
-    cases=_matmul_cases,
+    reference=weight_gradient,
+    cases=_gradient_cases,
     observe=_observe_order,
-    returns=("C", "the order in which B is read (flat indices)"),
+    returns=("dW", "how dA is read"),
     mistakes=(
         WrongAnswer(
-            "ijk",
-            _loops("ijk"),
-            "With k innermost each sum is a chain: every addition waits for the one before it, "
-            "and B is "
-            "read down its columns, so there are no neighbours to load as a vector.",
+            "b-innermost",
+            _loops("iob"),
+            "With b innermost each sum is a chain: every addition waits for the one before it, and "
+            "X and dA are read down their columns, so there are no neighbours to load as a vector.",
         ),
         WrongAnswer(
-            "jki",
-            _loops("jki"),
-            "With i innermost both C and A are read down their columns: no vectors, and of each "
-            "cache "
-            "line one number at a time.",
-        ),
-        WrongAnswer(
-            "kij",
-            _loops("kij"),
-            "With k outermost each row of B is read I times in succession, but the loops pass over "
-            "all of C K times.",
-        ),
-        WrongAnswer(
-            "jik",
-            _loops("jik"),
-            "k is innermost, as in i, j, k: one sum at a time, whose additions wait for one "
-            "another.",
-        ),
-        WrongAnswer(
-            "kji",
-            _loops("kji"),
-            "With i innermost C and A are read down their columns; k outermost passes over all "
-            "of C K "
-            "times.",
+            "i-innermost",
+            _loops("boi"),
+            "With i innermost dW is gone through down a column: no neighbours to load and store as "
+            "a vector.",
         ),
         WrongAnswer(
             "assigned",
-            _loops("ikj", assign=True),
-            "C[i, j] = ... keeps only the last k: add up with +=.",
+            _loops("bio", assign=True),
+            "dW[i, o] = ... keeps only the last image: add up with +=.",
         ),
         WrongAnswer(
-            "a-by-column",
-            lambda A, B: _loops("ikj")(A[:, ::-1], B),
-            "A[i, k] has to be multiplied by the B[k, j] with the same k.",
+            "images-paired-wrongly",
+            lambda X, dA: _loops("bio")(X[::-1], dA),
+            "X[b, i] has to be multiplied by the dA[b, o] of the same image.",
+        ),
+        WrongAnswer(
+            "mean",
+            lambda X, dA: _loops("bio")(X, dA) / X.shape[0],
+            "This is the mean over the images; X.T @ dA is the sum.",
         ),
     ),
     hints=(
-        "The innermost loop should go along rows, and no addition should wait for the one before.",
-        "Put j innermost: B[k, j] and C[i, j] go along a row, and each C[i, j] is a sum of its "
-        "own.",
-        "for i: for k: a = A[i, k]; for j: C[i, j] += a * B[k, j].",
+        "In the innermost loop no addition should wait for the one before, and every array that "
+        "the loop moves through should be gone through along a row.",
+        "The sum is over b, so b may not be innermost. Of i and o, which is a column's number in "
+        "both arrays that have it?",
+        "o innermost: dW[i, o] += X[b, i] * dA[b, o]; b and i outside, in either order.",
     ),
 )
 
@@ -240,7 +246,7 @@ BLOCKED = Exercise(
         ),
         WrongAnswer(
             "block-unused",
-            lambda A, B, block: _loops("ikj")(A, B),
+            lambda A, B, block: _one_cut("i")(A, B, len(A)),
             "For each row of A whole rows of B pass by: finish one piece of B before the next.",
         ),
         WrongAnswer(

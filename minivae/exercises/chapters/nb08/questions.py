@@ -19,7 +19,7 @@ PREDICTIONS = (
         "textbook loop?",
         ("about as fast", "2 to 10 times", "over 10 times"),
         None,
-        "Many partial sums, in the lanes of several registers: no addition waits for the last one.",
+        "Many partial sums, in the lanes of several registers: many additions are on their way.",
     ),
     Prediction(
         "08.fastest-order",
@@ -42,13 +42,11 @@ PREDICTIONS = (
     ),
     Prediction(
         "08.blas",
-        "BLAS has been tuned for decades. Can a kernel written in Python and compiled by numba "
-        "keep up with it at the sizes of a VAE, within a tenth?",
-        ("no", "yes"),
+        "BLAS has been tuned for decades. How long do the products of a training step take by a "
+        "kernel written in Python and compiled by numba, beside BLAS?",
+        ("about as long", "twice", "ten times"),
         None,
-        "Both keep a tile of C in registers. What differs is how they treat edges and operands "
-        "that "
-        "lie badly in memory.",
+        "Both keep a tile of C in registers, with enough sums on the way to fill the pipes.",
     ),
     Prediction(
         "08.adam-limit",
