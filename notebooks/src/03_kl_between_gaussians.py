@@ -187,14 +187,15 @@ fig
 # narrow, certain $q$) it approaches a straight line, far to the right it grows exponentially.
 #
 # An encoder that answers `mu = 0, logvar = 0` for every image pays nothing, and its $z$ says nothing
-# about the image: it is noise from the prior. But to pay is not yet to say something. An encoder
-# that answers `mu = 2, logvar = 0` for every image pays 2 nats a latent, and its $z$ tells nothing
-# either. What informs is that $q$ *differs* from image to image.
+# about the image: it is noise from the prior. But a large KL does not mean that $z$ says much. An
+# encoder that answers `mu = 2, logvar = 0` for every image pays 2 nats a latent, and its $z$ tells
+# nothing either. What informs is that $q$ *differs* from image to image.
 #
 # What does that cost? A second way to read a KL helps here, **code length**. To write down what was
 # drawn, give short words to frequent values: for a $z$ that takes separate values, the best code for
 # $q$ spends about $-\log_2 q(z)$ bits on $z$, and one made for $p$ about $-\log_2 p(z)$. If the draws
-# come from $q$, the second code wastes the average of the log ratio, which is the KL in bits. Here
+# come from $q$, the second code wastes the average of the log ratio, which is the KL in bits. (A
+# real $z$ is first rounded to a fine grid; in the log ratio the width of its cells cancels.) Here
 # are two codes for the weather, made for two towns. In each no word begins with another of its
 # words, so that a row of bits can be read without gaps.
 
@@ -242,7 +243,7 @@ print(f"log 10 is {np.log(10):.2f} nats")
 predict("03.direction", ...)
 
 # %% [markdown]
-# Between one hill and two there is no closed form, so eq. (1) becomes a sum over a fine grid of $z$,
+# With two hills in $p$ there is no closed form, so eq. (1) becomes a sum over a fine grid of $z$,
 # for every $q$ from a table of means and widths. There is no optimiser that could get stuck: the
 # smallest entry is the answer, up to the steps of the table (0.05 in `mu` and in $\sigma$). Negative
 # `mu` are left out: for even hills they are mirror images, and of uneven ones the larger is at `d`.
@@ -382,8 +383,8 @@ print(f"covering both at d = 1.5: {parts.sum():.2f} nats: {parts[valley].sum():+
 # averages $\log p/q$ over draws of $p$, half of them come from the hill that is left out, and $q$
 # there is the smaller the further it is away. That is called *mass covering*.
 #
-# A VAE uses the first direction, and not by taste: it is what the ELBO leaves below $\log p(x)$, and
-# its average is over $q$, the encoder's own Gaussian, from which one can draw at once. To draw from
+# A VAE uses the first direction: it is the gap that the ELBO leaves below $\log p(x)$, and its
+# average is over $q$, the encoder's own Gaussian, from which one can draw at once. To draw from
 # the true posterior of a network with many latents is much harder.
 
 # %% [markdown]
@@ -399,7 +400,7 @@ print(f"covering both at d = 1.5: {parts.sum():.2f} nats: {parts[valley].sum():+
 #
 # a Gaussian with correlated latents, while a VAE's $q$ keeps them independent. In its KL to this $p$
 # each variance appears as $\frac12(1 + 9)\sigma_i^2 - \frac12\log\sigma_i^2$, which is least at
-# $\sigma_i^2 = \frac1{10}$. The other direction matches moments. Draw all three:
+# $\sigma_i^2 = \frac1{10}$. The other direction matches moments. Draw both:
 
 # %%
 side = np.linspace(-2.5, 3.5, 301)
@@ -427,8 +428,8 @@ fig
 # The grey posterior lets each latent range with the $\sigma$ of the dashed circle. The solid circle,
 # which the ELBO prefers, is less than half as wide: it is as sure of $z_1$ as if $z_2$ were known.
 # So $q$ is **too sure of itself**, and it takes no second hill for that: correlated latents are
-# enough. (The best independent $q$ for the patient of notebook 02 was too sure in the other way: it
-# chose one of three explanations.)
+# enough. (The best independent $q$ for the patient of notebook 02 was too sure as well: it chose one
+# of three explanations.)
 
 # %% [markdown]
 # ## 3.5  Which way is downhill?
@@ -450,8 +451,9 @@ fig
 # Both are zero exactly at the prior, as the two curves promised. In code the gradient with respect to
 # `mu` is called `dmu`, and so on.
 #
-# A derivation deserves a check that knows nothing of it: move one entry of $x$ up by $h$ and down by
-# $h$, see how far the function moved, and divide by the distance. These are *central differences*:
+# Check the derivation by a way that does not use it. For any function $f$ of an array $x$: move one
+# entry up by $h$ and down by $h$, see how far $f$ moved, and divide by the distance. These are
+# *central differences*:
 #
 # $$
 # \frac{\partial f}{\partial x_i} \approx \frac{f(x + h e_i) - f(x - h e_i)}{2h} \tag{5}
@@ -522,11 +524,10 @@ for m, v in (([0.0], [0.0]), ([1.0], [0.0]), ([0.7], [0.0]), ([1.0], [0.3]), ([0
 reveal("03.zero-check")
 
 # %% [markdown]
-# Read the table for its causes. With `logvar = 0` most mistakes hide, whatever `mu` is: every power
-# of $\sigma$ is 1 there, and every multiple of `logvar` is 0. With `mu = 0` as well the KL itself is
-# 0, which hides a lost half and a turned sign. `mu = 1` hides one that forgets the square. The last
-# two need a second latent to show. So this project checks at several latents, at numbers with
-# nothing special about them.
+# With `logvar = 0` most mistakes hide, whatever `mu` is: every power of $\sigma$ is 1 there, and
+# every multiple of `logvar` is 0. With `mu = 0` as well the KL itself is 0, which hides a lost half
+# and a turned sign. `mu = 1` hides one that forgets the square. The last two need a second latent to
+# show. So this project checks with several latents, at numbers with nothing special about them.
 
 # %% [markdown]
 # ## 3.7  Does walking downhill arrive at the prior?
@@ -590,12 +591,13 @@ reveal("03.wall")
 # - $\mathrm{KL}(q\Vert p)$ is the average, over draws from $q$, of the log ratio of the densities,
 #   eq. (1): the evidence of one draw, and what a code made for $p$ wastes on it.
 # - For a diagonal Gaussian against $N(0, I)$ it is a sum of one closed term per latent: eq. (2).
-# - To pay it is not to say something: $q$ must differ between images. If all draws together make the
+# - A large KL alone does not inform: $q$ must differ between images. If all draws together make the
 #   prior, knowing $z$ to about $\sigma$ costs $-\log\sigma$ nats an image, $\log 10$ for each digit.
 # - The VAE's direction made $q$ too sure: narrower than the posterior where latents were correlated,
 #   on one of two even hills where covering cost more. The other direction matches mean and variance.
 # - The gradient is `mu` and `(sigma^2 - 1) / 2`, eqs. (3) and (4), and central differences agree.
-# - A check is as good as its input: at zeros, at ones, with one latent, wrong formulas look right.
+# - Where one checks matters: at zeros, at `mu = 1` or with one latent, some wrong formulas give the
+#   right value.
 #
 # ## Exercises
 #

@@ -142,8 +142,9 @@ reveal("06.used-twice")
 fig
 
 # %% [markdown]
-# Shaded are the values that are used twice, so their gradients will have two terms. A layer without an activation has its weights on the arrow; a hidden layer, with no label, has
-# also the derivative of tanh: eqs. (2) to (5) of notebook 05. The parameters, `eps` and the arrow from `x` to the nll are left out.
+# The shaded values are used twice, so their gradients will have two terms. A layer without an activation has its weights on the
+# arrow; a hidden layer, with no label, has also the derivative of tanh: eqs. (2) to (5) of notebook 05. The parameters, `eps` and the
+# arrow from `x` to the nll are left out.
 #
 # The rule is that of 5.1: a box's gradient is the sum, over the arrows that leave it, of the gradient at the tip times the local
 # derivative. As before, `dz` stands for the gradient of the loss with respect to `z`, in `z`'s shape, and so for every name.
@@ -157,7 +158,7 @@ fig
 # $$
 #
 # This is the only place where $1/B$ enters on this path. Every later formula multiplies by what arrives, so it is carried
-# along; whoever divides again divides twice.
+# along, and must not be put in again.
 #
 # Then the Bernoulli in logits, by notebook 05:
 #
@@ -273,7 +274,7 @@ print(f"entry by entry, by its own size, complex step: {np.abs(every / complex_s
 # ## 6.7  The bug museum
 #
 # A check that says "right" is only worth something if it says "wrong" when it should. And it can say more than that: a
-# check compares two passes, and the first block that it marks as wrong is where they begin to *disagree*. A mistake in a line of the
+# check compares two passes, and the first block that it marks as wrong shows where they begin to *disagree*. A mistake in a line of the
 # backward pass can spoil only the gradients computed from that line, *later on the way back*. So the pattern of wrong blocks points at a
 # place in the code.
 #
@@ -579,9 +580,9 @@ fig
 # would have its two. The search never saw the posterior, only the gradient of the ELBO, and it ended on the spot. (Appendix 6.10
 # asks what holds $q$ at its width.)
 #
-# All this for one image, and again whenever the decoder changes. The remedy of 2.7 is the encoder: it gives `mu` and `logvar` of any
-# image in one pass. The price of inference is paid once, in training, and shared by all images: inference is **amortized**. How good
-# is that one pass?
+# All this was for one image, and has to be done again whenever the decoder changes. The remedy of 2.7 is the encoder: it gives `mu`
+# and `logvar` of any image in one pass. The price of inference is paid once, in training, and shared by all images: inference is
+# **amortized**. How good is that one pass?
 
 # %%
 def elbo_of(q, x, eps):
@@ -878,7 +879,7 @@ for step in range(1, 101):
     ops.adam_step(q.reshape(-1), dq.reshape(-1), m, v, step, lr=0.02 * (1 - step / 101))
 
 # %% [markdown]
-# The posterior's mean and standard deviations, from the fine grid, to lay beside those of $q$. A diagonal Gaussian has no
+# The posterior's mean and standard deviations, from the fine grid, to compare with those of $q$. A diagonal Gaussian has no
 # tilt. If the posterior were a Gaussian with correlation $\rho$, the best diagonal one would have its mean, and each latent's width
 # *given the other latent*: $\sqrt{1 - \rho^2}$ times the standard deviation.
 
@@ -1004,9 +1005,9 @@ for image in np.flatnonzero(np.abs(behind) > 0.3):
           f" from the other search's")
 
 # %% [markdown]
-# Most of those that were behind had only been slow. The others hardly moved in 400 more steps, and are far from where the other
-# search ended: two different ends of the same search, on the same image. Draw the gaps, and the landscape of the image with the
-# largest difference:
+# Most of those that were behind had only been slow. The images in the list hardly moved in 400 more steps, and are far from where
+# the other search ended; on one of them, the end reached from the prior is the better one. Draw the gaps, and the landscape of the
+# image with the largest difference:
 
 # %%
 apart = np.abs(behind).argmax()
@@ -1072,7 +1073,9 @@ for symptom, number in Counter(symptom for net, symptom in found if net == "none
 
 # %% [markdown]
 # The first line under the table is the kind of 6.8: the gradient is right, of the wrong formula. Two overflow, at logits that no net here has.
-# The others are in a step, a report, an evaluation or a drawing of samples, and no loss or gradient that was checked depends on those.
+# "The plain gradient": three are in the doubly reparameterized gradient of notebook 09, which is right only on average over draws, so that
+# the loss of one draw cannot check it. The others are in a step, a report, an evaluation or a drawing of samples, and nothing that was
+# checked depends on those.
 # (To walk through the collection, with a symptom shown and the mistake to be named: `python -m minivae museum`.)
 #
 # ## 6.13  A doctor to ask

@@ -68,7 +68,7 @@ MOMENTS = Exercise(
             lambda shares, mus, logvars: moment_matching(
                 np.full(len(shares), 1 / len(shares)), mus, logvars
             ),
-            "The hills are not equally high: weight each by its share.",
+            "The hills do not have equal shares: weight each by its own.",
         ),
         WrongAnswer(
             "shares-squared",
@@ -245,14 +245,16 @@ TURN = Exercise(
     hints=(
         "A jump needs two q that cost the same, one that covers and one on a hill. When is there "
         "only ever one?",
-        "Give log_two_hills of 3.4 two widths, step d by 0.02, and print the mu of the best q. A "
-        "table of mu from -3 to 3 is safer, and sigma up to 3.5.",
-        "Where both widths are 0.5: at shares of 0.15 and 0.85 mu moves by less than 0.05 for each "
-        "0.02 in d; at 0.3 and 0.7 there is one step of more than 0.5.",
+        "Give log_two_hills of 3.4 two widths, step d by 0.02, and print the mu of the best q. Let "
+        "sigma go up to 3.5, and mu down to -3: its sign does not matter where two q are equally "
+        "good.",
+        "Where both widths are 0.5: at shares of 0.15 and 0.85 no step of 0.02 in d moves mu by "
+        "more than one step of the table; at 0.3 and 0.7 one moves it by more than 0.5.",
     ),
     solution_text=stub("""
         turns = ("jump", "jump", "slide", "jump", "slide")
         # With the shares 0.3, 0.7 a q that leans and a q on the larger hill cost the same at one d,
-        # and mu jumps. If the smaller hill is also the wider one, mu moves in small steps only.
+        # and mu jumps. In the last target the smaller hill is also twice as wide, and mu moves in
+        # small steps only.
     """),
 )

@@ -18,8 +18,8 @@ PREDICTIONS = (
         "give the right value there?",
         ("none", "a few", "most"),
         "most",
-        "At 0 nearly every term vanishes, so the mistakes in it do not show. Check at numbers "
-        "with nothing special about them.",
+        "There mu^2 and logvar are 0, and exp(logvar) - 1 cancels, so most mistakes do not "
+        "show. Check at numbers with nothing special about them.",
     ),
     Prediction(
         "03.wall",
