@@ -1,7 +1,16 @@
 """Fixtures that test modules share."""
 
-import datetime
 import os
+
+# Where several processes run the tests, each gets its share of the cores. Threads that wait for a
+# core which another process uses would only be in its way.
+PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if PROCESSES > 1:
+    share = max(1, (os.cpu_count() or 1) // PROCESSES)
+    os.environ.setdefault("MINIVAE_NUM_THREADS", str(share))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(share))
+
+import datetime
 import signal
 import warnings
 
@@ -12,6 +21,15 @@ import tiny
 from minivae import data
 from minivae.backend import BACKENDS, load_backend
 from minivae.estimator import scoring
+
+
+def pytest_collection_modifyitems(items):
+    """The tests of one file run in one process, because they share what they prepare. Only the
+    notebooks, which take the longest, are shared out one by one."""
+    for item in items:
+        alone = "test_a_notebook_gives_the_same_again" in item.name
+        group = item.name if alone else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(params=BACKENDS)
