@@ -60,12 +60,12 @@ def cosine_map(ax: Axes, cosines: np.ndarray, names: Sequence[str], title: str) 
 
 
 def leak_map(ax: Axes, moved: np.ndarray, factors: Sequence[str], title: str) -> None:
-    """How far each factor moves with each latent (L, F), in standard deviations, signed."""
-    reach = max(1.0, float(np.abs(moved).max()))
-    ax.imshow(moved, vmin=-reach, vmax=reach, cmap="RdBu", aspect="auto")
+    """How far each factor moves with each latent (L, F), in standard deviations, none below 0."""
+    reach = max(1.0, float(moved.max()))
+    ax.imshow(moved, vmin=0, vmax=reach, cmap="Greys", aspect="auto")
     for latent, f in np.ndindex(moved.shape):
-        color = "white" if abs(moved[latent, f]) > 0.6 * reach else INK
-        label = f"{moved[latent, f]:+.1f}"
+        color = "white" if moved[latent, f] > 0.6 * reach else INK
+        label = f"{moved[latent, f]:.1f}"
         ax.text(f, latent, label, ha="center", va="center", fontsize=7, color=color)
     _name(ax, [f"latent {j}" for j in range(len(moved))], short_names(factors), title)
 

@@ -15,7 +15,7 @@
 #   `05.layer-norm-backward`, `05.tied-backward`, `05.skip-backward`), and predict what a mistake in it spoils (`05.spoiled`);
 # - write likelihoods with their gradients, without a NaN at the edges (`05.bernoulli-nll`, `05.sigmoid`,
 #   `05.gaussian-nll-backward`, `05.nan-gradient`);
-# - say why no step of a difference is free of error, and choose one (`05.choose-h`);
+# - say what a step that is too small or too large does to a difference, and choose one (`05.choose-h`);
 # - take a derivative by the complex step (`05.complex-ready`, `05.slope-along`);
 # - name what no gradient check can see (`05.blind-pair`).
 #
@@ -71,8 +71,8 @@ loss = nll + kl
 # %%
 PLACES = {
     "W_mu": (0, 0.9), "W_logvar": (0, -1.1), "mu": (1.4, 0.9), "logvar": (1.5, -1.1),
-    "sigma": (2.9, -0.35), "z": (4.1, 0.9), "W_out": (4.2, 1.9), "mean": (5.5, 0.9),
-    "nll": (6.9, 0.9), "kl": (6.9, -1.1), "loss": (7.9, 0.0),
+    "sigma": (2.7, -0.2), "z": (4.1, 0.9), "W_out": (4.2, 1.9), "mean": (5.4, 0.9),
+    "nll": (6.9, 0.9), "kl": (6.9, -1.1), "loss": (8.2, -0.1),
 }
 LOCAL = {
     ("W_mu", "mu"): x, ("W_logvar", "logvar"): x, ("mu", "z"): 1, ("mu", "kl"): mu,
@@ -163,7 +163,7 @@ for name, value in weights.items():
 # With arrays in the boxes, an arrow carries an array of local derivatives: $\partial y_j/\partial x_i$
 # for each entry $i$ at its start and each entry $j$ at its tip. That is the *Jacobian*. Between 784
 # inputs and 200 outputs for each of 100 digits it has 20,000 rows and 78,400 columns. Nobody
-# stores that. The rule of 5.1 asks for a sum over the tips only:
+# stores that. And the rule of 5.1 does not ask for it, only for a sum over the tips:
 #
 # $$
 # \frac{\partial\,\mathrm{loss}}{\partial x_i}
@@ -505,7 +505,7 @@ reveal("05.at-twenty")
 # - `through_p`: off at 15 already, since few digits of $1 - p$ are left. At 20, $p$ has rounded to exactly 1, and
 #   the loss is infinite where $x = 0$ and 0 where $x = 1$.
 # - `with_small`: the popular `+ 1e-8` is finite and wrong. It caps the loss near 18 nats where the decoder is
-#   wrong. Beyond this point the loss is flat in float32: the gradient is 0, and nothing in this pixel mends the mistake.
+#   wrong. There the loss is flat in float32: the gradient is 0, and nothing in this pixel mends the mistake.
 # - `as_it_stands`: eq. (7). Its exponential overflows beyond $l = 88.7$; and where $x = 1$ it computes
 #   $l + (\text{something tiny}) - l$, and the tiny part, which is the loss, is lost.
 #
@@ -568,8 +568,8 @@ check("05.bernoulli-nll-backward", my_bernoulli_nll_backward)
 # \texttt{dlogits} = \texttt{dnll}\,\left(\mathrm{sigmoid}(l) - x\right) \tag{8}
 # $$
 #
-# Probability minus truth: no logarithm and no division by something small is left. (In float32 this difference is off by up to $10^{-7}$,
-# so for a sure pixel that is right its digits are lost. They would hardly move a weight.)
+# Probability minus truth: no logarithm and no division by something small is left. (In float32, $p - 1$ is off by up to $10^{-7}$,
+# so where $x = 1$ and the decoder is sure of it, its digits are lost. They would hardly move a weight.)
 
 # %%
 def bernoulli_nll_backward(dnll, logits, x):
@@ -713,7 +713,7 @@ reveal("05.what-it-spoils")
 # %% [markdown]
 # A mistake in the backward pass can spoil only what is computed from it. From `dW2` nothing is computed. `dmean` is passed to all blocks
 # before it; `logvar` is beside it. So read a check from the last layer to the first, and look for the mistake at the first wrong block
-# that you meet, or just behind it.
+# that you meet, or between it and the last right one.
 #
 # And a mistake in the *loss*? Somebody forgets the `logvar` in eq. (9), and derives the gradient of what is left with care.
 #
@@ -920,10 +920,10 @@ for text, f in (("v**2", lambda v: (v**2).sum()), ("abs(v)**2", lambda v: (np.ab
 # ### The rule and its price
 
 # %% [markdown]
-# **Numbers through a graph.** Draw the graph on paper, and carry the gradients back.
+# **Numbers through a graph.** Draw the graph on paper, carry the numbers forward, and the gradients back.
 
 # %%
-# v = 2,  w = -3,  s = v * w = -6,  t = s + v = -4,  y = t * s = 24,  loss = y / 2 - w = 15
+# v = 2,  w = -3,  s = v * w,  t = s + v,  y = t * s,  loss = y / 2 - w
 gradients = ...    # (dt, ds, dv, dw)
 
 check("05.graph", gradients)

@@ -31,7 +31,7 @@ GRAPH = Exercise(
     id="05.graph",
     title="numbers backward through a graph",
     stub=stub("""
-        # v = 2,  w = -3,  s = v * w = -6,  t = s + v = -4,  y = t * s = 24,  loss = y / 2 - w = 15
+        # v = 2,  w = -3,  s = v * w,  t = s + v,  y = t * s,  loss = y / 2 - w
         gradients = ...    # (dt, ds, dv, dw)
     """),
     reference=tuple(GRADIENTS.values()),
@@ -74,11 +74,12 @@ GRAPH = Exercise(
         ),
     ),
     hints=(
-        "Start with dy. Which boxes do two arrows leave?",
+        "Forward: s = -6, t = -4, y = 24. Back, start with dy. Which boxes do two arrows leave?",
         "dy = 1/2, and y = t * s: dt = dy * s. s goes into y and into t.",
         "ds = dy * t + dt, dv = ds * w + dt, dw = ds * v - 1.",
     ),
     solution_text=stub("""
+        # forward: s = -6, t = -4, y = 24, loss = 15
         dy = 1 / 2
         dt = dy * -6               # y = t * s
         ds = dy * -4 + dt * 1      # s goes into y and into t
