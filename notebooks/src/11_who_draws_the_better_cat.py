@@ -122,8 +122,8 @@ print(f"V(D*, G) {V_star:.4f}    2 JS - log 4 = {2 * js(p, q) - np.log(4):.4f}")
 
 # %% [markdown]
 # The discriminator that we train is not $D^*$: it has a limited size and a limited number of steps.
-# And we took for granted that $p$ and $q$ are densities, which 11.11 doubts. So (3) describes the
-# ideal game. What training reaches is another question.
+# And we took for granted that $p$ and $q$ are densities; 11.11 comes back to that. So (3) describes
+# the ideal game. What training reaches is another question.
 #
 # ## 11.3  The discriminator's loss, in logits
 #
@@ -604,7 +604,7 @@ print(f"renderer, told all factors but chonk and tail: chonk {chonk_mean:.2f} kg
 # there is no $q(z \mid x)$ either. `python -m minivae evaluate` on the run of a GAN says so.
 # (The grey real cats, with their six factors, are such a surface too. If the two surfaces hardly meet, a
 # perfect discriminator tells all pictures apart, and JS is $\log 2$ however similar they look: Arjovsky
-# and Bottou 2017. A limited discriminator is needed, for the generator to learn anything from it.)
+# and Bottou 2017.)
 #
 # One can add what is missing. If a picture is a draw $x \sim \mathrm{Bernoulli}(G(z))$, as in 11.9,
 # then there are a $\log p(x)$ and a posterior of $z$, and long sampling can estimate them (Wu et al.
