@@ -8,8 +8,8 @@ own parameters, and the other player stands still. The generator's gradient come
 discriminator: what it learns about a picture is how its score would change with each pixel.
 
 The parameters are one vector (spec.py), the generator's first: `split` gives both parts. Values are
-nats: each loss is a mean over the batch. There is no likelihood, so real images are grey levels in
-[0, 1], not binarized. `ops` is the backend. B batch, D data, L latent, N any rows.
+nats: each loss is a mean over the batch. Real images are grey levels in [0, 1], as the generator's
+are, and not binarized. `ops` is the backend. B batch, D data, L latent, N any rows.
 Source: Goodfellow et al. 2014.
 """
 

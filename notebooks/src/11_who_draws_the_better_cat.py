@@ -122,7 +122,8 @@ print(f"V(D*, G) {V_star:.4f}    2 JS - log 4 = {2 * js(p, q) - np.log(4):.4f}")
 
 # %% [markdown]
 # The discriminator that we train is not $D^*$: it has a limited size and a limited number of steps.
-# So (3) describes the ideal game. What training reaches is another question.
+# And we took for granted that $p$ and $q$ are densities; 11.11 comes back to that. So (3) describes
+# the ideal game. What training reaches is another question.
 #
 # ## 11.3  The discriminator's loss, in logits
 #
@@ -212,7 +213,7 @@ reveal("11.start")
 #
 # which is once more the Bernoulli loss, with the label 1. Both losses push every score upwards, but
 # with other weights. So the generator no longer plays the game of (1): even against the best
-# discriminator, it does not descend the divergence of (3).
+# discriminator, its gradient is not that of the divergence (3).
 #
 # ## 11.5  Through the discriminator
 #
@@ -317,7 +318,8 @@ ax.grid(False)
 fig
 
 # %% [markdown]
-# Each column of the upper three rows has the same $z$. At first all pictures are like the mean cat.
+# Each column of the upper three rows has the same $z$. At first all pictures are like the mean cat,
+# where the generator's last bias starts.
 # In the end they have ears, tails and sharp edges, but also holes that no real cat has.
 
 # %%
@@ -330,9 +332,9 @@ for row in state.history[:: len(state.history) // 5]:
 # "Told apart" is the share of pictures, real and generated, that the discriminator has right. The
 # pictures have become better, while the generator's loss has gone up. A VAE's loss is a bound on $-\log p(x)$,
 # and can be compared between epochs and between runs. A player's loss here depends on its present
-# opponent, who improves too. That is why the study below measures pictures. (In brackets: the $D(G(z))$
-# whose $-\log$ the generator's loss is. It is never near 0, so in this game the saturating loss might do as
-# well. The last exercise tries it.)
+# opponent, who improves too. That is why the study below measures pictures. (In brackets: a typical
+# $D(G(z))$ of the epoch, computed from the generator's loss. It stays well above 0, so in this game the
+# saturating loss might do as well. The last exercise before the appendix tries it.)
 #
 # The whole thing is one command, and is resumed to the bit like a VAE:
 #
@@ -420,7 +422,7 @@ reveal("11.sharpened")
 # %% [markdown]
 # The draws come nearer with every step of contrast, also beyond that of real cats; the distance of
 # $p$ is least for the real ones. So a model that is too sharp can beat the truth in the distance of
-# draws. Three more measures help. The *energy distance* (Székely and Rizzo 2013) compares all draws
+# draws. Four more measures follow. The *energy distance* (Székely and Rizzo 2013) compares all draws
 # with draws of real cats, and is 0 only if both have the same distribution:
 #
 # $$
@@ -483,7 +485,7 @@ for name, meaning in shown.items():
         values = [np.mean(row[name]) for row in rows]
         line += f"{np.mean(values):8.2f} ± {np.std(values):.2f}"
     print(line)
-print(f"{of_model['gan'][0]['updates']:,} updates each; mean and standard deviation of five seeds")
+print(f"{of_model['gan'][0]['updates']:,} updates of each network; mean and standard deviation of five seeds")
 
 # %%
 means_of = {
@@ -526,8 +528,8 @@ print(f"the VAE's draws are nearer in {sum(v['distance'] < g['distance'] for v, 
 
 # %% [markdown]
 # At equal greyness the order turns: the VAE's draws are nearer, and more of them are accepted. So the
-# GAN's lead was its contrast. (The factor makes pictures that neither model draws by itself. It shows where
-# the lead came from, and is no recipe: the VAE's energy distance grows by it.) The energy distance does not
+# GAN's lead was its contrast. (The factor shows where the lead came from, and is no recipe: the VAE's
+# energy distance grows by it.) The energy distance does not
 # reward contrast (see the two rows of real cats), and it is far smaller for the VAE, before and after.
 #
 # So which one draws the better cat? In this study the VAE. Still, neither is good: a real cat's draw is
@@ -558,10 +560,11 @@ fig
 # From the lowest to the highest value of each factor, in ten bins. Dotted: real cats through the
 # same fit, so what is not flat there comes from the fit and from chance. Here is a mode that the GAN
 # drops: none of its draws is fitted with a tail that curls little, in any seed, although three in
-# ten real cats have one. The VAE draws those tails as often as others. (Both models are short of
-# wide open eyes and of high ears.)
+# ten real cats have one. The VAE draws those tails as often as others. (The GAN draws hardly any
+# cats far to the right either. Both models are short of wide open eyes and of high ears.)
 #
-# How steady is the training? The distance of draws after each epoch, one line for each seed:
+# How steady is the training? The distance of draws after each epoch, one line for each seed. (With fewer
+# draws and renders than in the table, so the values are larger.)
 
 # %%
 fig, ax = plots.figure(6, 2.6)
@@ -591,13 +594,17 @@ print(f"VAE: log p(x) is about {shipped.score(cat):.1f} nats, by importance samp
 print(f"VAE: q(z|x) has mean {mu[0].round(1)}")
 truth = cats.chonk_posterior(cat.reshape(28, 28), one.test_factors[0])
 chonk_mean = float(truth.probability @ truth.chonk)
-print(f"renderer: chonk {chonk_mean:.2f} kg on average given x; the true one {one.test_factors[0][0]:.2f}")
+print(f"renderer, told all factors but chonk and tail: chonk {chonk_mean:.2f} kg on average given x; "
+      f"the true one {one.test_factors[0][0]:.2f}")
 
 # %% [markdown]
 # The GAN has no such lines. Its pictures $G(z)$, for all $z$ in 10 dimensions, are a surface in a
 # space of 784 dimensions. A surface has no volume there, so it has no density $q(x)$, and a black
 # and white test cat is not on it. The training never asked which $z$ belongs to a picture, so
 # there is no $q(z \mid x)$ either. `python -m minivae evaluate` on the run of a GAN says so.
+# (The grey real cats, with their six factors, are such a surface too. If the two surfaces hardly meet, a
+# perfect discriminator tells all pictures apart, and JS is $\log 2$ however similar they look: Arjovsky
+# and Bottou 2017.)
 #
 # One can add what is missing. If a picture is a draw $x \sim \mathrm{Bernoulli}(G(z))$, as in 11.9,
 # then there are a $\log p(x)$ and a posterior of $z$, and long sampling can estimate them (Wu et al.
@@ -734,6 +741,7 @@ check("11.dropped", dropped_kinds)
 # way:
 
 # %%
+from minivae import conditional
 from minivae.gradcheck import Case
 from minivae.runs import ConditionalModel
 from minivae.settings import Settings
@@ -748,7 +756,7 @@ print("dz cut from the wrong end, wrong blocks:",
 
 # %% [markdown]
 # Now 10,000 digits with their labels, once with the label given and once without; everything else
-# is the same.
+# is the same. Both with four latents and with ten:
 
 # %%
 mnist = data.load("mnist")
@@ -757,39 +765,61 @@ digits = mnist._replace(
     test=mnist.test[:1000], test_labels=mnist.test_labels[:1000],
 )
 told = Settings(latent_dim=4, hidden=(100,), epochs=8, condition="labels")
-untold = told._replace(condition="none")
-runs_of = {name: train.train(digits, s) for name, s in (("told", told), ("not told", untold))}
-for name, state in runs_of.items():
-    last = state.history[-1]
-    print(f"{name:<9} test ELBO {last['test_elbo']:8.2f} = -(nll {last['test_nll']:.2f} "
-          f"+ kl {last['test_kl']:.2f})")
-gain = runs_of["told"].history[-1]["test_elbo"] - runs_of["not told"].history[-1]["test_elbo"]
-print(f"difference {gain:.2f} nats; naming one of ten equally frequent digits takes log 10 = "
-      f"{np.log(10):.2f}")
+runs_of = {}
+for latents in (4, 10):
+    for condition in ("labels", "none"):
+        chosen = told._replace(latent_dim=latents, condition=condition)
+        state = runs_of[latents, condition] = train.train(digits, chosen)
+        last = state.history[-1]
+        print(f"{latents:2} latents, {condition:<6} test ELBO {last['test_elbo']:8.2f} = "
+              f"-(nll {last['test_nll']:.2f} + kl {last['test_kl']:.2f})")
+    elbos = [runs_of[latents, condition].history[-1]["test_elbo"] for condition in ("labels", "none")]
+    print(f"{latents:2} latents, difference {elbos[0] - elbos[1]:.2f} nats")
+print(f"naming one of ten equally frequent digits takes log 10 = {np.log(10):.2f}")
 
 # %% [markdown]
 # The two ELBOs bound different quantities, $\log p(x \mid y)$ and $\log p(x)$: one model was told
 # something. If both models were perfect, the difference would be on average the information that an
-# image and its label share, at most $\log 10$ for ten equally frequent digits. It is several times
-# that, so something else is in it. Neither model is perfect: with four latents and a small network,
-# a model that is told the digit has all of $z$ and more of its weights left for the rest.
+# image and its label share, at most $\log 10$ for ten equally frequent digits. With four latents it is
+# several times that, so something else is in it: four numbers are too few for a digit, and a model
+# that is told which one it is has all four left for the rest. With ten latents, less than half of the
+# difference is left.
 #
-# What $z$ holds now is what the label does not say:
+# The model with four latents, told the label:
 
 # %%
-state = runs_of["told"]
+state = runs_of[4, "labels"]
 shape = train.spec_of(digits, told)
 model = ConditionalModel(shape, state.flat, (28, 28), data.class_labels(digits))
 plots.label_rows(model, vae.numpy_ops)
 
 # %% [markdown]
 # Each column has one $z$ and ten labels. Look down a column: slant and thickness of the stroke stay
-# roughly the same while the digit changes. Class and style are apart in this model because we gave
-# it the class, with 10,000 labels. Most VAEs of notebook 10 had no label at all.
+# roughly the same while the digit changes.
 #
-# Not every picture of a row is that digit: for an unusual $z$, 10,000 digits have few examples with
-# each label. And the loss does not forbid $z$ to carry the label as well. It only charges for it, and what
-# the decoder is told anyway is not worth any KL.
+# But not every picture of a row is that digit. In the fourth column several look like a thick 0, so this
+# $z$ still says something of the class. How much does $z$ say? Guess the label of a test digit from the
+# training digit whose code $\mu$ is nearest:
+
+# %%
+pixels = [data.fixed_binarization(images.reshape(len(images), -1), data.BINARIZATION_SEED)
+          for images in (digits.train, digits.test)]
+labels = digits.train_labels, digits.test_labels
+params = spec.unpack(state.flat, shape)
+untold = train.spec_of(digits, told._replace(condition="none"))
+untold_params = spec.unpack(runs_of[4, "none"].flat, untold)
+codes = {
+    "told": [conditional.encode(params, x, y, shape)[0] for x, y in zip(pixels, labels)],
+    "not told": [vae.encode(untold_params, x, untold)[0] for x in pixels],
+}
+for name, (mu_train, mu_test) in codes.items():
+    guess = labels[0][nearest(mu_test, mu_train)[1]]
+    print(f"{name:<9} {np.mean(guess == labels[1]):.0%} of the labels guessed from mu")
+
+# %% [markdown]
+# By chance it would be a tenth. So $z$ says less of the class than without the label, but not nothing.
+# In a perfect model it would say nothing: the posteriors of all images of one label would average to
+# the prior, whatever the label.
 #
 # From the command line:
 #

@@ -75,7 +75,7 @@ def _dropped_cases():
     rng = np.random.default_rng(13)
     return [
         (np.array([0, 0, 1, 0]), 3, 0.5),
-        (np.array([0, 1, 1, *[3] * 10]), 5, 0.9),
+        (np.array([0, 1, 1, 4, *[3] * 20]), 5, 0.9),  # 4.32: a quarter would be 1.2
         (rng.choice(8, 60, p=[0.3, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0]), 8, 0.25),
         (np.array([0, 1, 2, 3]), 4, 1.0),  # each has exactly its share
     ]
@@ -98,6 +98,13 @@ DROPPED = Exercise(
                 (np.unique(kind, return_counts=True)[1] < share * len(kind) / n).sum()
             ),
             "A kind without any sample does not show up in np.unique, and it is dropped too.",
+        ),
+        WrongAnswer(
+            "always-a-quarter",
+            lambda kind, n, share: int(
+                (np.bincount(kind, minlength=n) < 0.25 * len(kind) / n).sum()
+            ),
+            "The quarter is the study's; here the bar is the share that is given.",
         ),
         WrongAnswer(
             "empty-only",

@@ -108,7 +108,7 @@ def least_squares_gradient(score, slope, image):
 def _gradient_cases():
     rng = np.random.default_rng(12)
     return [
-        (np.array([0.5]), np.array([[2.0]]), np.array([[0.3]])),
+        (np.array([0.4]), np.array([[1.7]]), np.array([[0.3]])),
         (generic(rng, 3), generic(rng, 3, 2), np.round(rng.uniform(0.1, 0.9, (3, 2)), 2)),
     ]
 
@@ -166,6 +166,11 @@ GENERATOR_GRADIENT = Exercise(
                 least_squares_gradient(score, slope, image) / image.shape[1]
             ),
             "The mean is over the B images alone; the score of an image adds up all its pixels.",
+        ),
+        WrongAnswer(
+            "label-0",
+            _with_dscore(lambda s: s / len(s)),
+            "This pulls the scores to 0; the loss wants them to be 1.",
         ),
         WrongAnswer(
             "sign",
