@@ -262,6 +262,20 @@ def ticket_bounded(word, chunks, most):
     raise AssertionError("as many tries as there are chunks")
 
 
+def ticket_with_zeros_for_none(word, chunks, most):
+    while (n := word.load()) < chunks:
+        if word.swap(n, min(n + most, chunks)):
+            return n, min(n + most, chunks)
+    return 0, 0
+
+
+def ticket_ends_where_the_word_is(word, chunks, most):
+    while (n := word.load()) < chunks:
+        if word.swap(n, min(n + most, chunks)):
+            return n, word.load()
+    return n, n
+
+
 def ticket_by_three_tries(word, chunks, most):
     for _ in range(3):
         n = word.load()
@@ -315,7 +329,7 @@ RIGHT = {
         softsign_checked_before,
         softsign_as_an_expression,
     ),
-    "08.ticket": (ticket_by_flag, ticket_again, ticket_bounded),
+    "08.ticket": (ticket_by_flag, ticket_again, ticket_bounded, ticket_with_zeros_for_none),
     "08.amdahl": (
         lambda one, several, n: (
             (several - one / n) / (one - one / n),
@@ -363,6 +377,7 @@ WRONG = {
         lambda word, chunks, most: word.load(),
         lambda word, chunks, most: (chunks, chunks),
         ticket_by_three_tries,
+        ticket_ends_where_the_word_is,
         ticket_of_one,
     ),
     "08.amdahl": (lambda one, several, n: (several / one - 1 / n, 1.0),),

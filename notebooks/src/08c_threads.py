@@ -18,10 +18,9 @@
 # **Builds on** notebooks [08a](08a_loops_caches_and_a_tile.ipynb) (cache lines, the tile) and
 # [08b](08b_fused_loops.ipynb) (the fused loops). Reading time: 40 minutes; the exercises come on top.
 #
-# From here on the clock on the wall counts, because a thread that waits for another one uses no
-# processor time. So other programs disturb more than in 08a: while they hold the second core, threads
-# can gain nothing. Each measurement is checked against the text and made again where they disagree;
-# "Not so on this machine" says where it stayed like that, as in 08a.
+# From here on the clock on the wall counts, not the processor time of one thread. So other programs
+# disturb more than in 08a: while they hold the second core, threads gain little. What the text claims
+# about a measurement is checked, as in 08a; "Not so on this machine" says where it did not hold.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -35,6 +34,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numba import njit
+from threadpoolctl import threadpool_limits
 
 from minivae import ops, plots, vae
 from minivae.exercises import check, hint, predict, recall, reveal, solution
@@ -58,7 +58,8 @@ recall("08c", ..., ..., ...)
 # %% [markdown]
 # ## 8.11  How much can threads gain?
 #
-# Notebook 08b ended with this step: a tile for the products, fused loops for the rest, one thread.
+# Notebook 08b ended with this step: a tile for the products (which adds a layer's bias and tanh as well,
+# so their bar is 0), fused loops for the rest, one thread.
 
 # %%
 from minivae.kernels import threads
@@ -95,16 +96,16 @@ step_profile.draw(ax, opening)
 fig
 
 # %% [markdown]
-# Products, likelihood and Adam are loops over many numbers, which can be divided among threads. The
-# grey bar, "Python and the rest", is one thread's. If a share $s$ of the time $t_1$ cannot be divided,
+# Products, likelihood and Adam are mostly loops over many numbers, which can be divided among threads.
+# The grey bar, "Python and the rest", is one thread's. If a share $s$ of the time $t_1$ cannot be divided,
 # and the rest takes at least an $n$-th of its time on $n$ threads, then
 #
 # $$
 # t_n \ge t_1\Big(s + \frac{1 - s}{n}\Big), \tag{1}
 # $$
 #
-# which is **Amdahl's law**. For $n \to \infty$ the gain $t_1/t_n$ goes to $1/s$ and no further: what is
-# not divided decides in the end.
+# which is **Amdahl's law**. However large $n$ is, the gain $t_1/t_n$ is at most $1/s$: what is not divided
+# decides in the end.
 
 # %% tags=["timing"]
 parts = opening["one thread"]
@@ -115,8 +116,8 @@ for n, gain in gains.items():
     print(f"{n:4} threads: at most {gain:.2f} times as fast")
 
 # %% [markdown]
-# "At most": the coloured bars contain some Python, too, and dividing costs something as well. What it costs
-# is the subject of this notebook.
+# "At most": the coloured bars contain some work of one thread, too, and dividing costs something as well.
+# What it costs is the subject of this notebook.
 
 # %% [markdown]
 # ## 8.12  What can two threads share?
@@ -158,8 +159,8 @@ free = checked(core_is_free, lambda free: {"a second core is free": free})
 print("a second core is free just now:", free)
 
 # %% [markdown]
-# How should a product be split between two threads? There are two ways to cut it in
-# halves: by the rows of $C$, or by the sum over $k$.
+# How should a product be split between two threads? We can cut its result $C$, here by rows, or cut the
+# sums over $k$.
 
 # %%
 def split_rows(A, B, C):
@@ -187,12 +188,15 @@ for split in (split_rows, split_sums):
     split(A, W, C)
     close, same = np.allclose(C, one_thread, atol=1e-3), np.array_equal(C, one_thread)
     print(f"{split.__name__}: close to one thread's result: {close}, the same bits: {same}")
+print("NumPy, five rows of A alone and among all, the same bits:", np.array_equal(A[:5] @ W, (A @ W)[:5]))
 
 # %% [markdown]
 # Both are right. Splitting the sums, though, adds in another order, so that the last bits depend on
 # the number of threads: a run with two threads could not be repeated bit for bit with four. So the
-# package's rule is: **threads split results, never a sum**. Each number is then computed as by one thread,
-# whoever does it. That is why the losses at the beginning had the same bits.
+# package's rule is: **threads split results, never a sum**. That alone is not enough: NumPy may use
+# another routine for a piece than for the whole (last line). In our loops and in the package's tile each
+# number is added up in the same order, whatever piece it lies in. That is why the losses at the beginning
+# had the same bits.
 #
 # **Predict first.** A product of 8 × 32 by 32 × 32, split between two threads: is it faster, `"no"` or
 # `"yes"`?
@@ -235,10 +239,10 @@ reveal("08.small-product")
 # training step pay that? Count the jobs that the package hands over in one.
 
 # %%
-jobs, run = [], alone.pool.run
-alone.pool.run = lambda *job: (jobs.append(job), run(*job))
-alone.step(x, eps)
-alone.pool.run = run
+jobs, run = [], together.pool.run
+together.pool.run = lambda *job: (jobs.append(job), run(*job))
+together.step(x, eps)
+together.pool.run = run
 print(f"{len(jobs)} jobs in a step")
 
 # %% tags=["timing"]
@@ -246,13 +250,12 @@ print(f"handed over like this: {1e3 * len(jobs) * handing_over:.2f} ms, {len(job
 
 # %% [markdown]
 # The rest of this notebook builds a pool of threads that hands over for less.
-
-# %% [markdown]
+#
 # ## 8.13  How do threads agree on who does what?
 #
 # Cut the work into more pieces than there are threads (*chunks*), and let every thread take the next
-# one when it is free. A thread that was held up then takes fewer. All they need is one shared number,
-# which says which chunk is next: each thread loads it, adds one, and stores it.
+# one when it is free. A thread that was held up then takes fewer. For that they share one number, which
+# says which chunk is next: each thread loads it, adds one, and stores it.
 #
 # Does that work? Let us count. Two threads each add 1 to the same number, two million times. (`atomic_load` and
 # `atomic_store` are a load and a store that the compiler may not leave out or move.)
@@ -356,35 +359,29 @@ words[0] = packed(7, 3, 0)
 print("job 7 with three chunks:", [take(words.ctypes.data) for _ in range(4)])
 
 # %% [markdown]
-# Why the number of the job? A thread can be late. It loads the ticket, and is put to sleep by
-# the system before it can swap. Meanwhile the others finish the job and start the next one, which
-# happens to stand at the same chunk. Without the number of the job the late thread's swap succeeds:
+# Why the number of the job? A thread can be late. It loads the ticket, and is stopped by the system
+# before it can swap. Meanwhile the others finish the job and start the next one, which happens to stand
+# at the same chunk. If the word is the same again, the late swap succeeds (the *ABA problem*):
 
 # %%
 @njit
-def look(address):
-    return atomic_load(address)
-
-
-@njit
-def swap(address, expected, value):
-    return compare_and_swap(address, expected, value)
-
-
-def late_swap(before, after):
-    """A thread has loaded `before`; others have made it `after`; now it swaps."""
-    words[0] = before
-    loaded = look(words.ctypes.data)
-    words[0] = after
-    return swap(words.ctypes.data, loaded, loaded + 1)
+def late_swap(address, before, after):
+    """A thread loads the ticket `before`; others make it `after`; then it swaps."""
+    atomic_store(address, before)
+    loaded = atomic_load(address)
+    atomic_store(address, after)
+    return compare_and_swap(address, loaded, loaded + 1)
 
 
 without_job, with_job = (packed(0, 4, 1), packed(0, 4, 1)), (packed(7, 4, 1), packed(8, 4, 1))
-print("without the job's number, the late thread gets chunk 1 of the wrong job:", late_swap(*without_job))
-print("with it:", late_swap(*with_job))
+print("without the job's number, the late swap succeeds:", late_swap(words.ctypes.data, *without_job))
+print("with it:", late_swap(words.ctypes.data, *with_job))
 
 # %% [markdown]
-# With the job's number the swap fails, and the late thread loads the ticket again.
+# Is that bad? `take` reads nothing else before it swaps, so the thread would get chunk 1 of the new job,
+# which nobody else has. But if it had read before the swap what to do, it would do chunk 1 of the old
+# job, and that of the new one would be missing. With the job's number the swap fails, whatever was read
+# before, and the late thread loads the ticket again.
 #
 # ### Two words, one line
 #
@@ -409,7 +406,7 @@ times = checked(
     },
 )
 for name, seconds in times.items():
-    print(f"{name:24} {1e9 * seconds / STEPS:6.1f} ns an addition ({1e9 * seconds.low / STEPS:.1f} to {1e9 * seconds.high / STEPS:.1f})")
+    print(f"{name:24} {1e9 * seconds / STEPS:6.1f} ns for each addition of a thread ({1e9 * seconds.low / STEPS:.1f} to {1e9 * seconds.high / STEPS:.1f})")
 print(f"a line for each: {times['two, words in one line'] / times['two, a line for each']:.1f} times as fast as words in one line")
 
 # %% [markdown]
@@ -423,6 +420,7 @@ print(f"a line for each: {times['two, words in one line'] / times['two, a line f
 # Now we can build the pool. A helper thread runs all the time and waits for jobs. How does it learn
 # what to do? It cannot be called with arguments, because it is already running. So the job is written down
 # in a **task record** at a place that all threads know: addresses and sizes, as plain numbers.
+# `numbers_at(address, n, KIND)` is the array of the `n` numbers that stand there.
 
 # %%
 TASK = np.dtype([("A", np.int64), ("B", np.int64), ("C", np.int64), ("k", np.int64), ("n", np.int64)])
@@ -511,31 +509,35 @@ print("with a helper, the same bits as one thread:", np.array_equal(C, one_threa
 # writes matters, too: these atomic operations promise that whoever sees the new ticket also sees all that was
 # written before it. With ordinary stores another core might see the ticket first (ARM allows that).
 #
-# Does our pool hand over sooner? The two take turns, so that our waiting helper is not there while the
-# executor is measured.
+# Is our pool done sooner than the executor? They take turns, so that our waiting helper is not there while
+# the others are measured.
 
 # %% tags=["timing"]
-def handed_over(rounds=7):
-    seconds = {"two threads of the executor": [], "our pool": []}
+def small_products(rounds=7):
+    ways = {"one thread": matmul_ikj, "two threads of the executor": split_rows, "our pool": matmul_pool}
+    seconds = {name: [] for name in ways}
     for _ in range(rounds):
-        for name, how in zip(seconds, (split_rows, matmul_pool), strict=True):
-            with helper() if how is matmul_pool else contextlib.nullcontext():
-                seconds[name].append(race({name: lambda f=how: f(*small, small_C)}, rounds=1, clock=wall)[name])
+        for name, way in ways.items():
+            with helper() if way is matmul_pool else contextlib.nullcontext():
+                seconds[name].append(race({name: lambda f=way: f(*small, small_C)}, rounds=1, clock=wall)[name])
     return {name: races.Timing(turns) for name, turns in seconds.items()}
 
 
-times = checked(handed_over, lambda t: {"our pool hands over sooner": t["our pool"] < t["two threads of the executor"]})
+times = checked(small_products, lambda t: {
+    "our pool is done sooner than the executor": t["our pool"] < t["two threads of the executor"],
+    "one thread is done before our pool": t["one thread"] < t["our pool"],
+})
 for name, seconds in times.items():
     print(f"small product, {name:28} {1e6 * seconds:6.1f} us ({1e6 * seconds.low:.1f} to {1e6 * seconds.high:.1f})")
 
 # %% [markdown]
-# Our pool does. It wakes nobody, makes no Python object for a job, and its leader does not depend on the
-# helper: it takes the chunks itself if the other comes too late. (Which of the three counts most, this
-# race does not say.)
+# It is: it has no queue, wakes nobody, and its leader takes the chunks itself if the helper comes too late.
+# (Which of the three counts most, this race does not say.) A product as small as this still is faster on
+# one thread, so the package does not divide it.
 #
 # The price is that a waiting helper keeps its core busy. So the package's helpers look for work 20,000 times,
 # and then go to **sleep**: the helper writes "asleep" into a word of its own, and tries to acquire a lock
-# that is already taken, for which the system stops it. To **wake** it, the leader releases that lock.
+# that is already taken, so the system stops it. To **wake** it, the leader releases that lock.
 # How long are 20,000 looks?
 
 # %%
@@ -554,11 +556,12 @@ looks = race({"looks": lambda: look_again(words.ctypes.data, threads.SPINS_BEFOR
 print(f"{threads.SPINS_BEFORE_SLEEP:,} looks: {1e3 * looks:.2f} ms; a step on one thread: {1e3 * parts['step']:.2f} ms")
 
 # %% [markdown]
-# During training a helper stays awake as long as the pauses between two jobs, which are parts of a step, are
-# shorter than that. Between two trainings it sleeps.
+# A helper stays awake while the pauses between the jobs of a step are shorter than that. Between two
+# trainings it sleeps.
 #
-# That is `kernels/threads.py`: `take` is `_take_chunk` there, `help_out` and `lead` are one function `work`
-# with a role, and `do_chunk` has a branch for each kind of work (product, Adam, likelihood, ...).
+# That is `kernels/threads.py`: `take` is `_take_chunk` there (the leader takes the first chunk, helpers the
+# last), `help_out` and `lead` are one function `work` with a role, and `do_chunk` has a branch for each
+# kind of work (product, Adam, likelihood, ...).
 
 # %% [markdown]
 # ## 8.15  The honest table
@@ -590,8 +593,9 @@ s = one[step_profile.REST] / one["step"]
 print(f"Amdahl, eq. (1), allows the step {1 / (s + (1 - s) / N):.2f}")
 
 # %% [markdown]
-# The bar of the products has shrunk, and the share of the grey bar has grown. Eq. (1) takes the grey bar as
-# all that is not divided, and as unchanged by the threads: compare its bound with the line above it.
+# The bar of the products has shrunk, and the share of the grey bar has grown. The last line would be the
+# step's gain if the coloured bars were divided completely and the grey one stayed as it is; the lines
+# above it show how far that is so.
 #
 # Does all this make *training* faster than NumPy? First the question that comes before any table: do
 # both backends compute the same thing?
@@ -601,12 +605,13 @@ numpy_step = step_profile.Trainee(step_profile.fused(ops), spec, wall)
 fresh = OnThreads(N)
 losses = np.array([[trainee.step(x, eps) for _ in range(20)] for trainee in (numpy_step, fresh)])
 print("twenty steps of both backends, the same losses:", np.allclose(*losses, rtol=1e-5))
-print(f"loss {losses[1, 0]:.1f} at the start, {losses[1, -1]:.1f} nats at the end")
 
 # %% [markdown]
 # For the table the images are grey, without zeros, so that both backends do all of the work (the package
 # leaves zeros out, as the appendix of 08b shows). Three contestants race for each batch size: a step of each
-# backend, and all the matrix products of such a step, alone, by the package's kernel.
+# backend, and all the matrix products of such a step, alone, by the package's kernel. NumPy's BLAS gets as
+# many threads as ours. Measured while other programs hold a core, such a table says little about
+# either, so a second core must be free.
 
 # %%
 layers = [(D, 200), (200, 200), (200, 2 * L), (L, 200), (200, 200), (200, D)]
@@ -625,18 +630,22 @@ def products_of(batch):
 def row(batch):
     grey = rng.uniform(0.01, 0.99, (batch, D)).astype(f32)
     noise = rng.standard_normal((batch, L), dtype=f32)
-    return race({
-        "numpy": lambda: numpy_step.step(grey, noise),
-        "numba": lambda: fresh.step(grey, noise),
-        "products": products_of(batch),
-    }, rounds=7, turn=0.1, clock=wall)
+    with threadpool_limits(N):
+        return race({
+            "numpy": lambda: numpy_step.step(grey, noise),
+            "numba": lambda: fresh.step(grey, noise),
+            "products": products_of(batch),
+        }, rounds=7, turn=0.1, clock=wall)
 
 
 table = {}
 for batch in (20, 100, 500):
     table[batch] = checked(
         lambda batch=batch: row(batch),
-        lambda t: {"the products take less than the step that contains them": races.part_of(t["products"], t["numba"])},
+        lambda t: {
+            "the products take less than the step that contains them": races.part_of(t["products"], t["numba"]),
+            "a second core is free": core_is_free(),
+        },
     )
 
 print("batch     NumPy, ms                numba, ms               ratio   products' share of numba's step")
@@ -649,18 +658,19 @@ for batch, t in table.items():
 #
 # - *ratio* is NumPy's time over numba's: below 1, NumPy is ahead.
 # - *products' share*: the larger it is, the less there is left to gain outside the products.
-# - The times are medians over rounds in which everybody had a turn, with quartiles. Run the cell again: what
-#   changes is noise, and where the quartiles lie far apart, the ratio is uncertain as well.
+# - In each round everybody has a turn, of which the fastest step counts; the times are medians over the
+#   rounds, with quartiles. Where these lie far apart, the ratio is uncertain as well.
 # - PyTorch and JAX are missing. `python -m minivae bench` races them, each on as many threads.
 
 # %% [markdown]
 # ## Recap
 #
-# - Threads split results, never sums: then the bits do not depend on their number.
+# - Threads split results, never sums, and each number is added up in the same order whatever piece it lies
+#   in: then the bits do not depend on their number.
 # - What is not divided limits the gain, eq. (1), and handing work over is not free: keep helpers awake
 #   during training, and let the leader work too.
-# - A shared number needs atomic operations. Compare-and-swap notices that somebody was faster; a job's
-#   number in the ticket notices that one is late oneself.
+# - A shared number needs atomic operations. Compare-and-swap notices that the word has changed, but not
+#   that it has changed and changed back; hence the job's number in the ticket.
 # - Words that different threads write belong in different cache lines.
 # - Compare results before times, race what you compare, and say what is not in the table.
 #

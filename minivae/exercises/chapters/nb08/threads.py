@@ -11,7 +11,7 @@ MOST_CALLS = 50
 
 class Word:
     """A number that several threads share. The others act between any two calls: `others` says
-    for each call of `load` how often they take a chunk right after it."""
+    how many chunks they take between the first two, the next two, and so on."""
 
     def __init__(self, value: int, others: list[int]) -> None:
         self.value, self.others, self.calls = value, list(others), 0
@@ -19,9 +19,7 @@ class Word:
 
     def load(self) -> int:
         self._count()
-        value = self.value
-        self.value += self.others.pop(0) if self.others else 0
-        return value
+        return self.value
 
     def swap(self, expected: int, value: int) -> bool:
         self._count()
@@ -35,6 +33,8 @@ class Word:
         self.value, self.stored = value, True
 
     def _count(self):
+        if self.calls and self.others:
+            self.value += self.others.pop(0)
         self.calls += 1
         if self.calls > MOST_CALLS:
             raise RuntimeError(f"the word was asked {MOST_CALLS} times: an endless loop?")
@@ -70,6 +70,8 @@ def _ticket_cases():
         (1, [0, 1], 9, 3),
         (5, [], 7, 4),
         (2, [1, 2], 9, 2),
+        (2, [1, 0, 2], 12, 2),
+        (0, [0, 0, 1], 9, 2),
         (3, [], 3, 2),
         (3, [1], 4, 3),
         (0, [2, 0], 2, 2),
@@ -83,7 +85,10 @@ def _observe_ticket(answer, shared, chunks, most):
     taken = answer(word, chunks, most)
     if not (isinstance(taken, tuple | list) and len(taken) == 2):
         return taken
-    return (*taken, word.value, not word.stored)
+    first, end = taken
+    if first == end:
+        first = end = chunks  # which number says "none" is free
+    return first, end, word.value, not word.stored
 
 
 def _ticket(*, retry=True, use=True, last=min, write=Word.swap):
@@ -109,7 +114,7 @@ def _write_anyway(word, first, end):
 
 
 def _swap_blind(word, first, end):
-    return word.swap(word.value, end)
+    return word.swap(word.load(), end)
 
 
 def _one_by_one(word, chunks, most):
@@ -139,6 +144,11 @@ def _loads_once(word, chunks, most):
     while not word.swap(first, end):
         pass
     return first, end
+
+
+def _end_from_the_word(word, chunks, most):
+    first, end = take_chunks(word, chunks, most)
+    return first, (word.load() if first < end else end)
 
 
 def _last_included(word, chunks, most):
@@ -200,6 +210,11 @@ TICKET = Exercise(
             "last-included",
             _last_included,
             "`end` is the chunk after your last one, as in range(first, end).",
+        ),
+        WrongAnswer(
+            "end-from-the-word",
+            _end_from_the_word,
+            "After your swap others may have moved the word: `end` is the number you swapped in.",
         ),
         WrongAnswer(
             "swap-blind",
