@@ -20,6 +20,14 @@ def _sharpest_cases():
     ]
 
 
+def _black_or_white(answer, r):
+    """Lists, whole numbers, and true for 1 are clear enough."""
+    p = answer(r)
+    if isinstance(p, list):
+        p = np.array(p)
+    return p.astype(float) if isinstance(p, np.ndarray) and p.dtype.kind in "biu" else p
+
+
 SHARPEST = Exercise(
     id="11.sharpest",
     title="what the distance of draws rewards",
@@ -29,6 +37,7 @@ SHARPEST = Exercise(
     """),
     reference=nearest_p,
     cases=_sharpest_cases,
+    observe=_black_or_white,
     mistakes=(
         WrongAnswer(
             "the-render",
@@ -78,6 +87,8 @@ def _dropped_cases():
         (np.array([0, 1, 1, *[3] * 10]), 5, 0.9),
         (rng.choice(8, 60, p=[0.3, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0]), 8, 0.25),
         (np.array([0, 1, 2, 3]), 4, 1.0),  # each has exactly its share
+        (np.repeat([0, 1, 2, 4], [20, 2, 1, 17]), 5, 0.25),  # one exactly at the bar
+        (np.repeat([0, 1, 2, 3, 4], [12, 10, 9, 1, 8]), 5, 0.25),  # few, but none empty
     ]
 
 

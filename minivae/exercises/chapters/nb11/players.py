@@ -212,12 +212,12 @@ BUG = Exercise(
         WrongAnswer(
             "sign",
             lambda score: (1 - _sigmoid(score)) / len(score),
-            "Not the sign alone: the label of a generated image is 0.",
+            "This is (1 - D) / B. Not only the sign is wrong: the label of a generated image is 0.",
         ),
         WrongAnswer(
             "label-minus",
             lambda score: -_sigmoid(score) / len(score),
-            "Now the sign: a higher score of a forgery costs the discriminator more.",
+            "Only the sign is wrong now: a higher score of a forgery costs the discriminator more.",
         ),
         WrongAnswer(
             "sum",
