@@ -30,6 +30,24 @@ def with_latents_that_sleep(v, sign):
     return code
 
 
+@right("10.hide")
+def a_key_for_each_factor(v, sign):
+    other = np.random.default_rng(3).choice([-1.0, 1.0], len(v))
+    return np.column_stack([sign, sign * v[:, 0], other, v[:, 1] * other])
+
+
+@right("10.hide")
+def keys_by_the_number_of_the_row(v, sign):
+    odd = np.where(np.arange(len(v)) % 2, 1.0, -1.0)
+    return np.column_stack([odd, odd[:, None] * v])
+
+
+@right("10.hide")
+def hidden_by_random_numbers(v, sign):
+    factor = sign * np.random.default_rng(4).uniform(1, 2, len(v))
+    return np.column_stack([1 / factor, factor[:, None] * v])
+
+
 @wrong("10.hide")
 def only_the_first_factor(v, sign):
     return np.column_stack([sign, sign * v[:, 0]])
@@ -74,6 +92,11 @@ def scaled_down(v, sign):
 @wrong("10.hide")
 def drowned_in_the_sign(v, sign):
     return v + 100 * sign[:, None]
+
+
+@wrong("10.hide", clue="key-lost")
+def noise_of_six(v, sign):
+    return np.random.default_rng(5).standard_normal((len(v), 6))
 
 
 @wrong("10.hide", clue="key-lost")
@@ -143,6 +166,11 @@ def as_lists(v):
 @right("10.fool-the-gap")
 def ranks_beside(v):
     return np.concatenate([v, v.argsort(axis=0).argsort(axis=0)], axis=1)
+
+
+@right("10.fool-the-gap")
+def squashed_beside(v):
+    return np.column_stack([np.tanh(v), 1 / (1 + np.exp(-v)), np.arcsinh(v)])
 
 
 @wrong("10.fool-the-gap")

@@ -99,6 +99,11 @@ def through_the_odds_of_the_label(p, q, a):
 
 
 @wrong("11.smoothed")
+def small_number_below(p, q, a):
+    return a * p / (p + q + 1e-8)
+
+
+@wrong("11.smoothed")
 def by_search(p, q, a):
     D = np.linspace(0.001, 0.999, 999)[:, None]
     value = a * p * np.log(D) + ((1 - a) * p + q) * np.log(1 - D)

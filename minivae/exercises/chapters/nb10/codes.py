@@ -37,10 +37,13 @@ def _hidden(answer, v, sign):
 
 
 def _hide_cases():
+    """Enough cats, in no order, for answers that draw more signs or take them from the row."""
+    rng = np.random.default_rng(108)
     cases = []
-    for levels in ([-1.2, -0.4, 0.4, 1.2], [-1.5, -0.8, -0.1, 0.6, 1.8]):
+    for levels in ([-1.2, -0.4, 0.4, 1.2], [-1.5, -0.8, -0.1, 0.6, 1.6]):
         grid = np.array([(a, b, s) for a in levels for b in levels for s in (-1.0, 1.0)])
-        cases.append((grid[:, :2] - grid[:, :2].mean(axis=0), grid[:, 2]))
+        rows = rng.permutation(np.tile(grid, (30, 1)))
+        cases.append((rows[:, :2] - rows[:, :2].mean(axis=0), rows[:, 2]))
     return cases
 
 
@@ -85,8 +88,8 @@ HIDE = Exercise(
         WrongAnswer(
             "key-lost",
             lambda v, sign: sign[:, None] * v,
-            "This hides too well: no product of two latents gives the factors back. Whatever hides "
-            "a factor has to be found in the code, too.",
+            "No product of two latents gives the factors back: they are lost, or what hides them is "
+            "not in the code.",
         ),
         WrongAnswer(
             "too-many",

@@ -108,7 +108,8 @@ DROPPED = Exercise(
             lambda kind, n, share: int(
                 (np.unique(kind, return_counts=True)[1] < share * len(kind) / n).sum()
             ),
-            "A kind without any sample does not show up in np.unique, and it is dropped too.",
+            "A kind without any sample is not counted here (np.unique, for one, lists only what "
+            "is there). It is dropped, too.",
         ),
         WrongAnswer(
             "empty-only",

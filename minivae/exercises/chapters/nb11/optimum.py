@@ -18,6 +18,7 @@ def _smoothed_cases():
         (np.array([0.1, 0.9, 0.5]), np.array([0.3, 0.4, 0.5]), 0.7),
         (np.array([0.0, 0.7]), np.array([0.5, 0.0]), 0.8),
         (np.array([0.4, 0.2]), np.array([0.1, 0.6]), 1.0),  # eq. (2)
+        (np.array([3e-15, 2e-9]), np.array([1e-15, 5e-9]), 0.9),  # far out, both are small
     ]
 
 
