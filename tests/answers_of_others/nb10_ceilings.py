@@ -288,7 +288,7 @@ def at_least_one(kl, ceilings, share):
     return max(1, int((np.cumsum(np.sort(share * ceilings)) <= kl).sum()))
 
 
-@wrong("10.how-many")
+@wrong("10.how-many", clue="in-the-given-order")
 def greedy_in_the_given_order(kl, ceilings, share):
     passed, spent = 0, 0.0
     for c in ceilings:

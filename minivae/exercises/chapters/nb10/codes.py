@@ -88,8 +88,8 @@ HIDE = Exercise(
         WrongAnswer(
             "key-lost",
             lambda v, sign: sign[:, None] * v,
-            "No product of two latents gives the factors back: they are lost, or what hides them is "
-            "not in the code.",
+            "No product of two latents gives the factors back: they are lost, or what hides them "
+            "is not in the code.",
         ),
         WrongAnswer(
             "too-many",

@@ -14,7 +14,7 @@ def best_smoothed(p, q, a):
 
 def _smoothed_cases():
     return [
-        (np.array([0.6]), np.array([0.2]), 0.9),
+        (np.array([0.61]), np.array([0.23]), 0.9),
         (np.array([0.1, 0.9, 0.5]), np.array([0.3, 0.4, 0.5]), 0.7),
         (np.array([0.0, 0.7]), np.array([0.5, 0.0]), 0.8),
         (np.array([0.4, 0.2]), np.array([0.1, 0.6]), 1.0),  # eq. (2)
