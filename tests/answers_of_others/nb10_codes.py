@@ -94,6 +94,12 @@ def drowned_in_the_sign(v, sign):
     return v + 100 * sign[:, None]
 
 
+@wrong("10.hide", clue="too-many")
+def logarithms(v, sign):
+    with np.errstate(invalid="ignore"):
+        return np.column_stack([sign, sign[:, None] * np.log(v)])
+
+
 @wrong("10.hide", clue="key-lost")
 def noise_of_six(v, sign):
     return np.random.default_rng(5).standard_normal((len(v), 6))

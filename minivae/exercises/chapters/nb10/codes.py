@@ -94,7 +94,7 @@ HIDE = Exercise(
         WrongAnswer(
             "too-many",
             lambda v, sign: np.tile(hide(v, sign), 3),
-            "At most six latents, one row for each cat.",
+            "At most six latents, one row for each cat, and no number that is infinite or NaN.",
         ),
     ),
     hints=(
