@@ -152,12 +152,14 @@ def how_many(kl, ceilings, share):
 
 
 def _many_cases():
+    # 3 and 5, so that no wrong count is twice or half the right one
     return [
-        (1.0, np.array([3.0, 2.0, 2.5]), 0.5),
-        (2.5, np.array([5.0, 1.0, 2.0, 3.0]), 0.5),
-        (2.5, np.array([5.0, 1.0, 1.0, 1.0]), 0.5),
-        (3.25, np.array([2.0, 1.0, 2.5, 2.25, 1.25, 2.75]), 0.5),
-        (9.0, np.array([4.0, 3.0, 3.5]), 0.75),
+        (2.0, np.array([3.0, 1.0, 1.5, 1.25]), 0.5),
+        (2.75, np.array([4.0, 1.0, 1.0, 1.0]), 0.5),  # all but the dearest
+        (4.5, np.array([2.0, 1.0, 2.5, 2.25, 1.25, 2.75]), 0.5),  # five cost exactly 4.5
+        (9.0, np.array([4.0, 3.0, 3.5]), 0.75),  # all
+        (1.75, np.array([2.0, 1.0, 3.0, 8.0]), 0.25),
+        (0.4, np.array([2.0, 1.5, 3.0]), 0.5),  # none
     ]
 
 

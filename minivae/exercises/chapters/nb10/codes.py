@@ -23,22 +23,27 @@ def _explained(columns, v):
 
 
 def _hidden(answer, v, sign):
-    code = np.asarray(answer(v.copy(), sign.copy()), float)
+    given, v = v, v.copy()  # an answer that changes what it is given is told so by `check`
+    code = np.asarray(answer(given, sign), float)
     right_shape = code.ndim == 2 and len(code) == len(v) and 1 <= code.shape[1] <= MOST_LATENTS
     if not (right_shape and np.isfinite(code).all()):
-        return False, False, False, False
+        return False, False, False, False, False
     z = list(code.T)
     products = [z[i] * z[j] for i in range(len(z)) for j in range(i, len(z))]
     no_sum = bool((_explained(z, v) < LITTLE).all())
     no_latent = all((_explained([c, c * c], v) < LITTLE).all() for c in z)
-    return True, no_sum, no_latent, bool((_explained(z + products, v) > MUCH).all())
+    read = _explained(z + products, v) > MUCH
+    return True, no_sum, no_latent, bool(read[0]), bool(read[1])
 
 
 def _hide_cases():
+    """Enough cats, in no order, for answers that draw more signs or take them from the row."""
+    rng = np.random.default_rng(108)
     cases = []
-    for levels in ([-1.2, -0.4, 0.4, 1.2], [-1.5, -0.8, -0.1, 0.6, 1.8]):
+    for levels in ([-1.2, -0.4, 0.4, 1.2], [-1.5, -0.8, -0.1, 0.6, 1.6]):
         grid = np.array([(a, b, s) for a in levels for b in levels for s in (-1.0, 1.0)])
-        cases.append((grid[:, :2] - grid[:, :2].mean(axis=0), grid[:, 2]))
+        rows = rng.permutation(np.tile(grid, (30, 1)))
+        cases.append((rows[:, :2] - rows[:, :2].mean(axis=0), rows[:, 2]))
     return cases
 
 
@@ -50,23 +55,25 @@ HIDE = Exercise(
     id="10.hide",
     title="a code that holds a factor, but along no axis",
     stub=stub("""
-        def hide(v, sign):    # factors (N, 2); sign (N,), coin flips of -1 and 1, free to use
+        def hide(v, sign):    # factors (N, 2) of mean 0; sign (N,), coin flips of -1 and 1, free to use
             ...               # -> codes (N, L), L at most 6
     """),
     reference=hide,
     cases=_hide_cases,
     observe=_hidden,
     returns=(
-        "a code of at most six latents",
+        "one row for each cat, of at most six finite latents",
         "no weighted sum tells",
-        "no single latent tells",
-        "the probe reads both factors",
+        "no single latent tells, nor its square",
+        "the probe reads factor 0",
+        "the probe reads factor 1",
     ),
     mistakes=(
         WrongAnswer(
             "the-factors",
             lambda v, sign: v,
-            "Each factor is a latent: that is as aligned as a code can be.",
+            "A single latent tells of a factor here, and so does a weighted sum. A factor may be "
+            "read from the product of two latents only.",
         ),
         WrongAnswer(
             "masked",
@@ -81,12 +88,13 @@ HIDE = Exercise(
         WrongAnswer(
             "key-lost",
             lambda v, sign: sign[:, None] * v,
-            "This hides too well: without the sign, no product gives the factor back.",
+            "No product of two latents gives the factors back: they are lost, or what hides them "
+            "is not in the code.",
         ),
         WrongAnswer(
             "too-many",
             lambda v, sign: np.tile(hide(v, sign), 3),
-            "At most six latents, one row for each cat.",
+            "At most six latents, one row for each cat, and no number that is infinite or NaN.",
         ),
     ),
     hints=(
@@ -106,7 +114,8 @@ def fool_the_gap(v):
 
 def _findings(answer, v):
     """What is judged of a code; the gap counts as 0 where it is small enough."""
-    code = np.asarray(answer(v.copy()), float)
+    given, v = v, v.copy()
+    code = np.asarray(answer(given), float)
     if code.ndim != 2 or len(code) != len(v) or code.shape[1] < 6:
         return False, False, 1.0
     ranks = code.argsort(axis=0).argsort(axis=0)
@@ -120,7 +129,8 @@ def _findings(answer, v):
 
 def _fool_cases():
     rng = np.random.default_rng(107)
-    return [(generic(rng, 8, 6),), (generic(rng, 12, 6),)]
+    small, large, wide = generic(rng, 8, 6), generic(rng, 12, 6), 3 * generic(rng, 12, 6)
+    return [(small,), (large,), (wide,)]
 
 
 FOOL_THE_GAP = Exercise(
@@ -133,7 +143,11 @@ FOOL_THE_GAP = Exercise(
     reference=fool_the_gap,
     cases=_fool_cases,
     observe=_findings,
-    returns=("six latents or more", "each follows one factor, none left out", "gap"),
+    returns=(
+        "one row for each cat, of six latents or more",
+        "each follows one factor, none left out",
+        "gap (below 0.1 it counts as 0)",
+    ),
     mistakes=(
         WrongAnswer(
             "the-factors",

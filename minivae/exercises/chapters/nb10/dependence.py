@@ -36,7 +36,7 @@ def tc_gradient(z, mu, logvar):
 def _tc_cases():
     rng = np.random.default_rng(106)
     cases = []
-    for B, L in ((2, 2), (3, 2), (4, 3)):
+    for B, L in ((3, 2), (4, 3)):
         mu, logvar = generic(rng, B, L), generic(rng, B, L) * 0.5
         cases.append((mu + 0.3 * generic(rng, B, L), mu, logvar))
     return cases

@@ -21,9 +21,9 @@ def _turning_cases():
     three[:2, :2] = _rotation(0.4)
     four[1:, 1:] = _rotation(-1.1)
     return [
-        (np.array([0.2, 0.9]), _rotation(0.5)),
         (np.array([0.1, 0.5, 1.4]), three @ four),
         (np.array([0.9, 0.05, 0.3]), four @ three),
+        (np.array([0.2, 0.9]), _rotation(0.5)),
     ]
 
 

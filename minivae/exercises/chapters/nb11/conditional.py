@@ -2,10 +2,14 @@
 
 import numpy as np
 
+from minivae.exercises.chapters.nb04.linear_model import unchanged
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted_module, stub
 from minivae.spec import Spec, init_params, unpack
 
-SPEC = Spec(data_dim=4, hidden=(3,), latent_dim=2, classes=3)
+SPECS = (
+    Spec(data_dim=4, hidden=(3,), latent_dim=2, classes=3),
+    Spec(data_dim=3, hidden=(2,), latent_dim=4, classes=5),
+)
 
 
 def my_conditional_grads(params, x, y, eps):
@@ -42,19 +46,30 @@ def my_conditional_grads(params, x, y, eps):
 
 
 def _cases():
+    first, second = SPECS
     cases = []
-    for seed, y in ((71, [2]), (72, [1, 0, 2, 1, 1])):
+    # in the last one no image has the last label, and all sizes are others
+    for seed, spec, y in (
+        (71, first, [2]),
+        (72, first, [1, 0, 2, 1, 1]),
+        (73, second, [3, 0, 3, 1]),
+    ):
         rng = np.random.default_rng(seed)
-        flat = init_params(SPEC, rng, dtype=np.float64)
+        flat = init_params(spec, rng, dtype=np.float64)
         flat += 0.3 * rng.standard_normal(len(flat))  # biases that are not 0
-        x = (rng.random((len(y), SPEC.data_dim)) < 0.5).astype(float)
-        cases.append((unpack(flat, SPEC), x, np.array(y), generic(rng, len(y), SPEC.latent_dim)))
+        x = (rng.random((len(y), spec.data_dim)) < 0.5).astype(float)
+        cases.append((unpack(flat, spec), x, np.array(y), generic(rng, len(y), spec.latent_dim)))
     return cases
+
+
+def _loss_and_gradients(answer, params, x, y, eps):
+    return unchanged(lambda given: answer(given, x, y, eps), params)
 
 
 def _package(module):
     def own(params, x, y, eps):
-        result = module.elbo_and_grads(params, x, y, eps, SPEC)
+        spec = next(s for s in SPECS if s.data_dim == x.shape[1])
+        result = module.elbo_and_grads(params, x, y, eps, spec)
         return float(result.loss), result.grads
 
     return own
@@ -104,6 +119,7 @@ CONDITIONAL = Exercise(
     """),
     reference=my_conditional_grads,
     cases=_cases,
+    observe=_loss_and_gradients,
     returns=("loss", "gradients"),
     package=_package,
     module="conditional",

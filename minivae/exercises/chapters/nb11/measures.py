@@ -20,6 +20,14 @@ def _sharpest_cases():
     ]
 
 
+def _black_or_white(answer, r):
+    """Lists, whole numbers, and true for 1 are clear enough."""
+    p = answer(r)
+    if isinstance(p, list):
+        p = np.array(p)
+    return p.astype(float) if isinstance(p, np.ndarray) and p.dtype.kind in "biu" else p
+
+
 SHARPEST = Exercise(
     id="11.sharpest",
     title="what the distance of draws rewards",
@@ -29,6 +37,7 @@ SHARPEST = Exercise(
     """),
     reference=nearest_p,
     cases=_sharpest_cases,
+    observe=_black_or_white,
     mistakes=(
         WrongAnswer(
             "the-render",
@@ -72,12 +81,19 @@ def dropped_kinds(kind, n, share):
 
 
 def _dropped_cases():
+    # 3 dropped, so that no wrong count is twice or half the right one
+    of_counts = [
+        ([5, 1, 0, 0, 0], 0.5),
+        ([0, 8, 1, 10, 1], 0.5),
+        ([2, 3, 2, 6, 0], 0.9),
+        ([27, 2, 1, 0, 17, 1], 0.25),  # one exactly at the bar
+        ([12, 10, 1, 9, 1, 22, 1], 0.25),  # few, but none empty
+        ([1, 1, 1, 1], 1.0),  # each has exactly its share
+    ]
     rng = np.random.default_rng(13)
     return [
-        (np.array([0, 0, 1, 0]), 3, 0.5),
-        (np.array([0, 1, 1, 4, *[3] * 20]), 5, 0.9),  # 4.32: a quarter would be 1.2
-        (rng.choice(8, 60, p=[0.3, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0]), 8, 0.25),
-        (np.array([0, 1, 2, 3]), 4, 1.0),  # each has exactly its share
+        (rng.permutation(np.repeat(range(len(counts)), counts)), len(counts), share)
+        for counts, share in of_counts
     ]
 
 
@@ -97,7 +113,8 @@ DROPPED = Exercise(
             lambda kind, n, share: int(
                 (np.unique(kind, return_counts=True)[1] < share * len(kind) / n).sum()
             ),
-            "A kind without any sample does not show up in np.unique, and it is dropped too.",
+            "A kind without any sample is not counted here (np.unique, for one, lists only what "
+            "is there). It is dropped, too.",
         ),
         WrongAnswer(
             "always-a-quarter",

@@ -14,9 +14,11 @@ def best_smoothed(p, q, a):
 
 def _smoothed_cases():
     return [
-        (np.array([0.6]), np.array([0.2]), 0.9),
+        (np.array([0.61]), np.array([0.23]), 0.9),
         (np.array([0.1, 0.9, 0.5]), np.array([0.3, 0.4, 0.5]), 0.7),
         (np.array([0.0, 0.7]), np.array([0.5, 0.0]), 0.8),
+        (np.array([0.4, 0.2]), np.array([0.1, 0.6]), 1.0),  # eq. (2)
+        (np.array([3e-15, 2e-9]), np.array([1e-15, 5e-9]), 0.9),  # far out, both are small
     ]
 
 
@@ -81,7 +83,18 @@ def _bound_cases():
         (np.array([0.5]), np.array([-0.3])),
         (generic(rng, 4) + 1, generic(rng, 3)),
         (np.array([2.0, 900.0]), np.array([-1.0, 800.0, -3.0])),
+        (np.array([-900.0, 3.0]), np.array([0.4, -2.0])),
+        # one of many pictures is judged badly: the bound is above 0, and no overflow may hide
+        (np.append(generic(rng, 999) + 4, -900.0), generic(rng, 500) - 4),
+        (generic(rng, 500) + 4, np.append(generic(rng, 999) - 4, 900.0)),
     ]
+
+
+def _bound(answer, s_real, s_fake):
+    """A bound below 0 says nothing that JS >= 0 does not: 0 in its place is right, too."""
+    given, own = answer(s_real, s_fake), js_at_least(s_real, s_fake)
+    is_zero = isinstance(given, int | float | np.number) and given == 0
+    return own if is_zero and own < 0 else given
 
 
 BOUND = Exercise(
@@ -95,13 +108,15 @@ BOUND = Exercise(
     """),
     reference=js_at_least,
     cases=_bound_cases,
+    observe=_bound,
     mistakes=(
         WrongAnswer(
             "overflow",
             lambda s_real, s_fake: (
                 (np.log(4) - np.log1p(np.exp(-s_real)).mean() - np.log1p(np.exp(s_fake)).mean()) / 2
             ),
-            "e^s overflows for large scores; np.logaddexp(0, s) is log(1 + e^s) without that.",
+            "For large scores e^s overflows, and D is rounded to 0 or 1. np.logaddexp(0, s) is "
+            "log(1 + e^s) = -log(1 - D) without either.",
         ),
         WrongAnswer(
             "loss",

@@ -108,7 +108,7 @@ def least_squares_gradient(score, slope, image):
 def _gradient_cases():
     rng = np.random.default_rng(12)
     return [
-        (np.array([0.4]), np.array([[1.7]]), np.array([[0.3]])),
+        (np.array([0.3]), np.array([[1.7]]), np.array([[0.8]])),
         (generic(rng, 3), generic(rng, 3, 2), np.round(rng.uniform(0.1, 0.9, (3, 2)), 2)),
     ]
 
@@ -190,7 +190,7 @@ GENERATOR_GRADIENT = Exercise(
 
 def _score_cases():
     rng = np.random.default_rng(11)
-    return [(np.array([0.5]),), (generic(rng, 4),), (np.array([-6.0, 6.0]),)]
+    return [(np.array([0.5]),), (generic(rng, 5),), (np.array([-6.0, 6.0]),)]
 
 
 def fake_side_slope(score):
@@ -217,12 +217,12 @@ BUG = Exercise(
         WrongAnswer(
             "sign",
             lambda score: (1 - _sigmoid(score)) / len(score),
-            "Not the sign alone: the label of a generated image is 0.",
+            "This is (1 - D) / B. Not only the sign is wrong: the label of a generated image is 0.",
         ),
         WrongAnswer(
             "label-minus",
             lambda score: -_sigmoid(score) / len(score),
-            "Now the sign: a higher score of a forgery costs the discriminator more.",
+            "Only the sign is wrong now: a higher score of a forgery costs the discriminator more.",
         ),
         WrongAnswer(
             "sum",
