@@ -415,8 +415,8 @@ times = checked(
 show(times, flop)
 
 # %% [markdown]
-# It is: the same loop, the same sums, another order in memory, and more than twice as fast. Besides
-# vectors there is a second reason to go along neighbours.
+# It is: now the same loop is more than twice as fast. Besides vectors there is a second reason to go along
+# neighbours.
 #
 # ### Cache lines
 #
@@ -461,8 +461,7 @@ reveal("08.stride")
 # A core computes faster than memory delivers. Between them lie *caches* that keep what was used last: a
 # small fast one (L1), a larger slower one (L2), often a third (L3) that cores share. The **bandwidth**
 # of each is the number of bytes that a loop can load and store there in a second, when it goes straight
-# ahead. Measure it with a loop that does almost nothing else: two loads, one addition, one store. (The
-# appendix measures how long *one* number takes.)
+# ahead. Measure it with a loop that does almost nothing else: two loads, one addition, one store.
 
 # %%
 @njit
@@ -626,13 +625,14 @@ print(f"ikj: measured {measured:.1f}")
 
 # %% [markdown]
 # `ikj` comes to more than half of the lowest limit, and to no more than 15 percent above it (the
-# bandwidths are those of another loop, so they need not fit exactly). If the caches are the reason that it
-# stays below the roof, then **more arithmetic for each byte** must help.
+# bandwidths are those of another loop). If the caches are the reason that it stays below the roof, then
+# **more arithmetic for each byte** must help.
 #
 # ### Four rows at a time
 #
 # Take four rows of $B$ together. A vector of $C$ is loaded and stored once for four multiply-adds:
-# 64 flop for 4 + 2 vectors, 192 bytes, twice the intensity of `ikj`.
+# 64 flop for 4 + 2 vectors, 192 bytes, twice the intensity of `ikj`. At the second cache it is now $C$
+# that passes, as all of it is too large for the first: one load and one store, 64 bytes.
 
 # %% tags=["timing"]
 @njit
@@ -654,17 +654,17 @@ times = checked(
     lambda t: {"four rows are faster than one": t["ikj"] > 1.25 * t["four rows"]},
 )
 show(times, flop)
-print(f"limit of the four rows by the first cache: {64 / 192 * bandwidth['L1'] / 1e9:.0f} GFLOP/s")
+print(f"limits of the four rows: {64 / 192 * bandwidth['L1'] / 1e9:.0f} GFLOP/s by the first cache,"
+      f" {64 / 64 * bandwidth['L2'] / 1e9:.0f} by the second")
 
 # %% [markdown]
-# It helps. Can more be gained?
+# It helps.
 #
 # ## 8.6  The register tile
 #
-# Four rows of $B$ double the intensity. To gain more, $C$ should not travel at all. A
-# **register tile** keeps a small block of $C$, of $R$ rows and $V$ vectors, in registers during
-# the whole sum over $k$. In each round it loads $V$ vectors of $B$ and $R$ single numbers of $A$,
-# and does $RV$ multiply-adds:
+# To gain more, $C$ should not travel at all. A **register tile** keeps a small block of $C$, of $R$ rows
+# and $V$ vectors, in registers during the whole sum over $k$. In each round it loads $V$ vectors of $B$ and
+# $R$ single numbers of $A$, and does $RV$ multiply-adds:
 #
 # $$
 # \frac{\text{loads}}{\text{multiply-adds}} = \frac{R + V}{R\,V} \tag{6}
