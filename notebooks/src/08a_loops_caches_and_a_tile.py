@@ -632,7 +632,7 @@ print(f"ikj: measured {measured:.1f}")
 #
 # Take four rows of $B$ together. A vector of $C$ is loaded and stored once for four multiply-adds:
 # 64 flop for 4 + 2 vectors, 192 bytes, twice the intensity of `ikj`. At the second cache it is now $C$
-# that passes, as all of it is too large for the first: one load and one store, 64 bytes.
+# that passes, where all of it is too large for the first: one load and one store, 64 bytes.
 
 # %% tags=["timing"]
 @njit
