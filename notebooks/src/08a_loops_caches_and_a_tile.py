@@ -23,8 +23,8 @@
 # come on top.
 #
 # Every time is measured when its cell runs, on your machine. Each measuring cell also checks what the
-# text says about it; how strictly, its last lines say. Where that does not hold it measures again, up to
-# five times. Where your machine still disagrees, a line "Not so on this machine" says so, and then
+# text says about it; its last lines show how strictly. If that does not hold, the cell measures again, up
+# to five times. If your machine still disagrees, the cell prints "Not so on this machine": then
 # believe that line and not the text.
 
 # %%
@@ -34,6 +34,7 @@ import os; os.environ["MINIVAE_NUM_THREADS"] = "1"         # one thread, until n
 import contextlib
 import io
 import re
+from functools import partial
 
 import numpy as np
 from llvmlite import ir
@@ -229,17 +230,17 @@ def per_operation():
 
 
 waits = checked(per_operation, lambda t: {
-    "the loop takes as long as a chain of additions": 0.7 < t["one multiply-add of the loop"] / t["one addition in a chain"] < 1.5,
+    "the loop takes as long as a chain of additions": 0.75 < t["one multiply-add of the loop"] / t["one addition in a chain"] < 1.33,
 })
 for name, seconds in waits.items():
     print(f"{name:30} {1e9 * seconds:.2f} ns")
 
 # %% [markdown]
-# Two numbers so close are a hint, not a proof. The experiment that could show otherwise: keep the order of
-# the additions in every sum, let every multiply-add load its own two numbers as before, and only let
-# *two sums* run side by side, so that one addition can start while another is on its way. If
-# latency is the cause, two sums are nearly twice as fast as one. (The sums belong to different rows
-# and different columns, so that they share no number.)
+# That the two agree (the check allows a third) is a hint, not a proof. An experiment that could show
+# otherwise: keep the order of the additions in every sum, let every multiply-add load its own two numbers
+# as before, and only let *two sums* run side by side, so that one addition can start while another is on
+# its way. If latency is the cause, two sums are nearly twice as fast as one. (The sums belong to different
+# rows and different columns, so that they share no number.)
 
 # %%
 @njit
@@ -262,10 +263,12 @@ print("agrees:", agrees(two_sums, A, Wt), " the same bits as one sum:", np.array
 # %% tags=["timing"]
 times = checked(
     lambda: race({"one sum at a time": lambda: matmul_dots(A, Wt, C), "two sums": lambda: two_sums(A, Wt, C)}),
-    lambda t: {"two sums gain": t["one sum at a time"] > 1.7 * t["two sums"]},
+    lambda t: {
+        "two sums gain": t["one sum at a time"] > 1.7 * t["two sums"],
+        "neither has vectors": vector_instructions(matmul_dots) == vector_instructions(two_sums) == 0,
+    },
 )
 show(times, flop)
-print("vector instructions in them:", [vector_instructions(f) for f in (matmul_dots, two_sums)])
 
 # %% [markdown]
 # The same bits, as many loads, the same arithmetic, no vectors, and two sums side by side are nearly
@@ -289,7 +292,7 @@ print("unit + (big - big) =", unit + (big - big))
 # needs one by one, because `fastmath=True` grants more: the compiler may then also assume that no number
 # is NaN.
 #
-# **Predict first.** With leave to regroup and $B$ transposed, how much faster is the loop than the
+# **Predict first.** With permission to regroup and $B$ transposed, how much faster is the loop than the
 # textbook's: `"about as fast"`, `"2 to 10 times"` or `"over 10 times"`?
 
 # %%
@@ -318,7 +321,7 @@ reveal("08.regroup", "about as fast" if gain < 2 else "2 to 10 times" if gain < 
 
 # %% [markdown]
 # Each change alone gains less than a factor of two; both together are more than twice as fast as either.
-# Leave to regroup lets the compiler keep many partial sums, in the lanes of several registers. But a
+# Permission to regroup lets the compiler keep many partial sums, in the lanes of several registers. But a
 # vector is loaded from *neighbours* in memory, and down a column of $B$ there are none. So the order of
 # memory does matter, once the loop no longer waits for its additions.
 
@@ -350,8 +353,8 @@ def matmul_jki(A, B, C):
 print("ikj and jki agree:", agrees(matmul_ikj, A, W), agrees(matmul_jki, A, W))
 
 # %% [markdown]
-# **Predict first.** No transposed copy and no leave to regroup now. Which is the fastest: `"ijk"`,
-# `"ikj"` or `"jki"`?
+# **Predict first.** No transposed copy and no permission to regroup now. Which is the fastest:
+# `"ijk"`, `"ikj"` or `"jki"`?
 
 # %%
 predict("08.fastest-order", ...)
@@ -379,7 +382,7 @@ reveal("08.fastest-order")
 #
 # one number times a row, added to a row. Each number of the row has a sum of its own, so there is no
 # chain inside the loop; and the entries of a row are neighbours in memory. So the compiler can use
-# vectors without leave to regroup. Look into its code:
+# vectors without permission to regroup. Look into its code:
 
 # %% tags=["timing"]
 found = checked(
@@ -412,8 +415,8 @@ times = checked(
 show(times, flop)
 
 # %% [markdown]
-# It is: the same loop, the same sums, another order in memory, and more than twice as fast. Besides
-# vectors there is a second reason to go along neighbours.
+# It is: now the same loop is more than twice as fast. Besides vectors there is a second reason to go along
+# neighbours.
 #
 # ### Cache lines
 #
@@ -436,7 +439,7 @@ def every(numbers, stride):
 
 large = races.aligned(np.ones(2**24, f32))                         # 64 MB
 passes = checked(
-    lambda: race({s: lambda s=s: every(large, s) for s in (1, 2, 4, 8, 16, 32, 64)}, turn=0.04),
+    lambda: race({s: partial(every, large, s) for s in (1, 2, 4, 8, 16, 32, 64)}, turn=0.04),
     lambda t: {
         "every sixteenth takes clearly more than a sixteenth": t[16] > 1.7 * t[1] / 16,
         "every fourth takes less than twice as long as every sixteenth": t[4] < 2 * t[16],
@@ -453,13 +456,12 @@ reveal("08.stride")
 # that goes down a column of a large array needs another line for each number.
 
 # %% [markdown]
-# ## 8.4  How many bytes arrive in a second?
+# ## 8.4  How many bytes can a loop move in a second?
 #
 # A core computes faster than memory delivers. Between them lie *caches* that keep what was used last: a
-# small fast one (L1), a larger slower one (L2), often a third (L3) that cores share. What a loop gets
-# from each is its **bandwidth**, the bytes that arrive in a second when we go straight ahead. Measure it
-# with a loop that does almost nothing else: two loads, one addition, one store. (The appendix measures
-# how long *one* number takes.)
+# small fast one (L1), a larger slower one (L2), often a third (L3) that cores share. The **bandwidth**
+# of each is the number of bytes that a loop can load and store there in a second, when it goes straight
+# ahead. Measure it with a loop that does almost nothing else: two loads, one addition, one store.
 
 # %%
 @njit
@@ -490,9 +492,7 @@ for level, speed in bandwidth.items():
     print(f"{level:7} {speed / 1e9:6.1f} GB/s")
 
 # %% [markdown]
-# Each level delivers less than the one before. (Why not simply add up the numbers of an array? A sum is a
-# chain, and even with vectors and leave to regroup the latency of its additions may be the limit, not
-# the cache. Here every addition stands for itself.)
+# Each level delivers less than the one before.
 #
 # ## 8.5  How fast could it be?
 #
@@ -503,9 +503,9 @@ for level, speed in bandwidth.items():
 # must be latency × pipes of them on the way, which do not wait for one another. So measure $n$
 # independent chains of multiply-adds of whole vectors, that live in registers only, for growing $n$.
 #
-# No loop in Python says "this vector, in a register". But numba lets a function state its own
-# instructions: `@intrinsic` gives us a *builder*, and each call on it appends one instruction of
-# LLVM. First, three small words of that language.
+# No loop in Python says "this vector, in a register". But numba lets us append the instructions of a
+# function ourselves: it gives us a *builder*, and each call on it appends one instruction of LLVM. Three
+# helpers first.
 
 # %%
 LANES = kernels.machine_lanes()                           # how many float32 a register holds here
@@ -533,8 +533,9 @@ def multiply_add(builder, a, b, c):
 
 # %% [markdown]
 # And the chains: $n$ local variables (`alloca` makes one), each a vector, and a loop in which each
-# becomes itself times `half`, plus `number`. The Python `for` runs *while the code is made*, so the loop
-# of the machine holds $n$ multiply-adds one after another.
+# becomes itself times `half`, plus `number`. A function under `@intrinsic` computes nothing: it returns the
+# types of result and arguments, and `codegen`, which numba calls when it compiles. So the Python
+# `for` runs *while the code is made*, and the loop of the machine holds $n$ multiply-adds one after another.
 
 # %%
 def chains(n, lanes):
@@ -571,7 +572,7 @@ print("four chains that run to 2 each, added up:", chains(4, LANES)(f32(1), 100)
 ROUNDS = 50_000
 runners = {n: chains(n, LANES) for n in (1, 2, 3, 4, 5, 6, 8, 10, 12)}
 times = checked(
-    lambda: race({n: lambda f=f: f(f32(1), ROUNDS) for n, f in runners.items()}, 5, 0.01),
+    lambda: race({n: partial(f, f32(1), ROUNDS) for n, f in runners.items()}, 5, 0.01),
     lambda t: {
         "two chains take no longer than one": t[2] < 1.2 * t[1],
         "twelve take longer than eight": t[12] > 1.3 * t[8],
@@ -608,8 +609,8 @@ fig
 # Eq. (5) holds for **each cache by itself**: with the bytes that cross its border, and its bandwidth.
 # Count them for `ikj`, eq. (3), with vectors of 8 float32, 32 bytes (the width cancels). Each multiply-add of
 # a vector is 16 flop. It loads a vector of $B$, loads one of $C$ and stores one of $C$: 96 bytes at
-# the first cache, 16/96 flop a byte. The row of $C$ stays in the first cache while $k$ runs; $B$ (590
-# kB) is too large for it, so for each row of $C$ all of $B$ comes from the second, or through it: 32
+# the first cache, 16/96 flop a byte. The row of $C$ stays in the first cache while $k$ runs; $B$ is
+# too large for it, so for each row of $C$ all of $B$ comes from the second, or through it: 32
 # bytes there, 16/32 flop a byte.
 
 # %% tags=["timing"]
@@ -617,20 +618,21 @@ by_level = {"L1": 16 / 96 * bandwidth["L1"] / 1e9, "L2": 16 / 32 * bandwidth["L2
 ikj_limit = min(roof, *by_level.values())
 measured = checked(
     lambda: flop / race({"ikj": lambda: matmul_ikj(A, W, C)})["ikj"] / 1e9,
-    lambda rate: {"ikj comes to more than half of its limit, and not above it": 0.5 < rate / ikj_limit < 1.15},
+    lambda rate: {"ikj comes to more than half of its limit, and not 15 percent above it": 0.5 < rate / ikj_limit < 1.15},
 )
 print(f"ikj: {by_level['L1']:.1f} GFLOP/s by the first cache, {by_level['L2']:.1f} by the second, {roof:.1f} by the roof")
 print(f"ikj: measured {measured:.1f}")
 
 # %% [markdown]
-# `ikj` comes to more than half of the lowest limit, and not above it. (The check allows 15 percent, as
-# the bandwidths are those of another loop.) If the caches are the reason that it stays below the roof,
-# then **more arithmetic for each byte** must help.
+# `ikj` comes to more than half of the lowest limit, and to no more than 15 percent above it (the
+# bandwidths are those of another loop). If the caches are the reason that it stays below the roof, then
+# **more arithmetic for each byte** must help.
 #
 # ### Four rows at a time
 #
 # Take four rows of $B$ together. A vector of $C$ is loaded and stored once for four multiply-adds:
-# 64 flop for 4 + 2 vectors, 192 bytes, twice the intensity of `ikj`.
+# 64 flop for 4 + 2 vectors, 192 bytes, twice the intensity of `ikj`. At the second cache it is now $C$
+# that passes, where all of it is too large for the first: one load and one store, 64 bytes.
 
 # %% tags=["timing"]
 @njit
@@ -652,17 +654,17 @@ times = checked(
     lambda t: {"four rows are faster than one": t["ikj"] > 1.25 * t["four rows"]},
 )
 show(times, flop)
-print(f"limit of the four rows by the first cache: {64 / 192 * bandwidth['L1'] / 1e9:.0f} GFLOP/s")
+print(f"limits of the four rows: {64 / 192 * bandwidth['L1'] / 1e9:.0f} GFLOP/s by the first cache,"
+      f" {64 / 64 * bandwidth['L2'] / 1e9:.0f} by the second")
 
 # %% [markdown]
-# It helps. Can more be gained?
+# It helps.
 #
 # ## 8.6  The register tile
 #
-# Four rows of $B$ double the intensity. To gain more, $C$ should not travel at all. A
-# **register tile** keeps a small block of $C$, of $R$ rows and $V$ vectors, in registers during
-# the whole sum over $k$. In each round it loads $V$ vectors of $B$ and $R$ single numbers of $A$,
-# and does $RV$ multiply-adds:
+# To gain more, $C$ should not travel at all. A **register tile** keeps a small block of $C$, of $R$ rows
+# and $V$ vectors, in registers during the whole sum over $k$. In each round it loads $V$ vectors of $B$ and
+# $R$ single numbers of $A$, and does $RV$ multiply-adds:
 #
 # $$
 # \frac{\text{loads}}{\text{multiply-adds}} = \frac{R + V}{R\,V} \tag{6}
@@ -765,7 +767,7 @@ print("agrees with A @ W:", agrees(matmul_tiles, A, W))
 
 # %% tags=["timing"]
 full = chains(12, LANES)
-intensity = {                                             # flop for each byte of the first cache
+intensity = {                                             # ijk: two loads of a number; tile: those of eq. (6)
     "ijk": 2 / 8, "ikj": 16 / 96, "four rows": 64 / 192, "tile": 2 * R * V * LANES / (4 * (V * LANES + R)),
 }
 limit = {name: min(roof, flop_a_byte * bandwidth["L1"] / 1e9) for name, flop_a_byte in intensity.items()}
@@ -805,7 +807,7 @@ for level, dash in (("L1", "-"), ("L2", "--"), ("memory", ":")):
 for name, color, marker in zip(intensity, (plots.GREY, plots.BLUE, plots.RED, plots.GREEN), "vos^", strict=True):
     ax.plot(intensity[name], flop / tile_times[name] / 1e9, marker, color=color, ms=8, label=name)
 ax.set(xscale="log", yscale="log", xlabel="flop for each byte of the first cache", ylabel="GFLOP per second",
-       title="the more flop for each byte, the higher the limit")
+       title="more flop for each byte: a higher limit, up to the roof")
 ax.legend(fontsize=8, loc="lower right")
 fig
 
@@ -876,15 +878,15 @@ fig
 
 # %% [markdown]
 # Nothing was exchanged but the function for the products, and their bar has shrunk. The other bars are
-# the subject of 08b. (Their code is the same in both profiles. If they differ, something else has: this
-# experiment does not say what.)
+# the subject of 08b. (Their code is the same in both profiles. Their times need not be: they also depend
+# on what the caches still hold after the products.)
 #
 # ## Recap
 #
 # - The arithmetic of a step is mostly matrix products, $2mkn$ flop each, eq. (2).
 # - The textbook loop waits for its own additions: one per latency. Two sums side by side, with the
 #   same bits, show it.
-# - Vectors need neighbours in memory, and sums that may run side by side: by leave to regroup, or
+# - Vectors need neighbours in memory, and sums that may run side by side: by permission to regroup, or
 #   because each number has its own sum, as in `ikj`, eq. (3).
 # - A loop can be limited by latency, by the arithmetic units, or by one of the caches: eq. (5), for
 #   each cache by itself.
@@ -924,7 +926,7 @@ check("08.latency", ticks_of_sums)
 
 # %%
 def my_weight_gradient(X, dA):    # (B, I), (B, O) -> dW (I, O) = X.T @ dA, by three loops
-    ...      # that the compiler can make vectors of without leave to regroup
+    ...      # that the compiler can make vectors of without permission to regroup
              # (write X[b, i], dA[b, o]: the check records how dA is read)
 check("08.loop-order", my_weight_gradient)
 
@@ -935,7 +937,7 @@ check("08.loop-order", my_weight_gradient)
 # %%
 def column_sums(X, out):    # (B, D), (D,) float32: out[d] = sum_b X[b, d], as db in a layer
     for d in range(X.shape[1]):      # right, but no vectors; the check compiles it itself,
-                                     # and gives no leave to regroup
+                                     # and gives no permission to regroup
         total = np.float32(0)
         for b in range(X.shape[0]):
             total += X[b, d]
@@ -943,8 +945,9 @@ def column_sums(X, out):    # (B, D), (D,) float32: out[d] = sum_b X[b, d], as d
 check("08.vectorize", column_sums)
 
 # %% [markdown]
-# **A product in blocks.** Where the arrays outgrow a cache, cut them into pieces that fit it together, and
-# do all that a piece is needed for while it is there. Any shape: mind the edges, where a block is smaller.
+# **A product in blocks.** The tile is a block that fits the registers. Do the same for a cache: cut $A$, $B$
+# and $C$ into blocks so small that one of each fit in it together, and multiply block by block. Mind the
+# edges, where a block is smaller.
 
 # %%
 def my_matmul_blocked(A, B, block):    # (I, K), (K, J), int -> C (I, J), any shape
@@ -1052,7 +1055,7 @@ fig
 # %% [markdown]
 # The dashed lines are the sizes of your caches, where the system tells them. A number in the second
 # cache takes longer than one in the first, and one in memory more than five times as long. (The
-# curve may rise before a line: data share a cache with others, the addresses have a cache of their own
+# curve may rise before a line: other data use the cache too, the addresses have a cache of their own
 # that runs out too, and neighbours on a shared machine take their part of the largest.)
 #
 # ### Other shapes of the tile
@@ -1062,7 +1065,7 @@ fig
 # %% tags=["timing"]
 shapes = {shape: tiled(*shape, lanes=min(LANES, 8)) for shape in ((6, 2), (4, 3), (6, 1), (4, 1))}
 shape_times = checked(
-    lambda: race({shape: lambda f=f: f(A, W, C) for shape, f in shapes.items()}),
+    lambda: race({shape: partial(f, A, W, C) for shape, f in shapes.items()}),
     lambda t: {
         "at an edge six rows are faster than four": t[4, 1] > 1.1 * t[6, 1],
         "whole tiles of both shapes lie within a quarter": 0.8 < t[4, 3] / t[6, 2] < 1.25,
@@ -1072,13 +1075,13 @@ show(shape_times, flop)
 
 # %% [markdown]
 # Whole tiles of both shapes lie within a quarter of each other. At the edge six rows are faster: they
-# have more sums on the way, and fewer loads for each multiply-add, eq. (6). That is one edge of two. Rows
-# have one as well: 100 rows are 25 fours, but 16 sixes and four left over. A count narrows the choice;
-# the last word has a race of the products that one really has, as in 8.7.
+# have more sums on the way, and fewer loads for each multiply-add, eq. (6). There is a second edge, below
+# the last whole tile: 100 rows are 25 fours, but 16 sixes and four left over. A count narrows the choice;
+# a race of the products that one really has decides, as in 8.7.
 #
 # ### How the package writes its tile
 #
-# `kernels/tile.py` differs from ours in three ways that look stranger than they are.
+# Three things in `kernels/tile.py` look stranger than they are.
 #
 # - **Phi nodes.** In LLVM's language a name gets its value once. A variable that changes in a loop is
 #   spelled `x = phi [start, before], [new, body]`: "the start value if we come from before the loop,
@@ -1099,7 +1102,7 @@ print(f"{len([p for p in phis if 'lcssa' not in p])} in the loop, for {R * V} su
 # - **A switch over sizes**: at the edges the tile has fewer rows or vectors, so each size has its own
 #   block of code, and `switch` jumps to it.
 #
-# Around the tile, `kernels/products.py` adds what makes it usable: transposed operands; panels of $B$
-# copied where memory lies badly; `k` in steps of at most 400, so that a panel (26 kB with AVX2, 51 kB
-# with AVX-512) stays in the first or at least the second cache while the tiles run down it; the bias
-# in the first sum and the activation in the last.
+# The package's tile also reads a transposed $A$, and can start its sums from the bias. Around it,
+# `kernels/products.py` copies panels of $B$ where they are transposed or lie badly in memory, takes `k` in
+# steps of at most 400, so that a panel (26 kB with AVX2, 51 kB with AVX-512) stays in the first or at
+# least the second cache while the tiles use it again and again, and applies the activation at the end.

@@ -78,7 +78,7 @@ LOOP_ORDER = Exercise(
     title="the gradient of the weights, in a loop order that suits memory",
     stub=stub("""
         def my_weight_gradient(X, dA):    # (B, I), (B, O) -> dW (I, O) = X.T @ dA, by three loops
-            ...      # that the compiler can make vectors of without leave to regroup
+            ...      # that the compiler can make vectors of without permission to regroup
                      # (write X[b, i], dA[b, o]: the check records how dA is read)
     """),
     reference=weight_gradient,

@@ -15,8 +15,8 @@ PREDICTIONS = (
     ),
     Prediction(
         "08.regroup",
-        "The same loop on B transposed, with leave to regroup its sums. How much faster than the "
-        "textbook loop?",
+        "The same loop on B transposed, with permission to regroup its sums. How much faster than "
+        "the textbook loop?",
         ("about as fast", "2 to 10 times", "over 10 times"),
         None,
         "Many partial sums, in the lanes of several registers: many additions are on their way.",

@@ -185,7 +185,7 @@ VECTORIZE = Exercise(
     stub=stub("""
         def column_sums(X, out):    # (B, D), (D,) float32: out[d] = sum_b X[b, d], as db in a layer
             for d in range(X.shape[1]):      # right, but no vectors; the check compiles it itself,
-                                             # and gives no leave to regroup
+                                             # and gives no permission to regroup
                 total = np.float32(0)
                 for b in range(X.shape[0]):
                     total += X[b, d]
