@@ -135,14 +135,31 @@ def _problem(exercise, answer, named, expected, outcome, ran):
         error = type(outcome.error).__name__ + (f": {text}" if text and text != "None" else "")
         return f"raised    {error}" + (f"\nat        {line}" if line else "")
     for (name, before), after in zip(named, outcome.args, strict=False):
-        if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True):
-            return f"it changes its argument {name} in place: work on a copy"
+        if changed := _changed(name, before, after):
+            return f"it changes its argument {changed} in place: work on a copy"
     value = outcome.value
     if inspect.iscoroutine(value):
         return "yours is an `async def`; expected a plain function"
     if inspect.isgenerator(value):
         return "yours is a generator: `return` the result instead of `yield`"
     return compare.difference(value, expected, exercise.returns, named)
+
+
+def _changed(name, before, after):
+    """The name of the first array, or container of arrays, that is not as it was; else None."""
+    if isinstance(before, np.ndarray):
+        return None if np.array_equal(before, after, equal_nan=True) else name
+    if isinstance(before, dict):
+        if list(before) != list(after):
+            return name
+        parts = [(f"{name}[{key!r}]", before[key], after[key]) for key in before]
+    elif isinstance(before, list | tuple):
+        if len(before) != len(after):
+            return name
+        parts = [(f"{name}[{i}]", *pair) for i, pair in enumerate(zip(before, after, strict=True))]
+    else:
+        return None
+    return next(filter(None, (_changed(*part) for part in parts)), None)
 
 
 def _instead_of_luck(names):
