@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minivae.exercises.chapters.nb06.kept import kept
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
 NEAR = 0.01  # nats above the best
@@ -179,7 +180,7 @@ SEARCH_Q = Exercise(
     """),
     reference=search_q,
     cases=_search_cases,
-    observe=_nats_above,
+    observe=kept(_nats_above, lambda: SEARCH_Q),
     mistakes=(
         WrongAnswer(
             "the-prior",
