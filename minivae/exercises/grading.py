@@ -135,7 +135,7 @@ def _problem(exercise, answer, named, expected, outcome, ran):
         error = type(outcome.error).__name__ + (f": {text}" if text and text != "None" else "")
         return f"raised    {error}" + (f"\nat        {line}" if line else "")
     for (name, before), after in zip(named, outcome.args, strict=False):
-        if changed := _changed(name, before, after):
+        if changed := changed_part(name, before, after):
             return f"it changes its argument {changed} in place: work on a copy"
     value = outcome.value
     if inspect.iscoroutine(value):
@@ -145,8 +145,10 @@ def _problem(exercise, answer, named, expected, outcome, ran):
     return compare.difference(value, expected, exercise.returns, named)
 
 
-def _changed(name, before, after):
-    """The name of the first array, or container of arrays, that is not as it was; else None."""
+def changed_part(name: str, before: Any, after: Any) -> str | None:
+    """The name of the argument, or of the first part of it, that is not as it was; else None."""
+    if type(before) is not type(after):
+        return name
     if isinstance(before, np.ndarray):
         return None if np.array_equal(before, after, equal_nan=True) else name
     if isinstance(before, dict):
@@ -158,8 +160,9 @@ def _changed(name, before, after):
             return name
         parts = [(f"{name}[{i}]", *pair) for i, pair in enumerate(zip(before, after, strict=True))]
     else:
-        return None
-    return next(filter(None, (_changed(*part) for part in parts)), None)
+        plain = isinstance(before, int | float | str) and before is not after
+        return name if plain and before != after else None
+    return next(filter(None, (changed_part(*part) for part in parts)), None)
 
 
 def _instead_of_luck(names):

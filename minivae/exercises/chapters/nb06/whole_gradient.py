@@ -57,7 +57,7 @@ def whole_cases():
 
 
 def _cases():
-    """Priors of their own beside the parameters of `whole_cases`; the last has logits of +-900."""
+    """Priors of their own beside the parameters of `whole_cases`; the last has logits near 900."""
     rng = np.random.default_rng(65)
     prior = ("prior_mu", "prior_logvar")
     cases = [
@@ -65,7 +65,10 @@ def _cases():
         for params, x, eps in whole_cases()
     ]
     params, x, eps = cases[-1]
-    cases.append((params | {"out_b": np.array([900, -900, 900, 0.5])}, x, eps))
+    sure = x.copy()
+    sure[:, :3] = 1, 0, 1  # as those logits say
+    sure[0, 1] = 1  # and one pixel that they deem nearly impossible
+    cases.append((params | {"out_b": np.array([900, -60, 900, 0.5])}, sure, eps))
     return cases
 
 
