@@ -121,7 +121,7 @@ def _within_its_error(value, each):
     return (np.abs(value - each.mean(axis=0)) <= 5 * each.std(axis=0) / np.sqrt(len(each))).all()
 
 
-KL_TEST = Exercise(
+KL_TEST: Exercise = Exercise(
     id="06.kl-test",
     title="write a test that sees a wrong KL whose gradient is right",
     stub=stub("""

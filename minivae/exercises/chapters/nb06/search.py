@@ -171,7 +171,7 @@ def _means_multiplied(dz, eps, mu, root):
     return a + c, np.outer(a, eps.mean(axis=0)) + d
 
 
-SEARCH_Q = Exercise(
+SEARCH_Q: Exercise = Exercise(
     id="06.search-q",
     title="search for the best tilted q of one image",
     stub=stub("""
