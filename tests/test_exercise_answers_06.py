@@ -283,7 +283,8 @@ def test_right_values_in_lists_are_only_to_be_converted():
 
 JUDGED = (
     ("06.which-inference", list(exercises()["06.which-inference"].reference), CORRECT, ""),
-    ("06.which-inference", np.array(["both"] * 5), NOT_YET, "expected a list of 5 words"),
+    ("06.which-inference", np.array(["both"] * 5), NOT_YET, "not all 5 are right"),
+    ("06.which-inference", {"both"}, NOT_YET, "expected a list of 5 words"),
     ("06.which-inference", ["both"] * 4, NOT_YET, "expected a list of 5 words"),
     ("06.which-inference", ["both"] * 5, NOT_YET, "not all 5 are right"),
     ("06.which-inference", ["Both", *["neither"] * 4], NOT_YET, "is not one of"),

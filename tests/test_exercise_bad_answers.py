@@ -251,6 +251,29 @@ def test_changing_an_argument_is_reported():
     assert "changes its argument mu" in api.check("03.kl", answer).body
 
 
+def test_changing_an_array_within_a_dict_or_a_list_is_reported():
+    right = exercises()["06.repair"].reference
+
+    def step(params, x, eps):
+        loss, grads = right(params, x, eps)
+        params["mu_b"] -= grads["mu_b"]
+        return loss, grads
+
+    def forget(params, x, eps):
+        result = right(params, x, eps)
+        params.pop("mu_b")
+        return result
+
+    assert "changes its argument params['mu_b'] in place" in api.check("06.repair", step).body
+    assert "changes its argument params in place" in api.check("06.repair", forget).body
+    assert (
+        grading.changed_part("a", [np.zeros(2), (np.ones(2),)], [np.zeros(2), (np.zeros(2),)])
+        == "a[1][0]"
+    )
+    assert grading.changed_part("a", {"k": [1.0, 2.0]}, {"k": [1.0, 3.0]}) == "a['k'][1]"
+    assert grading.changed_part("a", {"k": [1.0, np.nan]}, {"k": [1.0, np.nan]}) is None
+
+
 def test_fresh_noise_is_reported():
     def answer(mu, logvar, eps):
         return mu + np.exp(logvar / 2) * np.random.default_rng().standard_normal(mu.shape)

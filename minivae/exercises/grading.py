@@ -135,14 +135,34 @@ def _problem(exercise, answer, named, expected, outcome, ran):
         error = type(outcome.error).__name__ + (f": {text}" if text and text != "None" else "")
         return f"raised    {error}" + (f"\nat        {line}" if line else "")
     for (name, before), after in zip(named, outcome.args, strict=False):
-        if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True):
-            return f"it changes its argument {name} in place: work on a copy"
+        if changed := changed_part(name, before, after):
+            return f"it changes its argument {changed} in place: work on a copy"
     value = outcome.value
     if inspect.iscoroutine(value):
         return "yours is an `async def`; expected a plain function"
     if inspect.isgenerator(value):
         return "yours is a generator: `return` the result instead of `yield`"
     return compare.difference(value, expected, exercise.returns, named)
+
+
+def changed_part(name: str, before: Any, after: Any) -> str | None:
+    """The name of the argument, or of the first part of it, that is not as it was; else None."""
+    if type(before) is not type(after):
+        return name
+    if isinstance(before, np.ndarray):
+        return None if np.array_equal(before, after, equal_nan=True) else name
+    if isinstance(before, dict):
+        if list(before) != list(after):
+            return name
+        parts = [(f"{name}[{key!r}]", before[key], after[key]) for key in before]
+    elif isinstance(before, list | tuple):
+        if len(before) != len(after):
+            return name
+        parts = [(f"{name}[{i}]", *pair) for i, pair in enumerate(zip(before, after, strict=True))]
+    else:
+        plain = isinstance(before, int | float | str) and before is not after
+        return name if plain and before != after else None
+    return next(filter(None, (changed_part(*part) for part in parts)), None)
 
 
 def _instead_of_luck(names):

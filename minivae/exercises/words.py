@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 
 def judge_words(words: Sequence[str], right: Sequence[str]) -> Callable[[object], str | None]:
     """A judge of a list as long as `right`, of some of these words: None, or what is wrong."""
 
     def judge(answer: object) -> str | None:
+        answer = answer.tolist() if isinstance(answer, np.ndarray) else answer
         if not isinstance(answer, list | tuple) or len(answer) != len(right):
             return f"expected a list of {len(right)} words"
         strange = [a for a in answer if not isinstance(a, str) or a not in words]

@@ -1,5 +1,7 @@
 """Mistakes to be named from what a gradient check says, and the question to ask next."""
 
+import numpy as np
+
 from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 from minivae.exercises.words import changed, judge_words
 
@@ -31,6 +33,8 @@ def patient(letter: str) -> str:
 def _judge_names(answer):
     if isinstance(answer, dict):
         answer = tuple(answer.get(letter) for letter in RIGHT)
+    elif isinstance(answer, np.ndarray):
+        answer = answer.tolist()
     if not isinstance(answer, list | tuple) or len(answer) != len(RIGHT):
         return "expected four names, in the order A, B, C, D"
     for name in answer:

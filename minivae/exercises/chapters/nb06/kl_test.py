@@ -4,6 +4,7 @@ import numpy as np
 
 from minivae import ops
 from minivae.exercises.chapters.nb06.draws import OtherDraws
+from minivae.exercises.chapters.nb06.kept import kept
 from minivae.exercises.compare import kind_of
 from minivae.exercises.exercise import Exercise, WrongAnswer, planted_module, stub
 
@@ -71,6 +72,7 @@ def _kl_cases():
         *map(planted, BLIND),
         named("reversed", lambda mu, logvar: _reversed(mu, logvar)),
         named("last_latent_off", lambda mu, logvar: _one_latent_off(mu, logvar)),
+        named("latents_in_another_order", lambda mu, logvar: _right(mu, logvar)[:, ::-1]),
         named("first_example_for_all", lambda mu, logvar: _first_example_for_all(mu, logvar)),
         named("slightly_too_large", lambda mu, logvar: _right(mu, logvar) + CLOSEST),
         named("per_example", lambda mu, logvar: _right(mu, logvar).sum(axis=1)),
@@ -119,7 +121,7 @@ def _within_its_error(value, each):
     return (np.abs(value - each.mean(axis=0)) <= 5 * each.std(axis=0) / np.sqrt(len(each))).all()
 
 
-KL_TEST = Exercise(
+KL_TEST: Exercise = Exercise(
     id="06.kl-test",
     title="write a test that sees a wrong KL whose gradient is right",
     stub=stub("""
@@ -128,7 +130,7 @@ KL_TEST = Exercise(
     """),
     reference=kl_is_right,
     cases=_kl_cases,
-    observe=_judged,
+    observe=kept(_judged, lambda: KL_TEST),
     mistakes=(
         WrongAnswer(
             "at-the-prior",
@@ -149,8 +151,8 @@ KL_TEST = Exercise(
         WrongAnswer(
             "one-example",
             _against_draws(_MU[:1], _LOGVAR[:1], _within_its_error),
-            "With one example, a KL that uses the first one for all of them is right: take two or "
-            "more.",
+            "A KL that uses the first example for all of them passes: take two or more that "
+            "differ, and compare each.",
         ),
         WrongAnswer(
             "fixed-bar",
@@ -191,8 +193,9 @@ KL_TEST = Exercise(
                     value.shape == each.shape[1:] and np.allclose(value, each.mean(axis=0))
                 ),
             ),
-            "An average over draws scatters: ask whether the difference is within a few of its "
-            "standard errors.",
+            "It refuses a right KL. Is what you average log q(z) - log p(z), over draws from q? "
+            "And an average scatters: do you ask whether the difference is within a few of its "
+            "standard errors?",
         ),
         WrongAnswer(
             "two-standard-errors",

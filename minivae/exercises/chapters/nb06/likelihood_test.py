@@ -50,6 +50,7 @@ def _cases():
         named("a_constant_off", lambda logits, x: _right(logits, x) - 0.01),
         named("squared_error", lambda l, x: ((1 / (1 + np.exp(-l)) - x) ** 2).sum(axis=1)),
         named("first_logits_for_all", lambda logits, x: _right(logits[:1] + 0 * logits, x)),
+        named("logits_of_other_examples", lambda logits, x: _right(logits[::-1], x)),
         named("mean_over_the_batch", lambda logits, x: _right(logits, x).mean()),
     ]
 
@@ -156,8 +157,8 @@ LIKELIHOOD_TEST = Exercise(
         WrongAnswer(
             "one-example",
             _over_all_images(_both),
-            "All rows have the same logits, so it does not show if the first row's are used for "
-            "all: take a batch with two different rows.",
+            "It does not show if other rows' logits are used: give it a batch with two different "
+            "rows of logits, and look at the sum and the shares of each.",
         ),
         WrongAnswer(
             "coarse",

@@ -57,13 +57,19 @@ def whole_cases():
 
 
 def _cases():
-    """Two priors of their own beside the parameters of `whole_cases`."""
+    """Priors of their own beside the parameters of `whole_cases`; the last has logits near 900."""
     rng = np.random.default_rng(65)
     prior = ("prior_mu", "prior_logvar")
-    return [
+    cases = [
         (params | {name: generic(rng, SPEC.latent_dim) for name in prior}, x, eps)
         for params, x, eps in whole_cases()
     ]
+    params, x, eps = cases[-1]
+    sure = x.copy()
+    sure[:, :3] = 1, 0, 1  # as those logits say
+    sure[0, 1] = 1  # and one pixel that they deem nearly impossible
+    cases.append((params | {"out_b": np.array([900, -60, 900, 0.5])}, sure, eps))
+    return cases
 
 
 def _wrong(name, right, wrong, says):

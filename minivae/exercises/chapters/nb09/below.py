@@ -17,7 +17,8 @@ def _cases():
     return [
         (np.array([-2.0, -1.2]), 0.1),
         (generic(rng, 5) - 90, 0.05),
-        (np.array([-1004.0, -1000.5, -1000.2, -1800.0]), 0.2),
+        # exp of the largest is inf if the first, the mean or the middle one is taken out
+        (np.array([-2500.0, -1000.5, -1000.2, -2600.0, -2400.0]), 0.2),
     ]
 
 

@@ -7,6 +7,10 @@ import numpy as np
 from minivae.exercises.chapters.nb01 import log_sum_exp
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
+# Nats below the others' weights. Only the largest can be taken out: exp of a weight that is so
+# much larger than the first, the middle or the mean one would be inf.
+FAR = np.array([1900, 0, 1800, 0, 2000, 1700])
+
 # ---- 09.too-low ----------------------------------------------------------------------------------
 
 
@@ -43,7 +47,7 @@ def _wide_cases():
     return [
         (np.array([-3.2, -2.1]), np.array([0.4]), np.array([[0.7], [-1.2]]), 1.5),
         (generic(rng, 5) - 90, generic(rng, 2), generic(rng, 5, 2), 2.0),
-        (generic(rng, 6) - 1000, generic(rng, 3), generic(rng, 6, 3), 1.3),
+        (generic(rng, 6) - 1000 - FAR, generic(rng, 3), generic(rng, 6, 3), 1.3),
     ]
 
 
@@ -128,6 +132,7 @@ def _missing_cases():
         (generic(rng, 5, 3) - 4, 25),
         (generic(rng, 7, 2) - 1000, 400),
         (generic(rng, 6, 3) - [0, 1000, 2000], 50),  # each image needs its own maximum
+        (generic(rng, 6, 2) - 1000 - FAR[:, None], 30),
     ]
 
 

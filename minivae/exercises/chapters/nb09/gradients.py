@@ -6,6 +6,8 @@ import numpy as np
 
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
+FAR = np.array([4900, 3000, 5000, 3000])  # nats below zero, of the samples of one image
+
 
 def iwae_weights(log_w):
     """w_k / sum of w over the samples of the same image: a softmax over K"""
@@ -36,6 +38,12 @@ def _doubly_cases():
         (generic(rng, 4, 3), generic(rng, 4, 3, 2), generic(rng, 4, 3, 2), generic(rng, 3, 2)),
         (
             generic(rng, 4, 3) - [1000, 0, 2000],  # images far apart, each with its own largest
+            generic(rng, 4, 3, 2),
+            generic(rng, 4, 3, 2),
+            generic(rng, 3, 2),
+        ),
+        (
+            generic(rng, 4, 3) - FAR[:, None],  # samples far apart: take out the largest
             generic(rng, 4, 3, 2),
             generic(rng, 4, 3, 2),
             generic(rng, 3, 2),
@@ -116,7 +124,8 @@ DOUBLY = Exercise(
             lambda w, g, e, v: _through_z(
                 _dz(w, g, iwae_weights(w) ** 2 / (iwae_weights(w) ** 2).sum(axis=0)), e, v
             ),
-            "The squares are normalised again; they need not sum to one.",
+            "Your squares sum to one. Normalise the weights first and then square: what comes out "
+            "need not sum to one.",
         ),
         WrongAnswer(
             "one-maximum",
@@ -194,12 +203,18 @@ def _joint(nll, z, eps):
 def _bug_cases():
     rng = np.random.default_rng(94)
 
-    def case(K, B, L, apart=0):
+    def case(K, B, L, apart=0, far=0):
         big = (generic(rng, K, B, L) for _ in range(3))
-        nll = np.abs(generic(rng, K, B)) + 1 + apart * np.arange(B)
+        nll = np.abs(generic(rng, K, B)) + 1 + apart * np.arange(B) + far
         return (nll, *big, generic(rng, B, L))
 
-    return [case(2, 1, 1), case(4, 3, 2), case(5, 2, 3), case(4, 3, 2, apart=1000)]
+    return [
+        case(2, 1, 1),
+        case(4, 3, 2),
+        case(5, 2, 3),
+        case(4, 3, 2, apart=1000),
+        case(4, 3, 2, far=FAR[:, None]),
+    ]
 
 
 BUG = Exercise(

@@ -20,6 +20,12 @@ def _cases():
         (generic(rng, 6) - 5, generic(rng, 6), generic(rng, 6), 0.7),
         (generic(rng, 6) - 1000, 2 * generic(rng, 6), 2 * generic(rng, 6), 0.4),
         (generic(rng, 6) - 3, 2 * generic(rng, 6) - 1000, 2 * generic(rng, 6) - 1001, 0.6),
+        (  # islands so far apart that the other part's density is nothing, and an outlier
+            np.array([-1900.2, -3.1, -2204.3, -2.6, -1800.4]),
+            np.array([-0.3, -1.1, -2300.0, -1500.2, -0.8]),
+            np.array([-1800.4, -1600.9, -1000.5, -0.7, -1700.1]),
+            0.35,
+        ),
     ]
 
 

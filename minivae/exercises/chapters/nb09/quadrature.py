@@ -1,5 +1,6 @@
 """A sum on a grid that is refined until it holds."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -30,13 +31,30 @@ def needle(z):
     return log_bump(z, 2.345678, 2e-5) - 7.25
 
 
+def cut_off(z):
+    """Two hills that the ends of the box cut through."""
+    return np.logaddexp(log_bump(z, -5.8, 0.3), log_bump(z, 6.2, 0.4)) - 40
+
+
 def tent(z):
     """A kink: here the sum nears the integral only like h^2."""
     return -abs(z - 0.37) / 0.3 - np.log(0.6) - 2.0
 
 
+def below(sds):
+    """The mass of N(0, 1) below so many standard deviations."""
+    return (1 + math.erf(sds / math.sqrt(2))) / 2
+
+
 # The logs of the integrals, which no answer sees.
-LOG_INTEGRALS = {wide_peak: -3.5, low_peak: -1000.5, narrow_peaks: -20.5, tent: -2.0, needle: -7.25}
+LOG_INTEGRALS = {
+    wide_peak: -3.5,
+    low_peak: -1000.5,
+    narrow_peaks: -20.5,
+    cut_off: math.log(below(0.2 / 0.3) + below(-0.2 / 0.4)) - 40,
+    tent: -2.0,
+    needle: -7.25,
+}
 MOST = 100_000  # heights that may be asked for where a few hundred are enough
 
 
@@ -45,6 +63,7 @@ def _cases() -> list[tuple[Callable, float]]:
         (wide_peak, 0.01),
         (low_peak, 0.01),
         (narrow_peaks, 0.01),
+        (cut_off, 0.01),
         (tent, 1e-4),
         (needle, 0.001),
     ]
@@ -114,8 +133,8 @@ REFINE = Exercise(
         WrongAnswer(
             "one-fine-grid",
             lambda log_f, tolerance: on_grid(log_f, 0.001),
-            "One grid of 0.001: the last of the functions is narrower. How fine is fine enough? "
-            "Halve the step until nothing changes.",
+            "One grid, and this function is narrower than its step. How fine is fine enough? Halve "
+            "the step until nothing changes.",
         ),
         WrongAnswer(
             "one-finest-grid",
