@@ -780,7 +780,7 @@ check("10.needed-r2", needed_r2)
 # single latent together with its square.
 
 # %%
-def hide(v, sign):    # factors (N, 2) of mean 0; sign (N,), coin flips of -1 and 1, free to use
+def hide(v, sign):    # factors (N, 2), mean 0; sign (N,), coin flips, -1 or 1, free to use
     ...               # -> codes (N, L), L at most 6
 check("10.hide", hide)
 

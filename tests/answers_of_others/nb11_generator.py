@@ -186,7 +186,6 @@ def _product(dscore, dimage=lambda g: g * (1 - g)):
 
 wrong(
     "11.generator-gradient",
-    _product(lambda s: s / len(s)),
     _product(lambda s: (s + 1) / len(s)),
     _product(lambda s: (s - 1) ** 2 / 2 / len(s)),
     _product(lambda s: (s - 1) / len(s) / 2),
@@ -202,6 +201,7 @@ wrong(
 )
 
 
+wrong("11.generator-gradient", _product(lambda s: s / len(s)), clue="label-0")
 wrong(
     "11.generator-gradient",
     _product(lambda s: (s - 1) / len(s), lambda g: g * (g - 1)),

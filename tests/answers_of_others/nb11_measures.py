@@ -169,7 +169,7 @@ def no_minlength(kind, n, share):
     return int((np.bincount(kind) < share * len(kind) / n).sum())
 
 
-@wrong("11.dropped")
+@wrong("11.dropped", clue="always-a-quarter")
 def a_quarter_written_in(kind, n, share):
     return int((np.bincount(kind, minlength=n) < 0.25 * len(kind) / n).sum())
 

@@ -55,7 +55,7 @@ HIDE = Exercise(
     id="10.hide",
     title="a code that holds a factor, but along no axis",
     stub=stub("""
-        def hide(v, sign):    # factors (N, 2) of mean 0; sign (N,), coin flips of -1 and 1, free to use
+        def hide(v, sign):    # factors (N, 2), mean 0; sign (N,), coin flips, -1 or 1, free to use
             ...               # -> codes (N, L), L at most 6
     """),
     reference=hide,
