@@ -647,6 +647,7 @@ fig
 # \mathrm{tc}_i = \log\sum_j e^{A_{ij}} - \sum_l\log\sum_j e^{A_{ijl}} + (L-1)\log(NB). \tag{7}
 # $$
 #
+# The first log-sum stands for $\log q(z_i)$, the others for $\log q(z_{il})$.
 # Its gradient is yours to derive (`10.tc-gradient`; the appendix checks it). Its *value* is no good
 # estimate: 10.12 shows how far off it is, and why the gradient does not mind.
 #
@@ -670,7 +671,8 @@ for name in compared:
     chonk, moves = cat_study.shares(study, name, "best")[:, 0], np.array([row["leak_size"] for row in rows])
     own = np.mean([m[row["chosen"][0], 0] for m, row in zip(moves, rows, strict=True)])
     leak = np.mean([m[row["chosen"][0], 1:].max() for m, row in zip(moves, rows, strict=True)])
-    print(f"{name:<19} KL {np.mean([r['kl'] for r in rows]):.1f}, total correlation {np.mean([r['total_correlation'] for r in rows]):5.1f} nats, of a Gaussian "
+    print(f"{name:<19} KL {np.mean([r['kl'] for r in rows]):.1f}, total correlation "
+          f"{np.mean([r['total_correlation'] for r in rows]):5.1f} nats, of a Gaussian "
           f"{np.mean([r['total_correlation_gaussian'] for r in rows]):.2f}; chonk's latent "
           f"{chonk.mean():.2f} +- {chonk.std(ddof=1):.2f}, moves chonk by {own:.2f} sd, another factor by up to {leak:.2f}")
 later = np.mean([row["fifty"]["r2"] for row in cat_study.of_family(study, "gaussian 1")], axis=0)
@@ -719,8 +721,9 @@ print(f"coverage of a perfect model, with these numbers of cats: {study['referen
 # also where the whole code does. **Fifty labels** find a direction for some factors afterwards: in the
 # shipped model for chonk, tail and position, a weaker one for tilt, none for ear and eye (10.5). **A
 # hundred labels in the training** bring four factors closer to axes by $R^2$, for some nats of ELBO (the
-# total correlation penalty costs more nats, and does less for chonk, tail and tilt); the samples are about as good as those of `gaussian 1` by these two measures. And those are poor: the
-# Gaussian models hold the most about a cat, and cover the fewest cats when they draw from the prior.
+# total correlation penalty costs more nats, and does less for chonk, tail and tilt); the samples are about
+# as good as those of `gaussian 1` by these two measures. And those are poor: the Gaussian models hold the
+# most about a cat, and cover the fewest cats when they draw from the prior.
 #
 # The explorer page (`figures/explorer_cats.html`, or `python -m minivae explore RUN` for your own
 # model) lets you drag through the latents; each slider carries the name of the factor it knows
