@@ -29,6 +29,7 @@ def _fused_cases():
         (np.array([[0.5]]), np.array([[1.0]])),
         (generic(rng, 2, 3), rng.random((2, 3))),
         (np.array([[-1000.0, 1000.0]]), np.array([[0.0, 1.0]])),
+        (np.array([[-1000.0, 1000.0]]), np.array([[1.0, 0.25]])),  # far off, so nll is large
     ]
 
 

@@ -83,7 +83,10 @@ def _observe_ticket(answer, shared, chunks, most):
     taken = answer(word, chunks, most)
     if not (isinstance(taken, tuple | list) and len(taken) == 2):
         return taken
-    return (*taken, word.value, not word.stored)
+    first, end = taken
+    if first == end:  # nothing was taken; any two equal numbers say so
+        first = end = chunks
+    return first, end, word.value, not word.stored
 
 
 def _ticket(*, retry=True, use=True, last=min, write=Word.swap):
