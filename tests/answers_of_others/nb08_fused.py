@@ -21,7 +21,7 @@ def with_math_and_branches(logits, x):
                 slopes.append(e / (1 + e) - p)
         nll.append(total)
         grad.append(slopes)
-    return np.array(nll), np.array(grad)
+    return [nll, grad]
 
 
 @right("08.fused")

@@ -34,6 +34,7 @@ def _cases():
 
     some = np.zeros(N)
     some[7] = 1.0
+    quarter = np.arange(N) % 4 == 0
     columns = {  # name: mu, logvar
         "collapsed": (tiny(), tiny()),
         "weak, through mu": (0.25 * rng.uniform(-1, 1, N), tiny()),
@@ -48,6 +49,7 @@ def _cases():
         "rare, both signs": (-1.7 * some + tiny(), tiny()),
         "weak, more through logvar": (tiny(), 0.5 * np.sign(np.arange(N) % 2 - 0.5)),
         "active, on one side": (-1.5 + 0.3 * rng.uniform(-1, 1, N), tiny()),
+        "active, for a quarter of the images": (1.2 * quarter + tiny(), tiny()),
     }
     mu, logvar = (np.stack(part, axis=1).round(3) for part in zip(*columns.values(), strict=True))
     one_of_many = np.zeros((2000, 1))

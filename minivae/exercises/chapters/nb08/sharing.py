@@ -21,8 +21,6 @@ def _bits_cases():
 
 def _observe_bits(answer, B, D, threads):
     pieces = answer(B, D, threads)
-    if pieces is None:
-        return None
     if not _are_pieces(pieces):
         raise TypeError("a list of pairs of slices is asked for: [(rows, columns), ...]")
     rng = np.random.default_rng(B * D)
