@@ -141,8 +141,6 @@ def _noise_of(seen):
 
 
 def _losses_of(seen, losses, N, epochs):
-    if not seen.batches:
-        return "of no batch"
     try:
         losses = np.asarray(losses, float)
     except (TypeError, ValueError):
@@ -153,7 +151,7 @@ def _losses_of(seen, losses, N, epochs):
     epoch = (np.cumsum(sizes) - 1) // N  # of each batch
     parts = [epoch == e for e in range(epochs)]
     if not all(part.any() for part in parts):
-        return "of other batches"
+        return "of epochs without a batch"
     each = np.array(seen.losses)
     for says, values in (
         ("the mean over the images of each epoch", [sizes[p] @ each[p] / N for p in parts]),
@@ -207,8 +205,7 @@ def _alike(a, b):
 
 
 def _cases():
-    """A short last batch; none; fewer images than a batch; one image in the last batch; enough
-    noise to know its spread."""
+    """A short last batch; none; fewer images than B; one image left; enough noise to judge it."""
     columns = np.random.default_rng(74).random((1000, 2)).round(2)
     images = np.column_stack([np.arange(1000.0), columns])
     start = {name: np.zeros(3) for name in ("theta", "m", "v")} | {"step": 0}
