@@ -228,7 +228,7 @@ RIGHT = (
     ("07.best-model", lambda nll, kl, warmup: min(range(len(nll)), key=lambda i: nll[i] + kl[i])),
 )
 WRONG = (
-    ("07.loop", shuffles_the_images_themselves, "when resumed"),
+    ("07.loop", shuffles_the_images_themselves, "changes images in place"),
     ("07.loop", forgets_to_give_the_step_back, "when resumed"),
     ("07.loop", numpys_own_generator, "when resumed"),
     ("07.loop", wraps_around, "the images"),

@@ -29,6 +29,7 @@ def _cases():
         # four kinds of model, hardly apart: a slightly smaller or larger weight of the kl misses it
         (np.array([90.0, 80.0, 76.9, 70.0]), np.array([8.0, 16.0, 19.0, 26.0]), 9),
         (np.array([90.0, 80.0, 77.1, 70.4]), np.array([7.0, 16.0, 19.0, 25.5]), 2),
+        (np.array([-5.0, 10.0]), np.array([20.0, 8.0]), 2),  # of a density the nll may be below 0
     ]
 
 

@@ -10,6 +10,8 @@ RIGHT = (1.0, 784 / 20, 784.0, 1 / 20)
 
 
 def _judge_weights(answer):
+    if isinstance(answer, dict):
+        answer = [answer.get(letter) for letter in "ABCD"]
     try:
         given = np.asarray(answer, float)
     except (TypeError, ValueError):

@@ -27,13 +27,14 @@ def latent_states(mu, logvar):
 
 def _cases():
     rng = np.random.default_rng(75)
-    N = 40
+    N = 20
 
     def tiny():
         return 0.02 * rng.uniform(-1, 1, N)  # within the tolerance
 
     some = np.zeros(N)
     some[7] = 1.0
+    quarter = np.arange(N) % 4 == 0
     columns = {  # name: mu, logvar
         "collapsed": (tiny(), tiny()),
         "weak, through mu": (0.25 * rng.uniform(-1, 1, N), tiny()),
@@ -48,12 +49,14 @@ def _cases():
         "rare, both signs": (-1.7 * some + tiny(), tiny()),
         "weak, more through logvar": (tiny(), 0.5 * np.sign(np.arange(N) % 2 - 0.5)),
         "active, on one side": (-1.5 + 0.3 * rng.uniform(-1, 1, N), tiny()),
+        "active, for a quarter of the images": (1.2 * quarter + tiny(), tiny()),
+        "weak, in between": (0.4 * rng.uniform(-1, 1, N), tiny()),
     }
     mu, logvar = (np.stack(part, axis=1).round(3) for part in zip(*columns.values(), strict=True))
     one_of_many = np.zeros((2000, 1))
     one_of_many[1234] = 1.6  # its standard deviation is 0.036, its largest KL 1.28
     return [
-        *((mu[:, [j]], logvar[:, [j]]) for j in (0, 4)),
+        *((mu[:, [j]], logvar[:, [j]]) for j in range(len(columns))),  # few enough to be shown
         (mu, logvar),
         (one_of_many, np.zeros_like(one_of_many)),
     ]

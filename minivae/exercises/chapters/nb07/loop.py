@@ -40,7 +40,10 @@ class _Witness:
         self.noise: list[np.ndarray] = []
         self.losses: list[float] = []
         self.steps: list[int] = []
+        self.thetas: list[np.ndarray] = []  # before each step
         self.moments: list[tuple] = []  # m and v before each step
+        self.after: tuple = ()  # theta, m and v after the last step
+        self.kept = True  # each step began with what the last one left
 
     def gradient(self, theta, x, eps):
         x, eps = np.asarray(x), np.asarray(eps)
@@ -54,10 +57,13 @@ class _Witness:
 
     def adam(self, theta, grad, m, v, step):
         self.steps.append(int(step))
+        self.kept &= all(map(np.array_equal, self.after, (theta, m, v)))
+        self.thetas.append(theta.copy())
         self.moments.append((m.copy(), v.copy()))
         m[:] = 0.9 * m + 0.1 * grad
         v[:] = 0.999 * v + 0.001 * grad**2
         theta -= 0.05 * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
+        self.after = theta.copy(), m.copy(), v.copy()
 
 
 def _observe(answer, state, images, epochs, B):
@@ -79,7 +85,10 @@ def _fresh(state):
 
 
 def _run(answer, state, images, epochs, B, seen):
-    result = answer(state, images.copy(), epochs, B, seen.gradient, seen.adam)
+    given = images.copy()
+    result = answer(state, given, epochs, B, seen.gradient, seen.adam)
+    if not np.array_equal(given, images):
+        raise ValueError("it changes images in place: draw an order of their numbers instead")
     if not isinstance(result, tuple | list) or len(result) != 2 or not isinstance(result[0], dict):
         raise TypeError("expected two results: the state (a dict), and the loss of each epoch")
     lacking = {"theta", "m", "v", "step", "rng"} - set(result[0])
@@ -132,25 +141,37 @@ def _noise_of(seen):
 
 
 def _losses_of(seen, losses, N, epochs):
-    if not seen.batches:
-        return "of no batch"
     try:
         losses = np.asarray(losses, float)
     except (TypeError, ValueError):
         return "not numbers"
     if losses.shape != (epochs,):
         return f"shape {losses.shape}, not ({epochs},)"
-    total = np.cumsum([len(b) * loss for b, loss in zip(seen.batches, seen.losses, strict=True)])
-    ends = np.searchsorted(np.cumsum([len(b) for b in seen.batches]), N * np.arange(1, epochs + 1))
-    sums = np.diff(total[np.minimum(ends, len(total) - 1)], prepend=0)
-    if np.allclose(losses, sums / N, rtol=1e-9):
-        return "the mean over the images of each epoch"
+    sizes = np.array([len(b) for b in seen.batches])
+    epoch = (np.cumsum(sizes) - 1) // N  # of each batch
+    parts = [epoch == e for e in range(epochs)]
+    if not all(part.any() for part in parts):
+        return "of epochs without a batch"
+    each = np.array(seen.losses)
+    for says, values in (
+        ("the mean over the images of each epoch", [sizes[p] @ each[p] / N for p in parts]),
+        ("the mean over the batches of each epoch", [each[p].mean() for p in parts]),
+        ("the last batch's of each epoch", [each[p][-1] for p in parts]),
+    ):
+        if np.allclose(losses, values, rtol=1e-9):
+            return says
     return "not the mean over the images of each epoch"
 
 
 def _steps_of(seen):
-    right = seen.steps == list(range(1, len(seen.batches) + 1))
-    return "one for each batch, counted from 1" if right else "counted in another way"
+    if not seen.kept:
+        return "theta, m or v is changed between two of them"
+    steps = np.array(seen.steps)
+    if len(steps) != len(seen.batches):
+        return f"{len(steps)} of them for {len(seen.batches)} batches"
+    if (np.diff(steps) == 1).all():
+        return f"one for each batch, counted from {steps[0]}" if len(steps) else "none"
+    return "their number starts again" if 1 in steps[1:] else "counted in another way"
 
 
 def _resumed(answer, start, images, epochs, B, whole):
@@ -159,11 +180,17 @@ def _resumed(answer, start, images, epochs, B, whole):
     state, _ = _run(answer, _fresh(start), images, 1, B, first)
     _run(answer, _fresh(start), images, epochs, B, _Witness())  # something between
     _run(answer, copy.deepcopy(state), images, epochs - 1, B, rest)
+    n = slice(len(first.steps), len(first.steps) + 1)  # the first step of the rest
+    order, noise = "the images come in another order", "other noise is drawn"
     pairs = (
-        ("the step number starts again", whole.steps, first.steps + rest.steps),
-        ("Adam's m and v are not those of before", whole.moments, first.moments + rest.moments),
-        ("the images come in another order", whole.batches, first.batches + rest.batches),
-        ("other noise is drawn", whole.noise, first.noise + rest.noise),
+        (order, whole.batches[: len(first.batches)], first.batches),
+        (noise, whole.noise[: len(first.noise)], first.noise),
+        ("the step number starts again", whole.steps[n], rest.steps[:1]),
+        ("theta is not that of before", whole.thetas[n], rest.thetas[:1]),
+        ("Adam's m and v are not those of before", whole.moments[n], rest.moments[:1]),
+        (order, whole.batches, first.batches + rest.batches),
+        (noise, whole.noise, first.noise + rest.noise),
+        ("theta takes another way", whole.thetas, first.thetas + rest.thetas),
     )
     for says, a, b in pairs:
         if not _alike(a, b):
@@ -178,11 +205,11 @@ def _alike(a, b):
 
 
 def _cases():
-    """A short last batch; none; fewer images than a batch; enough noise to know its spread."""
+    """A short last batch; none; fewer images than B; one image left; enough noise to judge it."""
     columns = np.random.default_rng(74).random((1000, 2)).round(2)
     images = np.column_stack([np.arange(1000.0), columns])
     start = {name: np.zeros(3) for name in ("theta", "m", "v")} | {"step": 0}
-    sizes = ((10, 3, 4), (9, 3, 3), (7, 2, 20), (50, 4, 8), (1000, 5, 64))
+    sizes = ((10, 3, 4), (9, 3, 3), (7, 2, 20), (49, 4, 8), (1000, 5, 64))
     return [(start, images[:N], epochs, B) for N, epochs, B in sizes]
 
 
@@ -323,8 +350,8 @@ MISTAKES = (
     WrongAnswer(
         "seeded-inside",
         _loop(begin=_new_rng),
-        "A generator with a seed of its own is made inside: after each resumption the same orders "
-        "and the same noise come again. Use state['rng'], and give it back.",
+        "A resumed run does not go on with the orders and the noise that were due: draw both from "
+        "state['rng'] itself, and give it back as it is afterwards.",
     ),
     WrongAnswer(
         "moments-from-zero",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minivae.exercises.chapters.nb08.reads import Traced, watched
+from minivae.exercises.chapters.nb08.reads import Traced, as_array, watched
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
 
@@ -29,6 +29,7 @@ def _fused_cases():
         (np.array([[0.5]]), np.array([[1.0]])),
         (generic(rng, 2, 3), rng.random((2, 3))),
         (np.array([[-1000.0, 1000.0]]), np.array([[0.0, 1.0]])),
+        (np.array([[-1000.0, 1000.0]]), np.array([[1.0, 0.25]])),  # far off, so nll is large
     ]
 
 
@@ -103,9 +104,11 @@ def _observe_reads(answer, logits, x):
     traced.reads, pixels.reads = _Log("logits", events), _Log("x", events)
     _counted(getattr(answer, "py_func", answer), exps)(traced, pixels)
     result = watched(answer, (Traced(logits), Traced(x)), (logits, x))
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        raise TypeError("two results are asked for: nll (B,) and dlogits (B, D)")
     counts = np.bincount(traced.order(), minlength=logits.size).reshape(logits.shape)
     once = sum(exps) <= logits.size
-    return (*result, counts, once, _in_one_pass(events)) if isinstance(result, tuple) else result
+    return (*map(as_array, result), counts, once, _in_one_pass(events))
 
 
 def _fused(value, slope, *, reread=False, stop=0, mean=False):

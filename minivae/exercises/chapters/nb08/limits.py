@@ -18,7 +18,8 @@ DEFAULT_LAYERS = [(784, 200), (200, 200), (200, 100), (50, 200), (200, 200), (20
 
 
 def _flops_cases():
-    return [(1, [(3, 2)]), (4, [(3, 2), (2, 5)]), (100, DEFAULT_LAYERS)]
+    alike = [(5, 4), (4, 5), (5, 4)]  # another layer has the shape of the first
+    return [(1, [(3, 2)]), (4, [(3, 2), (2, 5)]), (2, alike), (100, DEFAULT_LAYERS)]
 
 
 def _flops(first, later, factor=2, with_batch=True):
@@ -96,6 +97,7 @@ def _roofline_cases():
         (96.0, [64.0, 8.0, 4.0], 90.0, [20.0, 5.0, 1.0]),
         (32.0, [192.0, 64.0, 2.0], 120.0, [270.0, 100.0, 20.0]),
         (32.0, [64.0, 64.0], 120.0, [270.0, 100.0]),
+        (64.0, [16.0, 32.0], 400.0, [50.0, 90.0]),  # the last cache is not the slowest
     ]
 
 
@@ -208,7 +210,13 @@ def rate_of_rows(rows, lanes, bandwidth, peak):
 
 
 def _rate_cases():
-    return [(1, 8, 84e9, 60e9), (4, 8, 84e9, 60e9), (2, 16, 270e9, 500e9), (6, 4, 400e9, 110e9)]
+    return [
+        (1, 8, 84e9, 60e9),
+        (4, 8, 84e9, 60e9),
+        (2, 16, 270e9, 500e9),
+        (6, 4, 400e9, 110e9),
+        (1, 8, 1e9, 1e12),  # the peak is far away
+    ]
 
 
 def _rate(vectors, flops=2, peak=True, bytes_of=lambda lanes: 4 * lanes):
@@ -237,7 +245,8 @@ IKJ_RATE = Exercise(
         WrongAnswer(
             "c-each-time",
             _rate(lambda rows: 3 * rows),
-            "C is loaded and stored once for all the rows together, not once for each.",
+            "This is the rate of a single row, whatever `rows` is: C is loaded and stored once for "
+            "all the rows together, not once for each.",
         ),
         WrongAnswer(
             "b-alone",
@@ -287,7 +296,7 @@ def tile_shape(registers, sums_at_edge):
 
 
 def _tile_cases():
-    return [(16, 6), (16, 4), (32, 8), (32, 12), (8, 2)]
+    return [(16, 6), (16, 4), (32, 8), (32, 12), (8, 2), (16, 2)]
 
 
 def _shapes(fits, value=lambda R, V: -(R + V) / (R * V), rows=lambda R, V, sums: sums <= R):

@@ -45,7 +45,8 @@ PASSES = Exercise(
         WrongAnswer(
             "no-minus",
             _counted(passes=8, numpys=(18, 1)),
-            "A pass that loads one matrix is missing. Is it the minus before np.abs(l)?",
+            "A pass is missing. Is it the minus before np.abs(l)? NumPy does each operation in a "
+            "pass of its own.",
         ),
         WrongAnswer(
             "no-sum",

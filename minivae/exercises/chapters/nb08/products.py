@@ -220,7 +220,7 @@ BLOCKED = Exercise(
         WrongAnswer(
             "assigned",
             lambda A, B, block: _blocks(A, B, block, add=False),
-            "Each block of C is a sum over the blocks of k: use += instead of =.",
+            "Only the last block of k is left in C: add up all of them, with += instead of =.",
         ),
         WrongAnswer(
             "edges-of-c-dropped",

@@ -21,8 +21,6 @@ def _bits_cases():
 
 def _observe_bits(answer, B, D, threads):
     pieces = answer(B, D, threads)
-    if pieces is None:
-        return None
     if not _are_pieces(pieces):
         raise TypeError("a list of pairs of slices is asked for: [(rows, columns), ...]")
     rng = np.random.default_rng(B * D)
@@ -130,8 +128,8 @@ SAME_BITS = Exercise(
         WrongAnswer(
             "rest-to-the-last",
             _rest_to_the_last,
-            "The last thread gets the whole rest of the division; spread it: sizes need not "
-            "differ by more than one column.",
+            "One thread gets the whole rest of the division; spread it: sizes need not differ by "
+            "more than one column.",
         ),
         WrongAnswer(
             "overlap",
@@ -182,6 +180,7 @@ def _sharing_cases():
         (6424, [0, 4, 5, 12, 12, 13, 21]),
         (6448, [3, 1, 0, 2, 9, 17]),
         (12808, [6, 7, 7, 20, 22, 22, 40]),
+        (6400, [0, 1, 2, 9]),  # three threads in a line: three pairs
     ]
 
 
@@ -232,7 +231,8 @@ FALSE_SHARING = Exercise(
         WrongAnswer(
             "array-begins-a-line",
             _sharing(lambda address, s, t: s != t and s // 8 == t // 8),
-            "Lines are counted from address 0; the array need not begin at the edge of one.",
+            "Here the lines begin where the array does. They are counted from byte 0; address and "
+            "8 * places[t] are both in bytes.",
         ),
         WrongAnswer(
             "same-word-too",

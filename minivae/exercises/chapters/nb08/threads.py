@@ -16,6 +16,7 @@ class Word:
     def __init__(self, value: int, others: list[int]) -> None:
         self.value, self.others, self.calls = value, list(others), 0
         self.stored = False  # written without comparing
+        self.moved = False  # by a swap
 
     def load(self) -> int:
         self._count()
@@ -25,6 +26,7 @@ class Word:
         self._count()
         if self.value != expected:
             return False
+        self.moved |= value != expected
         self.value = value
         return True
 
@@ -84,10 +86,11 @@ def _observe_ticket(answer, shared, chunks, most):
     word = Word(shared.value, shared.others)
     taken = answer(word, chunks, most)
     if not (isinstance(taken, tuple | list) and len(taken) == 2):
-        return taken
+        raise TypeError("two numbers are asked for: (first, end)")
     first, end = taken
-    if first == end:
-        first = end = chunks  # which number says "none" is free
+    all_gone = word.value >= chunks and not word.moved
+    if all_gone and first == end:  # any two equal numbers say so
+        first = end = chunks
     return first, end, word.value, not word.stored
 
 
