@@ -7,159 +7,115 @@ from answers_of_others.registry import right, wrong
 
 
 @right("08.loop-order")
-def with_lists(A, B):
-    C = []
-    for row in A:
-        sums = [0.0] * B.shape[1]
-        for k, a in enumerate(row):
-            for j in range(len(sums)):
-                sums[j] = sums[j] + a * B[k, j]
-        C.append(sums)
-    return C
+def with_whiles(X, dA):
+    dW = np.zeros((len(X[0]), len(dA[0])))
+    b = 0
+    while b < len(X):
+        i = 0
+        while i < len(X[0]):
+            o = 0
+            while o < len(dA[0]):
+                dW[i][o] += X[b, i] * dA[b, o]
+                o += 1
+            i += 1
+        b += 1
+    return dW
 
 
 @right("08.loop-order")
-def with_whiles(A, B):
-    C = np.zeros((len(A), len(B[0])))
-    i = 0
-    while i < len(A):
-        k = 0
-        while k < len(B):
-            j = 0
-            while j < len(B[0]):
-                C[i][j] += A[i][k] * B[k][j]
-                j += 1
-            k += 1
-        i += 1
-    return C
+def inputs_outermost(X, dA):
+    dW = np.zeros((X.shape[1], dA.shape[1]))
+    for i in range(X.shape[1]):
+        for b in range(X.shape[0]):
+            x = X[b, i]
+            for o in range(dA.shape[1]):
+                dW[i, o] = dW[i, o] + dA[b, o] * x
+    return dW
 
 
 @right("08.loop-order")
-def over_rows_of_b(A, B):
-    C = np.zeros((A.shape[0], B.shape[1]))
-    for i in range(A.shape[0]):
-        for k, row in enumerate(B):
-            for j, b in enumerate(row):
-                C[i, j] += A[i, k] * b
-    return C
+def sums_in_a_list(X, dA):
+    rows = []
+    for i in range(X.shape[1]):
+        sums = [0.0] * dA.shape[1]
+        for b in range(X.shape[0]):
+            for o in range(len(sums)):
+                sums[o] += X[b, i] * dA[b, o]
+        rows.append(sums)
+    return np.array(rows)
+
+
+def in_order(start, step, order="bio"):
+    """An answer that begins with `start` and adds what `step` says, in an order of loops."""
+
+    def answer(X, dA):
+        (B, I), O = X.shape, dA.shape[1]
+        sizes = {"b": B, "i": I, "o": O}
+        dW = start(I, O)
+        for first in range(sizes[order[0]]):
+            for second in range(sizes[order[1]]):
+                for third in range(sizes[order[2]]):
+                    at = dict(zip(order, (first, second, third), strict=True))
+                    dW[at["i"], at["o"]] += step(X, dA, at["b"], at["i"], at["o"])
+        return dW
+
+    return answer
+
+
+def zeros(I, O):
+    return np.zeros((I, O))
+
+
+def product(X, dA, b, i, o):
+    return X[b, i] * dA[b, o]
+
+
+wrong(
+    "08.loop-order",
+    in_order(
+        lambda I, O: np.zeros((I, O), int), lambda X, dA, b, i, o: int(product(X, dA, b, i, o))
+    ),
+    in_order(lambda I, O: np.ones((I, O)), product),
+    in_order(zeros, lambda X, dA, b, i, o: X[b, i] * dA[b, o] * (b > 0)),
+    in_order(zeros, lambda X, dA, b, i, o: X[b, i] + dA[b, o]),
+    in_order(zeros, lambda X, dA, b, i, o: -X[b, i] * dA[b, o]),
+    in_order(zeros, lambda X, dA, b, i, o: X[b, i] * dA[b, o] ** 2),
+    in_order(zeros, lambda X, dA, b, i, o: X[b, i] * dA[b, o] / dA.shape[1]),
+)
 
 
 @wrong("08.loop-order")
-def whole_numbers(A, B):
-    C = np.zeros((A.shape[0], B.shape[1]), int)
-    for i in range(A.shape[0]):
-        for k in range(A.shape[1]):
-            for j in range(B.shape[1]):
-                C[i, j] += A[i, k] * B[k, j]
-    return C
+def product_transposed(X, dA):
+    return in_order(zeros, product)(X, dA).T
 
 
 @wrong("08.loop-order")
-def first_product_forgotten(A, B):
-    C = np.zeros((A.shape[0], B.shape[1]))
-    for i in range(A.shape[0]):
-        for k in range(1, A.shape[1]):
-            for j in range(B.shape[1]):
-                C[i, j] += A[i, k] * B[k, j]
-    return C
+def at_sign(X, dA):
+    return X.T @ dA
 
 
 @wrong("08.loop-order")
-def b_transposed(A, B):
-    C = np.zeros((A.shape[0], B.shape[1]))
-    for i in range(A.shape[0]):
-        for k in range(A.shape[1]):
-            for j in range(B.shape[1]):
-                C[i, j] += A[i, k] * B[j, k]
-    return C
+def einsum(X, dA):
+    return np.einsum("bi,bo->io", X, dA)
 
 
 @wrong("08.loop-order")
-def starts_at_one(A, B):
-    C = np.ones((A.shape[0], B.shape[1]))
-    for i in range(A.shape[0]):
-        for k in range(A.shape[1]):
-            for j in range(B.shape[1]):
-                C[i, j] += A[i, k] * B[k, j]
-    return C
+def nothing_returned(X, dA):
+    in_order(zeros, product)(X, dA)
 
 
 @wrong("08.loop-order")
-def columns_from_the_right(A, B):
-    C = np.zeros((A.shape[0], B.shape[1]))
-    for i in range(A.shape[0]):
-        for k in range(A.shape[1]):
-            for j in reversed(range(B.shape[1])):
-                C[i, j] += A[i, k] * B[k, j]
-    return C
+def returns_too_early(X, dA):
+    dW = zeros(X.shape[1], dA.shape[1])
+    for b in range(X.shape[0]):
+        for i in range(X.shape[1]):
+            for o in range(dA.shape[1]):
+                dW[i, o] += X[b, i] * dA[b, o]
+        return dW
 
 
-@wrong("08.loop-order")
-def copies_b_first(A, B):
-    copy = [[B[k, j] for j in range(B.shape[1])] for k in range(B.shape[0])]
-    C = np.zeros((A.shape[0], B.shape[1]))
-    for i in range(A.shape[0]):
-        for k in range(A.shape[1]):
-            for j in range(B.shape[1]):
-                C[i, j] += A[i, k] * copy[k][j]
-    return C
-
-
-@wrong("08.loop-order", clue="ijk")
-def sum_of_a_generator(A, B):
-    I, K, J = A.shape[0], A.shape[1], B.shape[1]
-    return np.array(
-        [[sum(A[i, k] * B[k, j] for k in range(K)) for j in range(J)] for i in range(I)]
-    )
-
-
-@wrong("08.loop-order")
-def at_sign(A, B):
-    return A @ B
-
-
-@wrong("08.loop-order")
-def einsum(A, B):
-    return np.einsum("ik,kj->ij", A, B)
-
-
-@wrong("08.loop-order")
-def nothing_returned(A, B):
-    C = np.zeros((A.shape[0], B.shape[1]))
-    for i in range(A.shape[0]):
-        for k in range(A.shape[1]):
-            for j in range(B.shape[1]):
-                C[i, j] += A[i, k] * B[k, j]
-
-
-@wrong("08.loop-order")
-def returns_too_early(A, B):
-    C = np.zeros((A.shape[0], B.shape[1]))
-    for i in range(A.shape[0]):
-        for k in range(A.shape[1]):
-            for j in range(B.shape[1]):
-                C[i, j] += A[i, k] * B[k, j]
-        return C
-
-
-@wrong("08.loop-order")
-def shape_of_a(A, B):
-    C = np.zeros(A.shape)
-    for i in range(A.shape[0]):
-        for k in range(A.shape[1]):
-            for j in range(A.shape[1]):
-                C[i, j] += A[i, k] * B[k, j]
-    return C
-
-
-@wrong("08.loop-order")
-def product_transposed(A, B):
-    C = np.zeros((B.shape[1], A.shape[0]))
-    for i in range(A.shape[0]):
-        for k in range(A.shape[1]):
-            for j in range(B.shape[1]):
-                C[j, i] += A[i, k] * B[k, j]
-    return C
+wrong("08.loop-order", in_order(zeros, product, "iob"), clue="b-innermost")
+wrong("08.loop-order", in_order(zeros, product, "boi"), clue="i-innermost")
 
 
 # ---- 08.blocked ----------------------------------------------------------------------------------
