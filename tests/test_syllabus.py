@@ -24,6 +24,14 @@ def test_every_exercise_is_in_a_notebook():
     assert sorted(found) == sorted(exercises())
 
 
+@each
+def test_the_exercises_tell_of_progress_and_review(source):
+    """Readers would not find them otherwise."""
+    at_the_end = source.read_text(encoding="utf-8").split("## Exercises")[1]
+    assert "`progress()`" in at_the_end
+    assert "`review()`" in at_the_end
+
+
 def test_a_goal_without_an_exercise_is_found(tmp_path):
     source = tmp_path / "03_x.py"
     source.write_text(

@@ -597,6 +597,7 @@ fig
 # ## Exercises
 #
 # `check` shows the smallest input where an answer is wrong; `hint("02.draws")` gives a nudge.
+# `progress()` and `review()`, from `minivae.exercises`, list what is done and ask old questions again.
 
 # %% [markdown]
 # **How many draws?** Section 2.2 averaged the log ratio over draws. Do it without any, when each

@@ -847,6 +847,7 @@ fig
 #
 # Each stub below is yours to fill in; `check` says what is right, or shows the smallest input where it is
 # not. `hint("07.adam")` gives a nudge, `solution("07.adam")` the reference.
+# `progress()` and `review()`, from `minivae.exercises`, list what is done and ask old questions again.
 
 # %% [markdown]
 # **Adam, in place.** As in 7.6, but `flat`, `m` and `v` are to be changed themselves. (What is the difference between

@@ -899,6 +899,7 @@ fig
 # Each stub below is yours to fill in; `check` says what is right, or shows the smallest input
 # where it is not. `hint("08.blocked")` gives a nudge, `solution("08.blocked")` the reference. Plain
 # Python is enough, the inputs are small; with `@njit` above it, it is compiled and checked as well.
+# `progress()` and `review()`, from `minivae.exercises`, list what is done and ask old questions again.
 
 # %% [markdown]
 # **How much arithmetic is a step?** Section 8.1 for any network, as a function.

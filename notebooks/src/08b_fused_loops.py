@@ -621,6 +621,7 @@ for part in ("likelihood", "Adam", "step"):
 # ## Exercises
 #
 # `hint("08.passes")` gives a nudge, `solution("08.passes")` the reference.
+# `progress()` and `review()`, from `minivae.exercises`, list what is done and ask old questions again.
 
 # %% [markdown]
 # **Count passes and bytes.** Here is the Bernoulli likelihood in NumPy, as one could write it, for logits `l`

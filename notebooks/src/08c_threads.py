@@ -677,6 +677,7 @@ for batch, t in table.items():
 # ## Exercises
 #
 # `hint("08.same-bits")` gives a nudge, `solution("08.same-bits")` the reference.
+# `progress()` and `review()`, from `minivae.exercises`, list what is done and ask old questions again.
 
 # %% [markdown]
 # **The same bits.** The gradient of a bias is a sum over the batch. Divide it among threads.

@@ -744,6 +744,7 @@ print(f"coverage of a perfect model, with these numbers of cats: {study['referen
 # ## Exercises
 #
 # `hint("10.tc-gradient")` gives a nudge, `solution("10.tc-gradient")` the reference.
+# `progress()` and `review()`, from `minivae.exercises`, list what is done and ask old questions again.
 
 # %% [markdown]
 # **When the noise tells, too.** Grey pixels, independent: pixel $d$ is $N(m_d(v), s_d(v)^2)$, so both its

@@ -629,6 +629,7 @@ print(f"renderer, told all factors but chonk and tail: chonk {chonk_mean:.2f} kg
 # ## Exercises
 #
 # `hint("11.smoothed")` gives a nudge, `solution("11.smoothed")` the reference.
+# `progress()` and `review()`, from `minivae.exercises`, list what is done and ask old questions again.
 
 # %% [markdown]
 # **Smoothed labels.** Some train the discriminator with a label below 1 for real pictures. Derive its
