@@ -123,6 +123,12 @@ def safetensors():
     return pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")
 
 
+@pytest.fixture(autouse=True)
+def the_same_fresh_case(monkeypatch):
+    """What a check draws afresh is the same in every run of the tests."""
+    monkeypatch.setattr("minivae.exercises.grading.new_seed", lambda: 5)
+
+
 @pytest.fixture
 def progress_file(tmp_path, monkeypatch):
     """The exercises' progress file in an empty folder, and no answer has passed in this session."""

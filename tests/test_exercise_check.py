@@ -10,6 +10,7 @@ from answers import empty, right_kl, twice
 
 from minivae import exercises as api
 from minivae import mistakes
+from minivae.exercises import grading
 from minivae.exercises.cards import CORRECT, NOT_YET
 from minivae.exercises.catalogue import exercises
 
@@ -28,6 +29,27 @@ def test_a_wrong_answer_shows_the_smallest_failing_input_and_the_exact_ratio():
     assert "yours     [1.14872]" in verdict.body
     assert "expected  [0.57436]" in verdict.body
     assert "exactly twice the right value" in verdict.body
+
+
+def test_an_answer_that_knows_the_cases_by_heart_fails():
+    known = {repr(args): right_kl(*args) for args in exercises()["03.kl"].cases()}
+
+    def by_heart(mu, logvar):
+        return known.get(repr((mu, logvar)), np.zeros(len(mu)))
+
+    verdict = api.check("03.kl", by_heart)
+    assert verdict.status == NOT_YET
+    assert "yours     [0., 0., 0.]" in verdict.body
+
+
+@pytest.mark.parametrize("id", [id for id, e in exercises().items() if e.fresh])
+def test_the_reference_is_right_whatever_is_drawn(id, monkeypatch):
+    seeds = iter(range(100))
+    monkeypatch.setattr(grading, "new_seed", lambda: next(seeds))
+    exercise = exercises()[id]
+    for _ in range(50):
+        assert grading.grade(exercise, exercise.reference).status == CORRECT
+    assert next(seeds) == 50  # one for each check
 
 
 def test_the_mistake_is_named_from_the_second_failure_on():

@@ -66,6 +66,8 @@ class Exercise(NamedTuple):
 
     cases() gives the argument tuples, the smallest first, with nothing special about their numbers:
     the first case that fails is shown.
+    fresh(rng) gives the arguments of one case more, with other numbers at each check, so that an
+    answer that is fitted to the cases fails.
     observe(answer, *args) gives what is compared. Another function than `call` lets an exercise
     look at arguments that the answer changes in place, or at the order in which it reads an array.
     judge(value) returns None for a right value, else one sentence that says what is wrong.
@@ -83,6 +85,7 @@ class Exercise(NamedTuple):
     hints: tuple[str, str, str]
     mistakes: tuple[WrongAnswer, ...]
     cases: Callable[[], list[tuple]] | None = None
+    fresh: Callable[[np.random.Generator], tuple] | None = None
     observe: Callable[..., Any] = call
     judge: Callable[[Any], str | None] | None = None
     returns: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """Grades one answer: returns a verdict, and neither shows nor saves anything."""
 
 import inspect
+import secrets
 import textwrap
 import traceback
 from collections.abc import Sequence
@@ -91,7 +92,7 @@ def _equal(a, b):
 
 
 def _grade_function(exercise, answer):
-    cases = exercise.cases()
+    cases = [*exercise.cases(), *_fresh_case(exercise)]
     names = tuple(inspect.signature(exercise.reference).parameters)
     right = [outcome_of(exercise.reference, args, exercise.observe) for args in cases]
     ran = run_answer(answer, cases, exercise.observe, time_limit(answer))
@@ -117,6 +118,15 @@ def _grade_function(exercise, answer):
     if any(map(_is_view, ran.outcomes)) and not any(map(_is_view, right)):
         notes.append("its result shares memory with an argument: changing one changes the other")
     return Verdict(exercise.id, CORRECT, "\n".join(notes))
+
+
+def new_seed() -> int:
+    """The seed of the fresh case of a check; tests replace it."""
+    return secrets.randbits(64)
+
+
+def _fresh_case(exercise):
+    return [] if exercise.fresh is None else [exercise.fresh(np.random.default_rng(new_seed()))]
 
 
 def _problem(exercise, answer, named, expected, outcome, ran):

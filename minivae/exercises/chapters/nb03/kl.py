@@ -90,6 +90,7 @@ KL = Exercise(
     """),
     reference=gaussian_kl,
     cases=_kl_cases,
+    fresh=lambda rng: (generic(rng, 3, 5), generic(rng, 3, 5)),
     package=_package_kl,
     mistakes=(
         *WRONG_KLS,
@@ -164,6 +165,7 @@ KL_BACKWARD = Exercise(
     """),
     reference=gaussian_kl_backward,
     cases=_kl_backward_cases,
+    fresh=lambda rng: (generic(rng, 3), generic(rng, 3, 5), generic(rng, 3, 5)),
     returns=("dmu", "dlogvar"),
     package=_package_kl_backward,
     mistakes=(

@@ -37,6 +37,7 @@ REPARAMETERIZE = Exercise(
     """),
     reference=reparameterize,
     cases=_cases,
+    fresh=lambda rng: tuple(generic(rng, 3, 5) for _ in range(3)),
     package=_package,
     mistakes=(
         *planted(_package, "reparam-variance-as-sigma", "reparam-noise-shared"),
@@ -136,6 +137,7 @@ REPARAMETERIZE_BACKWARD = Exercise(
     """),
     reference=reparameterize_backward,
     cases=_backward_cases,
+    fresh=lambda rng: tuple(generic(rng, 3, 5) for _ in range(3)),
     returns=("dmu", "dlogvar"),
     package=_package_backward,
     mistakes=(

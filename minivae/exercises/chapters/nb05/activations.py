@@ -47,6 +47,7 @@ TANH_BACKWARD = Exercise(
     """),
     reference=tanh_backward,
     cases=_tanh_cases,
+    fresh=lambda rng: (generic(rng, 3, 5), np.tanh(generic(rng, 3, 5))),
     package=_package_tanh,
     mistakes=(
         *planted(
@@ -115,6 +116,7 @@ RELU_BACKWARD = Exercise(
     """),
     reference=relu_backward,
     cases=_relu_cases,
+    fresh=lambda rng: (generic(rng, 3, 5), np.maximum(generic(rng, 3, 5), 0)),
     package=_package_relu,
     mistakes=(
         *planted(_package_relu, "dense-relu-derivative-lost"),
@@ -184,6 +186,7 @@ SIGMOID = Exercise(
     """),
     reference=my_sigmoid,
     cases=_sigmoid_cases,
+    fresh=lambda rng: (5 * generic(rng, 3, 5),),
     observe=_sigmoid_and_its_log,
     returns=("sigmoid", "its log, rounded"),
     package=lambda ops: ops.sigmoid,

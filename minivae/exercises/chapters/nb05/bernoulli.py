@@ -50,6 +50,7 @@ BERNOULLI = Exercise(
     """),
     reference=my_bernoulli_nll,
     cases=_bernoulli_cases,
+    fresh=lambda rng: (5 * generic(rng, 3, 5), np.round(rng.random((3, 5)))),
     observe=_with_its_log,
     returns=("nll", "its log"),
     package=_package_bernoulli,
@@ -185,6 +186,11 @@ BERNOULLI_BACKWARD = Exercise(
     """),
     reference=my_bernoulli_nll_backward,
     cases=_bernoulli_backward_cases,
+    fresh=lambda rng: (
+        generic(rng, 3),
+        5 * generic(rng, 3, 5),
+        np.round(rng.random((3, 5))),
+    ),
     package=_package_bernoulli_backward,
     mistakes=(
         *planted(

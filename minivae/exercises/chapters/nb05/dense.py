@@ -39,6 +39,7 @@ DENSE = Exercise(
     reference=my_dense,
     given=other_library,
     cases=_dense_cases,
+    fresh=lambda rng: (generic(rng, 3, 2), generic(rng, 2, 5), generic(rng, 5)),
     package=_package_dense,
     mistakes=(
         *planted(_package_dense, "dense-bias-forgotten"),
@@ -106,6 +107,7 @@ DENSE_BACKWARD = Exercise(
     """),
     reference=my_dense_backward,
     cases=_dense_backward_cases,
+    fresh=lambda rng: (generic(rng, 3, 5), generic(rng, 3, 2), generic(rng, 2, 5)),
     returns=("dx", "dW", "db"),
     package=_package_dense_backward,
     mistakes=(

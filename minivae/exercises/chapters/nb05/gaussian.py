@@ -39,6 +39,7 @@ GAUSSIAN = Exercise(
     """),
     reference=my_gaussian_nll,
     cases=_gaussian_cases,
+    fresh=lambda rng: (generic(rng, 3, 5), generic(rng, 1), generic(rng, 3, 5)),
     package=_package_gaussian,
     mistakes=(
         *planted(
@@ -133,6 +134,12 @@ GAUSSIAN_BACKWARD = Exercise(
     """),
     reference=my_gaussian_nll_backward,
     cases=_gaussian_backward_cases,
+    fresh=lambda rng: (
+        generic(rng, 3),
+        generic(rng, 3, 5),
+        generic(rng, 1),
+        generic(rng, 3, 5),
+    ),
     returns=("dmean", "dlogvar"),
     package=_package_gaussian_backward,
     mistakes=(
