@@ -1,4 +1,4 @@
-"""The exercises of notebooks 08a to 08c take right answers in other styles, and no wrong ones."""
+"""The exercises of notebooks 08a and 08b take right answers in other styles, and no wrong ones."""
 
 import itertools
 
@@ -230,68 +230,6 @@ def softsign_checked_before(a, out):
         out[i] = a[i] / (ONE + np.fabs(a[i]))
 
 
-# ---- threads -------------------------------------------------------------------------------------
-
-
-def ticket_by_flag(word, chunks, most):
-    taken, n, end = False, 0, 0
-    while not taken:
-        n = word.load()
-        end = n + most if n + most < chunks else chunks
-        if n == end:
-            break
-        taken = word.swap(n, end)
-    return [n, end]
-
-
-def ticket_again(word, chunks, most):
-    n = word.load()
-    taken = range(chunks)[n : n + most]
-    if len(taken) == 0:
-        return chunks, chunks
-    done = word.swap(n, taken[-1] + 1)
-    return (n, taken[-1] + 1) if done else ticket_again(word, chunks, most)
-
-
-def ticket_bounded(word, chunks, most):
-    for _ in range(chunks + 1):
-        n = word.load()
-        count = min(most, chunks - n)
-        if count <= 0 or word.swap(n, n + count):
-            return np.int64(n), n + count
-    raise AssertionError("as many tries as there are chunks")
-
-
-def ticket_with_zeros_for_none(word, chunks, most):
-    while (n := word.load()) < chunks:
-        if word.swap(n, min(n + most, chunks)):
-            return n, min(n + most, chunks)
-    return 0, 0
-
-
-def ticket_ends_where_the_word_is(word, chunks, most):
-    while (n := word.load()) < chunks:
-        if word.swap(n, min(n + most, chunks)):
-            return n, word.load()
-    return n, n
-
-
-def ticket_by_three_tries(word, chunks, most):
-    for _ in range(3):
-        n = word.load()
-        end = min(n + most, chunks)
-        if n >= chunks or word.swap(n, end):
-            return n, end
-    return chunks, chunks
-
-
-def ticket_of_one(word, chunks, most):
-    while True:
-        n = word.load()
-        if n >= chunks or word.swap(n, n + 1):
-            return n, min(n + 1, chunks)
-
-
 def softsign_as_an_expression(a, out):
     out[:] = a / (ONE + np.abs(a))
 
@@ -329,20 +267,6 @@ RIGHT = {
         softsign_checked_before,
         softsign_as_an_expression,
     ),
-    "08.ticket": (ticket_by_flag, ticket_again, ticket_bounded, ticket_with_zeros_for_none),
-    "08.amdahl": (
-        lambda one, several, n: (
-            (several - one / n) / (one - one / n),
-            (one - one / n) / (several - one / n),
-        ),
-        lambda one, several, n: [
-            (1 / (one / several) - 1 / n) / (1 - 1 / n),
-            (1 - 1 / n) / (several / one - 1 / n),
-        ],
-        lambda one, several, n: tuple(
-            np.array([several * n - one, one * (n - 1)]) / [one * (n - 1), several * n - one]
-        ),
-    ),
 }
 
 
@@ -373,14 +297,6 @@ WRONG = {
     "08.tile-shape": (lambda n, s: (6, 2), lambda n, s: (n // 2, 1)),
     "08.vectorize": (lambda X, out: None,),
     "08.trap": (lambda a, out: None,),
-    "08.ticket": (
-        lambda word, chunks, most: word.load(),
-        lambda word, chunks, most: (chunks, chunks),
-        ticket_by_three_tries,
-        ticket_ends_where_the_word_is,
-        ticket_of_one,
-    ),
-    "08.amdahl": (lambda one, several, n: (several / one - 1 / n, 1.0),),
 }
 
 
