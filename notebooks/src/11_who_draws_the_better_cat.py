@@ -141,7 +141,7 @@ print(f"V(D*, G) {V_star:.4f}    2 JS - log 4 = {2 * js(p, q) - np.log(4):.4f}")
 # \frac{\partial \mathcal L_D}{\partial s(G(z_b))} = \frac{D(G(z_b))}{B} \tag{5}
 # $$
 #
-# From the score on, it is a stack of dense layers. A small one, to see the numbers: 6 pixels, one
+# The score itself comes from a stack of dense layers. A small one, to see the numbers: 6 pixels, one
 # hidden layer of 4, a generator with 2 latents.
 
 # %%
@@ -217,7 +217,7 @@ reveal("11.start")
 #
 # ## 11.5  Through the discriminator
 #
-# The generator never sees a real picture. All it learns comes back through the discriminator's
+# The generator's loss contains no real picture. All it learns comes back through the discriminator's
 # layers, down to the pixels: how would the score change with each of them?
 #
 # $$
@@ -392,17 +392,19 @@ fig
 #
 # ## 11.9  What a measure rewards
 #
-# How should pictures be compared? Both models give a grey picture $p$. If $p$ itself is compared
-# with renders of cats, blur may be rewarded: the mean of two cats is nearer to each of them than they are
-# to each other. So we mostly judge a draw $x \sim \mathrm{Bernoulli}(p)$,
+# How should pictures be compared? Both models give a grey picture, and here and in 11.10 $p$ stands for
+# that picture. If $p$ itself is compared with renders of cats, blur may be rewarded: the mean of two cats
+# is nearer to each of them than they are to each other. So we mostly judge a draw
+# $x \sim \mathrm{Bernoulli}(p)$,
 # pixel by pixel. Its mean squared distance to a render $r$ is
 #
 # $$
 # E \|x - r\|^2 = \sum_d p_d (1 - p_d) + \|p - r\|^2 \tag{11}
 # $$
 #
-# The first term is the *greyness* of $p$. A blurred $p$ pays for it. Is the measure fair? A control: real
-# cats with all logits multiplied by a factor. Above 1, it gives each cat too much contrast.
+# The first term is the *greyness* of $p$. A blurred $p$ pays for it. (The tables below give the distance
+# itself, not its square.) Is the measure fair? A control: real cats with all logits multiplied by a
+# factor. Above 1, it gives each cat too much contrast.
 
 # %%
 predict("11.sharpened", ...)
@@ -503,8 +505,9 @@ for name, better in (("accepted", max), ("distance", min), ("kinds", max)):
 # The GAN's draws are nearer to a render in every seed, and in most seeds more of them are accepted.
 # But look at the column "x 1.3": real cats with too much contrast beat real cats in both of these
 # rows. And the GAN's pictures are less grey than real ones, while the VAE's are greyer. The other rows
-# speak against the GAN: its grey pictures are farther from the renders (in the row that may reward blur), it
-# drops nearly half of the kinds, and it covers almost no real cats.
+# speak against the GAN: it drops nearly half of the kinds, and its grey pictures are farther from the
+# renders and cover almost no real cats. (These two rows compare $p$ itself, so they may reward blur, and
+# coverage falls for real cats with too much contrast.)
 #
 # So is the GAN's lead in the two rows only its contrast? Take the contrast out: multiply all logits of
 # a model by the one factor that gives its pictures the greyness of real cats, and measure again.
@@ -563,8 +566,8 @@ fig
 # ten real cats have one. The VAE draws those tails as often as others. (The GAN draws hardly any
 # cats far to the right either. Both models are short of wide open eyes and of high ears.)
 #
-# How steady is the training? The distance of draws after each epoch, one line for each seed. (With fewer
-# draws and renders than in the table, so the values are larger.)
+# How steady is the training? The distance of draws after each epoch, one line for each seed. (There
+# are fewer renders than in the table, so the nearest one is farther away and the values are larger.)
 
 # %%
 fig, ax = plots.figure(6, 2.6)
@@ -583,7 +586,8 @@ fig
 #
 # ## 11.11  What a GAN does not tell
 #
-# Take this very cat, a test picture. How probable is it? How heavy is the cat?
+# Take this very cat, a test picture. How probable is it? How heavy is the cat? (From here on $p(x)$ is
+# the model's again, as in the other notebooks.)
 
 # %%
 one = cats.dataset(1, 1)
@@ -615,8 +619,8 @@ print(f"renderer, told all factors but chonk and tail: chonk {chonk_mean:.2f} kg
 #
 # ## Recap
 #
-# - Against the best discriminator, eq. (2), the generator minimises a Jensen-Shannon divergence,
-#   eq. (3).
+# - In the game (1), against the best discriminator, eq. (2), the generator minimises a Jensen-Shannon
+#   divergence, eq. (3).
 # - Both losses are Bernoulli losses in logits, eqs. (4) and (7); the non-saturating one keeps its
 #   slope where the discriminator is sure, eq. (6).
 # - The generator's gradient goes through the discriminator's layers to the pixels, eq. (8), and
@@ -632,8 +636,8 @@ print(f"renderer, told all factors but chonk and tail: chonk {chonk_mean:.2f} kg
 # `progress()` and `review()`, from `minivae.exercises`, list what is done and ask old questions again.
 
 # %% [markdown]
-# **Smoothed labels.** Some train the discriminator with a label below 1 for real pictures. Derive its
-# best value, as in 11.2.
+# **Smoothed labels.** Some train the discriminator with a label below 1 for real pictures. Derive the
+# best $D$ for such labels, as in 11.2.
 
 # %%
 def best_smoothed(p, q, a):
@@ -644,7 +648,7 @@ def best_smoothed(p, q, a):
 check("11.smoothed", best_smoothed)
 
 # %% [markdown]
-# **What one discriminator shows.** Derive it from (3) and (4).
+# **What one discriminator shows.** Derive a lower bound on JS from (3) and (4).
 
 # %%
 def js_at_least(s_real, s_fake):    # scores of N real pictures (N,), of M generated (M,)
@@ -737,9 +741,9 @@ check("11.dropped", dropped_kinds)
 #
 # The other $C$ columns say how the loss would change with the label, and nobody can change that.
 # The gradient of $W$ is $[z, e_y]^\top \mathrm da$ as for any dense layer; the row of a label gets
-# the sum of $\mathrm da$ over the images that have it. Nothing else in notebook 06 changes, and
-# `minivae/conditional.py` is its thirty lines with the label in three of them. Checked in the same
-# way:
+# the sum of $\mathrm da$ over the images that have it. Nothing else in notebook 06 changes:
+# `elbo_and_grads` in `minivae/conditional.py` has the label in both inputs, and the cut of (15).
+# Checked in the same way:
 
 # %%
 from minivae import conditional
@@ -784,7 +788,7 @@ print(f"naming one of ten equally frequent digits takes log 10 = {np.log(10):.2f
 # image and its label share, at most $\log 10$ for ten equally frequent digits. With four latents it is
 # several times that, so something else is in it: four numbers are too few for a digit, and a model
 # that is told which one it is has all four left for the rest. With ten latents, less than half of the
-# difference is left.
+# difference is left. It is still more than $\log 10$, so these models are not perfect either.
 #
 # The model with four latents, told the label:
 
@@ -799,8 +803,8 @@ plots.label_rows(model, vae.numpy_ops)
 # roughly the same while the digit changes.
 #
 # But not every picture of a row is that digit. In the fourth column several look like a thick 0, so this
-# $z$ still says something of the class. How much does $z$ say? Guess the label of a test digit from the
-# training digit whose code $\mu$ is nearest:
+# $z$ still says something of the class. How much do the codes $\mu$ say? Guess the label of a test digit
+# from the training digit whose $\mu$ is nearest:
 
 # %%
 pixels = [data.fixed_binarization(images.reshape(len(images), -1), data.BINARIZATION_SEED)
@@ -818,9 +822,9 @@ for name, (mu_train, mu_test) in codes.items():
     print(f"{name:<9} {np.mean(guess == labels[1]):.0%} of the labels guessed from mu")
 
 # %% [markdown]
-# By chance it would be a tenth. So $z$ says less of the class than without the label, but not nothing.
-# In a perfect model it would say nothing: the posteriors of all images of one label would average to
-# the prior, whatever the label.
+# By chance it would be about a tenth. So $\mu$ says less of the class than without the label, but not
+# nothing. In a perfect model, a $z$ drawn from $q(z \mid x, y)$ would say nothing: the posteriors of all
+# images of one label would average to the prior, whatever the label. (Their means alone could still differ.)
 #
 # From the command line:
 #
