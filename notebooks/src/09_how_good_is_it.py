@@ -181,7 +181,7 @@ reveal("09.more-samples")
 # $K = 400$ there are only five. With one latent you can watch it by hand: the slider $K$ in
 # [touch_the_bound.html](touch_the_bound.html); JupyterLab asks you to press *Trust HTML* first.)
 #
-# Why it must rise. Take $K$ weights and leave out all but $J$ of them, chosen at random. Averaged
+# Why it can never fall. Take $K$ weights and leave out all but $J$ of them, chosen at random. Averaged
 # over the choice, the mean of the $J$ is the mean of the $K$: no weight is preferred. So
 #
 # $$
@@ -233,10 +233,10 @@ for b, _, _ in shown:
 predict("09.banana", ...)
 
 # %% [markdown]
-# For this there are two reasons, and they have different cures:
+# There can be two reasons for a gap, and they have different cures:
 #
-# - the *family* is too poor: the best diagonal Gaussian, call it $q^*$, is still no posterior;
-# - the *encoder* misses $q^*$: one network must answer for all images at once.
+# - the *family* is too poor: even the best diagonal Gaussian, call it $q^*$, is not the posterior;
+# - the *encoder* misses $q^*$: one network answers for all images at once, and may need more training.
 #
 # (The split and its names are those of Cremer et al. 2018, "Inference Suboptimality in Variational
 # Autoencoders".) Put the ELBO of $q^*$ between the two ends, and the gap falls into two pieces:
@@ -247,14 +247,14 @@ predict("09.banana", ...)
 # \underbrace{\mathrm{ELBO}(q^*) - \mathrm{ELBO}(q)}_{\text{amortization gap}} \tag{3}
 # $$
 #
-# A better encoder helps with the second only. A richer family helps with the first, and can help with
-# the second too, as the same paper found.
+# For a given decoder, a better encoder helps with the second only. A richer family helps with the first,
+# and can help with the second too, as the same paper found.
 
 # %% [markdown]
 # To *measure* eq. (3) three numbers are needed for each image. $\mathrm{ELBO}(q)$ we have. For
 # $\mathrm{ELBO}(q^*)$, climb the ELBO for that one image, from the encoder's $q$ on, with the
 # gradients of notebook 06: `evaluate.best_q` does this. The third number is $\log p(x)$, and the
-# importance-weighted estimate lies below it by an unknown amount. So:
+# importance-weighted estimate lies below it on average, by an unknown amount. So:
 
 # %% [markdown]
 # ## 9.4  Can $\log p(x)$ be had exactly?
@@ -360,7 +360,7 @@ print(f"mean  {elbo.mean():8.2f}  {iw.mean:8.2f} +- {iw.stderr_mc:.2f}  {truth.l
 # A second alarm looks at the largest weights. If their logs are spread widely, larger ones are likely
 # to be still missing. The usual measure is the *Pareto* $\hat k$ (Vehtari et al. 2024, "Pareto Smoothed
 # Importance Sampling"): above about 0.7, do not trust the mean. The cell has its simplest form, Hill's
-# estimator.
+# estimator: by how much the largest 100 log weights (of the 2,000 of 9.1) exceed the next one, on average.
 
 # %%
 from_ess = np.sqrt((draws / iw.ess - 1) / (draws - 1))     # standard error of the mean weight / the mean
@@ -587,9 +587,9 @@ print(f"{len(snapshots)} snapshots of {vae.n_params(cat_spec):,} parameters, "
       f"the last after step {max(snapshots)}")
 
 # %% [markdown]
-# For every snapshot: $\log p(x)$ by eq. (4) on one grid for all cats. The ELBO is a sum too,
-# $\sum_i q(z_i)\, h^2 \left(\log p(x, z_i) - \log q(z_i)\right)$, but over a grid of each cat's own,
-# which follows its $q$: $z = \mu + \sigma\varepsilon$ for $\varepsilon$ on a grid. No sampling anywhere.
+# For every snapshot: $\log p(x)$ by eq. (4) on one grid for all cats. The ELBO is a sum too, over a grid
+# of width $h$ for $\varepsilon$, so that the places $z_i = \mu + \sigma\varepsilon_i$ follow each cat's $q$:
+# $\sum_i N(\varepsilon_i; 0, I)\, h^2 \left(\log p(x, z_i) - \log q(z_i)\right)$. No sampling anywhere.
 
 # %%
 hidden_cats = kittens.test                                    # 24 cats that the training never saw
@@ -667,7 +667,7 @@ fig
 # %% [markdown]
 # Above: the exact $\log p(x)$ of one cat and the ELBO under it, the gap shaded. Beneath, at the
 # five dotted lines: the posterior (grey) and the encoder's $q$ (dashed, one and two sigma). The
-# number over each panel is the width of the shading at that line, and $\mathrm{KL}(q \Vert
+# number over each panel is the height of the shading at that line, and $\mathrm{KL}(q \Vert
 # p(z\mid x))$ between the two shapes below it. (The last three panels are magnified.)
 #
 # Read it from left to right. After one step the decoder hardly uses $z$, so the posterior is close to
@@ -696,8 +696,8 @@ print(f"cat 20's log p(x) fell from snapshot to snapshot {(np.diff(log_p) < 0).s
 # %% [markdown]
 # ## Recap
 #
-# - The mean of the log weights is the ELBO, the log of the mean weight an estimate of
-#   $\log p(x)$: eqs. (1), (2). It rises with $K$, and never passes $\log p(x)$ on average.
+# - The mean of the log weights estimates the ELBO, the log of the mean weight $\log p(x)$: eqs. (1), (2).
+#   On average, the second rises with $K$ and never passes $\log p(x)$.
 # - The gap is approximation plus amortization: eq. (3).
 # - With two latents $\log p(x)$ is a sum over squares, eq. (4), if the squares are small enough:
 #   always ask what halving them changes.
@@ -936,7 +936,7 @@ print("the package's mu_b and logvar_b agree:", np.allclose(grads["mu_b"], dmu.s
       np.allclose(grads["logvar_b"], dlogvar.sum(axis=0)))
 
 # %% [markdown]
-# (Most of the samples hardly pull, and their way back costs time. `vae.iwae_and_grads` with `u` draws
+# (Samples of small weight hardly pull, but their way back costs as much. `vae.iwae_and_grads` with `u` draws
 # a few by their $\tilde w$ and sends only these back, each with the same weight: the gradient is the
 # same on average. Burda et al. propose it, with one sample, in their section 3.)
 
@@ -1029,14 +1029,15 @@ for i, row in enumerate(runs, 1):
 #
 # Not in general (Theis et al. 2016, "A note on the evaluation of generative models"). Take the shipped
 # model of 9.1, and spoil it: in 99 of 100 cases the spoiled one draws white noise, in one case what the
-# model would have drawn. Its $p(x)$ is at least a hundredth of the model's, so its $\log p(x)$ is lower by
+# model would have drawn. Its $p(x)$ is at least a hundredth of the model's, so its $\log p(x)$ is not much
+# lower:
 
 # %%
 print(f"{-np.log(0.01):.1f} nats at most; the model's own mean over the nine is {truth.log_p.mean():.1f}")
 
 # %% [markdown]
-# at most, an amount by which serious models differ, while 99 of 100 of its pictures are noise. And the
-# other way round: a model that only repeats its training images draws perfect pictures, and gives a
+# Models that are worth comparing differ by nats, too (9.8), but of this one's pictures 99 of 100 are noise.
+# And the other way round: a model that only repeats its training images draws perfect pictures, and gives a
 # new image the probability zero. A likelihood says how well a model *predicts* images; look at samples if
 # you care for samples.
 #
@@ -1167,8 +1168,8 @@ reveal("09.signal")
 
 # %% [markdown]
 # Left, $q$ is wider than the posterior. The decoder's curve rises, the encoder's by eq. (7) falls. The
-# third curve, the encoder by eq. (9), rises from $K = 4$ on. With the two narrower $q$ it falls from there on; at width 0.6 it still lies above that of
-# eq. (7), at width 0.4 below.
+# third curve, the encoder by eq. (9), rises from $K = 4$ on. With the two narrower $q$ it falls from there
+# on; at width 0.6 it still lies above that of eq. (7), at width 0.4 below.
 #
 # Why the encoder's falls: as $K$ grows the bound comes to $\log p(x)$ whatever $q$ is, so its gradient
 # with respect to $q$ goes to zero, and faster than its scatter does (Rainforth et al. 2018, "Tighter
