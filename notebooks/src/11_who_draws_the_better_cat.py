@@ -719,9 +719,11 @@ check("11.dropped", dropped_kinds)
 # comes out comes out. If the images have labels, a VAE can be given them. A *conditional* VAE has
 # the label $y$ as a second input of both networks:
 #
-# $$q(z \mid x, y), \qquad p(x \mid z, y), \qquad
-#   \log p(x \mid y) \;\ge\; \mathbb E_{q(z|x,y)} \log p(x \mid z, y) - \mathrm{KL}(q(z \mid x, y)
-#   \,\|\, p(z)). \tag{13}$$
+# $$
+# q(z \mid x, y), \qquad p(x \mid z, y), \qquad
+# \log p(x \mid y) \;\ge\; \mathbb E_{q(z|x,y)} \log p(x \mid z, y) - \mathrm{KL}(q(z \mid x, y)
+# \,\|\, p(z)). \tag{13}
+# $$
 #
 # The prior of $z$ stays $\mathcal N(0, I)$, the same for all labels. The derivation of the bound is
 # that of notebook 02 with $y$ written behind every bar, and $y$ is never predicted: it is given.
@@ -730,14 +732,18 @@ check("11.dropped", dropped_kinds)
 # place $y$ and 0 elsewhere. It stands behind $x$ in the encoder's input, and behind $z$ in the
 # decoder's. Take the decoder's first layer, with $W$ of $L + C$ rows:
 #
-# $$a = [z,\, e_y]\, W + b = z\, W_z + (W_y + b), \tag{14}$$
+# $$
+# a = [z,\, e_y]\, W + b = z\, W_z + (W_y + b), \tag{14}
+# $$
 #
 # where $W_z$ are the first $L$ rows and $W_y$ is the one row that belongs to the label. So **a label
 # chooses a bias**, and for one fixed label a conditional VAE is an ordinary VAE. Backward, the layer
 # passes on a gradient for its whole input, and only the part of $z$ is wanted:
 #
-# $$\mathrm d[z,\, e_y] = \mathrm da\, W^\top, \qquad
-#   \mathrm dz = \text{its first } L \text{ columns}. \tag{15}$$
+# $$
+# \mathrm d[z,\, e_y] = \mathrm da\, W^\top, \qquad
+# \mathrm dz = \text{its first } L \text{ columns}. \tag{15}
+# $$
 #
 # The other $C$ columns say how the loss would change with the label, and nobody can change that.
 # The gradient of $W$ is $[z, e_y]^\top \mathrm da$ as for any dense layer; the row of a label gets
@@ -796,7 +802,7 @@ print(f"naming one of ten equally frequent digits takes log 10 = {np.log(10):.2f
 state = runs_of[4, "labels"]
 shape = train.spec_of(digits, told)
 model = ConditionalModel(shape, state.flat, (28, 28), data.class_labels(digits))
-plots.label_rows(model, vae.numpy_ops)
+plots.label_rows(model, vae.numpy_ops, n=6)
 
 # %% [markdown]
 # Each column has one $z$ and ten labels. Look down a column: slant and thickness of the stroke stay

@@ -124,11 +124,6 @@ BOUND = Exercise(
             "This is the discriminator's loss. How do V and JS follow from it?",
         ),
         WrongAnswer(
-            "cut-off-at-0",
-            lambda s_real, s_fake: max(0.0, js_at_least(s_real, s_fake)),
-            "True as a bound, but return it as it is: below 0 it shows a bad discriminator.",
-        ),
-        WrongAnswer(
             "not-halved",
             lambda s_real, s_fake: 2 * js_at_least(s_real, s_fake),
             "Eq. (3) has 2 JS: divide by 2.",
