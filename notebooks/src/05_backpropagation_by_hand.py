@@ -348,7 +348,7 @@ check("05.dense-backward", my_dense_backward)
 # \quad\Longrightarrow\quad \texttt{dx} = \texttt{da}\,W^\top \tag{5}
 # $$
 #
-# In numbers: three examples, two inputs, two relu units, no bias. Shaded is what $W_{01}$ meets, forward and backward.
+# In numbers: three examples, two inputs, two relu units, no bias. Shaded is what $W_{01}$ meets forward, and what its gradient is made of.
 
 # %%
 few = {"x": np.array([[1, 2], [-1, 1], [2, 0]]), "W": np.array([[2, -1], [1, 1]])}
@@ -505,7 +505,7 @@ reveal("05.at-twenty")
 # - `through_p`: off at 15 already, since few digits of $1 - p$ are left. At 20, $p$ has rounded to exactly 1, and
 #   the loss is infinite where $x = 0$ and 0 where $x = 1$.
 # - `with_small`: the popular `+ 1e-8` is finite and wrong. It caps the loss near 18 nats where the decoder is
-#   wrong. There the loss is flat in float32: the gradient is 0, and nothing in this pixel mends the mistake.
+#   wrong. And since $p$ has rounded to 1 there, the gradient is 0: nothing in this pixel mends the mistake.
 # - `as_it_stands`: eq. (7). Its exponential overflows beyond $l = 88.7$; and where $x = 1$ it computes
 #   $l + (\text{something tiny}) - l$, and the tiny part, which is the loss, is lost.
 #
@@ -540,8 +540,8 @@ for pixel in (0, 1):
     print(f"x = {pixel}, logits 5 to 100: " + "".join(f"{v:10.3g}" for v in bernoulli_nll(sure[:, None], rows)))
 
 # %% [markdown]
-# **Your turn: the sigmoid.** Eq. (6) has two forms, and each overflows on one side: there one of them gives NaN, the other is right but
-# warns. Write one that does neither, and keeps the digits of tiny probabilities.
+# **Your turn: the sigmoid.** Eq. (6) has two forms, and each overflows on one side: there one of them gives NaN, the other 0 with a
+# warning. Write one that does neither, and keeps the digits of tiny probabilities.
 
 # %%
 def my_sigmoid(logits):    # any shape -> the same shape; logits of +-1000 must work
@@ -838,7 +838,7 @@ print(f"the best h for all {len(entries)} entries together: {h:.0e}, the worst e
 # %% [markdown]
 # To the right, each V rises with $h^2$, until tanh saturates: truncation. To the left it rises with $1/h$: that is **rounding**. Numbers near 1 are
 # $u \approx 2\cdot 10^{-16}$ apart in float64, so reckon with an error of $u|f|$ in each value of $f$. The subtraction keeps it,
-# and the division by $2h$ magnifies it, to $u|f|/h$ at most if both values are off by that much (dotted lines). Where a cloud is flat at 1, $D(h)$ is 0 or
+# and the division by $2h$ magnifies it, to $u|f|/h$ at most if both values are off by that much (dotted lines). Where the points lie level at 1, $D(h)$ is 0 or
 # nearly so: far to the left the step is too small to change $f$, far to the right it is too large.
 #
 # The two entries need steps that are far apart, and the best single $h$ for all is a poor one for some (the printed line). How
@@ -850,8 +850,8 @@ print(f"the best h for all {len(entries)} entries together: {h:.0e}, the worst e
 #
 # The digits were lost in $f(x + h) - f(x - h)$. Suppose that the code of $f$ can compute with complex numbers, and that what it
 # computes is **analytic**: it has a Taylor series in the complex variable. Take the step along the imaginary axis, where $i^2 = -1$:
-# $f(x + ih) = f + ih f' - \tfrac{h^2}{2}f'' - \tfrac{ih^3}{6}f''' + \dots$ For a real $x$ the imaginary part is $hf'$, up to a term with $h^3$. Read off the slope (with
-# $i$ in front of $h$ the imaginary unit, and entry $j$):
+# $f(x + ih) = f + ih f' - \tfrac{h^2}{2}f'' - \tfrac{ih^3}{6}f''' + \dots$ For a real $x$ the imaginary part is $hf'$, up to a term with $h^3$. Read off the slope, here for
+# entry $j$ of $x$ (the $i$ is the imaginary unit):
 #
 # $$
 # \frac{\partial f}{\partial x_j} \approx \frac{\mathrm{Im}\, f(x + ih\,e_j)}{h} \tag{13}
@@ -909,7 +909,7 @@ for text, f in (("v**2", lambda v: (v**2).sum()), ("abs(v)**2", lambda v: (np.ab
 #   parameters of our VAE at less than twice the multiplications of the forward pass.
 # - Dense: `da = dy * act'(a)`, `dW = x.T @ da`, `db = da.sum(axis=0)`, `dx = da @ W.T`. What is shared forward is summed backward.
 # - Bernoulli: `log(1 + exp(l)) - x * l`, written as two terms that are never negative; its gradient is `sigmoid(l) - x`.
-# - A difference has a truncation and a rounding error. The complex step subtracts no values of $f$, and needs an analytic one.
+# - A difference has a truncation and a rounding error. The complex step subtracts no values of $f$, but $f$ must be analytic.
 # - A check compares a loss with its gradient. It cannot know whether the loss is the right one.
 #
 # ## Exercises
@@ -1002,7 +1002,7 @@ def verdict_on(f, gradient, x):
     return "nothing to check yet" if gradient(x) is None else gradcheck.check_grad(f, gradient, x).sentence
 
 # %% [markdown]
-# **The log of a sum of exponentials.** $y_n = \log\sum_i e^{a_{ni}}$, one number for each row. Notebook 09 needs it.
+# **The log of a sum of exponentials.** $y_n = \log\sum_i e^{a_{ni}}$, one number for each row. Notebook 09 needs its value, notebook 10 its gradient.
 
 # %%
 def logsumexp_backward(dy, a):    # (N,), (N, I) -> da (N, I); a of +-1000 must work
@@ -1265,8 +1265,8 @@ print("as derived:", count_verdicts(decoder_by_hand, slopes, bars))
 print("spoiled   :", count_verdicts(spoiled, slopes, bars))
 
 # %% [markdown]
-# (*Cannot tell* is for an entry that lies within a bar of more than a thousandth of it. A derivative of 0, as for the weights
-# of a relu unit that is off, is never called right: no bar is a thousandth of nothing. The check of the package looks at more than differences, and can.)
+# (*Cannot tell* means that the two agree within the bar, but that the bar is wider than a thousandth of the slope. So a derivative of 0, as for
+# the weights of a relu unit that is off, is never called right here. The check of the package also looks whether $f$ changes at all, and can call it right.)
 #
 # **Where the bar fails.** It is an estimate, not a bound. It reckons with a rounding error of a few $u|f|$, and a function whose parts are larger than
 # itself can be off by more. Take the KL of one latent with $\mu = 0$ near the prior: $e^{\texttt{logvar}} - 1 - \texttt{logvar}$ is a small difference of
@@ -1310,7 +1310,7 @@ for name, gradient in (
 # (For `report = gradcheck.check_grad(...)`, `print(report)` shows a table of the worst entries with their bars, and `report.plot()` the V of each.)
 #
 # **Where it cannot tell.** Add the constant $10^8$ to the loss. The gradient is the same, but each value is now rounded to about
-# $10^{-8}$, and differences lose most of their digits. The complex step loses none: a constant sits in the real part. But it is only available to the
+# $10^{-8}$, and differences lose about half of their digits. The complex step loses none: a constant sits in the real part. But it is only available to the
 # first of these two functions; the second uses our own `bernoulli_nll`, with its `np.abs`:
 
 # %%
