@@ -9,7 +9,7 @@
 # # 06 · The gradient of a whole VAE
 #
 # **What you will be able to do**
-# - say which weight on the KL a line of code really minimises (`06.loss`);
+# - say which weight a line of code really gives to the KL (`06.loss`);
 # - derive the whole gradient of a VAE that this text does not treat, and check it by complex step
 #   (`06.elbo-and-grads`, `06.k-samples`, `06.variance-output`);
 # - read the report of a gradient check as a doctor reads a symptom, and repair a VAE with several
@@ -151,7 +151,7 @@ fig
 #
 # ## 6.3  Back through the decoder
 #
-# The first step back is the mean over the batch:
+# The first step back is the mean over the batch. (In the code, and from here on, `nll` is one number for each image: $\mathtt{nll}_b$.)
 #
 # $$
 # \mathtt{dnll}_b = \frac{\partial\,\mathtt{loss}}{\partial\,\mathtt{nll}_b} = \frac1B \tag{4}
@@ -481,7 +481,7 @@ for m1, s1 in ((0.0, 1.0), (0.8, 0.5), (-1.5, 2.0)):
 # The gradient's first use: which $z$ did an image $x$ come from? Take a model that is shipped with the package (two latents, two
 # hidden layers on either side), and a test image, with each grey pixel made 0 or 1 at random, its grey value being the probability of 1.
 # Bayes' rule gives the exact answer, $p(z\mid x) = p(x\mid z)\,p(z) / p(x)$. With two latents it can be computed: decode every point of
-# a fine grid. (With twenty, a grid of 121 points a side would be $121^{20}$ decodings.)
+# a fine grid. (With twenty latents, a grid of 121 points a side would be $121^{20}$ decodings.)
 
 # %%
 shipped = VAE.pretrained("mnist").model_
@@ -577,7 +577,7 @@ fig
 
 # %% [markdown]
 # Grey: the mean of $q$, step by step. Ellipses: two standard deviations of $q$; the outermost blue contour is where a Gaussian
-# would have its two. The search never saw the posterior, only the gradient of the ELBO, and it ended on the spot. (Appendix 6.10
+# would have its two. The search never saw the posterior, only estimates of the ELBO's gradient, and it ended on the spot. (Appendix 6.10
 # asks what holds $q$ at its width.)
 #
 # All this was for one image, and has to be done again whenever the decoder changes. The remedy of 2.7 is the encoder: it gives `mu`
@@ -595,23 +595,23 @@ def elbo_of(q, x, eps):
 encoder_q = np.stack(vae.encode(shipped.params, first, shipped.spec))[:, 0]
 eps_many = rng.standard_normal((2000, 2), dtype=np.float32)
 cell = np.prod([t[1] - t[0] for t in near])                         # the area that a point of the fine grid stands for
-print(f"log p(x), from the grid       {np.log(fine.sum() * cell) + log_p.max():.2f} nats")
+print(f"log p(x), from the finer grid {np.log(fine.sum() * cell) + log_p.max():.2f} nats")
 for whose, some_q in (("the searched q ", q), ("the encoder's q", encoder_q)):
     value, error_of_mean = elbo_of(some_q, first, eps_many)
     print(f"ELBO of {whose}       {value:.2f} +- {2 * error_of_mean:.2f} (two standard errors)")
 passed = next(step for step in range(0, 2001, 50) if elbo_of(path[step], first, eps_many)[0] > value)
-print(f"the search is past the encoder after {passed} steps (looked at every 50)")
+print(f"the search is past the encoder for the first time after {passed} steps (looked at every 50)")
 
 # %% [markdown]
 # The searched $q$ is within its error of $\log p(x)$, so how much it lacks cannot be told from these draws. The encoder does at once what this
-# search needs hundreds of steps for, and loses more than a nat by it on this image. What the best $q$
-# of the family has more than the encoder's is the **amortization gap**; what even the best lacks to $\log p(x)$ is the *approximation
+# search needs hundreds of steps for, and loses more than a nat by it on this image. How far the encoder's ELBO is below that of the
+# best $q$ of the family is the **amortization gap**; how far even the best one's is below $\log p(x)$ is the *approximation
 # gap* (Cremer et al. 2018). Notebook 09 measures both.
 #
 # ## Recap
 #
 # - The loss is nats per example, a sum over pixels and latents, a mean over the batch: eqs. (1), (2), with one draw each: eq. (3).
-# - $1/B$ enters once: eq. (4). Then down the decoder: eqs. (5), (6).
+# - $1/B$ enters once on each path: eq. (4) for the nll, $\beta/B$ for the KL. Then back through the decoder: eqs. (5), (6).
 # - `mu`, `logvar`, `sigma` and `y1` are used twice, so their gradients are sums: eqs. (7), (8), (9).
 # - The pattern of wrong blocks points at a place; a constant ratio and a second question, such as `beta = 0`, help to name the mistake.
 # - A wrong formula with its own right gradient passes every gradient check. What can see it is a test of what the number should *be*.
@@ -855,7 +855,7 @@ def nll_is_right(nll):    # nll(logits, x): (B, D), (B, D) -> (B,) nats; x is 0 
 check("06.likelihood-test", nll_is_right)
 
 # %% [markdown]
-# **Next:** notebook 07 takes this gradient, sixty thousand digits and an optimiser, and makes a model that draws.
+# **Next:** notebook 07 takes this gradient, the digits of MNIST and an optimiser, and makes a model that draws.
 
 # %% [markdown]
 # # Appendix (optional)
@@ -980,7 +980,7 @@ print(f"by {np.median(gain):.1f} nats (median), {gain.mean():.1f} (mean), {gain.
       f" {(gain.sum() - gain.max()) / 31:.1f})")
 
 # %% [markdown]
-# One image holds most of the sum. What is wrong with the encoder's $q$: its place, or its width? Give it the mean that the search
+# One image holds most of the sum. Would another mean be enough to mend the encoder's $q$? Give it the mean that the search
 # found, and leave it its own widths:
 
 # %%
@@ -1016,7 +1016,7 @@ order = gain.argsort()
 fig, axes = plots.figure(8.4, 3.2, 1, 2)
 axes[0].plot(gain[order], "o", color=plots.RED, ms=4, label="the encoder's q")
 axes[0].plot(placed[order], "s", color=plots.BLUE, ms=4, label="with the searched mean")
-axes[0].set(yscale="log", xlabel="images, by their gap", ylabel="nats behind the searched q", title="the largest gaps are the mean's")
+axes[0].set(yscale="log", xlabel="images, by their gap", ylabel="nats behind the searched q", title="moving the mean closes the largest gaps")
 axes[0].legend(fontsize=8)
 axes[1].contourf(ticks, ticks, np.maximum(heights - heights.max(), -120), levels=[-120, -80, -60, -40, -30, -20, -10, 0], cmap="Blues")
 axes[1].plot(*better[0, apart], "*", color=plots.RED, ms=12, label="searched from the encoder's q")
@@ -1026,7 +1026,7 @@ axes[1].legend(fontsize=7, loc="upper left")
 fig
 
 # %% [markdown]
-# Left: where the gap is largest, nearly all of it comes from the place of the encoder's mean. (No square: nothing is left, or the search
+# Left: where the gap is largest, moving the encoder's mean alone wins nearly all of it back. (No square: nothing is left, or the search
 # had not quite ended.) Right: the darkest blue is within ten nats of the top, and each lighter one reaches at least ten nats further
 # down. The two searches ended on two hills: a gradient only points uphill.
 #
