@@ -23,9 +23,9 @@
 # come on top.
 #
 # Every time is measured when its cell runs, on your machine. Each measuring cell also checks what the
-# text says about it; its last lines show how strictly. If that does not hold, the cell measures again, up
-# to five times. If your machine still disagrees, the cell prints "Not so on this machine": then
-# believe that line and not the text.
+# text says about it: `checked` takes a measurement and, in a `lambda`, the sentences with their conditions.
+# If one does not hold, the cell measures again, up to five times. If your machine still disagrees, the
+# cell prints "Not so on this machine": then believe that line and not the text.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -46,6 +46,7 @@ from threadpoolctl import threadpool_limits
 from minivae import plots, vae
 from minivae.exercises import check, hint, predict, recall, reveal, solution
 from minivae.kernels.inspection import vector_instructions
+from minivae.plots import memory
 from minivae.studies import races, step_profile
 from minivae.studies.races import checked, race, show
 
@@ -74,8 +75,9 @@ recall("08", ..., ..., ...)
 # C_{ij} = \sum_{k} A_{ik}\,B_{kj}, \tag{1}
 # $$
 #
-# with $A$ of shape $(m, k)$ and $B$ of shape $(k, n)$. Each of the $mn$ numbers of $C$ is a sum of
-# $k$ products, and each product costs one multiplication and one addition:
+# with $A$ of shape $(m, k)$ and $B$ of shape $(k, n)$: as is usual, $k$ names the index and also how far
+# it runs. Each of the $mn$ numbers of $C$ is a sum of $k$ products, and each product costs one
+# multiplication and one addition:
 #
 # $$
 # \mathrm{flop} = 2\,m\,k\,n \tag{2}
@@ -100,7 +102,7 @@ print(f"Adam, beside that: {adam_flop / step_flop:.1%} as much")
 # %% [markdown]
 # Eq. (1) is three nested loops. Python's interpreter would be far too slow for them. **numba** compiles a
 # Python function to machine instructions the first time it is called; `@njit` above it is all it
-# takes. Here is eq. (1) as a textbook writes it.
+# takes. Here is eq. (1) as a textbook writes it, named after its loops, the outermost first.
 
 # %%
 @njit
@@ -150,9 +152,9 @@ fig
 # The products take most of the step: this notebook is about that one bar.
 #
 # **How the times are taken.** The clock counts the time that this thread computes, not the time in
-# which other programs have the core. In each round every contestant has a turn and its fastest call
-# counts, since a disturbance can only make a call slower. The number shown is the median over the
-# rounds; the thin lines on the bars, and the numbers in brackets below, are the quartiles.
+# which other programs have the core (except on Windows). In each round every contestant has a turn and its
+# fastest call counts, since a disturbance can only make a call slower. The number shown is the median over
+# the rounds; the thin lines on the bars, and the numbers in brackets below, are the quartiles.
 
 # %% [markdown]
 # ## 8.2  Why is the textbook loop slow?
@@ -209,8 +211,8 @@ reveal("08.transpose")
 
 # %% [markdown]
 # At this size the order of memory is not what makes the loop slow. So what does it wait for? Look at
-# the line `total += ...`: each addition needs the result of the one before. A core can start an
-# addition in every tick of its clock, but it takes a few ticks until the result is there. That is the
+# the line `total += ...`: each addition needs the result of the one before. A core can start one or more
+# additions in every tick of its clock, but it takes a few ticks until a result is there. That is the
 # **latency** of the addition, and a chain of additions goes no faster than one per latency. If that is
 # the cause, then adding one number again and again must take as long for each addition as our loop
 # takes for each multiply-add.
@@ -272,7 +274,9 @@ show(times, flop)
 
 # %% [markdown]
 # The same bits, as many loads, the same arithmetic, no vectors, and two sums side by side are nearly
-# twice as fast as one. The textbook loop waits for its own last addition.
+# twice as fast as one. (Two sums also halve how often `k` is counted up. But that counting waits for no
+# addition, so a core does it while the additions are on their way.) The textbook loop waits for its own
+# last addition.
 #
 # ### Several numbers at a time
 #
@@ -288,9 +292,8 @@ print("unit + (big - big) =", unit + (big - big))
 
 # %% [markdown]
 # numba changes such results only with permission. The permission to regroup sums is called
-# `reassoc` (with `nsz`: the sign of a zero does not matter). This project names the permissions that it
-# needs one by one, because `fastmath=True` grants more: the compiler may then also assume that no number
-# is NaN.
+# `reassoc`. This project names the permissions that it needs one by one, because `fastmath=True` grants
+# more: the compiler may then also assume that no number is NaN.
 #
 # **Predict first.** With permission to regroup and $B$ transposed, how much faster is the loop than the
 # textbook's: `"about as fast"`, `"2 to 10 times"` or `"over 10 times"`?
@@ -299,7 +302,7 @@ print("unit + (big - big) =", unit + (big - big))
 predict("08.regroup", ...)
 
 # %% tags=["timing"]
-regroup = njit(fastmath={"reassoc", "nsz"})
+regroup = njit(fastmath={"reassoc"})
 ijk_regrouped, dots_regrouped = regroup(matmul_ijk.py_func), regroup(dots)
 print("both agree with A @ W:", agrees(ijk_regrouped, A, W), agrees(dots_regrouped, A, Wt))
 
@@ -373,16 +376,23 @@ show(orders, flop)
 reveal("08.fastest-order")
 
 # %% [markdown]
-# (*BLAS*, Basic Linear Algebra Subprograms, is the library that NumPy calls for `@`; it has been tuned
-# for decades.) The innermost loop of `ikj` is
+# (*BLAS*, Basic Linear Algebra Subprograms, is what NumPy calls for `@`: a library of products that has
+# been tuned for decades.) Here is what four steps of the innermost loop touch, in a corner of each array:
+
+# %%
+memory.walks("ijk", "ikj", "jki")
+
+# %% [markdown]
+# The numbers are the steps. (The frames come below.) `ijk` goes down a column of $B$, and all its steps
+# add to one number of $C$: a chain. `jki` has no chain, but goes down columns of $A$ and $C$. In `ikj`
 #
 # $$
 # C_{i,:} \;\leftarrow\; C_{i,:} + A_{ik}\,B_{k,:} \tag{3}
 # $$
 #
-# one number times a row, added to a row. Each number of the row has a sum of its own, so there is no
-# chain inside the loop; and the entries of a row are neighbours in memory. So the compiler can use
-# vectors without permission to regroup. Look into its code:
+# there is no chain either, since each number of the row of $C$ has a sum of its own, and the innermost
+# loop goes along rows, from neighbour to neighbour. So the compiler can use vectors without permission to
+# regroup. Look into its code:
 
 # %% tags=["timing"]
 found = checked(
@@ -399,9 +409,8 @@ print("one of ikj:", re.search(r"fmul <\d+ x float>|fadd <\d+ x float>", llvm)[0
 # in a column lie side by side. So a count above zero says that vectors are in the code, not that they
 # run: look, and race.
 #
-# Is it really the columns that make `jki` slow? No addition in its inner loop waits for another, since each
-# `i` has its own sum. If the columns are the cause, the same loop must be fast on arrays that are
-# stored column by column.
+# Is it really the columns that make `jki` slow? Then the same loop must be fast on arrays that are stored
+# column by column.
 
 # %% tags=["timing"]
 A_columns, C_columns = races.aligned(A.T).T, races.aligned(C.T).T
@@ -421,8 +430,9 @@ show(times, flop)
 # ### Cache lines
 #
 # Memory comes in *cache lines* of (on most machines) 64 bytes, 16 numbers of float32: whoever asks for
-# one number gets its neighbours too. Take an array far larger than the nearer caches, and multiply every
-# number, or only every second, ..., or only every sixteenth.
+# one number gets its neighbours too. They are the frames in the picture, drawn with four numbers each.
+# Take an array far larger than the nearer caches, and multiply every number, or only every second, ..., or
+# only every sixteenth.
 #
 # **Predict first.** With every sixteenth number there is a sixteenth of the arithmetic. How long
 # does it take: `"a sixteenth"` of the time, or clearly `"more"`?
@@ -452,8 +462,9 @@ reveal("08.stride")
 
 # %% [markdown]
 # From every fourth to every sixteenth the work falls to a quarter, and the time by less than half: all
-# lines are still fetched. At 64 three of four lines are left out, and the time falls again. A loop
-# that goes down a column of a large array needs another line for each number.
+# lines are still fetched. At 64 three of four lines are left out, and the time falls again. The pale numbers
+# of the picture are fetched and, for now, not used: down a column each number needs another line. If the
+# column is long, the lines have left the first cache before the loop comes to the next column.
 
 # %% [markdown]
 # ## 8.4  How many bytes can a loop move in a second?
@@ -500,12 +511,12 @@ for level, speed in bandwidth.items():
 #
 # How many multiply-adds can a core do when nothing comes from memory at all? Each takes a latency, and
 # the core has one or more *pipes* that can each start one in every tick. To keep them all busy there
-# must be latency × pipes of them on the way, which do not wait for one another. So measure $n$
+# must be latency (in ticks) × pipes of them on the way, which do not wait for one another. So measure $n$
 # independent chains of multiply-adds of whole vectors, that live in registers only, for growing $n$.
 #
 # No loop in Python says "this vector, in a register". But numba lets us append the instructions of a
-# function ourselves: it gives us a *builder*, and each call on it appends one instruction of LLVM. Three
-# helpers first.
+# function ourselves: it gives us a *builder*, and each method such as `builder.fmul` appends one
+# instruction of LLVM. Three helpers first.
 
 # %%
 LANES = kernels.machine_lanes()                           # how many float32 a register holds here
@@ -532,10 +543,11 @@ def multiply_add(builder, a, b, c):
 
 
 # %% [markdown]
-# And the chains: $n$ local variables (`alloca` makes one), each a vector, and a loop in which each
-# becomes itself times `half`, plus `number`. A function under `@intrinsic` computes nothing: it returns the
-# types of result and arguments, and `codegen`, which numba calls when it compiles. So the Python
-# `for` runs *while the code is made*, and the loop of the machine holds $n$ multiply-adds one after another.
+# And the chains: $n$ local variables (`alloca_once_value` makes one), each a vector, and a loop of the
+# machine (`for_range`) in which each becomes itself times `half`, plus `number`. A function under
+# `@intrinsic` computes nothing: it returns the types of result and arguments, and `codegen`, which numba
+# calls when it compiles. So the Python `for` runs *while the code is made*, and the loop of the machine
+# holds $n$ multiply-adds one after another.
 
 # %%
 def chains(n, lanes):
@@ -590,8 +602,8 @@ fig
 
 # %% [markdown]
 # A second chain costs hardly any time: it fits into the waiting of the first. Further ones do so until the
-# pipes are full. The highest rate is the **peak**, and the printed number says how many vectors of sums
-# a loop must keep going to reach it: fewer leave the pipes idle.
+# pipes are full. The highest rate is the **peak**: the roof over every loop, whatever its data. The printed
+# number says how many vectors of sums a loop must keep going to reach it: fewer leave pipes idle.
 #
 # ### The roofline
 #
@@ -606,12 +618,12 @@ fig
 # \text{rate} \le \min\left(\text{peak},\; \text{intensity} \cdot \text{bandwidth}\right) \tag{5}
 # $$
 #
-# Eq. (5) holds for **each cache by itself**: with the bytes that cross its border, and its bandwidth.
-# Count them for `ikj`, eq. (3), with vectors of 8 float32, 32 bytes (the width cancels). Each multiply-add of
-# a vector is 16 flop. It loads a vector of $B$, loads one of $C$ and stores one of $C$: 96 bytes at
-# the first cache, 16/96 flop a byte. The row of $C$ stays in the first cache while $k$ runs; $B$ is
-# too large for it, so for each row of $C$ all of $B$ comes from the second, or through it: 32
-# bytes there, 16/32 flop a byte.
+# Eq. (5) holds for **each cache by itself**: with its bandwidth, and the bytes that pass between it and its
+# neighbour on the core's side (for the first cache, the registers). Count them for `ikj`, eq. (3), with
+# vectors of 8 float32, 32 bytes (the width cancels). Each multiply-add of a vector is 16 flop. It loads a
+# vector of $B$, loads one of $C$ and stores one of $C$: 96 bytes at the first cache, 16/96 flop a byte. The
+# row of $C$ stays in the first cache while $k$ runs; $B$ is too large for it, so for each row of $C$ all of
+# $B$ comes from the second, or through it: 32 bytes there, 16/32 flop a byte.
 
 # %% tags=["timing"]
 by_level = {"L1": 16 / 96 * bandwidth["L1"] / 1e9, "L2": 16 / 32 * bandwidth["L2"] / 1e9}
@@ -633,6 +645,9 @@ print(f"ikj: measured {measured:.1f}")
 # Take four rows of $B$ together. A vector of $C$ is loaded and stored once for four multiply-adds:
 # 64 flop for 4 + 2 vectors, 192 bytes, twice the intensity of `ikj`. At the second cache it is now $C$
 # that passes, where all of it is too large for the first: one load and one store, 64 bytes.
+#
+# Another cause is possible: the roof was measured with multiply-adds in one instruction, while `ikj` takes
+# two, since it has no permission (`contract`) to round only once. So race it with that permission, too.
 
 # %% tags=["timing"]
 @njit
@@ -648,23 +663,36 @@ def matmul_four_rows(A, B, C):
                 c[j] += a0 * b0[j] + a1 * b1[j] + a2 * b2[j] + a3 * b3[j]
 
 
-print("agrees with A @ W:", agrees(matmul_four_rows, A, W))
+ikj_fused = njit(fastmath={"contract"})(matmul_ikj.py_func)
+print("agree with A @ W:", agrees(matmul_four_rows, A, W), agrees(ikj_fused, A, W))
 times = checked(
-    lambda: race({"ikj": lambda: matmul_ikj(A, W, C), "four rows": lambda: matmul_four_rows(A, W, C)}),
-    lambda t: {"four rows are faster than one": t["ikj"] > 1.25 * t["four rows"]},
+    lambda: race({
+        "ikj": lambda: matmul_ikj(A, W, C),
+        "ikj, fused": lambda: ikj_fused(A, W, C),
+        "four rows": lambda: matmul_four_rows(A, W, C),
+    }),
+    lambda t: {
+        "four rows are faster than one": t["ikj"] > 1.25 * t["four rows"],
+        "fused multiply-adds gain little": t["ikj"] < 1.15 * t["ikj, fused"],
+    },
 )
 show(times, flop)
 print(f"limits of the four rows: {64 / 192 * bandwidth['L1'] / 1e9:.0f} GFLOP/s by the first cache,"
       f" {64 / 64 * bandwidth['L2'] / 1e9:.0f} by the second")
 
 # %% [markdown]
-# It helps.
+# Four rows help, and fused multiply-adds gain little.
 #
 # ## 8.6  The register tile
 #
 # To gain more, $C$ should not travel at all. A **register tile** keeps a small block of $C$, of $R$ rows
-# and $V$ vectors, in registers during the whole sum over $k$. In each round it loads $V$ vectors of $B$ and
-# $R$ single numbers of $A$, and does $RV$ multiply-adds:
+# and $V$ vectors, in registers during the whole sum over $k$. Here is one of $R = 6$ and $V = 2$:
+
+# %%
+memory.register_tile(6, 2, 8)
+
+# %% [markdown]
+# Each step of $k$ loads $V$ vectors of $B$ and $R$ single numbers of $A$, and does $RV$ multiply-adds:
 #
 # $$
 # \frac{\text{loads}}{\text{multiply-adds}} = \frac{R + V}{R\,V} \tag{6}
@@ -688,13 +716,13 @@ for R, V in ((1, 1), (2, 2), (4, 2), (6, 2), (4, 3), (12, 2), (8, 3)):
 # fewer loads than 6 × 2, but fewer sums at such an edge. The package takes 12 × 2 with AVX-512 and
 # 6 × 2 otherwise; the appendix races the shapes.
 #
-# Before any instructions, the idea in NumPy. Eq. (1) can be read as a sum of columns times rows,
+# Before any instructions, the picture in NumPy. It reads eq. (1) as a sum of columns times rows,
 #
 # $$
 # C = \sum_k A_{:,k}\,B_{k,:} \tag{7}
 # $$
 #
-# and a tile is eq. (7) for a few rows and columns.
+# for a few rows and columns of $C$.
 
 # %%
 tile = np.zeros((6, 16), f32)                             # this is what stays in the registers
@@ -703,8 +731,8 @@ for k in range(A.shape[1]):
 print("a corner of A @ W:", np.allclose(tile, right[:6, :16], atol=1e-3))
 
 # %% [markdown]
-# Now with the builder of 8.5, and one more word: the address of a number. The `for` over `i` and `j`
-# run while the code is made, as the chains did, and only the loop over `k` is left in the machine's
+# Now with the builder of 8.5, and one more word: the address of a number. The Python `for` over `i` and
+# `j` run while the code is made, like that of the chains. Only the loop over `k` is left in the machine's
 # code.
 
 # %%
@@ -805,21 +833,25 @@ for level, dash in (("L1", "-"), ("L2", "--"), ("memory", ":")):
     slope = flops_per_byte * bandwidth[level] / 1e9
     ax.plot(flops_per_byte, np.minimum(roof, slope), color=plots.INK, ls=dash, lw=1.3, label=f"if every byte came from {level}")
 for name, color, marker in zip(intensity, (plots.GREY, plots.BLUE, plots.RED, plots.GREEN), "vos^", strict=True):
-    ax.plot(intensity[name], flop / tile_times[name] / 1e9, marker, color=color, ms=8, label=name)
+    point = intensity[name], flop / tile_times[name] / 1e9
+    ax.plot(*point, marker, color=color, ms=8)
+    ax.annotate(name, point, (9, -11), textcoords="offset points", bbox={"fc": "white", "ec": "none", "pad": 0.5})
 ax.set(xscale="log", yscale="log", xlabel="flop for each byte of the first cache", ylabel="GFLOP per second",
        title="more flop for each byte: a higher limit, up to the roof")
 ax.legend(fontsize=8, loc="lower right")
 fig
 
 # %% [markdown]
-# A few dozen lines of Python, and three quarters or more of a roof that needs no memory. `ikj` and the four
-# rows reach more than half of their limits by the first cache. The textbook loop reaches less than a
-# tenth: latency, its limit, is not in the roofline.
+# The solid line at a loop's intensity is its limit by the first cache and the roof (both scales are
+# logarithmic). The tile, a few dozen lines of Python, comes to three quarters or more of a roof that
+# needs no memory. `ikj` and the four rows reach more than half of their limits. The textbook loop
+# reaches less than a tenth: latency, its limit, is not in the roofline.
 #
 # ## 8.7  Can one keep up with BLAS?
 #
 # The package's product is that tile, for any shape. It finishes edges with smaller tiles, and takes
-# transposed operands. Now train with it, and with the other products, on one thread.
+# transposed operands. Now train with it, and with the other products, on one thread. (The plain loops get
+# a copy of each transposed operand, and the copying counts.)
 #
 # **Predict first.** How long do its products take, beside those of BLAS: `"about as long"` (at most half
 # as long again), `"twice"` or `"ten times"`?
@@ -878,8 +910,8 @@ fig
 
 # %% [markdown]
 # Nothing was exchanged but the function for the products, and their bar has shrunk. The other bars are
-# the subject of 08b. (Their code is the same in both profiles. Their times need not be: they also depend
-# on what the caches still hold after the products.)
+# the subject of 08b. (Their code is the same in both profiles. Their times need not be: the same code can
+# take longer after other work. So a part is measured inside its step.)
 #
 # ## Recap
 #
@@ -956,7 +988,7 @@ def my_matmul_blocked(A, B, block):    # (I, K), (K, J), int -> C (I, J), any sh
 check("08.blocked", my_matmul_blocked)
 
 # %% [markdown]
-# **Where a loop stops.** Eq. (5) for several caches at once.
+# **Which limit does a loop meet?** Eq. (5) for several caches at once.
 
 # %%
 def roofline(flops, bytes_moved, peak, bandwidths):   # flop; [bytes at each cache]; flop/s;
@@ -993,19 +1025,21 @@ check("08.tile-shape", tile_shape)
 # Bandwidth is what arrives when we go straight ahead. The other question: how long until *one* number
 # is there, when its place is known only once the last one has come? Lay out a ring of cache lines in
 # random order, where each holds the place of the next, and follow it. Nothing can be fetched ahead,
-# because nobody knows yet where to.
+# because nobody knows yet where to. (The places are unsigned: numba would test a signed one, in each step,
+# for counting from the end of the array, and that takes time, too.)
 
 # %%
 def ring(n_bytes):
     """Places of 8 bytes, one used in each line of 64: next_at[place] is the place after it."""
     lines = np.random.default_rng(0).permutation(n_bytes // 64)
-    next_at = np.zeros(n_bytes // 8, np.int64)
+    next_at = np.zeros(n_bytes // 8, np.uint64)
     next_at[8 * lines] = 8 * np.roll(lines, -1)
     return next_at
 
 
 @njit
-def follow(next_at, place, steps):
+def follow(next_at, start, steps):
+    place = np.uint64(start)
     for _ in range(steps):
         place = next_at[place]
     return place

@@ -139,7 +139,7 @@ def _roof_of_memory(flops, bytes_moved, peak, bandwidths):
 
 ROOFLINE = Exercise(
     id="08.roofline",
-    title="where a loop stops: the roofline at each cache",
+    title="which limit a loop meets: the roofline at each cache",
     stub=stub("""
         def roofline(flops, bytes_moved, peak, bandwidths):   # flop; [bytes at each cache]; flop/s;
             ...      # [byte/s of each cache] -> the flop/s within reach, and the limit that is met:

@@ -6,12 +6,10 @@ PREDICTIONS = (
     Prediction(
         "08.transpose",
         "C = A B by the textbook loop, k innermost, compiled. How fast is it on B transposed, so "
-        "that "
-        "it reads neighbours?",
+        "that it reads neighbours?",
         ("as slow", "3 times", "10 times"),
         "as slow",
-        "Each addition waits for the one before it. The numbers come sooner than they can be "
-        "added.",
+        "At this size the numbers come soon enough either way: the loop waits for something else.",
     ),
     Prediction(
         "08.regroup",
@@ -27,14 +25,13 @@ PREDICTIONS = (
         ("ijk", "ikj", "jki"),
         "ikj",
         "With j innermost each number of the row has a sum of its own, so no addition waits for "
-        "the "
-        "one before; and B and C are read along their rows, so whole vectors are loaded at once.",
+        "the one before; and B and C are read along their rows, so whole vectors are loaded at "
+        "once.",
     ),
     Prediction(
         "08.stride",
         "An array is far larger than the caches. Multiplying every sixteenth number is a "
-        "sixteenth of "
-        "the work. Which part of the time does it take?",
+        "sixteenth of the work. Which part of the time does it take?",
         ("a sixteenth", "more"),
         "more",
         "Memory comes in lines of (mostly) 16 float32, and every sixteenth number is in another "
