@@ -38,6 +38,15 @@ PREDICTIONS = (
         "line: all lines are fetched.",
     ),
     Prediction(
+        "08.ikj-limit",
+        "The loop i, k, j does 16 flop for 96 bytes of the first cache and for 32 bytes of the "
+        "second. Which limit is the lowest on your machine?",
+        ("the first cache", "the second cache", "the roof"),
+        None,
+        "The limit of a cache is its flop for each byte times its bandwidth. C travels only "
+        "between the first cache and the registers, B through both caches.",
+    ),
+    Prediction(
         "08.blas",
         "BLAS has been tuned for decades. How long do the products of a training step take by a "
         "kernel written in Python and compiled by numba, beside BLAS?",
