@@ -1122,8 +1122,9 @@ show(shape_times, flop)
 # %% [markdown]
 # Whole tiles of both shapes lie within a quarter of each other. At the edge six rows are faster: they
 # have more sums on the way, and fewer loads for each multiply-add, eq. (6). There is a second edge, below
-# the last whole tile: 100 rows are 25 fours, but 16 sixes and four left over. A count narrows the choice;
-# a race of the products that one really has decides, as in 8.7.
+# the last whole tile: 100 rows are 25 fours, but 16 sixes and four left over. (The package shares the rows
+# out, so that its tiles differ by one row at most.) A count narrows the choice; a race of the products that
+# one really has decides, as in 8.7.
 #
 # ### How the package writes its tile
 #
