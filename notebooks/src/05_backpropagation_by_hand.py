@@ -19,8 +19,8 @@
 # - take a derivative by the complex step (`05.complex-ready`, `05.slope-along`);
 # - name what no gradient check can see (`05.blind-pair`).
 #
-# **Builds on** notebooks 03 (the KL and its derivatives) and 04 (`z = mu + sigma * eps`, central
-# differences). Reading time: about 40 minutes without the exercises. Nine of them, marked *Your turn*, stand in the text where
+# **Builds on** notebooks 03 (the KL and its derivatives, central differences) and 04 (`z = mu + sigma * eps`, a
+# decoder without hidden layers). Reading time: about 40 minutes without the exercises. Nine of them, marked *Your turn*, stand in the text where
 # you can derive what comes next. They are parts of *your backend*, with which notebook 07 trains on MNIST. The others come after the
 # text, and then an optional appendix (35 minutes).
 
@@ -139,7 +139,7 @@ draw("backward, all of it: the gradients below the boxes", d)
 #
 # That is the whole of backpropagation: **the gradient of a box is the sum, over the arrows
 # that leave it, of the gradient at the tip times the local derivative.** A box has its turn once all
-# boxes that its arrows lead to have theirs.
+# boxes that its arrows lead to have had theirs.
 #
 # Is it right? Move each weight by a millionth, and watch the loss:
 
@@ -207,7 +207,7 @@ fig
 # An example's outputs depend on its own inputs alone, so only the blocks on the diagonal are not zero.
 #
 # The line printed above is worth keeping: `dx` is the gradient of the plain number
-# `sum(dy * y)`, whatever `dy` is. So every backward pass can be checked alone, with a random `dy`:
+# `sum(dy * y)`, with any `dy` that is held fixed. So every backward pass can be checked alone, with a random `dy`:
 
 # %%
 def error(by_hand, by_numbers):
@@ -300,7 +300,7 @@ check("05.relu-backward", relu_backward)
 
 # %% [markdown]
 # **Your turn: dense, forward.** The line below is right in a library that keeps `W` as (O, I) and takes one example, a
-# column, at a time. Mend it for eq. (1), before its activation.
+# column, at a time. Mend it, so that it gives the $a$ of eq. (1).
 
 # %%
 def my_dense(x, W, b):    # (N, I), (I, O), (O,) -> (N, O)
@@ -371,7 +371,7 @@ fig
 
 # %%
 ACT = {"tanh": np.tanh, "relu": lambda a: np.maximum(a, 0), "softplus": lambda a: np.log1p(np.exp(a)),
-       "none": lambda a: a}
+       "none": lambda a: a}                               # softplus overflows for large a: 5.5 mends that
 SLOPE = {"tanh": lambda y: 1 - y**2, "relu": lambda y: y > 0, "softplus": lambda y: 1 - np.exp(-y),
          "none": lambda y: 1}                             # from the output y
 
@@ -418,14 +418,12 @@ backward_cost = 2 * forward - np.prod(weights_of["enc1_W"])  # a product for dW 
                                                              # which the image does not need
 print(f"forward pass       {forward:15,d} multiplications")
 print(f"backward pass      {backward_cost:15,d}, which is {backward_cost / forward:.2f} forward passes")
-print(f"differences        {(flat.size + 1) * forward:15,d}, which is {flat.size + 1:,} forward passes")
+evaluations = flat.size + 1                               # one for each parameter moved, and one with none moved
+print(f"differences        {evaluations * forward:15,d}, which is {evaluations:,} forward passes")
 reveal("05.backward-cost")
 
 # %% [markdown]
-# Differences to one side need one evaluation of the loss for each parameter, and one where nothing is moved. A backward pass
-# serves all parameters at once, for two reasons.
-#
-# All paths *through* a box share its gradient, which is computed once: `dz` in 5.1 serves `mu`, `sigma`, and all
+# A backward pass serves all parameters at once, for two reasons. All paths *through* a box share its gradient, which is computed once: `dz` in 5.1 serves `mu`, `sigma`, and all
 # that lies before them. And a loss is *one* number, so what comes back to an array is an array of its own shape, not a matrix with
 # a row for each output.
 #
@@ -464,7 +462,7 @@ for weight in weights:
 # p = \frac{e^l}{1+e^l} = \frac{1}{1+e^{-l}} = \mathrm{sigmoid}(l) \tag{6}
 # $$
 #
-# The loss for the pixel is $-\log$ of the probability that the decoder gave to what it is:
+# The loss for the pixel is $-\log$ of the probability that the decoder gave to the pixel's value:
 # $-x\log p - (1-x)\log(1-p)$. From eq. (6), $\log p = l - \log(1+e^l)$ and
 # $\log(1-p) = -\log(1+e^l)$. Put both in, sum over the $D$ pixels of an image, and
 #
@@ -575,8 +573,8 @@ check("05.bernoulli-nll-backward", my_bernoulli_nll_backward)
 # \texttt{dlogits} = \texttt{dnll}\,\left(\mathrm{sigmoid}(l) - x\right) \tag{8}
 # $$
 #
-# Probability minus truth: no logarithm and no division by something small is left. (In float32, $p - 1$ is off by up to $10^{-7}$,
-# so where $x = 1$ and the decoder is sure of it, its digits are lost. They would hardly move a weight.)
+# Probability minus truth: no logarithm and no division by something small is left. (Where $x = 1$ and $p$ is nearly 1, float32 loses
+# digits of $p - 1$. They would hardly move a weight.)
 
 # %%
 def bernoulli_nll_backward(dnll, logits, x):
@@ -659,10 +657,9 @@ found = errors(lambda m, v: gaussian_nll(m, v, values), (means, shared), dnll, b
 print("dmean, dlogvar have errors below 1e-8:", (found < 1e-8).all())
 
 # %% [markdown]
-# It is tempting to take the mean squared error instead, `((x - mean)**2).mean()`. Which likelihood would that be? Eq. (9) at
-# a fixed $\sigma^2$ is $\mathrm{squares}/2\sigma^2$ plus a constant, and the mean over $D$ pixels is $\mathrm{squares}/D$. Up to the
-# constant they are the same where $\sigma^2 = D/2$. For 784 pixels that is $\sigma \approx 20$, though pixels between 0 and 1 are never
-# further than 1 apart. The squares then count for little beside a KL. A learned `logvar` fits the variance to the data instead.
+# And the mean squared error, `((x - mean)**2).mean()`? At a fixed $\sigma^2$, eq. (9) is $\mathrm{squares}/2\sigma^2$ plus a constant,
+# and the mean over $D$ pixels is $\mathrm{squares}/D$. So it is a Gaussian with $\sigma^2 = D/2$: for 784 pixels $\sigma \approx 20$, though
+# pixels between 0 and 1 are never further than 1 apart. The squares then count for little beside a KL.
 #
 # ## 5.7  Does the chain hold, and what does a mistake spoil?
 #
@@ -841,7 +838,7 @@ fig
 # To the right, each V rises with $h^2$, until tanh saturates: truncation. To the left it rises with $1/h$: that is **rounding**. Numbers near 1 are
 # $u \approx 2\cdot 10^{-16}$ apart in float64, so reckon with an error of $u|f|$ in each value of $f$. The subtraction keeps it,
 # and the division by $2h$ magnifies it, to $u|f|/h$ at most if both values are off by that much (dotted lines). Where the points lie level at 1, $D(h)$ is 0 or
-# nearly so: far to the left the step is too small to change $f$, far to the right it is too large.
+# nearly so: the step is too small to change $f$, or far too large.
 #
 # The two entries need steps that are far apart: where one V is lowest, the other is high. How could one find a good $h$ for each, without
 # knowing the answer? `05.choose-h` asks you, and 5.11 in the appendix goes on to an error bar.
@@ -896,9 +893,8 @@ for text, f in (("v**2", lambda v: (v**2).sum()), ("abs(v)**2", lambda v: (np.ab
 # where they are defined; `abs`, `conj` and `.real` are not. So `ops.py` takes no absolute value and compares real parts only; our own
 # `bernoulli_nll`, with its `np.abs`, would not do.
 #
-# For a function of your own there is `gradcheck.check_grad(f, gradient, x)`, which takes the complex step where it can (5.12).
-# Give it float64, a small net with few examples, the same `eps` in every call (so that $f$ is a function and not a draw), and a random
-# point.
+# For a function of your own there is `gradcheck.check_grad(f, gradient, x)`, which takes the complex step where it can; 5.12 says what
+# to give it.
 
 # %% [markdown]
 # ## Recap
@@ -1301,7 +1297,11 @@ for name, f in (("the KL", one_kl), ("the KL + 1", lambda v: 1 + one_kl(v))):
 #
 # `check_grad` takes the complex step where $f$ accepts complex numbers, and differences confirm it for some entry and contradict it for
 # none. Elsewhere it uses differences, at many steps, with a bar in which the rounding error of $f$ is measured: values at points very near each other should lie on a straight line, and what does
-# not is noise. It takes the function, its gradient by hand, and a point:
+# not is noise.
+#
+# It takes the function, its gradient by hand, and a point. Give it float64, a small net with few examples, the same `eps` in every
+# call (so that $f$ is a function and not a draw), and a random point, the biases too: with biases of 0, an example that is all 0
+# puts every relu of the first layer on its kink.
 
 # %%
 def verdict_of(f, gradient, x, name):

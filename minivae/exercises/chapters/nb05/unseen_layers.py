@@ -291,7 +291,7 @@ SKIP_BACKWARD = Exercise(
             "dW2 uses x W1; the input of W2 is tanh of it.",
         ),
         WrongAnswer(
-            "dW2-from-x",
+            "dW2-with-the-slope",
             _skip_with(
                 lambda dy, x, W1, W2, a: (
                     *skip_backward(dy, x, W1, W2)[:2],
