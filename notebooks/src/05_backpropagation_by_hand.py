@@ -511,7 +511,7 @@ reveal("05.at-twenty")
 #   the loss is infinite where $x = 0$ and 0 where $x = 1$.
 # - `with_small`: the popular `+ 1e-8` is finite and wrong. It caps the loss near 18 nats where the decoder is
 #   wrong. And since $p$ has rounded to 1 there, the gradient is 0: nothing in this pixel mends the mistake.
-# - `as_it_stands`: eq. (7). Its exponential overflows beyond $l = 88.7$; and where $x = 1$ it computes
+# - `as_it_stands`: eq. (7). Its exponential overflows at 100; and where $x = 1$ it computes
 #   $l + (\text{something tiny}) - l$, and the tiny part, which is the loss, is lost.
 #
 # **Your turn: the likelihood.** Write eq. (7) so that nothing overflows, and so that the small loss of a pixel which is
@@ -658,7 +658,7 @@ print("dmean, dlogvar have errors below 1e-8:", (found < 1e-8).all())
 
 # %% [markdown]
 # And the mean squared error, `((x - mean)**2).mean()`? At a fixed $\sigma^2$, eq. (9) is $\mathrm{squares}/2\sigma^2$ plus a constant,
-# and the mean over $D$ pixels is $\mathrm{squares}/D$. So it is a Gaussian with $\sigma^2 = D/2$: for 784 pixels $\sigma \approx 20$, though
+# and the mean over $D$ pixels is $\mathrm{squares}/D$. So it is a Gaussian with $\sigma^2 = D/2$: for 784 pixels $\sigma = \sqrt{392} \approx 20$, though
 # pixels between 0 and 1 are never further than 1 apart. The squares then count for little beside a KL.
 #
 # ## 5.7  Does the chain hold, and what does a mistake spoil?

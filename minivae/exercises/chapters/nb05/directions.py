@@ -53,6 +53,15 @@ DIRECTIONS = Exercise(
             "The two are swapped: from the inputs' side, W1 W2 is the first product.",
         ),
         WrongAnswer(
+            "rows-of-the-other-end",
+            lambda widths: (
+                widths[-1] * sum(_sizes(widths)[1:]),
+                widths[0] * sum(_sizes(widths)[:-1]),
+            ),
+            "The matrices are the right ones. From the inputs' side the product so far has a row "
+            "for each input, widths[0] of them; from the other side a column for each output.",
+        ),
+        WrongAnswer(
             "first-matrix-too",
             lambda widths: (widths[0] * sum(_sizes(widths)), widths[-1] * sum(_sizes(widths))),
             "The matrix that one starts with is multiplied by nothing: k matrices make k - 1 "
