@@ -41,6 +41,11 @@ def test_the_costs_of_both_directions_are_those_of_the_products(widths):
     assert jacobian_costs(widths) == (_counted(shapes), _counted(turned))
 
 
+def test_fewer_inputs_than_outputs_do_not_always_make_the_inputs_side_cheaper():
+    from_inputs, from_outputs = jacobian_costs([2, 1, 100, 100])
+    assert from_inputs > from_outputs
+
+
 def _by_counting(widths):
     shapes = [(widths[k], widths[k + 1]) for k in range(len(widths) - 1)]
     return [_counted(shapes), _counted([shape[::-1] for shape in shapes[::-1]])]

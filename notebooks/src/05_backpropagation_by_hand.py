@@ -19,8 +19,8 @@
 # - take a derivative by the complex step (`05.complex-ready`, `05.slope-along`);
 # - name what no gradient check can see (`05.blind-pair`).
 #
-# **Builds on** notebooks 03 (the KL and its derivatives) and 04 (`z = mu + sigma * eps`, central
-# differences). Reading time: about 45 minutes without the exercises. Nine of them, marked *Your turn*, stand in the text where
+# **Builds on** notebooks 03 (the KL and its derivatives, central differences) and 04 (`z = mu + sigma * eps`, a
+# decoder without hidden layers). Reading time: about 40 minutes without the exercises. Nine of them, marked *Your turn*, stand in the text where
 # you can derive what comes next. They are parts of *your backend*, with which notebook 07 trains on MNIST. The others come after the
 # text, and then an optional appendix (35 minutes).
 
@@ -32,6 +32,7 @@ import numpy as np
 from minivae import gradcheck, ops, plots, vae
 from minivae.gradcheck.differences import central_differences
 from minivae.exercises import check, hint, predict, recall, reveal, solution, use
+from minivae.plots.tables import jacobian_blocks, number_tables
 
 plots.notebook_style()
 rng = np.random.default_rng(5)
@@ -138,7 +139,7 @@ draw("backward, all of it: the gradients below the boxes", d)
 #
 # That is the whole of backpropagation: **the gradient of a box is the sum, over the arrows
 # that leave it, of the gradient at the tip times the local derivative.** A box has its turn once all
-# boxes that its arrows lead to have theirs.
+# boxes that its arrows lead to have had theirs.
 #
 # Is it right? Move each weight by a millionth, and watch the loss:
 
@@ -156,14 +157,14 @@ for name, value in weights.items():
     print(f"{name:9s} by hand {d[name]:+.4f}, by moving it {(moved - loss) / 1e-6:+.4f}")
 
 # %% [markdown]
-# The rest of this notebook is the same with arrays in the boxes.
+# Now the same with arrays in the boxes.
 #
 # ## 5.2  What does a backward pass compute?
 #
-# With arrays in the boxes, an arrow carries an array of local derivatives: $\partial y_j/\partial x_i$
+# An arrow between arrays carries a local derivative $\partial y_j/\partial x_i$
 # for each entry $i$ at its start and each entry $j$ at its tip. That is the *Jacobian*. Between 784
 # inputs and 200 outputs for each of 100 digits it has 20,000 rows and 78,400 columns. Nobody
-# stores that. And the rule of 5.1 does not ask for it, only for a sum over the tips:
+# stores that, and the rule of 5.1 asks only for a sum over the tips:
 #
 # $$
 # \frac{\partial\,\mathrm{loss}}{\partial x_i}
@@ -198,22 +199,15 @@ print("dy times the Jacobian is the gradient of the number sum(dy * y):", np.all
 
 # %%
 fig, ax = plots.figure(5.2, 3.2)
-sizes = np.abs(jacobian).reshape(8, 12)
-picture = ax.imshow(np.where(sizes == 0, np.nan, sizes), cmap="viridis_r", vmin=0)
-ax.grid(False)
-ax.set(xlabel="inputs: 4 examples of 3", ylabel="outputs: 4 of 2", xticks=[], yticks=[])
-for example in range(1, 4):
-    ax.axvline(3 * example - 0.5, color=plots.GREY, lw=1)
-    ax.axhline(2 * example - 0.5, color=plots.GREY, lw=1)
+jacobian_blocks(ax, jacobian, outputs=2, inputs=3)
 ax.set_title("a layer's Jacobian: the white blocks are zero")
-fig.colorbar(picture, label="size of the local derivative")
 fig
 
 # %% [markdown]
 # An example's outputs depend on its own inputs alone, so only the blocks on the diagonal are not zero.
 #
 # The line printed above is worth keeping: `dx` is the gradient of the plain number
-# `sum(dy * y)`, whatever `dy` is. So every backward pass can be checked alone, with a random `dy`:
+# `sum(dy * y)`, with any `dy` that is held fixed. So every backward pass can be checked alone, with a random `dy`:
 
 # %%
 def error(by_hand, by_numbers):
@@ -267,7 +261,7 @@ print("softmax: error below 1e-8:", found[0] < 1e-8)
 # are linear again: $(zW_1 + b_1)\,W_2 + b_2 = z\,(W_1W_2) + (b_1W_2 + b_2)$. Something must bend in
 # between. A **multilayer perceptron** (MLP) puts a function $\mathrm{act}$, its *activation*, after each
 # layer but the last. Common ones are `tanh`, `relu` (the larger of its input and 0) and *softplus*,
-# $\log(1 + e^a)$. One layer, with $N$ examples as the rows of $x$:
+# $\log(1 + e^a)$. One layer, with $N$ examples as the rows of $x$ (a batch of $B$ images, or several samples of each):
 #
 # $$
 # a_{no} = \sum_i x_{ni}W_{io} + b_o, \qquad y_{no} = \mathrm{act}(a_{no}) \tag{1}
@@ -306,7 +300,7 @@ check("05.relu-backward", relu_backward)
 
 # %% [markdown]
 # **Your turn: dense, forward.** The line below is right in a library that keeps `W` as (O, I) and takes one example, a
-# column, at a time. Mend it for eq. (1), before its activation.
+# column, at a time. Mend it, so that it gives the $a$ of eq. (1).
 
 # %%
 def my_dense(x, W, b):    # (N, I), (I, O), (O,) -> (N, O)
@@ -361,16 +355,9 @@ few["dx"] = few["da"] @ few["W"].T                        # eq. (5)
 
 # %%
 second = np.s_[:, 1]                                      # the second unit, in every example
-TOUCHED = {"x": np.s_[:, 0], "W": np.s_[0, 1], "dW": np.s_[0, 1]} | dict.fromkeys(("a", "y", "dy", "da"), second)
+touched = {"x": np.s_[:, 0], "W": np.s_[0, 1], "dW": np.s_[0, 1]} | dict.fromkeys(("a", "y", "dy", "da"), second)
 fig, axes = plots.figure(6.4, 2.9, 2, 4)
-for ax, name in zip(axes.flat, ("x", "W", "a", "y", "dx", "dW", "da", "dy")):
-    ax.set_axis_off()
-    shade = np.zeros(few[name].shape)
-    shade[TOUCHED.get(name, np.s_[:0])] = 0.35
-    ax.imshow(shade, cmap="Oranges", vmin=0, vmax=1, extent=(0, 2, len(shade), 0))
-    for (n, o), value in np.ndenumerate(few[name]):
-        ax.text(o + 0.5, n + 0.5, value, ha="center", va="center")
-    ax.set(title=name, xlim=(0, 2), ylim=(3, 0))
+number_tables(axes.flat, {name: few[name] for name in ("x", "W", "a", "y", "dx", "dW", "da", "dy")}, touched)
 fig
 
 # %% [markdown]
@@ -384,7 +371,7 @@ fig
 
 # %%
 ACT = {"tanh": np.tanh, "relu": lambda a: np.maximum(a, 0), "softplus": lambda a: np.log1p(np.exp(a)),
-       "none": lambda a: a}
+       "none": lambda a: a}                               # softplus overflows for large a: 5.5 mends that
 SLOPE = {"tanh": lambda y: 1 - y**2, "relu": lambda y: y > 0, "softplus": lambda y: 1 - np.exp(-y),
          "none": lambda y: 1}                             # from the output y
 
@@ -431,19 +418,37 @@ backward_cost = 2 * forward - np.prod(weights_of["enc1_W"])  # a product for dW 
                                                              # which the image does not need
 print(f"forward pass       {forward:15,d} multiplications")
 print(f"backward pass      {backward_cost:15,d}, which is {backward_cost / forward:.2f} forward passes")
-print(f"differences        {(flat.size + 1) * forward:15,d}, which is {flat.size + 1:,} forward passes")
+evaluations = flat.size + 1                               # one for each parameter moved, and one with none moved
+print(f"differences        {evaluations * forward:15,d}, which is {evaluations:,} forward passes")
 reveal("05.backward-cost")
 
 # %% [markdown]
-# Differences to one side need one evaluation of the loss for each parameter, and one where nothing is moved. A backward pass
-# serves all parameters at once, for two reasons.
-#
-# All paths *through* a box share its gradient, which is computed once: `dz` in 5.1 serves `mu`, `sigma`, and all
+# A backward pass serves all parameters at once, for two reasons. All paths *through* a box share its gradient, which is computed once: `dz` in 5.1 serves `mu`, `sigma`, and all
 # that lies before them. And a loss is *one* number, so what comes back to an array is an array of its own shape, not a matrix with
-# a row for each output. Derivatives can be carried *forward* as well (move one weight, follow the change through all that comes after it), but that work has to be done anew for each weight. For a
-# function of few inputs with many outputs, forward is the cheaper one; you count both in `05.directions`.
+# a row for each output.
 #
-# The price is memory: the way back asks for values of the forward pass (`mean - x`, `z`, `sigma`), which are kept until
+# The other direction works too. Start at one weight, go along the same arrows towards the loss, and find for each value how fast it
+# changes with that weight:
+
+# %%
+def carried_forward(weight):
+    """How fast each value of 5.1 changes with this weight."""
+    rate = dict.fromkeys(PLACES, 0.0) | {weight: 1.0}
+    for (start, tip), slope in LOCAL.items():             # in the order of the lines of 5.1
+        rate[tip] += rate[start] * slope
+    return rate
+
+
+for weight in weights:
+    rate = carried_forward(weight)
+    print(f"from {weight:9s}", ", ".join(f"{name} {rate[name]:+.2f}" for name in rate if rate[name]))
+
+# %% [markdown]
+# Each row ends with a gradient of 5.1, but with that of one weight alone: the next one needs a pass of its own. This is called
+# *forward mode*, and a backward pass *reverse mode*. For a function of few inputs with many outputs, forward mode is usually
+# the cheaper one; you count both in `05.directions`.
+#
+# The price of going backward is memory: it asks for values of the forward pass (`mean - x`, `z`, `sigma`), which are kept until
 # then: the *cache* in the code of 5.3.
 #
 # ## 5.5  What should a network say about a black-and-white pixel?
@@ -457,7 +462,7 @@ reveal("05.backward-cost")
 # p = \frac{e^l}{1+e^l} = \frac{1}{1+e^{-l}} = \mathrm{sigmoid}(l) \tag{6}
 # $$
 #
-# The loss for the pixel is $-\log$ of the probability that the decoder gave to what it is:
+# The loss for the pixel is $-\log$ of the probability that the decoder gave to the pixel's value:
 # $-x\log p - (1-x)\log(1-p)$. From eq. (6), $\log p = l - \log(1+e^l)$ and
 # $\log(1-p) = -\log(1+e^l)$. Put both in, sum over the $D$ pixels of an image, and
 #
@@ -506,7 +511,7 @@ reveal("05.at-twenty")
 #   the loss is infinite where $x = 0$ and 0 where $x = 1$.
 # - `with_small`: the popular `+ 1e-8` is finite and wrong. It caps the loss near 18 nats where the decoder is
 #   wrong. And since $p$ has rounded to 1 there, the gradient is 0: nothing in this pixel mends the mistake.
-# - `as_it_stands`: eq. (7). Its exponential overflows beyond $l = 88.7$; and where $x = 1$ it computes
+# - `as_it_stands`: eq. (7). Its exponential overflows at 100; and where $x = 1$ it computes
 #   $l + (\text{something tiny}) - l$, and the tiny part, which is the loss, is lost.
 #
 # **Your turn: the likelihood.** Write eq. (7) so that nothing overflows, and so that the small loss of a pixel which is
@@ -568,8 +573,8 @@ check("05.bernoulli-nll-backward", my_bernoulli_nll_backward)
 # \texttt{dlogits} = \texttt{dnll}\,\left(\mathrm{sigmoid}(l) - x\right) \tag{8}
 # $$
 #
-# Probability minus truth: no logarithm and no division by something small is left. (In float32, $p - 1$ is off by up to $10^{-7}$,
-# so where $x = 1$ and the decoder is sure of it, its digits are lost. They would hardly move a weight.)
+# Probability minus truth: no logarithm and no division by something small is left. (Where $x = 1$ and $p$ is nearly 1, float32 loses
+# digits of $p - 1$. They would hardly move a weight.)
 
 # %%
 def bernoulli_nll_backward(dnll, logits, x):
@@ -652,10 +657,9 @@ found = errors(lambda m, v: gaussian_nll(m, v, values), (means, shared), dnll, b
 print("dmean, dlogvar have errors below 1e-8:", (found < 1e-8).all())
 
 # %% [markdown]
-# It is tempting to take the mean squared error instead, `((x - mean)**2).mean()`. Which likelihood would that be? Eq. (9) at
-# a fixed $\sigma^2$ is $\mathrm{squares}/2\sigma^2$ plus a constant, and the mean over $D$ pixels is $\mathrm{squares}/D$.
-# The two agree, up to the constant, where $\sigma^2 = D/2$. For 784 pixels that is $\sigma \approx 20$, though pixels between 0 and 1 are never
-# further than 1 apart. The squares then count for little beside a KL. Learning `logvar` chooses the variance instead.
+# And the mean squared error, `((x - mean)**2).mean()`? At a fixed $\sigma^2$, eq. (9) is $\mathrm{squares}/2\sigma^2$ plus a constant,
+# and the mean over $D$ pixels is $\mathrm{squares}/D$. So it is a Gaussian with $\sigma^2 = D/2$: for 784 pixels $\sigma = \sqrt{392} \approx 20$, though
+# pixels between 0 and 1 are never further than 1 apart. The squares then count for little beside a KL.
 #
 # ## 5.7  Does the chain hold, and what does a mistake spoil?
 #
@@ -760,7 +764,7 @@ reveal("05.wrong-loss")
 # The even terms cancel, which is why one steps to both sides. What is left is called the **truncation** error, and for
 # small $h$ it falls with $h^2$. So the smaller, the better?
 #
-# Try it on the loss of a small Bernoulli decoder, as a function of its first weights `W1`, with the package's forward functions.
+# Try it on the loss of a small Bernoulli decoder, as a function of its first weights `W1`.
 # One of its three latents is measured in other units, so that it is a billion times smaller than the others.
 
 # %%
@@ -830,21 +834,14 @@ ax.legend(loc="lower left", fontsize=8)
 reveal("05.smaller-h")
 fig
 
-# %%
-worst = {h: max(off_by(i, h) for i in entries) for h in steps}
-h = min(worst, key=worst.get)
-print(f"the best h for all {len(entries)} entries together: {h:.0e}, the worst entry is off by {worst[h]:.0e} of its size")
-
 # %% [markdown]
 # To the right, each V rises with $h^2$, until tanh saturates: truncation. To the left it rises with $1/h$: that is **rounding**. Numbers near 1 are
 # $u \approx 2\cdot 10^{-16}$ apart in float64, so reckon with an error of $u|f|$ in each value of $f$. The subtraction keeps it,
 # and the division by $2h$ magnifies it, to $u|f|/h$ at most if both values are off by that much (dotted lines). Where the points lie level at 1, $D(h)$ is 0 or
-# nearly so: far to the left the step is too small to change $f$, far to the right it is too large.
+# nearly so: the step is too small to change $f$, or far too large.
 #
-# The two entries need steps that are far apart, and the best single $h$ for all is a poor one for some (the printed line). How
-# could one find a good $h$ for each, without knowing the answer? The step $2h$ has about four times the truncation error of $h$, so
-# $D(2h) - D(h)$ is about three times the truncation error of $D(h)$; and $u|f|/h$ estimates the rounding error. Both can be had from values of $f$:
-# `05.choose-h` asks for it, and 5.11 in the appendix makes an error bar of the two.
+# The two entries need steps that are far apart: where one V is lowest, the other is high. How could one find a good $h$ for each, without
+# knowing the answer? `05.choose-h` asks you, and 5.11 in the appendix goes on to an error bar.
 #
 # ## 5.9  A derivative without a difference
 #
@@ -896,10 +893,8 @@ for text, f in (("v**2", lambda v: (v**2).sum()), ("abs(v)**2", lambda v: (np.ab
 # where they are defined; `abs`, `conj` and `.real` are not. So `ops.py` takes no absolute value and compares real parts only; our own
 # `bernoulli_nll`, with its `np.abs`, would not do.
 #
-# For a function of your own there is `gradcheck.check_grad(f, gradient, x)`, which takes the complex step where it can (5.12; 5.14 sets it
-# beside the checkers of SciPy, PyTorch, JAX and autograd).
-# Give it float64, a small net with few examples, the same `eps` in every call (so that $f$ is a function and not a draw), and a random
-# point.
+# For a function of your own there is `gradcheck.check_grad(f, gradient, x)`, which takes the complex step where it can; 5.12 says what
+# to give it.
 
 # %% [markdown]
 # ## Recap
@@ -941,7 +936,8 @@ check("05.cost", costs)
 # %% [markdown]
 # **Two directions.** A chain of layers $y = x\,W_1W_2\cdots W_k$ has the Jacobian $W_1W_2\cdots W_k$ (or its transpose). It can be
 # multiplied together from the inputs' side, $((W_1W_2)W_3)\cdots$, which carries derivatives forward, or from the outputs' side,
-# $W_1\cdots(W_{k-1}W_k)$, which carries them backward. How many multiplications does each take?
+# $W_1\cdots(W_{k-1}W_k)$, which carries them backward. How many multiplications does each take? Then try yours on the widths
+# `[2, 1, 100, 100]`. There are fewer inputs than outputs: why is the outputs' side the cheaper one even so?
 
 # %%
 def jacobian_costs(widths):    # [inputs, ..., outputs], two layers or more
@@ -1002,7 +998,7 @@ def verdict_on(f, gradient, x):
     return "nothing to check yet" if gradient(x) is None else gradcheck.check_grad(f, gradient, x).sentence
 
 # %% [markdown]
-# **The log of a sum of exponentials.** $y_n = \log\sum_i e^{a_{ni}}$, one number for each row. Notebook 09 needs its value, notebook 10 its gradient.
+# **The log of a sum of exponentials.** $y_n = \log\sum_i e^{a_{ni}}$, one number for each row. Notebooks 09 and 10 need its gradient.
 
 # %%
 def logsumexp_backward(dy, a):    # (N,), (N, I) -> da (N, I); a of +-1000 must work
@@ -1100,7 +1096,8 @@ def skip_loss(x, W1, W2):
 
 # %% [markdown]
 # **Choose h.** The function is unknown: you can only call it. `u` is the distance between numbers near 1 in the
-# precision that it computes in. The error at your `h` may be at most ten times the best one.
+# precision that it computes in. The error at your `h` may be at most ten times the best one. (By what factor does the truncation
+# error grow from $h$ to $2h$? What does that make of $D(2h) - D(h)$?)
 
 # %%
 def choose_h(f, x, u):    # f: number -> number; x: number; u: 2.2e-16 or 1.2e-7
@@ -1218,8 +1215,17 @@ print("the gradients of 5.1:", all(np.isclose(recorded[name], d[name]) for name 
 #
 # ## 5.11  An error bar for a difference
 #
-# (`05.choose-h` is the first half of this; try it before you read on.) For each entry, both errors are estimated from values of $f$, as at the end
-# of 5.8. Truncation: a third of $D(2h) - D(h)$. Rounding: four times the dotted line, for safety, with the largest of the values that are subtracted:
+# (`05.choose-h` is the first half of this; try it before you read on.) How good is the best single $h$ for all entries of `dW1`?
+
+# %%
+worst = {h: max(off_by(i, h) for i in entries) for h in steps}
+h = min(worst, key=worst.get)
+print(f"the best h for all {len(entries)} entries together: {h:.0e}, the worst entry is off by {worst[h]:.0e} of its size")
+
+# %% [markdown]
+# So each entry should have its own, and both errors can be estimated from values of $f$. The step $2h$ has about four times the truncation
+# error of $h$, so $D(2h) - D(h)$ is about three times that of $D(h)$: take a third. Rounding: four times the dotted line of 5.8, for safety, with the
+# largest of the values that are subtracted:
 #
 # $$
 # \mathrm{bar}(h) = \frac{|D(2h) - D(h)|}{3} + \frac{4\,u\,\max\big(|f(x \pm h)|, |f(x \pm 2h)|\big)}{h} \tag{14}
@@ -1291,7 +1297,11 @@ for name, f in (("the KL", one_kl), ("the KL + 1", lambda v: 1 + one_kl(v))):
 #
 # `check_grad` takes the complex step where $f$ accepts complex numbers, and differences confirm it for some entry and contradict it for
 # none. Elsewhere it uses differences, at many steps, with a bar in which the rounding error of $f$ is measured: values at points very near each other should lie on a straight line, and what does
-# not is noise. It takes the function, its gradient by hand, and a point:
+# not is noise.
+#
+# It takes the function, its gradient by hand, and a point. Give it float64, a small net with few examples, the same `eps` in every
+# call (so that $f$ is a function and not a draw), and a random point, the biases too: with biases of 0, an example that is all 0
+# puts every relu of the first layer on its kink.
 
 # %%
 def verdict_of(f, gradient, x, name):

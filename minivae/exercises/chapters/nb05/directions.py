@@ -7,7 +7,8 @@ from minivae.exercises.exercise import Exercise, WrongAnswer, stub
 
 def jacobian_costs(widths):
     """From the inputs' side each product keeps a row for each input; from the other side a column
-    for each output"""
+    for each output. With [2, 1, 100, 100] all after the first layer depends on one number: the
+    outputs' side goes on with that, and the inputs' side with two rows"""
     inputs, outputs = widths[0], widths[-1]
     sizes = [widths[k] * widths[k + 1] for k in range(len(widths) - 1)]
     return inputs * sum(sizes[1:]), outputs * sum(sizes[:-1])
@@ -50,6 +51,15 @@ DIRECTIONS = Exercise(
             "swapped",
             lambda widths: jacobian_costs(widths)[::-1],
             "The two are swapped: from the inputs' side, W1 W2 is the first product.",
+        ),
+        WrongAnswer(
+            "rows-of-the-other-end",
+            lambda widths: (
+                widths[-1] * sum(_sizes(widths)[1:]),
+                widths[0] * sum(_sizes(widths)[:-1]),
+            ),
+            "The matrices are the right ones. From the inputs' side the product so far has a row "
+            "for each input, widths[0] of them; from the other side a column for each output.",
         ),
         WrongAnswer(
             "first-matrix-too",

@@ -67,7 +67,7 @@ SPOILED = Exercise(
             "dW has other axes than da: entry (i, o) is the sum over examples of x[n, i] da[n, o].",
         ),
         WrongAnswer(
-            "dW-transposed",
+            "db-untouched",
             ([[True, False], [False, True]], [[False, True], [True, True]], [False, False]),
             "db sums each column of da, and each column has a wrong entry.",
         ),

@@ -47,6 +47,12 @@ LOGSUMEXP_BACKWARD = Exercise(
             "The derivative of the log is missing: 1 / sum exp(a).",
         ),
         WrongAnswer(
+            "shifted-not-divided",
+            lambda dy, a: dy[:, None] * np.exp(a - a.max(axis=1, keepdims=True)),
+            "The largest entry is subtracted, but the derivative of the log is missing: divide by "
+            "the sum of the row.",
+        ),
+        WrongAnswer(
             "log-only",
             lambda dy, a: dy[:, None] / np.exp(a).sum(axis=1, keepdims=True) * np.ones_like(a),
             "The derivative of exp(a_i), which is exp(a_i), is missing.",
@@ -291,7 +297,14 @@ SKIP_BACKWARD = Exercise(
             "dW2 uses x W1; the input of W2 is tanh of it.",
         ),
         WrongAnswer(
-            "dW2-from-x",
+            "dW2-transposed",
+            _skip_with(
+                lambda dy, x, W1, W2, a: (*skip_backward(dy, x, W1, W2)[:2], dy.T @ np.tanh(a))
+            ),
+            "dW2 is transposed: it has the shape of W2, (H, I), so tanh(x W1) comes first.",
+        ),
+        WrongAnswer(
+            "dW2-with-the-slope",
             _skip_with(
                 lambda dy, x, W1, W2, a: (
                     *skip_backward(dy, x, W1, W2)[:2],
