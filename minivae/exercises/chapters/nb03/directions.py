@@ -73,8 +73,8 @@ MOMENTS = Exercise(
         WrongAnswer(
             "shares-squared",
             lambda shares, mus, logvars: (shares @ mus, np.log(shares**2 @ np.exp(logvars))),
-            "That is the variance of a weighted sum of variables; p is a mixture: each z comes "
-            "from one hill.",
+            "That is the variance of a weighted sum of independent variables; p is a mixture: each "
+            "z comes from one hill.",
         ),
         WrongAnswer(
             "variance",
@@ -249,7 +249,7 @@ TURN = Exercise(
         "sigma go up to 3.5, and mu down to -3: its sign does not matter where two q are equally "
         "good.",
         "Where both widths are 0.5: at shares of 0.15 and 0.85 no step of 0.02 in d moves mu by "
-        "more than one step of the table; at 0.3 and 0.7 one moves it by more than 0.5.",
+        "more than 0.1; at 0.3 and 0.7 one moves it by more than 0.5.",
     ),
     solution_text=stub("""
         turns = ("jump", "jump", "slide", "jump", "slide")
