@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minivae.exercises.chapters.nb03.directions import PARTING, TURNS
+from minivae.exercises.chapters.nb03.directions import PARTING, TURNS, _judge_parting
 
 U = np.linspace(-9, 9, 1801)  # z = mu + sigma u: the quadrature moves with q
 WEIGHT = np.exp(-U * U / 2) / np.exp(-U * U / 2).sum()
@@ -51,6 +51,25 @@ def parting(share, low, high):
 
 def test_uneven_hills_part_where_the_exercise_says():
     assert abs(parting(0.6, 2.4, 2.6) - PARTING) < 0.002
+
+
+def test_two_incomplete_searches_find_the_numbers_that_their_messages_name():
+    """03.parting: covering at mu = 0 only, and -log 0.6 for the cost of choosing."""
+
+    def crossing(cost):
+        low, high = 2.4, 2.6
+        for _ in range(10):
+            d = (low + high) / 2
+            low, high = (d, high) if cost(d) < 0 else (low, d)
+        return d
+
+    def at_mu_0(d):
+        return min(kl(0, log_sigma, d) for log_sigma in np.linspace(0.5, 1.2, 71))
+
+    on_the_hill = crossing(lambda d: at_mu_0(d) - least(d, 0, d)[0])
+    bound = crossing(lambda d: least(0.3, np.log(2.4), d)[0] + np.log(0.6))
+    for d, said in ((on_the_hill, "not only at 0"), (bound, "is a bound")):
+        assert said in _judge_parting(round(d, 3))
 
 
 def test_even_hills_part_where_the_notebook_says():

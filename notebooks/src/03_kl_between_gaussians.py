@@ -101,7 +101,8 @@ for sigma in (0.5, 1.1, 2.0):
 # %% [markdown]
 # It is not. A majority of draws may fall where $p$ is larger, and the average is positive all the
 # same. The reason is Jensen's inequality: $\mathbb{E}_q[\log p/q] \le \log \mathbb{E}_q[p/q]$, and
-# $\mathbb{E}_q[p/q] = \int p = 1$, whose log is 0. The left side is minus the KL.
+# $\mathbb{E}_q[p/q] = \int p = 1$, whose log is 0. The left side is minus the KL, and it is 0 only if
+# $q$ is $p$.
 #
 # What does a number of nats mean here? One way to read it is **evidence**. Somebody shows you
 # independent draws; you do not know whether they come from $q$ or from $p$, and at first you hold
@@ -204,13 +205,13 @@ fig
 #
 # ### A second way to read a KL
 #
-# What $z$ tells has a price in **code length**. To write down what was drawn, give short words to
-# frequent values: for a $z$ that takes separate values, the best code for $q$ spends about
+# In 3.1 the KL was evidence. It is also a **code length**. To write down what was drawn, give short
+# words to frequent values: for a $z$ that takes separate values, the best code for $q$ spends about
 # $-\log_2 q(z)$ bits on $z$, and one made for $p$ about $-\log_2 p(z)$. If the draws come from $q$,
 # the second code wastes the average of the log ratio, which is the KL in bits. (A real $z$ is first
-# rounded to a fine grid; in the log ratio the width of its cells cancels.) Here
-# are two codes for the weather, made for two towns. In each no word begins with another of its
-# words, so that a row of bits can be read without gaps.
+# rounded to a fine grid; in the log ratio the width of its cells cancels.) Here are two codes for
+# the weather, made for two towns. In each no word begins with another of its words, so that a row
+# of bits can be read without gaps.
 
 # %%
 here, there = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8]), np.array([1 / 8, 1 / 8, 1 / 4, 1 / 2])
@@ -239,9 +240,9 @@ print(f"log 10 is {np.log(10):.2f} nats")
 # %% [markdown]
 # Each decimal digit of $z$ costs such an encoder $\log 10$ nats: the length of one digit, chosen out
 # of ten. Here $p$'s code is for those who have not seen the image and $q$'s for those who have. The
-# nats between them are what the image tells about $z$, the *mutual information* of the two. (If all
-# draws together are not distributed as the prior, their own KL to it comes on top. The encoder
-# with `mu = 2` for every image paid for nothing else.)
+# nats between them, averaged over the images, are what an image tells about $z$: the *mutual
+# information* of the two. (If all draws together are not distributed as the prior, their own KL to
+# it comes on top. The encoder with `mu = 2` for every image paid for nothing else.)
 
 # %% [markdown]
 # ## 3.4  Which direction?
@@ -615,8 +616,8 @@ fig
 # %% [markdown]
 # On the left each dot is one step, and the rings are lines of equal KL, in nats. All three arrive. The
 # path that starts narrow (bottom) creeps: where `logvar` is negative, `dlogvar` lies between
-# $-\tfrac12$ and 0, however far away the prior is. The wide path has fallen off the left picture
-# after one step; it arrives too, hundreds of steps later.
+# $-\tfrac12$ and 0, however far away the prior is. The wide path (right) starts above the left picture
+# and is below it after one step. It arrives too, hundreds of steps later.
 
 # %%
 reveal("03.wall")
@@ -659,8 +660,8 @@ def kl_two_gaussians(mu1, logvar1, mu2, logvar2):    # each (B, L) -> (B,) nats
 check("03.kl-two-gaussians", kl_two_gaussians)
 
 # %% [markdown]
-# **What are the nats worth?** In 3.1 the draws came from $q$. Now they come from $p$: what is your
-# evidence for $p$, and what does the code made for the wrong one of the two waste?
+# **What are the nats worth?** In 3.1 the draws came from $q$. Now they come from $p$: how fast does
+# your evidence for $p$ grow, and how much does a code made for $q$ waste?
 
 # %%
 def draws_and_bits(mu, logvar):    # q = N(mu, exp(logvar)), one latent: two floats

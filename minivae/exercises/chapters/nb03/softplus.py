@@ -114,7 +114,8 @@ BUG = Exercise(
         ),
     ),
     hints=(
-        "Equation (4) is a derivative by logvar. By which variable is this one asked?",
+        "Take central differences of lambda r: repo_softplus_kl(mu, r)[0].sum(). Equation (4) is a "
+        "derivative by logvar; by which variable is drho?",
         "The chain rule: d KL / d rho = d KL / d sigma times d sigma / d rho.",
         "d KL / d sigma is sigma - 1 / sigma, and d sigma / d rho is 1 / (1 + exp(-rho)).",
     ),
