@@ -484,16 +484,10 @@ check("03.kl-backward", gaussian_kl_backward)
 # They are zero together only at the prior, as the two curves promised. By the chain rule a `dkl` from
 # above multiplies both.
 #
-# Check the derivation by a way that does not use it. For any function $f$ of an array $x$: move one
-# entry up by $h$ and down by $h$, see how far $f$ moved, and divide by the distance. These are
-# *central differences*:
-#
-# $$
-# \frac{\partial f}{\partial x_i} \approx \frac{f(x + h e_i) - f(x - h e_i)}{2h} \tag{5}
-# $$
-#
-# where $e_i$ is 1 at entry $i$ and 0 everywhere else. **This too you write now**, in ten lines or
-# fewer. Until yours passes, the next cell takes the reference.
+# Check the derivation by a way that does not use it. For any function $f$ of an array $x$, move one
+# entry up by $h$ and down by $h$, see by how much $f$ differs between the two places, and divide by
+# their distance. These are *central differences*. **This too you write now**, in ten lines or fewer.
+# Until yours passes, the next cell takes the reference.
 
 # %%
 def my_central_differences(f, x, h):    # f: array -> number, x (B, L) floats or integers
@@ -504,6 +498,13 @@ check("03.central-differences", my_central_differences)
 
 # %%
 central_differences = use("03.central-differences", my_central_differences)
+
+# %% [markdown]
+# In a formula, where $e_i$ is 1 at entry $i$ and 0 everywhere else:
+#
+# $$
+# \frac{\partial f}{\partial x_i} \approx \frac{f(x + h e_i) - f(x - h e_i)}{2h} \tag{5}
+# $$
 
 # %%
 def gaussian_kl_gradient(mu, logvar):
@@ -518,8 +519,8 @@ print("dmu differs by less than 1e-9:    ", np.abs(dmu - numeric_dmu).max() < 1e
 print("dlogvar differs by less than 1e-9:", np.abs(dlogvar - numeric_dlogvar).max() < 1e-9)
 
 # %% [markdown]
-# They agree to within $10^{-9}$; notebook 05 explains what is left. And the check fails
-# where it should: with the half of eq. (4) forgotten, analytic over numeric is 2 in every entry.
+# They agree to within $10^{-9}$; notebook 05 explains what is left. And the check fails where it
+# should: with the half of eq. (4) forgotten, derived over measured is 2 in every entry.
 
 # %%
 print(((np.exp(some_logvar) - 1) / numeric_dlogvar).round(6))
