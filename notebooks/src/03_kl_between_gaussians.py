@@ -20,7 +20,7 @@
 #   (`03.blind-spot`).
 #
 # **Builds on** notebook 02, where the gap below $\log p(x)$ turned out to be a KL. Reading time:
-# 35 minutes.
+# 40 minutes.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -130,9 +130,9 @@ for n in (1, 3, 5):
 # $$
 #
 # **Before you read on, do the rest yourself**: average the three terms over $z \sim q$, and add
-# them up. With $L$ latents that are independent under both, log densities add, and so do KLs. The
-# checker knows the usual mistakes, `hint("03.kl")` gives a nudge, and `solution("03.kl")` shows the
-# reference.
+# them up. With $L$ latents that are independent under both, log densities add, and so do KLs. Let
+# your function take a batch of $B$ examples. The checker knows the usual mistakes, `hint("03.kl")`
+# gives a nudge, and `solution("03.kl")` shows the reference.
 
 # %%
 def my_gaussian_kl(mu, logvar):      # (B, L), (B, L) -> (B,) nats
@@ -606,7 +606,7 @@ ax.set(xlabel="mu", ylabel="logvar", title="three paths, left to the KL alone (s
 wide = descend(0.0, 6.0, steps=400)
 kl = gaussian_kl(*wide.T)
 dlogvar = gaussian_kl_gradient(*wide[0])[1]
-print(f"from mu 0, logvar 6: sigma {np.exp(3):.1f}, dlogvar {dlogvar:.0f}; logvar after 1 step "
+print(f"from mu 0, logvar 6: sigma {np.exp(wide[0, 1] / 2):.1f}, dlogvar {dlogvar:.0f}; logvar after 1 step "
       f"{wide[1, 1]:.1f}, after 100 {wide[100, 1]:.1f};\n    "
       f"KL {kl[0]:.0f}, after 100 steps {kl[100]:.2f}, below 0.001 after {np.argmax(kl < 1e-3)}")
 right.plot(wide[:, 1], color=plots.ORANGE)
