@@ -606,9 +606,9 @@ ax.set(xlabel="mu", ylabel="logvar", title="three paths, left to the KL alone (s
 wide = descend(0.0, 6.0, steps=400)
 kl = gaussian_kl(*wide.T)
 dlogvar = gaussian_kl_gradient(*wide[0])[1]
-print(f"from mu 0, logvar 6: sigma {np.exp(wide[0, 1] / 2):.1f}, dlogvar {dlogvar:.0f}; logvar after 1 step "
-      f"{wide[1, 1]:.1f}, after 100 {wide[100, 1]:.1f};\n    "
-      f"KL {kl[0]:.0f}, after 100 steps {kl[100]:.2f}, below 0.001 after {np.argmax(kl < 1e-3)}")
+print(f"from mu 0, logvar 6: sigma {np.exp(wide[0, 1] / 2):.1f}, dlogvar {dlogvar:.0f};\n    logvar "
+      f"after 1 step {wide[1, 1]:.1f}, after 100 {wide[100, 1]:.1f};\n    KL {kl[0]:.0f}, "
+      f"after 100 steps {kl[100]:.2f}, below 0.001 after {np.argmax(kl < 1e-3)}")
 right.plot(wide[:, 1], color=plots.ORANGE)
 right.axhline(0, color=plots.GREY, lw=1, ls=":")
 right.set(xlabel="step", ylabel="logvar", title="the wide path")

@@ -54,9 +54,17 @@ wrong(
     with_drho(lambda sigma, rho: (sigma - 1 / sigma**2) / (1 + np.exp(-rho))),
     with_drho(lambda sigma, rho: (2 * sigma - 2 / sigma) / (1 + np.exp(-rho))),
     with_drho(lambda sigma, rho: ((sigma - 1 / sigma) / (1 + np.exp(-rho))).sum(axis=1)),
-    with_drho(lambda sigma, rho: (np.exp(rho) - 1) / 2),
     with_drho(lambda sigma, rho: (sigma - 1 / sigma) / (1 + np.exp(-rho)) / rho.shape[1]),
+)
+wrong(
+    "03.bug",
+    with_drho(lambda sigma, rho: np.expm1(rho) / 2),
+    clue="rho-as-logvar-in-the-gradient",
+)
+wrong(
+    "03.bug",
     with_drho(lambda sigma, rho: (sigma**2 - 1) / (1 + np.exp(-rho))),
+    clue="by-log-sigma-times-slope",
 )
 
 

@@ -72,6 +72,17 @@ BUG = Exercise(
             "This drho is the derivative by log sigma: multiply it by d log sigma / d rho.",
         ),
         WrongAnswer(
+            "by-log-sigma-times-slope",
+            _with(lambda sigma, rho: (sigma**2 - 1) * _sigmoid(rho)),
+            "You multiply the derivative by log sigma with d sigma / d rho; what belongs there is "
+            "d log sigma / d rho.",
+        ),
+        WrongAnswer(
+            "rho-as-logvar-in-the-gradient",
+            _with(lambda sigma, rho: 0.5 * (np.exp(rho) - 1)),
+            "This is equation (4) with rho in the place of logvar; here logvar is 2 log sigma.",
+        ),
+        WrongAnswer(
             "exp-as-slope",
             _with(lambda sigma, rho: (sigma - 1 / sigma) * np.exp(rho)),
             "The slope of log(1 + e^rho) is not e^rho: the log has a derivative too.",
