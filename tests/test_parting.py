@@ -1,8 +1,9 @@
 """Where a Gaussian stops covering two uneven hills, found by quadrature and descent."""
 
 import numpy as np
+import pytest
 
-from minivae.exercises.chapters.nb03.directions import PARTING, TURNS
+from minivae.exercises.chapters.nb03.directions import PARTING, TURNS, _judge_parting
 
 U = np.linspace(-9, 9, 1801)  # z = mu + sigma u: the quadrature moves with q
 WEIGHT = np.exp(-U * U / 2) / np.exp(-U * U / 2).sum()
@@ -52,17 +53,37 @@ def test_uneven_hills_part_where_the_exercise_says():
     assert abs(parting(0.6, 2.4, 2.6) - PARTING) < 0.002
 
 
+def test_two_incomplete_searches_find_the_numbers_that_their_messages_name():
+    """03.parting: covering at mu = 0 only, and -log 0.6 for the cost of choosing."""
+
+    def crossing(cost):
+        low, high = 2.4, 2.6
+        for _ in range(10):
+            d = (low + high) / 2
+            low, high = (d, high) if cost(d) < 0 else (low, d)
+        return d
+
+    def at_mu_0(d):
+        return min(kl(0, log_sigma, d) for log_sigma in np.linspace(0.5, 1.2, 71))
+
+    on_the_hill = crossing(lambda d: at_mu_0(d) - least(d, 0, d)[0])
+    bound = crossing(lambda d: least(0.3, np.log(2.4), d)[0] + np.log(0.6))
+    for d, said in ((on_the_hill, "not only at 0"), (bound, "is a bound")):
+        assert said in _judge_parting(round(d, 3))
+
+
 def test_even_hills_part_where_the_notebook_says():
     """Notebook 03: at d = 1.4 for hills of width 0.5, so at 2.8 for hills of width 1."""
     assert abs(parting(0.5, 2.6, 3.0) - 2.8) < 0.002
 
 
-def largest_step(share, widths):
-    """The largest move of the best q's mu while d grows by 0.04, in widths of the wider hill."""
+def largest_step(share, widths, step=0.04, ends=(0.5, 3.0), precision=1e-3):
+    """The largest move of the best q's mu in one step of d; step, ends and the move are in widths
+    of the wider hill."""
     moves, before, covering = [], None, (0.0, 0.0)
-    for d in np.arange(0.5, 3.0, 0.04) * max(widths):
+    for d in np.arange(*ends, step) * max(widths):
         starts = (covering, (d, np.log(widths[1])))
-        found = [least(*start, d, share, widths, 1e-3) for start in starts]
+        found = [least(*start, d, share, widths, precision) for start in starts]
         best, covering = min(found), found[0][1:]
         moves.append(0 if before is None else abs(best[1] - before) / max(widths))
         before = best[1]
@@ -79,7 +100,20 @@ def test_the_best_q_jumps_and_slides_as_the_exercise_says():
         assert step > 0.5 if turn == "jump" else step < 0.3, (target, step)
 
 
-def test_uneven_hills_slide_in_the_notebook():
-    """Notebook 03: shares of 0.8 and 0.9 give no jump."""
-    for share in (0.8, 0.9):
-        assert largest_step(share, (0.5, 0.5)) < 0.3
+@pytest.mark.parametrize(("share", "ends"), [(0.8, (1.7, 1.9)), (0.9, (1.6, 1.8))])
+def test_uneven_hills_slide_in_the_notebook(share, ends):
+    """Notebook 03: shares of 0.8 and 0.9 give no jump. With half the step of d, mu moves half as
+    far where it moves most; a jump stays as large."""
+    moves = [largest_step(share, (1, 1), step, ends, 1e-5) for step in (0.04, 0.02)]
+    assert 0.45 < moves[1] / moves[0] < 0.55
+    jumps = [largest_step(0.5, (1, 1), step, (2.74, 2.86)) for step in (0.04, 0.02)]
+    assert 0.95 < jumps[1] / jumps[0] < 1.05
+
+
+def test_a_mirrored_q_on_the_side_of_the_larger_hill_never_costs_more():
+    """Notebook 03 leaves negative mu out of its table: the hills are equally wide there."""
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        mu, log_sigma, d, share = rng.uniform((0, -1.5, 0.2, 0.5), (3, 1, 2, 1))
+        right, left = (kl(sign * mu, log_sigma, d, share, (0.5, 0.5)) for sign in (1, -1))
+        assert right <= left + 1e-9

@@ -9,18 +9,18 @@
 # # 03 · KL between Gaussians
 #
 # **What you will be able to do**
-# - derive the KL divergence between two Gaussians in closed form
-#   (`03.kl`, `03.kl-two-gaussians`, `03.bug`);
+# - derive the KL divergence between two Gaussians in closed form, and say what a nat of it is worth
+#   (`03.kl`, `03.kl-two-gaussians`, `03.evidence`);
 # - find the best Gaussian for a target in both directions of the KL, and say when the direction
 #   that a VAE uses covers two hills, when it chooses one, and how much too sure it is
 #   (`03.moment-matching`, `03.too-sure`, `03.turns`, `03.parting`);
 # - derive the KL's gradient, and check it with central differences that you write yourself
-#   (`03.central-differences`, `03.kl-backward`);
+#   (`03.kl-backward`, `03.central-differences`, `03.bug`);
 # - choose an input at which a check sees mistakes, and find one at which it is blind
 #   (`03.blind-spot`).
 #
 # **Builds on** notebook 02, where the gap below $\log p(x)$ turned out to be a KL. Reading time:
-# 35 minutes.
+# 40 minutes.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -42,8 +42,8 @@ recall("03", ..., ..., ...)
 # %% [markdown]
 # ## 3.1  What is being measured?
 #
-# Notebook 02 ended with a bound, the ELBO, and a price inside it: how far $q(z\mid x)$ lies from
-# the prior $p(z)$. "How far" was this average, in nats:
+# Notebook 02 found a bound, the ELBO, and in its eq. (5) a price: how far $q_\phi(z\mid x)$ lies
+# from the prior $p(z)$. "How far" was this average, in nats:
 #
 # $$
 # \mathrm{KL}(q \,\Vert\, p) = \mathbb{E}_{z \sim q}\!\left[\log \frac{q(z)}{p(z)}\right] \tag{1}
@@ -101,13 +101,14 @@ for sigma in (0.5, 1.1, 2.0):
 # %% [markdown]
 # It is not. A majority of draws may fall where $p$ is larger, and the average is positive all the
 # same. The reason is Jensen's inequality: $\mathbb{E}_q[\log p/q] \le \log \mathbb{E}_q[p/q]$, and
-# $\mathbb{E}_q[p/q] = \int p = 1$, whose log is 0. The left side is minus the KL.
+# $\mathbb{E}_q[p/q] = \int p = 1$, whose log is 0. The left side is minus the KL, and it is 0 only if
+# $q$ is $p$.
 #
-# What does a number of nats mean here? One way to read it is **evidence**. Somebody shows you draws;
-# you do not know whether they come from $q$ or from $p$, and at first you hold both for equally
-# probable. Your *log odds* for $q$, the log of p(it is $q$) / p(it is $p$), are then 0. By Bayes'
-# rule each draw adds its log ratio to them. If the draws do come from $q$, the KL is the evidence
-# that each gives you, on average.
+# What does a number of nats mean here? One way to read it is **evidence**. Somebody shows you
+# independent draws; you do not know whether they come from $q$ or from $p$, and at first you hold
+# both for equally probable. Your *log odds* for $q$, the log of p(it is $q$) / p(it is $p$), are
+# then 0. By Bayes' rule each draw adds its log ratio to them. If the draws do come from $q$, the KL
+# is the evidence that each gives you, on average.
 
 # %%
 log_odds = log_ratio.reshape(-1, 5).cumsum(axis=1)             # 20,000 times five draws from q
@@ -119,7 +120,8 @@ for n in (1, 3, 5):
 # %% [markdown]
 # ## 3.2  Can the integral be done exactly?
 #
-# For Gaussians, yes. Notebook 02 used the result already; here is where it comes from. Write both
+# For Gaussians, yes. Notebook 02 had the pieces: the last two averages of its eq. (7) add up to
+# minus this KL, and its eq. (8) contains their sum. Here it comes from eq. (1) itself. Write both
 # log densities out; the constant $\frac12\log 2\pi$ is in both and cancels:
 #
 # $$
@@ -127,8 +129,21 @@ for n in (1, 3, 5):
 # = -\frac{(z-\mu)^2}{2\sigma^2} - \frac12\log\sigma^2 + \frac{z^2}{2}.
 # $$
 #
-# Now average over $z \sim q$, term by term. Only two facts about $q$ are needed, and both follow
-# from its mean being $\mu$ and its variance $\sigma^2$:
+# **Before you read on, do the rest yourself**: average the three terms over $z \sim q$, and add
+# them up. With $L$ latents that are independent under both, log densities add, and so do KLs. Let
+# your function take a batch of $B$ examples. The checker knows the usual mistakes, `hint("03.kl")`
+# gives a nudge, and `solution("03.kl")` shows the reference.
+
+# %%
+def my_gaussian_kl(mu, logvar):      # (B, L), (B, L) -> (B,) nats
+    ...                              # your code
+
+
+check("03.kl", my_gaussian_kl)
+
+# %% [markdown]
+# Only two facts about $q$ are needed, and both follow from its mean being $\mu$ and its variance
+# $\sigma^2$:
 #
 # $$
 # \begin{aligned}
@@ -144,9 +159,6 @@ for n in (1, 3, 5):
 # \mathrm{KL}\big(N(\mu,\sigma^2) \,\Vert\, N(0,1)\big)
 # = \tfrac12\left(\mu^2 + \sigma^2 - 1 - \log\sigma^2\right) \tag{2}
 # $$
-#
-# With $L$ latents that are independent under both, log densities add, so KLs add: one such term
-# for each latent.
 
 # %%
 def gaussian_kl(mu, logvar):
@@ -191,13 +203,15 @@ fig
 # encoder that answers `mu = 2, logvar = 0` for every image pays 2 nats a latent, and its $z$ tells
 # nothing either. What informs is that $q$ *differs* from image to image.
 #
-# What does that cost? A second way to read a KL helps here, **code length**. To write down what was
-# drawn, give short words to frequent values: for a $z$ that takes separate values, the best code for
-# $q$ spends about $-\log_2 q(z)$ bits on $z$, and one made for $p$ about $-\log_2 p(z)$. If the draws
-# come from $q$, the second code wastes the average of the log ratio, which is the KL in bits. (A
-# real $z$ is first rounded to a fine grid; in the log ratio the width of its cells cancels.) Here
-# are two codes for the weather, made for two towns. In each no word begins with another of its
-# words, so that a row of bits can be read without gaps.
+# ### A second way to read a KL
+#
+# In 3.1 the KL was evidence. It is also a **code length**. To write down what was drawn, give short
+# words to frequent values: for a $z$ that takes separate values, the best code for $q$ spends about
+# $-\log_2 q(z)$ bits on $z$, and one made for $p$ about $-\log_2 p(z)$. If the draws come from $q$,
+# the second code wastes the average of the log ratio, which is the KL in bits. (A real $z$ is first
+# rounded to a fine grid; in the log ratio the width of its cells cancels.) Here are two codes for
+# the weather, made for two towns. In each no word begins with another of its words, so that a row
+# of bits can be read without gaps.
 
 # %%
 here, there = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8]), np.array([1 / 8, 1 / 8, 1 / 4, 1 / 2])
@@ -208,11 +222,12 @@ print(f"this town's weather: {own:.3f} bits a day in its own code, {other:.3f} i
 print(f"wasted: {other - own:.3f} bits a day; KL: {kl_bits:.3f} bits, {kl_bits * np.log(2):.3f} nats")
 
 # %% [markdown]
-# Now an encoder that tells images apart, and knows each $z$ to about $\sigma$. Let its `mu` be
-# spread over the images like $N(0, 1 - \sigma^2)$: the variances add to 1, so all its draws together
-# are distributed as the prior. Then $\mathbb{E}[\mu^2] = 1 - \sigma^2$, and eq. (2), averaged over
-# the images, is exactly $-\log\sigma$. Here $p$'s code is for those who have not seen the image and
-# $q$'s for those who have, so the bits between them are what the image tells about $z$.
+# ### What does it cost to tell images apart?
+#
+# Take an encoder that knows each $z$ to about $\sigma$. Let its `mu` be spread over the images like
+# $N(0, 1 - \sigma^2)$: the variances add to 1, so all its draws together are distributed as the
+# prior. Then $\mathbb{E}[\mu^2] = 1 - \sigma^2$, and eq. (2), averaged over the images, is exactly
+# $-\log\sigma$.
 
 # %%
 for digits in (1, 2, 3):
@@ -224,7 +239,10 @@ print(f"log 10 is {np.log(10):.2f} nats")
 
 # %% [markdown]
 # Each decimal digit of $z$ costs such an encoder $\log 10$ nats: the length of one digit, chosen out
-# of ten.
+# of ten. Here $p$'s code is for those who have not seen the image and $q$'s for those who have. The
+# nats between them, averaged over the images, are what an image tells about $z$: the *mutual
+# information* of the two. (If all draws together are not distributed as the prior, their own KL to
+# it comes on top. The encoder with `mu = 2` for every image paid for nothing else.)
 
 # %% [markdown]
 # ## 3.4  Which direction?
@@ -245,8 +263,9 @@ predict("03.direction", ...)
 # %% [markdown]
 # With two hills in $p$ there is no closed form, so eq. (1) becomes a sum over a fine grid of $z$,
 # for every $q$ from a table of means and widths. There is no optimiser that could get stuck: the
-# smallest entry is the answer, up to the steps of the table (0.05 in `mu` and in $\sigma$). Negative
-# `mu` are left out: for even hills they are mirror images, and of uneven ones the larger is at `d`.
+# smallest entry is the answer, up to the steps of the table (0.02 in `mu`, 0.05 in $\sigma$).
+# Negative `mu` are left out: the two hills are equally wide, and the one at `d` is never the smaller,
+# so the mirror image of a $q$ on the left costs no more.
 
 # %%
 def log_two_hills(z, d, share=0.5):
@@ -256,18 +275,20 @@ def log_two_hills(z, d, share=0.5):
 
 
 z_grid, dz = np.linspace(-8, 8, 401, retstep=True)
-mus = np.linspace(0, 3, 61)
+mus = np.linspace(0, 3, 151)
 logvars = 2 * np.log(np.linspace(0.2, 2.5, 47))
-log_q = log_normal(z_grid, mus[:, None, None], logvars[:, None])       # (61, 47, 401)
+log_q = log_normal(z_grid, mus[:, None, None], logvars[:, None])       # (151, 47, 401)
+density_q = np.exp(log_q)
+mean_log_q = (density_q * log_q).sum(axis=2) * dz                      # E_q[log q]: (151, 47)
 
 
 def q_to_p(log_p):
-    """KL(q || p) for every q of the table, (61, 47)."""
-    return (np.exp(log_q) * (log_q - log_p)).sum(axis=2) * dz
+    """KL(q || p) = E_q[log q] - E_q[log p] for every q of the table, (151, 47)."""
+    return mean_log_q - density_q @ log_p * dz
 
 
 def p_to_q(log_p):
-    """KL(p || q) for every q of the table, (61, 47)."""
+    """KL(p || q) for every q of the table, (151, 47)."""
     return (np.exp(log_p) * (log_p - log_q)).sum(axis=2) * dz
 
 
@@ -327,21 +348,21 @@ print(f"p has mean {abs(mean):.2f} and standard deviation {sd:.2f}")
 # %% [markdown]
 # ### Is it a law?
 #
-# Does $\mathrm{KL}(q\Vert p)$ always choose? Slide the hills. For each distance take the best $q$ in
-# the middle (`mu` = 0), the best one centred on a hill (`mu` = `d`), and the best of the whole table;
-# the last for uneven hills too.
+# Does $\mathrm{KL}(q\Vert p)$ always choose? Slide the hills, in steps of 0.02. For each distance
+# take the best $q$ in the middle (`mu` = 0), the best one centred on a hill (`mu` = `d`), and the best
+# of the whole table; the last for uneven hills too.
 
 # %%
-distances = np.array([0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8])
+distances = np.linspace(0.7, 1.8, 56)
 tables = [q_to_p(log_two_hills(z_grid, d)) for d in distances]
 in_the_middle = [table[0].min() for table in tables]                       # mus[0] is 0
 on_a_hill = [table[np.isclose(mus, d)].min() for table, d in zip(tables, distances, strict=True)]
-best_mu = {0.5: [least(table)[0] for table in tables]}
-covers = np.array(best_mu[0.5]) < distances / 2
-print(f"even hills: the best q covers both up to d = {distances[covers].max()}, "
-      f"and sits on one from d = {distances[~covers].min()}")
-for share in (0.8, 0.9):
+best_mu = {}
+for share in (0.5, 0.8, 0.9):
     best_mu[share] = [least(q_to_p(log_two_hills(z_grid, d, share)))[0] for d in distances]
+    moves = np.diff(best_mu[share])
+    print(f"shares {1 - share:.1f}, {share}: one step of d moves the best mu by at most "
+          f"{moves.max():.2f}, at d = {distances[moves.argmax()]:.2f}")
 
 # %%
 fig, (left, right) = plots.figure(7.6, 3.1, 1, 2)
@@ -351,8 +372,8 @@ left.axhline(np.log(2), color=plots.GREY, lw=1, ls=":", label="log 2")
 left.set(xlabel="d: even hills at -d and d", ylabel="least KL(q || p), nats", ylim=(0, 1.4))
 left.set_title("even hills: the cheaper one wins")
 left.legend(fontsize=8)
-for (share, found), mark in zip(best_mu.items(), ("o-", "s--", "^:"), strict=True):
-    right.plot(distances, found, mark, ms=4, label=f"shares {1 - share:.1f}, {share}")
+for (share, found), dash in zip(best_mu.items(), ("-", "--", "-."), strict=True):
+    right.plot(distances, found, ls=dash, label=f"shares {1 - share:.1f}, {share}")
 right.plot(distances, distances, color=plots.GREY, lw=1, label="on the hill")
 right.set(xlabel="d", ylabel="mu of the best q", title="even: a jump; 0.8, 0.9: a slide")
 right.legend(fontsize=8)
@@ -376,8 +397,8 @@ print(f"covering both at d = 1.5: {parts.sum():.2f} nats: {parts[valley].sum():+
 # more and more as they part, but choosing never costs more than $-\log$ of the hill's share,
 # $\log 2$ here: a $q$ equal to one hill has $p$ at least that share of $q$ everywhere. Where the two
 # curves cross, near $d = 1.4$ or 2.8 widths of a hill, the best $q$ jumps. If one hill has a share
-# of 0.8 or 0.9, there is no jump: $q$ leans to the larger hill from the start, and slides onto it.
-# Settling on one hill is called *mode seeking*.
+# of 0.8 or 0.9, no step of `d` moves `mu` by much: $q$ leans to the larger hill from the start, and
+# slides onto it. Settling on one hill is called *mode seeking*.
 #
 # In the other direction the cost of leaving out a hill has no such limit: $\mathrm{KL}(p\Vert q)$
 # averages $\log p/q$ over draws of $p$, half of them come from the hill that is left out, and $q$
@@ -434,7 +455,19 @@ fig
 # %% [markdown]
 # ## 3.5  Which way is downhill?
 #
-# Training needs the gradient of eq. (2). Take `mu` first: only the term $\mu^2/2$ contains it.
+# Training needs the gradient of eq. (2). **Derive it before you read on**, with respect to `mu` and
+# to `logvar`. In code the gradient of the loss with respect to `mu` is called `dmu`, and so on; so
+# `dkl` is its gradient with respect to each example's KL, as it arrives from the rest of the loss.
+
+# %%
+def gaussian_kl_backward(dkl, mu, logvar):    # (B,), (B, L), (B, L)
+    ...                                       # -> dmu (B, L), dlogvar (B, L)
+
+
+check("03.kl-backward", gaussian_kl_backward)
+
+# %% [markdown]
+# For `mu`: only the term $\mu^2/2$ contains it.
 #
 # $$
 # \frac{\partial\,\mathrm{KL}}{\partial \mu} = \mu \tag{3}
@@ -448,20 +481,13 @@ fig
 # = \tfrac12\left(\sigma^2 - 1\right) \tag{4}
 # $$
 #
-# Both are zero exactly at the prior, as the two curves promised. In code the gradient with respect to
-# `mu` is called `dmu`, and so on.
+# They are zero together only at the prior, as the two curves promised. By the chain rule a `dkl` from
+# above multiplies both.
 #
-# Check the derivation by a way that does not use it. For any function $f$ of an array $x$: move one
-# entry up by $h$ and down by $h$, see how far $f$ moved, and divide by the distance. These are
-# *central differences*:
-#
-# $$
-# \frac{\partial f}{\partial x_i} \approx \frac{f(x + h e_i) - f(x - h e_i)}{2h} \tag{5}
-# $$
-#
-# where $e_i$ is 1 at entry $i$ and 0 everywhere else. **This one you write now**, in ten lines or
-# fewer. The checker knows the usual mistakes, and `hint("03.central-differences")` helps. Until yours
-# passes, the next cell takes the reference.
+# Check the derivation by a way that does not use it. For any function $f$ of an array $x$, move one
+# entry up by $h$ and down by $h$, see by how much $f$ differs between the two places, and divide by
+# their distance. These are *central differences*. **This too you write now**, in ten lines or fewer.
+# Until yours passes, the next cell takes the reference.
 
 # %%
 def my_central_differences(f, x, h):    # f: array -> number, x (B, L) floats or integers
@@ -472,6 +498,13 @@ check("03.central-differences", my_central_differences)
 
 # %%
 central_differences = use("03.central-differences", my_central_differences)
+
+# %% [markdown]
+# In a formula, where $e_i$ is 1 at entry $i$ and 0 everywhere else:
+#
+# $$
+# \frac{\partial f}{\partial x_i} \approx \frac{f(x + h e_i) - f(x - h e_i)}{2h} \tag{5}
+# $$
 
 # %%
 def gaussian_kl_gradient(mu, logvar):
@@ -486,8 +519,8 @@ print("dmu differs by less than 1e-9:    ", np.abs(dmu - numeric_dmu).max() < 1e
 print("dlogvar differs by less than 1e-9:", np.abs(dlogvar - numeric_dlogvar).max() < 1e-9)
 
 # %% [markdown]
-# They agree to nine decimals at least; notebook 05 explains where the rest went. And the check fails
-# where it should: with the half of eq. (4) forgotten, analytic over numeric is 2 in every entry.
+# They agree to within $10^{-9}$; notebook 05 explains what is left. And the check fails where it
+# should: with the half of eq. (4) forgotten, derived over measured is 2 in every entry.
 
 # %%
 print(((np.exp(some_logvar) - 1) / numeric_dlogvar).round(6))
@@ -515,8 +548,8 @@ def unseen(mu, logvar):
     return sum(np.allclose(entry.wrong(mu, logvar), right) for entry in WRONG_KLS)
 
 
-for m, v in (([0.0], [0.0]), ([1.0], [0.0]), ([0.7], [0.0]), ([1.0], [0.3]), ([0.7], [0.3]),
-             ([0.7, -1.3], [0.3, -0.8])):
+for m, v in (([0.0], [0.0]), ([1.0], [0.0]), ([0.7], [0.0]), ([0.7, -1.3], [0.0, 0.0]),
+             ([1.0], [0.3]), ([0.7], [0.3]), ([0.7, -1.3], [0.3, -0.8])):
     count = unseen(np.array([m]), np.array([v]))
     print(f"mu = {m}, logvar = {v}: {count} of {len(WRONG_KLS)} give the right value")
 
@@ -524,18 +557,21 @@ for m, v in (([0.0], [0.0]), ([1.0], [0.0]), ([0.7], [0.0]), ([1.0], [0.3]), ([0
 reveal("03.zero-check")
 
 # %% [markdown]
-# With `logvar = 0` most mistakes hide, whatever `mu` is: every power of $\sigma$ is 1 there, and
-# every multiple of `logvar` is 0. With `mu = 0` as well the KL itself is 0, which hides a lost half
-# and a turned sign. `mu = 1` hides one that forgets the square. The last two need a second latent to
-# show. So this project checks with several latents, at numbers with nothing special about them.
+# With `logvar = 0` more than half of the mistakes hide, whatever `mu` is: every power of $\sigma$ is
+# 1 there, and every multiple of `logvar` is 0. With `mu = 0` as well the KL itself is 0, which hides
+# a lost half and a turned sign. `mu = 1` hides one that forgets the square. The two that are left at
+# `mu = [0.7], logvar = [0.3]` take a mean over the latents, or add the latents' `mu` before they
+# square: with a single latent neither changes anything. So this project checks with several latents,
+# at numbers with nothing special about them.
 
 # %% [markdown]
 # ## 3.7  Does walking downhill arrive at the prior?
 #
 # Follow the negative gradient from a few starting points, with nothing else in the loss.
 #
-# **Predict first.** One path starts very wide, at `logvar = 6` ($\sigma = 20$), where `dlogvar` is
-# 200. After 100 steps of size 0.15, where is its `logvar`: `"at 0"`, `"far below"` or `"far above"`?
+# **Predict first.** One path starts very wide, at `logvar = 6` ($\sigma$ is about 20), where
+# `dlogvar` is about 200. After 100 steps of size 0.15, where is its `logvar`: `"at 0"`,
+# `"far below"` or `"far above"`?
 
 # %%
 predict("03.wall", ...)
@@ -552,7 +588,7 @@ def descend(mu, logvar, steps=100, lr=0.15):
 
 
 # %%
-fig, ax = plots.figure(6, 3.8)
+fig, (ax, right) = plots.figure(8.2, 3.6, 1, 2, width_ratios=(2, 1))
 m, v = np.meshgrid(np.linspace(-2.6, 2.6, 120), np.linspace(-4.5, 2.2, 120))
 rings = ax.contour(m, v, gaussian_kl(m, v), [0.1, 0.5, 1, 2, 3], colors=plots.GREY, linewidths=0.8)
 ax.clabel(rings, fmt="%g", fontsize=8, manual=[(a, -a) for a in (0.4, 0.9, 1.3, 1.8, 2.1)])
@@ -565,17 +601,24 @@ for start, color, marker in (
     ax.plot(*path, marker=marker, ls="-", color=color, ms=2.5, lw=1)
     kl = gaussian_kl(*path)
     print(f"from mu {start[0]:+}, logvar {start[1]:+}: KL {kl[0]:.3f}, after 100 steps {kl[-1]:.3f}")
-wide = descend(0.0, 6.0)
-print(f"from mu 0, logvar 6: KL {gaussian_kl(*wide[0]):.0f}; logvar after 1 step {wide[1, 1]:.1f}, "
-      f"after 100 {wide[-1, 1]:.1f}, KL {gaussian_kl(*wide[-1]):.2f}")
 ax.plot(0, 0, "*", color=plots.INK, ms=13)
 ax.set(xlabel="mu", ylabel="logvar", title="three paths, left to the KL alone (star: the prior)")
+wide = descend(0.0, 6.0, steps=400)
+kl = gaussian_kl(*wide.T)
+dlogvar = gaussian_kl_gradient(*wide[0])[1]
+print(f"from mu 0, logvar 6: sigma {np.exp(wide[0, 1] / 2):.1f}, dlogvar {dlogvar:.0f};\n    logvar "
+      f"after 1 step {wide[1, 1]:.1f}, after 100 {wide[100, 1]:.1f};\n    KL {kl[0]:.0f}, "
+      f"after 100 steps {kl[100]:.2f}, below 0.001 after {np.argmax(kl < 1e-3)}")
+right.plot(wide[:, 1], color=plots.ORANGE)
+right.axhline(0, color=plots.GREY, lw=1, ls=":")
+right.set(xlabel="step", ylabel="logvar", title="the wide path")
 fig
 
 # %% [markdown]
-# The three in the picture arrive; each dot is one step, and the rings are lines of equal KL, in nats.
-# The path that starts narrow (bottom) creeps: where `logvar` is negative, `dlogvar` lies between
-# $-\tfrac12$ and 0, however far away the prior is.
+# On the left each dot is one step, and the rings are lines of equal KL, in nats. All three arrive. The
+# path that starts narrow (bottom) creeps: where `logvar` is negative, `dlogvar` lies between
+# $-\tfrac12$ and 0, however far away the prior is. The wide path (right) starts above the left picture
+# and is below it after one step. It arrives too, hundreds of steps later.
 
 # %%
 reveal("03.wall")
@@ -583,7 +626,7 @@ reveal("03.wall")
 # %% [markdown]
 # In a VAE the reconstruction term pulls the other way, and each image's $q$ settles about where the
 # two balance. A latent for which the reconstruction does not pull at all is left to the KL, which
-# pulls it to the star: *posterior collapse*, seen in notebook 07.
+# pulls it to the star: *posterior collapse*, which you will see in notebook 07.
 
 # %% [markdown]
 # ## Recap
@@ -592,7 +635,8 @@ reveal("03.wall")
 #   eq. (1): the evidence of one draw, and what a code made for $p$ wastes on it.
 # - For a diagonal Gaussian against $N(0, I)$ it is a sum of one closed term per latent: eq. (2).
 # - A large KL alone does not inform: $q$ must differ between images. If all draws together make the
-#   prior, knowing $z$ to about $\sigma$ costs $-\log\sigma$ nats an image, $\log 10$ for each digit.
+#   prior, the KL averaged over the images is what an image tells about $z$: $\log 10$ nats for each
+#   digit.
 # - The VAE's direction made $q$ too sure: narrower than the posterior where latents were correlated,
 #   on one of two even hills where covering cost more. The other direction matches mean and variance.
 # - The gradient is `mu` and `(sigma^2 - 1) / 2`, eqs. (3) and (4), and central differences agree.
@@ -601,31 +645,9 @@ reveal("03.wall")
 #
 # ## Exercises
 #
-# Each stub below is yours to fill in; `check` says what is right, or shows the smallest input
-# where it is not. `hint("03.kl")` gives a nudge, `solution("03.kl")` the reference. After
-# `from minivae.exercises import progress, review`, `progress()` lists what is done and what comes
-# next, and `review()` asks earlier questions again.
-
-# %% [markdown]
-# **The KL of a diagonal Gaussian.** One number for each example: the latents are summed.
-
-# %%
-def my_gaussian_kl(mu, logvar):      # (B, L), (B, L) -> (B,) nats
-    ...                              # your code
-
-
-check("03.kl", my_gaussian_kl)
-
-# %% [markdown]
-# **Its gradient.** `dkl` is the gradient of the loss with respect to each example's KL, as it arrives
-# from above.
-
-# %%
-def gaussian_kl_backward(dkl, mu, logvar):    # (B,), (B, L), (B, L)
-    ...                                       # -> dmu (B, L), dlogvar (B, L)
-
-
-check("03.kl-backward", gaussian_kl_backward)
+# Three were above: `03.kl`, `03.kl-backward`, `03.central-differences`. `check` says what is right, or
+# shows the smallest input where it is not. After `from minivae.exercises import progress, review`,
+# `progress()` lists what is done and what comes next, and `review()` asks earlier questions again.
 
 # %% [markdown]
 # **Any two diagonal Gaussians.** Repeat the derivation of 3.2 with a second Gaussian in the place
@@ -637,6 +659,19 @@ def kl_two_gaussians(mu1, logvar1, mu2, logvar2):    # each (B, L) -> (B,) nats
 
 
 check("03.kl-two-gaussians", kl_two_gaussians)
+
+# %% [markdown]
+# **What are the nats worth?** In 3.1 the draws came from $q$. Now they come from $p$: how fast does
+# your evidence for $p$ grow, and how much does a code made for $q$ waste?
+
+# %%
+def draws_and_bits(mu, logvar):    # q = N(mu, exp(logvar)), one latent: two floats
+    ...    # Even odds at first; the draws come from p = N(0, 1). -> after how many draws
+           #    the log odds for p are log 1000 on average (a float), and how many bits a
+           #    draw a code made for q wastes
+
+
+check("03.evidence", draws_and_bits)
 
 # %% [markdown]
 # **The other direction, for any mixture.** Moment matching asks for the mean and the variance of $p$.
@@ -686,16 +721,18 @@ parting = ...
 check("03.parting", parting)
 
 # %% [markdown]
-# **Find the bug.** This KL is of a kind found in public code. The model trains without an error
-# message. Mend it.
+# **Find the bug.** Some encoders do not answer with `logvar` but with a number $\rho$, and
+# $\sigma = \log(1 + e^\rho)$, the *softplus*, which is positive too. Here the KL is right, and one
+# gradient is not: your central differences can say which. Derive the right one.
 
 # %%
-def repo_kl(mu, logvar):
-    # Of a kind found in public code. mu and logvar (B, L) -> (B,) nats.
-    return -0.5 * np.mean(1 + logvar - mu**2 - np.exp(logvar), axis=1)
+def repo_softplus_kl(mu, rho):  # (B, L), (B, L) -> kl (B,); its gradient: dmu, drho (B, L)
+    sigma = np.log1p(np.exp(rho))
+    kl = 0.5 * (mu**2 + sigma**2 - 1 - 2 * np.log(sigma)).sum(axis=1)
+    return kl, mu, 0.5 * (sigma**2 - 1)
 
 
-check("03.bug", repo_kl)
+check("03.bug", repo_softplus_kl)
 
 # %% [markdown]
 # **A blind spot.** In 3.6 one mistake of the thirteen hid behind `mu = 1`: the one that forgets the

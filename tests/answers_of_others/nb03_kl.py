@@ -1,4 +1,4 @@
-"""Notebook 03: answers to `03.kl`, `03.kl-backward` and `03.bug`."""
+"""Notebook 03: answers to `03.kl` and `03.kl-backward`."""
 
 import math
 
@@ -170,76 +170,3 @@ def only_one_result(dkl, mu, logvar):
 @wrong("03.kl-backward")
 def square_of_dkl(dkl, mu, logvar):
     return dkl[:, None] ** 2 * mu, dkl[:, None] ** 2 * (np.exp(logvar) - 1) / 2
-
-
-# ---- 03.bug --------------------------------------------------------------------------------------
-
-
-@right("03.bug")
-def mean_times_latents(mu, logvar):
-    return -0.5 * mu.shape[1] * np.mean(1 + logvar - mu**2 - np.exp(logvar), axis=1)
-
-
-@right("03.bug")
-def sum_by_a_product(mu, logvar):
-    return (np.exp(logvar) + mu**2 - logvar - 1) @ np.ones(mu.shape[1]) / 2
-
-
-@right("03.bug")
-def sum_of_columns(mu, logvar):
-    return sum(-0.5 * (1 + v - m**2 - np.exp(v)) for m, v in zip(mu.T, logvar.T, strict=True))
-
-
-@wrong("03.bug")
-def mean_over_both_then_times_latents(mu, logvar):
-    return -0.5 * mu.shape[1] * np.mean(1 + logvar - mu**2 - np.exp(logvar))
-
-
-@wrong("03.bug")
-def times_the_batch(mu, logvar):
-    return -0.5 * len(mu) * np.mean(1 + logvar - mu**2 - np.exp(logvar), axis=1)
-
-
-@wrong("03.bug")
-def twenty_latents_written_in(mu, logvar):
-    return -0.5 * 20 * np.mean(1 + logvar - mu**2 - np.exp(logvar), axis=1)
-
-
-@wrong("03.bug")
-def bracket_changed(mu, logvar):
-    return -0.5 * np.sum(1 + logvar - mu**2 + np.exp(logvar), axis=1)
-
-
-@wrong("03.bug")
-def one_dropped(mu, logvar):
-    return -0.5 * np.sum(logvar - mu**2 - np.exp(logvar), axis=1)
-
-
-@wrong("03.bug")
-def largest_latent(mu, logvar):
-    return np.max(-0.5 * (1 + logvar - mu**2 - np.exp(logvar)), axis=1)
-
-
-@wrong("03.bug")
-def absolute_mean(mu, logvar):
-    return np.abs(0.5 * np.mean(1 + logvar - mu**2 - np.exp(logvar), axis=1))
-
-
-@wrong("03.bug")
-def not_reduced(mu, logvar):
-    return -0.5 * (1 + logvar - mu**2 - np.exp(logvar))
-
-
-@wrong("03.bug")
-def logvar_as_sigma(mu, logvar):
-    return -0.5 * np.sum(1 + 2 * np.log(np.abs(logvar)) - mu**2 - logvar**2, axis=1)
-
-
-@wrong("03.bug")
-def sum_divided_by_the_batch(mu, logvar):
-    return -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar), axis=1) / len(mu)
-
-
-@wrong("03.bug")
-def squared_before_the_sum(mu, logvar):
-    return -0.5 * (logvar.sum(1) + 1 - (mu**2).sum(1) - np.exp(logvar).sum(1))

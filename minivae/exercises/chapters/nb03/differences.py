@@ -72,7 +72,7 @@ def _in_place(f, x, h):
     grad = np.zeros(x.shape)
     for i in np.ndindex(x.shape):
         before = x[i]
-        x[i] = before + h  # rounded to a whole number where x holds such
+        x[i] = before + h  # cut to a whole number where x holds such
         up = f(x)
         x[i] = before - h
         grad[i] = (up - f(x)) / (2 * h)
@@ -163,7 +163,7 @@ DIFFERENCES = Exercise(
         WrongAnswer(
             "moved-in-place",
             _in_place,
-            "You move the entries of x itself; where x holds whole numbers, x + h is rounded. Add "
+            "You move the entries of x itself; where x holds whole numbers, h is cut off. Add "
             "a step to x instead, or work on x.astype(float).",
         ),
         WrongAnswer(

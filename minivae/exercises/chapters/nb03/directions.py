@@ -73,8 +73,8 @@ MOMENTS = Exercise(
         WrongAnswer(
             "shares-squared",
             lambda shares, mus, logvars: (shares @ mus, np.log(shares**2 @ np.exp(logvars))),
-            "That is the variance of a weighted sum of variables; p is a mixture: each z comes "
-            "from one hill.",
+            "That is the variance of a weighted sum of independent variables; p is a mixture: each "
+            "z comes from one hill.",
         ),
         WrongAnswer(
             "variance",
@@ -114,11 +114,16 @@ PARTING = 2.511  # tests/test_parting.py computes it
 _NEAR = (  # (where, how near, what was probably done)
     (2 * PARTING, 0.04, "that is the distance between the two hills; d is half of it"),
     (PARTING / 2, 0.02, "that is for hills half as wide; these have width 1, so d is twice that"),
-    (
-        PARTING + 0.03,
-        0.03,
-        "close, and too far out: is the q that covers sought at every mu, not only at 0? It leans "
-        "to the larger hill",
+    (  # 2.487 with mu = 0
+        2.48,
+        0.012,
+        "close, and too small: is the q that covers sought at every mu, not only at 0? It leans to "
+        "the larger hill",
+    ),
+    (  # 2.540 with -log 0.6
+        2.54,
+        0.01,
+        "close, and too large: -log 0.6 is a bound, and the best q on the hill costs less",
     ),
 )
 
@@ -174,9 +179,10 @@ PARTS = Exercise(
     hints=(
         "What counts is d in widths of a hill: a hill of width 1 at d is the notebook's of width "
         "0.5 at d / 2. So in its search only the share and the list of distances change.",
-        "A q on one hill costs about -log 0.6 = 0.51 nats. Where does covering cost as much?",
+        "A q on one hill costs a little less than -log 0.6 = 0.51 nats. Where does covering cost "
+        "as much?",
         "Step d by 0.01 and look at least(q_to_p(log_two_hills(z_grid, d / 2, 0.6))): its mu jumps "
-        "between 2.5 and 2.52.",
+        "where d is between 2.5 and 2.52.",
     ),
     solution_text=stub("""
         z = np.linspace(-12, 12, 961)[:, None, None]
@@ -249,7 +255,7 @@ TURN = Exercise(
         "sigma go up to 3.5, and mu down to -3: its sign does not matter where two q are equally "
         "good.",
         "Where both widths are 0.5: at shares of 0.15 and 0.85 no step of 0.02 in d moves mu by "
-        "more than one step of the table; at 0.3 and 0.7 one moves it by more than 0.5.",
+        "more than 0.1; at 0.3 and 0.7 one moves it by more than 0.5.",
     ),
     solution_text=stub("""
         turns = ("jump", "jump", "slide", "jump", "slide")

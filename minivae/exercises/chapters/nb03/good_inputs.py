@@ -64,7 +64,7 @@ BLIND_SPOT = Exercise(
         WrongAnswer(
             "logvar-zero",
             (np.array([[1.5, 0.5, 0.5, 0.5]]), np.zeros((1, 4))),
-            "At logvar = 0 most of the others hide as well: take other numbers there.",
+            "At logvar = 0 more than half of the others hide as well: take other numbers there.",
         ),
     ),
     hints=(

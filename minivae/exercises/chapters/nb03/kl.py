@@ -1,6 +1,4 @@
-"""The KL of a diagonal Gaussian from N(0, I): its value, its gradient, a bug."""
-
-import inspect
+"""The KL of a diagonal Gaussian from N(0, I): its value and its gradient."""
 
 import numpy as np
 
@@ -122,8 +120,10 @@ KL = Exercise(
         ),
     ),
     hints=(
-        "For each latent, the KL is half of a sum of four terms, one of them a constant.",
-        "sigma^2 = exp(logvar), and log sigma^2 is logvar itself: no log is needed.",
+        "The average of (z - mu)^2 over q is its variance. For that of z^2, write z as "
+        "mu + (z - mu), and square.",
+        "For each latent you get half of a sum of four terms, one of them a constant. sigma^2 is "
+        "exp(logvar), and log sigma^2 is logvar itself: no log is needed.",
         "Sum (mu^2 + exp(logvar) - 1 - logvar) over axis 1, and divide by 2.",
     ),
 )
@@ -228,59 +228,5 @@ KL_BACKWARD = Exercise(
         "logvar.",
         "d exp(logvar) / d logvar is exp(logvar) again; dkl (B,) needs a new axis: dkl[:, None].",
         "dmu = dkl mu, and dlogvar = dkl (exp(logvar) - 1) / 2.",
-    ),
-)
-
-# ---- 03.bug --------------------------------------------------------------------------------------
-
-
-def repo_kl(mu, logvar):
-    # Of a kind found in public code. mu and logvar (B, L) -> (B,) nats.
-    return -0.5 * np.mean(1 + logvar - mu**2 - np.exp(logvar), axis=1)
-
-
-def mended_kl(mu, logvar):
-    # The mean over L latents makes the KL 1/L as large: a silent beta of 1/L.
-    return -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar), axis=1)
-
-
-BUG = Exercise(
-    id="03.bug",
-    title="find the bug: a KL from public code",
-    stub=inspect.getsource(repo_kl).rstrip(),
-    reference=mended_kl,
-    given=repo_kl,
-    cases=_kl_cases,
-    mistakes=(
-        WrongAnswer(
-            "wrong-axis",
-            lambda mu, logvar: -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar), axis=0),
-            "The sum is right, but not its axis: there is one KL for each example.",
-        ),
-        WrongAnswer(
-            "sign",
-            lambda mu, logvar: 0.5 * np.mean(1 + logvar - mu**2 - np.exp(logvar), axis=1),
-            "The sign was right before: the bracket is negative, so -0.5 makes the KL positive.",
-        ),
-        WrongAnswer(
-            "one-number",
-            lambda mu, logvar: -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar)),
-            "A sum over everything mixes the examples: use axis=1.",
-        ),
-        WrongAnswer(
-            "half-dropped",
-            lambda mu, logvar: -np.sum(1 + logvar - mu**2 - np.exp(logvar), axis=1),
-            "The factor 1/2 was right: the bug is elsewhere.",
-        ),
-        WrongAnswer(
-            "half-of-logvar",
-            lambda mu, logvar: -0.5 * np.mean(1 + logvar - mu**2 - np.exp(logvar / 2), axis=1),
-            "exp(logvar) is sigma squared, which was right: the bug is elsewhere.",
-        ),
-    ),
-    hints=(
-        "Every term of the formula is right. What happens to the latents?",
-        "With 20 latents this KL is 20 times too small.",
-        "The KLs of independent latents add up: np.sum in place of np.mean.",
     ),
 )

@@ -23,13 +23,13 @@ PREDICTIONS = (
     ),
     Prediction(
         "03.wall",
-        "Gradient descent on the KL starts at mu = 0, logvar = 6, where dlogvar is 200, with steps "
-        "of 0.15. Where is logvar after 100 steps?",
+        "Gradient descent on the KL starts at mu = 0, logvar = 6, where dlogvar is about 200, with "
+        "steps of 0.15. Where is logvar after 100 steps?",
         ("at 0", "far below", "far above"),
         "far below",
-        "The first step is 0.15 times 200 and throws logvar down to about -24. There dlogvar is "
-        "-1/2, and each step brings it back by 0.075 only. Where the KL grows exponentially, a "
-        "step that is right elsewhere is far too long.",
+        "The first step is 0.15 times about 200 and throws logvar down to about -24. There dlogvar "
+        "is nearly -1/2, and each step brings it back by 0.075 only. Where the KL grows "
+        "exponentially, a step that is right elsewhere is far too long.",
     ),
 )
 
