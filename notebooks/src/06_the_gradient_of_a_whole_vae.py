@@ -367,7 +367,7 @@ for number, name in enumerate(ROOM, start=1):
 
 # %% [markdown]
 # Now what a check says of each. A row of the picture is one mistake, a column one block of parameters, in the order in which the way
-# back meets them. Pale: the gradient of this block is right. A number $r$: it is $r$ times the right one, in every entry. A cross: it is
+# back meets them. Pale: the gradient of this block is right. A number: it is that many times the right one, in every entry. A cross: it is
 # wrong, and there is no such number. So row 4 reads: every bias has a third of its gradient, and every weight is right.
 
 # %%
@@ -387,7 +387,7 @@ labels = [f"{name} {number:2d}" for number, name in enumerate(ROOM, start=1)]
 ax.set_yticks(np.arange(len(ROOM)) + 0.45, labels, fontsize=7, family="monospace")
 ax.grid(False)
 key = len(ROOM) + 2.0
-for at, color, text, meaning in ((-0.4, "#eeeeee", "", "right"), (1.5, plots.ORANGE, "r", "r times the right gradient"),
+for at, color, text, meaning in ((-0.4, "#eeeeee", "", "right"), (1.5, plots.ORANGE, "3", "3 times the right gradient"),
                                  (5.9, plots.RED, "×", "wrong, with no one ratio")):
     ax.add_patch(plots.plt.Rectangle((at, key), 0.6, 0.8, color=color, clip_on=False))
     ax.text(at + 0.3, key + 0.4, text, ha="center", va="center", fontsize=9)
@@ -561,6 +561,9 @@ near = [np.linspace(c - 0.7, c + 0.7, 121, dtype=np.float32) for c in q[0]]
 points = np.stack(np.meshgrid(*near), axis=-1).reshape(-1, 2)
 log_p = log_joint(points, first)
 fine = np.exp(log_p - log_p.max())
+square = fine.reshape(121, 121)
+edge = max(square[[0, -1]].max(), square[:, [0, -1]].max())
+print(f"at the edge of this grid the posterior is at most {edge:.0e} of its top: nothing of it is cut off")
 
 # %%
 angle = np.linspace(0, 2 * np.pi, 100)
@@ -578,7 +581,7 @@ axes[1].contourf(ticks, ticks, posterior, levels=LEVELS, cmap="Blues", vmin=-0.4
 axes[1].plot(*path[:301, 0].T, "-", color=plots.GREY, lw=1, label="mean of q, 300 steps")
 for step, color, dash in ((0, plots.RED, ":"), (50, plots.ORANGE, "--"), (300, plots.INK, "-.")):
     axes[1].plot(*ellipse(*path[step]), color=color, ls=dash, lw=1.3, label=f"q after {step} steps")
-axes[2].contourf(*near, fine.reshape(121, 121), levels=LEVELS, cmap="Blues", vmin=-0.4)
+axes[2].contourf(*near, square, levels=LEVELS, cmap="Blues", vmin=-0.4)
 axes[2].plot(*ellipse(*q), color=plots.INK, lw=1.6, label="q after 2000 steps")
 window = [(c - 0.35, c + 0.35) for c in q[0]]
 axes[1].indicate_inset([window[0][0], window[1][0], 0.7, 0.7], edgecolor=plots.BLUE, alpha=1)
@@ -646,13 +649,17 @@ print(f"and stay ahead after {for_good.min()} to {for_good.max()} (looked at eve
 # - The pattern of wrong blocks points at a place; a constant ratio and a second question, such as `beta = 0`, help to name the mistake.
 # - A wrong formula with its own right gradient passes every gradient check. What can see it is a test of what the number should *be*.
 # - The best diagonal Gaussian for one image can be searched for by raising the ELBO (*variational*); a network that
-#   outputs it at once shares the price among all images (*amortized*).
+#   outputs it at once shares the price among all images (*amortized*). What even the best of the family lacks is the approximation gap;
+#   what the encoder's lacks besides is the amortization gap.
 #
 # ## Exercises
 #
 # Each stub below is yours to fill in; `check` says what is right, or shows the smallest input where it is
 # not. `hint("06.loss")` gives a nudge, `solution("06.loss")` the reference. After `from minivae.exercises import progress,
-# review`, `progress()` shows what is solved and what comes next, and `review()` asks again what you missed.
+# review`, `progress()` shows what is solved and what comes next, and `review()` asks again what you missed. On a first pass, take
+# `06.loss`, `06.elbo-and-grads`, `06.name-the-bug` and `06.kl-test`.
+#
+# ### Losses and gradients
 
 # %% [markdown]
 # **Whose beta?** Six people minimise these lines, all with the same `beta`. Each line but one has its minimum where eq. (2) has it with
@@ -724,6 +731,9 @@ def variance_output_grads(params, x, eps):    # dict, (B, D), (B, L)
 check("06.variance-output", variance_output_grads)
 
 # %% [markdown]
+# ### The best q
+
+# %% [markdown]
 # **Variational, amortized, or what?** Call inference *variational* if $q$ is found by raising the ELBO, and *amortized* if one
 # trained network serves every image: it gives the $q$, or where its search starts. `"variational"`, `"amortized"`, `"both"` or `"neither"`?
 
@@ -771,6 +781,9 @@ def gaps_of_q(W, b, s, x, mu, logvar):    # (L, D), (D,), float; (B, D), (B, L),
 
 
 check("06.gaps", gaps_of_q)
+
+# %% [markdown]
+# ### Mistakes
 
 # %% [markdown]
 # **Name the bug.** Four mistakes from the collection that the text did not show, and what a check says about them. Four of
@@ -862,6 +875,9 @@ print(" ".join(ORDER))
 print(show({block: ratio_of(mended[block], numeric[block]) for block in ORDER}))
 
 # %% [markdown]
+# ### What no gradient check sees
+
+# %% [markdown]
 # **See what the gradient check cannot.** Write the test of 6.8 so that it accepts every right KL and none of the wrong ones,
 # whatever their gradients, also with other draws than yours. (The check runs it on a right KL with twenty seeds. Of the wrong ones the closest is
 # 0.04 nats too large in every entry.)
@@ -930,8 +946,8 @@ print(f"posterior, mean of ((z - mean) / sd)^4 (Gaussian: 3):  {tails[0]:6.2f}  
 
 # %% [markdown]
 # $q$ is a little narrower than the posterior. For the first latent the tilt accounts for most of that, for the second for less than half: the rest
-# comes from the posterior's not being a Gaussian. In $z_1$ it is symmetric and has heavier tails than a Gaussian (the fourth powers), in $z_2$ it
-# leans to one side (the third powers).
+# comes from the posterior's not being a Gaussian. In $z_1$ it has heavier tails than a Gaussian (the fourth powers), in $z_2$ it leans to one
+# side (the third powers).
 #
 # Two terms pull at `logvar`, and they want different things. Change the `logvar` of the first latent alone, and average both terms of eq. (8) over
 # 1200 draws:
@@ -1021,12 +1037,11 @@ print(f"by {np.median(gain):.1f} nats (median), {gain.mean():.1f} (mean), {gain.
 placed = minus_elbos(np.stack([better[0], encoder_qs[1]]), some, eps_all)[0] - improved
 widened = minus_elbos(np.stack([encoder_qs[0], better[1]]), some, eps_all)[0] - improved
 for what, left in (("means", placed), ("widths", widened)):
-    print(f"left of the gaps with the searched {what:6s}: {np.median(left):.2f} nats (median), {left.mean():.2f} (mean), {left.max():.1f}"
+    print(f"left of the gaps with the searched {what + ':':7s} {np.median(left):.2f} nats (median), {left.mean():.2f} (mean), {left.max():.1f}"
           f" (most), and {left[gain.argmax()]:.1f} of the largest gap")
 
 # %% [markdown]
-# It is the mean: with the searched means nearly all of the sum is gone, and with the searched widths alone nothing is. (Of the smallest gaps
-# the widths have a part.)
+# It is the mean: with the searched means nearly all of the sum is gone, and with the searched widths alone nothing is.
 #
 # Does a search from the prior end at the same place? Count the images where it is behind, and let it go on, so that slow ones can
 # arrive:
@@ -1054,6 +1069,7 @@ heights = np.concatenate([log_joint(part, some[[apart]]) for part in np.array_sp
 order = gain.argsort()
 fig, axes = plots.figure(8.4, 3.2, 1, 2)
 axes[0].plot(gain[order], "o", color=plots.RED, ms=4, label="the encoder's q")
+axes[0].plot(widened[order], "^", color=plots.GREY, ms=4, label="with the searched widths")
 axes[0].plot(placed[order], "s", color=plots.BLUE, ms=4, label="with the searched mean")
 axes[0].set(yscale="log", xlabel="images, by their gap", ylabel="nats behind the searched q", title="moving the mean closes the largest gaps")
 axes[0].legend(fontsize=8)
@@ -1065,8 +1081,8 @@ axes[1].legend(fontsize=7, loc="upper left")
 fig
 
 # %% [markdown]
-# Left: where the gap is largest, moving the encoder's mean alone wins nearly all of it back. (No square: nothing is left, or the search
-# had not quite ended.) Right: the darkest blue is within ten nats of the top, and each lighter one reaches at least ten nats further
+# Left: where the gap is largest, moving the encoder's mean alone wins nearly all of it back, and other widths alone next to nothing; of some
+# small gaps the widths win back a part. (No square: nothing is left, or the search had not quite ended.) Right: the darkest blue is within ten nats of the top, and each lighter one reaches at least ten nats further
 # down. The two searches ended on two hills: a gradient only points uphill.
 #
 # ## 6.12  Which mistakes does no gradient check see?
