@@ -388,7 +388,7 @@ ax.set_yticks(np.arange(len(ROOM)) + 0.45, labels, fontsize=7, family="monospace
 ax.grid(False)
 key = len(ROOM) + 2.0
 for at, color, text, meaning in ((-0.4, "#eeeeee", "", "right"), (1.5, plots.ORANGE, "3", "3 times the right gradient"),
-                                 (5.9, plots.RED, "×", "wrong, with no one ratio")):
+                                 (5.9, plots.RED, "×", "wrong, by no single factor")):
     ax.add_patch(plots.plt.Rectangle((at, key), 0.6, 0.8, color=color, clip_on=False))
     ax.text(at + 0.3, key + 0.4, text, ha="center", va="center", fontsize=9)
     ax.text(at + 0.75, key + 0.4, meaning, va="center", fontsize=8)
