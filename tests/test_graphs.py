@@ -48,3 +48,18 @@ def test_arrows_run_from_edge_to_edge(ax):
 def test_only_the_shaded_boxes_are_filled(ax):
     colours = {name: p.get_facecolor() for name, p in zip(PLACES, ax.patches, strict=True)}
     assert colours["mu"] != colours["z"] == colours["kl"] == colours["above"]
+
+
+@pytest.mark.parametrize(
+    ("label_at", "expected"),
+    [(0.8, {"1": 0.8, "2": 0.8}), ({("mu", "z"): 0.7}, {"1": 0.7, "2": 0.5})],
+)
+def test_labels_stand_where_they_are_asked_to(label_at, expected):
+    _, ax = plots.figure(4, 3)
+    plots.computation_graph(ax, PLACES, ARROWS, label_at=label_at)
+    arrows = [text for text in ax.texts if getattr(text, "arrow_patch", None)]
+    at = {text.get_text(): np.array(text.get_position()) for text in ax.texts}
+    for arrow, label in zip(arrows, ARROWS.values(), strict=True):
+        if label:
+            tail, tip = np.array(arrow.xyann), np.array(arrow.xy)
+            assert np.allclose(at[label], tail + expected[label] * (tip - tail))

@@ -102,7 +102,7 @@ ELBO_MISTAKES = (
     in_vae(
         "elbo-kl-summed-over-batch",
         ("elbo_loss", "sum_rows(kl_each) / B", "sum_rows(kl_each)"),
-        sentence="The KL is a sum over the batch, the likelihood a mean: a silent beta of B.",
+        sentence="The loss has the KL's sum over the batch, the gradient that of its mean.",
         symptom="The decoder is right; both heads and the encoder are wrong.",
     ),
     in_vae(

@@ -8,7 +8,7 @@ LIKELIHOOD_MISTAKES = (
         "bernoulli-mean-over-pixels",
         ("bernoulli_nll_forward", "nll.sum(axis=-1)", "nll.mean(axis=-1)"),
         ("bernoulli_nll_backward", "return dnll", "return 1 / cache.residual.shape[-1] * dnll"),
-        sentence="The likelihood is averaged over pixels (both passes): a silent beta of D.",
+        sentence="The likelihood is averaged over pixels (both passes): beta is multiplied by D.",
         symptom=BLIND,
         witness=BERNOULLI_SUM,
     ),

@@ -20,13 +20,14 @@ def computation_graph(
     above: Mapping[str, str] | None = None,
     below: Mapping[str, str] | None = None,
     shaded: Collection[str] = (),
-    label_at: float = 0.5,
+    label_at: float | Mapping[tuple[str, str], float] = 0.5,
 ) -> None:
     """Draw a graph: places {name: (x, y)}, arrows {(from, to): label}.
 
     above, below: a text over and under a box, such as its value and its gradient. shaded: the boxes
-    to be filled. label_at: where on its arrow a label stands, 0 at the start and 1 at the tip. One
-    unit of x and of y should be about an inch.
+    to be filled. label_at: where on its arrow a label stands, 0 at the start and 1 at the tip; or
+    this for some arrows, and the middle for the others. One unit of x and of y should be about an
+    inch.
     """
     for (start, end), label in arrows.items():
         tail = _edge(places[start], places[end], start)
@@ -34,7 +35,8 @@ def computation_graph(
         style = {"arrowstyle": "-|>", "color": GREY, "shrinkA": 0, "shrinkB": 1, "lw": 1.2}
         ax.annotate("", tip, tail, arrowprops=style)
         if label:
-            x, y = (a + label_at * (b - a) for a, b in zip(tail, tip, strict=True))
+            at = label_at.get((start, end), 0.5) if isinstance(label_at, Mapping) else label_at
+            x, y = (a + at * (b - a) for a, b in zip(tail, tip, strict=True))
             box = {"boxstyle": "round,pad=0.12", "fc": "white", "ec": "none"}
             ax.text(x, y, label, ha="center", va="center", fontsize=8, color=INK, bbox=box)
     for name, (x, y) in places.items():

@@ -136,7 +136,8 @@ LOCAL = {
     ("nll", "loss"): "1/B", ("kl", "loss"): "beta/B",
 }
 fig, ax = plots.figure(8.8, 3.1)
-plots.computation_graph(ax, PLACES, LOCAL, above=SHAPES, shaded=("y1", "mu", "logvar", "sigma"), label_at=0.5)
+plots.computation_graph(ax, PLACES, LOCAL, above=SHAPES, shaded=("y1", "mu", "logvar", "sigma"),
+                        label_at={("mu", "kl"): 0.66, ("sigma", "z"): 0.6})
 ax.set_title("the gradients of the four shaded values are sums")
 reveal("06.used-twice")
 fig
@@ -221,7 +222,7 @@ grads["logvar_W"], grads["logvar_b"] = y1.T @ dlogvar, dlogvar.sum(axis=0)
 # \mathtt{dy1} = \mathtt{dmu}\;\mathtt{mu\_W}^\top + \mathtt{dlogvar}\;\mathtt{logvar\_W}^\top \tag{9}
 # $$
 #
-# The last layer on the way back is dense with tanh again, and there it ends: nobody needs the gradient with respect to the image.
+# The last layer on the way back is dense with tanh again, and there it ends: behind the image there is no parameter.
 
 # %%
 dy1 = dmu @ p["mu_W"].T + dlogvar @ p["logvar_W"].T                 # (B, H)    eq. (9)
@@ -278,8 +279,8 @@ print(f"entry by entry, by its own size, complex step: {np.abs(every / complex_s
 # backward pass can spoil only the gradients computed from that line, *later on the way back*. So the pattern of wrong blocks points at a
 # place in the code.
 #
-# The package holds a collection of such mistakes. The next cell plants one of them in a copy of the package's own source, and asks for
-# both gradients of our small net, by hand and by complex step.
+# The package holds a collection of such mistakes. `examine` plants one of them in a copy of the package's own source, asks for both
+# gradients of our small net, by hand and by complex step, and compares them block by block.
 
 # %%
 ORDER = ("out_W", "out_b", "dec1_W", "dec1_b", "mu_W", "mu_b", "logvar_W", "logvar_b", "enc1_W", "enc1_b")
@@ -365,8 +366,9 @@ for number, name in enumerate(ROOM, start=1):
     print(f"{number:2d}  {mistakes.find(name).sentence}")
 
 # %% [markdown]
-# For each exhibit and each block, in the order in which the way back meets them: is it right (pale), wrong by one and the
-# same ratio in all entries (the ratio is written in), or wrong without one (×)?
+# Now what a check says of each. A row of the picture is one mistake, a column one block of parameters, in the order in which the way
+# back meets them. Pale: the gradient of this block is right. A number: it is that many times the right one, in every entry. A cross: it is
+# wrong, and there is no such number. So row 4 reads: every bias has a third of its gradient, and every weight is right.
 
 # %%
 exhibits = [examine(name) for name in ROOM]
@@ -384,10 +386,16 @@ ax.set_xticks(np.arange(len(ORDER)) + 0.47, ORDER, fontsize=7, family="monospace
 labels = [f"{name} {number:2d}" for number, name in enumerate(ROOM, start=1)]
 ax.set_yticks(np.arange(len(ROOM)) + 0.45, labels, fontsize=7, family="monospace")
 ax.grid(False)
+key = len(ROOM) + 2.0
+for at, color, text, meaning in ((-0.4, "#eeeeee", "", "right"), (1.5, plots.ORANGE, "3", "3 times the right gradient"),
+                                 (5.9, plots.RED, "×", "wrong, by no single factor")):
+    ax.add_patch(plots.plt.Rectangle((at, key), 0.6, 0.8, color=color, clip_on=False))
+    ax.text(at + 0.3, key + 0.4, text, ha="center", va="center", fontsize=9)
+    ax.text(at + 0.75, key + 0.4, meaning, va="center", fontsize=8)
 fig
 
 # %% [markdown]
-# The way back runs from left to right. Read some rows as a doctor would:
+# Read some more rows, as a doctor would:
 #
 # - 1 to 3, a constant ratio in the decoder names the factor: -1 is a sign turned; one over the seven pixels, a mean where a sum was
 #   meant; three is the batch. From the heads on the ratio is gone, as the KL's share there is right.
@@ -453,7 +461,7 @@ for edit in blind.edits:
 # %% [markdown]
 # The KL lacks its half, and the backward pass was derived from that wrong KL, with care, and without a slip. A gradient check
 # compares the two passes with *each other*, so all is well: it is the right gradient of the wrong formula. Whoever trains with it
-# gets a $\beta$ of 2 without knowing, and reports an ELBO that is too low.
+# gets twice the $\beta$ that was asked for, without knowing, and reports an ELBO that is too low.
 #
 # What can see it is a statement about what the number should *be*. The KL is defined as an average, of
 # $\log q(z) - \log p(z)$ over draws from $q$, and an average can be taken:
@@ -523,34 +531,39 @@ def back_to_z(z, x):
 
 # %% [markdown]
 # One draw of $z$ a step, as in training: the gradient is right on average over the draws. `adam_step` is a gradient step with a length of
-# its own for each number (notebook 07). The rate `lr` falls to zero, so that the search comes to rest.
+# its own for each number (notebook 07). The rate `lr` falls to zero, so that the search comes to rest. Ten searches run side by side, each
+# with draws of its own, to see what depends on the draws.
 
 # %%
-def search(x, steps, lr, noise):
-    """q = (mu, logvar) at every step, from the prior on: (steps + 1, 2, 2)."""
-    q = np.zeros((2, 2), np.float32)
-    path, m, v = [q.copy()], np.zeros(4, np.float32), np.zeros(4, np.float32)           # m, v: what Adam remembers
+def search(x, steps, lr, noise, runs):
+    """q = (mu, logvar) of every run at every step, from the prior on: (steps + 1, 2, runs, 2)."""
+    q = np.zeros((2, runs, 2), np.float32)
+    path, m, v = [q.copy()], np.zeros(q.size, np.float32), np.zeros(q.size, np.float32)  # m, v: what Adam remembers
     for step in range(1, steps + 1):
-        (mu, logvar), eps = q, noise.standard_normal(2, dtype=np.float32)
+        (mu, logvar), eps = q, noise.standard_normal((runs, 2), dtype=np.float32)
         sigma = np.exp(logvar / 2)
-        dz = back_to_z((mu + sigma * eps)[None], x)[1][0]
+        dz = back_to_z(mu + sigma * eps, x)[1]
         dq = np.stack([dz + mu, dz * eps * sigma / 2 + (sigma**2 - 1) / 2])             # eqs. (7), (8)
         ops.adam_step(q.reshape(-1), dq.reshape(-1), m, v, step, lr=lr * (1 - step / (steps + 1)))
         path.append(q.copy())
     return np.array(path)
 
 
-path = search(first, 2000, 0.1, np.random.default_rng(1))
+paths = search(first, 2000, 0.1, np.random.default_rng(1), runs=10)
+path = paths[:, :, 0]                                               # of the first search: (steps + 1, 2, 2)
 
 # %% [markdown]
-# A finer grid around the spot, to see the posterior:
+# A finer grid around the spot where the first search ended, to see the posterior:
 
 # %%
 q = path[-1]
-near = [np.linspace(c - 0.35, c + 0.35, 60, dtype=np.float32) for c in q[0]]
+near = [np.linspace(c - 0.7, c + 0.7, 121, dtype=np.float32) for c in q[0]]
 points = np.stack(np.meshgrid(*near), axis=-1).reshape(-1, 2)
 log_p = log_joint(points, first)
 fine = np.exp(log_p - log_p.max())
+square = fine.reshape(121, 121)
+edge = max(square[[0, -1]].max(), square[:, [0, -1]].max())
+print(f"at the edge of this grid the posterior is at most {edge:.0e} of its top: nothing of it is cut off")
 
 # %%
 angle = np.linspace(0, 2 * np.pi, 100)
@@ -565,48 +578,68 @@ def ellipse(mu, logvar):
 fig, axes = plots.figure(8.4, 3.1, 1, 3, width_ratios=(0.6, 1, 1))
 plots.show_grid(axes[0], first.reshape(1, 28, 28), 1, "the image x")
 axes[1].contourf(ticks, ticks, posterior, levels=LEVELS, cmap="Blues", vmin=-0.4)
-axes[1].plot(*path[:, 0].T, "-", color=plots.GREY, lw=1, label="mean of q")
-for step, color, dash in ((0, plots.RED, ":"), (50, plots.ORANGE, "--"), (2000, plots.INK, "-")):
+axes[1].plot(*path[:301, 0].T, "-", color=plots.GREY, lw=1, label="mean of q, 300 steps")
+for step, color, dash in ((0, plots.RED, ":"), (50, plots.ORANGE, "--"), (300, plots.INK, "-.")):
     axes[1].plot(*ellipse(*path[step]), color=color, ls=dash, lw=1.3, label=f"q after {step} steps")
-axes[2].contourf(*near, fine.reshape(60, 60), levels=LEVELS, cmap="Blues", vmin=-0.4)
-axes[2].plot(*ellipse(*q), color=plots.INK, lw=1.6, label="q at the end")
+axes[2].contourf(*near, square, levels=LEVELS, cmap="Blues", vmin=-0.4)
+axes[2].plot(*ellipse(*q), color=plots.INK, lw=1.6, label="q after 2000 steps")
+window = [(c - 0.35, c + 0.35) for c in q[0]]
+axes[1].indicate_inset([window[0][0], window[1][0], 0.7, 0.7], edgecolor=plots.BLUE, alpha=1)
 axes[1].set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal", title="raising the ELBO moves q ...")
-axes[2].set(xlabel="$z_1$", aspect="equal", title="... onto the posterior")
-fig.legend(*axes[1].get_legend_handles_labels(), loc="lower left", fontsize=7)
+axes[2].set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal", title="... onto the posterior", xlim=window[0], ylim=window[1])
+lines = [line for ax in axes[1:] for line in ax.get_lines()]
+fig.legend(lines, [line.get_label() for line in lines], loc="lower left", fontsize=7)
 fig
 
 # %% [markdown]
-# Grey: the mean of $q$, step by step. Ellipses: two standard deviations of $q$; the outermost blue contour is where a Gaussian
-# would have its two. The search never saw the posterior, only estimates of the ELBO's gradient, and it ended on the spot. (Appendix 6.10
+# Middle: the first 300 steps of one search, from the prior on. Grey is the path of the mean of $q$; an ellipse is two standard deviations
+# of $q$; the blue spot is the posterior. Right: the blue frame enlarged, and $q$ at the end; the outermost contour is where a Gaussian
+# would have its two standard deviations. The search never saw the posterior, only estimates of the ELBO's gradient, and it ended on the spot. (Appendix 6.10
 # asks what holds $q$ at its width.)
 #
 # All this was for one image, and has to be done again whenever the decoder changes. The remedy of 2.7 is the encoder: it gives `mu`
 # and `logvar` of any image in one pass. The price of inference is paid once, in training, and shared by all images: inference is
-# **amortized**. How good is that one pass?
+# **amortized**. How good is that one pass? With two latents the ELBO can be averaged over `eps` without draws: on a few points, each with
+# its share of a Gaussian (Gauss-Hermite quadrature).
 
 # %%
-def elbo_of(q, x, eps):
-    """The ELBO of one q = (mu, logvar) on one image, nats, from many draws: eps (N, 2) -> mean, its standard error."""
-    mu, logvar = q
-    nll, _ = back_to_z(mu + np.exp(logvar / 2) * eps, x)
-    return -nll.mean() - ops.gaussian_kl_forward(*q[:, None])[0].sum(), nll.std() / np.sqrt(len(nll))
+def points_of_eps(n):
+    """n x n points that stand for all draws of eps, and the share of each: (n^2, 2), (n^2,)."""
+    nodes, share = np.polynomial.hermite_e.hermegauss(n)
+    eps = np.stack(np.meshgrid(nodes, nodes), axis=-1).reshape(-1, 2)
+    return eps.astype(np.float32), (np.outer(share, share) / share.sum() ** 2).ravel().astype(np.float32)
 
 
+def elbo_of(q, x, n=8):
+    """The ELBO of one q = (mu, logvar) on one image, nats, averaged over n x n points."""
+    eps, share = points_of_eps(n)
+    nll, _ = back_to_z(q[0] + np.exp(q[1] / 2) * eps, x)
+    return -share @ nll - ops.gaussian_kl_forward(*q[:, None])[0].sum()
+
+
+# %%
 encoder_q = np.stack(vae.encode(shipped.params, first, shipped.spec))[:, 0]
-eps_many = rng.standard_normal((2000, 2), dtype=np.float32)
 cell = np.prod([t[1] - t[0] for t in near])                         # the area that a point of the fine grid stands for
-print(f"log p(x), from the finer grid {np.log(fine.sum() * cell) + log_p.max():.2f} nats")
-for whose, some_q in (("the searched q ", q), ("the encoder's q", encoder_q)):
-    value, error_of_mean = elbo_of(some_q, first, eps_many)
-    print(f"ELBO of {whose}       {value:.2f} +- {2 * error_of_mean:.2f} (two standard errors)")
-passed = next(step for step in range(0, 2001, 50) if elbo_of(path[step], first, eps_many)[0] > value)
-print(f"the search is past the encoder for the first time after {passed} steps (looked at every 50)")
+log_px, of_encoder = np.log(fine.sum() * cell) + log_p.max(), elbo_of(encoder_q, first)
+ends = [elbo_of(paths[-1, :, run], first) for run in range(10)]
+print(f"log p(x), from the finer grid  {log_px:.2f} nats")
+print(f"ELBO of the searched q's       {min(ends):.2f} to {max(ends):.2f}: below it by {log_px - max(ends):.2f} to {log_px - min(ends):.2f}")
+print(f"ELBO of the encoder's q        {of_encoder:.2f}: below it by {log_px - of_encoder:.2f}")
+moved = max(abs(elbo_of(some_q, first, 16) - elbo_of(some_q, first)) for some_q in (q, encoder_q))
+print(f"(with 16 x 16 points in place of 8 x 8, the ELBOs move by less than 0.001: {moved < 0.001})")
+
+# %%
+looked = np.arange(0, 2001, 50)
+ahead = np.array([[elbo_of(paths[step, :, run], first) > of_encoder for run in range(10)] for step in looked])
+once, for_good = looked[ahead.argmax(axis=0)], 2050 - looked[(~ahead[::-1]).argmax(axis=0)]
+print(f"ten searches are ahead of the encoder for the first time after {once.min()} to {once.max()} steps,")
+print(f"and stay ahead after {for_good.min()} to {for_good.max()} (looked at every 50)")
 
 # %% [markdown]
-# The searched $q$ is within its error of $\log p(x)$, so how much it lacks cannot be told from these draws. The encoder does at once what this
-# search needs hundreds of steps for, and loses more than a nat by it on this image. How far the encoder's ELBO is below that of the
-# best $q$ of the family is the **amortization gap**; how far even the best one's is below $\log p(x)$ is the *approximation
-# gap* (Cremer et al. 2018). Notebook 09 measures both.
+# What is lost has two parts. How far even the best ELBO of the family is below $\log p(x)$ is the *approximation gap*: at most a few
+# hundredths of a nat here, since one of the searches is left with no more. How far the encoder's ELBO is below that best one is the
+# **amortization gap** (Cremer et al. 2018): more than a nat on this image. That is the price of having at once what took these searches
+# hundreds of steps. Notebook 09 measures both gaps on more images.
 #
 # ## Recap
 #
@@ -615,14 +648,18 @@ print(f"the search is past the encoder for the first time after {passed} steps (
 # - `mu`, `logvar`, `sigma` and `y1` are used twice, so their gradients are sums: eqs. (7), (8), (9).
 # - The pattern of wrong blocks points at a place; a constant ratio and a second question, such as `beta = 0`, help to name the mistake.
 # - A wrong formula with its own right gradient passes every gradient check. What can see it is a test of what the number should *be*.
-# - The best Gaussian for one image can be searched for by raising the ELBO (*variational*); a network that
-#   outputs it at once shares the price among all images (*amortized*).
+# - The best diagonal Gaussian for one image can be searched for by raising the ELBO (*variational*); a network that
+#   outputs it at once shares the price among all images (*amortized*). What even the best of the family lacks is the approximation gap;
+#   what the encoder's lacks besides is the amortization gap.
 #
 # ## Exercises
 #
 # Each stub below is yours to fill in; `check` says what is right, or shows the smallest input where it is
 # not. `hint("06.loss")` gives a nudge, `solution("06.loss")` the reference. After `from minivae.exercises import progress,
-# review`, `progress()` shows what is solved and what comes next, and `review()` asks again what you missed.
+# review`, `progress()` shows what is solved and what comes next, and `review()` asks again what you missed. On a first pass, take
+# `06.loss`, `06.elbo-and-grads`, `06.name-the-bug` and `06.kl-test`.
+#
+# ### Losses and gradients
 
 # %% [markdown]
 # **Whose beta?** Six people minimise these lines, all with the same `beta`. Each line but one has its minimum where eq. (2) has it with
@@ -694,6 +731,9 @@ def variance_output_grads(params, x, eps):    # dict, (B, D), (B, L)
 check("06.variance-output", variance_output_grads)
 
 # %% [markdown]
+# ### The best q
+
+# %% [markdown]
 # **Variational, amortized, or what?** Call inference *variational* if $q$ is found by raising the ELBO, and *amortized* if one
 # trained network serves every image: it gives the $q$, or where its search starts. `"variational"`, `"amortized"`, `"both"` or `"neither"`?
 
@@ -741,6 +781,9 @@ def gaps_of_q(W, b, s, x, mu, logvar):    # (L, D), (D,), float; (B, D), (B, L),
 
 
 check("06.gaps", gaps_of_q)
+
+# %% [markdown]
+# ### Mistakes
 
 # %% [markdown]
 # **Name the bug.** Four mistakes from the collection that the text did not show, and what a check says about them. Four of
@@ -832,6 +875,9 @@ print(" ".join(ORDER))
 print(show({block: ratio_of(mended[block], numeric[block]) for block in ORDER}))
 
 # %% [markdown]
+# ### What no gradient check sees
+
+# %% [markdown]
 # **See what the gradient check cannot.** Write the test of 6.8 so that it accepts every right KL and none of the wrong ones,
 # whatever their gradients, also with other draws than yours. (The check runs it on a right KL with twenty seeds. Of the wrong ones the closest is
 # 0.04 nats too large in every entry.)
@@ -864,19 +910,19 @@ check("06.likelihood-test", nll_is_right)
 #
 # ## 6.10  What holds q at its width?
 #
-# First the $q$ of 6.9, more exactly. Single draws leave it scattered about its goal. So go on for a hundred steps that average over `eps`, on 8 x 8
-# points with the weights that stand for a Gaussian (Gauss-Hermite), in place of draws:
+# First the $q$ of 6.9, more exactly. Single draws leave it scattered about its goal. So go on for a hundred steps that average over `eps` on
+# the 8 x 8 points of 6.9, in place of draws:
 
 # %%
-nodes, share = np.polynomial.hermite_e.hermegauss(8)
-eps_grid = np.stack(np.meshgrid(nodes, nodes), axis=-1).reshape(-1, 2).astype(np.float32)
-share = (np.outer(share, share) / share.sum() ** 2).ravel().astype(np.float32)          # adds up to 1
+eps_points, share = points_of_eps(8)
 q, m, v = path[-1].copy(), np.zeros(4, np.float32), np.zeros(4, np.float32)
 for step in range(1, 101):
     sigma = np.exp(q[1] / 2)
-    dz = back_to_z(q[0] + sigma * eps_grid, first)[1]
-    dq = np.stack([share @ dz + q[0], share @ (dz * eps_grid) * sigma / 2 + (sigma**2 - 1) / 2])
+    dz = back_to_z(q[0] + sigma * eps_points, first)[1]
+    dq = np.stack([share @ dz + q[0], share @ (dz * eps_points) * sigma / 2 + (sigma**2 - 1) / 2])
     ops.adam_step(q.reshape(-1), dq.reshape(-1), m, v, step, lr=0.02 * (1 - step / 101))
+best = elbo_of(q, first)
+print(f"ELBO {best:.2f} nats: approximation gap {log_px - best:.2f}, amortization gap {best - of_encoder:.2f}")
 
 # %% [markdown]
 # The posterior's mean and standard deviations, from the fine grid, to compare with those of $q$. A diagonal Gaussian has no
@@ -888,16 +934,20 @@ mass = fine / fine.sum()
 mean = mass @ points
 sd = np.sqrt(mass @ (points - mean) ** 2)
 rho = mass @ (points - mean).prod(axis=1) / sd.prod()
-skew = mass @ ((points - mean) / sd) ** 3
-print(f"posterior: mean ({mean[0]:.2f}, {mean[1]:.2f}), rho {rho:.2f}, skewness ({skew[0]:.2f}, {skew[1]:.2f})")
+skew, tails = (mass @ ((points - mean) / sd) ** power for power in (3, 4))
+print(f"posterior: mean ({mean[0]:.2f}, {mean[1]:.2f}), rho {rho:.2f}")
 print(f"q:         mean ({q[0, 0]:.2f}, {q[0, 1]:.2f})")
-for what, width in (("the posterior's", sd), ("were it a Gaussian, the best q's", sd * np.sqrt(1 - rho**2)),
-                    ("the searched q's", np.exp(q[1] / 2))):
-    print(f"standard deviations, {what:32s}  {width[0]:.4f}  {width[1]:.4f}")
+tilt, width = sd * np.sqrt(1 - rho**2), np.exp(q[1] / 2)
+for what, each in (("the posterior's", sd), ("were it a Gaussian, the best q's", tilt), ("the searched q's", width)):
+    print(f"standard deviations, {what:32s}  {each[0]:.4f}  {each[1]:.4f}")
+print("share of the difference that is the tilt's:            {:.0%}     {:.0%}".format(*(sd - tilt) / (sd - width)))
+print(f"posterior, mean of ((z - mean) / sd)^3 (Gaussian: 0):  {skew[0]:6.2f}  {skew[1]:6.2f}")
+print(f"posterior, mean of ((z - mean) / sd)^4 (Gaussian: 3):  {tails[0]:6.2f}  {tails[1]:6.2f}")
 
 # %% [markdown]
 # $q$ is a little narrower than the posterior. For the first latent the tilt accounts for most of that, for the second for less than half: the rest
-# comes from the posterior's not being a Gaussian. Its $z_2$ is skewed.
+# comes from the posterior's not being a Gaussian. In $z_1$ it has heavier tails than a Gaussian (the fourth powers), in $z_2$ it leans to one
+# side (the third powers).
 #
 # Two terms pull at `logvar`, and they want different things. Change the `logvar` of the first latent alone, and average both terms of eq. (8) over
 # 1200 draws:
@@ -980,15 +1030,19 @@ print(f"by {np.median(gain):.1f} nats (median), {gain.mean():.1f} (mean), {gain.
       f" {(gain.sum() - gain.max()) / 31:.1f})")
 
 # %% [markdown]
-# One image holds most of the sum. Would another mean be enough to mend the encoder's $q$? Give it the mean that the search
-# found, and leave it its own widths:
+# One image holds most of the sum. What is wrong with the encoder's $q$, its mean or its widths? Give it the mean that the search found, and
+# leave it its own widths; then the other way round:
 
 # %%
 placed = minus_elbos(np.stack([better[0], encoder_qs[1]]), some, eps_all)[0] - improved
-print(f"left of the gaps with the searched means: {np.median(placed):.2f} nats (median), {placed.max():.1f} (most), and"
-      f" {placed[gain.argmax()]:.1f} of the largest gap of {gain.max():.0f}")
+widened = minus_elbos(np.stack([encoder_qs[0], better[1]]), some, eps_all)[0] - improved
+for what, left in (("means", placed), ("widths", widened)):
+    print(f"left of the gaps with the searched {what + ':':7s} {np.median(left):.2f} nats (median), {left.mean():.2f} (mean), {left.max():.1f}"
+          f" (most), and {left[gain.argmax()]:.1f} of the largest gap")
 
 # %% [markdown]
+# It is the mean: with the searched means nearly all of the sum is gone, and with the searched widths alone nothing is.
+#
 # Does a search from the prior end at the same place? Count the images where it is behind, and let it go on, so that slow ones can
 # arrive:
 
@@ -1015,6 +1069,7 @@ heights = np.concatenate([log_joint(part, some[[apart]]) for part in np.array_sp
 order = gain.argsort()
 fig, axes = plots.figure(8.4, 3.2, 1, 2)
 axes[0].plot(gain[order], "o", color=plots.RED, ms=4, label="the encoder's q")
+axes[0].plot(widened[order], "^", color=plots.GREY, ms=4, label="with the searched widths")
 axes[0].plot(placed[order], "s", color=plots.BLUE, ms=4, label="with the searched mean")
 axes[0].set(yscale="log", xlabel="images, by their gap", ylabel="nats behind the searched q", title="moving the mean closes the largest gaps")
 axes[0].legend(fontsize=8)
@@ -1026,8 +1081,8 @@ axes[1].legend(fontsize=7, loc="upper left")
 fig
 
 # %% [markdown]
-# Left: where the gap is largest, moving the encoder's mean alone wins nearly all of it back. (No square: nothing is left, or the search
-# had not quite ended.) Right: the darkest blue is within ten nats of the top, and each lighter one reaches at least ten nats further
+# Left: where the gap is largest, moving the encoder's mean alone wins nearly all of it back, and other widths alone next to nothing; of some
+# small gaps the widths win back a part. (No square: nothing is left, or the search had not quite ended.) Right: the darkest blue is within ten nats of the top, and each lighter one reaches at least ten nats further
 # down. The two searches ended on two hills: a gradient only points uphill.
 #
 # ## 6.12  Which mistakes does no gradient check see?

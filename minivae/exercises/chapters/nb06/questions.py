@@ -25,8 +25,8 @@ PREDICTIONS = (
         "gradients are wrong?",
         ("all", "logvar's head and enc1", "none"),
         "logvar's head and enc1",
-        "dlogvar = dz eps sigma / 2 is the only line of the backward pass with eps in it. The "
-        "decoder's gradients and dmu = dz do not use eps and are right.",
+        "Of the backward pass only the line for dlogvar has eps in it, in its term through z. The "
+        "decoder's gradients and both terms of dmu have none: they use the z that was made before.",
     ),
     Prediction(
         "06.bias-forgotten",
