@@ -49,6 +49,15 @@ PREDICTIONS = (
         "Both keep a tile of C in registers, with enough sums on the way to fill the pipes.",
     ),
     Prediction(
+        "08.near-passes",
+        "Adam as 13 compiled loops, one for each operation, on 1024 parameters in the first cache. "
+        "How much longer do they take than one fused loop?",
+        ("hardly", "over a quarter"),
+        "over a quarter",
+        "Each pass loads its numbers anew and stores them, and that takes time in the first cache, "
+        "too.",
+    ),
+    Prediction(
         "08.adam-limit",
         "A fused loop of Adam runs on 1024 parameters in the first cache. Of its 13 flop, one is a "
         "root and one a division. With cheaper operations in their place, how much time is saved?",
