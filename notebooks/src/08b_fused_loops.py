@@ -11,6 +11,7 @@
 # **What you will be able to do**
 # - count the passes of a few lines of NumPy, and the bytes that they load and store (`08.passes`);
 # - fuse such passes into one loop (`08.fused`);
+# - put a float32 together from its bits, for an exponential without a call, and take it apart (`08.bits`);
 # - find what keeps a compiled loop from using vectors, or makes it compute in another type (`08.trap`).
 #
 # **Builds on** notebook [08a](08a_loops_caches_and_a_tile.ipynb): vectors, caches, the roofline; and
@@ -720,6 +721,17 @@ def bernoulli_fused(logits, x):    # (B, D), (B, D) -> nll (B,), dlogits (B, D) 
     ...      # one pass, with one exp at most and one read for each logit; x from 0 to 1,
              # logits up to +-1000 (np.exp, np.log1p, abs and max work on single numbers)
 check("08.fused", bernoulli_fused)
+
+# %% [markdown]
+# **Take a float apart.** Eq. (1) ends with a float32 that is put together from its bits. A fast logarithm begins
+# the other way round: with $x = 2^n f$, $\log x = n \log 2 + \log f$, and $f$ lies in a short interval. The bits
+# are those of 8.9, bit 31 is the sign.
+
+# %%
+def float_parts(x):    # (N,) float32, 2^-126 <= |x| < 2^128 -> n (N,), fraction (N,):
+    ...      # x = 2^n fraction with whole n, 1 <= |fraction| < 2; exact, also just
+             # below a power of two
+check("08.bits", float_parts)
 
 # %% [markdown]
 # **Find the traps.** The check compiles this loop and looks into its code: is all its arithmetic in
