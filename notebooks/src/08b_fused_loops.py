@@ -319,8 +319,8 @@ reveal("08.near-passes")
 # Both reasons count, and a third one. Far left, four times as many parameters take NumPy less than half as long
 # again: most of its time goes into the calls themselves. In the first cache no bytes come from far away, and
 # the compiled passes still take over a quarter longer than the fused loop: loads and stores have their price there,
-# too. And at a million parameters they take over twice as many ns more than the fused loop as in the first cache:
-# now each pass also waits for bytes from far away.
+# too. At a million parameters the difference between the two is over twice what it is in the first cache (in ns for one
+# parameter): now each pass also waits for bytes from far away.
 #
 # What limits the fused loop? First in the first cache again, with 1024 parameters, whose four arrays
 # take 16 KiB.
@@ -426,8 +426,8 @@ for place, t in (("in the first cache", near), ("in a step", of_call(far, "in a 
     print(f"{place:18}: root and division add {1e6 * root_and_division(t):.0f} us")
 
 # %% [markdown]
-# In a step, *neither* takes longer than in the first cache, though it computes the same. Is that the way of the
-# bytes? Called again at once, the same loop is faster on the same arrays: so where they lie does matter.
+# In a step, *neither* takes longer than in the first cache, though it computes the same. Because its bytes come
+# from farther away? Called again at once, the same loop on the same arrays is faster: so it does matter where they lie.
 #
 # And root and division add less time in a step than in the first cache. If the core first waited for
 # the bytes and then computed, they would add the same: it computes while it waits. A loop that is raced alone
@@ -611,8 +611,13 @@ print("instructions in float64:", *(float64_instructions(f) for f in (loop_untyp
 # Hence the rule: `np.float32(...)` around constants. An integer is one, too: with a float32, a whole
 # number of 64 bits makes float64.
 #
-# **Fourth trap: what numba remembers.** It compiles a function once for each combination of types, with
-# the values that its globals have then (that of `HALF` above, too):
+# **Fourth trap: what numba remembers.** A function divides by a global, `width`. It is called while `width` is 4,
+# and again when `width` has become 16.
+#
+# **Predict first.** What does it give for 64 the second time: `"4"` or `"16"`?
+
+# %%
+predict("08.frozen-global", ...)
 
 # %%
 width = 4
@@ -627,8 +632,12 @@ print("width 4:               ", registers(64))
 width = 16
 print("width 16:              ", registers(64), f"(it should be {64 // width} now)")
 print("width 16, for a float: ", registers(64.0), "(compiled just now)")
+reveal("08.frozen-global")
 
 # %% [markdown]
+# numba compiles a function once for each combination of types, with the values that its globals have then (that of
+# `HALF` above, too). So whole numbers are still divided by 4; for a float it compiles anew, with 16.
+#
 # With `cache=True` compiled functions are kept on disk, which saves the compile time of the next
 # run, and this memory with them. The cache is renewed when the function's own *file* changes. It
 # does not look at other files. Watch: `kernel.py` calls a function from `helper.py`, and then
@@ -692,9 +701,9 @@ for part in ("likelihood", "Adam", "Python and the rest", "step"):
 
 # %% [markdown]
 # The bars of the likelihood and of Adam have shrunk, and so has "the rest": it holds the KL and the sample, which
-# are fused loops now, too. That of bias and tanh is gone, because the package does
-# them inside its functions for a layer: the bar of the products contains them now. (The package also leaves
-# out the zeros of the images in its products: see the appendix.)
+# are fused loops now, too. That of bias and tanh is gone, because the package does them inside its functions for
+# a layer: the bar of the products contains them now. (The package also leaves out the zeros of the images in its
+# products: see the appendix.)
 #
 # The longest bar is still the products. 08c divides them, and the loops of the likelihood and of Adam, among threads.
 

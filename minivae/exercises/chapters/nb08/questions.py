@@ -77,6 +77,15 @@ PREDICTIONS = (
         "make the loop slower.",
     ),
     Prediction(
+        "08.frozen-global",
+        "A function under @njit divides by a global, width. It is called while width is 4, and "
+        "again, with 64, when width has become 16. What does it give then?",
+        ("4", "16"),
+        "16",
+        "It was compiled with width 4, and 64 / 4 is 16. numba looks at a global only when it "
+        "compiles.",
+    ),
+    Prediction(
         "08.small-product",
         "A product of 8 x 32 by 32 x 32 is split between two threads. Is that faster?",
         ("no", "yes"),
