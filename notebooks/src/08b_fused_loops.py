@@ -11,6 +11,7 @@
 # **What you will be able to do**
 # - count the passes of a few lines of NumPy, and the bytes that they load and store (`08.passes`);
 # - fuse such passes into one loop (`08.fused`);
+# - put a float32 together from its bits, for an exponential without a call, and take it apart (`08.bits`);
 # - find what keeps a compiled loop from using vectors, or makes it compute in another type (`08.trap`).
 #
 # **Builds on** notebook [08a](08a_loops_caches_and_a_tile.ipynb): vectors, caches, the roofline; and
@@ -37,7 +38,7 @@ from threadpoolctl import threadpool_limits
 
 from minivae import ops, plots, vae
 from minivae.exercises import check, hint, predict, recall, reveal, solution
-from minivae.kernels.inspection import library_calls, vector_instructions
+from minivae.kernels.inspection import float64_instructions, library_calls, vector_instructions
 from minivae.studies import races, step_profile
 from minivae.studies.races import checked, race
 
@@ -98,7 +99,8 @@ print(f"Adam: {adams_share:.1%} of the products' arithmetic, and {bars['Adam'] /
 # %% [markdown]
 # So the number of flop does not explain Adam's bar. In NumPy each operation is a **pass** of its own: it
 # loads whole arrays, stores a whole array, and the next `+` begins again. How many passes, how many bytes?
-# Count them, with an array that keeps a tally (NumPy calls its `__array_ufunc__` for each operation).
+# Count them, with an array that keeps a tally: NumPy calls its `__array_ufunc__` for arithmetic, functions
+# such as `np.sqrt`, and sums. (Not for `np.where`, which is a pass, too, and whose result counts no further.)
 
 # %%
 class Counted(np.ndarray):
@@ -130,7 +132,8 @@ print(f"each number once would be {needed / 1e6:.1f} million, {Counted.traffic /
 # %% [markdown]
 # Much of that goes into arrays that are needed only by the next pass (*temporaries*). A **fused** loop does
 # everything with a number while it is in a register. (Its last operation is a parameter, because we shall
-# change it later; `v_scale` is Adam's $1 / (1 - \beta_2^t)$; 8.9 says what `error_model` is for.)
+# change it later; `v_scale` is Adam's $1 / (1 - \beta_2^t)$. Of the options, `"contract"` lets a product and
+# a sum be one multiply-add, and 8.9 says what `error_model` is for.)
 
 # %%
 unhindered = njit(error_model="numpy", fastmath={"contract"})
@@ -245,10 +248,82 @@ print(f"of what the fused loop gains, the compiled passes gain {1 - (times['comp
 
 # %% [markdown]
 # The compiled passes do not call NumPy once, and are still far behind. So most of the gain comes from
-# having one pass. The rest (last line) is what NumPy does otherwise in its 13 calls.
+# having one pass. The rest (last line) is whatever else differs between NumPy's 13 calls and these 13 loops.
+# (The package's Adam is the fused loop; it also checks its arguments, and could divide the work among threads.)
 #
-# What limits the fused loop? First where no bytes come from far away: 1024 parameters, whose four
-# arrays take 16 KiB and stay in the first cache, are updated again and again.
+# Why does a pass cost so much: because its bytes come from far away, or because it loads and stores at all?
+# Change the distance: few parameters stay in the first cache, many do not.
+#
+# **Predict first.** With 1024 parameters all arrays stay in the first cache. How much longer do the compiled passes
+# take there than the fused loop: `"hardly"`, or `"over a quarter"`?
+
+# %%
+predict("08.near-passes", ...)
+
+# %%
+def again(loop):
+    """A function that calls the loop a number of times."""
+    def run(times, *args):
+        for _ in range(times):
+            loop(*args)
+
+    return run
+
+
+passes_again, fused_again, numpy_again = njit(again(adam_passes)), njit(again(adam_fused)), again(ops.adam_step)
+
+
+def per_parameter(n):
+    """{name: ns for each of n parameters, which are updated again and again}."""
+    numbers = np.random.default_rng(n).random((6, n + 80))
+    arrays = list(races.aligned(numbers)[:, :n])          # (powers of two apart, they would share places in a cache)
+    times = max(1, 2**16 // n)
+    seconds = race({
+        "NumPy's passes": lambda: numpy_again(times, *arrays[:4], 9, 1e-3),
+        "compiled passes": lambda: passes_again(times, *arrays[:4], *scales, *arrays[4:]),
+        "fused": lambda: fused_again(times, *arrays[:4], *scales),
+    }, 3, 0.01)
+    return {name: 1e9 * s / (n * times) for name, s in seconds.items()}
+
+
+# %% tags=["timing"]
+def gap(ns):
+    return ns["compiled passes"] - ns["fused"]
+
+
+sizes = [2**k for k in range(8, 21, 2)]                   # 256 to a million
+ns = checked(
+    lambda: {n: per_parameter(n) for n in sizes},
+    lambda ns: {
+        "256 parameters: NumPy takes over three times as long as the compiled passes": ns[256]["NumPy's passes"] > 3 * ns[256]["compiled passes"],
+        "four times as many take NumPy less than half as long again": 4 * ns[1024]["NumPy's passes"] < 1.5 * ns[256]["NumPy's passes"],
+        "first cache: the passes take over a quarter more than the fused loop": ns[1024]["compiled passes"] > 1.25 * ns[1024]["fused"],
+        "a million: the gap is over one and a half times that of the first cache": gap(ns[sizes[-1]]) > 1.5 * gap(ns[1024]),
+    },
+)
+fig, ax = plots.figure(6.4, 3.2)
+for name, color in zip(ns[256], (plots.GREY, plots.BLUE, plots.RED), strict=True):
+    ax.plot(sizes, [ns[n][name] for n in sizes], color=color, marker="o", ms=4, label=name)
+for name, size in races.cache_sizes().items():
+    ax.axvline(size / 16, color=plots.INK, lw=1, ls="--")
+    ax.text(size / 16, 1.0, f" {name}", transform=ax.get_xaxis_transform(), va="top", fontsize=8)
+ax.set(xscale="log", yscale="log", xlabel="parameters (dashed: their four arrays fill a cache)", ylabel="ns for one parameter",
+       title="Adam: what 13 passes cost, and one")
+ax.legend(fontsize=8, loc=(0.57, 0.6))
+fig
+
+# %%
+reveal("08.near-passes")
+
+# %% [markdown]
+# Both reasons count, and a third one. Far left, four times as many parameters take NumPy less than half as long
+# again: most of its time goes into the calls themselves. In the first cache no bytes come from far away, and
+# the compiled passes still take over a quarter longer than the fused loop: loads and stores have their price there,
+# too. At a million parameters the difference between the two is over one and a half times what it is in the first
+# cache (in ns for one parameter): now each pass also waits for bytes from far away.
+#
+# What limits the fused loop? First in the first cache again, with 1024 parameters, whose four arrays
+# take 16 KiB.
 #
 # **Predict first.** Of the 13 flop of a parameter, one is a root and one a division. Put cheaper operations in
 # their place. How much time does that save: `"less than a tenth"`, or `"over a tenth"`?
@@ -265,19 +340,7 @@ neither = unhindered(lambda m, v, tiny: m * (v + tiny))
 two_roots = unhindered(lambda m, v, tiny: m / (np.sqrt(np.sqrt(v) + tiny) + tiny))
 variants = {"neither": adam_with(neither), "both": adam_fused, "two roots": adam_with(two_roots)}
 small = [array[:1024] for array in copies()]
-
-
-def again(loop):
-    """A compiled function that calls the loop a number of times."""
-    @njit
-    def run(times, *args):
-        for _ in range(times):
-            loop(*args)
-
-    return run
-
-
-repeated = {name: again(loop) for name, loop in variants.items()}
+repeated = {name: njit(again(loop)) for name, loop in variants.items()}
 
 # %% tags=["timing"]
 near = checked(
@@ -289,6 +352,7 @@ near = checked(
 )
 for name, seconds in near.items():
     print(f"first cache, {name:10} {1e6 * seconds:5.0f} us ({1e6 * seconds.low:.0f} to {1e6 * seconds.high:.0f})")
+print(f"without root and division {1 - near['neither'] / near['both']:.0%} of the time is saved")
 
 # %%
 reveal("08.adam-limit")
@@ -299,56 +363,75 @@ reveal("08.adam-limit")
 # multiply-adds.)
 #
 # Now the same loop at its place, inside a training step. The products and everything else run between two
-# calls, so the four arrays have to come from farther away.
+# calls, so the four arrays have to come from farther away. To see whether that matters, we call the loop twice in
+# a row: the second time its bytes have just been there.
 
 # %%
 def trainee_with(loop):
-    """The package's step, but with this loop for Adam."""
-    def timed(watch):
-        backend = step_profile.fused(kernels)(watch)
-        still = f32(0), *scales[1:]                       # lr = 0: the parameters stay as they are
-        backend.adam_step = lambda flat, grad, m, v, count, lr: watch.call(
-            "Adam", loop, flat, grad, m, v, *still
-        )
-        return backend
+    """A trainee: the package's step with this loop for Adam, twice; and the seconds of both calls."""
+    seconds = {}
+    still = f32(0), *scales[1:]                           # lr = 0: the parameters stay as they are
 
-    return step_profile.Trainee(timed, spec)
+    def adam_twice(flat, grad, m, v, count, lr):
+        for call in ("in a step", "at once again"):
+            start = races.cpu_clock()
+            loop(flat, grad, m, v, *still)
+            seconds[call] = races.cpu_clock() - start
+
+    def backend(watch):
+        functions = step_profile.fused(kernels)(watch)
+        functions.adam_step = adam_twice
+        return functions
+
+    return step_profile.Trainee(backend, spec), seconds
 
 
 trainees = {name: trainee_with(variants[name]) for name in ("neither", "both")}
 
 
 def in_steps(rounds=9, turn=20):
-    """{name: seconds of Adam in a step}: the fastest of a turn, as in `race`."""
-    fastest = {name: [] for name in trainees}
+    """{(call, name): seconds of Adam}: the fastest of a turn, as in `race`."""
+    fastest = {}
     for _ in range(rounds):
-        for name, trainee in trainees.items():
-            seconds = []
+        for name, (trainee, seconds) in trainees.items():
+            steps = []
             for _ in range(turn):
                 trainee.step(x, eps)
-                seconds.append(trainee.watch.seconds["Adam"])
-            fastest[name].append(min(seconds))
-    return {name: races.Timing(seconds) for name, seconds in fastest.items()}
+                steps.append(dict(seconds))
+            for call in seconds:
+                fastest.setdefault((call, name), []).append(min(step[call] for step in steps))
+    return {key: races.Timing(times) for key, times in fastest.items()}
 
 
 # %% tags=["timing"]
+def root_and_division(t):
+    return t["both"] - t["neither"]
+
+
+def of_call(t, call):
+    return {name: t[call, name] for name in trainees}
+
+
 far = checked(
     in_steps,
     lambda t: {
-        "in a step the same arithmetic takes longer": t["neither"] > 1.15 * near["neither"],
-        "in a step, root and division add less time": t["both"] - t["neither"] < 0.8 * (near["both"] - near["neither"]),
+        "in a step the same arithmetic takes longer": t["in a step", "neither"] > 1.15 * near["neither"],
+        "called again at once it is faster": t["at once again", "neither"] < 0.92 * t["in a step", "neither"],
+        "in a step, root and division add less time": root_and_division(of_call(t, "in a step")) < 0.8 * root_and_division(near),
     },
 )
-for name, seconds in far.items():
-    print(f"in a step, {name:12} {1e6 * seconds:5.0f} us ({1e6 * seconds.low:.0f} to {1e6 * seconds.high:.0f})")
-for place, t in (("in the first cache", near), ("in a step", far)):
-    print(f"{place:18}: root and division add {1e6 * (t['both'] - t['neither']):.0f} us")
+for (call, name), seconds in far.items():
+    print(f"{call:13}, {name:7} {1e6 * seconds:5.0f} us ({1e6 * seconds.low:.0f} to {1e6 * seconds.high:.0f})")
+for place, t in (("in the first cache", near), ("in a step", of_call(far, "in a step"))):
+    print(f"{place:18}: root and division add {1e6 * root_and_division(t):.0f} us")
 
 # %% [markdown]
-# In a step, *neither* takes longer than in the first cache, though it computes the same: that is the price of
-# bytes from farther away. And root and division add less time than there. If the core first waited for
-# the bytes and then computed, they would add the same: it computes while it waits. A loop that is raced alone can show another limit than the same
-# loop at its place. Measure it there, too.
+# In a step, *neither* takes longer than in the first cache, though it computes the same. Because its bytes come
+# from farther away? Called again at once, the same loop on the same arrays is faster: so it does matter where they lie.
+#
+# And root and division add less time in a step than in the first cache. If the core first waited for
+# the bytes and then computed, they would add the same: it computes while it waits. A loop that is raced alone
+# can show another limit than the same loop at its place. Measure it there, too.
 #
 # The package has a fused loop for Adam; for the likelihood and its gradient, which share one exponential
 # (notebook 05); for bias and tanh, on a block of $C$ that the product has just made; for the KL and the sample.
@@ -357,7 +440,8 @@ for place, t in (("in the first cache", near), ("in a step", far)):
 # ## 8.9  Why does a fused loop not run at full speed?
 #
 # Compiling a loop is not enough: numba has traps. Here is the gradient of the Bernoulli likelihood as one
-# loop. Its exponential is a parameter, so that we can compare two.
+# loop. With $e = \exp(-|l|)$ the sigmoid is $1 / (1 + e)$ for $l > 0$ and $e / (1 + e)$ otherwise (notebook 05:
+# nothing overflows). The exponential is a parameter, so that we can compare two.
 
 # %%
 i32 = np.int32
@@ -392,8 +476,8 @@ def residual_loop(exp):
 # $$
 #
 # The polynomial is multiplications and additions. And $2^n$ needs only an addition and a shift, because a
-# float32 *is* a power of two times a fraction: its bits 23 to 30 hold $n + 127$. Put that whole
-# number there and read the bits as a float.
+# float32 *is* $2^n$ times a number from 1 to 2: its bits 23 to 30 hold $n + 127$. Put that whole
+# number there, zeros behind it, and read the bits as a float.
 
 # %%
 LOG2_E, LN2 = f32(1 / math.log(2)), f32(math.log(2))
@@ -418,8 +502,13 @@ def fast_exp(x):                                          # eq. (1), for x <= 0
 grid = np.linspace(-87, 0, 5001, dtype=np.float32)
 values = np.array([fast_exp(number) for number in grid])
 relative = np.abs(values / np.exp(grid.astype(np.float64)) - 1)
-print(f"largest relative error from -87 to 0: {relative.max():.1e}")
+print(f"largest relative error from -87 to 0: {relative.max():.1e}, from -1 to 0: {relative[grid >= -1].max():.1e}")
 print(f"below -87 it keeps its value there: fast_exp(-100) = {fast_exp(f32(-100)):.1e}, exp(-100) = {math.exp(-100):.1e}")
+
+# %% [markdown]
+# (Far from 0 most of the error comes from rounding $n \log 2$, which is nearly as large as $x$. The package
+# subtracts $\log 2$ in two parts, of which the first has so few bits that the product is exact:
+# `kernels/elementary.py`.)
 
 # %%
 logits = (4 * rng.standard_normal(B * D)).astype(f32)
@@ -516,13 +605,19 @@ times = checked(
 )
 print("the same numbers:", np.allclose(out, out_typed, rtol=1e-4, atol=1e-4))
 print(f"a constant without a type: {times['0.5'] / times['HALF']:.1f} times as long")
+print("instructions in float64:", *(float64_instructions(f) for f in (loop_untyped, loop_typed)))
 
 # %% [markdown]
 # Hence the rule: `np.float32(...)` around constants. An integer is one, too: with a float32, a whole
 # number of 64 bits makes float64.
 #
-# **Fourth trap: what numba remembers.** It compiles a function once for each combination of types, with
-# the values that its globals have then (that of `HALF` above, too):
+# **Fourth trap: what numba remembers.** A function divides by a global, `width`. It is called while `width` is 4,
+# and again when `width` has become 16.
+#
+# **Predict first.** What does it give for 64 the second time: `"4"` or `"16"`?
+
+# %%
+predict("08.frozen-global", ...)
 
 # %%
 width = 4
@@ -537,8 +632,12 @@ print("width 4:               ", registers(64))
 width = 16
 print("width 16:              ", registers(64), f"(it should be {64 // width} now)")
 print("width 16, for a float: ", registers(64.0), "(compiled just now)")
+reveal("08.frozen-global")
 
 # %% [markdown]
+# numba compiles a function once for each combination of types, with the values that its globals have then (that of
+# `HALF` above, too). So whole numbers are still divided by 4; for a float it compiles anew, with 16.
+#
 # With `cache=True` compiled functions are kept on disk, which saves the compile time of the next
 # run, and this memory with them. The cache is renewed when the function's own *file* changes. It
 # does not look at other files. Watch: `kernel.py` calls a function from `helper.py`, and then
@@ -587,7 +686,7 @@ closing = checked(
     lambda: step_profile.profile({"tile, and NumPy": numpys_rest, "all loops fused": all_fused}, x, eps),
     lambda p: step_profile.contradictions(p) | {
         f"the bar of {part} shrinks": p["all loops fused"][part] < p["tile, and NumPy"][part]
-        for part in ("likelihood", "Adam", "step")
+        for part in ("likelihood", "Adam", "Python and the rest", "step")
     } | {"the bar of bias and tanh is gone": p["all loops fused"]["bias and tanh"] == 0}
     | {"the longest bar is the products": max(step_profile.PARTS, key=p["all loops fused"].get) == "products"},
 )
@@ -597,23 +696,27 @@ fig
 
 # %% tags=["timing"]
 before, after = closing["tile, and NumPy"], closing["all loops fused"]
-for part in ("likelihood", "Adam", "step"):
-    print(f"{part:12} {1e3 * before[part]:6.2f} ms -> {1e3 * after[part]:5.2f} ms, {before[part] / after[part]:.1f} times as fast")
+for part in ("likelihood", "Adam", "Python and the rest", "step"):
+    print(f"{part:19} {1e3 * before[part]:6.2f} ms -> {1e3 * after[part]:5.2f} ms, {before[part] / after[part]:.1f} times as fast")
 
 # %% [markdown]
-# The bars of the likelihood and of Adam have shrunk. That of bias and tanh is gone, because the package does
-# them inside its functions for a layer: the bar of the products contains them now. (The package also leaves
-# out the zeros of the images in its products: see the appendix.)
+# The bars of the likelihood and of Adam have shrunk, and so has "the rest": it holds the KL and the sample, which
+# are fused loops now, too. That of bias and tanh is gone, because the package does them inside its functions for
+# a layer: the bar of the products contains them now. (The package also leaves out the zeros of the images in its
+# products: see the appendix.)
 #
-# The longest bar is still the products. 08c divides them, and the other loops, among threads.
+# The longest bar is still the products. 08c divides them, and the loops of the likelihood and of Adam, among threads.
 
 # %% [markdown]
 # ## Recap
 #
-# - Each pass of NumPy's loads and stores its numbers anew; a fused loop does so once. What limits it then
-#   depends on where its numbers lie: near, for Adam, root and division; farther away, the bytes count as well.
+# - Each pass of NumPy's loads and stores its numbers anew; a fused loop does so once. For short arrays NumPy's
+#   calls cost most; for long ones a pass waits for bytes, too.
+# - What limits a fused loop depends on where its numbers lie: near, for Adam, root and division; farther away,
+#   the bytes count as well.
 # - A loop that may end early (a check before a division, an exception), or that calls a function for
 #   one number at a time, gets no vectors for its work. In 8.9 either trap was enough.
+# - An exponential can be plain arithmetic: a polynomial for $e^r$, and the bits of a float32 for $2^n$, eq. (1).
 # - numba: `error_model="numpy"`, no `math.exp` in a hot loop, typed constants, nothing that varies
 #   in globals, and a cache that sees edits in all files.
 # - Ask the compiler whether it used vectors, what it calls, and in which type it computes.
@@ -648,6 +751,17 @@ def bernoulli_fused(logits, x):    # (B, D), (B, D) -> nll (B,), dlogits (B, D) 
     ...      # one pass, with one exp at most and one read for each logit; x from 0 to 1,
              # logits up to +-1000 (np.exp, np.log1p, abs and max work on single numbers)
 check("08.fused", bernoulli_fused)
+
+# %% [markdown]
+# **Take a float apart.** Eq. (1) ends with a float32 that is put together from its bits. A fast logarithm begins
+# the other way round: with $x = 2^n f$, $\log x = n \log 2 + \log f$, and $f$ lies in a short interval. The bits
+# are those of 8.9, bit 31 is the sign.
+
+# %%
+def float_parts(x):    # (N,) float32, 2^-126 <= |x| < 2^128 -> n (N,), fraction (N,):
+    ...      # x = 2^n fraction with whole n, 1 <= |fraction| < 2; exact, also just
+             # below a power of two
+check("08.bits", float_parts)
 
 # %% [markdown]
 # **Find the traps.** The check compiles this loop and looks into its code: is all its arithmetic in
@@ -692,11 +806,18 @@ for a in images.values():
           np.allclose(out_x, a @ W, atol=1e-3) and np.allclose(ours, a @ W, atol=1e-3))
 
 # %% [markdown]
-# A fifth of the work should take a fifth of the time. Does it?
+# A fifth of the work should take a fifth of the time. Does it? To see what the short way pays for, two more
+# contestants do a fifth of the work without looking for it: they multiply a fifth of the columns, all of them on.
 
 # %% tags=["timing"]
+fifth = D // 5
+ones, W_fifth = np.ones((B, fifth), f32), np.ascontiguousarray(W[:fifth])
 times = checked(
-    lambda: race({"tile": lambda: kernels.matmul(images[0.2], W)} | {
+    lambda: race({
+        "tile": lambda: kernels.matmul(images[0.2], W),
+        "tile, a fifth": lambda: kernels.matmul(ones, W_fifth),
+        "loops, a fifth": lambda: without_zeros(ones, W_fifth, out_x),
+    } | {
         (how, share): f
         for share, a in images.items()
         for how, f in (
@@ -708,17 +829,24 @@ times = checked(
         "a fifth of the work takes more than a fifth of the time": t["package", 0.2] > 0.3 * t["tile"],
         "the package is faster than these loops": t["package", 0.2] < t["loops", 0.2],
         "fewer pixels, less time": t["package", 0.05] < t["package", 0.1] < t["package", 0.2] < t["package", 0.3],
+        "in one piece, the tile needs about a fifth": t["tile, a fifth"] < 0.3 * t["tile"],
+        "the loops take over half as long again as the tile for it": t["loops, a fifth"] > 1.5 * t["tile, a fifth"],
+        "and scattered they take longer still": t["loops", 0.2] > 1.25 * t["loops, a fifth"],
     },
 )
-print(f"all of it, by the tile: {1e6 * times['tile']:.0f} us")
+print(f"all of it, by the tile: {1e6 * times['tile']:.0f} us; a fifth in one piece, by the tile:"
+      f" {1e6 * times['tile, a fifth']:.0f} us, by these loops: {1e6 * times['loops, a fifth']:.0f} us;"
+      f" scattered: {1e6 * times['loops', 0.2]:.0f} us")
 for share in images:
     loops_gain, gain = (times["tile"] / times[how, share] for how in ("loops", "package"))
     print(f"{share:4.0%} on: these loops {loops_gain:5.2f} times as fast as the tile, the package {gain:5.2f} times")
 
 # %% [markdown]
-# A fifth of the work takes more than a fifth of the time. The short way has no tile: each row of $W$ is
-# loaded anew for each image, and the package must first list the places that are not 0. The more
-# pixels are on, the less is gained; where a factor is below 1, the short way takes longer than the tile.
+# A fifth of the work takes more than a fifth of the time, for two reasons. The short way has no tile, since each
+# image needs other rows of $W$: for the same fifth in one piece, these loops take over half as long again as the
+# tile. And the fifth is scattered: to find it, and to fetch rows of $W$ from all over, takes longer still. (The package
+# first lists the places that are not 0, then adds four rows of $W$ at a time.) The more pixels are on, the less is
+# gained; where a factor is below 1, the short way takes longer than the tile.
 #
 # One more danger: $0 \cdot \infty$ is NaN, so leaving out a zero can hide a broken weight. The package
 # takes the short way only where all of $W$ is finite, and more than two thirds of a sample of the

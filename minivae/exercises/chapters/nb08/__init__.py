@@ -5,6 +5,7 @@ order of a loop can be checked and not only its result; others are compiled, and
 searched for vectors.
 """
 
+from minivae.exercises.chapters.nb08.bits import BITS
 from minivae.exercises.chapters.nb08.fused import FUSED
 from minivae.exercises.chapters.nb08.latency import LATENCY
 from minivae.exercises.chapters.nb08.limits import FLOPS, IKJ_RATE, ROOFLINE, TILE_SHAPE
@@ -25,6 +26,7 @@ EXERCISES = (
     TILE_SHAPE,
     PASSES,
     FUSED,
+    BITS,
     TRAP,
     SAME_BITS,
     AMDAHL,

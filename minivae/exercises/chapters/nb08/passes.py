@@ -54,6 +54,16 @@ PASSES = Exercise(
             "The sum is a pass, too: it loads a matrix and stores B numbers.",
         ),
         WrongAnswer(
+            "sum-loads-nothing",
+            _counted(numpys=(19, 1)),
+            "The sum loads a matrix before it stores B numbers.",
+        ),
+        WrongAnswer(
+            "only-matrices",
+            _counted(numpys=(20, 0), fused=(2, 0)),
+            "The sum stores nll, B numbers, and so does the fused loop.",
+        ),
+        WrongAnswer(
             "two-for-each",
             _counted(numpys=(17, 1)),
             "+, * and the second - load two matrices each, not one.",

@@ -55,6 +55,15 @@ PREDICTIONS = (
         "Both keep a tile of C in registers, with enough sums on the way to fill the pipes.",
     ),
     Prediction(
+        "08.near-passes",
+        "Adam as 13 compiled loops, one for each operation, on 1024 parameters in the first cache. "
+        "How much longer do they take than one fused loop?",
+        ("hardly", "over a quarter"),
+        "over a quarter",
+        "Each pass loads its numbers anew and stores them, and that takes time in the first cache, "
+        "too.",
+    ),
+    Prediction(
         "08.adam-limit",
         "A fused loop of Adam runs on 1024 parameters in the first cache. Of its 13 flop, one is a "
         "root and one a division. With cheaper operations in their place, how much time is saved?",
@@ -72,6 +81,15 @@ PREDICTIONS = (
         "hardly",
         "Either trap alone keeps the exponential at one number at a time. One mend alone may even "
         "make the loop slower.",
+    ),
+    Prediction(
+        "08.frozen-global",
+        "A function under @njit divides by a global, width. It is called while width is 4, and "
+        "again, with 64, when width has become 16. What does it give then?",
+        ("4", "16"),
+        "16",
+        "It was compiled with width 4, and 64 / 4 is 16. numba looks at a global only when it "
+        "compiles.",
     ),
     Prediction(
         "08.small-product",
