@@ -556,8 +556,8 @@ zeros = checked(
     lambda: {how.__name__: both_loaded_0(how, 1000) for how in (ordinary_flags, atomic_flags)},
     lambda z: {"ordinary flags are missed": z["ordinary_flags"] > 0, "atomic ones are not": z["atomic_flags"] == 0},
 )
-for name, times in zeros.items():
-    print(f"{name:15} both loaded a 0 in {times} of 1000")
+for name, n in zeros.items():
+    print(f"{name:15} both loaded a 0 in {n} of 1000")
 
 # %%
 reveal("08.two-flags")
@@ -569,10 +569,10 @@ reveal("08.two-flags")
 # the load. (The compiler may exchange the two steps as well. Here it did not: in
 # `ordinary_flags.inspect_asm()` the store comes first.) `atomic_store` waits until others can see the store.
 #
-# The ticket and the record are two *stores*. x86 lets a load overtake an earlier store, but stores of other
-# words stay in order, and so do loads (Intel's *Software Developer's Manual*, volume 3A, "Memory ordering"):
-# therefore a new ticket beside an old record cannot be shown on it. ARM allows even that. Our atomic operations
-# exclude it everywhere: whoever sees the new ticket also sees all that was written before it.
+# The record and the ticket are two *stores*. x86 lets a load overtake an earlier store, but ordinary stores stay
+# in order among themselves, and so do loads (Intel's *Software Developer's Manual*, volume 3A, "Memory
+# ordering"): so a new ticket beside an old record cannot be shown on it. ARM allows even that. Our atomic
+# operations exclude it everywhere: whoever sees the new ticket also sees all that was written before it.
 #
 # ### Is it worth it?
 #
@@ -708,7 +708,7 @@ print("twenty steps of both backends, the same losses:", np.allclose(*losses, rt
 # either, so a second core must be free.
 
 # %%
-layers = [(D, 200), (200, 200), (200, 2 * L), (L, 200), (200, 200), (200, D)]
+layers = [(D, 200), (200, 200), (200, L), (200, L), (L, 200), (200, 200), (200, D)]    # (two heads)
 
 
 def products_of(batch):

@@ -89,7 +89,7 @@ PREDICTIONS = (
         "with ordinary stores and loads, a thousand times. How often do both load a 0?",
         ("never", "at least once"),
         "at least once",
-        "A core loads before its earlier store is visible to others.",
+        "A core may load before its earlier store is visible to others.",
     ),
 )
 

@@ -140,20 +140,17 @@ def _tell(answer, jobs, turns):
 def _observe_sleep(answer, words, lock, last):
     """The story that goes wrong with the fewest changes between the two threads, or FINE."""
     turns = 3 * words.jobs - 1  # when the last lock is released makes no difference
-    failed, calls = _tell(answer, words.jobs, (LATE,) * turns)
-    if failed:
-        return _text(failed)
-    moments = [*range(calls + 3), LATE]
-    ways = itertools.combinations_with_replacement(moments, turns)
-    for way in sorted(ways, key=lambda way: len(set(way))):
-        failed, _ = _tell(answer, words.jobs, way)
-        if failed:
-            return _text(failed)
-    return FINE
-
-
-def _text(story):
-    return "; ".join(story)
+    failed, most = _tell(answer, words.jobs, (LATE,) * turns)
+    calls = -1
+    while not failed and most > calls:  # the more calls, the more moments for the leader
+        calls = most
+        ways = itertools.combinations_with_replacement([*range(calls), LATE], turns)
+        for way in sorted(ways, key=lambda way: len(set(way))):
+            failed, n = _tell(answer, words.jobs, way)
+            most = max(most, n)
+            if failed:
+                break
+    return "; ".join(failed) if failed else FINE
 
 
 def _sleep_cases():
