@@ -621,29 +621,8 @@ print(f"the package divides products of more than {tasks.SMALL_PRODUCT:,} multip
 # A waiting helper keeps its core busy. So the package's helpers look for work 20,000 times,
 # and then go to **sleep**: the helper writes "asleep" into a word of its own, and tries to acquire a lock
 # that is already taken, so the system stops it. To **wake** it, the leader releases that lock.
-# How long are 20,000 looks? (They are atomic loads. The appendix shows why ordinary ones would not do.)
-
-# %%
-@njit(nogil=True)
-def as_a_helper(word, times):
-    looks = 0
-    while looks < times and atomic_load(word.ctypes.data) >= 0:
-        looks += 1
-        pause()
-    return looks
-
-
-# %% tags=["timing"]
-words[:] = 0
-looks = checked(
-    lambda: race({"looks": lambda: as_a_helper(words, threads.SPINS_BEFORE_SLEEP)})["looks"],
-    lambda seconds: {"a helper looks for longer than the grey bar": seconds > parts[step_profile.REST]},
-)
-print(f"{threads.SPINS_BEFORE_SLEEP:,} looks: {1e3 * looks:.2f} ms; Python and the rest of a step: {1e3 * parts[step_profile.REST]:.2f} ms")
-
-# %% [markdown]
-# A helper stays awake as long as the pauses between jobs are shorter than its looks. Even the whole grey bar,
-# which is spread over the step, is shorter. Between two trainings the helper sleeps.
+# 20,000 looks take longer than all that the grey bar holds (the appendix measures it). So a helper stays awake
+# within a step, and sleeps when training is over.
 #
 # The word "asleep" and the job are two flags again. In the package a helper that falls asleep just when a job
 # is handed over misses it, and the leader does it alone. Where the leader does not work itself, the job would
@@ -872,11 +851,20 @@ print("with it:", late_swap(words.ctypes.data, *with_job))
 # %% [markdown]
 # ### A loop that waits
 #
-# Would an ordinary load do in a loop that waits for another thread?
+# How long does a helper look for work before it sleeps? And would an ordinary load do in such a loop?
 
 # %%
 @njit(nogil=True)
-def atomically(word, times):                               # as a helper looks, without the pause
+def as_a_helper(word, times):
+    looks = 0
+    while looks < times and atomic_load(word.ctypes.data) >= 0:
+        looks += 1
+        pause()
+    return looks
+
+
+@njit(nogil=True)
+def atomically(word, times):                               # the same without the pause
     looks = 0
     while looks < times and atomic_load(word.ctypes.data) >= 0:
         looks += 1
@@ -893,12 +881,21 @@ def ordinarily(word, times):
 
 # %% tags=["timing"]
 words[:] = 0
+LOOKS, MANY = threads.SPINS_BEFORE_SLEEP, 1_000_000
 times = checked(
-    lambda: race({look.__name__: lambda look=look: look(words, 1_000_000) for look in (atomically, ordinarily)}),
-    lambda t: {"a million ordinary looks cost next to nothing": 20 * t["ordinarily"] < t["atomically"]},
+    lambda: race({
+        f"a helper's {LOOKS:,} looks": lambda: as_a_helper(words, LOOKS),
+        f"{MANY:,} atomic looks": lambda: atomically(words, MANY),
+        f"{MANY:,} ordinary looks": lambda: ordinarily(words, MANY),
+    }),
+    lambda t: {
+        "a helper looks for longer than the grey bar": t[f"a helper's {LOOKS:,} looks"] > parts[step_profile.REST],
+        "many ordinary looks cost next to nothing": 20 * t[f"{MANY:,} ordinary looks"] < t[f"{MANY:,} atomic looks"],
+    },
 )
 for name, seconds in times.items():
-    print(f"a million looks, {name}: {1e6 * seconds:.1f} us")
+    print(f"{name:30} {1e6 * seconds:6.1f} us")
+print(f"{'Python and the rest of a step':30} {1e6 * parts[step_profile.REST]:6.1f} us")
 
 # %% [markdown]
 # With an ordinary load this program looks *once*: nothing in the loop changes the word, so the compiler need
