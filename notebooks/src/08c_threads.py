@@ -13,10 +13,13 @@
 # - find the part of a program that threads cannot divide, and what they can gain at most (`08.amdahl`);
 # - hand out work with one shared number and compare-and-swap, although others act at the same time
 #   (`08.ticket`);
-# - find the threads that slow each other down by writing into one cache line (`08.false-sharing`).
+# - find the threads that slow each other down by writing into one cache line (`08.false-sharing`);
+# - let a waiting thread sleep without losing a job, although a core need not act in the order of the
+#   program (`08.asleep`).
 #
 # **Builds on** notebooks [08a](08a_loops_caches_and_a_tile.ipynb) (cache lines, the tile) and
-# [08b](08b_fused_loops.ipynb) (the fused loops). Reading time: 40 minutes; the exercises come on top.
+# [08b](08b_fused_loops.ipynb) (the fused loops). Reading time: 40 minutes, and 5 for the appendix; the
+# exercises come on top.
 #
 # From here on the clock on the wall counts, not the processor time of one thread. So other programs
 # disturb more than in 08a: while they hold the second core, threads gain little. What the text claims
@@ -62,7 +65,7 @@ recall("08c", ..., ..., ...)
 # so their bar is 0), fused loops for the rest, one thread.
 
 # %%
-from minivae.kernels import threads
+from minivae.kernels import tasks, threads
 
 N = max(2, kernels.thread_count())                         # the threads of this notebook
 B, D, L = 100, 784, 50
@@ -79,7 +82,7 @@ class OnThreads(step_profile.Trainee):
         self.pool = threads.Pool(np.dtype(f32), count)
 
     def step(self, x, eps):
-        threads.pools[np.dtype(f32)] = self.pool
+        threads.pools[np.dtype(f32)] = self.pool           # the one that the kernels use from now on
         return super().step(x, eps)
 
 
@@ -191,7 +194,7 @@ for split in (split_rows, split_sums):
 print("NumPy, five rows of A alone and among all, the same bits:", np.array_equal(A[:5] @ W, (A @ W)[:5]))
 
 # %% [markdown]
-# Both are right. Splitting the sums, though, adds in another order, so that the last bits depend on
+# Both are close enough. Splitting the sums, though, adds in another order, so that the last bits depend on
 # the number of threads: a run with two threads could not be repeated bit for bit with four. So the
 # package's rule is: **threads split results, never a sum**. That alone is not enough: NumPy may use
 # another routine for a piece than for the whole (last line). In our loops and in the package's tile each
@@ -239,8 +242,15 @@ reveal("08.small-product")
 # training step pay that? Count the jobs that the package hands over in one.
 
 # %%
-jobs, run = [], together.pool.run
-together.pool.run = lambda *job: (jobs.append(job), run(*job))
+jobs, run = [], together.pool.run                          # `run` does one job on the pool
+
+
+def run_and_note(*job):
+    jobs.append(job)
+    run(*job)
+
+
+together.pool.run = run_and_note
 together.step(x, eps)
 together.pool.run = run
 print(f"{len(jobs)} jobs in a step")
@@ -258,9 +268,9 @@ print(f"handed over like this: {1e3 * len(jobs) * handing_over:.2f} ms, {len(job
 # says which chunk is next: each thread loads it, adds one, and stores it.
 #
 # Does that work? Let us count. Two threads each add 1 to the same number, two million times. (`atomic_load` and
-# `atomic_store` are a load and a store that the compiler may not leave out or move.)
+# `atomic_store` are a load and a store that the compiler keeps, each of them, and in their order.)
 #
-# **Predict first.** Afterwards the number is: `"always 4 million"`, or `"less than 4 million"`?
+# **Predict first.** What can the number be afterwards, `"always 4 million"` or `"less than 4 million"`?
 
 # %%
 predict("08.lost-counts", ...)
@@ -323,8 +333,16 @@ for name, total in counted.items():
 reveal("08.lost-counts")
 
 # %% [markdown]
-# Between the load and the store of one thread the other may have counted, and its count is overwritten.
-# If they were chunks, both threads would have taken the same one. An **atomic** operation is one step that
+# This is how a count is lost:
+#
+# | one thread | the other thread | the word |
+# |---|---|---|
+# | loads 5 | | 5 |
+# | | loads 5 | 5 |
+# | stores 6 | | 6 |
+# | | stores 6 | 6 |
+#
+# If these were chunks, both threads would have taken chunk 5. An **atomic** operation is one step that
 # no other thread can divide:
 #
 # - `atomic_add(address, 1)` adds and hands back what was there before.
@@ -359,29 +377,9 @@ words[0] = packed(7, 3, 0)
 print("job 7 with three chunks:", [take(words.ctypes.data) for _ in range(4)])
 
 # %% [markdown]
-# Why the number of the job? A thread can be late. It loads the ticket, and is stopped by the system
-# before it can swap. Meanwhile the others finish the job and start the next one, which happens to stand
-# at the same chunk. If the word is the same again, the late swap succeeds (the *ABA problem*):
-
-# %%
-@njit
-def late_swap(address, before, after):
-    """A thread loads the ticket `before`; others make it `after`; then it swaps."""
-    atomic_store(address, before)
-    loaded = atomic_load(address)
-    atomic_store(address, after)
-    return compare_and_swap(address, loaded, loaded + 1)
-
-
-without_job, with_job = (packed(0, 4, 1), packed(0, 4, 1)), (packed(7, 4, 1), packed(8, 4, 1))
-print("without the job's number, the late swap succeeds:", late_swap(words.ctypes.data, *without_job))
-print("with it:", late_swap(words.ctypes.data, *with_job))
-
-# %% [markdown]
-# Is that bad? `take` reads nothing else before it swaps, so the thread would get chunk 1 of the new job,
-# which nobody else has. But if it had read before the swap what to do, it would do chunk 1 of the old
-# job, and that of the new one would be missing. With the job's number the swap fails, whatever was read
-# before, and the late thread loads the ticket again.
+# Why the number of the job? A thread can be late: it loads the ticket, and is stopped by the system before
+# it swaps. Meanwhile the others begin another job. With its number in the word, the late swap fails, and the
+# thread loads the ticket again. (The appendix shows what may happen without it.)
 #
 # ### Two words, one line
 #
@@ -392,7 +390,7 @@ print("with it:", late_swap(words.ctypes.data, *with_job))
 # and 1 share a line, and words 0 and 8 do not.
 
 # %% tags=["timing"]
-STEPS = 200_000
+STEPS = 1_000_000
 times = checked(
     lambda: race({
         "one thread alone": lambda: count_atomically(words.ctypes.data, STEPS),
@@ -434,15 +432,11 @@ KIND = np.empty(0, f32)                                    # tells numbers_at th
 
 @njit(nogil=True)
 def do_chunk(job, chunk):
-    """ROWS rows of C, by i-k-j, from the addresses of the record."""
-    for i in range(chunk * ROWS, chunk * ROWS + ROWS):
-        a = numbers_at(job.A + 4 * i * job.k, job.k, KIND)
-        c = numbers_at(job.C + 4 * i * job.n, job.n, KIND)
-        c[:] = 0
-        for k in range(job.k):
-            b = numbers_at(job.B + 4 * k * job.n, job.n, KIND)
-            for j in range(job.n):
-                c[j] += a[k] * b[j]
+    """ROWS rows of C, by i-k-j, from the addresses of the record; a float32 has 4 bytes."""
+    A = numbers_at(job.A + 4 * ROWS * chunk * job.k, ROWS * job.k, KIND).reshape(ROWS, job.k)
+    B = numbers_at(job.B, job.k * job.n, KIND).reshape(job.k, job.n)
+    C = numbers_at(job.C + 4 * ROWS * chunk * job.n, ROWS * job.n, KIND).reshape(ROWS, job.n)
+    matmul_ikj(A, B, C)
 
 
 # %% [markdown]
@@ -505,61 +499,136 @@ print("with a helper, the same bits as one thread:", np.array_equal(C, one_threa
 
 # %% [markdown]
 # Why is the record safe to read? Whoever wins the swap of a ticket has a chunk of the *current* job, and
-# the record is not changed before all chunks of the job are done, this one included. The order of the
-# writes matters, too: these atomic operations promise that whoever sees the new ticket also sees all that was
-# written before it. With ordinary stores another core might see the ticket first (ARM allows that).
+# the record is not changed before all chunks of the job are done, this one included. It was written
+# before the ticket. Does that mean that whoever sees the new ticket sees the new record as well?
 #
-# Is our pool done sooner than the executor? They take turns, so that our waiting helper is not there while
-# the others are measured.
-
-# %% tags=["timing"]
-def small_products(rounds=7):
-    ways = {"one thread": matmul_ikj, "two threads of the executor": split_rows, "our pool": matmul_pool}
-    seconds = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, way in ways.items():
-            with helper() if way is matmul_pool else contextlib.nullcontext():
-                seconds[name].append(race({name: lambda f=way: f(*small, small_C)}, rounds=1, clock=wall)[name])
-    return {name: races.Timing(turns) for name, turns in seconds.items()}
-
-
-times = checked(small_products, lambda t: {
-    "our pool is done sooner than the executor": t["our pool"] < t["two threads of the executor"],
-    "one thread is done before our pool": t["one thread"] < t["our pool"],
-})
-for name, seconds in times.items():
-    print(f"small product, {name:28} {1e6 * seconds:6.1f} us ({1e6 * seconds.low:.1f} to {1e6 * seconds.high:.1f})")
-
-# %% [markdown]
-# It is: it has no queue, wakes nobody, and its leader takes the chunks itself if the helper comes too late.
-# (Which of the three counts most, this race does not say.) A product as small as this still is faster on
-# one thread, so the package does not divide it.
+# ### Two flags
 #
-# The price is that a waiting helper keeps its core busy. So the package's helpers look for work 20,000 times,
-# and then go to **sleep**: the helper writes "asleep" into a word of its own, and tries to acquire a lock
-# that is already taken, so the system stops it. To **wake** it, the leader releases that lock.
-# How long are 20,000 looks?
+# Let us try whether threads see each other's stores in the order of the program. Two words are 0. Each
+# thread stores 1 in its own, and then loads the other's. A thousand times; each time both first wait until
+# the other is there.
+#
+# **Predict first.** How often do both load a 0, `"never"` or `"at least once"`?
+
+# %%
+predict("08.two-flags", ...)
 
 # %%
 @njit(nogil=True)
-def look_again(address, times):
-    for _ in range(times):
-        if atomic_load(address) < 0:
-            break
-        pause()
+def ordinary_flags(mine, other, loaded, meeting):
+    for i in range(len(loaded)):
+        atomic_add(meeting, 1)
+        while atomic_load(meeting) < 2 * (i + 1):          # until both are here
+            pause()
+        mine[i, 0] = 1
+        loaded[i] = other[i, 0]
 
 
-look_again(words.ctypes.data, 1)
+@njit(nogil=True)
+def atomic_flags(mine, other, loaded, meeting):
+    for i in range(len(loaded)):
+        atomic_add(meeting, 1)
+        while atomic_load(meeting) < 2 * (i + 1):
+            pause()
+        atomic_store(mine[i].ctypes.data, 1)
+        loaded[i] = atomic_load(other[i].ctypes.data)
+
+
+def both_loaded_0(how, times):
+    """How many times out of `times` neither thread saw that the other had stored."""
+    flags, loaded = np.zeros((2, times, 8), np.int64), np.zeros((2, times), np.int64)    # a new line each time
+    words[0] = 0
+    jobs = [executor.submit(how, flags[t], flags[1 - t], loaded[t], words.ctypes.data) for t in range(2)]
+    for job in jobs:
+        job.result()
+    return int((loaded == 0).all(axis=0).sum())
+
+
+for how in (ordinary_flags, atomic_flags):
+    both_loaded_0(how, 1)                                  # compiled
 
 # %% tags=["timing"]
-looks = race({"looks": lambda: look_again(words.ctypes.data, threads.SPINS_BEFORE_SLEEP)})["looks"]
-print(f"{threads.SPINS_BEFORE_SLEEP:,} looks: {1e3 * looks:.2f} ms; a step on one thread: {1e3 * parts['step']:.2f} ms")
+zeros = checked(
+    lambda: {how.__name__: both_loaded_0(how, 1000) for how in (ordinary_flags, atomic_flags)},
+    lambda z: {"ordinary flags are missed": z["ordinary_flags"] > 0, "atomic ones are not": z["atomic_flags"] == 0},
+)
+for name, n in zeros.items():
+    print(f"{name:15} both loaded a 0 in {n} of 1000")
+
+# %%
+reveal("08.two-flags")
 
 # %% [markdown]
-# A helper stays awake while the pauses between the jobs of a step are shorter than that. Between two
-# trainings it sleeps.
+# Write down the four steps in any order that keeps each thread's own: the last one is a load, and the other
+# thread has stored before it. So no order explains two zeros. A core does not wait for its stores: they go
+# into its **store buffer** and reach the cache, where others see them, a little later. Meanwhile it goes on to
+# the load. (The compiler may exchange the two steps as well. Here it did not: in
+# `ordinary_flags.inspect_asm()` the store comes first.) `atomic_store` waits until others can see the store.
 #
-# That is `kernels/threads.py`: `take` is `_take_chunk` there (the leader takes the first chunk, helpers the
+# The record and the ticket are two *stores*. x86 lets a load overtake an earlier store, but ordinary stores stay
+# in order among themselves, and so do loads (Intel's *Software Developer's Manual*, volume 3A, "Memory
+# ordering"): so a new ticket beside an old record cannot be shown on it. ARM allows even that. Our atomic
+# operations exclude it everywhere: whoever sees the new ticket also sees all that was written before it.
+#
+# ### Is it worth it?
+#
+# From which size on does our pool gain? It takes turns with the executor, so that our waiting helper is not
+# there while the others are measured; and it also works without a helper.
+
+# %%
+def contiguous(m, n):
+    """A product of m x n by n x n: A, B, and room for C."""
+    return [races.aligned(a) for a in (A[:m, :n], W[:n, :n], np.zeros((m, n)))]
+
+
+products = {f"{m} x {n} by {n} x {n}": contiguous(m, n) for m, n in ((8, 32), (16, 64), (96, 192))}
+ways = {"one thread": matmul_ikj, "executor": split_rows, "our pool": matmul_pool, "no helper": matmul_pool}
+
+
+def by_size(rounds=7):
+    seconds = {(size, name): [] for size in products for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            with helper() if name == "our pool" else contextlib.nullcontext():
+                jobs = {size: lambda way=way, p=p: way(*p) for size, p in products.items()}
+                turn = race(jobs, rounds=1, clock=wall)
+            for size in products:
+                seconds[size, name].append(turn[size])
+    return {which: races.Timing(turns) for which, turns in seconds.items()}
+
+
+# %% tags=["timing"]
+smallest, *_, largest = products
+times = checked(by_size, lambda t: {
+    "our pool is done sooner than the executor": all(t[size, "our pool"] < t[size, "executor"] for size in products),
+    "the smallest is done sooner by one thread": t[smallest, "one thread"] < t[smallest, "our pool"],
+    "there the pool takes most of its time without a helper, too": t[smallest, "no helper"] > 0.5 * t[smallest, "our pool"],
+    "the largest is done sooner by our pool": t[largest, "our pool"] < t[largest, "one thread"],
+})
+print("microseconds".ljust(22), *(f"{name:>11}" for name in ways))
+for size in products:
+    print(f"{size:22}", *(f"{1e6 * times[size, name]:11.1f}" for name in ways))
+print(f"the package divides products of more than {tasks.SMALL_PRODUCT:,} multiply-adds; the last one has {96 * 192 * 192:,}")
+
+# %% [markdown]
+# At each size our pool is done sooner than the executor: it has no queue, wakes nobody, and its leader takes the
+# chunks itself if the helper comes too late. (Which of the three counts most, this race does not say.) Even so
+# the smallest product is slower than on one thread, but not because of the helper: the pool takes most of that
+# time without one, too. It is the call itself: Python writes the record, and calls the compiled code.
+#
+# ### Asleep
+#
+# A waiting helper keeps its core busy. So the package's helpers look for work 20,000 times,
+# and then go to **sleep**: the helper writes "asleep" into a word of its own, and tries to acquire a lock
+# that is already taken, so the system stops it. To **wake** it, the leader releases that lock.
+# 20,000 looks take longer than all that the grey bar holds (the appendix measures it). So a helper stays awake
+# within a step, and sleeps when training is over.
+#
+# The word "asleep" and the job are two flags again. In the package a helper that falls asleep just when a job
+# is handed over misses it, and the leader does it alone. Where the leader does not work itself, the job would
+# be lost: that is the last exercise.
+#
+# All this is `kernels/threads.py`: `take` is `_take_chunk` there (the leader takes the first chunk, helpers the
 # last), `help_out` and `lead` are one function `work` with a role, and `do_chunk` has a branch for each
 # kind of work (product, Adam, likelihood, ...).
 
@@ -614,7 +683,7 @@ print("twenty steps of both backends, the same losses:", np.allclose(*losses, rt
 # either, so a second core must be free.
 
 # %%
-layers = [(D, 200), (200, 200), (200, 2 * L), (L, 200), (200, 200), (200, D)]
+layers = [(D, 200), (200, 200), (200, L), (200, L), (L, 200), (200, 200), (200, D)]    # (two heads)
 
 
 def products_of(batch):
@@ -671,6 +740,8 @@ for batch, t in table.items():
 #   during training, and let the leader work too.
 # - A shared number needs atomic operations. Compare-and-swap notices that the word has changed, but not
 #   that it has changed and changed back; hence the job's number in the ticket.
+# - Others need not see ordinary stores and loads in the order of the program: a core may load before its earlier
+#   store is visible, and the compiler may leave some out. Atomic ones keep it.
 # - Words that different threads write belong in different cache lines.
 # - Compare results before times, race what you compare, and say what is not in the table.
 #
@@ -720,5 +791,114 @@ def false_sharing(address, places):    # thread t writes the word of 8 bytes tha
 check("08.false-sharing", false_sharing)
 
 # %% [markdown]
+# **Asleep at the wrong moment.** Here a leader does not work. It hands over job after job like this, always
+# when the one before has been done, and wakes the helper if it has to:
+#
+# ```python
+# words.store("job", job)
+# if words.load("asleep"):
+#     lock.release()          # if the lock is free, nothing happens
+# ```
+#
+# Write the helper's side. At first both words are 0, and the lock is taken. Between any two calls of yours the
+# leader may take any number of its three steps: the check tries all such orders, and tells the story of one
+# that goes wrong.
+
+# %%
+def next_job(words, lock, last):    # for the helper that has done job `last` -> the number
+    ...      # of the next job; words.load(name) and words.store(name, value) for "job" and
+             # "asleep", which is to be 0 at the end; lock.acquire() sleeps until the lock
+             # is free, and takes it. At most a few calls before you sleep
+check("08.asleep", next_job)
+
+# %% [markdown]
 # **Next:** the model trains fast. Notebook 09 asks how good it is, and puts the exact
 # log-likelihood beside the bound.
+
+# %% [markdown]
+# ## Appendix
+#
+# ### The late swap
+#
+# A thread loads the ticket, and is stopped by the system before it can swap. Meanwhile the others finish the
+# job and start the next one, which has as many chunks and happens to stand at the same one. Without the job's
+# number the word is the same again, and the late swap succeeds (the *ABA problem*):
+
+# %%
+@njit
+def late_swap(address, before, after):
+    """A thread loads the ticket `before`; others make it `after`; then it swaps."""
+    atomic_store(address, before)
+    loaded = atomic_load(address)
+    atomic_store(address, after)
+    return compare_and_swap(address, loaded, loaded + 1)
+
+
+without_job, with_job = (packed(0, 4, 1), packed(0, 4, 1)), (packed(7, 4, 1), packed(8, 4, 1))
+print("without the job's number, the late swap succeeds:", late_swap(words.ctypes.data, *without_job))
+print("with it:", late_swap(words.ctypes.data, *with_job))
+
+# %% [markdown]
+# Is that bad? `take` reads nothing else before it swaps, so the thread would get chunk 1 of the new job,
+# which nobody else has. But if it had read before the swap what to do, it would do chunk 1 of the old
+# job, and that of the new one would be missing. With the job's number the swap fails, and the late thread
+# loads the ticket again.
+#
+# One case is left: a thread that is late by exactly as many jobs as the number can count, $2^{32}$ here and
+# $2^{20}$ in the package, after which it repeats. So the package, too, reads nothing but the ticket before it
+# swaps.
+
+# %% [markdown]
+# ### A loop that waits
+#
+# How long does a helper look for work before it sleeps? And would an ordinary load do in such a loop?
+
+# %%
+@njit(nogil=True)
+def as_a_helper(word, times):
+    looks = 0
+    while looks < times and atomic_load(word.ctypes.data) >= 0:
+        looks += 1
+        pause()
+    return looks
+
+
+@njit(nogil=True)
+def atomically(word, times):                               # the same without the pause
+    looks = 0
+    while looks < times and atomic_load(word.ctypes.data) >= 0:
+        looks += 1
+    return looks
+
+
+@njit(nogil=True)
+def ordinarily(word, times):
+    looks = 0
+    while looks < times and word[0] >= 0:
+        looks += 1
+    return looks
+
+
+# %% tags=["timing"]
+words[:] = 0
+LOOKS, MANY = threads.SPINS_BEFORE_SLEEP, 1_000_000
+times = checked(
+    lambda: race({
+        f"a helper's {LOOKS:,} looks": lambda: as_a_helper(words, LOOKS),
+        f"{MANY:,} atomic looks": lambda: atomically(words, MANY),
+        f"{MANY:,} ordinary looks": lambda: ordinarily(words, MANY),
+    }),
+    lambda t: {
+        "a helper looks for longer than the grey bar": t[f"a helper's {LOOKS:,} looks"] > parts[step_profile.REST],
+        "many ordinary looks cost next to nothing": 20 * t[f"{MANY:,} ordinary looks"] < t[f"{MANY:,} atomic looks"],
+    },
+)
+for name, seconds in times.items():
+    print(f"{name:30} {1e6 * seconds:6.1f} us")
+print(f"{'Python and the rest of a step':30} {1e6 * parts[step_profile.REST]:6.1f} us")
+
+# %% [markdown]
+# With an ordinary load this program looks *once*: nothing in the loop changes the word, so the compiler need
+# not look again. Without the limit on `looks` it becomes a jump to itself, which waits forever, whatever
+# the other threads do. A compiler may do that, it need not: written as a `for` loop with a `return`, the
+# same search loads the word each time.

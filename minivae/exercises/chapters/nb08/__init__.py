@@ -12,6 +12,7 @@ from minivae.exercises.chapters.nb08.limits import FLOPS, IKJ_RATE, ROOFLINE, TI
 from minivae.exercises.chapters.nb08.passes import PASSES
 from minivae.exercises.chapters.nb08.products import BLOCKED, LOOP_ORDER
 from minivae.exercises.chapters.nb08.sharing import FALSE_SHARING, SAME_BITS
+from minivae.exercises.chapters.nb08.sleeping import ASLEEP
 from minivae.exercises.chapters.nb08.threads import AMDAHL, TICKET
 from minivae.exercises.chapters.nb08.vectors import TRAP, VECTORIZE
 
@@ -32,4 +33,5 @@ EXERCISES = (
     AMDAHL,
     TICKET,
     FALSE_SHARING,
+    ASLEEP,
 )

@@ -107,6 +107,14 @@ PREDICTIONS = (
         "less than 4 million",
         "Both may load the same value, and then one of the two additions is overwritten.",
     ),
+    Prediction(
+        "08.two-flags",
+        "Two words are 0. Two threads each store 1 in their own word and then load the other's, "
+        "with ordinary stores and loads, a thousand times. How often do both load a 0?",
+        ("never", "at least once"),
+        "at least once",
+        "A core may load before its earlier store is visible to others.",
+    ),
 )
 
 RECALL = (
