@@ -51,6 +51,17 @@ def test_the_used_numbers_are_drawn_and_their_lines_counted(order):
         assert label.endswith(count if len(set(places)) > 1 else "1 number")
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_each_number_tells_the_steps_that_touch_it(order):
+    ax = memory.walks(order, "ikj").axes[0]
+    written = {text.get_position(): text.get_text() for text in ax.texts}
+    for n, places in enumerate(memory.walk(order).values()):
+        for row, column in places:
+            steps = [step for step, place in enumerate(places, start=1) if place == (row, column)]
+            words = written[n * memory.APART + column + 0.5, row + 0.55]
+            assert words == (str(steps[0]) if len(steps) == 1 else f"{steps[0]}-{steps[-1]}")
+
+
 @pytest.mark.parametrize(("rows", "vectors"), [(6, 2), (4, 3)])
 def test_the_tile_has_its_registers(rows, vectors):
     ax = memory.register_tile(rows, vectors, 8).axes[0]

@@ -41,8 +41,11 @@ def walks(*orders: str) -> Figure:
         for n, name in enumerate(MATRICES):
             _way(ax, n * APART, places[name], f"{name}[{', '.join(MATRICES[name])}]", COLORS[name])
         for n, name in enumerate(MATRICES):
-            for step, (row, column) in enumerate(dict.fromkeys(places[name]), start=1):
-                _write(ax, n * APART + column + 0.5, row + 0.55, str(step), "center")
+            kept = len(set(places[name])) == 1  # one number, in all the steps
+            steps = [f"1-{STEPS}"] if kept else [str(step + 1) for step in range(STEPS)]
+            for step, (row, column) in zip(steps, places[name], strict=False):
+                x = n * APART + column + 0.5
+                _write(ax, x, row + 0.55, step, "center", fontsize=6 if kept else 8)
         ax.set(xlim=(-0.3, 2 * APART + COLUMNS + 0.3), ylim=(ROWS + 0.2, -1.5), aspect="equal")
         ax.set_title(f"{order}: four steps of {order[-1]}", loc="left", fontsize=9)
         ax.set_axis_off()

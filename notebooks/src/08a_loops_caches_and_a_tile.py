@@ -24,8 +24,8 @@
 #
 # Every time is measured when its cell runs, on your machine. Each measuring cell also checks what the
 # text says about it: `checked` takes a measurement and, in a `lambda`, the sentences with their conditions.
-# If one does not hold, the cell measures again, up to five times. If your machine still disagrees, the
-# cell prints "Not so on this machine": then believe that line and not the text.
+# If one does not hold, the cell measures again, at most five times in all. If your machine still disagrees,
+# the cell prints "Not so on this machine": then believe that line and not the text.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -384,7 +384,7 @@ reveal("08.fastest-order")
 memory.walks("ijk", "ikj", "jki")
 
 # %% [markdown]
-# The numbers are the steps. (The frames come below.) `ijk` goes down a column of $B$, and all its steps
+# The numbers in the boxes are the steps. (The frames come below.) `ijk` goes down a column of $B$, and all its steps
 # add to one number of $C$: a chain. `jki` has no chain, but goes down columns of $A$ and $C$. In `ikj`
 #
 # $$
@@ -604,8 +604,8 @@ fig
 
 # %% [markdown]
 # A second chain costs hardly any time: it fits into the waiting of the first. Further ones do so until the
-# pipes are full. The highest rate is the **peak**: the roof over every loop, whatever its data. The printed
-# number says how many vectors of sums a loop must keep going to reach it: fewer leave pipes idle.
+# pipes are full. The highest rate is the **peak**: the roof over every loop of multiply-adds, whatever its
+# data. (Some cores can start single additions beside them.) The printed number says how many vectors of sums a loop must keep going to reach it: fewer leave pipes idle.
 #
 # ### The roofline
 #
@@ -625,7 +625,8 @@ fig
 # vectors of 8 float32, 32 bytes (the width cancels). Each multiply-add of a vector is 16 flop. It loads a
 # vector of $B$, loads one of $C$ and stores one of $C$: 96 bytes at the first cache, 16/96 flop a byte. The
 # row of $C$ stays in the first cache while $k$ runs; $B$ is too large for it, so for each row of $C$ all of
-# $B$ comes from the second, or through it: 32 bytes there, 16/32 flop a byte.
+# $B$ comes from the second, or through it: 32 bytes there, 16/32 flop a byte. (Where $B$ is too large for
+# the second as well, the third sets one more limit, which we leave out.)
 #
 # **Predict first.** With your bandwidths of 8.4 and the roof above: which limit is the lowest for `ikj`,
 # that of `"the first cache"`, `"the second cache"` or `"the roof"`?

@@ -205,14 +205,14 @@ VECTORIZE = Exercise(
         WrongAnswer(
             "two-sums",
             _two_sums,
-            "Two sums side by side wait less for one another, but still go down the columns, where "
-            "no neighbours can be loaded as a vector.",
+            "With two sums side by side an addition waits less, but both go down the columns, "
+            "where no neighbours can be loaded as a vector.",
         ),
         WrongAnswer(
             "numpys-sum",
             _numpys_sum,
-            "numba makes no vectors of X.sum(axis=0), nor of a loop over X.T: let a loop of your "
-            "own go along the rows.",
+            "numba makes no vectors of X.sum(axis=0), and a row of X.T is a column of X, where "
+            "numbers are no neighbours: let a loop of your own go along the rows of X.",
         ),
         WrongAnswer(
             "not-cleared",
