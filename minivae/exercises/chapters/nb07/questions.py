@@ -72,6 +72,14 @@ PREDICTIONS = (
         "After 800 steps the kl that they add costs more than it saves in nll; after 4,000 steps "
         "it saves more than it costs.",
     ),
+    Prediction(
+        "07.clinic",
+        "Five sick trainings, A to E. Which one had only 100 images?",
+        ("A", "B", "C", "D", "E"),
+        "D",
+        "Its loss ends lower than any other, and its validation -ELBO turns up: it learns "
+        "the 100 images by heart.",
+    ),
 )
 
 RECALL = (
