@@ -14,7 +14,7 @@
 # - say what limits the learning rate, with momentum too, and write Adam (`07.momentum-limit`,
 #   `07.adam`);
 # - write a training loop that can be stopped and resumed (`07.loop`);
-# - keep validation images apart, and choose on them (`07.best-model`);
+# - choose, on images kept apart, which model to keep (`07.best-model`);
 # - find the `beta` that nobody chose, and the latent that says nothing (`07.weights`,
 #   `07.latents`, `07.free-bits-backward`).
 #
@@ -297,19 +297,19 @@ def mean_and_sd(runs, value=lambda run: -run["elbo"]):
 
 def against_rate(ax, curves, rates):
     """Validation -ELBO against the rate; no mark where any seed became infinite. Prints the test -ELBO at the best rate."""
-    for (name, runs_at), color, mark in zip(curves.items(), (plots.RED, plots.BLUE, plots.GREEN), "so^"):
-        points = [mean_and_sd(runs_at(lr), lambda run: -run["validation_elbo"]) for lr in rates]
+    for (name, wanted), color, mark in zip(curves.items(), (plots.RED, plots.BLUE, plots.GREEN), "so^"):
+        points = [mean_and_sd(runs_with(lr=lr, **wanted), lambda run: -run["validation_elbo"]) for lr in rates]
         ax.errorbar(rates, *zip(*points), color=color, marker=mark, ms=5, capsize=2, ls="-", label=name)
         chosen = rates[np.nanargmin([mean for mean, _ in points])]          # on validation images
-        mean, sd = mean_and_sd(runs_at(chosen))                             # on test images
+        mean, sd = mean_and_sd(runs_with(lr=chosen, **wanted))              # on test images
         print(f"{name:16s} lr chosen: {chosen:g}; test -ELBO there: {mean:.1f} +- {sd:.1f} nats")
     ax.set(xscale="log", xlabel="learning rate lr", ylabel="validation -ELBO, nats")
     ax.legend(fontsize=8)
 
 
 fig, ax = plots.figure(5.4, 2.9)
-against_rate(ax, {f"{50_000 // B} steps of {B}": lambda lr, B=B: runs_with(group="batches", batch=B, lr=lr)
-                  for B in (10, 100, 1000)}, (0.001, 0.003, 0.01, 0.03))
+against_rate(ax, {f"{50_000 // B} steps of {B}": {"group": "batches", "batch": B} for B in (10, 100, 1000)},
+             (0.001, 0.003, 0.01, 0.03))
 ax.set_title("50,000 images in batches of three sizes (three seeds)")
 fig
 
@@ -466,8 +466,8 @@ print(f"with v not corrected, the first step would be {1 / np.sqrt(1 - 0.999):.0
 # %%
 fig, ax = plots.figure(5.6, 3)
 names = {"sgd": "gradient descent", "momentum": "momentum 0.9", "adam": "Adam"}
-against_rate(ax, {label: lambda lr, kind=kind: runs_with(group="optimizers", optimizer=kind, lr=lr)
-                  for kind, label in names.items()}, (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1))
+against_rate(ax, {label: {"group": "optimizers", "optimizer": kind} for kind, label in names.items()},
+             (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1))
 ax.set(ylim=(150, 215), title="after 500 steps (three seeds, mean and standard deviation)")
 ax.legend(fontsize=8, ncols=3, loc="lower center")
 for lr in (0.01, 0.03):
@@ -738,18 +738,15 @@ reveal("07.collapse")
 # nats.) After 800 steps:
 
 # %%
-REMEDIES = {"plain": {"warmup": 0, "free_bits": 0.0}, "warm-up": {"free_bits": 0.0}, "free bits": {"free_bits": 0.5}}
-
-
 def remedy_runs(name, steps):
-    found = runs_with(group="remedies", steps=steps, **REMEDIES[name])
-    return [run for run in found if (run["warmup"] > 0) == (name == "warm-up")]
+    changed = {"plain": {}, "warm-up": {"warmup": steps // 4}, "free bits": {"free_bits": 0.5}}[name]
+    return runs_with(group="remedies", steps=steps, **{"warmup": 0, "free_bits": 0.0} | changed)
 
 
 def report(steps):
     plain = [run["elbo"] for run in remedy_runs("plain", steps)]
     print(f"{steps} steps, {len(plain)} seeds    test -ELBO    latents above 0.1 nats    gain over plain, mean and its error    seeds that gain")
-    for name in REMEDIES:
+    for name in ("plain", "warm-up", "free bits"):
         runs = remedy_runs(name, steps)
         alive = np.mean([sum(kl > 0.1 for kl in run["kl_per_latent"]) for run in runs])
         gains = np.array([run["elbo"] - p for run, p in zip(runs, plain)])
@@ -795,7 +792,7 @@ SICK = {
     "only 100 images": {"images": pictures[:100]},
     "beta = 39.2": {"beta": 39.2},
 }
-letters = dict(zip("ABCDE", sorted(SICK, key=lambda name: name[::-1])))     # by their last letters: a riddle
+letters = dict(zip("ABCDE", sorted(SICK, key=lambda name: name[::-1])))     # sorted from the last letter: the place tells nothing
 
 fig, axes = plots.figure(6.4, 3.6, 2, 3, sharex=True, sharey=True)
 for ax, letter in zip(axes.flat, ("healthy", *letters)):
@@ -1183,6 +1180,6 @@ fig
 
 # %% [markdown]
 # Gradient descent is held back by the flat direction: at its best rate, near 2/100, each step takes away 2 % of what is left there. Momentum and Adam, each at its best rate, end
-# thousands of times lower, in both bowls. The turn changes nothing for the first two: their steps turn with the bowl. It costs Adam little at its best rate, but much at smaller ones: there both parameters see nearly the same mixture
+# more than a thousand times lower, in both bowls. The turn changes nothing for the first two: their steps turn with the bowl. It costs Adam little at its best rate, but much at smaller ones: there both parameters see nearly the same mixture
 # of the two curvatures, so that their two step lengths are nearly the same. At a rate of 0.05, beside the others at their best, Adam would have looked as good as momentum on the left, and the worst of the
 # three on the right.
