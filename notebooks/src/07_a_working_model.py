@@ -734,7 +734,7 @@ reveal("07.collapse")
 # Below $\lambda$ (`free_bits`, in nats) the maximum is flat: that latent's KL has no gradient, and does not pull it to the prior.
 # The ELBO that one *reports* stays `-(nll + kl)` in both cases.
 #
-# The study trained each with three seeds, with 800 and with 4,000 steps. (Twenty latents; warm-up over the first quarter of the steps; $\lambda$ = 0.5
+# The study trained each with 800 steps (eight seeds) and with 4,000 (three seeds). (Twenty latents; warm-up over the first quarter of the steps; $\lambda$ = 0.5
 # nats.) After 800 steps:
 
 # %%
@@ -757,7 +757,9 @@ def report(steps):
 report(800)
 
 # %% [markdown]
-# Both keep more latents above 0.1 nats (free bits of 0.5 nearly by their construction). But what we want is a better ELBO. Warm-up gains, and free bits lose.
+# Both keep more latents above 0.1 nats (free bits of 0.5 nearly by their construction). But what we want is a better ELBO. On
+# average warm-up gains, and free bits lose. But the gain scatters from seed to seed about as much as its mean, so that the first three seeds alone would not
+# have shown it. (The error of a mean is the standard deviation divided by the root of the number of seeds.)
 #
 # **Predict first.** And with more steps, do free bits then `"lose more"`, `"lose the same"` or `"gain"` against plain training?
 
@@ -771,7 +773,7 @@ report(4000)
 reveal("07.longer")
 
 # %% [markdown]
-# With more steps free bits gain as well, though less than warm-up. So the verdict depends on the length of the training (and perhaps on $\lambda$ and the length of the warm-up, which were not varied). All of it is
+# With more steps free bits gain as well, though less than warm-up, and here all seeds agree. So the verdict depends on the length of the training (and perhaps on $\lambda$ and the length of the warm-up, which were not varied). All of it is
 # small beside what more steps give to each of the three.
 #
 # Is a collapsed latent always a failure? No: where the data need fewer latents than there are, letting some go is what the ELBO

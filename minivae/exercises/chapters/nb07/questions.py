@@ -65,8 +65,8 @@ PREDICTIONS = (
     ),
     Prediction(
         "07.longer",
-        "After 800 steps, free bits lose a nat or more against plain training. With 4,000 steps "
-        "they:",
+        "After 800 steps, free bits lose about a nat on average against plain training. With "
+        "4,000 steps they:",
         ("lose more", "lose the same", "gain"),
         "gain",
         "After 800 steps the kl that they add costs more than it saves in nll; after 4,000 steps "
