@@ -725,7 +725,7 @@ reveal("07.collapse")
 # \beta_t = \beta\,\min\!\Big(1, \frac{t}{T}\Big) \tag{5}
 # $$
 #
-# **Free bits.** Each latent's KL, averaged over the batch, costs $\lambda$ nats at least, whether they are used or not:
+# **Free bits.** Each latent's KL, averaged over the batch, counts as $\lambda$ nats at least, whether they are used or not:
 #
 # $$
 # \mathtt{loss} = \mathtt{nll} + \beta\sum_{j=1}^{L}\max\!\Big(\lambda,\ \frac1B\sum_{b=1}^{B}\mathtt{kl}_{bj}\Big) \tag{6}
@@ -773,7 +773,7 @@ report(4000)
 reveal("07.longer")
 
 # %% [markdown]
-# With more steps free bits gain as well, though less than warm-up, and here all seeds agree. So the verdict depends on the length of the training (and perhaps on $\lambda$ and the length of the warm-up, which were not varied). All of it is
+# With more steps free bits gain as well, though less than warm-up, and here all seeds agree. So the verdict depends on the length of the training (and perhaps on $\lambda$ and the warm-up's share of the steps, which were not varied). All of it is
 # small beside what more steps give to each of the three.
 #
 # Is a collapsed latent always a failure? No: where the data need fewer latents than there are, letting some go is what the ELBO
