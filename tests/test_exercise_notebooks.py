@@ -1,5 +1,6 @@
 """The notebooks hold the exercises and questions of the catalogue."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -57,3 +58,17 @@ def test_an_untouched_notebook_says_not_attempted(path):
         for verb, id, _ in placed(text):
             if verb == "check":
                 assert f"{id}: {NOT_ATTEMPTED}" in json.dumps(cell["outputs"], ensure_ascii=False)
+
+
+def test_the_letter_of_the_training_on_few_images():
+    """Notebook 07 gives its sick trainings letters; the prediction names one of them."""
+    source = (ROOT / "notebooks" / "src" / "07_a_working_model.py").read_text(encoding="utf-8")
+    assigned = {
+        node.targets[0].id: node.value
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    sick = [key.value for key in assigned["SICK"].keys]
+    expression = compile(ast.Expression(assigned["letters"]), "notebook 07", "eval")
+    letters = eval(expression, {"SICK": sick})
+    assert letters[questions.predictions()["07.clinic"].truth] == "only 100 images"

@@ -7,7 +7,7 @@ from minivae.cli.parser import print_report, say
 
 DESCRIPTION = """\
 Train small VAEs on MNIST with one thing changed at a time (the optimizer and its rate, the size of
-the batch, the start, beta, warm-up, free bits), with three seeds each, and write
+the batch, the start, beta, warm-up, free bits), with three seeds or more each, and write
 figures/training_study.json. If it is stopped, the same command continues it.
 """
 

@@ -9,12 +9,12 @@
 # # 07 · A working model
 #
 # **What you will be able to do**
-# - work out the loss of the first step, and test a program on one batch learned by heart
-#   (`07.first-losses`, `07.one-batch`, `07.first-tests`);
+# - work out the loss of the first step, test a program on one batch learned by heart, and tell from
+#   its curves what is wrong (`07.first-losses`, `07.one-batch`, `07.first-tests`);
 # - say what limits the learning rate, with momentum too, and write Adam (`07.momentum-limit`,
 #   `07.adam`);
 # - write a training loop that can be stopped and resumed (`07.loop`);
-# - keep validation images apart, and choose on them (`07.best-model`);
+# - choose, on images kept apart, which model to keep (`07.best-model`);
 # - find the `beta` that nobody chose, and the latent that says nothing (`07.weights`,
 #   `07.latents`, `07.free-bits-backward`).
 #
@@ -129,7 +129,7 @@ for name, images in (("validation", valid), ("test", test)):
 
 # %% [markdown]
 # A VAE with this bias and small random weights begins near this number. A first loss that is far from it means that something is wrong
-# before anything is learned. If somebody took the mean over the pixels, for instance, it is a few nats or less. And with this likelihood and pixels between 0 and 1, neither nll nor kl
+# before anything is learned. If somebody took the mean over the pixels, for instance, the nll is smaller by a factor of 784. And with this likelihood and pixels between 0 and 1, neither nll nor kl
 # is ever below 0.
 #
 # The weights themselves must not all be 0: then every hidden unit is 0, so that the gradient of the weights behind it is 0, and the
@@ -206,7 +206,7 @@ ax.legend(ncols=2, fontsize=8)
 fig
 
 # %% [markdown]
-# The right program comes down to a few nats above the floor. With the encoder cut off, the decoder learns the mean of the ten images and no more. And
+# The right program comes down to a few nats above the floor (more steps with a falling rate bring it nearer). With the encoder cut off, the decoder learns the mean of the ten images and no more. And
 # with the KL forgotten the loss looks best of all, but it is *below* what is possible. **A loss that is too good is a mistake as well.**
 #
 # ## 7.4  Must every step look at every image?
@@ -297,19 +297,19 @@ def mean_and_sd(runs, value=lambda run: -run["elbo"]):
 
 def against_rate(ax, curves, rates):
     """Validation -ELBO against the rate; no mark where any seed became infinite. Prints the test -ELBO at the best rate."""
-    for (name, runs_at), color, mark in zip(curves.items(), (plots.RED, plots.BLUE, plots.GREEN), "so^"):
-        points = [mean_and_sd(runs_at(lr), lambda run: -run["validation_elbo"]) for lr in rates]
+    for (name, wanted), color, mark in zip(curves.items(), (plots.RED, plots.BLUE, plots.GREEN), "so^"):
+        points = [mean_and_sd(runs_with(lr=lr, **wanted), lambda run: -run["validation_elbo"]) for lr in rates]
         ax.errorbar(rates, *zip(*points), color=color, marker=mark, ms=5, capsize=2, ls="-", label=name)
         chosen = rates[np.nanargmin([mean for mean, _ in points])]          # on validation images
-        mean, sd = mean_and_sd(runs_at(chosen))                             # on test images
+        mean, sd = mean_and_sd(runs_with(lr=chosen, **wanted))              # on test images
         print(f"{name:16s} lr chosen: {chosen:g}; test -ELBO there: {mean:.1f} +- {sd:.1f} nats")
     ax.set(xscale="log", xlabel="learning rate lr", ylabel="validation -ELBO, nats")
     ax.legend(fontsize=8)
 
 
 fig, ax = plots.figure(5.4, 2.9)
-against_rate(ax, {f"{50_000 // B} steps of {B}": lambda lr, B=B: runs_with(group="batches", batch=B, lr=lr)
-                  for B in (10, 100, 1000)}, (0.001, 0.003, 0.01, 0.03))
+against_rate(ax, {f"{50_000 // B} steps of {B}": {"group": "batches", "batch": B} for B in (10, 100, 1000)},
+             (0.001, 0.003, 0.01, 0.03))
 ax.set_title("50,000 images in batches of three sizes (three seeds)")
 fig
 
@@ -456,7 +456,8 @@ print(f"with v not corrected, the first step would be {1 / np.sqrt(1 - 0.999):.0
 
 # %% [markdown]
 # The first step is `lr` in every entry whose gradient is far above `adam_eps`, against the sign of the gradient, whatever its size beyond that: eq. (4) divides the size out. What is left to choose is
-# one `lr` with a plain meaning, about how far a parameter may move in a step. The package's `adam_step` is the same, *in place*: it changes
+# one `lr` with a plain meaning: about how far a parameter moves in a step while its gradients agree. (Where they flip it moves less, and
+# the first large gradient after a long quiet time can move it a few times as far.) The package's `adam_step` is the same, *in place*: it changes
 # `flat`, `m` and `v` themselves, so that the views in `params` move too.
 #
 # What does it buy? The study trained our net for 500 steps with each optimizer at six constant rates. (**Compare optimizers each at its best rate**: at any one
@@ -465,18 +466,19 @@ print(f"with v not corrected, the first step would be {1 / np.sqrt(1 - 0.999):.0
 # %%
 fig, ax = plots.figure(5.6, 3)
 names = {"sgd": "gradient descent", "momentum": "momentum 0.9", "adam": "Adam"}
-against_rate(ax, {label: lambda lr, kind=kind: runs_with(group="optimizers", optimizer=kind, lr=lr)
-                  for kind, label in names.items()}, (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1))
+against_rate(ax, {label: {"group": "optimizers", "optimizer": kind} for kind, label in names.items()},
+             (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1))
 ax.set(ylim=(150, 215), title="after 500 steps (three seeds, mean and standard deviation)")
 ax.legend(fontsize=8, ncols=3, loc="lower center")
-for lr in (0.003, 0.03):
+for lr in (0.01, 0.03):
     losses = [-run["validation_elbo"] for run in runs_with(group="optimizers", optimizer="adam", lr=lr)]
     print(f"Adam at {lr}: the three seeds end at", ", ".join(f"{loss:.1f}" for loss in losses))
 fig
 
 # %% [markdown]
-# (Where a mark is missing, at least one of the three seeds became infinite, or it lies above the picture.) Momentum gets further than plain descent, and Adam further still. The rates are a
-# factor of about three apart, so that each one's true best may lie between two of them. Adam is not safe from a rate that is too high either: one step of the table beyond its best, two of the three seeds end near the loss of the mean image.
+# (Where a mark is missing, at least one of the three seeds became infinite, or it lies above the picture.) Momentum gets further than plain descent, and Adam further still. (Momentum's best rate here is
+# below that of plain descent, though on a parabola its limit is not. A net is no parabola, and the batches are noisy.) The rates are a
+# factor of about three apart, so that each one's true best may lie between two of them. Adam is not safe from a rate that is too high either: one mark beyond its best, two of the three seeds end near the loss of the mean image.
 #
 # ## 7.7  The loop
 #
@@ -540,7 +542,7 @@ fig
 # %% [markdown]
 # Left: training and validation images fall together, and end close to each other. (The test images cost about a nat more. They are a slightly harder set: the
 # mean image of 7.2 costs a nat more on them, too.) A sign of learning by heart would be a validation curve that turns up while the other
-# falls, as with the 200 images in 7.11. Right: the two terms on one scale. At first $q$ is close to the
+# falls, as with the 100 images in 7.11. Right: the two terms on one scale. At first $q$ is close to the
 # prior, and the decoder draws the mean image. Then the encoder begins to *say something* about the image. It costs a few nats of
 # kl, the thin blue band, and saves many nats of nll.
 #
@@ -640,7 +642,7 @@ predict("07.weight-of-the-kl", ...)
 # $$
 #
 # The factor in front is nearly harmless (Adam divides it out). The factor inside is a `beta` that nobody chose. The study trained
-# with it, at equal steps. (Nothing is chosen in these runs or in those of 7.10, so that they train on all 60,000 images.)
+# with it, and with other weights, at equal steps and three seeds each.
 
 # %%
 print(" latents   steps    beta      test kl              test -ELBO")
@@ -723,7 +725,7 @@ reveal("07.collapse")
 # \beta_t = \beta\,\min\!\Big(1, \frac{t}{T}\Big) \tag{5}
 # $$
 #
-# **Free bits.** Each latent's KL, averaged over the batch, costs $\lambda$ nats at least, whether they are used or not:
+# **Free bits.** Each latent's KL, averaged over the batch, counts as $\lambda$ nats at least, whether they are used or not:
 #
 # $$
 # \mathtt{loss} = \mathtt{nll} + \beta\sum_{j=1}^{L}\max\!\Big(\lambda,\ \frac1B\sum_{b=1}^{B}\mathtt{kl}_{bj}\Big) \tag{6}
@@ -732,33 +734,32 @@ reveal("07.collapse")
 # Below $\lambda$ (`free_bits`, in nats) the maximum is flat: that latent's KL has no gradient, and does not pull it to the prior.
 # The ELBO that one *reports* stays `-(nll + kl)` in both cases.
 #
-# The study trained each with three seeds, with 800 and with 4,000 steps. (Twenty latents; warm-up over the first quarter of the steps; $\lambda$ = 0.5
+# The study trained each with 800 steps (eight seeds) and with 4,000 (three seeds). (Twenty latents; warm-up over the first quarter of the steps; $\lambda$ = 0.5
 # nats.) After 800 steps:
 
 # %%
-REMEDIES = {"plain": {"warmup": 0, "free_bits": 0.0}, "warm-up": {"free_bits": 0.0}, "free bits": {"free_bits": 0.5}}
-
-
 def remedy_runs(name, steps):
-    found = runs_with(group="remedies", steps=steps, **REMEDIES[name])
-    return [run for run in found if (run["warmup"] > 0) == (name == "warm-up")]
+    changed = {"plain": {}, "warm-up": {"warmup": steps // 4}, "free bits": {"free_bits": 0.5}}[name]
+    return runs_with(group="remedies", steps=steps, **{"warmup": 0, "free_bits": 0.0} | changed)
 
 
 def report(steps):
     plain = [run["elbo"] for run in remedy_runs("plain", steps)]
-    print(f"{steps} steps        test -ELBO      latents above 0.1 nats   gain over plain, seed by seed")
-    for name in REMEDIES:
+    print(f"{steps} steps, {len(plain)} seeds    test -ELBO    latents above 0.1 nats    gain over plain, mean and its error    seeds that gain")
+    for name in ("plain", "warm-up", "free bits"):
         runs = remedy_runs(name, steps)
-        gains = " ".join(f"{run['elbo'] - p:+5.1f}" for run, p in zip(runs, plain))
-        alive = [sum(kl > 0.1 for kl in run["kl_per_latent"]) for run in runs]
-        mean, sd = mean_and_sd(runs)
-        print(f"  {name:10s} {mean:10.1f} +- {sd:.1f}   {alive!s:20s}     {'' if name == 'plain' else gains}")
+        alive = np.mean([sum(kl > 0.1 for kl in run["kl_per_latent"]) for run in runs])
+        gains = np.array([run["elbo"] - p for run, p in zip(runs, plain)])
+        gain = f"{gains.mean():+10.1f} +- {gains.std(ddof=1) / np.sqrt(len(gains)):.1f} nats {(gains > 0).sum():25d}"
+        print(f"  {name:10s} {mean_and_sd(runs)[0]:17.1f} {alive:16.1f}            {'' if name == 'plain' else gain}")
 
 
 report(800)
 
 # %% [markdown]
-# Both keep more latents above 0.1 nats (free bits of 0.5 nearly by their construction). But what we want is a better ELBO. Warm-up gains, and free bits lose.
+# Both keep more latents above 0.1 nats (free bits of 0.5 nearly by their construction). But what we want is a better ELBO. On
+# average warm-up gains, and free bits lose. But the gain scatters from seed to seed about as much as its mean, so that the first three seeds alone would not
+# have shown it. (The error of a mean is the standard deviation divided by the root of the number of seeds.)
 #
 # **Predict first.** And with more steps, do free bits then `"lose more"`, `"lose the same"` or `"gain"` against plain training?
 
@@ -772,7 +773,7 @@ report(4000)
 reveal("07.longer")
 
 # %% [markdown]
-# With more steps free bits gain as well, though less than warm-up. So the verdict depends on the length of the training (and perhaps on $\lambda$ and the length of the warm-up, which were not varied). All of it is
+# With more steps free bits gain as well, though less than warm-up, and here all seeds agree. So the verdict depends on the length of the training (and perhaps on $\lambda$ and the warm-up's share of the steps, which were not varied). All of it is
 # small beside what more steps give to each of the three.
 #
 # Is a collapsed latent always a failure? No: where the data need fewer latents than there are, letting some go is what the ELBO
@@ -780,42 +781,47 @@ reveal("07.longer")
 #
 # ## 7.11  A clinic of sick curves
 #
-# Here are a healthy training and five sick ones, ten latents, 400 steps, one thing
-# changed in each (and 800 steps for the 200 images, which take longer to show it; the rate is constant, `end=1`). Grey: the loss, a mean over 5 steps. Dots: the validation -ELBO.
+# Here are a healthy training and five sick ones, ten latents, 400 steps at a constant rate (`end=1`), and one thing changed in each: a rate of 0.1; a
+# rate of 0.0001; images sorted by label; only 100 images; a `beta` of 39.2. Grey: the loss, a mean over 5 steps. Dots: the validation -ELBO.
 
 # %%
 spec10 = vae.Spec(784, hidden=(100, 50), latent_dim=10)
 by_label = np.argsort(mnist.train_labels[:20_000], kind="stable")      # all 0s, then all 1s, ...
-checkups = range(40, 401, 40)
-PATIENTS = {
-    "healthy": {},
-    "rate too high (0.1)": {"lr": 0.1},
-    "rate too low (0.0001)": {"lr": 0.0001},
+SICK = {
+    "rate too high": {"lr": 0.1},
+    "rate too low": {"lr": 0.0001},
     "sorted by label": {"pick": lambda step: by_label[100 * (step - 1) % 20_000 :][:100]},
-    "200 images": {"images": pictures[:200], "steps": 800},
+    "only 100 images": {"images": pictures[:100]},
     "beta = 39.2": {"beta": 39.2},
 }
+letters = dict(zip("ABCDE", sorted(SICK, key=lambda name: name[::-1])))     # sorted from the last letter: the place tells nothing
 
-
-def validation_curve(kept, spec):
-    steps = [step for step in kept if step]
-    return steps, [-terms_on(valid, vae.unpack(kept[step], spec), spec).elbo for step in steps]
-
-
-fig, axes = plots.figure(6.4, 3.6, 2, 3, sharey=True)
-for ax, (name, sick) in zip(axes.flat, PATIENTS.items()):
-    sick = {"steps": 400} | sick
-    _, history, kept = train(spec10, end=1.0, keep=[c * sick["steps"] // 400 for c in checkups], **sick)
+fig, axes = plots.figure(6.4, 3.6, 2, 3, sharex=True, sharey=True)
+for ax, letter in zip(axes.flat, ("healthy", *letters)):
+    _, history, kept = train(spec10, 400, end=1.0, keep=range(40, 401, 40), **SICK.get(letters.get(letter), {}))
+    checked = [step for step in kept if step]
     ax.plot(*(part[::2] for part in smooth(history[:, 0], 5)), color=plots.GREY, lw=1)
-    ax.plot(*validation_curve(kept, spec10), "o-", ms=3, lw=1, color=plots.BLUE)
-    ax.set_title(name, fontsize=9)
-    ax.set_ylim(80, 400)
-    print(f"{name:22s} first loss {history[0, 0]:6.1f}; last 40 steps: loss {history[-40:, 0].mean():6.1f}, nll {history[-40:, 1].mean():6.1f}, kl {history[-40:, 2].mean():5.2f}")
+    ax.plot(checked, [-terms_on(valid, vae.unpack(kept[step], spec10), spec10).elbo for step in checked], "o-", ms=3, lw=1, color=plots.BLUE)
+    ax.set_title(letter, fontsize=9)
+    ax.set_ylim(60, 400)
+    print(f"{letter:8s} first loss {history[0, 0]:6.1f}; last 40 steps: loss {history[-40:, 0].mean():6.1f}, nll {history[-40:, 1].mean():6.1f}, kl {history[-40:, 2].mean():5.2f}")
 for ax in axes[:, 0]:
     ax.set_ylabel("nats per image")
 for ax in axes[1]:
     ax.set_xlabel("step")
 fig
+
+# %% [markdown]
+# **Predict first.** Which letter is which? Write down all five. And here: which one, `"A"` to `"E"`, is the training on only 100 images?
+
+# %%
+predict("07.clinic", ...)
+
+# %%
+print("; ".join(f"{letter}: {name}" for letter, name in letters.items()))
+
+# %%
+reveal("07.clinic")
 
 # %% [markdown]
 # - **Rate too high:** the loss jumps, and stays above what the mean image costs. Take a third of the rate, and again.
@@ -1138,12 +1144,12 @@ print(f"exp(x) is infinite in float32 for x above {np.log(np.finfo(np.float32).m
 # ## 7.16  Where does Adam gain?
 #
 # A loss of two parameters is enough to see it: curvature 100 along one direction and 1 along the other. Once these
-# directions are the parameters themselves, once they lie at 45 degrees to them. Each optimizer gets 36 rates, and as the loss may swing, we take the worst of its last ten values.
+# directions are the parameters themselves, once bowl and start are turned by 45 degrees. Each optimizer gets 36 rates, and as the loss may swing, we take the worst of its last ten values.
 
 # %%
-def bowl(kind, H, lr, steps=200):
+def bowl(kind, H, theta, lr, steps=200):
     """The loss theta' H theta / 2 of every step, for one of three optimizers."""
-    theta, m, v, losses = np.array([1.0, 0.6]), np.zeros(2), np.zeros(2), []
+    m, v, losses = np.zeros(2), np.zeros(2), []
     for t in range(1, steps + 1):
         losses.append(theta @ H @ theta / 2)
         g = H @ theta
@@ -1156,13 +1162,14 @@ def bowl(kind, H, lr, steps=200):
 
 
 turn = np.array([[1.0, -1.0], [1.0, 1.0]]) / np.sqrt(2)
-straight = np.diag([100.0, 1.0])
+straight, start = np.diag([100.0, 1.0]), np.array([1.0, 0.6])
 rates = np.geomspace(0.001, 3, 36)
 fig, axes = plots.figure(6.6, 2.6, 1, 2, sharey=True)
-for ax, H, title in zip(axes, (straight, turn @ straight @ turn.T), ("along the parameters", "at 45 degrees to them")):
+for ax, H, theta, title in ((axes[0], straight, start, "along the parameters"),
+                            (axes[1], turn @ straight @ turn.T, turn @ start, "at 45 degrees to them")):
     for kind, color, mark in (("gradient descent", plots.RED, "s"), ("momentum", plots.GREEN, "^"), ("Adam", plots.BLUE, "o")):
         with np.errstate(all="ignore"):                    # some run away, and that is the point
-            worst = np.array([np.max(bowl(kind, H, lr)[-10:]) for lr in rates])
+            worst = np.array([np.max(bowl(kind, H, theta, lr)[-10:]) for lr in rates])
         worst[~(worst < 1e6)] = np.nan                     # no mark
         ax.plot(rates, worst, color=color, marker=mark, ms=3, lw=1, label=kind)
         best, good = np.nanargmin(worst), rates[worst < 1e-6]
@@ -1175,6 +1182,6 @@ fig
 
 # %% [markdown]
 # Gradient descent is held back by the flat direction: at its best rate, near 2/100, each step takes away 2 % of what is left there. Momentum and Adam, each at its best rate, end
-# hundreds to thousands of times lower, in both bowls. The turn costs Adam not its best loss but the smaller rates: there both parameters see nearly the same mixture
+# more than a thousand times lower, in both bowls. The turn changes nothing for the first two: their steps turn with the bowl. It costs Adam little at its best rate, but much at smaller ones: there both parameters see nearly the same mixture
 # of the two curvatures, so that their two step lengths are nearly the same. At a rate of 0.05, beside the others at their best, Adam would have looked as good as momentum on the left, and the worst of the
 # three on the right.

@@ -149,7 +149,7 @@ ONE_BATCH = Exercise(
         WrongAnswer(
             "no-ceiling",
             _verdict(lambda losses, log_B: np.mean(losses[-200:]) > log_B),
-            "The loss stays far above 3 log B where nothing is learned, and this says True.",
+            "Where nothing is learned the loss stays above 3 log B, and this says True.",
         ),
         WrongAnswer(
             "refuses-the-right-ones",

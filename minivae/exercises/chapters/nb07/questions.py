@@ -65,12 +65,20 @@ PREDICTIONS = (
     ),
     Prediction(
         "07.longer",
-        "After 800 steps, free bits lose a nat or more against plain training. With 4,000 steps "
-        "they:",
+        "After 800 steps, free bits lose about a nat on average against plain training. With "
+        "4,000 steps they:",
         ("lose more", "lose the same", "gain"),
         "gain",
         "After 800 steps the kl that they add costs more than it saves in nll; after 4,000 steps "
         "it saves more than it costs.",
+    ),
+    Prediction(
+        "07.clinic",
+        "Five sick trainings, A to E. Which one had only 100 images?",
+        ("A", "B", "C", "D", "E"),
+        "D",
+        "Its loss ends lower than any other, and its validation -ELBO turns up: it learns "
+        "the 100 images by heart.",
     ),
 )
 
