@@ -262,8 +262,8 @@ predict("03.direction", ...)
 
 # %% [markdown]
 # With two hills in $p$ there is no closed form, so eq. (1) becomes a sum over a fine grid of $z$,
-# for every $q$ from a table of means and widths. There is no optimiser that could get stuck: the
-# smallest entry is the answer, up to the steps of the table (0.02 in `mu`, 0.05 in $\sigma$).
+# for every $q$ from a table of means and widths. The smallest entry is the answer, up to the steps of
+# the table (0.02 in `mu`, 0.05 in $\sigma$).
 # Negative `mu` are left out: the two hills are equally wide, and the one at `d` is never the smaller,
 # so the mirror image of a $q$ on the left costs no more.
 
