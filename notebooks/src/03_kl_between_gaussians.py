@@ -20,7 +20,7 @@
 #   (`03.blind-spot`).
 #
 # **Builds on** notebook 02, where the gap below $\log p(x)$ turned out to be a KL. Reading time:
-# 40 minutes.
+# 40 minutes. The exercises, three of which stand in the text, take about two hours more.
 
 # %%
 import sys; sys.path[:0] = [".", "..", "minivae", "../minivae"]
@@ -120,9 +120,9 @@ for n in (1, 3, 5):
 # %% [markdown]
 # ## 3.2  Can the integral be done exactly?
 #
-# For Gaussians, yes. Notebook 02 had the pieces: the last two averages of its eq. (7) add up to
-# minus this KL, and its eq. (8) contains their sum. Here it comes from eq. (1) itself. Write both
-# log densities out; the constant $\frac12\log 2\pi$ is in both and cancels:
+# For Gaussians, yes. (The last two averages of notebook 02's eq. (7) add up to minus this KL.) Start
+# from eq. (1) and write both log densities out; the constant $\frac12\log 2\pi$ is in both and
+# cancels:
 #
 # $$
 # \log \frac{q(z)}{p(z)}
@@ -262,8 +262,8 @@ predict("03.direction", ...)
 
 # %% [markdown]
 # With two hills in $p$ there is no closed form, so eq. (1) becomes a sum over a fine grid of $z$,
-# for every $q$ from a table of means and widths. There is no optimiser that could get stuck: the
-# smallest entry is the answer, up to the steps of the table (0.02 in `mu`, 0.05 in $\sigma$).
+# for every $q$ from a table of means and widths. The smallest entry is the answer, up to the steps of
+# the table (0.02 in `mu`, 0.05 in $\sigma$).
 # Negative `mu` are left out: the two hills are equally wide, and the one at `d` is never the smaller,
 # so the mirror image of a $q$ on the left costs no more.
 
@@ -326,10 +326,10 @@ fig
 reveal("03.direction")
 
 # %% [markdown]
-# The solid $q$ is almost equal to its hill, and $p$ is half of that
-# hill there, so $\log q/p$ is close to $\log 2$ wherever $q$ draws. The dashed one follows from the
-# definition: $\mathrm{KL}(p\Vert q) = \mathbb{E}_p[\log p] - \mathbb{E}_p[\log q]$, and only the
-# second term depends on $q$. For a Gaussian it is
+# The solid $q$ is almost equal to its hill, and $p$ is half of that hill there, so $\log q/p$ is close
+# to $\log 2$ wherever $q$ draws. The dashed one follows from the definition:
+# $\mathrm{KL}(p\Vert q) = \mathbb{E}_p[\log p] - \mathbb{E}_p[\log q]$, and only the second term depends
+# on $q$. For a Gaussian it is
 #
 # $$
 # -\mathbb{E}_p[\log q(z)]
@@ -337,7 +337,8 @@ reveal("03.direction")
 # $$
 #
 # which is least where $\mu$ is the mean of $p$ and $\sigma^2$ its variance. This is *moment
-# matching*: beyond these two numbers, the shape of $p$ does not matter.
+# matching*: beyond these two numbers, the shape of $p$ does not matter. (The table has steps of 0.05
+# in $\sigma$ and can only come near.)
 
 # %%
 print(f"log 2 = {np.log(2):.3f} nats")
@@ -395,18 +396,17 @@ print(f"covering both at d = 1.5: {parts.sum():.2f} nats: {parts[valley].sum():+
 # choosing is no law. A $q$ that covers both hills draws from the valley, where $p$ is small and the
 # log ratio large. While the hills are close, the valley is shallow and this costs little. It costs
 # more and more as they part, but choosing never costs more than $-\log$ of the hill's share,
-# $\log 2$ here: a $q$ equal to one hill has $p$ at least that share of $q$ everywhere. Where the two
-# curves cross, near $d = 1.4$ or 2.8 widths of a hill, the best $q$ jumps. If one hill has a share
+# $\log 2$ here: if $q$ equals one hill, then $p$ is everywhere at least $q$ times that share. Where the
+# two curves cross, near $d = 1.4$ or 2.8 widths of a hill, the best $q$ jumps. If one hill has a share
 # of 0.8 or 0.9, no step of `d` moves `mu` by much: $q$ leans to the larger hill from the start, and
 # slides onto it. Settling on one hill is called *mode seeking*.
 #
 # In the other direction the cost of leaving out a hill has no such limit: $\mathrm{KL}(p\Vert q)$
-# averages $\log p/q$ over draws of $p$, half of them come from the hill that is left out, and $q$
-# there is the smaller the further it is away. That is called *mass covering*.
+# averages $\log p/q$ over draws of $p$, half of them come from the hill that is left out, and the
+# further away this hill lies, the smaller $q$ is there. That is called *mass covering*.
 #
-# A VAE uses the first direction: it is the gap that the ELBO leaves below $\log p(x)$, and its
-# average is over $q$, the encoder's own Gaussian, from which one can draw at once. To draw from
-# the true posterior of a network with many latents is much harder.
+# A VAE uses the first direction. Its average is over $q$, the encoder's own Gaussian, from which one
+# can draw at once. To draw from the true posterior of a network with many latents is much harder.
 
 # %% [markdown]
 # ### One tilted hill
@@ -419,8 +419,9 @@ print(f"covering both at d = 1.5: {parts.sum():.2f} nats: {parts[valley].sum():+
 # \log p(z\mid x) = -\tfrac12 z_1^2 - \tfrac12 z_2^2 - \tfrac92 (x - z_1 - z_2)^2 + \text{constant},
 # $$
 #
-# a Gaussian with correlated latents, while a VAE's $q$ keeps them independent. In its KL to this $p$
-# each variance appears as $\frac12(1 + 9)\sigma_i^2 - \frac12\log\sigma_i^2$, which is least at
+# a Gaussian with correlated latents, while a VAE's $q$ keeps them independent. In its KL to this $p$,
+# $\log q$ brings $-\frac12\log\sigma_i^2$, as in eq. (2), and $z_i^2$, whose factors in $-\log p$ are
+# $\frac12$ and $\frac92$, brings $\frac12(1 + 9)\sigma_i^2$. The sum is least at
 # $\sigma_i^2 = \frac1{10}$. The other direction matches moments. Draw both:
 
 # %%
@@ -634,11 +635,12 @@ reveal("03.wall")
 # - $\mathrm{KL}(q\Vert p)$ is the average, over draws from $q$, of the log ratio of the densities,
 #   eq. (1): the evidence of one draw, and what a code made for $p$ wastes on it.
 # - For a diagonal Gaussian against $N(0, I)$ it is a sum of one closed term per latent: eq. (2).
-# - A large KL alone does not inform: $q$ must differ between images. If all draws together make the
-#   prior, the KL averaged over the images is what an image tells about $z$: $\log 10$ nats for each
-#   digit.
-# - The VAE's direction made $q$ too sure: narrower than the posterior where latents were correlated,
-#   on one of two even hills where covering cost more. The other direction matches mean and variance.
+# - A large KL alone does not inform: $q$ must differ between images. If all draws together are
+#   distributed as the prior, the KL averaged over the images is what an image tells about $z$:
+#   $\log 10$ nats for each decimal digit.
+# - The VAE's direction made $q$ too sure: narrower than the posterior in each of two correlated
+#   latents, and on one of two even hills where covering cost more. The other direction matches mean
+#   and variance.
 # - The gradient is `mu` and `(sigma^2 - 1) / 2`, eqs. (3) and (4), and central differences agree.
 # - Where one checks matters: at zeros, at `mu = 1` or with one latent, some wrong formulas give the
 #   right value.

@@ -163,8 +163,8 @@ DIFFERENCES = Exercise(
         WrongAnswer(
             "moved-in-place",
             _in_place,
-            "You move the entries of x itself; where x holds whole numbers, h is cut off. Add "
-            "a step to x instead, or work on x.astype(float).",
+            "You move the entries of x itself; where x holds whole numbers, what comes after the "
+            "point is cut off. Add a step to x instead, or work on x.astype(float).",
         ),
         WrongAnswer(
             "whole-numbers",

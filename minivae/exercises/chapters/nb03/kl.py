@@ -95,7 +95,8 @@ KL = Exercise(
         WrongAnswer(
             "logvar-clipped",
             lambda mu, logvar: gaussian_kl(mu, np.clip(logvar, -10, 10)),
-            "logvar is clipped: outside of the limits the KL is another one, and its gradient 0.",
+            "logvar is clipped: outside of the limits the KL is another one, and its derivative by "
+            "logvar is 0.",
         ),
         WrongAnswer(
             "not-summed",
