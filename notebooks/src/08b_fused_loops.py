@@ -201,9 +201,9 @@ def adam_passes(flat, grad, m, v, lr, beta1, beta2, v_scale, adam_eps, t, u):
     for i in range(n):
         v[i] *= beta2
     for i in range(n):
-        t[i] = grad[i] * grad[i]
+        t[i] = (one - beta2) * grad[i]
     for i in range(n):
-        t[i] *= one - beta2
+        t[i] *= grad[i]
     for i in range(n):
         v[i] += t[i]
     for i in range(n):
@@ -417,7 +417,7 @@ far = checked(
     lambda t: {
         "in a step the same arithmetic takes longer": t["in a step", "neither"] > 1.15 * near["neither"],
         "called again at once it is faster": t["at once again", "neither"] < 0.92 * t["in a step", "neither"],
-        "in a step, root and division add less time": root_and_division(of_call(t, "in a step")) < 0.8 * root_and_division(near),
+        "in a step, root and division add less time": 0 <= root_and_division(of_call(t, "in a step")) < 0.8 * root_and_division(near),
     },
 )
 for (call, name), seconds in far.items():
@@ -434,7 +434,8 @@ for place, t in (("in the first cache", near), ("in a step", of_call(far, "in a 
 # can show another limit than the same loop at its place. Measure it there, too.
 #
 # The package has a fused loop for Adam; for the likelihood and its gradient, which share one exponential
-# (notebook 05); for bias and tanh, on a block of $C$ that the product has just made; for the KL and the sample.
+# (notebook 05); for tanh, on a block of $C$ that the product has just made (its sums start from the bias); and one
+# each for the KL and the sample.
 
 # %% [markdown]
 # ## 8.9  Why does a fused loop not run at full speed?
@@ -483,7 +484,7 @@ def residual_loop(exp):
 LOG2_E, LN2 = f32(1 / math.log(2)), f32(math.log(2))
 ROUND = f32(1.5 * 2**23)             # from 2^23 to 2^24 a float32 has no fractions: adding ROUND rounds
 ROUND_BITS = ROUND.view(i32)         # to a whole number, which then stands in the lowest bits
-LOWEST = f32(-87)                    # below it, 2^n would have no place in those bits
+LOWEST = f32(-87)                    # not far below it, 2^n has no place in those bits any more
 c2, c3, c4, c5, c6 = (f32(1 / math.factorial(n)) for n in range(2, 7))
 ONE = f32(1)
 
@@ -608,8 +609,8 @@ print(f"a constant without a type: {times['0.5'] / times['HALF']:.1f} times as l
 print("instructions in float64:", *(float64_instructions(f) for f in (loop_untyped, loop_typed)))
 
 # %% [markdown]
-# Hence the rule: `np.float32(...)` around constants. An integer is one, too: with a float32, a whole
-# number of 64 bits makes float64.
+# Hence the rule: `np.float32(...)` around constants. A whole number needs it, too: an integer of 64 bits
+# (such as `1`), or of 32, makes float64 with a float32.
 #
 # **Fourth trap: what numba remembers.** A function divides by a global, `width`. It is called while `width` is 4,
 # and again when `width` has become 16.
@@ -638,8 +639,8 @@ reveal("08.frozen-global")
 # numba compiles a function once for each combination of types, with the values that its globals have then (that of
 # `HALF` above, too). So whole numbers are still divided by 4; for a float it compiles anew, with 16.
 #
-# With `cache=True` compiled functions are kept on disk, which saves the compile time of the next
-# run, and this memory with them. The cache is renewed when the function's own *file* changes. It
+# With `cache=True` compiled functions are kept on disk, with the values that they remember. That saves the
+# compile time of the next run. numba compiles anew when the function's own *file* changes. It
 # does not look at other files. Watch: `kernel.py` calls a function from `helper.py`, and then
 # `helper.py` is edited.
 
@@ -700,8 +701,9 @@ for part in ("likelihood", "Adam", "Python and the rest", "step"):
     print(f"{part:19} {1e3 * before[part]:6.2f} ms -> {1e3 * after[part]:5.2f} ms, {before[part] / after[part]:.1f} times as fast")
 
 # %% [markdown]
-# The bars of the likelihood and of Adam have shrunk, and so has "the rest": it holds the KL and the sample, which
-# are fused loops now, too. That of bias and tanh is gone, because the package does them inside its functions for
+# The bars of the likelihood and of Adam have shrunk, and so has "the rest": the KL and the sample in it are
+# fused loops now, and each $dW$ is no longer copied to its place in the gradient: the package's product writes it
+# there. The bar of bias and tanh is gone, because the package does them inside its functions for
 # a layer: the bar of the products contains them now. (The package also leaves out the zeros of the images in its
 # products: see the appendix.)
 #

@@ -175,6 +175,12 @@ def one_of_64_bits(a, out):
         out[i] = a[i] / (one + np.abs(a[i]))
 
 
+@wrong("08.trap", clue="type-left")
+def one_of_32_bits(a, out):
+    for i in range(len(a)):
+        out[i] = a[i] / (np.int32(1) + abs(a[i]))
+
+
 @wrong("08.trap", clue="exit-left")
 def breaks_instead(a, out):
     one = np.float32(1)

@@ -185,6 +185,38 @@ def a_row_first_and_then_its_pixels(logits, x):
     return nll, dlogits
 
 
+@wrong("08.fused", clue="passes")
+def numpys_passes_over_each_row(logits, x):
+    nll, dlogits = np.zeros(len(logits)), np.zeros(logits.shape)
+    for b in range(len(logits)):
+        l, p = logits[b], x[b]
+        e = np.exp(-abs(l))
+        nll[b] = (np.maximum(l, 0) + np.log1p(e) - p * l).sum()
+        dlogits[b] = np.where(l > 0, 1, e) / (1 + e) - p
+    return nll, dlogits
+
+
+@wrong("08.fused", clue="passes")
+def numpys_passes_over_a_slice_of_all(logits, x):
+    l, p = logits[:, :], x[:, :]
+    e = np.exp(-abs(l))
+    nll = (np.maximum(l, 0) + np.log1p(e) - p * l).sum(axis=1)
+    return nll, np.where(l > 0, 1, e) / (1 + e) - p
+
+
+@right("08.fused")
+def by_walking_along_both(logits, x):
+    nll, dlogits = [], []
+    for row, pixels in zip(logits, x, strict=True):
+        total, slopes = 0.0, []
+        for l, p in zip(row, pixels, strict=True):
+            total += right_value(l, p)
+            slopes.append(right_slope(l, p))
+        nll.append(total)
+        dlogits.append(slopes)
+    return nll, dlogits
+
+
 @wrong("08.fused")
 def by_whole_arrays(logits, x):
     e = np.exp(-np.abs(logits))

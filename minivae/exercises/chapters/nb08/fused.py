@@ -76,7 +76,7 @@ def _in_one_pass(events):
     for which, index in events:
         places = set(index.ravel().tolist())
         if which == "logits":
-            if logits - pixels:
+            if logits - pixels or len(places) > 1:  # on many, each operation is a pass
                 return False
             logits |= places
             current = places
@@ -199,8 +199,8 @@ FUSED = Exercise(
         WrongAnswer(
             "passes",
             _in_passes,
-            "This copies the logits and goes over the copy: do all that needs a logit before the "
-            "next one is read.",
+            "This takes many logits, a row or a copy, and goes over them again and again: do all "
+            "that needs a logit before the next one is read.",
         ),
         WrongAnswer(
             "binary-only",

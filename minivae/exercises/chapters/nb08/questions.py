@@ -74,9 +74,8 @@ PREDICTIONS = (
     ),
     Prediction(
         "08.one-trap",
-        "A loop has two traps, each of which keeps it from using vectors. One of them is mended. "
-        "How "
-        "much faster is the loop?",
+        "Two traps keep a loop from computing its exponentials in vectors. One of them is mended. "
+        "How much faster is the loop?",
         ("hardly", "about half of what both gain"),
         "hardly",
         "Either trap alone keeps the exponential at one number at a time. One mend alone may even "

@@ -356,7 +356,8 @@ TRAP = Exercise(
         WrongAnswer(
             "type-left",
             _only_exit,
-            "Some arithmetic is in float64: with a float32, 1 and 1.0 both do that. np.float32(1).",
+            "Some arithmetic is in float64: with a float32, 1, 1.0 and np.int32(1) all do that. "
+            "np.float32(1).",
         ),
         WrongAnswer("no-abs", _no_abs, "The absolute value is missing in 1 + |a|."),
         WrongAnswer("no-one", _no_one, "The 1 + is missing: a / |a| is the sign of a."),
