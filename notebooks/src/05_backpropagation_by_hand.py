@@ -1295,8 +1295,8 @@ for name, f in (("the KL", one_kl), ("the KL + 1", lambda v: 1 + one_kl(v))):
 #
 # ## 5.12  What does the package's check say, and when can it not tell?
 #
-# `check_grad` takes the complex step where $f$ accepts complex numbers, and differences confirm it for some entry and contradict it for
-# none. Elsewhere it uses differences, at many steps, with a bar in which the rounding error of $f$ is measured: values at points very near each other should lie on a straight line, and what does
+# `check_grad` takes the complex step where $f$ accepts complex numbers, unless differences contradict it for some entry; and before it calls
+# an entry wrong by that alone, differences must confirm it for at least one entry. Elsewhere it uses differences, at many steps, with a bar in which the rounding error of $f$ is measured: values at points very near each other should lie on a straight line, and what does
 # not is noise.
 #
 # It takes the function, its gradient by hand, and a point. Give it float64, a small net with few examples, the same `eps` in every

@@ -285,6 +285,27 @@ def list_of_entries(f, df, x):
     return False not in verdicts
 
 
+@right("05.gradient-check")
+def the_last_hint_to_the_letter(f, df, x):
+    a, u = np.asarray(df(x)), np.finfo(float).eps
+    if a.shape != x.shape:
+        return False
+    for i in np.ndindex(x.shape):
+        at, D, bar = _moved(f, x, i), 0, np.inf
+        noise = np.abs(np.diff([at(k * 1e-8) for k in range(9)], 2)).max()
+        for h in 10.0 ** np.arange(-8, 7.1, 0.25):
+            largest = max(abs(at(t)) for t in (h, -h, 2 * h, -2 * h))
+            truncation = abs(_two(at, 2 * h) - _two(at, h)) / 3
+            rounding = max(4 * u * largest, noise) / h
+            if truncation + rounding < bar:
+                D, bar = _two(at, h), truncation + rounding
+            if truncation > rounding:
+                break
+        if not (abs(a[i] - D) <= bar and bar < 1e-3 * abs(D)):
+            return False
+    return True
+
+
 def _central(f, x, h):
     return np.array([_two(_moved(f, x, i), h) for i in np.ndindex(x.shape)]).reshape(x.shape)
 

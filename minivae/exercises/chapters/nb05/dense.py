@@ -154,7 +154,8 @@ DENSE_BACKWARD = Exercise(
         ),
     ),
     hints=(
-        "Each gradient has the shape of its variable: only one product of da with W or x fits.",
+        "Each gradient has the shape of its variable. Where N, I and O differ, only one product of "
+        "da with W or x fits.",
         "db: the bias is added to every example, so every example's da contributes.",
         "dx = da @ W.T, dW = x.T @ da, db = da.sum(axis=0).",
     ),

@@ -21,7 +21,7 @@ def gradient_check(f, df, x):
             return f(moved)
 
         # f is straight between points so near each other; what bends between them is rounding.
-        near = [at(k * 1e-9 * max(1, abs(x[i]))) for k in range(-4, 5)]
+        near = [at(k * 1e-8 * max(1, abs(x[i]))) for k in range(-4, 5)]
         noise = np.abs(np.diff(near, 2)).max()
         slope, bar = np.nan, np.inf
         for h in 10.0 ** np.arange(-8, 7.1, 0.5):
@@ -222,9 +222,9 @@ GRADIENT_CHECK = Exercise(
     hints=(
         "Central differences in every entry, then a comparison relative to that entry's own size.",
         "What does your check say about a gradient of the wrong shape, about NaN, and about a tiny "
-        "entry beside a large f? And how far from a straight line are values of f 1e-9 apart?",
+        "entry beside a large f? And how far from a straight line are values of f 1e-8 apart?",
         "False unless the shapes agree and, in every entry, `abs(a - D) <= bar` and the bar is "
         "below a thousandth of D. As eq. (14), but the rounding of f is at least the largest of "
-        "`np.abs(np.diff(values, 2))`, for nine values of f at points 1e-9 apart.",
+        "`np.abs(np.diff(values, 2))`, for nine values of f at points 1e-8 apart.",
     ),
 )
