@@ -55,7 +55,7 @@ recall("03", ..., ..., ...)
 #
 # In the VAE of this course both sides are Gaussians: $p(z) = N(0, 1)$ for each latent, and
 # $q_\phi(z\mid x)$ has a mean `mu` and a variance $\sigma^2$. ($\phi$ are the weights of the encoder;
-# there is none in this notebook, so we write $q(z)$.) In code $\sigma$ is given by `logvar`
+# there is no network in this notebook, so we write $q(z)$.) In code $\sigma$ is given by `logvar`
 # $= \log \sigma^2$, which can be any real number, so that a network may output it freely.
 #
 # Before any algebra: estimate eq. (1) as it stands, by drawing.
@@ -442,7 +442,8 @@ for name, v, color, dash in (("KL(q || p)", 0.1, plots.BLUE, "solid"),
     ax.contour(z1, z2, radius_2, [4], colors=color, linestyles=dash)           # two sigma
     ax.plot([], color=color, ls=dash, label=f"least {name}")
     print(f"least {name}: sigma {np.sqrt(v):.2f}; its KL(q || p) is {gap:.2f} nats")
-ax.set(xlabel="z1", ylabel="z2", xlim=(-1.5, 2.5), ylim=(-1.5, 2.5), title="circles: two sigma of q")
+ax.set(xlabel="z1", ylabel="z2", xlim=(-1.5, 2.5), ylim=(-1.5, 2.5), aspect="equal")
+ax.set_title("circles: two sigma of q")
 ax.legend(loc="upper right", fontsize=8)
 fig
 

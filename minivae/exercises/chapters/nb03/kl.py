@@ -26,15 +26,24 @@ def _package_kl(ops):
     return lambda mu, logvar: ops.gaussian_kl_forward(mu, logvar)[0].sum(axis=1)
 
 
+def _in_words(package, says):
+    """Planted mistakes, said to a reader who has written one function, and no VAE yet."""
+    return tuple(m._replace(says=says[m.name]) for m in planted(package, *says))
+
+
 # Thirteen wrong KLs that return the right shape; 03.blind-spot asks for an input that hides one.
 WRONG_KLS = (
-    *planted(
+    *_in_words(
         _package_kl,
-        "kl-half-lost",
-        "kl-sign-of-logvar",
-        "kl-constant-lost",
-        "kl-logvar-as-log-sigma",
-        "kl-mean-over-latents",
+        {
+            "kl-half-lost": "The KL lacks its half.",
+            "kl-sign-of-logvar": "The KL adds logvar where it must subtract it.",
+            "kl-constant-lost": "The -1 of each latent is missing: where q is the prior, the KL "
+            "must be 0.",
+            "kl-logvar-as-log-sigma": "You take logvar for log sigma; it is log sigma^2.",
+            "kl-mean-over-latents": "You average over the latents; they are independent, so their "
+            "KLs add.",
+        },
     ),
     WrongAnswer(
         "sign",
@@ -170,11 +179,19 @@ KL_BACKWARD = Exercise(
     returns=("dmu", "dlogvar"),
     package=_package_kl_backward,
     mistakes=(
+        *_in_words(
+            _package_kl_backward,
+            {
+                "kl-half-lost": "Both gradients lack the half of the KL.",
+                "kl-logvar-as-log-sigma": "You take logvar for log sigma; it is log sigma^2.",
+                "kl-mean-over-latents": "You divide by the number of latents; the KL is a sum over "
+                "them, not a mean.",
+                "kl-gradient-lost": "Both gradients are 0; the KL depends on mu and on logvar.",
+                "kl-gradient-sign": "Both signs are wrong: this is the gradient of -KL.",
+            },
+        ),
         *planted(
             _package_kl_backward,
-            "kl-half-lost",
-            "kl-logvar-as-log-sigma",
-            "kl-mean-over-latents",
             "kl-gradient-half-lost",
             "kl-gradient-sigma-as-variance",
             "kl-gradient-one-lost",
@@ -182,8 +199,6 @@ KL_BACKWARD = Exercise(
             "kl-gradient-mu-doubled",
             "kl-gradient-mu-lost",
             "kl-gradient-logvar-lost",
-            "kl-gradient-lost",
-            "kl-gradient-sign",
         ),
         WrongAnswer(
             "logvar-clipped",
