@@ -216,7 +216,7 @@ reveal("08.transpose")
 # additions in every tick of its clock, but it takes a few ticks until a result is there. That is the
 # **latency** of the addition, and a chain of additions goes no faster than one per latency. If that is
 # the cause, then adding one number again and again must take as long for each addition as our loop
-# takes for each multiply-add.
+# takes for each multiply-add. (The multiplications wait for no sum: they are done in advance.)
 
 # %% tags=["timing"]
 @njit
@@ -268,23 +268,24 @@ times = checked(
     lambda: race({"one sum at a time": lambda: matmul_dots(A, Wt, C), "two sums": lambda: two_sums(A, Wt, C)}),
     lambda t: {
         "two sums gain": t["one sum at a time"] > 1.7 * t["two sums"],
-        "neither has vectors": vector_instructions(matmul_dots) == vector_instructions(two_sums) == 0,
+        "neither has vectors": vector_instructions(matmul_dots) == vector_instructions(two_sums) == 0,   # (the next step)
     },
 )
 show(times, flop)
 
 # %% [markdown]
-# The same bits, as many loads, the same arithmetic, no vectors, and two sums side by side are nearly
-# twice as fast as one. (Two sums also halve how often `k` is counted up. But that counting waits for no
-# addition, so a core does it while the additions are on their way.) The textbook loop waits for its own
+# The same bits, as many loads, the same arithmetic, one number at a time, and two sums side by side are
+# nearly twice as fast as one. (Two sums also halve how often `k` is counted up. But that counting waits for
+# no addition, so a core does it while the additions are on their way.) The textbook loop waits for its own
 # last addition.
 #
 # ### Several numbers at a time
 #
-# A core also has *vector registers* that hold 4, 8 or 16 float32 side by side (each place is a
-# *lane*), and instructions that add or multiply all lanes at once. Could the compiler keep eight partial
-# sums in the lanes of one register, and add those up at the end? It *may* not: that is another order
-# of additions, and rounding makes the result depend on the order.
+# A core also has *vector registers* that hold 4, 8 or 16 float32 side by side (each place is a *lane*),
+# and instructions that add or multiply all lanes at once: NEON on ARM has 4 lanes, AVX2 and AVX-512 on
+# x86 have 8 and 16. Could the compiler keep eight partial sums in the lanes of one register, and add those
+# up at the end? It *may* not: that is another order of additions, and rounding makes the result depend on
+# the order.
 
 # %%
 big, unit = f32(1e8), f32(1)
@@ -326,8 +327,9 @@ reveal("08.regroup", "about as fast" if gain < 2 else "2 to 10 times" if gain < 
 # %% [markdown]
 # Each change alone gains less than a factor of two; both together are more than twice as fast as either.
 # Permission to regroup lets the compiler keep many partial sums, in the lanes of several registers. But a
-# vector is loaded from *neighbours* in memory, and down a column of $B$ there are none. So the order of
-# memory does matter, once the loop no longer waits for its additions.
+# vector is loaded from *neighbours* in memory, and down a column of $B$ there are none. There the compiler
+# leaves the chain as it was (or, on some machines, loads a vector number by number). So the order of memory
+# does matter: it decides whether vectors can do the work.
 
 # %% [markdown]
 # ## 8.3  Does it matter in which order the loops are nested?
@@ -532,9 +534,9 @@ def whole(n):
 def spread(builder, number, lanes):
     """One number in every lane of a vector."""
     empty = ir.Constant(ir.VectorType(NUMBER, lanes), ir.Undefined)
-    first = builder.insert_element(empty, number, ir.Constant(ir.IntType(32), 0))
+    first = builder.insert_element(empty, number, ir.Constant(ir.IntType(32), 0))       # in lane 0
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-    return builder.shuffle_vector(first, empty, everywhere)
+    return builder.shuffle_vector(first, empty, everywhere)                             # lane 0 in each lane
 
 
 def multiply_add(builder, a, b, c):
@@ -605,7 +607,8 @@ fig
 # %% [markdown]
 # A second chain costs hardly any time: it fits into the waiting of the first. Further ones do so until the
 # pipes are full. The highest rate is the **peak**: the roof over every loop of multiply-adds, whatever its
-# data. (Some cores can start single additions beside them.) The printed number says how many vectors of sums a loop must keep going to reach it: fewer leave pipes idle.
+# data. (Some cores can start additions of vectors beside them.) The printed number says how many vectors of
+# sums a loop must keep going to reach it: fewer leave pipes idle.
 #
 # ### The roofline
 #
@@ -743,9 +746,9 @@ for k in range(A.shape[1]):
 print("a corner of A @ W:", np.allclose(tile, right[:6, :16], atol=1e-3))
 
 # %% [markdown]
-# Now with the builder of 8.5, and one more word: the address of a number. The Python `for` over `i` and
-# `j` run while the code is made, like that of the chains. Only the loop over `k` is left in the machine's
-# code.
+# Now with the builder of 8.5, and one more word: the address of a number. (`align=4` says that a vector may
+# begin at any number.) The Python `for` over `i` and `j` run while the code is made, like that of the
+# chains. Only the loop over `k` is left in the machine's code.
 
 # %%
 def at(builder, address, offset, kind):
@@ -1151,6 +1154,7 @@ print(f"{len([p for p in phis if 'lcssa' not in p])} in the loop, for {R * V} su
 #   block of code, and `switch` jumps to it.
 #
 # The package's tile also reads a transposed $A$, and can start its sums from the bias. Around it,
-# `kernels/products.py` copies panels of $B$ where they are transposed or lie badly in memory, takes `k` in
-# steps of at most 400, so that a panel (26 kB with AVX2, 51 kB with AVX-512) stays in the first or at
-# least the second cache while the tiles use it again and again, and applies the activation at the end.
+# `kernels/products.py` takes $B$ in *panels*, strips as wide as a tile, and copies those that are
+# transposed, lie badly in memory, or end at an edge in the middle of a vector. It takes `k` in steps of at
+# most 400, so that a panel (26 kB with AVX2, 51 kB with AVX-512) stays in the first or at least the second
+# cache while the tiles use it again and again, and applies the activation at the end.
