@@ -107,7 +107,8 @@ ELBO_MISTAKES = (
         "free-bits-gradient-not-gated",
         ("elbo_loss", "dkl = above *", "dkl = np.ones_like(above) *"),
         sentence="Latents below their free bits still get the KL's gradient.",
-        symptom="Without free bits all is right; with them the heads and the encoder are wrong.",
+        symptom="Without free bits all is right; where a latent is below them, "
+        "the heads and the encoder are wrong.",
     ),
     in_vae(
         "free-bits-gate-inverted",
@@ -124,6 +125,7 @@ ELBO_MISTAKES = (
             "    if kl_counted.real <= spec.free_bits:\n        kl_counted = spec.free_bits",
         ),
         sentence="One floor for the sum over the latents; each latent should have its own.",
-        symptom="Without free bits all is right; with them the heads and the encoder are wrong.",
+        symptom="Without free bits all is right; where a latent is below them and the sum is "
+        "not, the heads and the encoder are wrong.",
     ),
 )
