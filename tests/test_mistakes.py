@@ -141,7 +141,10 @@ PHRASES = {
     "Every weight matrix is wrong": ending("_W"),
     "hidden layers are wrong": wrong("encoder"),
     "The hidden layers' W are wrong while their b": hidden_weights_only,
-    "Each hidden layer is right itself": lambda found: (
+    "and so is everything before them": lambda found: (
+        set(found) == ALL - {"out_W", "out_b", "out_logvar"}
+    ),
+    "The decoder's last hidden layer is right": lambda found: (
         set(found) == ALL - {"out_W", "out_b", "dec2_W", "dec2_b", "out_logvar"}
     ),
     "it raises": told("the backward pass raises"),

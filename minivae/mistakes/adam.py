@@ -15,7 +15,7 @@ ADAM_MISTAKES = (
     in_ops(
         "adam-bias-correction-of-v-lost",
         ("adam_step", "v_hat_scale = 1 / (1 - beta2**step)", "v_hat_scale = 1"),
-        sentence="Only m is corrected: the first steps are 30 times too long.",
+        sentence="Only m is corrected: the first step is more than 30 times too long.",
         symptom="It passes: the optimiser is not part of the gradient.",
         witness=ADAM,
     ),

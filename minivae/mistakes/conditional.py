@@ -60,7 +60,7 @@ CONDITIONAL_MISTAKES = (
     in_conditional(
         "label-row-counted-from-the-start",
         ("given", "params[W][n + label]", "params[W][label]"),
-        sentence="The bias of one label takes a row that belongs to a pixel or to z.",
+        sentence="The bias of one label takes a row of a pixel, of z, or of another label.",
         symptom="It passes: training is right, and the model for one label is not.",
         witness=ONE_LABEL,
     ),

@@ -35,9 +35,7 @@ DENSE_MISTAKES = (
         "dense-tanh-derivative-lost",
         ("dense_backward", "da = dy * (1 - y * y)", "da = dy"),
         sentence="The derivative of tanh is not multiplied in.",
-        symptom=(
-            "With tanh, hidden layers are wrong, and so is everything before them; heads are right."
-        ),
+        symptom="With tanh, hidden layers are wrong, and so is everything before them.",
     ),
     in_ops(
         "dense-tanh-derivative-of-sigmoid",
@@ -55,7 +53,10 @@ DENSE_MISTAKES = (
         "dense-relu-derivative-lost",
         ("dense_backward", "da = dy * np.where(y > 0, 1, y)", "da = dy"),
         sentence="The gradient flows back through units that relu had switched off.",
-        symptom="With relu, hidden layers are wrong; with tanh all is right.",
+        symptom=(
+            "With relu, hidden layers are wrong, and so is everything before them; "
+            "with tanh all is right."
+        ),
     ),
     in_ops(
         "dense-weight-gradient-before-activation",
@@ -67,7 +68,7 @@ DENSE_MISTAKES = (
         "dense-input-gradient-before-activation",
         ("dense_backward", "(da @ W.T if", "(dy @ W.T if"),
         sentence="dx is taken from dy, before the activation's derivative is multiplied in.",
-        symptom="Each hidden layer is right itself, and everything before it is wrong.",
+        symptom="The decoder's last hidden layer is right, and everything before it is wrong.",
     ),
     in_ops(
         "dense-weights-not-transposed",

@@ -68,15 +68,13 @@ ELBO_MISTAKES = (
             "reparam_forward(mu, logvar, eps)",
             "reparam_forward(mu, logvar, 0 * eps)",
         ),
-        sentence="The bound is evaluated at the posterior's mean, not at a sample.",
+        sentence="The bound is evaluated at the mean of q, not at a sample.",
         symptom="Every block is wrong, with no constant ratio.",
     ),
     in_vae(
         "elbo-kl-subtracted",
         ("elbo_loss", "nll + beta * kl_counted", "nll - beta * kl_counted"),
-        sentence=(
-            "The loss subtracts the KL: minimising it drives the posterior away from the prior."
-        ),
+        sentence="The loss subtracts the KL: minimising it drives q away from the prior.",
         symptom="The decoder is right; both heads and the encoder are wrong.",
     ),
     in_vae(
@@ -95,7 +93,7 @@ ELBO_MISTAKES = (
     in_vae(
         "elbo-beta-on-the-report",
         ("elbo_loss", "-(nll + kl), nll, kl)", "-(nll + beta * kl), nll, kl)"),
-        sentence="beta also weights the reported elbo, which is then no bound.",
+        sentence="beta also weights the reported elbo: with beta below 1 it can exceed log p(x).",
         symptom="It passes: the loss is right, the report is not.",
         witness=TERMS,
     ),
@@ -109,7 +107,8 @@ ELBO_MISTAKES = (
         "free-bits-gradient-not-gated",
         ("elbo_loss", "dkl = above *", "dkl = np.ones_like(above) *"),
         sentence="Latents below their free bits still get the KL's gradient.",
-        symptom="Without free bits all is right; with them the heads and the encoder are wrong.",
+        symptom="Without free bits all is right; where a latent is below them, "
+        "the heads and the encoder are wrong.",
     ),
     in_vae(
         "free-bits-gate-inverted",
@@ -126,6 +125,7 @@ ELBO_MISTAKES = (
             "    if kl_counted.real <= spec.free_bits:\n        kl_counted = spec.free_bits",
         ),
         sentence="One floor for the sum over the latents; each latent should have its own.",
-        symptom="Without free bits all is right; with them the heads and the encoder are wrong.",
+        symptom="Without free bits all is right; where a latent is below them and the sum is "
+        "not, the heads and the encoder are wrong.",
     ),
 )

@@ -31,7 +31,7 @@ KL_MISTAKES = (
     in_ops(
         "kl-constant-lost",
         ("gaussian_kl_forward", "expm1_minus(logvar)", "np.exp(logvar) - logvar"),
-        sentence="The KL lacks its -1, so that it is 1/2 where the posterior is the prior.",
+        sentence="The KL lacks its -1, so that it is 1/2 where q is the prior.",
         symptom=BLIND,
         witness=KL_MONTE_CARLO,
     ),

@@ -235,9 +235,10 @@ print("every block has its gradient:      ", set(grads) == set(params))
 print("ours and the package's are the same:", all(np.allclose(grads[n], result.grads[n]) for n in grads))
 
 # %% [markdown]
-# The package has the same steps in the same order, for any number of hidden layers and for both likelihoods of notebook 05. Its
-# names: `encoder_forward` is eq. (1) and `encoder_backward` eq. (9) with the dense layers before the heads; `out` are the logits;
-# each `c_...` is a cache; `elbo_loss` is eq. (2), and its `dkl` is $\beta/B$; the last comment's `h` is our $y_1$.
+# The package has the same steps (only its KL comes before the decoder), for any number of hidden layers and for both likelihoods of
+# notebook 05. Its names: `encoder_forward` is the encoder's part of eq. (1), and `encoder_backward` eq. (9) with the dense layers
+# before the heads; `out` are the logits; each `c_...` is a cache; `elbo_loss` is eq. (2), and its `dkl` is $\beta/B$; the last
+# comment's `h` is our $y_1$.
 
 # %%
 source = inspect.getsource(vae.elbo_and_grads)
@@ -482,7 +483,7 @@ for m1, s1 in ((0.0, 1.0), (0.8, 0.5), (-1.5, 2.0)):
 # The bar is four standard errors: two are exceeded by chance once in 22 comparisons. The right KL lies within the bar, and the planted
 # one does not, except in the first row: where $q$ is the prior both are 0. So this test needs an input with nothing special about it.
 #
-# A gradient check is necessary, and not sufficient. Appendix 6.12 counts which mistakes of the whole collection it misses.
+# A gradient check is necessary, and not sufficient. Appendix 6.12 counts what it misses of the mistakes in a VAE.
 #
 # ## 6.9  Which z made this image?
 #
@@ -823,8 +824,8 @@ questions = ...    # four strings
 check("06.next-question", questions)
 
 # %% [markdown]
-# **Repair.** This VAE has three mistakes at once. Two show in a gradient check, and the pattern of the one hides part of
-# the other's; the third does not show. Mend them all. (Its forward pass can take complex numbers; the cell below it is your check.)
+# **Repair.** This VAE has three mistakes at once. Two show in a gradient check, and the pattern of the one hides that of
+# the other; the third does not show. Mend them all. (Its forward pass can take complex numbers; the cell below it is your check.)
 
 # %%
 def repaired_vae(params, x, eps):
@@ -879,7 +880,7 @@ print(show({block: ratio_of(mended[block], numeric[block]) for block in ORDER}))
 
 # %% [markdown]
 # **See what the gradient check cannot.** Write the test of 6.8 so that it accepts every right KL and none of the wrong ones,
-# whatever their gradients, also with other draws than yours. (The check runs it on a right KL with twenty seeds. Of the wrong ones the closest is
+# whatever their gradients, also with other draws than yours. (The check runs it on a right KL with twenty seeds. One of the wrong ones is only
 # 0.04 nats too large in every entry.)
 
 # %%
@@ -1087,7 +1088,7 @@ fig
 #
 # ## 6.12  Which mistakes does no gradient check see?
 #
-# Our small net cannot show all mistakes of the collection: it has no relu, no Gaussian likelihood, no free bits (notebook 07) and no
+# Our small net cannot show all of the collection's mistakes in a VAE: it has no relu, no Gaussian likelihood, no free bits (notebook 07) and no
 # importance samples (the IWAE, notebook 09). So run the check on nets that have them.
 
 # %%
@@ -1131,7 +1132,8 @@ for symptom, number in Counter(symptom for net, symptom in found if net == "none
 # "The plain gradient": three are in the doubly reparameterized gradient of notebook 09, which is right only on average over draws, so that
 # the loss of one draw cannot check it. The others are in a step, a report, an evaluation or a drawing of samples, and nothing that was
 # checked depends on those.
-# (To walk through the collection, with a symptom shown and the mistake to be named: `python -m minivae museum`.)
+# (To walk through the collection, with a symptom shown and the mistake to be named: `python -m minivae museum`. It also has mistakes in
+# the conditional VAE and in the GAN of notebook 11, which are not counted here.)
 #
 # ## 6.13  A doctor to ask
 #

@@ -151,8 +151,8 @@ LIKELIHOOD_TEST = Exercise(
         WrongAnswer(
             "logits-zero",
             _over_all_images(_both, scale=0),
-            "With logits of 0 every pixel is on in half of the images, whatever is done to the "
-            "logits: take generic ones.",
+            "With logits of 0 every pixel is on in half of the images, also if the logits are "
+            "doubled or their sign is turned: take generic ones.",
         ),
         WrongAnswer(
             "one-example",
