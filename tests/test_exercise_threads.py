@@ -1,10 +1,13 @@
 """The exercises of notebook 08c take right answers in other styles, and no wrong ones."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 
 from minivae.exercises.cards import CORRECT, NOT_YET
 from minivae.exercises.catalogue import exercises
+from minivae.exercises.chapters.nb08 import sleeping
 from minivae.exercises.grading import grade
 
 pytestmark = pytest.mark.usefixtures("progress_file")
@@ -110,3 +113,22 @@ WRONG = {
 def test_other_wrong_answers_are_rejected(id):
     for answer in WRONG[id]:
         assert grade(exercises()[id], answer).status == NOT_YET, answer
+
+
+SLEEPERS = {"reference": sleeping.next_job} | {m.name: m.wrong for m in sleeping.ASLEEP.mistakes}
+
+
+def what_the_helper_sees(answer):
+    stories = list(sleeping._stories(answer, jobs=2))
+    seen = {(*(step for step in s.told if step.startswith("you")), wrong) for wrong, s in stories}
+    return seen, len(stories)
+
+
+@pytest.mark.parametrize("name", SLEEPERS)
+def test_the_orders_that_are_left_out_make_no_difference(name, monkeypatch):
+    """Here the leader takes any number of its steps before each call of the helper."""
+    seen, tried = what_the_helper_sees(SLEEPERS[name])
+    monkeypatch.setattr(sleeping, "CONCERNS", dict.fromkeys(sleeping.CONCERNS, mock.ANY))
+    all_that_can_be_seen, every = what_the_helper_sees(SLEEPERS[name])
+    assert seen == all_that_can_be_seen
+    assert tried < every

@@ -99,9 +99,8 @@ PREDICTIONS = (
     ),
     Prediction(
         "08.lost-counts",
-        "Two threads each add 1 to the same number two million times, with ordinary loads and "
-        "stores. "
-        "What can it be afterwards?",
+        "Two threads each add 1 to the same number two million times: they load it, add 1, and "
+        "store it. What can it be afterwards?",
         ("always 4 million", "less than 4 million"),
         "less than 4 million",
         "Both may load the same value, and then one of the two additions is overwritten.",
@@ -185,7 +184,7 @@ RECALL = (
     Recall(
         "08c.r1",
         "08b",
-        "A fused loop is faster than NumPy's passes above all because",
+        "On long arrays a fused loop is faster than NumPy's passes above all because",
         (
             "it loads and stores each number once",
             "it does less arithmetic",
