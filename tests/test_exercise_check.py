@@ -9,7 +9,7 @@ import pytest
 from answers import empty, right_kl, twice
 
 from minivae import exercises as api
-from minivae.exercises import grading
+from minivae.exercises import compare, grading
 from minivae.exercises.cards import CORRECT, NOT_YET
 from minivae.exercises.catalogue import exercises
 
@@ -129,6 +129,11 @@ def test_a_ufunc_and_a_method_are_functions_too():
 )
 def test_a_simple_pattern_in_the_error_is_named(shift, said):
     assert said in api.check("03.kl", lambda mu, logvar: shift(right_kl(mu, logvar))).body
+
+
+def test_a_whole_number_may_be_an_index_and_is_not_called_twice_another():
+    assert "exactly twice the right value" in compare.difference(4.0, 2.0)
+    assert compare.difference(4, 2) == "yours     4\nexpected  2"
 
 
 def test_a_factor_that_is_a_size_is_explained():

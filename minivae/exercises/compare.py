@@ -199,6 +199,8 @@ def clue(got: np.ndarray, expected: np.ndarray, right: np.ndarray, args: NamedAr
 
 
 def _ratio_clue(got, expected, sizes):
+    if expected.dtype.kind in "iu":  # it may be an index, of which "twice" says nothing
+        return None
     nonzero = expected != 0
     if not nonzero.any() or got[~nonzero].any():
         return None

@@ -81,7 +81,7 @@ ax.set_title("one grey image, and three of the many that it stands for")
 fig
 
 # %% [markdown]
-# Only the grey rim of the stroke differs from draw to draw. `data.binarize` does the same, faster. Validation and
+# It is mostly the grey rim of the stroke that differs from draw to draw. `data.binarize` does the same, faster. Validation and
 # test images are binarized *once*, with a fixed seed, so that all models are compared on the same pixels.
 
 # %%
@@ -782,7 +782,7 @@ reveal("07.longer")
 # ## 7.11  A clinic of sick curves
 #
 # Here are a healthy training and five sick ones, ten latents, 400 steps at a constant rate (`end=1`), and one thing changed in each: a rate of 0.1; a
-# rate of 0.0001; images sorted by label; only 100 images; a `beta` of 39.2. Grey: the loss, a mean over 5 steps. Dots: the validation -ELBO.
+# rate of 0.0001; the first 20,000 images, sorted by label; only 100 images; a `beta` of 39.2. Grey: the loss, a mean over 5 steps. Dots: the validation -ELBO.
 
 # %%
 spec10 = vae.Spec(784, hidden=(100, 50), latent_dim=10)

@@ -44,7 +44,7 @@ BEST_MODEL = Exercise(
         WrongAnswer(
             "nll-alone",
             lambda nll, kl, warmup: int(np.argmin(nll)),
-            "The nll alone is lowest where most kl is paid. What is reported of a model is both.",
+            "The nll alone does not ask how much kl a model pays for it. What is reported is both.",
         ),
         WrongAnswer(
             "last",

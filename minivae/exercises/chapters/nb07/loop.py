@@ -319,7 +319,7 @@ MISTAKES = (
     WrongAnswer(
         "no-noise",
         _loop(noise=lambda rng, b, kept: np.zeros((b, L))),
-        "There is no noise: z is always the mean of q, and nothing holds logvar.",
+        "There is no noise: z is always the mean of q, so that logvar has no part in the nll.",
     ),
     WrongAnswer(
         "uniform-noise",

@@ -176,7 +176,7 @@ ONE_BATCH = Exercise(
         WrongAnswer(
             "half-the-floor",
             _verdict(lambda losses, log_B: log_B / 2 < np.mean(losses[-200:]) < 3 * log_B),
-            "The floor is too low: no right model's mean loss is below log B, all of it.",
+            "The floor is log B, not half of it: no right model's mean loss lies between the two.",
         ),
     ),
     hints=(

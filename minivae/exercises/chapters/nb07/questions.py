@@ -17,8 +17,9 @@ PREDICTIONS = (
         "A VAE is trained on the same ten different images only. How low can its loss go?",
         ("0", "log 10", "10"),
         "log 10",
-        "The probabilities of all images sum to 1, so those of ten different ones are 1/10 each at "
-        "best, on average of their logs; and the loss is never below -log p(x).",
+        "The probabilities of all images sum to 1. So those of ten different images have a mean of "
+        "1/10 at most, and the mean of -log p(x) is log 10 or more. Averaged over the noise, the "
+        "loss is never below that.",
     ),
     Prediction(
         "07.batch-size",

@@ -66,7 +66,7 @@ RATE_LIMIT = Exercise(
         WrongAnswer(
             "half",
             _with(lambda a, b: (1 + b) / a[-1]),
-            "Half of it: below 2 / a a step may go too far and still shrink the distance.",
+            "This is half of the limit. A step may go past the minimum and still end nearer to it.",
         ),
     ),
     hints=(
