@@ -130,7 +130,7 @@ print(f"NumPy: {Counted.passes} passes, which load and store {Counted.traffic / 
 print(f"each number once would be {needed / 1e6:.1f} million, {Counted.traffic / needed:.1f} times less")
 
 # %% [markdown]
-# Much of that goes into arrays that are needed only by the next pass (*temporaries*). A **fused** loop does
+# Much of that goes into arrays that only a later pass needs (*temporaries*). A **fused** loop does
 # everything with a number while it is in a register. (Its last operation is a parameter, because we shall
 # change it later; `v_scale` is Adam's $1 / (1 - \beta_2^t)$. Of the options, `"contract"` lets a product and
 # a sum be one multiply-add, and 8.9 says what `error_model` is for.)
@@ -166,7 +166,7 @@ start = [rng.random(P, dtype=f32) for _ in range(4)]
 
 
 def rows(n):
-    """n arrays of P numbers in one block of memory: then times differ less from run to run."""
+    """n arrays of P numbers in one block of memory; each begins a cache line."""
     return list(races.aligned(np.zeros((n, -(-P // 16) * 16)))[:, :P])
 
 
@@ -249,7 +249,7 @@ print(f"of what the fused loop gains, the compiled passes gain {1 - (times['comp
 # %% [markdown]
 # The compiled passes do not call NumPy once, and are still far behind. So most of the gain comes from
 # having one pass. The rest (last line) is whatever else differs between NumPy's 13 calls and these 13 loops.
-# (The package's Adam is the fused loop; it also checks its arguments, and could divide the work among threads.)
+# (The package's Adam is such a fused loop; it also checks its arguments, and could divide the work among threads.)
 #
 # Why does a pass cost so much: because its bytes come from far away, or because it loads and stores at all?
 # Change the distance: few parameters stay in the first cache, many do not.
@@ -434,8 +434,8 @@ for place, t in (("in the first cache", near), ("in a step", of_call(far, "in a 
 # can show another limit than the same loop at its place. Measure it there, too.
 #
 # The package has a fused loop for Adam; for the likelihood and its gradient, which share one exponential
-# (notebook 05); for tanh, on a block of $C$ that the product has just made (its sums start from the bias); and one
-# each for the KL and the sample.
+# (notebook 05); for tanh, on a block of $C$ that the product has just made (its sums start from the bias); and,
+# for the KL and for the sample, one for the value and one for the gradient.
 
 # %% [markdown]
 # ## 8.9  Why does a fused loop not run at full speed?
@@ -477,8 +477,8 @@ def residual_loop(exp):
 # $$
 #
 # The polynomial is multiplications and additions. And $2^n$ needs only an addition and a shift, because a
-# float32 *is* $2^n$ times a number from 1 to 2: its bits 23 to 30 hold $n + 127$. Put that whole
-# number there, zeros behind it, and read the bits as a float.
+# positive float32 (from $2^{-126}$ on) *is* $2^n$ times a number from 1 to 2: its bits 23 to 30 hold
+# $n + 127$. Put that whole number there, zeros in all other bits, and read them as a float.
 
 # %%
 LOG2_E, LN2 = f32(1 / math.log(2)), f32(math.log(2))
@@ -701,9 +701,9 @@ for part in ("likelihood", "Adam", "Python and the rest", "step"):
     print(f"{part:19} {1e3 * before[part]:6.2f} ms -> {1e3 * after[part]:5.2f} ms, {before[part] / after[part]:.1f} times as fast")
 
 # %% [markdown]
-# The bars of the likelihood and of Adam have shrunk, and so has "the rest": the KL and the sample in it are
-# fused loops now, and each $dW$ is no longer copied to its place in the gradient: the package's product writes it
-# there. The bar of bias and tanh is gone, because the package does them inside its functions for
+# The bars of the likelihood and of Adam have shrunk, and so has "the rest", mainly because the KL and the sample in
+# it are fused loops now, and because the package's product writes each $dW$ to its place in the gradient, where it
+# was copied before. The bar of bias and tanh is gone, because the package does them inside its functions for
 # a layer: the bar of the products contains them now. (The package also leaves out the zeros of the images in its
 # products: see the appendix.)
 #
@@ -784,8 +784,8 @@ check("08.trap", softsign)
 # ## Appendix: work that need not be done
 #
 # In a binarized digit most pixels are 0, and a pixel that is 0 adds nothing to $C = XW$: row $i$ of
-# $C$ is the sum of those rows of $W$ whose pixel is on. The *i-k-j* loops of 08a leave the others out
-# with one `if`.
+# $C$ is the sum of those rows of $W$ whose pixel is on. The *i-k-j* loops of 08a can leave the others
+# out with one `if`.
 
 # %%
 @unhindered
@@ -844,8 +844,8 @@ for share in images:
     print(f"{share:4.0%} on: these loops {loops_gain:5.2f} times as fast as the tile, the package {gain:5.2f} times")
 
 # %% [markdown]
-# A fifth of the work takes more than a fifth of the time, for two reasons. The short way has no tile, since each
-# image needs other rows of $W$: for the same fifth in one piece, these loops take over half as long again as the
+# A fifth of the work takes more than a fifth of the time, mainly for two reasons. The short way has no tile, since
+# each image needs other rows of $W$: for the same fifth in one piece, these loops take over half as long again as the
 # tile. And the fifth is scattered: to find it, and to fetch rows of $W$ from all over, takes longer still. (The package
 # first lists the places that are not 0, then adds four rows of $W$ at a time.) The more pixels are on, the less is
 # gained; where a factor is below 1, the short way takes longer than the tile.
