@@ -256,7 +256,7 @@ SIGMOID = Exercise(
     ),
     hints=(
         "Two formulas are equal: 1 / (1 + exp(-l)) and exp(l) / (1 + exp(l)).",
-        "For each sign of the logit, use the one whose exponent is negative.",
+        "For each sign of the logit, use the one whose exponent is negative: it is -|l| in both.",
         "e = np.exp(-np.abs(l)); np.where(l > 0, 1, e) / (1 + e).",
     ),
 )
