@@ -4,6 +4,7 @@ import functools
 import inspect
 import re
 import textwrap
+import warnings
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -31,6 +32,16 @@ class WrongAnswer(NamedTuple):
 def call(answer: Answer, *args: Any) -> Any:
     """How most answers are observed: by what they return."""
     return answer(*args)
+
+
+def call_with_warning(answer: Answer, *args: Any) -> tuple[Any, str]:
+    """What it returns, and NumPy's first warning about a number that overflows or is none. That a
+    tiny one rounds to 0 does not count, nor what a compiler has to say."""
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn", under="ignore"):
+        warnings.simplefilter("always")
+        value = answer(*args)
+    said = [w.message for w in caught if issubclass(w.category, RuntimeWarning)]
+    return value, f"it warns: {said[0]}" if said else "no warning"
 
 
 def call_for_arrays(answer: Answer, *args: Any) -> Any:
@@ -129,6 +140,13 @@ def planted(package: Callable[[Any], Answer], *names: str) -> tuple[WrongAnswer,
         return lambda *args: package(planted_module(name))(*args)  # compiled when first called
 
     return tuple(WrongAnswer(name, wrong(name), mistakes.find(name).sentence) for name in names)
+
+
+def planted_in_words(
+    package: Callable[[Any], Answer], says: dict[str, str]
+) -> tuple[WrongAnswer, ...]:
+    """As `planted`, said to a reader who has written one function: {name: the message}."""
+    return tuple(m._replace(says=says[m.name]) for m in planted(package, *says))
 
 
 def generic(rng: np.random.Generator, *shape: int) -> np.ndarray:

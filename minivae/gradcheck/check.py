@@ -41,8 +41,9 @@ def check_grad(
 
     x: an array, or a dict, list or tuple of arrays. Every entry is compared with its numerical
     derivative, each with an error bar: by differences over a ladder of steps (`ladder`), and by the
-    complex step where f takes it and differences confirm it (`entries`). `verdict` says how an
-    entry is judged. The whole is "wrong" if any entry is; "right" if all are; else "cannot tell".
+    complex step where f takes it and no difference contradicts it; differences must confirm it on
+    some entry before one is called wrong by it alone (`entries`). `verdicts` says how an entry is
+    judged. The whole is "wrong" if any entry is; "right" if all are; else "cannot tell".
     A function that is random is "cannot tell", always.
 
     With more than 1000 entries, n random directions for each group of entries of like size are

@@ -1,8 +1,9 @@
 """The numerical derivative of every entry, each with its error bar.
 
 Two kinds of evidence: differences (`ladder`), which any function takes, and the complex step
-(`imaginary`), far more precise but right only for an analytic f. The complex step is the arbiter if
-f takes it, it is confirmed by differences on some entry, and contradicted on none.
+(`imaginary`), far more precise but right only for an analytic f. The complex step decides if f
+takes it and differences contradict it on no entry. Before an entry is called wrong by that alone,
+differences must confirm it on at least one entry (`verdicts`).
 """
 
 from typing import NamedTuple

@@ -3,7 +3,7 @@ divided by h is the derivative, with no difference of near-equal numbers
 [Squire and Trapp 1998, Using complex variables to estimate derivatives of real functions].
 
 That holds where f is analytic. One that conjugates, takes an absolute value or a real part gives a
-wrong number without a word, so nothing here is believed before differences confirm it.
+wrong number without a word, so differences are taken as well (`entries`, `directions`).
 """
 
 import warnings

@@ -1,7 +1,7 @@
 """The check of a whole VAE or GAN: every parameter block's gradient, entry by entry.
 
 It is that of `check_grad`, in float64: an entry of a small net is right, wrong, or nobody can tell,
-by the complex step where differences confirm it, within an error bar of its own; a model of 784
+by the complex step unless differences contradict it, within an error bar of its own; a model of 784
 pixels is checked along random directions of each block. The numerical derivatives are taken once
 and serve every backend. A wrong formula whose gradient is right passes; statistics and closed forms
 detect it.

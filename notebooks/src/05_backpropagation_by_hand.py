@@ -514,7 +514,7 @@ reveal("05.at-twenty")
 # - `as_it_stands`: eq. (7). Its exponential overflows at 100; and where $x = 1$ it computes
 #   $l + (\text{something tiny}) - l$, and the tiny part, which is the loss, is lost.
 #
-# **Your turn: the likelihood.** Write eq. (7) so that nothing overflows, and so that the small loss of a pixel which is
+# **Your turn: the likelihood.** Write eq. (7) so that no logit gives an infinite loss, and so that the small loss of a pixel which is
 # right and almost sure is kept. Do the subtraction on paper, for $l > 0$ and for $l \le 0$.
 
 # %%

@@ -249,6 +249,11 @@ def formulas_at_the_wrong_sides(logits):
         )
 
 
+@wrong("05.sigmoid", clue="warns")
+def both_forms_for_all_logits(logits):
+    return np.where(logits < 0, np.exp(logits) / (1 + np.exp(logits)), 1 / (1 + np.exp(-logits)))
+
+
 @wrong("05.sigmoid")
 def symmetric(logits):
     return 1 / (1 + np.exp(-np.abs(logits)))

@@ -340,6 +340,13 @@ def by_way_of_the_variance(dnll, mean, logvar, x):
     return [-(dnll * (x - mean).T).T / v, v * dv]
 
 
+@wrong("05.gaussian-nll-backward", clue="divided-by-sigma")
+def square_of_sigma_forgotten(dnll, mean, logvar, x):
+    off, sigma = x - mean, np.sqrt(np.exp(logvar))
+    each = 0.5 - 0.5 * off**2 / sigma
+    return -off / sigma * dnll[:, None], (dnll @ each).sum(keepdims=True)
+
+
 @wrong("05.gaussian-nll-backward")
 def a_plain_number(dnll, mean, logvar, x):
     r = (mean - x) / np.exp(logvar / 2)

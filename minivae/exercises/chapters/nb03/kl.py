@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, stub
+from minivae.exercises.exercise import (
+    Exercise,
+    WrongAnswer,
+    generic,
+    planted,
+    planted_in_words,
+    stub,
+)
 
 # ---- 03.kl ---------------------------------------------------------------------------------------
 
@@ -26,14 +33,9 @@ def _package_kl(ops):
     return lambda mu, logvar: ops.gaussian_kl_forward(mu, logvar)[0].sum(axis=1)
 
 
-def _in_words(package, says):
-    """Planted mistakes, said to a reader who has written one function, and no VAE yet."""
-    return tuple(m._replace(says=says[m.name]) for m in planted(package, *says))
-
-
 # Thirteen wrong KLs that return the right shape; 03.blind-spot asks for an input that hides one.
 WRONG_KLS = (
-    *_in_words(
+    *planted_in_words(
         _package_kl,
         {
             "kl-half-lost": "The KL lacks its half.",
@@ -179,7 +181,7 @@ KL_BACKWARD = Exercise(
     returns=("dmu", "dlogvar"),
     package=_package_kl_backward,
     mistakes=(
-        *_in_words(
+        *planted_in_words(
             _package_kl_backward,
             {
                 "kl-half-lost": "Both gradients lack the half of the KL.",

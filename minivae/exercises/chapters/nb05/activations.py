@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, stub
+from minivae.exercises.exercise import (
+    Exercise,
+    WrongAnswer,
+    call_with_warning,
+    generic,
+    planted,
+    stub,
+)
 
 # ---- 05.tanh-backward: two blanks ----------------------------------------------------------------
 
@@ -168,13 +175,16 @@ def _sigmoid_cases():
 
 def _sigmoid_and_its_log(answer, logits):
     """With its log, in which a tiny probability that is wrong by a factor shows too. At -1000,
-    where float64 has no number for it, all from 0 to 1e-300 are as good as 0."""
-    p = answer(logits)
+    where float64 has no number for it, all from 0 to 1e-300 are as good as 0. A warning counts
+    where all else is right."""
+    p, warned = call_with_warning(answer, logits)
     if np.shape(p) != np.shape(logits):
-        return p, p
+        return p, p, "not asked"
     with np.errstate(all="ignore"):
         p = np.where((logits < -745) & (np.asarray(p) >= 0) & (np.asarray(p) <= 1e-300), 0.0, p)
-        return p, np.round(np.log(p), 2)
+        its_log = np.round(np.log(p), 2)
+        right = np.allclose(its_log, np.log(my_sigmoid(logits)), atol=0.02)
+        return p, its_log, warned if right else "not asked"
 
 
 SIGMOID = Exercise(
@@ -188,7 +198,7 @@ SIGMOID = Exercise(
     cases=_sigmoid_cases,
     fresh=lambda rng: (5 * generic(rng, 3, 5),),
     observe=_sigmoid_and_its_log,
-    returns=("sigmoid", "its log, rounded"),
+    returns=("sigmoid", "its log, rounded", "warnings"),
     package=lambda ops: ops.sigmoid,
     mistakes=(
         WrongAnswer(
@@ -200,6 +210,12 @@ SIGMOID = Exercise(
             "overflows",
             lambda logits: np.exp(logits) / (1 + np.exp(logits)),
             "exp(1000) is infinite, and infinite / infinite is NaN: keep the exponent below 0.",
+        ),
+        WrongAnswer(
+            "warns",
+            lambda logits: 1 / (1 + np.exp(-logits)),
+            "The values are right, but exp(1000) is computed on the way, and NumPy warns: keep the "
+            "exponent below 0. (np.where computes both of its forms for all logits.)",
         ),
         WrongAnswer(
             "clipped",
@@ -240,7 +256,7 @@ SIGMOID = Exercise(
     ),
     hints=(
         "Two formulas are equal: 1 / (1 + exp(-l)) and exp(l) / (1 + exp(l)).",
-        "For each sign of the logit, use the one whose exponent is negative.",
+        "For each sign of the logit, use the one whose exponent is negative: it is -|l| in both.",
         "e = np.exp(-np.abs(l)); np.where(l > 0, 1, e) / (1 + e).",
     ),
 )

@@ -3,7 +3,14 @@
 import numpy as np
 
 from minivae.exercises.chapters.nb05.activations import my_sigmoid as sigmoid
-from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, stub
+from minivae.exercises.exercise import (
+    Exercise,
+    WrongAnswer,
+    generic,
+    planted,
+    planted_in_words,
+    stub,
+)
 
 # ---- 05.bernoulli-nll ----------------------------------------------------------------------------
 
@@ -55,11 +62,13 @@ BERNOULLI = Exercise(
     returns=("nll", "its log"),
     package=_package_bernoulli,
     mistakes=(
-        *planted(
+        *planted(_package_bernoulli, "bernoulli-black-pixels-forgotten", "bernoulli-overflows"),
+        *planted_in_words(
             _package_bernoulli,
-            "bernoulli-mean-over-pixels",
-            "bernoulli-black-pixels-forgotten",
-            "bernoulli-overflows",
+            {
+                "bernoulli-mean-over-pixels": "You average over the pixels; -log p(x) is their "
+                "sum.",
+            },
         ),
         WrongAnswer(
             "sign",

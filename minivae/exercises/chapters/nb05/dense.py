@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, stub
+from minivae.exercises.exercise import (
+    Exercise,
+    WrongAnswer,
+    generic,
+    planted,
+    planted_in_words,
+    stub,
+)
 
 # ---- 05.dense: mend a line that is right for other shapes ----------------------------------------
 
@@ -111,16 +118,21 @@ DENSE_BACKWARD = Exercise(
     returns=("dx", "dW", "db"),
     package=_package_dense_backward,
     mistakes=(
-        *planted(
+        *planted_in_words(
             _package_dense_backward,
-            "dense-bias-gradient-averaged",
-            "dense-weight-gradient-averaged",
-            "dense-weights-not-transposed",
+            {
+                "dense-bias-gradient-averaged": "db is averaged over the examples; sum. (If the "
+                "loss is a mean over them, da contains that 1/N already.)",
+                "dense-weight-gradient-averaged": "dW is averaged over the examples; sum. (If the "
+                "loss is a mean over them, da contains that 1/N already.)",
+                "dense-weights-not-transposed": "dx = da W, without the transpose.",
+            },
         ),
         WrongAnswer(
             "everything-averaged",
             lambda da, x, W: (da @ W.T, x.T @ da / len(x), da.mean(axis=0)),
-            "dW and db are averaged over the batch; sum instead: da already contains the 1/B.",
+            "dW and db are averaged over the examples; sum. (If the loss is a mean over them, da "
+            "contains that 1/N already.)",
         ),
         WrongAnswer(
             "dW-transposed",

@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from minivae.exercises.exercise import Exercise, WrongAnswer, generic, planted, stub
+from minivae.exercises.exercise import (
+    Exercise,
+    WrongAnswer,
+    generic,
+    planted,
+    planted_in_words,
+    stub,
+)
 
 # ---- 05.gaussian-nll -----------------------------------------------------------------------------
 
@@ -42,12 +49,15 @@ GAUSSIAN = Exercise(
     fresh=lambda rng: (generic(rng, 3, 5), generic(rng, 1), generic(rng, 3, 5)),
     package=_package_gaussian,
     mistakes=(
-        *planted(
+        *planted(_package_gaussian, "gaussian-normaliser-lost", "gaussian-two-pi-lost"),
+        *planted_in_words(
             _package_gaussian,
-            "gaussian-normaliser-lost",
-            "gaussian-two-pi-lost",
-            "gaussian-normaliser-once",
-            "gaussian-variance-as-sigma",
+            {
+                "gaussian-normaliser-once": "The logarithm of the square root is counted once for "
+                "each image; each of its D pixels has one.",
+                "gaussian-variance-as-sigma": "The squares are divided by sigma; divide them by "
+                "sigma^2, which is exp(logvar).",
+            },
         ),
         WrongAnswer(
             "no-half",
@@ -145,12 +155,30 @@ GAUSSIAN_BACKWARD = Exercise(
     mistakes=(
         *planted(
             _package_gaussian_backward,
-            "gaussian-variance-as-sigma",
             "gaussian-gradient-doubled",
             "gaussian-gradient-precision-lost",
             "gaussian-gradient-sign",
-            "gaussian-logvar-gradient-once",
-            "gaussian-logvar-gradient-averaged",
+        ),
+        *planted_in_words(
+            _package_gaussian_backward,
+            {
+                "gaussian-variance-as-sigma": "These are the gradients of squares divided by "
+                "sigma; the density divides them by sigma^2, which is exp(logvar).",
+                "gaussian-logvar-gradient-once": "dlogvar counts the logvar of the normaliser once "
+                "for each image; each of its D pixels has one.",
+                "gaussian-logvar-gradient-averaged": "dlogvar is averaged over the images; sum. "
+                "(If the loss is a mean over them, dnll contains that 1/B already.)",
+            },
+        ),
+        WrongAnswer(
+            "divided-by-sigma",
+            lambda dnll, mean, logvar, x: (
+                dnll[:, None] * (mean - x) * np.exp(-logvar / 2),
+                np.atleast_1d(
+                    (dnll * (x.shape[1] - _squares(mean, x) * np.exp(-logvar / 2)) / 2).sum()
+                ),
+            ),
+            "Both gradients divide by sigma; divide by sigma^2, which is exp(logvar).",
         ),
         WrongAnswer(
             "logvar-half-lost",
