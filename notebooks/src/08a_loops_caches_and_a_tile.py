@@ -90,7 +90,7 @@ recall("08", ..., ..., ...)
 
 # %%
 B, D, L = 100, 784, 50
-layers = [(D, 200), (200, 200), (200, 2 * L), (L, 200), (200, 200), (200, D)]     # (I, O); mu and logvar as one
+layers = [(D, 200), (200, 200), (200, L), (200, L), (L, 200), (200, 200), (200, D)]     # (I, O); mu and logvar: L each
 
 forward = [(B, I, O) for I, O in layers]                  # (m, k, n) of x W
 for_dW = [(I, B, O) for I, O in layers]                   #           of x' da
@@ -883,7 +883,7 @@ def product_by_package(left, right):
 
 products = {
     "textbook loop": product_by(matmul_ijk), "i-k-j": product_by(matmul_ikj),
-    "four rows": plain_products.blocked,                  # matmul_four_rows for any k
+    "four rows": plain_products.blocked,                  # matmul_four_rows for any k, and fused
     "the package's tile": product_by_package, "NumPy's BLAS": np.matmul,
 }
 for name, product in products.items():
@@ -1040,8 +1040,8 @@ check("08.tile-shape", tile_shape)
 # Bandwidth is what arrives when we go straight ahead. The other question: how long until *one* number
 # is there, when its place is known only once the last one has come? Lay out a ring of cache lines in
 # random order, where each holds the place of the next, and follow it. Nothing can be fetched ahead,
-# because nobody knows yet where to. (The places are unsigned: numba would test a signed one, in each step,
-# for counting from the end of the array, and that takes time, too.)
+# because nobody knows yet where the next one lies. (The places are unsigned: numba would test a signed
+# one, in each step, for counting from the end of the array, and that takes time, too.)
 
 # %%
 def ring(n_bytes):
@@ -1127,8 +1127,8 @@ show(shape_times, flop)
 # Whole tiles of both shapes lie within a quarter of each other. At the edge six rows are faster: they
 # have more sums on the way, and fewer loads for each multiply-add, eq. (6). There is a second edge, below
 # the last whole tile: 100 rows are 25 fours, but 16 sixes and four left over. (The package shares the rows
-# out, so that its tiles differ by one row at most.) A count narrows the choice; a race of the products that
-# one really has decides, as in 8.7.
+# out: with six at most, as 15 sixes and two fives.) A count narrows the choice; a race of the products
+# that one really has decides, as in 8.7.
 #
 # ### How the package writes its tile
 #
@@ -1137,13 +1137,13 @@ show(shape_times, flop)
 # - **Phi nodes.** In LLVM's language a name gets its value once. A variable that changes in a loop is
 #   spelled `x = phi [start, before], [new, body]`: "the start value if we come from before the loop,
 #   the new one if we come from its body". Our `sums` were local variables, and LLVM made of each a phi
-#   node in the loop (and one behind it). The package writes the phi nodes itself. Here is one of ours:
+#   node in the loop. The package writes the phi nodes itself. Here is one of ours:
 
 # %% tags=["timing"]
 llvm = "\n".join(matmul_tiles.inspect_llvm().values())
 phis = [line.strip() for line in llvm.splitlines() if re.search(rf"phi <{LANES} x float>.*%for\.body[.\w]* \]", line)]
 print(phis[0])
-print(f"{len([p for p in phis if 'lcssa' not in p])} in the loop, for {R * V} sums")
+print(f"{len([p for p in phis if 'lcssa' not in p])} in the loop, for {R * V} sums")     # lcssa: behind a loop
 
 # %% [markdown]
 # - **The number of lanes** has to be known when the code is made. The package takes it from the *type*
