@@ -684,7 +684,7 @@ print("twenty steps of both backends, the same losses:", np.allclose(*losses, rt
 
 # %% [markdown]
 # For the table the images are grey, without zeros, so that both backends do all of the work (the package
-# leaves zeros out, as the appendix of 08b shows). Three contestants race for each batch size: a step of each
+# leaves zeros out, as the appendix of 08b says). Three contestants race for each batch size: a step of each
 # backend, and all the matrix products of such a step, alone, by the package's kernel. NumPy's BLAS gets as
 # many threads as ours. Measured while other programs hold a core, such a table says little about
 # either, so a second core must be free.
