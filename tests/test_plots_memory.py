@@ -1,4 +1,4 @@
-"""The drawings of notebook 08a show what the loops do."""
+"""The drawings of notebooks 08a and 08c show what loops and threads do."""
 
 import io
 import itertools
@@ -8,18 +8,19 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from minivae.exercises.chapters.nb08.reads import Traced
-from minivae.plots import alt_text, memory
+from minivae.kernels import threads
+from minivae.plots import alt_text, memory, pool
 
 ORDERS = ["".join(order) for order in itertools.permutations("ijk")]
 SIZE = 8
 
 
-def colored(ax, color):
+def colored(ax, color, opacity=memory.USED):
     """The (x, y) of the small boxes that are filled with a color, not pale."""
     return [
         box.get_xy()
         for box in ax.patches
-        if box.get_facecolor()[:3] == to_rgb(color) and box.get_facecolor()[3] == memory.USED
+        if box.get_facecolor()[:3] == to_rgb(color) and box.get_facecolor()[3] == opacity
     ]
 
 
@@ -69,6 +70,48 @@ def test_the_tile_has_its_registers(rows, vectors):
     assert counts == [rows, vectors, rows * vectors]
 
 
+TURNS = ["leader", "helper", "leader", "helper", "leader"]
+
+
+def tickets_taken(helper):
+    """The package's threads take chunks of a new job in TURNS, where a helper acts in this role ->
+    the chunks of each, and what is left: the first, and the end."""
+    words = np.array([pool.CHUNKS << threads.CHUNK_BITS], np.int64)
+    owned = {"leader": [], "helper": []}
+    for who in TURNS:
+        role = helper if who == "helper" else threads.LEADER
+        owned[who].append(threads._take_chunk(words.ctypes.data, role))
+    left = int(words[0])
+    return owned, left & threads.MOST_CHUNKS, left >> threads.CHUNK_BITS
+
+
+@pytest.mark.parametrize(("row", "helper"), [(0, threads.LEADER), (1, threads.HELPER)])
+def test_chunks_are_taken_as_threads_take_them(row, helper):
+    owned, first, end = tickets_taken(helper)
+    ax = pool.words_and_chunks(TURNS).axes[0]
+    words = [text.get_text() for text in ax.texts]
+    for who, chunks in owned.items():
+        drawn = colored(ax, pool.COLORS[who], pool.PALE)
+        numbers = [
+            round((x - pool.LEFT) / pool.WIDTH)
+            for x, y in drawn
+            if y == pool.TOP + pool.APART * row
+        ]
+        assert numbers == sorted(chunks)
+        assert {f"{chunk}: {who}" for chunk in chunks} <= set(words)
+    many = f"end {end}" if row else f"{end} chunks"
+    assert f"job {pool.JOB}, {many}, next {first}" in words
+
+
+def test_the_words_of_a_pool_lie_in_lines_of_their_own():
+    assert [getattr(threads, word) for word in pool.WRITERS] == [0, 64, 128]
+    ax = pool.words_and_chunks(TURNS).axes[0]
+    rows = {y for x, y in colored(ax, pool.GREY, 1)}
+    assert len(rows) == len(colored(ax, pool.GREY, 1)) == len(pool.WRITERS)
+    for y in rows:
+        assert len([box for box in ax.patches if box.get_y() == y]) * 8 == 64  # bytes
+
+
 def test_the_drawings_are_small_and_told_in_words():
     walks = memory.walks("ijk", "ikj", "jki")
     tile = memory.register_tile(6, 2, 8)
@@ -76,7 +119,12 @@ def test_the_drawings_are_small_and_told_in_words():
         alt_text.description(walks)
     )
     assert "6 x 2 vectors of C stay, in registers for all k" in alt_text.description(tile)
-    for fig in (walks, tile):
+    shared = pool.words_and_chunks(TURNS)
+    assert "TICKET, leader: a new job; all: a chunk is taken" in alt_text.description(shared)
+    assert "the package: helpers take the last, job 7, end 6, next 3" in (
+        alt_text.description(shared)
+    )
+    for fig in (walks, tile, shared):
         png = io.BytesIO()
         fig.savefig(png, format="png", dpi=100)
         assert len(png.getvalue()) < 60_000

@@ -41,6 +41,7 @@ from threadpoolctl import threadpool_limits
 
 from minivae import ops, plots, vae
 from minivae.exercises import check, hint, predict, recall, reveal, solution
+from minivae.plots import pool
 from minivae.studies import races, step_profile
 from minivae.studies.races import checked, race
 
@@ -409,8 +410,7 @@ print(f"a line for each: {times['two, words in one line'] / times['two, a line f
 
 # %% [markdown]
 # Two words in one line are slower than a line for each, just as one shared word is: what is shared is the
-# line. Hence the *padding* in the package: words that different threads write lie 64 bytes apart, each in a
-# line of its own.
+# line. Hence the *padding* below and in the package: each shared word has a line of its own.
 
 # %% [markdown]
 # ## 8.14  A pool of threads
@@ -442,7 +442,11 @@ def do_chunk(job, chunk):
 # %% [markdown]
 # A helper takes chunks as long as there are any, and otherwise looks again (`pause` tells the core that
 # this is only waiting). The thread that submits a job, the *leader*, works too, and then waits until all
-# chunks are done.
+# chunks are done. The picture shows the words that they share, in grey, and a job of which leader and helper
+# have taken five chunks in turn.
+
+# %%
+pool.words_and_chunks(["leader", "helper", "leader", "helper", "leader"])
 
 # %%
 @njit(nogil=True)
@@ -616,24 +620,24 @@ print(f"the package divides products of more than {tasks.SMALL_PRODUCT:,} multip
 # chunks itself if the helper comes too late. (Which of the three counts most, this race does not say.) Even so
 # the smallest product is slower than on one thread, but not because of the helper: the pool takes most of that
 # time without one, too. It is the call itself: Python writes the record, and calls the compiled code. The largest
-# product is done sooner by our pool. (Where that takes as long as without a helper, no core was free for the
-# helper, and the leader did the chunks alone.)
+# product is done sooner by our pool. (Where that takes as long as without a helper, probably no core was free
+# for the helper, and the leader did nearly all chunks alone.)
 #
 # ### Asleep
 #
 # A waiting helper keeps its core busy. So the package's helpers look for work 20,000 times,
 # and then go to **sleep**: the helper writes "asleep" into a word of its own, and tries to acquire a lock
 # that is already taken, so the system stops it. To **wake** it, the leader releases that lock.
-# 20,000 looks take longer than all that the grey bar holds (the appendix measures it). So a helper stays awake
-# within a step, and sleeps when training is over.
+# 20,000 looks take longer than all that the grey bar holds (the appendix measures it): long enough for a helper
+# to stay awake within a step, as long as other programs leave it a core. It sleeps when training is over.
 #
 # The word "asleep" and the job are two flags again. In the package a helper that falls asleep just when a job
 # is handed over misses it, and the others do it. Where the leader does not work itself, the job would be
 # lost: that is the last exercise.
 #
-# All this is `kernels/threads.py`: `take` is `_take_chunk` there (the leader takes the first chunk, helpers the
-# last), `help_out` and `lead` are one function `work` with a role, and `do_chunk` has a branch for each
-# kind of work (product, Adam, likelihood, ...).
+# All this is `kernels/threads.py`: `take` is `_take_chunk` there (a helper swaps in a lower end, as in the
+# picture), and `help_out` and `lead` are one function `work` with a role, which has a branch for each kind of
+# chunk (product, Adam, likelihood, ...).
 
 # %% [markdown]
 # ## 8.15  The honest table
@@ -680,7 +684,7 @@ print("twenty steps of both backends, the same losses:", np.allclose(*losses, rt
 
 # %% [markdown]
 # For the table the images are grey, without zeros, so that both backends do all of the work (the package
-# leaves zeros out, as the appendix of 08b shows). Three contestants race for each batch size: a step of each
+# leaves zeros out, as the appendix of 08b says). Three contestants race for each batch size: a step of each
 # backend, and all the matrix products of such a step, alone, by the package's kernel. NumPy's BLAS gets as
 # many threads as ours. Measured while other programs hold a core, such a table says little about
 # either, so a second core must be free.
@@ -804,8 +808,8 @@ check("08.false-sharing", false_sharing)
 # ```
 #
 # Write the helper's side. At first both words are 0, and the lock is taken. Between any two calls of yours the
-# leader may take any number of its three steps: the check tries all such orders, with up to three jobs, and
-# tells the story of one that goes wrong.
+# leader may take any number of steps: the check tries all such orders, with up to three jobs, and tells the
+# story of one that goes wrong.
 
 # %%
 def next_job(words, lock, last):    # for the helper that has done job `last` -> the number

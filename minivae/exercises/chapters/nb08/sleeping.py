@@ -287,7 +287,7 @@ ASLEEP = Exercise(
         WrongAnswer(
             "cleared-too-early",
             _cleared_too_early,
-            '"asleep" is 0 again before you sleep, so the leader does not wake you.',
+            '"asleep" is 0 again before you sleep: a leader that looks then does not wake you.',
         ),
         WrongAnswer(
             "zero-is-no-job",

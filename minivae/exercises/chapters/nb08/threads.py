@@ -222,7 +222,8 @@ TICKET = Exercise(
         WrongAnswer(
             "swap-blind",
             _ticket(write=_swap_blind),
-            "swap must compare with the number that was loaded; here it cannot fail.",
+            "swap must compare with the number that your chunks begin at: since that was loaded, "
+            "others may have taken some.",
         ),
         WrongAnswer(
             "loads-once",
