@@ -86,7 +86,7 @@ GAN_MISTAKES = (
             "dnll = np.full(len(score), 1 / len(x), x.dtype)",
             "dnll = np.full(len(score), 1 / len(score), x.dtype)",
         ),
-        sentence="The loss is a mean over 2 B images: half of the one whose best value is log 4.",
+        sentence="The loss is a mean over 2 B images: half of the sum of two means over B.",
         symptom="It passes: the gradient of the wrong loss is right.",
         witness=GAN_LOSSES,
     ),

@@ -112,7 +112,7 @@ IWAE_MISTAKES = (
             "log_q_over_p(z, eps, logvar)",
             "(log_q_over_p(z, eps, logvar) - (z * z / 2).sum(axis=-1))",
         ),
-        sentence="log w = log p(x|z) - log q(z|x): log p(z) is missing.",
+        sentence="log w lacks the -z^2 / 2 of log p(z).",
         symptom="It passes: the evaluation's weights are not part of the loss.",
         witness=EVIDENCE,
     ),

@@ -72,7 +72,7 @@ KL_MISTAKES = (
     in_ops(
         "kl-gradient-one-lost",
         ("gaussian_kl_backward", "np.expm1(cache.logvar)", "np.exp(cache.logvar)"),
-        sentence="The KL's dlogvar lacks its -1: nothing keeps the variance from shrinking to 0.",
+        sentence="The KL's dlogvar lacks its -1: it never keeps the variance from shrinking to 0.",
         symptom="logvar's head and the encoder are wrong; the pair's dlogvar is off by dkl / 2.",
     ),
     in_ops(

@@ -30,6 +30,7 @@ from collections import Counter
 from fractions import Fraction
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from minivae import VAE, data, mistakes, ops, plots, vae
 from minivae.gradcheck.differences import central_differences, complex_step
@@ -493,6 +494,7 @@ for m1, s1 in ((0.0, 1.0), (0.8, 0.5), (-1.5, 2.0)):
 # a fine grid. (With twenty latents, a grid of 121 points a side would be $121^{20}$ decodings.)
 
 # %%
+threadpool_limits(1)                                    # one thread: the searches' products are too small to share
 shipped = VAE.pretrained("mnist").model_
 images = data.fixed_binarization(data.load("mnist").test[:100], data.BINARIZATION_SEED)
 first = images[[0]]

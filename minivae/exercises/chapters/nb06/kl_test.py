@@ -25,7 +25,7 @@ def kl_is_right(kl):
 
 RUNS = 20  # of the test on a right KL, each with other draws
 
-CLOSEST = 0.04  # nats: what the wrong KL that is nearest to the right one has too much
+CLOSEST = 0.04  # nats: what `slightly_too_large` has too much in every entry
 
 BLIND = (
     "kl-half-lost",

@@ -26,7 +26,7 @@ PREDICTIONS = (
         ("all", "logvar's head and enc1", "none"),
         "logvar's head and enc1",
         "Of the backward pass only the line for dlogvar has eps in it, in its term through z. The "
-        "decoder's gradients and both terms of dmu have none: they use the z that was made before.",
+        "decoder's gradients use the z that was made before.",
     ),
     Prediction(
         "06.bias-forgotten",
