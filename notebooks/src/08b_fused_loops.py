@@ -131,8 +131,8 @@ print(f"each number once would be {needed / 1e6:.1f} million, {Counted.traffic /
 
 # %% [markdown]
 # Much of that goes into arrays that only a later pass needs (*temporaries*). A **fused** loop does
-# everything with a number while it is in a register. (Its last operation is a parameter, because we shall
-# change it later; `v_scale` is Adam's $1 / (1 - \beta_2^t)$. Of the options, `"contract"` lets a product and
+# everything with a number while it is in a register. (Its root and division are a parameter, because we shall
+# change them later; `v_scale` is Adam's $1 / (1 - \beta_2^t)$. Of the options, `"contract"` lets a product and
 # a sum be one multiply-add, and 8.9 says what `error_model` is for.)
 
 # %%
@@ -307,7 +307,7 @@ for name, color in zip(ns[256], (plots.GREY, plots.BLUE, plots.RED), strict=True
 for name, size in races.cache_sizes().items():
     ax.axvline(size / 16, color=plots.INK, lw=1, ls="--")
     ax.text(size / 16, 1.0, f" {name}", transform=ax.get_xaxis_transform(), va="top", fontsize=8)
-ax.set(xscale="log", yscale="log", xlabel="parameters (dashed: their four arrays fill a cache)", ylabel="ns for one parameter",
+ax.set(xscale="log", yscale="log", xlabel="parameters (upright: their four arrays fill a cache)", ylabel="ns for one parameter",
        title="Adam: what 13 passes cost, and one")
 ax.legend(fontsize=8, loc=(0.57, 0.6))
 fig
@@ -434,8 +434,8 @@ for place, t in (("in the first cache", near), ("in a step", of_call(far, "in a 
 # can show another limit than the same loop at its place. Measure it there, too.
 #
 # The package has a fused loop for Adam; for the likelihood and its gradient, which share one exponential
-# (notebook 05); for tanh, on a block of $C$ that the product has just made (its sums start from the bias); and,
-# for the KL and for the sample, one for the value and one for the gradient.
+# (notebook 05); for tanh, on a block of $C$ that the product has just made (its sums start from the bias); and
+# compiled loops for the KL, the sample and their gradients.
 
 # %% [markdown]
 # ## 8.9  Why does a fused loop not run at full speed?
@@ -462,14 +462,14 @@ def residual_loop(exp):
 
 # %% [markdown]
 # **First trap: a division.** Python raises an error at `1 / 0`, and numba's default keeps that
-# promise: before the division it tests the divisor, and leaves the loop if it is 0. numba's compiler makes no
-# vectors of a loop that may end early, at any of its numbers. With `error_model="numpy"` a division by zero gives
+# promise: before the division it tests the divisor, and leaves the loop if it is 0. This loop may then end early, at
+# any of its numbers, and numba's compiler makes no vectors of it. With `error_model="numpy"` a division by zero gives
 # infinity or NaN, as in NumPy, and the test is gone.
 #
-# **Second trap: `math.exp`.** It is a call into the C library, for one number at a time. (With Intel's
-# library of vector functions, SVML, beside numba, this trap is gone.) So write an exponential that
-# is plain arithmetic. Split $x$ into a whole number $n$ of $\log 2$ and
-# a small rest $r$, at most half of $\log 2$ in size:
+# **Second trap: `math.exp`.** It is a call into the C library, for one number at a time. (Some builds of
+# numba can use Intel's library of vector functions, SVML; there this trap may be gone.) So write an
+# exponential that is plain arithmetic. Split $x$ into a whole number $n$ of $\log 2$ and a small rest $r$, at most
+# half of $\log 2$ in size:
 #
 # $$
 # e^{x} = e^{\,n\log 2 + r} = 2^{n}\,e^{r}
@@ -610,7 +610,7 @@ print("instructions in float64:", *(float64_instructions(f) for f in (loop_untyp
 
 # %% [markdown]
 # Hence the rule: `np.float32(...)` around constants. A whole number needs it, too: an integer of 64 bits
-# (such as `1`), or of 32, makes float64 with a float32.
+# (such as `1`), or of 32, makes float64 in a sum or a product with a float32.
 #
 # **Fourth trap: what numba remembers.** A function divides by a global, `width`. It is called while `width` is 4,
 # and again when `width` has become 16.
@@ -702,7 +702,7 @@ for part in ("likelihood", "Adam", "Python and the rest", "step"):
 
 # %% [markdown]
 # The bars of the likelihood and of Adam have shrunk, and so has "the rest", mainly because the KL and the sample in
-# it are fused loops now, and because the package's product writes each $dW$ to its place in the gradient, where it
+# it are compiled loops now, and because the package's product writes each $dW$ to its place in the gradient, where it
 # was copied before. The bar of bias and tanh is gone, because the package does them inside its functions for
 # a layer: the bar of the products contains them now. (The package also leaves out the zeros of the images in its
 # products: see the appendix.)
@@ -717,7 +717,7 @@ for part in ("likelihood", "Adam", "Python and the rest", "step"):
 # - What limits a fused loop depends on where its numbers lie: near, for Adam, root and division; farther away,
 #   the bytes count as well.
 # - A loop that may end early (a check before a division, an exception), or that calls a function for
-#   one number at a time, gets no vectors for its work. In 8.9 either trap was enough.
+#   one number at a time, mostly gets no vectors for its work. In 8.9 either trap was enough.
 # - An exponential can be plain arithmetic: a polynomial for $e^r$, and the bits of a float32 for $2^n$, eq. (1).
 # - numba: `error_model="numpy"`, no `math.exp` in a hot loop, typed constants, nothing that varies
 #   in globals, and a cache that sees edits in all files.
