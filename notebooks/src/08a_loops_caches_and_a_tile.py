@@ -494,19 +494,20 @@ def bytes_per_second(n_bytes):
 
 
 # %% tags=["timing"]
-caches = races.cache_sizes()                              # where the system tells them
+caches = races.cache_sizes()                              # where the system tells them (Linux)
 L1, L2 = caches.get("L1", 32 * 1024), caches.get("L2", 512 * 1024)
 sizes = {"L1": (L1 // 5, L1 // 3, L1 * 3 // 4), "L2": (L2 // 5, L2 // 3), "memory": (2**26,)}     # bytes
 bandwidth = checked(                                      # the best size of each
     lambda: {level: max(bytes_per_second(size) for size in some) for level, some in sizes.items()},
     lambda b: {"each level delivers less than the one before": b["L1"] > 1.2 * b["L2"] > 1.44 * b["memory"]},
 )
-print(f"L1 has {L1 // 1024} kB, L2 {L2 // 1024} kB")
+print(f"L1 has {L1 // 1024} kB, L2 {L2 // 1024} kB" + ("" if "L2" in caches else " (assumed)"))
 for level, speed in bandwidth.items():
     print(f"{level:7} {speed / 1e9:6.1f} GB/s")
 
 # %% [markdown]
-# Each level delivers less than the one before.
+# Each level delivers less than the one before. (If your third cache is larger than 64 MB, the last line is
+# about it.)
 #
 # ## 8.5  How fast could it be?
 #
@@ -747,7 +748,7 @@ print("a corner of A @ W:", np.allclose(tile, right[:6, :16], atol=1e-3))
 
 # %% [markdown]
 # Now with the builder of 8.5, and one more word: the address of a number. (`align=4` says that a vector may
-# begin at any number.) The Python `for` over `i` and `j` run while the code is made, like that of the
+# begin at any number.) The Python loops over `i` and `j` run while the code is made, like that of the
 # chains. Only the loop over `k` is left in the machine's code.
 
 # %%
@@ -1089,7 +1090,7 @@ ns = checked(
     lambda ns: {
         "flat from 4 to 16 kB": max(ns[:3]) < 1.3 * min(ns[:3]),
         "the second cache takes longer than the first": between(ns, L1, L2) > 1.3 * between(ns, 0, L1),
-        "memory takes more than five times as long": ns[-1] > 5 * ns[0],
+        "the largest ring takes more than five times as long": ns[-1] > 5 * ns[0],
     },
 )
 fig, ax = plots.figure(5.6, 3.2)
@@ -1104,7 +1105,7 @@ fig
 
 # %% [markdown]
 # The dashed lines are the sizes of your caches, where the system tells them. A number in the second
-# cache takes longer than one in the first, and one in memory more than five times as long. (The
+# cache takes longer than one in the first, and one in the largest ring more than five times as long. (The
 # curve may rise before a line: other data use the cache too, the addresses have a cache of their own
 # that runs out too, and neighbours on a shared machine take their part of the largest.)
 #
@@ -1147,7 +1148,7 @@ print(f"{len([p for p in phis if 'lcssa' not in p])} in the loop, for {R * V} su
 
 # %% [markdown]
 # - **The number of lanes** has to be known when the code is made. The package takes it from the *type*
-#   of an argument: `kind` is an empty array with one axis for each lane, `np.empty((0,) * 16)`, and an
+#   of an argument: `kind` is an empty array with one axis for each lane, `np.empty((0,) * 16, f32)`, and an
 #   array's number of axes is part of its type in numba. A global would be simpler, but numba's cache
 #   on disk does not notice when one changes (08b, fourth trap).
 # - **A switch over sizes**: at the edges the tile has fewer rows or vectors, so each size has its own

@@ -30,7 +30,7 @@ PREDICTIONS = (
     ),
     Prediction(
         "08.stride",
-        "An array is far larger than the caches. Multiplying every sixteenth number is a "
+        "An array is far larger than the nearer caches. Multiplying every sixteenth number is a "
         "sixteenth of the work. Which part of the time does it take?",
         ("a sixteenth", "more"),
         "more",
