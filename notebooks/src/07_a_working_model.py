@@ -505,13 +505,13 @@ def train(spec, steps, *, images=pictures, B=100, lr=3e-3, end=0.05, beta=1.0, p
 
 
 # %% [markdown]
-# 3,000 steps of a hundred images are 300,000, as many as six passes over the training images. (Here they are drawn at random. A loop
+# 6,000 steps of a hundred images are 600,000, as many as twelve passes over the training images. (Here they are drawn at random. A loop
 # in which each comes exactly once a pass, and which can be stopped and resumed, is your exercise.)
 
 # %%
-looks = (100, 200, 400, 700, 1000, 1500, 2000, 3000)
+looks = (100, 200, 400, 700, 1000, 1500, 2000, 3000, 4500, 6000)
 plane_spec = vae.Spec(784, hidden=(200, 100), latent_dim=2)
-plane_params, _, kept = train(plane_spec, 3000, keep=looks)
+plane_params, _, kept = train(plane_spec, 6000, keep=looks)
 
 # %%
 seen = data.fixed_binarization(pictures[:10_000], 1)                   # training images, binarized once as well
@@ -534,8 +534,8 @@ left.set(xlabel="step", ylabel="nll + kl, nats per image", title="what is minimi
 left.legend()
 right.fill_between(steps, 0, valid_nll, color=plots.RED, alpha=0.35, lw=0)
 right.fill_between(steps, valid_nll, valid_nll + valid_kl, color=plots.BLUE, alpha=0.8, lw=0)
-right.text(1500, 70, "nll", fontsize=11)
-right.annotate("kl", (2000, valid_loss[7] - 2), (2200, 185), arrowprops={"arrowstyle": "-", "color": plots.BLUE})
+right.text(3000, 70, "nll", fontsize=11)
+right.annotate("kl", (3000, valid_loss[7] - 2), (3300, 185), arrowprops={"arrowstyle": "-", "color": plots.BLUE})
 right.set(xlabel="step", title="validation images: the two parts", ylim=(0, 215))
 fig
 
@@ -556,7 +556,7 @@ def shown(images, levels=8):
 
 z = rng.standard_normal((16, 2)).astype(np.float32)
 fig, axes = plots.figure(8, 2.4, 1, 4)
-for ax, step in zip(axes, (0, 200, 1000, 3000)):
+for ax, step in zip(axes, (0, 200, 1000, 6000)):
     images = vae.mean_image(vae.unpack(kept[step], plane_spec), z, plane_spec, ops)
     plots.show_grid(ax, shown(images), 4, f"after {step} steps")
 fig
@@ -594,8 +594,8 @@ fig
 
 # %%
 spec20 = vae.Spec(784, hidden=(200, 100), latent_dim=20)
-moments = (50, 100, 200, 400, 600, 800, 1200, 2000, 3000)              # to look back at in 7.14
-params20, _, kept20 = train(spec20, 3000, keep=moments)
+moments = (50, 100, 200, 400, 600, 800, 1200, 2000, 3000, 6000)        # to look back at in 7.14
+params20, _, kept20 = train(spec20, 6000, keep=moments)
 
 # %%
 whole20 = terms_on(test, params20, spec20)
