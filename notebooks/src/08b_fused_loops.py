@@ -477,7 +477,7 @@ def residual_loop(exp):
 # $$
 #
 # The polynomial is multiplications and additions. And $2^n$ needs only an addition and a shift, because a
-# positive float32 (from $2^{-126}$ on) *is* $2^n$ times a number from 1 to 2: its bits 23 to 30 hold
+# positive, finite float32 (from $2^{-126}$ on) *is* $2^n$ times a number from 1 to 2: its bits 23 to 30 hold
 # $n + 127$. Put that whole number there, zeros in all other bits, and read them as a float.
 
 # %%
