@@ -81,7 +81,7 @@ LIKELIHOOD_MISTAKES = (
             "squares * precision + D * (logvar + log(2 * pi))",
             "squares * precision",
         ),
-        sentence="Only the squares are counted: a learned variance would grow without end.",
+        sentence="Only the squares are counted: the larger a learned variance, the lower the loss.",
         symptom="out_logvar is wrong; with a fixed variance it passes.",
     ),
     in_ops(

@@ -684,8 +684,8 @@ check("06.loss", weights)
 # %% [markdown]
 # **The whole gradient, with a prior that learns.** Close sections 6.1 to 6.5. The prior is a Gaussian whose mean and log variance, one
 # of each for every latent, are parameters too: `prior_mu` and `prior_logvar`. All else is as in the text (tanh, Bernoulli, $\beta = 1$).
-# Draw the graph with its two new boxes, and derive every block. The KL between two Gaussians is in notebook 03. This is the summit of
-# the first six notebooks; take your time.
+# Draw the graph with its two new boxes, and derive every block. The KL between two Gaussians is exercise `03.kl-two-gaussians`. This is
+# the summit of the first six notebooks; take your time.
 
 # %%
 def my_elbo_and_grads(params, x, eps):    # dict of arrays, (B, D), (B, L)
