@@ -617,7 +617,7 @@ times = checked(by_size, lambda t: {
 print("microseconds".ljust(22), *(f"{name:>11}" for name in ways))
 for size in products:
     print(f"{size:22}", *(f"{1e6 * times[size, name]:11.1f}" for name in ways))
-print(f"the package divides products of more than {tasks.SMALL_PRODUCT:,} multiply-adds; the last one has {96 * 192 * 192:,}")
+print(f"for its threads the package cuts only products of more than {tasks.SMALL_PRODUCT:,} multiply-adds; the last one has {96 * 192 * 192:,}")
 
 # %% [markdown]
 # At each size our pool is done sooner than the executor: it has no queue, wakes nobody, and its leader takes the
