@@ -63,7 +63,7 @@ recall("08c", ..., ..., ...)
 # ## 8.11  How much can threads gain?
 #
 # Notebook 08b ended with this step: a tile for the products (whose bar contains bias and tanh as well, so
-# that theirs is 0), the zeros of the images left out, fused loops for the rest, one thread.
+# that theirs is 0), the zeros of the images left out, compiled loops for the rest, one thread.
 
 # %%
 from minivae.kernels import tasks, threads
