@@ -163,7 +163,7 @@ TICKET = Exercise(
     id="08.ticket",
     title="take several chunks of a job at once, while others do the same",
     stub=stub("""
-        def take_chunks(word, chunks, most):    # word.load() -> the number of the next chunk;
+        def take_chunks(word, chunks, most):    # word.load() -> the next chunk, `chunks` if none;
             ...      # word.swap(expected, value) -> True if the word was `expected` and now is
                      # `value`, else False. -> (first, end): the chunks range(first, end) are
                      # yours alone, as many as there are up to `most`; first == end if all are gone
