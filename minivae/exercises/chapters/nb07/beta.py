@@ -88,7 +88,7 @@ WEIGHTS = Exercise(
     ),
     hints=(
         "Write each loss with nll and kl, in nats per image: what is each of them divided by?",
-        "The batch size is a factor of the whole loss in all four. Then factor out what stands "
+        "The batch size does the same to both terms in all four. Then factor out what stands "
         "before nll.",
         "B is nll / 784 + kl / 20. C divides only the nll, D only the KL.",
     ),

@@ -93,8 +93,8 @@ FIRST_TESTS = Exercise(
         "Is loss = nll + kl in every row? Is any loss lower than it can be?",
         "What differs before the first step cannot come from a gradient. What differs only later "
         "does, or from the rate.",
-        "C's first kl is ten times the healthy one's. A and D have kl that no gradient holds back: "
-        "in one it grows, in the other it explodes.",
+        "C's first kl is ten times the healthy one's. The kl of A grows to many times the healthy "
+        "one's, and that of D explodes.",
     ),
     solution_text=stub("""
         ailments = [

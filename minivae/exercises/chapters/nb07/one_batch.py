@@ -166,7 +166,7 @@ ONE_BATCH = Exercise(
         WrongAnswer(
             "zero-is-the-floor",
             _verdict(lambda losses, log_B: 0 < np.mean(losses[-200:]) < 3 * log_B),
-            "0 is not the floor: the KL of q's that can be told apart costs about log B.",
+            "0 is not the floor: the KL of q's that can be told apart is log B or more.",
         ),
         WrongAnswer(
             "bounds-written-in",

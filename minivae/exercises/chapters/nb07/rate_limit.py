@@ -50,7 +50,8 @@ RATE_LIMIT = Exercise(
         WrongAnswer(
             "flattest",
             _with(lambda a, b: 2 * (1 + b) / a[0]),
-            "The flattest direction sets no limit; the most curved one does.",
+            "The flattest direction has the highest limit, the most curved one the lowest. "
+            "The lowest decides.",
         ),
         WrongAnswer(
             "diagonal",
