@@ -234,6 +234,7 @@ class _Vae:
         self.spec = spec_of(dataset, settings)
         self.params = vae.unpack(state.flat, self.spec)
         self.test = data.test_images(dataset.test, settings.likelihood)
+        self.elbo_and_grads = elbo_and_grads_of(self.params, self.spec, ops)
 
     def one_step(self, batch, lr, beta):
         """One gradient and one step of Adam, in place -> (loss, nll, kl)."""
@@ -262,7 +263,7 @@ class _Vae:
 
     def bound_and_grads(self, x, _batch, eps, beta):
         """The ELBO of the images x of a batch, (B, D), each perhaps several times."""
-        return vae.elbo_and_grads(self.params, x, eps, self.spec, beta=beta, ops=self.ops)
+        return self.elbo_and_grads(x, eps, beta=beta)
 
     def end_of_epoch(self, beta, means):
         """beta, loss, nll, kl, and where there are test images their elbo, nll and kl."""
@@ -351,6 +352,15 @@ class _Gan:
     def end_of_epoch(self, _beta, means):
         """Both losses, and the share of images told apart, averaged over the epoch."""
         return tuple(map(float, means))
+
+
+def elbo_and_grads_of(params: vae.Params, spec: Spec, ops: Backend) -> Callable:
+    """`vae.elbo_and_grads` as a function of x, eps and beta, recorded and replayed by a backend
+    that can. The values in params may change; a gradient is kept until the next call."""
+    Replay = getattr(ops, "Replay", None)
+    if Replay is None or spec.likelihood != "bernoulli":
+        return lambda x, eps, beta=1.0: vae.elbo_and_grads(params, x, eps, spec, beta=beta, ops=ops)
+    return Replay(vae.elbo_and_grads, vae.elbo_loss, params, spec)
 
 
 def _check_loss(loss, what, state, lr):

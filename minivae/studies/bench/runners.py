@@ -17,6 +17,7 @@ import numpy as np
 from minivae import vae
 from minivae.backend import BACKENDS, load_backend
 from minivae.spec import Spec
+from minivae.train import elbo_and_grads_of
 
 Runner = Callable[
     [Spec, np.ndarray, np.ndarray, np.ndarray],
@@ -44,13 +45,13 @@ def minivae_runner(backend: str) -> Runner:
     def contestant(spec, flat, x, eps):
         ops = load_backend(backend)
         flat = flat.copy()
-        params = vae.unpack(flat, spec)
+        elbo_and_grads = elbo_and_grads_of(vae.unpack(flat, spec), spec, ops)
         m, v, steps = np.zeros_like(flat), np.zeros_like(flat), 0
 
         def step():
             nonlocal steps
             steps += 1
-            result = vae.elbo_and_grads(params, x, eps, spec, ops=ops)
+            result = elbo_and_grads(x, eps)
             ops.adam_step(flat, result.flat_grads, m, v, steps, LEARNING_RATE)
             return float(result.loss)
 
