@@ -5,7 +5,7 @@ that evaluating or logging more often does not change what is learned.
 """
 
 from collections.abc import Callable
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -234,7 +234,7 @@ class _Vae:
         self.spec = spec_of(dataset, settings)
         self.params = vae.unpack(state.flat, self.spec)
         self.test = data.test_images(dataset.test, settings.likelihood)
-        self.elbo_and_grads = elbo_and_grads_of(self.params, self.spec, ops)
+        self.replay = replay_of(self.params, self.spec, (state.flat, state.m, state.v), ops)
 
     def one_step(self, batch, lr, beta):
         """One gradient and one step of Adam, in place -> (loss, nll, kl)."""
@@ -252,6 +252,11 @@ class _Vae:
             result = vae.iwae_and_grads(params, x, eps, spec, u=u, doubly=doubly, ops=self.ops)
         else:
             eps = noise.standard_normal(shape, dtype=np.float32)
+            if self.replay is not None:
+                terms = self.replay.elbo(x, eps, beta)
+                _check_loss(terms.loss, "the loss is", state, lr)
+                self.replay.adam_step(state.step + 1, lr)
+                return terms.loss, terms.nll, terms.kl
             result = self.bound_and_grads(x, batch, eps, beta)
         _check_loss(result.loss, "the loss is", state, lr)
         logvar = next_logvar(params, result.grads) if spec.learns_variance else None
@@ -263,7 +268,7 @@ class _Vae:
 
     def bound_and_grads(self, x, _batch, eps, beta):
         """The ELBO of the images x of a batch, (B, D), each perhaps several times."""
-        return self.elbo_and_grads(x, eps, beta=beta)
+        return vae.elbo_and_grads(self.params, x, eps, self.spec, beta=beta, ops=self.ops)
 
     def end_of_epoch(self, beta, means):
         """beta, loss, nll, kl, and where there are test images their elbo, nll and kl."""
@@ -354,13 +359,12 @@ class _Gan:
         return tuple(map(float, means))
 
 
-def elbo_and_grads_of(params: vae.Params, spec: Spec, ops: Backend) -> Callable:
-    """`vae.elbo_and_grads` as a function of x, eps and beta, recorded and replayed by a backend
-    that can. The values in params may change; a gradient is kept until the next call."""
-    Replay = getattr(ops, "Replay", None)
-    if Replay is None or spec.likelihood != "bernoulli":
-        return lambda x, eps, beta=1.0: vae.elbo_and_grads(params, x, eps, spec, beta=beta, ops=ops)
-    return Replay(vae.elbo_and_grads, vae.elbo_loss, params, spec)
+def replay_of(params: vae.Params, spec: Spec, state: tuple[np.ndarray, ...], ops: Backend) -> Any:
+    """The steps of a VAE as the backend records and replays them (kernels/recording.py), or None
+    if it cannot. params: the named views of flat; state: flat, m and v, (P,) each."""
+    if not hasattr(ops, "Replay") or spec.likelihood != "bernoulli" or spec.classes:
+        return None
+    return ops.Replay(vae.elbo_and_grads, vae.elbo_loss, params, spec, *state)
 
 
 def _check_loss(loss, what, state, lr):

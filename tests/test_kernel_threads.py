@@ -15,7 +15,7 @@ from numba import config
 from minivae import kernels, vae
 from minivae.errors import MinivaeError
 from minivae.kernels import threads
-from minivae.train import elbo_and_grads_of
+from minivae.train import replay_of
 
 needs_jit = pytest.mark.skipif(config.DISABLE_JIT, reason="a test of the compiled code")
 ROOT = Path(__file__).parents[1]
@@ -28,12 +28,12 @@ def train(steps=20, seed=0):
     rng = np.random.default_rng(seed)
     flat = vae.init_params(SPEC, rng)
     m, v = np.zeros_like(flat), np.zeros_like(flat)
-    elbo_and_grads = elbo_and_grads_of(vae.unpack(flat, SPEC), SPEC, kernels)
+    replay = replay_of(vae.unpack(flat, SPEC), SPEC, (flat, m, v), kernels)
     for step in range(1, steps + 1):
         x = (rng.random((150, 60)) < 0.3).astype(np.float32)
         eps = rng.standard_normal((150, 5)).astype(np.float32)
-        grads = elbo_and_grads(x, eps).flat_grads
-        kernels.adam_step(flat, grads, m, v, step, 1e-2)
+        replay.elbo(x, eps)
+        replay.adam_step(step, 1e-2)
     return flat
 
 

@@ -245,13 +245,17 @@ def adam_step(
         raise shape_error("adam_step", "flat, grad, m and v (P,)", flat, grad, m, v)
     given = flat, m, v
     flat, grad, m, v = ready(flat, grad, m, v)
-    lr = lr / (1 - beta1**step)  # corrects for the start at 0
-    v_scale = 1 / (1 - beta2**step)
+    lr, v_scale = adam_scales(step, lr, beta1, beta2)
     pool = pool_of(flat.dtype)
     pool.run(tasks.describe_adam, flat, grad, m, v, lr, beta1, beta2, v_scale, adam_eps)
     for theirs, updated in zip(given, (flat, m, v), strict=True):
         if theirs is not updated:  # the kernel updated a copy, for example of a strided view
             np.copyto(theirs, updated, casting="same_kind")
+
+
+def adam_scales(step: int, lr: float, beta1: float, beta2: float) -> tuple[float, float]:
+    """What m and v are multiplied by, which corrects for their start at 0; lr is in the first."""
+    return lr / (1 - beta1**step), 1 / (1 - beta2**step)
 
 
 def matmul(

@@ -5,21 +5,21 @@ in training the lines of `vae.elbo_and_grads` run once for each batch size, with
 backend. It computes as `pairs.py` does, and each job that goes to the threads is also written down:
 its task descriptors, which hold the addresses of the arrays. Later steps copy x and eps to where
 those of the recorded step were, and do the jobs again: the forward pass in one call of a compiled
-function, the backward pass in one. Only the loss between them is computed anew by its own lines,
-because beta may have changed.
+function, the backward pass with Adam in another. Only the loss between them is computed anew by its
+own lines, because beta may have changed.
 
 Only what the backend computes is written down. So arrays that it has computed are handed out as
 `Recorded`, which NumPy cannot read, and arrays that it does not know are refused.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from minivae.kernels import pairs, tasks
 from minivae.kernels.guard import is_ready
-from minivae.kernels.threads import Pool, Tape, pool_of, recorded
+from minivae.kernels.threads import Pool, pool_of, recorded
 
 
 class Recorded:
@@ -30,24 +30,6 @@ class Recorded:
 
     def __add__(self, other: "Recorded") -> "Recorded":
         return self.recorder.add(self, other)
-
-
-class Jobs:
-    """Jobs that can be done again, as long as the pool has the same threads."""
-
-    def __init__(self, pool: Pool, tape: Tape) -> None:
-        self.pool, self.threads = pool, pool.threads
-        self.records = np.array([records for records, _ in tape], tasks.TASK)
-        self.chunks = int(self.records["chunks"].sum(axis=1).max(initial=0))
-        self.arrays = [args for _, args in tape]  # the descriptors hold only their addresses
-
-    def fit(self) -> bool:
-        """Are the pool and its threads those of the recording? After a fork they are not."""
-        return pool_of(self.pool.kind.dtype) is self.pool and self.pool.threads == self.threads
-
-    def run(self) -> None:
-        """Do them again."""
-        self.pool.run_again(self.records, self.chunks)
 
 
 class Recorder:
@@ -65,78 +47,89 @@ class Recorder:
     def __init__(self, known: Sequence[np.ndarray]) -> None:
         self.pool = pool_of(known[0].dtype)
         self.known = {id(array): array for array in known}
-        self.tape: Tape = []
-        self.forward_jobs = 0
-
-    def jobs(self) -> tuple[Jobs, Jobs]:
-        """Those of the forward pass, and those of the backward pass."""
-        tape, n = self.tape, self.forward_jobs
-        return Jobs(self.pool, tape[:n]), Jobs(self.pool, tape[n:])
+        self.jobs: list[np.ndarray] = []  # the (TASKS,) descriptors of each
+        self.forward_jobs = 0  # how many of them belong to the forward pass
+        self.kept: list[Any] = []  # the arguments, as the jobs hold only addresses of arrays
 
     def dense_forward(self, x: Any, W: Any, b: Any, activation: str) -> tuple[Recorded, Any]:
-        y, cache = self._record(pairs.dense_forward, *self._plain(x, W, b), activation)
+        y, cache = self.record(pairs.dense_forward, *self.plain(x, W, b), activation)
         return Recorded(y, self), cache
 
     def dense_backward(
         self, dy: Any, cache: Any, *, out: tuple[np.ndarray, np.ndarray], need_dx: bool = True
     ) -> tuple[Recorded | None, np.ndarray, np.ndarray]:
-        (dy,) = self._plain(dy)
-        dx, dW, db = self._record(pairs.dense_backward, dy, cache, out=out, need_dx=need_dx)
+        (dy,) = self.plain(dy)
+        dx, dW, db = self.record(pairs.dense_backward, dy, cache, out=out, need_dx=need_dx)
         return (None if dx is None else Recorded(dx, self)), dW, db
 
     def reparam_forward(self, mu: Any, logvar: Any, eps: Any) -> tuple[Recorded, Any]:
-        z, cache = self._record(pairs.reparam_forward, *self._plain(mu, logvar, eps))
+        z, cache = self.record(pairs.reparam_forward, *self.plain(mu, logvar, eps))
         return Recorded(z, self), cache
 
     def reparam_backward(self, dz: Any, cache: Any) -> tuple[Recorded, Recorded]:
-        dmu, dlogvar = self._record(pairs.reparam_backward, *self._plain(dz), cache)
+        dmu, dlogvar = self.record(pairs.reparam_backward, *self.plain(dz), cache)
         return Recorded(dmu, self), Recorded(dlogvar, self)
 
     def gaussian_kl_forward(self, mu: Any, logvar: Any) -> tuple[np.ndarray, Any]:
-        self.kl, cache = self._record(pairs.gaussian_kl_forward, *self._plain(mu, logvar))
+        self.kl, cache = self.record(pairs.gaussian_kl_forward, *self.plain(mu, logvar))
         return self.kl, cache
 
     def gaussian_kl_backward(self, dkl: np.ndarray, cache: Any) -> tuple[Recorded, Recorded]:
         self.dkl = dkl
-        dmu, dlogvar = self._record(pairs.gaussian_kl_backward, dkl, cache)
+        dmu, dlogvar = self.record(pairs.gaussian_kl_backward, dkl, cache)
         return Recorded(dmu, self), Recorded(dlogvar, self)
 
     def bernoulli_nll_forward(self, logits: Any, x: Any) -> tuple[np.ndarray, Any]:
-        self.nll, cache = self._record(pairs.bernoulli_nll_forward, *self._plain(logits, x))
+        self.nll, cache = self.record(pairs.bernoulli_nll_forward, *self.plain(logits, x))
         return self.nll, cache
 
     def bernoulli_nll_backward(self, dnll: np.ndarray, cache: Any) -> Recorded:
         """dnll is 1 / B, the same in each step. Here the backward pass begins."""
-        self.forward_jobs = len(self.tape)
-        return Recorded(self._record(pairs.bernoulli_nll_backward, dnll, cache), self)
+        self.forward_jobs = len(self.jobs)
+        return Recorded(self.record(pairs.bernoulli_nll_backward, dnll, cache), self)
 
     def add(self, a: Any, b: Any) -> Recorded:
         """a + b, of one shape."""
-        a, b = self._plain(a, b)
+        a, b = self.plain(a, b)
         if a.shape != b.shape:
             raise TypeError(f"the recorder adds arrays of one shape, not {a.shape} and {b.shape}")
         c = np.empty_like(a)
-        self._record(self.pool.run, tasks.describe_add, a.ravel(), b.ravel(), c.ravel())
+        self.record(self.pool.run, tasks.describe_add, a.ravel(), b.ravel(), c.ravel())
         return Recorded(c, self)
 
-    def _plain(self, *given: Any) -> list[np.ndarray]:
+    def plain(self, *given: Any) -> list[np.ndarray]:
         """The arrays themselves, if each is known to the recorder and needs no copy."""
         arrays = [a.array if isinstance(a, Recorded) else self.known.get(id(a)) for a in given]
         if not all(is_ready(a, self.pool.kind.dtype) for a in arrays):
             raise TypeError("the recorder was given an array that it would not find again")
         return arrays
 
-    def _record(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+    def record(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         result, tape = recorded(function, *args, **kwargs)
-        self.tape += tape
+        for records, arguments in tape:
+            self.jobs.append(records)
+            self.kept.append(arguments)
         return result
 
 
-class Replay:
-    """`vae.elbo_and_grads` with a Bernoulli likelihood, for a training loop: without its checks.
+class Jobs:
+    """Jobs that can be done again, one after the other: (n, TASKS) task descriptors."""
 
-    elbo_and_grads, elbo_loss: those of `vae.py`; the kernels know nothing of the model. The values
-    in params may change, in place. The gradient in a result is overwritten by the next call.
+    def __init__(self, pool: Pool, records: np.ndarray) -> None:
+        self.pool, self.records, self.address = pool, records, records.ctypes.data
+        self.most_chunks = int(records["chunks"].sum(axis=1).max())
+
+    def run(self) -> None:
+        self.pool.run_again(self.address, len(self.records), self.most_chunks)
+
+
+class Replay:
+    """The steps of a training with a Bernoulli likelihood: `vae.elbo_and_grads`, then Adam.
+
+    For each step call `elbo`, then `adam_step`. Inputs are not checked.
+
+    elbo_and_grads, elbo_loss: those of `vae.py`; the kernels know nothing of the model.
+    params: the named views of flat; flat, m and v (P,) are changed in place.
     """
 
     def __init__(
@@ -145,37 +138,69 @@ class Replay:
         elbo_loss: Callable,
         params: dict[str, np.ndarray],
         spec: Any,
+        flat: np.ndarray,
+        m: np.ndarray,
+        v: np.ndarray,
     ) -> None:
         self.elbo_and_grads, self.elbo_loss = elbo_and_grads, elbo_loss
-        self.params, self.spec = params, spec
+        self.params, self.spec, self.state = params, spec, (flat, m, v)
         self.recordings: dict[int, _Recording] = {}  # by the batch size
 
-    def __call__(self, x: np.ndarray, eps: np.ndarray, beta: float = 1.0) -> Any:
-        """x (B, D), eps (B, L) -> TermsAndGrads."""
-        recording = self.recordings.get(len(x))
-        if recording is None or not recording.forward.fit():
-            recording = self.recordings[len(x)] = self._record(x, eps, beta)
-            return recording.result
-        recorder = recording.recorder
-        np.copyto(recording.x, x)
-        np.copyto(recording.eps, eps)
-        recording.forward.run()
-        terms, dkl = self.elbo_loss(recorder.nll, recorder.kl, beta, self.spec)
+    def elbo(self, x: np.ndarray, eps: np.ndarray, beta: float = 1.0) -> Any:
+        """x (B, D), eps (B, L) -> Terms."""
+        current = self.recordings.get(len(x))
+        if current is None or not current.fits():
+            current = _Recording(self, x, eps, beta)
+            terms = current.result
+        else:
+            terms = current.elbo(x, eps, beta)
+        self.current = current
+        return terms
+
+    def adam_step(self, step: int, lr: float) -> None:
+        """The gradient of that elbo, and a step of Adam."""
+        self.current.adam_step(step, lr)
+        self.recordings[len(self.current.x)] = self.current
+
+
+class _Recording:
+    """A step with a batch of some size. It is recorded when it is made, and by `adam_step`."""
+
+    update: Jobs | None = None
+
+    def __init__(self, replay: Replay, x: np.ndarray, eps: np.ndarray, beta: float) -> None:
+        self.replay, dtype = replay, replay.params["mu_b"].dtype
+        self.pool = pool_of(dtype)
+        self.threads = self.pool.threads
+        self.x, self.eps = (np.array(a, dtype, order="C") for a in (x, eps))
+        # keeps the arrays whose addresses are in the task descriptors
+        self.recorder = Recorder([self.x, self.eps, *replay.params.values(), *replay.state])
+        self.result = replay.elbo_and_grads(
+            replay.params, self.x, self.eps, replay.spec, beta=beta, ops=self.recorder
+        )
+        self.forward = Jobs(self.pool, np.stack(self.recorder.jobs[: self.recorder.forward_jobs]))
+
+    def fits(self) -> bool:
+        """Are the pool and its threads those of the recording? After a fork they are not."""
+        return pool_of(self.x.dtype) is self.pool and self.pool.threads == self.threads
+
+    def elbo(self, x: np.ndarray, eps: np.ndarray, beta: float) -> Any:
+        np.copyto(self.x, x)
+        np.copyto(self.eps, eps)
+        self.forward.run()
+        recorder = self.recorder
+        terms, dkl = self.replay.elbo_loss(recorder.nll, recorder.kl, beta, self.replay.spec)
         np.copyto(recorder.dkl, dkl)
-        recording.backward.run()
-        return recording.result._replace(**terms._asdict())
+        return terms
 
-    def _record(self, x: np.ndarray, eps: np.ndarray, beta: float) -> "_Recording":
-        x, eps = (np.array(a, self.params["mu_b"].dtype, order="C") for a in (x, eps))
-        recorder = Recorder([x, eps, *self.params.values()])
-        result = self.elbo_and_grads(self.params, x, eps, self.spec, beta=beta, ops=recorder)
-        return _Recording(x, eps, recorder, result, *recorder.jobs())
-
-
-class _Recording(NamedTuple):
-    x: np.ndarray
-    eps: np.ndarray
-    recorder: Recorder
-    result: Any
-    forward: Jobs
-    backward: Jobs
+    def adam_step(self, step: int, lr: float) -> None:
+        recorder = self.recorder
+        if self.update is None:
+            flat, m, v = recorder.plain(*self.replay.state)
+            recorder.record(pairs.adam_step, flat, self.result.flat_grads, m, v, step, lr)
+            self.update = Jobs(self.pool, np.stack(recorder.jobs[recorder.forward_jobs :]))
+        else:
+            adam = self.update.records[-1, 0]
+            beta1, beta2 = float(adam["beta1"]), float(adam["beta2"])
+            adam["lr"], adam["v_scale"] = pairs.adam_scales(step, lr, beta1, beta2)
+            self.update.run()

@@ -74,7 +74,9 @@ task_at: Any = intrinsic(_task_instructions) if JIT else _task_in_python
 def _only_task(tasks):
     """The first task of a job that has no other."""
     task_at(tasks, 1).chunks = task_at(tasks, 2).chunks = 0
-    return task_at(tasks, 0)
+    task = task_at(tasks, 0)
+    task.may_skip_zeros = 0
+    return task
 
 
 @compiled
@@ -160,8 +162,8 @@ def describe_backward(tasks, threads, kind, da, x, W, dW, db, dx):
     first.may_skip_zeros = 1
     sums.operation, sums.m, sums.n = COLUMN_SUMS, da.shape[0], da.shape[1]
     sums.a, sums.a_stride, sums.c = da.ctypes.data, da.strides[0], db.ctypes.data
-    sums.chunks, sums.may_skip_zeros = -(-da.shape[1] // SUMS_CHUNK), 0
-    last.chunks = 0
+    sums.chunks = -(-da.shape[1] // SUMS_CHUNK)
+    sums.may_skip_zeros = last.chunks = 0
     if dx.size:
         _describe_product(last, threads, kind, da, PLAIN, W, TRANSPOSED, dx)
     return first.chunks + sums.chunks + last.chunks
@@ -169,7 +171,7 @@ def describe_backward(tasks, threads, kind, da, x, W, dW, db, dx):
 
 @compiled
 def _describe_rows(task, operation, m, n):
-    task.operation, task.m, task.n, task.may_skip_zeros = operation, m, n, 0
+    task.operation, task.m, task.n = operation, m, n
     task.chunks = min(m, -(-m * n // ROWS_CHUNK))
     return task.chunks
 
@@ -250,6 +252,6 @@ def describe_adam(tasks, threads, kind, flat, grad, m, v, lr, beta1, beta2, v_sc
     task.a, task.b = flat.ctypes.data, grad.ctypes.data
     task.c, task.d = m.ctypes.data, v.ctypes.data
     task.lr, task.beta1, task.beta2, task.v_scale = lr, beta1, beta2, v_scale
-    task.adam_eps, task.may_skip_zeros = adam_eps, 0
+    task.adam_eps = adam_eps
     task.operation, task.m, task.chunks = ADAM, len(flat), -(-len(flat) // ADAM_CHUNK)
     return task.chunks

@@ -159,12 +159,12 @@ class Pool:
         """
         self._use(self._run, describe, args)
 
-    def run_again(self, jobs: np.ndarray, chunks: int) -> None:
-        """Do recorded jobs, (n, TASKS) descriptors, with the numbers that their arrays hold now.
+    def run_again(self, jobs: int, count: int, chunks: int) -> None:
+        """Do recorded jobs with the numbers that their arrays hold now.
 
-        chunks: the most of any of them.
+        jobs: the address of their descriptors; count: how many; chunks: the most of any of them.
         """
-        self._use(self._run_again, jobs, chunks)
+        self._use(self._work, jobs, count, chunks)
 
     def _use(self, function: Callable, *args: Any) -> None:
         me = object()
@@ -184,9 +184,6 @@ class Pool:
         self._work(shared, buffers, buffers.tasks_address, 1, chunks)
         if _own.tape is not None:
             _own.tape.append((buffers.tasks.copy(), args))
-
-    def _run_again(self, shared: bool, buffers: Buffers, jobs: np.ndarray, chunks: int) -> None:
-        self._work(shared, buffers, jobs.ctypes.data, len(jobs), chunks)
 
     def _work(self, shared: bool, buffers: Buffers, jobs: int, count: int, chunks: int) -> None:
         role = ALONE

@@ -17,7 +17,7 @@ import numpy as np
 from minivae import vae
 from minivae.backend import BACKENDS, load_backend
 from minivae.spec import Spec
-from minivae.train import elbo_and_grads_of
+from minivae.train import replay_of
 
 Runner = Callable[
     [Spec, np.ndarray, np.ndarray, np.ndarray],
@@ -45,13 +45,18 @@ def minivae_runner(backend: str) -> Runner:
     def contestant(spec, flat, x, eps):
         ops = load_backend(backend)
         flat = flat.copy()
-        elbo_and_grads = elbo_and_grads_of(vae.unpack(flat, spec), spec, ops)
+        params = vae.unpack(flat, spec)
         m, v, steps = np.zeros_like(flat), np.zeros_like(flat), 0
+        replay = replay_of(params, spec, (flat, m, v), ops)
 
         def step():
             nonlocal steps
             steps += 1
-            result = elbo_and_grads(x, eps)
+            if replay is not None:
+                loss = replay.elbo(x, eps).loss
+                replay.adam_step(steps, LEARNING_RATE)
+                return float(loss)
+            result = vae.elbo_and_grads(params, x, eps, spec, ops=ops)
             ops.adam_step(flat, result.flat_grads, m, v, steps, LEARNING_RATE)
             return float(result.loss)
 
