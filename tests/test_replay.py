@@ -201,3 +201,48 @@ def test_a_loss_that_is_not_finite_changes_no_parameter():
         train.train(dataset, chosen, state=state, on_step=spoil)
     for array, before in zip((state.flat, state.m, state.v), kept[0], strict=True):
         np.testing.assert_array_equal(array, before)
+
+
+# ---- a busy machine ----------------------------------------------------------------------------
+
+
+def test_helpers_that_are_late_are_left_out_for_longer_and_longer():
+    helpers = recording.Helpers()
+    assert helpers.wanted_from == -np.inf
+    now, pauses = 100.0, []
+    for _ in range(12):
+        helpers.are_late(now)
+        pauses.append(helpers.wanted_from - now)
+        now = helpers.wanted_from  # asked again, and late again
+    np.testing.assert_allclose(pauses[:4], recording.SHORTEST_PAUSE * 2.0 ** np.arange(4))
+    assert pauses[-1] == pytest.approx(recording.LONGEST_PAUSE)
+    helpers.are_late(now + 10 * recording.LONGEST_PAUSE)  # after a long time without
+    assert helpers.pause == recording.SHORTEST_PAUSE
+
+
+def test_jobs_that_take_too_long_are_done_alone_and_then_together_again(pool_of, monkeypatch):
+    clock, takes, asked = [0.0], [1e-3], []
+    pool = pool_of(np.float32, 2)
+    replay, x, eps = replay_example()
+    replay.elbo(x, eps)
+    replay.adam_step(1, 1e-3)
+    jobs = replay.current.forward
+    jobs.most_chunks = 2
+
+    def run_again(address, count, chunks):
+        asked.append(chunks)
+        clock[0] += takes[0]
+
+    monkeypatch.setattr(pool, "run_again", run_again)
+    monkeypatch.setattr(recording.time, "perf_counter", lambda: clock[0])
+
+    def run(seconds):
+        takes[0] = seconds
+        jobs.run()
+        return asked[-1] == 2  # with helpers?
+
+    assert all(run(1e-3) for _ in range(5))
+    assert run(5e-3)  # they were late
+    assert not run(1e-3)
+    clock[0] += recording.SHORTEST_PAUSE
+    assert all(run(1e-3) for _ in range(5))

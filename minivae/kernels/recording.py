@@ -12,6 +12,8 @@ Only what the backend computes is written down. So arrays that it has computed a
 `Recorded`, which NumPy cannot read, and arrays that it does not know are refused.
 """
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +22,11 @@ import numpy as np
 from minivae.kernels import pairs, tasks
 from minivae.kernels.guard import is_ready
 from minivae.kernels.threads import Pool, pool_of, recorded
+
+# Helpers are late when jobs take so many times as long as usual; then the leader works alone for
+# some seconds.
+LATE = 2.5
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 1.0
 
 
 class Recorded:
@@ -99,8 +106,9 @@ class Recorder:
 
     def plain(self, *given: Any) -> list[np.ndarray]:
         """The arrays themselves, if each is known to the recorder and needs no copy."""
-        arrays = [a.array if isinstance(a, Recorded) else self.known.get(id(a)) for a in given]
-        if not all(is_ready(a, self.pool.kind.dtype) for a in arrays):
+        found = (a.array if isinstance(a, Recorded) else self.known.get(id(a)) for a in given)
+        arrays = [a for a in found if a is not None and is_ready(a, self.pool.kind.dtype)]
+        if len(arrays) < len(given):
             raise TypeError("the recorder was given an array that it would not find again")
         return arrays
 
@@ -115,12 +123,36 @@ class Recorder:
 class Jobs:
     """Jobs that can be done again, one after the other: (n, TASKS) task descriptors."""
 
-    def __init__(self, pool: Pool, records: np.ndarray) -> None:
+    def __init__(self, pool: Pool, records: np.ndarray, helpers: "Helpers") -> None:
         self.pool, self.records, self.address = pool, records, records.ctypes.data
         self.most_chunks = int(records["chunks"].sum(axis=1).max())
+        self.helpers, self.usual = helpers, math.inf
 
     def run(self) -> None:
-        self.pool.run_again(self.address, len(self.records), self.most_chunks)
+        start = time.perf_counter()
+        together = start >= self.helpers.wanted_from
+        self.pool.run_again(self.address, len(self.records), self.most_chunks if together else 1)
+        if together:
+            end = time.perf_counter()
+            if end - start > LATE * self.usual:
+                self.helpers.are_late(end)
+            self.usual = min(1.01 * self.usual, end - start)
+
+
+class Helpers:
+    """Does without the helper threads for a while, where they are late.
+
+    On a busy machine a helper may have to wait for a core in the middle of a chunk, and then all
+    wait for it. The more often that happens, the longer the leader works alone.
+    """
+
+    def __init__(self) -> None:
+        self.wanted_from, self.pause = -math.inf, SHORTEST_PAUSE
+
+    def are_late(self, now: float) -> None:
+        soon = now < self.wanted_from + 4 * self.pause
+        self.pause = min(2 * self.pause, LONGEST_PAUSE) if soon else SHORTEST_PAUSE
+        self.wanted_from = now + self.pause
 
 
 class Replay:
@@ -144,6 +176,7 @@ class Replay:
     ) -> None:
         self.elbo_and_grads, self.elbo_loss = elbo_and_grads, elbo_loss
         self.params, self.spec, self.state = params, spec, (flat, m, v)
+        self.helpers = Helpers()
         self.recordings: dict[int, _Recording] = {}  # by the batch size
 
     def elbo(self, x: np.ndarray, eps: np.ndarray, beta: float = 1.0) -> Any:
@@ -178,7 +211,8 @@ class _Recording:
         self.result = replay.elbo_and_grads(
             replay.params, self.x, self.eps, replay.spec, beta=beta, ops=self.recorder
         )
-        self.forward = Jobs(self.pool, np.stack(self.recorder.jobs[: self.recorder.forward_jobs]))
+        jobs = np.stack(self.recorder.jobs[: self.recorder.forward_jobs])
+        self.forward = Jobs(self.pool, jobs, replay.helpers)
 
     def fits(self) -> bool:
         """Are the pool and its threads those of the recording? After a fork they are not."""
@@ -198,7 +232,8 @@ class _Recording:
         if self.update is None:
             flat, m, v = recorder.plain(*self.replay.state)
             recorder.record(pairs.adam_step, flat, self.result.flat_grads, m, v, step, lr)
-            self.update = Jobs(self.pool, np.stack(recorder.jobs[recorder.forward_jobs :]))
+            jobs = np.stack(recorder.jobs[recorder.forward_jobs :])
+            self.update = Jobs(self.pool, jobs, self.replay.helpers)
         else:
             adam = self.update.records[-1, 0]
             beta1, beta2 = float(adam["beta1"]), float(adam["beta2"])
