@@ -23,10 +23,8 @@ from minivae.kernels import pairs, tasks
 from minivae.kernels.guard import is_ready
 from minivae.kernels.threads import Pool, pool_of, recorded
 
-# Helpers are late when jobs take so many times as long as usual; then the leader works alone for
-# some seconds.
-LATE = 2.5
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 1.0
+LATE = 2.5  # helpers are late when jobs take so many times as long as usual:
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 1.0  # then the leader works alone, for some seconds
 
 
 class Recorded:
@@ -129,6 +127,7 @@ class Jobs:
         self.helpers, self.usual = helpers, math.inf
 
     def run(self) -> None:
+        """Do them again, with the helper threads unless these have been late."""
         start = time.perf_counter()
         together = start >= self.helpers.wanted_from
         self.pool.run_again(self.address, len(self.records), self.most_chunks if together else 1)
@@ -136,7 +135,7 @@ class Jobs:
             end = time.perf_counter()
             if end - start > LATE * self.usual:
                 self.helpers.are_late(end)
-            self.usual = min(1.01 * self.usual, end - start)
+            self.usual = min(1.01 * self.usual, end - start)  # follows if they need longer now
 
 
 class Helpers:
@@ -150,6 +149,7 @@ class Helpers:
         self.wanted_from, self.pause = -math.inf, SHORTEST_PAUSE
 
     def are_late(self, now: float) -> None:
+        """Twice as long as the last time, if they are late again soon after it."""
         soon = now < self.wanted_from + 4 * self.pause
         self.pause = min(2 * self.pause, LONGEST_PAUSE) if soon else SHORTEST_PAUSE
         self.wanted_from = now + self.pause
@@ -161,7 +161,8 @@ class Replay:
     For each step call `elbo`, then `adam_step`. Inputs are not checked.
 
     elbo_and_grads, elbo_loss: those of `vae.py`; the kernels know nothing of the model.
-    params: the named views of flat; flat, m and v (P,) are changed in place.
+    params: the named views of flat; flat, m and v (P,) are changed in place. The arrays of a step
+    are kept for the next step with a batch of the same size.
     """
 
     def __init__(

@@ -40,7 +40,7 @@ LEARNING_RATE = 1e-3
 
 
 def minivae_runner(backend: str) -> Runner:
-    """The training step of minivae, with its backend "numba" or "numpy"."""
+    """The training step of minivae as `train` makes it, with its backend "numba" or "numpy"."""
 
     def contestant(spec, flat, x, eps):
         ops = load_backend(backend)
