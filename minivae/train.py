@@ -5,7 +5,7 @@ that evaluating or logging more often does not change what is learned.
 """
 
 from collections.abc import Callable
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -234,6 +234,7 @@ class _Vae:
         self.spec = spec_of(dataset, settings)
         self.params = vae.unpack(state.flat, self.spec)
         self.test = data.test_images(dataset.test, settings.likelihood)
+        self.replay = replay_of(self.params, self.spec, (state.flat, state.m, state.v), ops)
 
     def one_step(self, batch, lr, beta):
         """One gradient and one step of Adam, in place -> (loss, nll, kl)."""
@@ -251,6 +252,11 @@ class _Vae:
             result = vae.iwae_and_grads(params, x, eps, spec, u=u, doubly=doubly, ops=self.ops)
         else:
             eps = noise.standard_normal(shape, dtype=np.float32)
+            if self.replay is not None:
+                terms = self.replay.elbo(x, eps, beta)
+                _check_loss(terms.loss, "the loss is", state, lr)
+                self.replay.adam_step(state.step + 1, lr)
+                return terms.loss, terms.nll, terms.kl
             result = self.bound_and_grads(x, batch, eps, beta)
         _check_loss(result.loss, "the loss is", state, lr)
         logvar = next_logvar(params, result.grads) if spec.learns_variance else None
@@ -351,6 +357,14 @@ class _Gan:
     def end_of_epoch(self, _beta, means):
         """Both losses, and the share of images told apart, averaged over the epoch."""
         return tuple(map(float, means))
+
+
+def replay_of(params: vae.Params, spec: Spec, state: tuple[np.ndarray, ...], ops: Backend) -> Any:
+    """The steps of a VAE as the backend records and replays them (kernels/recording.py), or None
+    if it cannot. params: the named views of flat; state: flat, m and v, (P,) each."""
+    if not hasattr(ops, "Replay") or spec.likelihood != "bernoulli" or spec.classes:
+        return None
+    return ops.Replay(vae.elbo_and_grads, vae.elbo_loss, params, spec, *state)
 
 
 def _check_loss(loss, what, state, lr):

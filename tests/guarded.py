@@ -26,6 +26,7 @@ from guard_pages import ending, guard
 from minivae import kernels, ops, vae
 from minivae.kernels import products, tasks, tile
 from minivae.kernels import threads as pools
+from minivae.train import replay_of
 
 MACHINE, ALL = "machine", "all"
 
@@ -264,16 +265,18 @@ def other_cases(draw, lanes, tile_rows, count):
 
 
 def training(steps, seed):
-    """Some steps of Adam -> the parameters' bytes. Large enough that all threads get a part."""
+    """Some steps of Adam, recorded and replayed -> the parameters' bytes. Large enough that all
+    threads get a part."""
     spec = vae.Spec(100, (70,), 5)
     rng = np.random.default_rng(seed)
     flat = vae.init_params(spec, rng)
     m, v = np.zeros_like(flat), np.zeros_like(flat)
+    replay = replay_of(vae.unpack(flat, spec), spec, (flat, m, v), kernels)
     for step in range(1, steps + 1):
         x = rng.random((64, 100), np.float32)
         eps = rng.standard_normal((64, 5)).astype(np.float32)
-        terms = vae.elbo_and_grads(vae.unpack(flat, spec), x, eps, spec, ops=kernels)
-        kernels.adam_step(flat, terms.flat_grads, m, v, step, 1e-3)
+        replay.elbo(x, eps)
+        replay.adam_step(step, 1e-3)
     return flat.tobytes()
 
 

@@ -169,6 +169,30 @@ def test_a_softplus_layer_and_its_gradients(rows, inputs, outputs, dtype):
             np.testing.assert_allclose(result, right, rtol=0, atol=atol)
 
 
+# ---- loops in chunks -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", [1, 1500, 4001])
+def test_the_loops_over_latents_are_right_in_one_chunk_and_in_several(rows):
+    """Each number once, in the right place: also with two samples, and with dkl as one row."""
+    rng = np.random.default_rng(0)
+    mu, logvar, dmu = rng.standard_normal((3, rows, 7))
+    assert 4001 * 7 > 3 * tasks.ROWS_CHUNK
+    eps, dz = rng.standard_normal((2, 2, rows, 7))
+    dkl = rng.standard_normal((rows, 7))
+
+    def results(backend):
+        z, c_z = backend.reparam_forward(mu, logvar, eps)
+        kl, c_kl = backend.gaussian_kl_forward(mu, logvar)
+        _, c_tanh = backend.dense_forward(mu, np.eye(7), np.zeros(7), "tanh")
+        one_row, all_rows = (backend.gaussian_kl_backward(d, c_kl) for d in (dkl[0], dkl))
+        return [z, kl, *backend.reparam_backward(dz, c_z), *one_row, *all_rows,
+                backend.dense_backward(dmu, c_tanh)[0]]  # fmt: skip
+
+    for got, wanted in zip(results(kernels), results(ops), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-13)
+
+
 # ---- zeros left out --------------------------------------------------------------------------
 
 

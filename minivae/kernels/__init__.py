@@ -12,11 +12,13 @@ The modules, lowest first:
     sparse_products  products that leave out the zeros of an image
     loops            the other loops of a training step, each of which reads its data once
     tasks            task descriptors: what the threads have to compute
+    chunks           which function does a chunk of a task
     cores            how many cores this process should use
     threads          the pool of threads. Work is divided by blocks of results, never within a sum,
                      so the bits do not depend on the number of threads
     guard            checks of shapes and dtypes before a kernel runs
     pairs            the public functions, with the names of `ops.py`
+    recording        in training, a step is recorded once and then replayed, without Python between
     plain_products   simpler products, for the lesson in notebook 08a; nothing else uses them
     inspection       what the compiler made of a function, for notebooks 08a and 08b
 
@@ -45,6 +47,7 @@ from minivae.kernels.pairs import (
     reparam_forward,
     sigmoid,
 )
+from minivae.kernels.recording import Replay
 from minivae.kernels.threads import thread_count
 from minivae.kernels.tile import machine_lanes
 
@@ -55,6 +58,7 @@ __all__ = [
     "GaussianCache",
     "GaussianKLCache",
     "ReparamCache",
+    "Replay",
     "adam_step",
     "bernoulli_nll_backward",
     "bernoulli_nll_forward",

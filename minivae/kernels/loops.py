@@ -6,6 +6,7 @@ threads; the others are short and run on the calling thread.
 
 import numpy as np
 
+from minivae.kernels.activations import activation_gradient
 from minivae.kernels.compilation import compiled, regrouping
 from minivae.kernels.elementary import exp, expm1, expm1_minus, log1p_unit
 from minivae.kernels.instructions import numbers_at
@@ -115,55 +116,94 @@ def adam_chunk(task, chunk, kind):
         flat[i] -= lr * m[i] / (np.sqrt(v[i] * v_scale) + adam_eps)
 
 
-# ---- on the calling thread ---------------------------------------------------------------------
-
-
 @compiled
-def reparam(mu, logvar, eps, sigma, z):
-    """z = mu + sigma eps. Flat arrays; eps and z may hold K samples one after another."""
-    half = mu.dtype.type(0.5)
+def reparam_chunk(task, chunk, kind):
+    """z = mu + sigma eps for a part of mu, in each of the k samples of eps and z."""
+    size, half = kind.itemsize, kind.dtype.type(0.5)
+    first, last = share(chunk, task.chunks, task.m)
+    mu = numbers_at(task.a + first * size, last - first, kind)
+    logvar = numbers_at(task.b + first * size, last - first, kind)
+    sigma = numbers_at(task.d + first * size, last - first, kind)
     for j in range(len(mu)):
         sigma[j] = exp(half * logvar[j])
-    for k in range(0, len(eps), max(len(mu), 1)):
-        eps_k, z_k = eps[k : k + len(mu)], z[k : k + len(mu)]
+    for k in range(task.k):
+        eps = numbers_at(task.c + (k * task.m + first) * size, last - first, kind)
+        z = numbers_at(task.e + (k * task.m + first) * size, last - first, kind)
         for j in range(len(mu)):
-            z_k[j] = mu[j] + sigma[j] * eps_k[j]
+            z[j] = mu[j] + sigma[j] * eps[j]
 
 
 @compiled
-def reparam_gradient(dz, sigma, eps, dmu, dlogvar):
-    """dmu = dz, dlogvar = dz eps sigma / 2, summed over the K samples. Flat arrays."""
-    half = sigma.dtype.type(0.5)
+def reparam_gradient_chunk(task, chunk, kind):
+    """dmu = dz, dlogvar = dz eps sigma / 2 for a part of them, summed over the k samples."""
+    size, half = kind.itemsize, kind.dtype.type(0.5)
+    first, last = share(chunk, task.chunks, task.m)
+    sigma = numbers_at(task.b + first * size, last - first, kind)
+    dmu = numbers_at(task.d + first * size, last - first, kind)
+    dlogvar = numbers_at(task.e + first * size, last - first, kind)
     dmu[:] = 0
     dlogvar[:] = 0
-    for k in range(0, len(eps), max(len(sigma), 1)):
-        dz_k, eps_k = dz[k : k + len(sigma)], eps[k : k + len(sigma)]
+    for k in range(task.k):
+        dz = numbers_at(task.a + (k * task.m + first) * size, last - first, kind)
+        eps = numbers_at(task.c + (k * task.m + first) * size, last - first, kind)
         for j in range(len(sigma)):
-            dmu[j] += dz_k[j]
-            dlogvar[j] += dz_k[j] * eps_k[j] * sigma[j] * half
+            dmu[j] += dz[j]
+            dlogvar[j] += dz[j] * eps[j] * sigma[j] * half
 
 
 @compiled
-def gaussian_kl(mu, logvar, kl):
-    """kl = (mu^2 + exp(logvar) - 1 - logvar) / 2, nats per number. Flat arrays."""
-    half = mu.dtype.type(0.5)
+def kl_chunk(task, chunk, kind):
+    """kl = (mu^2 + exp(logvar) - 1 - logvar) / 2, nats per number."""
+    size, half = kind.itemsize, kind.dtype.type(0.5)
+    first, last = share(chunk, task.chunks, task.m)
+    mu = numbers_at(task.a + first * size, last - first, kind)
+    logvar = numbers_at(task.b + first * size, last - first, kind)
+    kl = numbers_at(task.c + first * size, last - first, kind)
     for j in range(len(mu)):
         kl[j] = (mu[j] * mu[j] + expm1_minus(logvar[j])) * half
 
 
 @compiled
-def gaussian_kl_gradient(dkl, mu, logvar, dmu, dlogvar):
-    """dmu = dkl mu, dlogvar = dkl (exp(logvar) - 1) / 2. Flat arrays.
-
-    dkl: (L,), the same for all rows, or (B, L).
-    """
-    half = mu.dtype.type(0.5)
-    for j in range(len(logvar)):  # one loop, because rows may be shorter than a register
+def kl_gradient_chunk(task, chunk, kind):
+    """dmu = dkl mu, dlogvar = dkl (exp(logvar) - 1) / 2, in rows as long as dkl."""
+    n, half = task.n, kind.dtype.type(0.5)
+    first, last = share(chunk, task.chunks, task.m)
+    start, numbers = first * n * kind.itemsize, (last - first) * n
+    dkl = numbers_at(task.a, n, kind)
+    mu = numbers_at(task.b + start, numbers, kind)
+    logvar = numbers_at(task.c + start, numbers, kind)
+    dmu = numbers_at(task.d + start, numbers, kind)
+    dlogvar = numbers_at(task.e + start, numbers, kind)
+    for j in range(numbers):  # one loop, because rows may be shorter than a register
         dlogvar[j] = expm1(logvar[j]) * half
-    for row in range(0, len(mu), max(len(dkl), 1)):
-        for j in range(len(dkl)):
+    for row in range(0, numbers, n):
+        for j in range(n):
             dmu[row + j] = dkl[j] * mu[row + j]
             dlogvar[row + j] *= dkl[j]
+
+
+@compiled
+def activation_gradient_chunk(task, chunk, kind):
+    """da = dy act'(a), from y = act(a)."""
+    first, last = share(chunk, task.chunks, task.m)
+    dy = numbers_at(task.a + first * kind.itemsize, last - first, kind)
+    y = numbers_at(task.b + first * kind.itemsize, last - first, kind)
+    da = numbers_at(task.c + first * kind.itemsize, last - first, kind)
+    activation_gradient(dy, y, task.activation, da)
+
+
+@compiled
+def add_chunk(task, chunk, kind):
+    """c = a + b."""
+    first, last = share(chunk, task.chunks, task.m)
+    a = numbers_at(task.a + first * kind.itemsize, last - first, kind)
+    b = numbers_at(task.b + first * kind.itemsize, last - first, kind)
+    c = numbers_at(task.c + first * kind.itemsize, last - first, kind)
+    for j in range(len(c)):
+        c[j] = a[j] + b[j]
+
+
+# ---- on the calling thread ---------------------------------------------------------------------
 
 
 @compiled

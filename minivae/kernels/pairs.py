@@ -12,7 +12,7 @@ import numpy as np
 
 from minivae.errors import MinivaeError
 from minivae.kernels import loops, tasks
-from minivae.kernels.activations import ACTIVATIONS, CODES
+from minivae.kernels.activations import ACTIVATIONS, CODES, NO_ACTIVATION
 from minivae.kernels.guard import is_ready, is_row_strided, ready, rows, shape_error
 from minivae.kernels.threads import ensure_compiled, pool_of
 
@@ -83,10 +83,12 @@ def dense_backward(
         dW, db = out
     else:
         dW, db = np.empty_like(W), np.empty(W.shape[1], W.dtype)
-    da = dy if cache.activation == "none" else np.empty_like(dy)
+    pool, activation, da = pool_of(W.dtype), CODES[cache.activation], dy
+    if activation != NO_ACTIVATION:
+        da = np.empty_like(dy)
+        pool.run(tasks.describe_activation_gradient, dy.ravel(), y.ravel(), activation, da.ravel())
     dx = np.empty_like(x) if need_dx else np.empty((0, 0), x.dtype)
-    activation = CODES[cache.activation]
-    pool_of(W.dtype).run(tasks.describe_backward, dy, x, W, y, activation, da, dW, db, dx)
+    pool.run(tasks.describe_backward, da, x, W, dW, db, dx)
     # the kernel filled copies, for example of strided views
     if out is not None and dW is not out[0]:
         np.copyto(out[0], dW, casting="same_kind")  # raises if they hold integers
@@ -107,8 +109,8 @@ def reparam_forward(
         wanted = "mu, logvar (B, L) and eps (B, L) or (K, B, L)"
         raise shape_error("reparam_forward", wanted, mu, logvar, eps)
     sigma, z = np.empty_like(mu), np.empty_like(eps)
-    ensure_compiled(mu.dtype)
-    loops.reparam(mu.ravel(), logvar.ravel(), eps.ravel(), sigma.ravel(), z.ravel())
+    flat = (a.ravel() for a in (mu, logvar, eps, sigma, z))
+    pool_of(mu.dtype).run(tasks.describe_reparam, *flat)
     return z, ReparamCache(sigma, eps)
 
 
@@ -122,8 +124,8 @@ def reparam_backward(dz: np.ndarray, cache: ReparamCache) -> tuple[np.ndarray, n
         wanted = "dz and eps (B, L) or (K, B, L), sigma (B, L)"
         raise shape_error("reparam_backward", wanted, dz, eps, sigma)
     dmu, dlogvar = np.empty_like(sigma), np.empty_like(sigma)
-    ensure_compiled(sigma.dtype)
-    loops.reparam_gradient(dz.ravel(), sigma.ravel(), eps.ravel(), dmu.ravel(), dlogvar.ravel())
+    flat = (a.ravel() for a in (dz, sigma, eps, dmu, dlogvar))
+    pool_of(sigma.dtype).run(tasks.describe_reparam_gradient, *flat)
     return dmu, dlogvar
 
 
@@ -136,8 +138,7 @@ def gaussian_kl_forward(mu: np.ndarray, logvar: np.ndarray) -> tuple[np.ndarray,
     if mu.shape != logvar.shape:
         raise shape_error("gaussian_kl_forward", "mu and logvar (B, L)", mu, logvar)
     kl = np.empty_like(mu)
-    ensure_compiled(mu.dtype)
-    loops.gaussian_kl(mu.ravel(), logvar.ravel(), kl.ravel())
+    pool_of(mu.dtype).run(tasks.describe_kl, mu.ravel(), logvar.ravel(), kl.ravel())
     return kl, GaussianKLCache(mu, logvar)
 
 
@@ -152,9 +153,8 @@ def gaussian_kl_backward(dkl: np.ndarray, cache: GaussianKLCache) -> tuple[np.nd
     if dkl.shape not in (mu.shape, mu.shape[1:]):
         dkl = np.ascontiguousarray(np.broadcast_to(dkl, mu.shape))
     dmu, dlogvar = np.empty_like(mu), np.empty_like(mu)
-    ensure_compiled(mu.dtype)
     flat = (a.ravel() for a in (dkl, mu, logvar, dmu, dlogvar))
-    loops.gaussian_kl_gradient(*flat)
+    pool_of(mu.dtype).run(tasks.describe_kl_gradient, *flat)
     return dmu, dlogvar
 
 
@@ -245,13 +245,17 @@ def adam_step(
         raise shape_error("adam_step", "flat, grad, m and v (P,)", flat, grad, m, v)
     given = flat, m, v
     flat, grad, m, v = ready(flat, grad, m, v)
-    lr = lr / (1 - beta1**step)  # corrects for the start at 0
-    v_scale = 1 / (1 - beta2**step)
+    lr, v_scale = adam_scales(step, lr, beta1, beta2)
     pool = pool_of(flat.dtype)
     pool.run(tasks.describe_adam, flat, grad, m, v, lr, beta1, beta2, v_scale, adam_eps)
     for theirs, updated in zip(given, (flat, m, v), strict=True):
         if theirs is not updated:  # the kernel updated a copy, for example of a strided view
             np.copyto(theirs, updated, casting="same_kind")
+
+
+def adam_scales(step: int, lr: float, beta1: float, beta2: float) -> tuple[float, float]:
+    """What m and v are multiplied by, which corrects for their start at 0; lr is in the first."""
+    return lr / (1 - beta1**step), 1 / (1 - beta2**step)
 
 
 def matmul(

@@ -16,7 +16,7 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,8 +25,9 @@ from numba.core import event
 from numba.core.compiler_lock import global_compiler_lock
 
 from minivae.errors import MinivaeError
-from minivae.kernels import loops, tasks
+from minivae.kernels import tasks
 from minivae.kernels.activations import CODES
+from minivae.kernels.chunks import do_chunk
 from minivae.kernels.compilation import JIT, CompileNotice, compiled, remove_stale_code
 from minivae.kernels.cores import core_count
 from minivae.kernels.instructions import (
@@ -36,16 +37,14 @@ from minivae.kernels.instructions import (
     compare_and_swap,
     pause,
 )
-from minivae.kernels.loops import adam_chunk, bernoulli_chunk, column_sums_chunk, scale_rows_chunk
-from minivae.kernels.products import SCRATCH, product_chunk
-from minivae.kernels.sparse_products import sparse_chunk
-from minivae.kernels.tasks import BERNOULLI, COLUMN_SUMS, PRODUCT, SCALE_ROWS, SPARSE, task_at
+from minivae.kernels.products import SCRATCH
+from minivae.kernels.tasks import JOB_BYTES, begin_job, task_at
 from minivae.kernels.tile import TILE_ROWS, machine_lanes
 
 # Byte offsets of the words that the threads share, each on its own cache line; ASLEEP is the first
 # of one word for each helper.
-TICKET, DONE, STOP, ASLEEP = 0, 64, 128, 192
-LEADER, HELPER, ALONE = range(3)
+TICKET, DONE, STOP, TASKS_AT, ASLEEP = 0, 64, 128, 192, 256
+LEADER, HELPER, ALONE = (np.int64(i) for i in range(3))
 SPINS_BEFORE_SLEEP = 20_000  # loads of the ticket: about half a millisecond
 MOST_THREADS = 64
 CHUNK_BITS = 22  # of the ticket's 64, from the lowest: next chunk, number of chunks, number of job
@@ -71,52 +70,49 @@ def _take_chunk(state, role):
 
 
 @compiled
-def work(role, helper, job_tasks, chunks, state, scratch, tile_rows, kind):
-    """Work on chunks. LEADER: submits a job and returns when it is done. HELPER (with its number):
-    takes part in jobs until it has waited too long for one. ALONE: does the whole job, in order,
-    without using the shared state."""
-    if role == LEADER:
-        atomic_store(state + DONE, 0)
-        job = (atomic_load(state + TICKET) >> (2 * CHUNK_BITS)) + 1
-        atomic_store(state + TICKET, (job << (2 * CHUNK_BITS)) | (chunks << CHUNK_BITS))
-    spins, done = 0, 0
-    while spins < SPINS_BEFORE_SLEEP:
-        if role == ALONE:
-            chunk = done if done < chunks else -1
-        else:
-            chunk = _take_chunk(state, role)
-        if chunk >= 0:
-            which = 0
-            while chunk >= task_at(job_tasks, which).chunks:
-                chunk -= task_at(job_tasks, which).chunks
-                which += 1
-            task = task_at(job_tasks, which)
-            if task.operation == PRODUCT:
-                product_chunk(task, chunk, scratch, tile_rows, kind)
-            elif task.operation == SPARSE:
-                sparse_chunk(task, chunk, kind)
-            elif task.operation == COLUMN_SUMS:
-                column_sums_chunk(task, chunk, kind)
-            elif task.operation == BERNOULLI:
-                bernoulli_chunk(task, chunk, scratch, kind)
-            elif task.operation == SCALE_ROWS:
-                scale_rows_chunk(task, chunk, kind)
+def work(role, helper, jobs, count, threads, state, scratch, tile_rows, kind):
+    """Work on chunks. LEADER: submits jobs, one after the other, and returns when all are done.
+    HELPER (with its number): takes part in them until it has waited too long for one. ALONE: does
+    whole jobs, in order, without using the shared state."""
+    for number in range(count):
+        own, tasks, chunks = role, jobs + number * JOB_BYTES, 0
+        if role != HELPER:
+            chunks = begin_job(tasks, threads, kind)
+            if chunks <= 1:
+                own = ALONE  # it would take longer to submit a single chunk
+        if own == LEADER:
+            atomic_store(state + DONE, 0)
+            atomic_store(state + TASKS_AT, tasks)
+            job = (atomic_load(state + TICKET) >> (2 * CHUNK_BITS)) + 1
+            atomic_store(state + TICKET, (job << (2 * CHUNK_BITS)) | (chunks << CHUNK_BITS))
+        spins, done = 0, 0
+        while spins < SPINS_BEFORE_SLEEP:
+            if own == ALONE:
+                chunk = done if done < chunks else -1
             else:
-                adam_chunk(task, chunk, kind)
-            spins = 0
-            done += 1
-            if role != ALONE:
-                atomic_add(state + DONE, 1)
-        elif role == HELPER and not atomic_load(state + STOP):
-            spins += 1
-            pause()
-        else:
-            break
-    if role == HELPER:
-        atomic_store(state + ASLEEP + 64 * helper, 1)
-    elif role == LEADER:
-        while atomic_load(state + DONE) < chunks:
-            pause()
+                chunk = _take_chunk(state, own)
+            if chunk >= 0:
+                if own == HELPER:
+                    tasks = atomic_load(state + TASKS_AT)  # of this job until the chunk is done
+                which = 0
+                while chunk >= task_at(tasks, which).chunks:
+                    chunk -= task_at(tasks, which).chunks
+                    which += 1
+                do_chunk(task_at(tasks, which), chunk, scratch, tile_rows, kind)
+                spins = 0
+                done += 1
+                if own != ALONE:
+                    atomic_add(state + DONE, 1)
+            elif own == HELPER and not atomic_load(state + STOP):
+                spins += 1
+                pause()
+            else:
+                break
+        if own == HELPER:
+            atomic_store(state + ASLEEP + 64 * helper, 1)
+        elif own == LEADER:
+            while atomic_load(state + DONE) < chunks:
+                pause()
 
 
 # ---- the pool ----------------------------------------------------------------------------------
@@ -161,25 +157,42 @@ class Pool:
 
         If another Python thread is using the pool, the calling thread does the job alone.
         """
+        self._use(self._run, describe, args)
+
+    def run_again(self, jobs: int, count: int, chunks: int) -> None:
+        """Do recorded jobs with the numbers that their arrays hold now.
+
+        jobs: the address of their descriptors; count: how many; chunks: the most of any of them.
+        """
+        self._use(self._work, jobs, count, chunks)
+
+    def _use(self, function: Callable, *args: Any) -> None:
         me = object()
         try:
             # One operation of the dict, and undone by identity: an interrupt between taking the
             # pool and knowing that it was taken does not leave it taken.
             shared = self.user.setdefault("now", me) is me
-            buffers = self.buffers if shared else self._new_buffers()
-            chunks = describe(buffers.tasks_address, self.threads, self.kind, *args)
-            role = ALONE
-            if shared and chunks > 1 and self.threads > 1 and self._wake_helpers():
-                role = LEADER
-            work(
-                role, 0, buffers.tasks_address, chunks, self.state, buffers.scratch_address,
-                self.tile_rows, self.kind,
-            )  # fmt: skip
+            function(shared, self.buffers if shared else self._new_buffers(), *args)
         finally:
             try:
                 self._release(me)
             finally:  # again, if an interrupt came in the first one
                 self._release(me)
+
+    def _run(self, shared: bool, buffers: Buffers, describe: Callable, args: Sequence[Any]) -> None:
+        chunks = describe(buffers.tasks_address, self.threads, self.kind, *args)
+        self._work(shared, buffers, buffers.tasks_address, 1, chunks)
+        if _own.tape is not None:
+            _own.tape.append((buffers.tasks.copy(), args))
+
+    def _work(self, shared: bool, buffers: Buffers, jobs: int, count: int, chunks: int) -> None:
+        role = ALONE
+        if shared and chunks > 1 and self.threads > 1 and self._wake_helpers():
+            role = LEADER
+        work(
+            role, 0, jobs, count, self.threads, self.state, buffers.scratch_address,
+            self.tile_rows, self.kind,
+        )  # fmt: skip
 
     def _release(self, me: object) -> None:
         if self.user.get("now") is me:
@@ -222,10 +235,9 @@ class Pool:
     def _help(self, helper: int, wake_lock: threading.Lock) -> None:
         """What a helper thread does until the pool is stopped."""
         own = self._new_buffers()
-        job_tasks = self.buffers.tasks_address
         while not self.words[STOP // 8]:
             work(
-                HELPER, helper, job_tasks, 0, self.state, own.scratch_address,
+                HELPER, helper, 0, 1, self.threads, self.state, own.scratch_address,
                 self.tile_rows, self.kind,
             )  # fmt: skip
             wake_lock.acquire()
@@ -238,6 +250,33 @@ class Pool:
             while thread.is_alive():
                 self._wake(helper)
                 thread.join(timeout=0.001)
+
+
+# ---- recording -------------------------------------------------------------------------------
+
+Tape = list[tuple[np.ndarray, Sequence[Any]]]  # of each job: its task descriptors, its arguments
+
+
+class _Own(threading.local):
+    """What each Python thread has for itself: the tape, while it records."""
+
+    tape: Tape | None = None
+
+
+_own = _Own()
+
+
+def recorded(function: Callable, *args: Any, **kwargs: Any) -> tuple[Any, Tape]:
+    """function(*args, **kwargs), and the jobs that it did on this Python thread."""
+    tape: Tape = []
+    try:
+        _own.tape = tape
+        return function(*args, **kwargs), tape
+    finally:
+        try:
+            _own.tape = None
+        finally:  # again, if an interrupt came in the first one
+            _own.tape = None
 
 
 # ---- one pool for each dtype -------------------------------------------------------------------
@@ -294,14 +333,16 @@ def _compile_kernels(pool: Pool) -> None:
     a, b = np.zeros((2, 2), pool.kind.dtype), np.zeros(2, pool.kind.dtype)
     tanh = CODES["tanh"]
     pool.run(tasks.describe_forward, a, a, b, tanh, a.copy())
-    pool.run(tasks.describe_backward, a, a, a, a, tanh, a.copy(), a.copy(), b.copy(), a.copy())
+    pool.run(tasks.describe_activation_gradient, b, b, tanh, b.copy())
+    pool.run(tasks.describe_backward, a, a, a, a.copy(), b.copy(), a.copy())
     pool.run(tasks.describe_bernoulli, a, a, a.copy(), b.copy())
     pool.run(tasks.describe_scale_rows, b, a, a.copy())
     pool.run(tasks.describe_adam, b.copy(), b, b.copy(), b.copy(), 0.0, 0.0, 0.0, 1.0, 1.0)
-    loops.reparam(b, b, b, b.copy(), b.copy())
-    loops.reparam_gradient(b, b, b, b.copy(), b.copy())
-    loops.gaussian_kl(b, b, b.copy())
-    loops.gaussian_kl_gradient(b, b, b, b.copy(), b.copy())
+    pool.run(tasks.describe_reparam, b, b, b, b.copy(), b.copy())
+    pool.run(tasks.describe_reparam_gradient, b, b, b, b.copy(), b.copy())
+    pool.run(tasks.describe_kl, b, b, b.copy())
+    pool.run(tasks.describe_kl_gradient, b, b, b, b.copy(), b.copy())
+    pool.run(tasks.describe_add, b, b, b.copy())
 
 
 def _keep_freed_memory() -> None:

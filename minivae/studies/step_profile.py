@@ -1,7 +1,9 @@
 """Where the time of one training step goes: the bars that notebooks 08a to 08c begin and end with.
 
 A profile is measured inside the step: each function of the backend is timed when the step calls it,
-and what is left of the step is "Python and the rest". So the parts add up to the step.
+and what is left of the step is "Python and the rest". So the parts add up to the step. Each step
+runs the lines of `elbo_and_grads`, which `train` records once and then replays
+(kernels/recording.py).
 """
 
 import time

@@ -17,6 +17,7 @@ import numpy as np
 from minivae import vae
 from minivae.backend import BACKENDS, load_backend
 from minivae.spec import Spec
+from minivae.train import replay_of
 
 Runner = Callable[
     [Spec, np.ndarray, np.ndarray, np.ndarray],
@@ -39,17 +40,22 @@ LEARNING_RATE = 1e-3
 
 
 def minivae_runner(backend: str) -> Runner:
-    """The training step of minivae, with its backend "numba" or "numpy"."""
+    """The training step of minivae as `train` makes it, with its backend "numba" or "numpy"."""
 
     def contestant(spec, flat, x, eps):
         ops = load_backend(backend)
         flat = flat.copy()
         params = vae.unpack(flat, spec)
         m, v, steps = np.zeros_like(flat), np.zeros_like(flat), 0
+        replay = replay_of(params, spec, (flat, m, v), ops)
 
         def step():
             nonlocal steps
             steps += 1
+            if replay is not None:
+                loss = replay.elbo(x, eps).loss
+                replay.adam_step(steps, LEARNING_RATE)
+                return float(loss)
             result = vae.elbo_and_grads(params, x, eps, spec, ops=ops)
             ops.adam_step(flat, result.flat_grads, m, v, steps, LEARNING_RATE)
             return float(result.loss)
