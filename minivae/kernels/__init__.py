@@ -12,6 +12,7 @@ The modules, lowest first:
     sparse_products  products that leave out the zeros of an image
     loops            the other loops of a training step, each of which reads its data once
     tasks            task descriptors: what the threads have to compute
+    first_start      a second process that compiles half of the kernels at the first start
     cores            how many cores this process should use
     threads          the pool of threads. Work is divided by blocks of results, never within a sum,
                      so the bits do not depend on the number of threads

@@ -82,7 +82,10 @@ def sparse_chunk(task, chunk, kind):
         c = numbers_at(task.c + i * task.c_stride + j0 * size, n, kind)
         c[:] = 0
         if task.bias:
-            c[:] = numbers_at(task.bias + j0 * size, n, kind)
+            bias = numbers_at(task.bias + j0 * size, n, kind)
+            # not c[:] = bias, for which numba compiles, in three seconds, an error about shapes
+            for j in range(n):
+                c[j] = bias[j]
         for s in range(steps):  # as in the full product, so that the bits are the same
             k0, k1 = share(s, steps, task.k)
             count = list_nonzeros(

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numba.core import event
 from numba.core.compiler_lock import global_compiler_lock
 
@@ -29,6 +30,7 @@ from minivae.kernels import loops, tasks
 from minivae.kernels.activations import CODES
 from minivae.kernels.compilation import JIT, CompileNotice, compiled, remove_stale_code
 from minivae.kernels.cores import core_count
+from minivae.kernels.first_start import second_compiler
 from minivae.kernels.instructions import (
     atomic_add,
     atomic_load,
@@ -290,14 +292,34 @@ def _open_pool(dtype: np.dtype) -> Pool:
 
 
 def _compile_kernels(pool: Pool) -> None:
-    """Call what training needs on tiny arrays, so that numba compiles it or loads it from disk."""
+    """Call what training needs, so that numba compiles it or loads it from disk: `work`, which is
+    half of it, in this process, and the rest in a second one where there is a core for it."""
+    buffers = pool.buffers
+    nothing = (buffers.tasks_address, 0, pool.state, buffers.scratch_address)
+    if pool.threads == 1:
+        work(ALONE, 0, *nothing, pool.tile_rows, pool.kind)
+    else:
+        name = pool.kind.dtype.name
+        code = f"from minivae.kernels import threads; threads.compile_the_rest({name!r})"
+        with second_compiler(code) as wait:
+            work(ALONE, 0, *nothing, pool.tile_rows, pool.kind)
+            wait()
+    compile_the_rest(pool.kind.dtype)
+
+
+def compile_the_rest(dtype: npt.DTypeLike) -> None:
+    """Call everything but `work` that training needs, on tiny arrays."""
+    pool = Pool(np.dtype(dtype), 1)
     a, b = np.zeros((2, 2), pool.kind.dtype), np.zeros(2, pool.kind.dtype)
     tanh = CODES["tanh"]
-    pool.run(tasks.describe_forward, a, a, b, tanh, a.copy())
-    pool.run(tasks.describe_backward, a, a, a, a, tanh, a.copy(), a.copy(), b.copy(), a.copy())
-    pool.run(tasks.describe_bernoulli, a, a, a.copy(), b.copy())
-    pool.run(tasks.describe_scale_rows, b, a, a.copy())
-    pool.run(tasks.describe_adam, b.copy(), b, b.copy(), b.copy(), 0.0, 0.0, 0.0, 1.0, 1.0)
+    for describe, *args in (
+        (tasks.describe_forward, a, a, b, tanh, a.copy()),
+        (tasks.describe_backward, a, a, a, a, tanh, a.copy(), a.copy(), b.copy(), a.copy()),
+        (tasks.describe_bernoulli, a, a, a.copy(), b.copy()),
+        (tasks.describe_scale_rows, b, a, a.copy()),
+        (tasks.describe_adam, b.copy(), b, b.copy(), b.copy(), 0.0, 0.0, 0.0, 1.0, 1.0),
+    ):
+        describe(pool.buffers.tasks_address, pool.threads, pool.kind, *args)
     loops.reparam(b, b, b, b.copy(), b.copy())
     loops.reparam_gradient(b, b, b, b.copy(), b.copy())
     loops.gaussian_kl(b, b, b.copy())
