@@ -84,7 +84,7 @@ def load_backend(name: str) -> Backend:
     if name == "numba":
         try:
             from minivae import kernels
-            from minivae.kernels.threads import thread_count
+            from minivae.kernels.cores import thread_count
         except ImportError as error:
             raise MinivaeError(
                 f"the numba backend is not available ({error}); {USE_NUMPY}"

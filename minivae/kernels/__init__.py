@@ -13,7 +13,8 @@ The modules, lowest first:
     loops            the other loops of a training step, each of which reads its data once
     tasks            task descriptors: what the threads have to compute
     chunks           which function does a chunk of a task
-    cores            how many cores this process should use
+    first_start      a second process that compiles half of the kernels at the first start
+    cores            how many cores and threads this process should use
     threads          the pool of threads. Work is divided by blocks of results, never within a sum,
                      so the bits do not depend on the number of threads
     guard            checks of shapes and dtypes before a kernel runs
@@ -27,6 +28,7 @@ are refused. Number of threads: MINIVAE_NUM_THREADS, by default the cores availa
 """
 
 from minivae.kernels.activations import ACTIVATIONS
+from minivae.kernels.cores import thread_count
 from minivae.kernels.pairs import (
     BernoulliCache,
     DenseCache,
@@ -48,7 +50,6 @@ from minivae.kernels.pairs import (
     sigmoid,
 )
 from minivae.kernels.recording import Replay
-from minivae.kernels.threads import thread_count
 from minivae.kernels.tile import machine_lanes
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""How many processor cores this process should use."""
+"""How many processor cores and threads this process should use."""
 
 import ctypes
 import os
@@ -6,12 +6,30 @@ import re
 import sys
 from pathlib import Path
 
+from minivae.errors import MinivaeError
+
+MOST_THREADS = 64
 PROC_CGROUP = Path("/proc/self/cgroup")
 CGROUPS = Path("/sys/fs/cgroup")
 # Each worker of joblib gets its share of the cores as the second and third of these, and the first
 # is what the user allows all of them (joblib's documentation of `parallel_config`).
 LIMITS = ("LOKY_MAX_CPU_COUNT", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
 DEVICES = Path("/sys/devices")
+
+
+def thread_count() -> int:
+    """MINIVAE_NUM_THREADS, by default the number of cores that this process may use.
+
+    Raises MinivaeError if the variable is not a whole number from 1 to MOST_THREADS.
+    """
+    wanted = os.environ.get("MINIVAE_NUM_THREADS", "").strip()
+    if not wanted:
+        return min(core_count(), MOST_THREADS)
+    if not wanted.isdecimal() or not 1 <= int(wanted) <= MOST_THREADS:
+        raise MinivaeError(
+            f"MINIVAE_NUM_THREADS is {wanted!r}; it must be a whole number from 1 to {MOST_THREADS}"
+        )
+    return int(wanted)
 
 
 def core_count() -> int:

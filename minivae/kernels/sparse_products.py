@@ -83,6 +83,7 @@ def sparse_chunk(task, chunk, kind):
         c[:] = 0
         if task.bias:
             bias = numbers_at(task.bias + j0 * size, n, kind)
+            # not c[:] = bias, for which numba compiles, in three seconds, an error about shapes
             for j in range(n):
                 c[j] = bias[j]
         for s in range(steps):  # as in the full product, so that the bits are the same

@@ -21,15 +21,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numba.core import event
 from numba.core.compiler_lock import global_compiler_lock
 
-from minivae.errors import MinivaeError
 from minivae.kernels import tasks
 from minivae.kernels.activations import CODES
 from minivae.kernels.chunks import do_chunk
 from minivae.kernels.compilation import JIT, CompileNotice, compiled, remove_stale_code
-from minivae.kernels.cores import core_count
+from minivae.kernels.cores import MOST_THREADS, thread_count
+from minivae.kernels.first_start import second_compiler
 from minivae.kernels.instructions import (
     atomic_add,
     atomic_load,
@@ -46,7 +47,6 @@ from minivae.kernels.tile import TILE_ROWS, machine_lanes
 TICKET, DONE, STOP, TASKS_AT, ASLEEP = 0, 64, 128, 192, 256
 LEADER, HELPER, ALONE = (np.int64(i) for i in range(3))
 SPINS_BEFORE_SLEEP = 20_000  # loads of the ticket: about half a millisecond
-MOST_THREADS = 64
 CHUNK_BITS = 22  # of the ticket's 64, from the lowest: next chunk, number of chunks, number of job
 MOST_CHUNKS = 2**CHUNK_BITS - 1
 
@@ -285,21 +285,6 @@ pools: dict[np.dtype, Pool] = {}
 _opening = threading.RLock()  # so that a fork in the middle of opening does not wait for itself
 
 
-def thread_count() -> int:
-    """MINIVAE_NUM_THREADS, by default the number of cores that this process may use.
-
-    Raises MinivaeError if the variable is not a whole number from 1 to MOST_THREADS.
-    """
-    wanted = os.environ.get("MINIVAE_NUM_THREADS", "").strip()
-    if not wanted:
-        return min(core_count(), MOST_THREADS)
-    if not wanted.isdecimal() or not 1 <= int(wanted) <= MOST_THREADS:
-        raise MinivaeError(
-            f"MINIVAE_NUM_THREADS is {wanted!r}; it must be a whole number from 1 to {MOST_THREADS}"
-        )
-    return int(wanted)
-
-
 def pool_of(dtype: np.dtype) -> Pool:
     """The pool for float32 or float64. The first call compiles the kernels or loads them."""
     pool = pools.get(dtype)
@@ -329,20 +314,40 @@ def _open_pool(dtype: np.dtype) -> Pool:
 
 
 def _compile_kernels(pool: Pool) -> None:
-    """Call what training needs on tiny arrays, so that numba compiles it or loads it from disk."""
+    """Call what training needs, so that numba compiles it or loads it from disk: `work`, which is
+    half of it, in this process, and the rest in a second one where there is a core for it."""
+    buffers = pool.buffers
+    nothing = (buffers.tasks_address, 0, pool.state, buffers.scratch_address)
+    if pool.threads == 1:
+        work(ALONE, 0, *nothing, pool.tile_rows, pool.kind)
+    else:
+        name = pool.kind.dtype.name
+        code = f"from minivae.kernels import threads; threads.compile_the_rest({name!r})"
+        with second_compiler(code) as wait:
+            work(ALONE, 0, *nothing, pool.tile_rows, pool.kind)
+            wait()
+    compile_the_rest(pool.kind.dtype)
+
+
+def compile_the_rest(dtype: npt.DTypeLike) -> None:
+    """Call everything but `work` that training needs, on tiny arrays."""
+    pool = Pool(np.dtype(dtype), 1)
     a, b = np.zeros((2, 2), pool.kind.dtype), np.zeros(2, pool.kind.dtype)
     tanh = CODES["tanh"]
-    pool.run(tasks.describe_forward, a, a, b, tanh, a.copy())
-    pool.run(tasks.describe_activation_gradient, b, b, tanh, b.copy())
-    pool.run(tasks.describe_backward, a, a, a, a.copy(), b.copy(), a.copy())
-    pool.run(tasks.describe_bernoulli, a, a, a.copy(), b.copy())
-    pool.run(tasks.describe_scale_rows, b, a, a.copy())
-    pool.run(tasks.describe_adam, b.copy(), b, b.copy(), b.copy(), 0.0, 0.0, 0.0, 1.0, 1.0)
-    pool.run(tasks.describe_reparam, b, b, b, b.copy(), b.copy())
-    pool.run(tasks.describe_reparam_gradient, b, b, b, b.copy(), b.copy())
-    pool.run(tasks.describe_kl, b, b, b.copy())
-    pool.run(tasks.describe_kl_gradient, b, b, b, b.copy(), b.copy())
-    pool.run(tasks.describe_add, b, b, b.copy())
+    for describe, *args in (
+        (tasks.describe_forward, a, a, b, tanh, a.copy()),
+        (tasks.describe_activation_gradient, b, b, tanh, b.copy()),
+        (tasks.describe_backward, a, a, a, a.copy(), b.copy(), a.copy()),
+        (tasks.describe_bernoulli, a, a, a.copy(), b.copy()),
+        (tasks.describe_scale_rows, b, a, a.copy()),
+        (tasks.describe_adam, b.copy(), b, b.copy(), b.copy(), 0.0, 0.0, 0.0, 1.0, 1.0),
+        (tasks.describe_reparam, b, b, b, b.copy(), b.copy()),
+        (tasks.describe_reparam_gradient, b, b, b, b.copy(), b.copy()),
+        (tasks.describe_kl, b, b, b.copy()),
+        (tasks.describe_kl_gradient, b, b, b, b.copy(), b.copy()),
+        (tasks.describe_add, b, b, b.copy()),
+    ):
+        describe(pool.buffers.tasks_address, pool.threads, pool.kind, *args)
 
 
 def _keep_freed_memory() -> None:
