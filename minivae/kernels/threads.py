@@ -317,7 +317,7 @@ def _compile_kernels(pool: Pool) -> None:
     """Call what training needs, so that numba compiles it or loads it from disk: `work`, which is
     half of it, in this process, and the rest in a second one where there is a core for it."""
     buffers = pool.buffers
-    nothing = (buffers.tasks_address, 0, pool.state, buffers.scratch_address)
+    nothing = (buffers.tasks_address, 0, pool.threads, pool.state, buffers.scratch_address)
     if pool.threads == 1:
         work(ALONE, 0, *nothing, pool.tile_rows, pool.kind)
     else:

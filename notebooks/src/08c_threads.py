@@ -243,18 +243,9 @@ reveal("08.small-product")
 # training step pay that? Count the jobs that the package hands over in one.
 
 # %%
-jobs, run = [], together.pool.run                          # `run` does one job on the pool
-
-
-def run_and_note(*job):
-    jobs.append(job)
-    run(*job)
-
-
-together.pool.run = run_and_note
-together.step(x, eps)
-together.pool.run = run
-print(f"{len(jobs)} jobs in a step")
+_, jobs = threads.recorded(together.step, x, eps)      # each: the record of a job, its arguments
+jobs = [record for record, _ in jobs if record["chunks"].sum() > 1]
+print(f"{len(jobs)} jobs in a step are handed over, and not done by the calling thread alone")
 
 # %% tags=["timing"]
 print(f"handed over like this: {1e3 * len(jobs) * handing_over:.2f} ms, {len(jobs) * handing_over / parts['step']:.0%} of a step on one thread")
@@ -640,8 +631,9 @@ print(f"for its threads the package cuts only products of more than {tasks.SMALL
 # lost: that is the last exercise.
 #
 # All this is `kernels/threads.py`: `take` is `_take_chunk` there (a helper swaps in a lower end, as in the
-# picture), and `help_out` and `lead` are one function `work` with a role, which has a branch for each kind of
-# chunk (product, Adam, likelihood, ...).
+# picture), and `help_out` and `lead` are one function `work` with a role. The package's `do_chunk` has a branch for
+# each kind of chunk (product, Adam, likelihood, ...), and `python -m minivae train` hands over the jobs of a whole pass, forward
+# or backward, in one call: it records those of one step, and then repeats them with new images.
 
 # %% [markdown]
 # ## 8.15  The honest table
