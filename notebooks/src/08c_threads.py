@@ -145,7 +145,7 @@ def again_and_again(times, A, B, C):
         matmul_ikj(A, B, C)
 
 
-executor = ThreadPoolExecutor(2)
+executor = ThreadPoolExecutor(2)    # two threads: `submit` queues a job for them, `result` waits for it
 own = [[races.aligned(np.ones((64, 64))) for _ in range(3)] for _ in range(2)]    # for each thread
 
 
@@ -376,10 +376,10 @@ print("job 7 with three chunks:", [take(words.ctypes.data) for _ in range(4)])
 # ### Two words, one line
 #
 # Suppose each thread also counts what it has done, in a word of its own. Then nobody waits for
-# anybody, it seems. But caches know lines of 64 bytes, not words. When one core writes into a line, the other
-# core's copy of the whole *line* becomes invalid and must be fetched again, although the other thread never
-# looks at that word. This is **false sharing**. The array `words` begins at the edge of a line, so its words 0
-# and 1 share a line, and words 0 and 8 do not.
+# anybody, it seems. But caches know lines (on most machines of 64 bytes), not words. When one core writes into a
+# line, the other core's copy of the whole *line* becomes invalid and must be fetched again, although the other
+# thread never looks at that word. This is **false sharing**. The array `words` begins at the edge of a line, so
+# its words 0 and 1 share a line, and words 0 and 8 do not.
 
 # %% tags=["timing"]
 STEPS = 1_000_000
