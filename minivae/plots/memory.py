@@ -7,7 +7,8 @@ from matplotlib.patches import Rectangle
 from minivae.plots.style import BLUE, GREEN, GREY, INK, ORANGE, figure
 
 Place = tuple[int, int]
-MATRICES = {"A": "ik", "B": "kj", "C": "ij"}  # which loop counts its rows, and which its columns
+# which loop counts its rows, and which its columns
+MATRICES = {"A": ("i", "k"), "B": ("k", "j"), "C": ("i", "j")}
 COLORS = {"A": ORANGE, "B": BLUE, "C": GREEN}
 USED, FETCHED = 0.65, 0.2  # opacity of numbers that a step uses, and of others in their lines
 STEPS = 4  # of the innermost loop, and numbers of a line, as drawn
@@ -66,16 +67,16 @@ def register_tile(rows: int, vectors: int, lanes: int) -> Figure:
     for i in range(rows):
         ax.add_patch(Rectangle((a + k, top + i), 1, 1, fc=(ORANGE, USED), ec=INK, lw=0.7))
     for j in range(vectors):
-        x = left + j * lanes
-        ax.add_patch(Rectangle((x, b + k), lanes, 1, fc=(BLUE, USED), ec=INK, lw=0.7))
+        at = left + j * lanes
+        ax.add_patch(Rectangle((at, b + k), lanes, 1, fc=(BLUE, USED), ec=INK, lw=0.7))
         for i in range(rows):
-            ax.add_patch(Rectangle((x, top + i), lanes, 1, fc=(GREEN, USED), ec=INK, lw=0.7))
+            ax.add_patch(Rectangle((at, top + i), lanes, 1, fc=(GREEN, USED), ec=INK, lw=0.7))
     _write(ax, left + width / 2, top + rows + 0.6, f"{rows} x {vectors} vectors of C stay", "top")
     _write(ax, left + width / 2, top + rows + 2.4, "in registers for all k", "top")
     _write(ax, a + depth / 2, m + 0.6, f"each k: {rows} numbers of A", "top")
     _write(ax, n + 1, b + k + 0.5, f"each k: {vectors} vectors of B", "center", ha="left")
-    for x, y, name in ((a + 1.2, 1.9, "A"), (1.2, b + 1.9, "B"), (1.2, 1.9, "C")):
-        _write(ax, x, y, name, "center", fontsize=11)
+    for corner, name in (((a + 1.2, 1.9), "A"), ((1.2, b + 1.9), "B"), ((1.2, 1.9), "C")):
+        _write(ax, *corner, name, "center", fontsize=11)
     arrow = {"arrowstyle": "->", "color": INK}
     for tail, tip in (((a + k, top - 1), (7, 0)), ((left - 1, b + k), (0, 7))):
         ax.annotate("", (tail[0] + tip[0], tail[1] + tip[1]), tail, arrowprops=arrow)
@@ -102,5 +103,7 @@ def _way(ax: Axes, x: float, places: list[Place], name: str, color: str) -> None
     _write(ax, x + COLUMNS / 2, -0.3, f"{name}: {how_many}", "bottom")
 
 
-def _write(ax: Axes, x: float, y: float, words: str, va: str, ha: str = "center", **how) -> None:
-    ax.text(x, y, words, va=va, ha=ha, **{"fontsize": 8, "color": INK} | how)
+def _write(
+    ax: Axes, x: float, y: float, words: str, va: str, ha: str = "center", fontsize: int = 8
+) -> None:
+    ax.text(x, y, words, va=va, ha=ha, fontsize=fontsize, color=INK)

@@ -72,5 +72,5 @@ def words_and_chunks(turns: list[str]) -> Figure:
     return fig
 
 
-def _write(ax: Axes, x: float, y: float, words: str, ha: str, **how) -> None:
-    ax.text(x, y, words, ha=ha, va="center", **{"fontsize": 8, "color": INK} | how)
+def _write(ax: Axes, x: float, y: float, words: str, ha: str, fontsize: int = 8) -> None:
+    ax.text(x, y, words, ha=ha, va="center", fontsize=fontsize, color=INK)
