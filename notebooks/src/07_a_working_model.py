@@ -317,7 +317,7 @@ fig
 reveal("07.batch-size")
 
 # %% [markdown]
-# Here many rough steps get further than a few more exact ones. But this is *one* pass over the data; it says nothing about the end of a long training,
+# Here many rough steps get further than fewer, more exact ones. But this is *one* pass over the data; it says nothing about the end of a long training,
 # where the noise of small batches may matter more. And equal images are not equal seconds: a step of 100 images
 # takes less than ten times as long as a step of 10. We take a hundred.
 #
@@ -585,8 +585,8 @@ ax.legend(markerscale=4, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 fig
 
 # %% [markdown]
-# A map: neighbours look alike, and one digit turns into the next on the way between their regions. Digits of a like shape
-# (4 and 9; 3, 5 and 8) share a region: there the two latents of this net do not say which is which.
+# A map: neighbours look alike, and one digit turns into the next on the way between their regions. Where digits of a like shape
+# overlap (4 and 9, or 3 and 5), the two latents of this net do not say which is which.
 #
 # ## 7.8  Twenty latents
 #

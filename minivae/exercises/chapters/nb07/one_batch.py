@@ -180,8 +180,8 @@ ONE_BATCH = Exercise(
         ),
     ),
     hints=(
-        "Train on the same x some hundred steps, with fresh noise at each and Adam or gradient "
-        "descent, and average the loss over the last two hundred.",
+        "Train on the same x for 600 steps, with fresh noise at each and Adam at a rate near 0.02, "
+        "and average the loss over the last two hundred.",
         "Two bounds: 7.3 says which loss no right model can go below.",
         "np.log(len(x)) < np.mean(losses[-200:]) < 3 * np.log(len(x)).",
     ),
