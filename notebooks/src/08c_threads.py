@@ -623,8 +623,9 @@ print(f"for its threads the package cuts only products of more than {tasks.SMALL
 # A waiting helper keeps its core busy. So the package's helpers look for work 20,000 times,
 # and then go to **sleep**: the helper writes "asleep" into a word of its own, and tries to acquire a lock
 # that is already taken, so the system stops it. To **wake** it, the leader releases that lock.
-# 20,000 looks take longer than all that the grey bar holds (the appendix measures it): long enough for a helper
-# to stay awake within a step, as long as other programs leave it a core. It sleeps when training is over.
+# 20,000 looks take more than half as long as all that the grey bar holds (the appendix measures it), and the bar is made of
+# some twenty shorter gaps: long enough for a helper to stay awake within a step, as long as other programs leave it a core.
+# It sleeps when training is over.
 #
 # The word "asleep" and the job are two flags again. In the package a helper that falls asleep just when a job
 # is handed over misses it, and the others do it. Where the leader does not work itself, the job would be
@@ -892,7 +893,7 @@ times = checked(
         f"{MANY:,} ordinary looks": lambda: ordinarily(words, MANY),
     }, clock=wall),
     lambda t: {
-        "a helper looks for longer than the grey bar": t[f"a helper's {LOOKS:,} looks"] > parts[step_profile.REST],
+        "a helper looks for longer than half of the grey bar": 2 * t[f"a helper's {LOOKS:,} looks"] > parts[step_profile.REST],
         "many ordinary looks cost next to nothing": 20 * t[f"{MANY:,} ordinary looks"] < t[f"{MANY:,} atomic looks"],
     },
 )
