@@ -150,11 +150,17 @@ def test_fields_of_a_later_version_survive(progress_file):
     assert now["grades"] == {"a": 1}
 
 
+# One that writes without a pause hardly ever leaves the lock to the other, who then waits for long
+# on a busy machine.
 WRITER = """
 import sys
 from minivae.exercises import store
+from minivae.files import locking
+locking.WAIT_SECONDS = 200.0
 for i in range(500):
-    store.update(lambda state: state["exercises"].update({f"{sys.argv[1]}.{i}": {"fails": i}}))
+    entry = {f"{sys.argv[1]}.{i}": {"fails": i}}
+    said = store.update(lambda state: state["exercises"].update(entry))
+    assert said is None, said
 """
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from minivae.errors import MinivaeError
 from minivae.gradcheck import check_directions, check_grad
+from minivae.gradcheck.directions import clearness
+from minivae.gradcheck.verdicts import WRONG
 
 X = np.array([0.3, -0.7, 1.1])
 
@@ -232,6 +234,25 @@ def test_bisection_finds_the_wrong_entry(entry, complex_too):
     assert report.evaluations <= before.evaluations + 60
     row = report.labels.index(f"x[{entry}]")
     assert report.entries.numeric[row] == pytest.approx(d_cubic(LONG)[entry], rel=1e-3)
+
+
+def test_a_wrong_entry_of_a_linear_function_is_found():
+    """Its derivative is the same wherever x is, so that the error bar of a direction is 0."""
+    w = np.linspace(1, 2, 3000)
+    gradient = np.where(np.arange(3000) == 7, 0, w)
+    report = check_grad(lambda x: (w * x).sum(), lambda x: gradient, w)
+    assert (report.entries.bar == 0).any()
+    assert "wrong at x[7]" in report.sentence
+
+
+@pytest.mark.parametrize("number", [float, np.float64])
+def test_a_direction_without_an_error_bar_is_the_clearest(number):
+    def row(bar):
+        return number(1.0), number(1.5), number(bar), WRONG, ""
+
+    with np.errstate(all="raise"):
+        found = sorted(map(row, (1e-12, 0.0, 1e-15)), key=clearness)
+    assert found == [row(1e-12), row(1e-15), row(0.0)]
 
 
 def test_a_common_factor_of_many_entries_is_named():

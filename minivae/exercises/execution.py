@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-TIME_LIMIT = 5.0  # seconds of computing for one check; a right answer takes milliseconds
+TIME_LIMIT = 5.0  # seconds of computing for one check; most right answers take milliseconds
 WAITING = 6  # times as long by the wall clock, for an answer that waits or a busy machine
-COMPILE_LIMIT = 30.0  # seconds for a function that numba has yet to compile
+LONG_LIMIT = 30.0  # where numba has yet to compile the answer, or a right one computes for seconds
 MOST_PRINTED = 10_000  # characters kept of what an answer prints
 
 
@@ -60,9 +60,10 @@ class _Printed:
         pass
 
 
-def time_limit(answer: object) -> float:
-    """Seconds for one check: more for a numba function, which compiles on its first call."""
-    return COMPILE_LIMIT if hasattr(answer, "py_func") else TIME_LIMIT
+def time_limit(answer: object, heavy: bool) -> float:
+    """Seconds for one check: more in a heavy exercise, and for a numba function, which compiles on
+    its first call."""
+    return LONG_LIMIT if heavy or hasattr(answer, "py_func") else TIME_LIMIT
 
 
 def run_answer(

@@ -85,6 +85,8 @@ class Exercise(NamedTuple):
     package(minivae.<module>) makes the same function from the package's own code. The tests check
     that it equals the reference; with a mistake planted in that module it becomes a wrong answer.
     returns: the names of the results, for the message.
+    heavy: whether right answers may compute for seconds, because the check compiles them or calls
+    them very often; they get more time.
     given: in a find-the-bug exercise, the code handed out; an answer that does the same as this
     code counts as not attempted.
     """
@@ -102,6 +104,7 @@ class Exercise(NamedTuple):
     returns: tuple[str, ...] = ()
     package: Callable[[Any], Answer] | None = None
     module: str = "ops"
+    heavy: bool = False
     given: Answer | None = None
     solution_text: str = ""  # exercises that ask for a value: the answer and why
 

@@ -95,7 +95,7 @@ def _grade_function(exercise, answer):
     cases = [*exercise.cases(), *_fresh_case(exercise)]
     names = tuple(inspect.signature(exercise.reference).parameters)
     right = [outcome_of(exercise.reference, args, exercise.observe) for args in cases]
-    ran = run_answer(answer, cases, exercise.observe, time_limit(answer))
+    ran = run_answer(answer, cases, exercise.observe, time_limit(answer, exercise.heavy))
     if exercise.given and is_untouched(answer, exercise.given, exercise.stub):
         if _does_the_same(exercise.given, exercise, cases, ran.outcomes):
             return _not_attempted(exercise)
@@ -185,7 +185,8 @@ def _instead_of_luck(names):
 def _another_each_time(exercise, answer, args, outcome):
     if outcome.kind != "returned":
         return False
-    again = run_answer(answer, [args], exercise.observe, time_limit(answer)).outcomes[0]
+    limit = time_limit(answer, exercise.heavy)
+    again = run_answer(answer, [args], exercise.observe, limit).outcomes[0]
     return again.kind == "returned" and not compare.same(again.value, outcome.value)
 
 

@@ -294,7 +294,7 @@ class Directions:
         """
         wrong = [k for k in range(len(self.lines)) if rows[k][3] == WRONG]
         clearest: dict[int, int] = {}
-        for k in sorted(wrong, key=lambda k: -abs(rows[k][0] - rows[k][1]) / rows[k][2]):
+        for k in sorted(wrong, key=lambda k: -clearness(rows[k])):
             clearest.setdefault(self.lines[k].group, k)
         found: list[Found] = []
         doubted = set()
@@ -376,6 +376,12 @@ class Directions:
         )
         more = ", and there are more" if self.unfollowed or len(self.found) > 3 else ""
         return f"wrong at {shown}{more}", None, n
+
+
+def clearness(row: Row) -> float:
+    """How many bars lie between the two slopes. Where f is linear, the bar can be 0."""
+    gap, bar = abs(row[0] - row[1]), row[2]
+    return gap / bar if bar else np.inf
 
 
 def _groups(contributions: np.ndarray) -> list[np.ndarray]:

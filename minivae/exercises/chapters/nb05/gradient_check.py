@@ -118,6 +118,7 @@ GRADIENT_CHECK = Exercise(
     """),
     reference=gradient_check,
     cases=check_cases,
+    heavy=True,
     mistakes=(
         WrongAnswer(
             "always-true",

@@ -131,6 +131,7 @@ KL_TEST: Exercise = Exercise(
     reference=kl_is_right,
     cases=_kl_cases,
     observe=kept(_judged, lambda: KL_TEST),
+    heavy=True,
     mistakes=(
         WrongAnswer(
             "at-the-prior",

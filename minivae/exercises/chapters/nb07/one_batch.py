@@ -134,6 +134,7 @@ ONE_BATCH = Exercise(
     """),
     reference=learns_by_heart,
     cases=_cases,
+    heavy=True,
     mistakes=(
         WrongAnswer(
             "it-falls",

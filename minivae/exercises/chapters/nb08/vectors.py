@@ -195,6 +195,7 @@ VECTORIZE = Exercise(
     given=_given_sums,
     cases=_sums_cases,
     observe=_observe_sums,
+    heavy=True,
     returns=("out", "the compiled code uses vectors", "how X is read"),
     mistakes=(
         WrongAnswer(
@@ -335,6 +336,7 @@ TRAP = Exercise(
     given=_given_softsign,
     cases=_trap_cases,
     observe=_observe_trap,
+    heavy=True,
     returns=(
         "out",
         "all arithmetic is in float32",
