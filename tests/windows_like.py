@@ -124,11 +124,11 @@ def stop_in_step(number):
     """Ctrl-C while the numba backend takes that step, counted from now on."""
     from minivae import kernels
 
-    call, left = kernels.adam_step, iter(range(number - 1))
+    call, left = kernels.Replay.adam_step, iter(range(number - 1))
 
     def step(*args, **kwargs):
         if next(left, None) is None:
             signal.raise_signal(signal.SIGINT)
         return call(*args, **kwargs)
 
-    kernels.adam_step = step
+    kernels.Replay.adam_step = step

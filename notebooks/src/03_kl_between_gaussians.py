@@ -590,7 +590,7 @@ def descend(mu, logvar, steps=100, lr=0.15):
 
 
 # %%
-fig, (ax, right) = plots.figure(8.2, 3.6, 1, 2, width_ratios=(2, 1))
+fig, (ax, right) = plots.figure(7.2, 3.1, 1, 2, width_ratios=(2, 1))
 m, v = np.meshgrid(np.linspace(-2.6, 2.6, 120), np.linspace(-4.5, 2.2, 120))
 rings = ax.contour(m, v, gaussian_kl(m, v), [0.1, 0.5, 1, 2, 3], colors=plots.GREY, linewidths=0.8)
 ax.clabel(rings, fmt="%g", fontsize=8, manual=[(a, -a) for a in (0.4, 0.9, 1.3, 1.8, 2.1)])
