@@ -7,6 +7,7 @@ can step through the kernels.
 
 import ctypes
 import platform
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -91,6 +92,22 @@ def pause(context):
         return context.get_dummy_value()
 
     return types.void(), codegen
+
+
+def _lowest_bit_instructions(context, word):
+    """The place of the lowest bit that is set, in a word that is not 0."""
+
+    def codegen(context, builder, signature, args):
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint64(types.uint64), codegen
+
+
+def _lowest_bit_in_python(word):
+    return np.uint64((int(word) & -int(word)).bit_length() - 1)
+
+
+lowest_bit: Any = intrinsic(_lowest_bit_instructions) if JIT else _lowest_bit_in_python
 
 
 if JIT:
