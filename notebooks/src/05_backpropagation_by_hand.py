@@ -1292,8 +1292,8 @@ for name, f in (("the KL", one_kl), ("the KL + 1", lambda v: 1 + one_kl(v))):
     print(f"{name:11s} right derivatives near the prior called wrong: {how_many} of {len(said)}")
 
 # %% [markdown]
-# (How many exactly depends on the last bit of each `np.exp`, and so on the processor.) So "wrong" means: look. And "right" trusts that $f$ is smooth within the steps taken: at the kink of a relu every $D(h)$ is
-# $\tfrac12$, with a tiny bar (5.12).
+# (How many exactly depends on the last bit of each `np.exp`, and so on the processor.) So "wrong" means: look. And "right" trusts that $f$ is
+# smooth within the steps taken: at the kink of a relu every $D(h)$ is $\tfrac12$, with a tiny bar (5.12).
 #
 # ## 5.12  What does the package's check say, and when can it not tell?
 #
