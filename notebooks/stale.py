@@ -21,13 +21,13 @@ their own:
 
 import ast
 import hashlib
-import inspect
 import re
-from functools import cache, partial
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from notebooks.code_hash import code, nodes, parsed
+from notebooks.shown_text import shown_text
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -61,7 +61,6 @@ LIST_ALL = {  # names that reach every chapter
     "review_session",
     "summary",
 }
-SHOW_TEXT = {"getsource", "getsourcelines", "getdoc", "help", "solution", "sources"}
 TEXT = {".css", ".csv", ".html", ".js", ".json", ".md", ".txt"}  # line ends may differ here
 
 WHOLE = "*"  # stands for all names of a package
@@ -73,21 +72,28 @@ def fingerprint(source, root=ROOT, read=READ):
     Raises ValueError where a path in `read` does not exist, or where a reached module imports by
     a computed name.
     """
+    return fingerprints([source], root, read)[0]
+
+
+def fingerprints(sources, root=ROOT, read=READ):
+    """That of each of these notebooks; what they share is looked at once."""
+    project = _Project(root, read)
+    return [_fingerprint(source, project) for source in sources]
+
+
+def _fingerprint(source, project):
     text = _text(source)
-    modules = reached_modules(source, root, read)
-    parts = {"source": text, "requirements": requirements(_text(root / "requirements.txt"))}
+    modules = _Reach(source, project).files()
+    needed = requirements(_text(project.root / "requirements.txt"))
+    parts = {"source": _sha(text.encode()), "requirements": _sha(needed.encode())}
     for path in modules:
-        parts[_name(path, root)] = code(_text(path))
-        shown = _shown_text(parsed(text), _text(path))
+        parts[project.name(path)] = project.hash_of_code(path)
+        shown = shown_text(parsed(text), project.text(path))
         if shown:
-            parts[f"text of {_name(path, root)}"] = shown
-    for path in files_read(modules, root, read):
-        parts[_name(path, root)] = _text(path) if path.suffix in TEXT else path.read_bytes()
-    digest = hashlib.sha256()
-    for name, part in sorted(parts.items()):
-        content = part.encode() if isinstance(part, str) else part
-        digest.update(f"{name}\n{len(content)}\n".encode() + content)
-    return digest.hexdigest()
+            parts[f"text of {project.name(path)}"] = _sha(shown.encode())
+    for path in _without_python(project.read_by, modules):
+        parts[project.name(path)] = project.hash_of_content(path)
+    return _sha("".join(f"{name}\n{part}\n" for name, part in sorted(parts.items())).encode())
 
 
 def requirements(text):
@@ -101,8 +107,11 @@ def files_read(modules, root=ROOT, read=READ):
 
     Raises ValueError where any path in `read` does not exist.
     """
-    found = _read_by(root, read)
-    return sorted({f for m in modules for f in found.get(m, ()) if f.suffix != ".py"})
+    return _without_python(_read_by(root, read), modules)
+
+
+def _without_python(read_by, modules):
+    return sorted({f for m in modules for f in read_by.get(m, ()) if f.suffix != ".py"})
 
 
 def _read_by(root, read):
@@ -124,8 +133,8 @@ def _text(path):
     return path.read_bytes().decode("utf-8").replace("\r\n", "\n")
 
 
-def _name(path, root):
-    return path.relative_to(root).as_posix()
+def _sha(content):
+    return hashlib.sha256(content).hexdigest()
 
 
 # ---- which modules are reached -----------------------------------------------------------------
@@ -136,7 +145,63 @@ def reached_modules(source, root=ROOT, read=READ):
 
     Raises ValueError as `fingerprint` does.
     """
-    return _Reach(source, root, read).files()
+    return _Reach(source, _Project(root, read)).files()
+
+
+class _Project:
+    """The files below a root as they are now; each is read, and its imports listed, only once."""
+
+    def __init__(self, root, read):
+        self.root, self.read_by = root, _read_by(root, read)
+        self.text, self.name = cache(_text), cache(self._name)
+        self.find, self.imports, self.asks = map(cache, (self._find, self._imports, self._asks))
+        self.hash_of_code = cache(lambda path: _sha(code(self.text(path)).encode()))
+        self.hash_of_content = cache(self._hash_of_content)
+
+    def tree(self, path):
+        return parsed(self.text(path))
+
+    def _name(self, path):
+        return path.relative_to(self.root).as_posix()
+
+    def _hash_of_content(self, path):
+        return _sha(_text(path).encode() if path.suffix in TEXT else path.read_bytes())
+
+    def _find(self, module):
+        """The file of a module of minivae, or None where there is none of that name."""
+        if module.split(".")[0] != "minivae":
+            return None
+        path = self.root.joinpath(*module.split("."))
+        candidates = (path / "__init__.py", path.with_suffix(".py"))
+        return next((file for file in candidates if file.is_file()), None)
+
+    def _imports(self, module):
+        """The imports of minivae in the file of a module."""
+        path = self.find(module)
+        return list(_imports(self.tree(path), module, path.name == "__init__.py", self.find))
+
+    def _asks(self, module):
+        """What the file of a module asks for."""
+        return list(_asks(self.tree(self.find(module)), self.imports(module), self.find))
+
+    @cached_property
+    def chapters(self):
+        """{a chapter, or its questions: the strings in it that look like its ids, as "05.dense"}.
+
+        Both are given by their dotted name.
+        """
+        folder = self.root.joinpath(*CHAPTERS.split("."))
+        found = {}
+        for path in folder.glob("nb[0-9][0-9]*"):
+            chapter = f"{CHAPTERS}.{path.stem}"
+            if self.find(chapter) is None:
+                continue  # a folder that is left over, without its __init__.py
+            for file in path.rglob("*.py") if path.is_dir() else [path]:
+                asked = file.parent == path and file.name == "questions.py"
+                ids = found.setdefault(f"{chapter}.questions" if asked else chapter, set())
+                texts = _strings(self.tree(file))
+                ids.update(text for text in texts if text.startswith(f"{_number(chapter)}."))
+        return found
 
 
 class _Reach:
@@ -146,13 +211,11 @@ class _Reach:
     for the import alone.
     """
 
-    def __init__(self, source, root, read):
-        self.root, self.read_by = root, _read_by(root, read)
+    def __init__(self, source, project):
+        self.project, self.find, chapters = project, project.find, project.chapters
         self.asked, self.modules = set(), {}  # modules: {dotted name: its file}
-        self.find = cache(partial(_find, root=root))
-        chapters = self.ids_by_module()
         script = parsed(_text(source))
-        asks = list(_asks(script, "", False, self.find))
+        asks = list(_asks(script, list(_imports(script, "", False, self.find)), self.find))
         for ask in asks:
             self.ask(*ask)
         wanted = _named_by_id(script, chapters)
@@ -162,7 +225,7 @@ class _Reach:
         while wanted:
             for module in sorted(wanted):
                 self.ask(module, WHOLE)
-            trees = [parsed(_text(path)) for path in self.files()]
+            trees = [self.project.tree(path) for path in self.files()]
             named = set().union(*(_named_by_id(tree, chapters) for tree in trees))
             wanted = named - set(self.modules)
 
@@ -182,7 +245,7 @@ class _Reach:
             names = (name,)
             self.ask(f"{module}.{name}")  # where the name is a submodule's
         if path.name == "__init__.py":
-            for found in _imports(parsed(_text(path)), module, True, self.find):
+            for found in self.project.imports(module):
                 if found.passed_on and (names is None or found.local in names):
                     for ask in found.asks:
                         self.ask(*ask)
@@ -194,41 +257,15 @@ class _Reach:
         if module in self.modules:
             return
         self.modules[module] = path
-        tree = parsed(_text(path))
-        if _name(path, self.root) not in BY_NAME and _imports_by_name(tree):
-            raise ValueError(f"{_name(path, self.root)} imports by a computed name: see BY_NAME")
-        for ask in _asks(tree, module, path.name == "__init__.py", self.find):
+        name = self.project.name(path)
+        if name not in BY_NAME and _imports_by_name(self.project.tree(path)):
+            raise ValueError(f"{name} imports by a computed name: see BY_NAME")
+        for ask in self.project.asks(module):
             self.ask(*ask)
-        for file in self.read_by.get(path, ()):
+        for file in self.project.read_by.get(path, ()):
             if file.suffix == ".py":
-                self.ask(".".join(file.relative_to(self.root).with_suffix("").parts), WHOLE)
-
-    def ids_by_module(self):
-        """{a chapter, or its questions: the strings in it that look like its ids, as "05.dense"}.
-
-        Both are given by their dotted name.
-        """
-        folder = self.root.joinpath(*CHAPTERS.split("."))
-        found = {}
-        for path in folder.glob("nb[0-9][0-9]*"):
-            chapter = f"{CHAPTERS}.{path.stem}"
-            if self.find(chapter) is None:
-                continue  # a folder that is left over, without its __init__.py
-            for file in path.rglob("*.py") if path.is_dir() else [path]:
-                asked = file.parent == path and file.name == "questions.py"
-                ids = found.setdefault(f"{chapter}.questions" if asked else chapter, set())
-                texts = _strings(parsed(_text(file)))
-                ids.update(text for text in texts if text.startswith(f"{_number(chapter)}."))
-        return found
-
-
-def _find(module, root):
-    """The file of a module of minivae, or None where there is none of that name."""
-    if module.split(".")[0] != "minivae":
-        return None
-    path = root.joinpath(*module.split("."))
-    candidates = (path / "__init__.py", path.with_suffix(".py"))
-    return next((file for file in candidates if file.is_file()), None)
+                dotted = self.project.name(file).removesuffix(".py").replace("/", ".")
+                self.ask(dotted, WHOLE)
 
 
 @cache
@@ -328,9 +365,9 @@ def _origin(node, module, is_package):
     return ".".join([*parts[: len(parts) - above], *([node.module] if node.module else [])])
 
 
-def _asks(tree, module, is_package, find):
+def _asks(tree, imports, find):
     """What a file asks for: its imports, and the names that it takes from imported modules."""
-    own = [i for i in _imports(tree, module, is_package, find) if not i.passed_on]
+    own = [found for found in imports if not found.passed_on]
     for found in own:
         yield from found.asks
     bound = {}
@@ -360,37 +397,3 @@ def _chains(tree):
             if isinstance(node, ast.Name):
                 found.append((node.id, attributes))
     return found
-
-
-# ---- source text that a notebook shows ---------------------------------------------------------
-
-
-@cache
-def _shows(script):
-    """The names of the functions and classes whose source text a notebook shows; WHOLE if it may
-    show any text."""
-    names = set()
-    for node in nodes(script):
-        if isinstance(node, ast.Attribute) and node.attr == "__doc__":
-            names.add(WHOLE)
-        if isinstance(node, ast.Call):
-            called = getattr(node.func, "attr", getattr(node.func, "id", None))
-            if called == "getsource" and node.args and isinstance(node.args[0], ast.Attribute):
-                names.add(node.args[0].attr)  # as in getsource(vae.elbo)
-            elif called in SHOW_TEXT:
-                names.add(WHOLE)
-    return names
-
-
-def _shown_text(script, text):
-    """The part of a module's text that a notebook shows; mostly none."""
-    names = _shows(script)
-    if not names or WHOLE in names:
-        return text if names else ""
-    lines = text.splitlines(keepends=True)
-    shown = []
-    for node in nodes(parsed(text)):
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in names:
-            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            shown += inspect.getblock(lines[first - 1 :])
-    return "".join(shown)

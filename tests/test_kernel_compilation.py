@@ -111,6 +111,13 @@ def factor():
 """
 
 
+def _start(folder, cache):
+    """What the kernel of the package prints: its result, and the hits in the cache."""
+    result = run_python("import package.kernel", PYTHONPATH=str(folder), NUMBA_CACHE_DIR=str(cache))
+    assert result.returncode == 0, result.stderr
+    return result.stdout.split()
+
+
 @needs_jit
 def test_an_edit_of_one_file_is_seen_by_the_kernels_of_another(tmp_path):
     """numba alone would go on using the code that was compiled with the old file."""
@@ -119,11 +126,7 @@ def test_an_edit_of_one_file_is_seen_by_the_kernels_of_another(tmp_path):
     def printed(factor, edited):
         (package / "helper.py").write_text(HELPER.format(factor=factor))
         os.utime(package / "helper.py", (edited, edited))
-        result = run_python(
-            "import package.kernel", PYTHONPATH=str(tmp_path), NUMBA_CACHE_DIR=str(tmp_path / "c")
-        )
-        assert result.returncode == 0, result.stderr
-        value, hits = result.stdout.split()
+        value, hits = _start(tmp_path, tmp_path / "c")
         return int(value), int(hits)
 
     assert printed(factor=3, edited=2000) == (3, 0)
@@ -141,26 +144,27 @@ DAMAGE = {
 }
 
 
+@pytest.fixture(scope="module")
+def compiled_package(tmp_path_factory):
+    """The folder of the small package, and the cache after its first start."""
+    folder = tmp_path_factory.mktemp("compiled")
+    package = _small_package(folder)
+    (package / "helper.py").write_text(HELPER.format(factor=3))
+    assert _start(folder, folder / "c") == ["3", "0"]
+    return folder, folder / "c"
+
+
 @needs_jit
 @pytest.mark.parametrize("ending", ["nbi", "nbc"])
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_file_in_the_cache_is_compiled_again(tmp_path, damage, ending):
+def test_a_damaged_file_in_the_cache_is_compiled_again(compiled_package, tmp_path, damage, ending):
     """numba alone ends with an EOFError or UnpicklingError at every start, or crashes."""
-    package = _small_package(tmp_path)
-    (package / "helper.py").write_text(HELPER.format(factor=3))
-
-    def start():
-        result = run_python(
-            "import package.kernel", PYTHONPATH=str(tmp_path), NUMBA_CACHE_DIR=str(tmp_path / "c")
-        )
-        assert result.returncode == 0, result.stderr
-        return result.stdout.split()
-
-    assert start() == ["3", "0"]
-    (file,) = (tmp_path / "c").rglob(f"kernel.scaled*.{ending}")
+    folder, whole = compiled_package
+    cache = shutil.copytree(whole, tmp_path / "c")
+    (file,) = cache.rglob(f"kernel.scaled*.{ending}")
     file.write_bytes(DAMAGE[damage](file.read_bytes()))
-    assert start() == ["3", "0"]
-    assert start() == ["3", "1"]  # the file is whole again
+    assert _start(folder, cache) == ["3", "0"]
+    assert _start(folder, cache) == ["3", "1"]  # the file is whole again
 
 
 @needs_jit

@@ -28,9 +28,9 @@ class Copy:
         self.before = self.fingerprints()
 
     def fingerprints(self):
-        return {
-            path.name.split("_")[0]: stale.fingerprint(path, self.root) for path in self.sources
-        }
+        numbers = [path.name.split("_")[0] for path in self.sources]
+        found = stale.fingerprints(self.sources, self.root)
+        return dict(zip(numbers, found, strict=True))
 
     def stale(self):
         now = self.fingerprints()

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from minivae.exercises.chapters.nb06.kept import kept
 from minivae.exercises.exercise import Exercise, WrongAnswer, generic, stub
 
 NEAR = 0.01  # nats above the best
@@ -171,7 +170,7 @@ def _means_multiplied(dz, eps, mu, root):
     return a + c, np.outer(a, eps.mean(axis=0)) + d
 
 
-SEARCH_Q: Exercise = Exercise(
+SEARCH_Q = Exercise(
     id="06.search-q",
     title="search for the best tilted q of one image",
     stub=stub("""
@@ -180,7 +179,7 @@ SEARCH_Q: Exercise = Exercise(
     """),
     reference=search_q,
     cases=_search_cases,
-    observe=kept(_nats_above, lambda: SEARCH_Q),
+    observe=_nats_above,
     mistakes=(
         WrongAnswer(
             "the-prior",
