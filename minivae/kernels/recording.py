@@ -144,7 +144,8 @@ class Pace:
 
     def __init__(self) -> None:
         self.steps, self.trial_left = 0, 0
-        self.best = self.together = True
+        self.best = True  # the way in use, except in a trial of the other one
+        self.together = True  # that of the step under way
         # of each way, together (True) and alone (False): the usual seconds of a step, the step in
         # which it is tried next, and how many steps pass until then if it loses
         self.usual = {True: math.inf, False: math.inf}
