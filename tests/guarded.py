@@ -24,7 +24,7 @@ import numpy as np
 from guard_pages import ending, guard
 
 from minivae import kernels, ops, vae
-from minivae.kernels import products, tasks, tile
+from minivae.kernels import products, sparse_products, tasks, tile
 from minivae.kernels import threads as pools
 from minivae.train import replay_of
 
@@ -96,12 +96,15 @@ def edges(lanes, tile_rows):
     n = (
         1,
         3,
+        lanes // 2,
         lanes - 1,
         lanes,
         lanes + 1,
+        lanes + lanes // 2,
         panel - 1,
         panel,
         panel + 1,
+        panel + lanes // 2,
         3 * panel,
         block - 1,
         block,
@@ -205,11 +208,12 @@ def sweep(widths):
     cases = 0
     for dtype, bits, threads in configurations(widths):
         lanes = bits // 8 // dtype().itemsize
-        count = 14 if widths == MACHINE else 120
+        count = 17 if widths == MACHINE else 120
         for guard.side in ("end", "start"):
             pool = open_pool(dtype, threads, lanes)
             draw = Draw(dtype, seed=threads)
             todo = [(matmul_case, draw, *s) for s in shapes(lanes, pool.tile_rows, count)]
+            todo += sparse_cases(draw, lanes)
             if widths == ALL or lanes == machine_lanes(dtype):
                 todo += other_cases(draw, lanes, pool.tile_rows, count)
             for case, *args in todo:
@@ -240,6 +244,16 @@ def open_pool(dtype, threads, lanes=None):
         pool = pools.Pool(np.dtype(dtype), threads, lanes)
     pools.pools[np.dtype(dtype)] = pool
     return pool
+
+
+def sparse_cases(draw, lanes):
+    """Layers whose products leave out zeros, with sums over k in several steps and in one; columns
+    around halves of a register, one and several registers, strips of them and chunks."""
+    strip, n = tile.ROW_VECTORS * lanes, products.K_BLOCK + 1
+    edges = (lanes // 2, lanes - 1, lanes, lanes + 1, strip, strip + 1, 2 * strip + lanes // 2)
+    for o in sorted({1, *edges, sparse_products.SPARSE_COLUMNS + lanes + 1}):
+        for zeros in (0.8, 1.0):
+            yield dense_case, draw, n, o, tasks.SMALL_PRODUCT // (n * o) + 3, "none", zeros
 
 
 def other_cases(draw, lanes, tile_rows, count):

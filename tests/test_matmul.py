@@ -190,45 +190,66 @@ def test_register_widths_of_other_machines(dtype, lanes):
             assert_close(c, exact(a, b, transpose_a, transpose_b), k, dtype)
 
 
+def full_and_sparse(pool, a, b, transposed, bias):
+    """A B + bias with and without the zeros of A, A.T for A if transposed -> the bits of both."""
+    _, _, job_tasks, scratch = pool.buffers
+    task, found = pool.buffers.tasks[0], []
+    for sparse in (False, True):
+        c = np.full((a.shape[transposed], b.shape[1]), np.nan, a.dtype)
+        chunks = tasks.describe_matmul(
+            job_tasks, 1, pool.kind, a, np.int64(transposed), b, np.int64(0), c
+        )
+        task["bias"] = bias.ctypes.data
+        if sparse:
+            task["operation"], task["row_blocks"] = tasks.SPARSE, 3
+            task["column_blocks"] = -(-c.shape[1] // sparse_products.SPARSE_COLUMNS)
+            chunks = 3 * int(task["column_blocks"])
+        work_alone(job_tasks, chunks, scratch, pool.tile_rows, pool.kind)
+        found.append(c.view(f"u{c.itemsize}"))
+    return found
+
+
 @pytest.mark.skipif(config.DISABLE_JIT, reason="without the compiler there are no registers")
 @widths
 def test_leaving_out_zeros_changes_no_bit_at_any_edge(dtype, lanes):
-    """Columns around one and several registers, strips of them and chunks; k around the words in
-    which numbers are found, and in two steps; all, some or none of the numbers 0; a NaN."""
+    """Columns around halves of a register, one and several registers, strips of them and chunks; k
+    around the words in which numbers are found, and in two steps; all, some or none of the numbers
+    0; infinity, NaN, -0.0 and numbers too small for all their digits."""
     pool, rng = threads.Pool(np.dtype(dtype), 1, lanes), np.random.default_rng(0)
-    _, _, job_tasks, scratch = pool.buffers
-    task, strip = pool.buffers.tasks[0], 8 * lanes
+    strip = 8 * lanes
     columns = {
         1,
+        lanes // 2,
         lanes - 1,
         lanes,
         lanes + 1,
+        lanes + lanes // 2,
         2 * lanes + 1,
         strip,
         strip + lanes - 1,
         2 * strip + 1,
     }
-    for n, k in itertools.product([*sorted(columns - {0}), 1030], (1, 63, 65, 130, 405)):
+    special = [np.inf, -np.inf, np.nan, -0.0, np.finfo(dtype).tiny / 8]
+    for n, k in itertools.product([*sorted(columns), 1030], (1, 63, 65, 130, 405)):
         for transposed, share in itertools.product((0, 1), (0, 0.2, 1)):
-            m = 19
-            a, b = operands(m, k, n, dtype, transposed)
+            a, b = operands(19, k, n, dtype, transposed)
             a *= rng.random(a.shape) < share
-            a[0, 0] = np.nan if share == 1 else a[0, 0]
+            if share == 1:
+                a.flat[: len(special)] = special
             bias = rng.standard_normal(n).astype(dtype)
-            found = []
-            for sparse in (False, True):
-                c = np.full((m, n), np.nan, dtype)
-                chunks = tasks.describe_matmul(
-                    job_tasks, 1, pool.kind, a, np.int64(transposed), b, np.int64(0), c
-                )
-                task["bias"] = bias.ctypes.data
-                if sparse:
-                    task["operation"], task["row_blocks"] = tasks.SPARSE, 3
-                    task["column_blocks"] = -(-n // sparse_products.SPARSE_COLUMNS)
-                    chunks = 3 * int(task["column_blocks"])
-                work_alone(job_tasks, chunks, scratch, pool.tile_rows, pool.kind)
-                found.append(c)
-            np.testing.assert_array_equal(*found, err_msg=f"{(n, k, transposed, share)}")
+            full, sparse = full_and_sparse(pool, a, b, transposed, bias)
+            np.testing.assert_array_equal(full, sparse, err_msg=f"{(n, k, transposed, share)}")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_leaving_out_zeros_changes_no_bit_of_a_few_products(dtype):
+    """Also for the plain Python behind the kernels."""
+    pool = threads.Pool(np.dtype(dtype), 1, 4)
+    for n, transposed, share in itertools.product((1, 6, 8, 33), (0, 1), (0, 0.2)):
+        a, b = operands(3, 67, n, dtype, transposed)
+        a *= np.random.default_rng(0).random(a.shape) < share
+        full, sparse = full_and_sparse(pool, a, b, transposed, np.ones(n, dtype))
+        np.testing.assert_array_equal(full, sparse, err_msg=f"{(n, transposed, share)}")
 
 
 def test_the_width_is_this_machines():

@@ -255,6 +255,25 @@ def test_one_late_step_costs_a_few_steps_alone_and_no_more():
     assert all(found[recording.SHORTEST_PAUSE :])
 
 
+def test_trials_cost_little_where_the_helpers_are_many():
+    """Alone such a step takes 8 times as long, so a whole trial would cost as much as 56 steps."""
+    pace = recording.Pace()
+    found = np.array(ways(pace, {True: 1e-3, False: 8e-3}, 6000))
+    assert 1 <= (~found).sum() <= 12  # of 8e-3 instead of 1e-3
+
+
+def test_the_helpers_return_at_once_where_the_machine_has_become_slower_for_both_ways():
+    """What the leader took alone before must not count against them."""
+    pace = recording.Pace()
+    ways(pace, {True: 1e-3, False: 1.1e-3}, 3000)
+    while not pace.begin():
+        pace.end(1.1e-3)
+    found = ways(pace, {True: 3e-3, False: 3.3e-3}, 200)
+    steps_alone = found[1:].index(True)
+    assert steps_alone == recording.SHORTEST_PAUSE
+    assert all(found[1 + steps_alone : 100])
+
+
 def test_a_step_is_timed_and_does_as_the_pace_says(pool_of, monkeypatch):
     pool = pool_of(np.float32, 2)
     replay, x, eps = replay_example()

@@ -32,7 +32,7 @@ from minivae.kernels.tasks import (
 
 @inlined
 def do_chunk(task, chunk, together, scratch, tile_rows, kind):
-    """Do this chunk of the task; together: other threads do chunks of the same job."""
+    """Do this chunk of the task; together: other threads may do others of the job."""
     if task.operation == PRODUCT:
         product_chunk(task, chunk, scratch, tile_rows, kind)
     elif task.operation == SPARSE:

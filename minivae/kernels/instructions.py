@@ -1,4 +1,4 @@
-"""LLVM instructions that numba does not offer: memory by its address, atomics, a pause.
+"""LLVM instructions that numba does not offer: memory by its address, atomics, a bit, and hints.
 
 Addresses are plain integers, because the threads exchange them in records of integers.
 With NUMBA_DISABLE_JIT=1, plain Python stands in for those that a single thread needs, so that one
@@ -112,7 +112,8 @@ lowest_bit: Any = intrinsic(_lowest_bit_instructions) if JIT else _lowest_bit_in
 
 @intrinsic
 def fetch_to_write(context, address):
-    """Asks for the cache line at an address that will be written: no other core keeps it then."""
+    """Asks the core to fetch the cache line at an address, and to take it from other cores,
+    because it will be written."""
 
     def codegen(context, builder, signature, args):
         byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)

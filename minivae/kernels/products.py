@@ -5,7 +5,7 @@ a block, k goes in steps of at most K_BLOCK, and B in panels as wide as a tile: 
 panel (26 kB with AVX2, 51 kB with AVX-512) stay in the first or second cache while the tiles run
 down it. B is read in place where possible.
 A panel is copied ("packed") where B is transposed; where registers would reach beyond B's edge, so
-that zeros fill it up; and where the rows of B are a multiple of ALIASING_STRIDE bytes apart,
+that zeros fill them up; and where the rows of B are a multiple of ALIASING_STRIDE bytes apart,
 because they would then compete for the same few sets of the cache. A is read in place, along its
 rows or (A.T) down its columns.
 
@@ -101,7 +101,7 @@ def pack_panel(task, k0, depth, j0, columns, target, kind):
 
 @compiled
 def halves_for(columns, kind):
-    """How many halves of a register it takes; the smallest registers are not cut in two."""
+    """How many halves of a register hold so many columns; the smallest registers stay whole."""
     lanes = kind.ndim
     if lanes * kind.itemsize == LANE_BYTES:
         return -(-columns // lanes) * 2

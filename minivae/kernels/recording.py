@@ -23,7 +23,7 @@ from minivae.kernels import pairs, tasks
 from minivae.kernels.guard import is_ready
 from minivae.kernels.threads import Pool, pool_of, recorded
 
-LATE = 2.5  # the helpers are late when a step takes so many times as long as usual
+SLOW = 2.5  # a step is slow if it takes so many times as long as one with the helpers usually does
 TRIAL = 8  # steps
 SHORTEST_PAUSE, LONGEST_PAUSE = 16, 1024  # steps before a way to work that has lost is tried again
 
@@ -144,7 +144,8 @@ class Pace:
 
     def __init__(self) -> None:
         self.steps, self.trial_left = 0, 0
-        self.best = self.together = True
+        self.best = True  # the way in use, except in a trial of the other one
+        self.together = True  # that of the step under way
         # of each way, together (True) and alone (False): the usual seconds of a step, the step in
         # which it is tried next, and how many steps pass until then if it loses
         self.usual = {True: math.inf, False: math.inf}
@@ -163,24 +164,27 @@ class Pace:
         """To be called after the step, with the time that it took."""
         way = self.together
         self.steps += 1
-        late = way and seconds > LATE * self.usual[way]
+        # the helpers are late; or alone it takes so long that one step of a trial is enough
+        slow = seconds > SLOW * self.usual[True]
         # the shortest time, which follows slowly if steps take longer now
         self.usual[way] = min(1.01 * self.usual[way], seconds)
         if self.trial_left:
-            self.trial_left = 0 if late else self.trial_left - 1
+            self.trial_left = 0 if slow else self.trial_left - 1
             if self.trial_left:
                 return
-            if late or self.usual[way] > self.usual[not way]:
+            if slow or self.usual[way] > self.usual[not way]:
                 self._lost(way)
             else:
                 self.best = way
                 self._lost(not way)
-        elif late:
-            self.best = False
+        elif slow and way:
+            # what it took alone before may be out of date: perhaps the whole machine is slower now
+            self.best, self.usual[False] = False, math.inf
             self._lost(way)
 
     def _lost(self, way: bool) -> None:
-        """Try it again later: after twice as many steps if it has lost the last time, too."""
+        """Try it again later: after twice as many steps as the last time, if that was not long
+        ago."""
         again = self.steps <= self.next_trial[way] + 4 * self.pause[way]
         self.pause[way] = min(2 * self.pause[way], LONGEST_PAUSE) if again else SHORTEST_PAUSE
         self.next_trial[way] = self.steps + self.pause[way]

@@ -1,10 +1,11 @@
 """Products that leave out the zeros of A.
 
 Images of digits are mostly zeros, and adding 0 * w changes no bit of a sum unless w is infinite or
-NaN, or the sum is -0.0 so far: that is a bias of -0.0, whose sign may then differ from that of the
-full product (-0.0 == 0.0). So where the input of a layer is mostly zeros and the other factor is
-finite, a row of C is the sum of only those rows of B whose factor in A is not 0. This is done for
-x W and for x.T da, and takes about a fifth of the work.
+NaN, or the sum is -0.0 so far: a bias of -0.0, or a negative product too small for any number but
+0. Then a 0 may have another sign than in the full product (-0.0 == 0.0). So where the input of a
+layer is mostly zeros and the other factor is finite, a row of C is the sum of only those rows of B
+whose factor in A is not 0. This is done for x W and for x.T da, and takes about a fifth of the
+work.
 """
 
 import numpy as np

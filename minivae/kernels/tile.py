@@ -8,8 +8,8 @@ do, whereas a plain loop loads and stores C for every single multiply-add. At th
 the tile is narrower, in steps of half a register: some processors compute with the lower half of a
 wide register in half of the time.
 
-The sum of rows does the same for one row of C when most numbers of A are 0: it goes through the
-rows of B that belong to the others.
+Where most numbers of A are 0, `sum_of_rows` keeps up to eight registers of one row of C in the same
+way, while it goes through those rows of B whose factor in A is not 0.
 
 LLVM does not keep such a block in registers if the tile is written as a Python loop, so here the
 instructions are built one by one. The number of lanes must be known at compile time, and is taken
