@@ -3,12 +3,12 @@
 import os
 
 # Where several processes run the tests, each gets its share of the cores. Threads that wait for a
-# core which another process uses would only be in its way. (Not those of OpenBLAS: with another
-# number of threads its results have other last bits.)
+# core which another process uses would only be in its way.
 PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 if PROCESSES > 1:
     share = max(1, (os.cpu_count() or 1) // PROCESSES)
-    os.environ.setdefault("MINIVAE_NUM_THREADS", str(share))
+    for library in ("MINIVAE", "OPENBLAS"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", str(share))
 
 import datetime
 import signal

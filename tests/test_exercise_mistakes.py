@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
+from minivae.exercises import compare
 from minivae.exercises.cards import CORRECT, NOT_ATTEMPTED, NOT_YET
 from minivae.exercises.catalogue import CHAPTERS, chapter_modules, exercises
 from minivae.exercises.execution import copy_args, outcome_of
@@ -122,3 +123,37 @@ def test_recognise_needs_every_case_to_match():
     mixed = [outcome_of(wrong, cases[0], exercise.observe)]
     mixed += [outcome_of(exercise.reference, args, exercise.observe) for args in cases[1:]]
     assert recognise(exercise, cases, mixed) is None
+
+
+def two_units_up(fraction):
+    return np.nextafter(np.nextafter(fraction, np.float32(9)), np.float32(9))
+
+
+def test_a_mistake_is_recognised_in_spite_of_the_last_bits_of_its_float32():
+    """On some processors np.exp2(n), a natural way to go on after log2, is two units off."""
+    exercise = exercises()["08.bits"]
+
+    def by_log2(x):
+        n = np.floor(np.log2(np.abs(x)))
+        return n, two_units_up((x / 2.0 ** n.astype(float)).astype(np.float32))
+
+    verdict = grade(exercise, by_log2)
+    assert (verdict.status, verdict.mistake) == (NOT_YET, "logarithm")
+
+
+def test_a_fraction_that_is_off_by_last_bits_is_not_exact():
+    exercise = exercises()["08.bits"]
+
+    def nearly(x):
+        n, fraction = exercise.reference(x)
+        return n, two_units_up(fraction)
+
+    verdict = grade(exercise, nearly)
+    assert (verdict.status, verdict.mistake) == (NOT_YET, None)
+
+
+def test_float64_is_told_apart_beyond_its_rounding():
+    a = np.array([1.7])
+    assert not compare.same(a, a * (1 + 3e-7))
+    assert compare.same(a.astype(np.float32), a * (1 + 3e-7))  # one of them is no finer
+    assert not compare.same(a.astype(np.float32), a * (1 + 3e-6))

@@ -1,13 +1,16 @@
 """The product kernels: every shape, layout and register width, against NumPy in float64."""
 
+import itertools
+
 import numpy as np
 import pytest
 from numba import config, njit
 
 from minivae import kernels
 from minivae.errors import MinivaeError
-from minivae.kernels import plain_products, products, tasks, threads
+from minivae.kernels import plain_products, products, sparse_products, tasks, threads
 from minivae.kernels.products import product_chunk
+from minivae.kernels.sparse_products import sparse_chunk
 from minivae.kernels.tasks import task_at
 
 DTYPES = (np.float32, np.float64)
@@ -155,16 +158,25 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(transpose_a, transpose_
 @njit
 def work_alone(job_tasks, chunks, scratch, tile_rows, kind):
     """What `threads.work` does for a product; compiles for another width in a few seconds."""
+    task = task_at(job_tasks, 0)
     for chunk in range(chunks):
-        product_chunk(task_at(job_tasks, 0), chunk, scratch, tile_rows, kind)
+        if task.operation == tasks.SPARSE:
+            sparse_chunk(task, chunk, kind)
+        else:
+            product_chunk(task, chunk, scratch, tile_rows, kind)
+
+
+WIDTHS = [
+    *[(np.float32, lanes) for lanes in (4, 8, 16)],
+    *[(np.float64, lanes) for lanes in (2, 4, 8)],
+]
+widths = pytest.mark.parametrize(("dtype", "lanes"), WIDTHS)
 
 
 @pytest.mark.skipif(config.DISABLE_JIT, reason="without the compiler there are no registers")
-@pytest.mark.parametrize(
-    ("dtype", "lanes"), [(np.float32, 4), (np.float32, 16), (np.float64, 2), (np.float64, 8)]
-)
+@widths
 def test_register_widths_of_other_machines(dtype, lanes):
-    """The widths of NEON, SSE and AVX-512; LLVM splits or joins registers where there are none."""
+    """NEON, SSE, AVX2 and AVX-512; LLVM splits or joins registers where there are none."""
     pool = threads.Pool(np.dtype(dtype), 1, lanes)
     _, _, job_tasks, scratch = pool.buffers
     for m, k, n in [(1, 1, 1), (25, 19, 70), (14, 405, 33), (140, 30, 200)]:
@@ -176,6 +188,47 @@ def test_register_widths_of_other_machines(dtype, lanes):
             )
             work_alone(job_tasks, chunks, scratch, pool.tile_rows, pool.kind)
             assert_close(c, exact(a, b, transpose_a, transpose_b), k, dtype)
+
+
+@pytest.mark.skipif(config.DISABLE_JIT, reason="without the compiler there are no registers")
+@widths
+def test_leaving_out_zeros_changes_no_bit_at_any_edge(dtype, lanes):
+    """Columns around one and several registers, strips of them and chunks; k around the words in
+    which numbers are found, and in two steps; all, some or none of the numbers 0; a NaN."""
+    pool, rng = threads.Pool(np.dtype(dtype), 1, lanes), np.random.default_rng(0)
+    _, _, job_tasks, scratch = pool.buffers
+    task, strip = pool.buffers.tasks[0], 8 * lanes
+    columns = {
+        1,
+        lanes - 1,
+        lanes,
+        lanes + 1,
+        2 * lanes + 1,
+        strip,
+        strip + lanes - 1,
+        2 * strip + 1,
+    }
+    for n, k in itertools.product([*sorted(columns - {0}), 1030], (1, 63, 65, 130, 405)):
+        for transposed, share in itertools.product((0, 1), (0, 0.2, 1)):
+            m = 19
+            a, b = operands(m, k, n, dtype, transposed)
+            a *= rng.random(a.shape) < share
+            a[0, 0] = np.nan if share == 1 else a[0, 0]
+            bias = rng.standard_normal(n).astype(dtype)
+            found = []
+            for sparse in (False, True):
+                c = np.full((m, n), np.nan, dtype)
+                chunks = tasks.describe_matmul(
+                    job_tasks, 1, pool.kind, a, np.int64(transposed), b, np.int64(0), c
+                )
+                task["bias"] = bias.ctypes.data
+                if sparse:
+                    task["operation"], task["row_blocks"] = tasks.SPARSE, 3
+                    task["column_blocks"] = -(-n // sparse_products.SPARSE_COLUMNS)
+                    chunks = 3 * int(task["column_blocks"])
+                work_alone(job_tasks, chunks, scratch, pool.tile_rows, pool.kind)
+                found.append(c)
+            np.testing.assert_array_equal(*found, err_msg=f"{(n, k, transposed, share)}")
 
 
 def test_the_width_is_this_machines():

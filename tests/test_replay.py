@@ -206,43 +206,74 @@ def test_a_loss_that_is_not_finite_changes_no_parameter():
 # ---- a busy machine ----------------------------------------------------------------------------
 
 
+def ways(pace, seconds, steps):
+    """For each of some steps, whether the helpers took part; seconds: {way: of a step}."""
+    found = []
+    for _ in range(steps):
+        found.append(pace.begin())
+        pace.end(seconds[found[-1]])
+    return found
+
+
+@pytest.mark.parametrize("faster", [True, False])
+def test_the_faster_way_is_kept_and_the_other_one_tried_less_and_less_often(faster):
+    pace, seconds = recording.Pace(), {faster: 1e-3, not faster: 1.1e-3}
+    found = np.array(ways(pace, seconds, 6000))
+    (trials,) = np.nonzero(found != faster)
+    begins = trials[np.diff(trials, prepend=-10) > 1][1:]
+    assert len(trials) < 0.02 * len(found)
+    assert begins[-1] - begins[-2] == recording.LONGEST_PAUSE + recording.TRIAL
+    # when the other becomes the faster one, it is in use after its next trial
+    found = ways(pace, {faster: 1e-3, not faster: 0.9e-3}, recording.LONGEST_PAUSE + 20)
+    assert found[-10:] == [not faster] * 10
+
+
 def test_helpers_that_are_late_are_left_out_for_longer_and_longer():
-    helpers = recording.Helpers()
-    assert helpers.wanted_from == -np.inf
-    now, pauses = 100.0, []
-    for _ in range(12):
-        helpers.are_late(now)
-        pauses.append(helpers.wanted_from - now)
-        now = helpers.wanted_from  # asked again, and late again
-    np.testing.assert_allclose(pauses[:4], recording.SHORTEST_PAUSE * 2.0 ** np.arange(4))
-    assert pauses[-1] == pytest.approx(recording.LONGEST_PAUSE)
-    helpers.are_late(now + 10 * recording.LONGEST_PAUSE)  # after a long time without
-    assert helpers.pause == recording.SHORTEST_PAUSE
+    pace, alone = recording.Pace(), []
+    ways(pace, {True: 1e-3, False: 2e-3}, 200)
+    for _ in range(9):
+        while not pace.begin():  # until they are asked again
+            pace.end(2e-3)
+            alone[-1] += 1
+        while pace.trial_left:  # they are fast while they are tried
+            assert pace.begin()
+            pace.end(1e-3)
+        assert pace.begin()
+        pace.end(5e-3)  # and then late
+        alone.append(0)
+    assert alone[:-1] == [min(16 * 2**n, recording.LONGEST_PAUSE) for n in range(8)]
 
 
-def test_jobs_that_take_too_long_are_done_alone_and_then_together_again(pool_of, monkeypatch):
-    clock, takes, asked = [0.0], [1e-3], []
+def test_one_late_step_costs_a_few_steps_alone_and_no_more():
+    pace, usual = recording.Pace(), {True: 1e-3, False: 2e-3}
+    ways(pace, usual, 3000)
+    while not pace.begin():
+        pace.end(2e-3)
+    pace.end(5e-3)
+    found = ways(pace, usual, 200)
+    assert found[: recording.SHORTEST_PAUSE] == [False] * recording.SHORTEST_PAUSE
+    assert all(found[recording.SHORTEST_PAUSE :])
+
+
+def test_a_step_is_timed_and_does_as_the_pace_says(pool_of, monkeypatch):
     pool = pool_of(np.float32, 2)
     replay, x, eps = replay_example()
     replay.elbo(x, eps)
     replay.adam_step(1, 1e-3)
-    jobs = replay.current.forward
-    jobs.most_chunks = 2
+    replay.current.forward.most_chunks = replay.current.update.most_chunks = 2
+    asked, times, clock = [], [], [0.0]
 
     def run_again(address, count, chunks):
-        asked.append(chunks)
-        clock[0] += takes[0]
+        asked.append(chunks > 1)
+        clock[0] += 1e-3
 
     monkeypatch.setattr(pool, "run_again", run_again)
     monkeypatch.setattr(recording.time, "perf_counter", lambda: clock[0])
-
-    def run(seconds):
-        takes[0] = seconds
-        jobs.run()
-        return asked[-1] == 2  # with helpers?
-
-    assert all(run(1e-3) for _ in range(5))
-    assert run(5e-3)  # they were late
-    assert not run(1e-3)
-    clock[0] += recording.SHORTEST_PAUSE
-    assert all(run(1e-3) for _ in range(5))
+    monkeypatch.setattr(replay.current.pace, "end", times.append)
+    replay.current.pace.next_trial = {True: 99, False: 99}
+    for together in (True, False):
+        monkeypatch.setattr(replay.current.pace, "best", together)
+        replay.elbo(x, eps)
+        replay.adam_step(2, 1e-3)
+    assert asked == [True, True, False, False]
+    assert times == pytest.approx([2e-3, 2e-3])

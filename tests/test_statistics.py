@@ -153,6 +153,25 @@ def test_copies_of_one_noise_give_the_bound_of_one_sample(vae, ops):
         np.testing.assert_allclose(copies.flat_grads, one.flat_grads, rtol=0, atol=1e-12)
 
 
+def intervals(cuts):
+    """(middle, width) of each part of [0, 1) between the cuts.
+
+    Sums of weights that should be equal, or 1, may differ by a rounding error: no number lies
+    between them, so none is drawn there.
+    """
+    bounds = np.unique(np.concatenate([[0.0, 1.0], cuts]))
+    halves = [(low, (low + high) / 2, high) for low, high in pairwise(bounds)]
+    return [(middle, high - low) for low, middle, high in halves if low < middle < high]
+
+
+def test_intervals_leave_out_what_no_number_lies_in():
+    near = [np.nextafter(0.25, 1), np.nextafter(1.0, 0)]  # the middle up to 1 would round to 1
+    assert intervals(np.array([0.25, *near])) == [
+        (0.125, 0.25),
+        ((near[0] + near[1]) / 2, near[1] - near[0]),
+    ]
+
+
 def test_the_gradient_of_drawn_samples_averages_to_that_of_all(vae, ops):
     """The mean over u is exact here: between two cuts of [0, 1) the same samples are drawn."""
     spec = SPEC._replace(latent_dim=2)
@@ -163,12 +182,11 @@ def test_the_gradient_of_drawn_samples_averages_to_that_of_all(vae, ops):
     w = np.exp(true_vae.log_weights(params, x, eps, spec))
     for S in (1, 3):
         cuts = (S * np.cumsum(w / w.sum(axis=0), axis=0)).ravel() % 1
-        cuts = np.unique(np.concatenate([[0.0, 1.0], cuts]))
         mean = 0
-        for low, high in pairwise(cuts):
-            u = np.full((S, 2), (low + high) / 2)
+        for middle, width in intervals(cuts):
+            u = np.full((S, 2), middle)
             drawn = vae.iwae_and_grads(params, x, eps, spec, u=u, ops=ops)
-            mean = mean + (high - low) * drawn.flat_grads
+            mean = mean + width * drawn.flat_grads
             assert drawn[:4] == pytest.approx(whole[:4], rel=1e-13)
         np.testing.assert_allclose(mean, whole.flat_grads, rtol=0, atol=1e-12)
         assert np.abs(drawn.flat_grads - whole.flat_grads).max() > 1e-3  # one draw is not the mean
@@ -209,12 +227,11 @@ def test_the_doubly_reparameterized_gradient_by_its_definition(vae, ops):
         expected = plain.grads[name] if of_decoder else numeric[name]
         np.testing.assert_allclose(gradient, expected, rtol=1e-11, atol=1e-12, err_msg=name)
     # One sample drawn by its weight: w_k times its gradient of K = 1 has the same average.
-    cuts = np.unique(np.concatenate([[0.0, 1.0], np.cumsum(w, axis=0).ravel().clip(0, 1)]))
     mean = 0
-    for low, high in pairwise(cuts):
-        u = np.full((1, 2), (low + high) / 2)
+    for middle, width in intervals(np.cumsum(w, axis=0).ravel().clip(0, 1)):
+        u = np.full((1, 2), middle)
         drawn = vae.iwae_and_grads(params, x, eps, spec, u=u, doubly=True, ops=ops)
-        mean = mean + (high - low) * drawn.flat_grads
+        mean = mean + width * drawn.flat_grads
     np.testing.assert_allclose(mean, result.flat_grads, rtol=0, atol=1e-12)
 
 

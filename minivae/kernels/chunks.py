@@ -31,8 +31,8 @@ from minivae.kernels.tasks import (
 
 
 @inlined
-def do_chunk(task, chunk, scratch, tile_rows, kind):
-    """Do this chunk of the task."""
+def do_chunk(task, chunk, together, scratch, tile_rows, kind):
+    """Do this chunk of the task; together: other threads do chunks of the same job."""
     if task.operation == PRODUCT:
         product_chunk(task, chunk, scratch, tile_rows, kind)
     elif task.operation == SPARSE:
@@ -56,4 +56,4 @@ def do_chunk(task, chunk, scratch, tile_rows, kind):
     elif task.operation == ADD:
         add_chunk(task, chunk, kind)
     else:
-        adam_chunk(task, chunk, kind)
+        adam_chunk(task, chunk, together, kind)

@@ -7,6 +7,7 @@ can step through the kernels.
 
 import ctypes
 import platform
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -91,6 +92,37 @@ def pause(context):
         return context.get_dummy_value()
 
     return types.void(), codegen
+
+
+def _lowest_bit_instructions(context, word):
+    """The place of the lowest bit that is set, in a word that is not 0."""
+
+    def codegen(context, builder, signature, args):
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint64(types.uint64), codegen
+
+
+def _lowest_bit_in_python(word):
+    return np.uint64((int(word) & -int(word)).bit_length() - 1)
+
+
+lowest_bit: Any = intrinsic(_lowest_bit_instructions) if JIT else _lowest_bit_in_python
+
+
+@intrinsic
+def fetch_to_write(context, address):
+    """Asks for the cache line at an address that will be written: no other core keeps it then."""
+
+    def codegen(context, builder, signature, args):
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        function = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        prefetch = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0i8")
+        write, keep, data = (ir.Constant(number, n) for n in (1, 3, 1))
+        builder.call(prefetch, [builder.inttoptr(args[0], byte), write, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(types.intp), codegen
 
 
 if JIT:

@@ -9,9 +9,11 @@ import numpy as np
 from minivae.kernels.activations import activation_gradient
 from minivae.kernels.compilation import compiled, regrouping
 from minivae.kernels.elementary import exp, expm1, expm1_minus, log1p_unit
-from minivae.kernels.instructions import numbers_at
+from minivae.kernels.instructions import fetch_to_write, numbers_at
 from minivae.kernels.products import SCRATCH, share
 
+ADAM_BLOCK = 512  # numbers
+LINE = 64  # bytes of a cache line, or half of one
 SUM_BLOCK = 256  # rows: one sum over 60,000 float32 would lose three digits
 
 # ---- in chunks, by all threads -----------------------------------------------------------------
@@ -97,23 +99,33 @@ def scale_rows_chunk(task, chunk, kind):
 
 
 @compiled
-def adam_chunk(task, chunk, kind):
-    """Adam on a part of the flat vector; each number is loaded and stored once."""
+def adam_chunk(task, chunk, together, kind):
+    """Adam on a part of the flat vector; each number is loaded and stored once.
+
+    If threads work together, others have read the parameters in the products. So their cache lines
+    are asked for a block ahead: a core must wait, before it writes, until no other core keeps them.
+    """
     size = kind.itemsize
     first, last = share(chunk, task.chunks, task.m)
-    flat = numbers_at(task.a + first * size, last - first, kind)
-    grad = numbers_at(task.b + first * size, last - first, kind)
-    m = numbers_at(task.c + first * size, last - first, kind)
-    v = numbers_at(task.d + first * size, last - first, kind)
     number = kind.dtype.type
     lr, v_scale, adam_eps = number(task.lr), number(task.v_scale), number(task.adam_eps)
     beta1, rest1 = number(task.beta1), number(1 - task.beta1)
     beta2, rest2 = number(task.beta2), number(1 - task.beta2)
-    for i in range(len(flat)):
-        g = grad[i]
-        m[i] = beta1 * m[i] + rest1 * g
-        v[i] = beta2 * v[i] + rest2 * g * g
-        flat[i] -= lr * m[i] / (np.sqrt(v[i] * v_scale) + adam_eps)
+    for begin in range(first, last, ADAM_BLOCK):
+        n = min(ADAM_BLOCK, last - begin)
+        start = begin * size
+        if together:
+            for ahead in range(ADAM_BLOCK * size, min(2 * ADAM_BLOCK, last - begin) * size, LINE):
+                fetch_to_write(task.a + start + ahead)
+        flat = numbers_at(task.a + start, n, kind)
+        grad = numbers_at(task.b + start, n, kind)
+        m = numbers_at(task.c + start, n, kind)
+        v = numbers_at(task.d + start, n, kind)
+        for i in range(n):
+            g = grad[i]
+            m[i] = beta1 * m[i] + rest1 * g
+            v[i] = beta2 * v[i] + rest2 * g * g
+            flat[i] -= lr * m[i] / (np.sqrt(v[i] * v_scale) + adam_eps)
 
 
 @compiled

@@ -4,10 +4,10 @@ C (m, n) = A (m, k) B (k, n) is cut into blocks of C, and each block is computed
 a block, k goes in steps of at most K_BLOCK, and B in panels as wide as a tile: K_BLOCK rows of a
 panel (26 kB with AVX2, 51 kB with AVX-512) stay in the first or second cache while the tiles run
 down it. B is read in place where possible.
-A panel is copied ("packed") where B is transposed; where a whole register would reach beyond B's
-edge, so that zeros fill it up; and where the rows of B are a multiple of ALIASING_STRIDE bytes
-apart, because they would then compete for the same few sets of the cache. A is read in place, along
-its rows or (A.T) down its columns.
+A panel is copied ("packed") where B is transposed; where registers would reach beyond B's edge, so
+that zeros fill it up; and where the rows of B are a multiple of ALIASING_STRIDE bytes apart,
+because they would then compete for the same few sets of the cache. A is read in place, along its
+rows or (A.T) down its columns.
 
 Every number of C is a sum over k in order within each step, then of the steps in order, whichever
 block, thread or tile computes it. So the result has the same bits on any number of threads. (One
@@ -99,11 +99,20 @@ def pack_panel(task, k0, depth, j0, columns, target, kind):
             panel[r * width + j] = numbers[r]
 
 
+@compiled
+def halves_for(columns, kind):
+    """How many halves of a register it takes; the smallest registers are not cut in two."""
+    lanes = kind.ndim
+    if lanes * kind.itemsize == LANE_BYTES:
+        return -(-columns // lanes) * 2
+    return -(-columns * 2 // lanes)
+
+
 @inlined
 def product_chunk(task, chunk, scratch, tile_rows, kind):
     """One block of C = f(A B + bias).
 
-    A panel of C is first computed in the scratch memory if the tile's whole registers would reach
+    A panel of C is first computed in the scratch memory if the tile's registers would reach
     beyond C's edge, or if there is an activation, which vectorizes best over contiguous numbers.
     """
     size, lanes, width = kind.itemsize, kind.ndim, TILE_VECTORS * kind.ndim
@@ -125,8 +134,8 @@ def product_chunk(task, chunk, scratch, tile_rows, kind):
         for p in range(p0, p1):
             j = p * width
             columns = min(width, task.n - j)
-            vectors = -(-columns // lanes)
-            ragged = columns < vectors * lanes
+            halves = halves_for(columns, kind)
+            ragged = columns * 2 < halves * lanes
             staged = ragged or task.activation != NO_ACTIVATION
             c = out = task.c + i0 * task.c_stride + j * size
             c_stride = row_bytes if staged else task.c_stride
@@ -146,11 +155,11 @@ def product_chunk(task, chunk, scratch, tile_rows, kind):
             for t in range(tiles):
                 r0, r1 = share(t, tiles, rows)
                 multiply_tile(
-                    kind, task.a_transposed, a + r0 * a_row, task.a_stride, b, b_stride,
-                    sums + r0 * sums_stride, sums_stride, r1 - r0, vectors, k1 - k0, first,
+                    kind, a + r0 * a_row, a_row, a_column, b, b_stride,
+                    sums + r0 * sums_stride, sums_stride, r1 - r0, halves, k1 - k0, first,
                 )  # fmt: skip
             if d > 0:
-                add_rows(step, row_bytes, c, c_stride, rows, vectors * lanes, kind)
+                add_rows(step, row_bytes, c, c_stride, rows, halves * lanes // 2, kind)
             if staged and d == depths - 1:
                 activate(numbers_at(c, rows * width, kind), task.activation)
                 copy_rows(c, row_bytes, out, task.c_stride, rows, columns, kind)

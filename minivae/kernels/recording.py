@@ -23,8 +23,9 @@ from minivae.kernels import pairs, tasks
 from minivae.kernels.guard import is_ready
 from minivae.kernels.threads import Pool, pool_of, recorded
 
-LATE = 2.5  # helpers are late when jobs take so many times as long as usual:
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 1.0  # then the leader works alone, for some seconds
+LATE = 2.5  # the helpers are late when a step takes so many times as long as usual
+TRIAL = 8  # steps
+SHORTEST_PAUSE, LONGEST_PAUSE = 16, 1024  # steps before a way to work that has lost is tried again
 
 
 class Recorded:
@@ -121,38 +122,68 @@ class Recorder:
 class Jobs:
     """Jobs that can be done again, one after the other: (n, TASKS) task descriptors."""
 
-    def __init__(self, pool: Pool, records: np.ndarray, helpers: "Helpers") -> None:
+    def __init__(self, pool: Pool, records: np.ndarray) -> None:
         self.pool, self.records, self.address = pool, records, records.ctypes.data
         self.most_chunks = int(records["chunks"].sum(axis=1).max())
-        self.helpers, self.usual = helpers, math.inf
 
-    def run(self) -> None:
-        """Do them again, with the helper threads unless these have been late."""
+    def run(self, together: bool) -> float:
+        """Do them again, with the helper threads or without -> the seconds that it took."""
         start = time.perf_counter()
-        together = start >= self.helpers.wanted_from
         self.pool.run_again(self.address, len(self.records), self.most_chunks if together else 1)
-        if together:
-            end = time.perf_counter()
-            if end - start > LATE * self.usual:
-                self.helpers.are_late(end)
-            self.usual = min(1.01 * self.usual, end - start)  # follows if they need longer now
+        return time.perf_counter() - start
 
 
-class Helpers:
-    """Does without the helper threads for a while, where they are late.
+class Pace:
+    """Decides whether the helper threads take part in a step, by how long steps have taken.
 
-    On a busy machine a helper may have to wait for a core in the middle of a chunk, and then all
-    wait for it. The more often that happens, the longer the leader works alone.
+    Alone the leader may be faster in two cases. On a busy machine a helper may have to wait for a
+    core in the middle of a chunk, and then all wait for it. And where the cores share no cache,
+    small steps spend their time moving weights from one core's cache to another's. So the way that
+    is not in use is tried from time to time, rarely if it has just lost.
     """
 
     def __init__(self) -> None:
-        self.wanted_from, self.pause = -math.inf, SHORTEST_PAUSE
+        self.steps, self.trial_left = 0, 0
+        self.best = self.together = True
+        # of each way, together (True) and alone (False): the usual seconds of a step, the step in
+        # which it is tried next, and how many steps pass until then if it loses
+        self.usual = {True: math.inf, False: math.inf}
+        self.next_trial = {True: 0, False: SHORTEST_PAUSE}
+        self.pause = {True: SHORTEST_PAUSE, False: SHORTEST_PAUSE}
 
-    def are_late(self, now: float) -> None:
-        """Twice as long as the last time, if they are late again soon after it."""
-        soon = now < self.wanted_from + 4 * self.pause
-        self.pause = min(2 * self.pause, LONGEST_PAUSE) if soon else SHORTEST_PAUSE
-        self.wanted_from = now + self.pause
+    def begin(self) -> bool:
+        """To be called before a step -> whether the helpers take part in it."""
+        other = not self.best
+        if not self.trial_left and self.steps >= self.next_trial[other]:
+            self.trial_left, self.usual[other] = TRIAL, math.inf
+        self.together = other if self.trial_left else self.best
+        return self.together
+
+    def end(self, seconds: float) -> None:
+        """To be called after the step, with the time that it took."""
+        way = self.together
+        self.steps += 1
+        late = way and seconds > LATE * self.usual[way]
+        # the shortest time, which follows slowly if steps take longer now
+        self.usual[way] = min(1.01 * self.usual[way], seconds)
+        if self.trial_left:
+            self.trial_left = 0 if late else self.trial_left - 1
+            if self.trial_left:
+                return
+            if late or self.usual[way] > self.usual[not way]:
+                self._lost(way)
+            else:
+                self.best = way
+                self._lost(not way)
+        elif late:
+            self.best = False
+            self._lost(way)
+
+    def _lost(self, way: bool) -> None:
+        """Try it again later: after twice as many steps if it has lost the last time, too."""
+        again = self.steps <= self.next_trial[way] + 4 * self.pause[way]
+        self.pause[way] = min(2 * self.pause[way], LONGEST_PAUSE) if again else SHORTEST_PAUSE
+        self.next_trial[way] = self.steps + self.pause[way]
 
 
 class Replay:
@@ -177,7 +208,6 @@ class Replay:
     ) -> None:
         self.elbo_and_grads, self.elbo_loss = elbo_and_grads, elbo_loss
         self.params, self.spec, self.state = params, spec, (flat, m, v)
-        self.helpers = Helpers()
         self.recordings: dict[int, _Recording] = {}  # by the batch size
 
     def elbo(self, x: np.ndarray, eps: np.ndarray, beta: float = 1.0) -> Any:
@@ -213,7 +243,7 @@ class _Recording:
             replay.params, self.x, self.eps, replay.spec, beta=beta, ops=self.recorder
         )
         jobs = np.stack(self.recorder.jobs[: self.recorder.forward_jobs])
-        self.forward = Jobs(self.pool, jobs, replay.helpers)
+        self.forward, self.pace = Jobs(self.pool, jobs), Pace()
 
     def fits(self) -> bool:
         """Are the pool and its threads those of the recording? After a fork they are not."""
@@ -222,7 +252,7 @@ class _Recording:
     def elbo(self, x: np.ndarray, eps: np.ndarray, beta: float) -> Any:
         np.copyto(self.x, x)
         np.copyto(self.eps, eps)
-        self.forward.run()
+        self.seconds = self.forward.run(self.pace.begin())
         recorder = self.recorder
         terms, dkl = self.replay.elbo_loss(recorder.nll, recorder.kl, beta, self.replay.spec)
         np.copyto(recorder.dkl, dkl)
@@ -234,9 +264,9 @@ class _Recording:
             flat, m, v = recorder.plain(*self.replay.state)
             recorder.record(pairs.adam_step, flat, self.result.flat_grads, m, v, step, lr)
             jobs = np.stack(recorder.jobs[recorder.forward_jobs :])
-            self.update = Jobs(self.pool, jobs, self.replay.helpers)
+            self.update = Jobs(self.pool, jobs)
         else:
             adam = self.update.records[-1, 0]
             beta1, beta2 = float(adam["beta1"]), float(adam["beta2"])
             adam["lr"], adam["v_scale"] = pairs.adam_scales(step, lr, beta1, beta2)
-            self.update.run()
+            self.pace.end(self.seconds + self.update.run(self.pace.together))

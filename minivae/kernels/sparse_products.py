@@ -11,11 +11,13 @@ import numpy as np
 
 from minivae.kernels.activations import activate
 from minivae.kernels.compilation import compiled, regrouping
-from minivae.kernels.instructions import numbers_at
+from minivae.kernels.instructions import lowest_bit, numbers_at
 from minivae.kernels.products import K_BLOCK, share, steps_in_k
+from minivae.kernels.tile import ROW_VECTORS, nonzeros, sum_of_rows
 
 SPARSE_ROWS = 4  # rows of C in a chunk,
 SPARSE_ROWS_TRANSPOSED = 16  # and for A.T, where 16 neighbouring columns of A share cache lines
+WORD = 64  # bits
 SPARSE_COLUMNS = 512  # the most columns of C in a chunk
 ZEROS_SAMPLE, ZEROS_STRIDE = 256, 79  # how many numbers are sampled, and how the sample is spread
 
@@ -41,73 +43,85 @@ def all_finite(numbers):
 
 
 @compiled
-def list_nonzeros(address, stride, n, where, found, kind):
-    """Writes the indices and values of the numbers that are not 0 (NaN included); returns their
+def list_nonzeros(address, stride, n, chosen, kind):
+    """Lists which of n numbers, `stride` bytes apart, are not 0 (NaN included); returns their
     count."""
+    if stride == kind.itemsize:
+        return list_along_row(address, n, chosen, kind)
     count = np.uint64(0)  # unsigned, so that numba does not check for negative indices
     for k in range(n):
-        number = numbers_at(address + k * stride, 1, kind)[0]
-        where[count], found[count] = k, number  # overwritten next if 0: avoids a branch
-        count += np.uint64(number != 0)
+        chosen[count] = k  # overwritten next if the number is 0: avoids a branch
+        count += np.uint64(numbers_at(address + k * stride, 1, kind)[0] != 0)
     return np.int64(count)
 
 
 @compiled
-def _add_four(c, x0, b0, x1, b1, x2, b2, x3, b3):
-    """c += x0 b0 + ... + x3 b3, in this order; c is loaded and stored once for four terms."""
-    for j in range(len(c)):
-        total = c[j] + x0 * b0[j]
-        total = total + x1 * b1[j]
-        total = total + x2 * b2[j]
-        c[j] = total + x3 * b3[j]
+def list_along_row(address, n, chosen, kind):
+    """The same for numbers side by side, which are compared in whole registers."""
+    count, one, lanes = np.uint64(0), np.uint64(1), kind.ndim
+    for k in range(0, n, WORD):
+        length = min(WORD, n - k)
+        whole = length - length % lanes
+        found = np.uint64(0)  # bit j: number k + j is not 0
+        for j in range(0, whole, lanes):
+            found |= nonzeros(kind, address + (k + j) * kind.itemsize) << np.uint64(j)
+        rest = numbers_at(address + (k + whole) * kind.itemsize, length - whole, kind)
+        for j in range(length - whole):
+            found |= np.uint64(rest[j] != 0) << np.uint64(whole + j)
+        while found:
+            chosen[count] = k + np.int64(lowest_bit(found))
+            count += one
+            found &= found - one  # without its lowest bit
+    return np.int64(count)
 
 
 @compiled
-def _add_one(c, x, b):
-    for j in range(len(c)):
-        c[j] += x * b[j]
+def add_short_rows(c, chosen, count, a, a_stride, b, b_stride, kind):
+    """c += a[k] B[k, :] for the chosen k, one after the other: rows shorter than a register."""
+    for e in range(count):
+        k = chosen[e]
+        number = numbers_at(a + k * a_stride, 1, kind)[0]
+        row = numbers_at(b + k * b_stride, len(c), kind)
+        for j in range(len(c)):
+            c[j] += number * row[j]
 
 
 @compiled
 def sparse_chunk(task, chunk, kind):
     """Some rows of C = f(A B + bias), without the zeros of A."""
-    size = kind.itemsize
+    size, lanes = kind.itemsize, kind.ndim
     i0, i1 = share(chunk % task.row_blocks, task.row_blocks, task.m)
     j0, j1 = share(chunk // task.row_blocks, task.column_blocks, task.n)
     n = j1 - j0
     a_row, a_column = (size, task.a_stride) if task.a_transposed else (task.a_stride, size)
-    where, x = np.empty(K_BLOCK, np.int64), np.empty(K_BLOCK, kind.dtype)
-    steps, step = steps_in_k(task), np.empty(n, kind.dtype)
+    chosen = np.empty(K_BLOCK, np.int32)
+    steps, later = steps_in_k(task), np.empty(n, kind.dtype)
+    # The columns of C in strips of whole registers. Where they are no multiple of a register, the
+    # last strip overlaps the one before it: its columns are computed again, and are the same.
+    vectors = -(-n // lanes)
+    strips = max(-(-vectors // ROW_VECTORS), 2 if n % lanes else 1)
     for i in range(i0, i1):
         c = numbers_at(task.c + i * task.c_stride + j0 * size, n, kind)
-        c[:] = 0
-        if task.bias:
-            bias = numbers_at(task.bias + j0 * size, n, kind)
-            # not c[:] = bias, for which numba compiles, in three seconds, an error about shapes
-            for j in range(n):
-                c[j] = bias[j]
         for s in range(steps):  # as in the full product, so that the bits are the same
             k0, k1 = share(s, steps, task.k)
-            count = list_nonzeros(
-                task.a + i * a_row + k0 * a_column, a_column, k1 - k0, where, x, kind
-            )
-            b, stride = task.b + k0 * task.b_stride + j0 * size, task.b_stride
-            sums = c
-            if s > 0:
-                sums = step
-                sums[:] = 0
-            fours = count - count % 4
-            for e in range(0, fours, 4):
-                _add_four(
-                    sums,
-                    x[e], numbers_at(b + where[e] * stride, n, kind),
-                    x[e + 1], numbers_at(b + where[e + 1] * stride, n, kind),
-                    x[e + 2], numbers_at(b + where[e + 2] * stride, n, kind),
-                    x[e + 3], numbers_at(b + where[e + 3] * stride, n, kind),
-                )  # fmt: skip
-            for e in range(fours, count):
-                _add_one(sums, x[e], numbers_at(b + where[e] * stride, n, kind))
+            a = task.a + i * a_row + k0 * a_column
+            count = list_nonzeros(a, a_column, k1 - k0, chosen, kind)
+            b = task.b + k0 * task.b_stride + j0 * size
+            first = task.bias + j0 * size if task.bias and s == 0 else 0
+            sums = later if s > 0 else c
+            if n < lanes:
+                for j in range(n):
+                    sums[j] = numbers_at(first, n, kind)[j] if first else 0
+                add_short_rows(sums, chosen, count, a, a_column, b, task.b_stride, kind)
+            else:
+                for strip in range(strips):
+                    v0, v1 = share(strip, strips, vectors)
+                    at = min(v0 * lanes, n - (v1 - v0) * lanes) * size
+                    sum_of_rows(
+                        kind, chosen.ctypes.data, count, a, a_column, b + at, task.b_stride,
+                        sums.ctypes.data + at, v1 - v0, first + at if first else 0,
+                    )  # fmt: skip
             if s > 0:
                 for j in range(n):
-                    c[j] += step[j]
+                    c[j] += later[j]
         activate(c, task.activation)

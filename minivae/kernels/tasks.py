@@ -127,7 +127,8 @@ def begin_job(tasks, threads, kind):
         task = task_at(tasks, which)
         if task.chunks and task.may_skip_zeros:
             if _has_mostly_zeros(task, kind):
-                rows = SPARSE_ROWS_TRANSPOSED if task.a_transposed else SPARSE_ROWS
+                few = max(1, min(SPARSE_ROWS, task.m // (4 * threads)))  # enough for all threads
+                rows = SPARSE_ROWS_TRANSPOSED if task.a_transposed else few
                 task.operation, task.row_blocks = SPARSE, -(-task.m // rows)
                 task.column_blocks = -(-task.n // SPARSE_COLUMNS)
                 task.chunks = task.row_blocks * task.column_blocks

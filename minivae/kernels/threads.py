@@ -98,7 +98,7 @@ def work(role, helper, jobs, count, threads, state, scratch, tile_rows, kind):
                 while chunk >= task_at(tasks, which).chunks:
                     chunk -= task_at(tasks, which).chunks
                     which += 1
-                do_chunk(task_at(tasks, which), chunk, scratch, tile_rows, kind)
+                do_chunk(task_at(tasks, which), chunk, own != ALONE, scratch, tile_rows, kind)
                 spins = 0
                 done += 1
                 if own != ALONE:

@@ -1,10 +1,15 @@
 """The register tile: the inner loop of every matrix product, written as LLVM instructions.
 
 A vector register holds `lanes` numbers: 16 float32 with AVX-512, 8 with AVX2, 4 with NEON or SSE;
-of float64 half as many. The tile keeps a block of C, `rows` x `vectors` registers, in registers for
-the whole loop over k. Each iteration loads `vectors` registers of B and, for each row, copies one
-number of A into all lanes of a register. With AVX2 that is 8 loads for 12 multiply-adds, about what
-a core can do, whereas a plain loop loads and stores C for every single multiply-add.
+of float64 half as many. The tile keeps a block of C, `rows` x two registers, in registers for the
+whole loop over k. Each iteration loads two registers of B and, for each row, copies one number of A
+into all lanes of a register. With AVX2 that is 8 loads for 12 multiply-adds, about what a core can
+do, whereas a plain loop loads and stores C for every single multiply-add. At the right edge of C
+the tile is narrower, in steps of half a register: some processors compute with the lower half of a
+wide register in half of the time.
+
+The sum of rows does the same for one row of C when most numbers of A are 0: it goes through the
+rows of B that belong to the others.
 
 LLVM does not keep such a block in registers if the tile is written as a Python loop, so here the
 instructions are built one by one. The number of lanes must be known at compile time, and is taken
@@ -15,17 +20,19 @@ global would not do, because numba's cache on disk does not notice that a global
 from itertools import product
 from typing import Any
 
+import numpy as np
 from llvmlite import binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from minivae.kernels.compilation import JIT
-from minivae.kernels.instructions import numbers_at
+from minivae.kernels.instructions import memory_at, numbers_at
 
 # Registers side by side. With 3, fewer rows would fit; and the tile at the edge, often one register
 # wide, would have fewer sums under way than it takes to hide the latency of a multiply-add.
 TILE_VECTORS = 2
+ROW_VECTORS = 8  # the most registers of a sum of rows: enough to hide the latency of multiply-adds
 TILE_ROWS = {512: 12, 256: 6, 128: 6}  # by bits: AVX-512 has 32 registers, the others 16 or more
 LANE_BYTES = 16  # shuffles within 16 bytes are cheaper than across them
 
@@ -67,24 +74,25 @@ class _Emitter:
         mask = ir.Constant(ir.VectorType(ir.IntType(32), len(picks)), picks)
         return self.builder.shuffle_vector(a, b, mask)
 
-    def broadcast(self, number):
-        """A register with this number in every lane."""
-        undefined = ir.Constant(self.vector, ir.Undefined)
+    def broadcast(self, number, vector):
+        """A register of this kind with the number in every lane."""
+        undefined = ir.Constant(vector, ir.Undefined)
         first = self.builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
-        return self.shuffle(first, undefined, [0] * self.lanes)
+        return self.shuffle(first, undefined, [0] * vector.count)
 
     def multiply_add(self, a, b, c):
         product = self.builder.fmul(a, b, flags=("contract",))
         return self.builder.fadd(product, c, flags=("contract",))
 
-    def tile(self, rows, vectors, transposed, a, a_stride, b, b_stride, c, c_stride, k, first):
+    def tile(self, rows, halves, a, a_row, a_column, b, b_stride, c, c_stride, k, first):
         """The loop over k of one tile, then the stores. Leaves the builder after the stores."""
         builder, int_ = self.builder, self.int
-        grid = [(i, j) for i in range(rows) for j in range(vectors)]
         step = self.lanes * self.bytes  # from one register's numbers to the next one's
+        half = ir.VectorType(self.scalar, self.lanes // 2)
+        kinds = [self.vector] * (halves // 2) + [half] * (halves % 2)
+        grid = [(i, j) for i in range(rows) for j in range(len(kinds))]
         c_rows = [builder.add(c, builder.mul(c_stride, int_(i))) for i in range(rows)]
-        a_rows = [builder.add(a, builder.mul(a_stride, int_(i))) for i in range(rows)]
-        zeros = ir.Constant(self.vector, [0.0] * self.lanes)
+        a_rows = [builder.add(a, builder.mul(a_row, int_(i))) for i in range(rows)]
         start = builder.block
         given, head, body, end = (
             builder.append_basic_block(f"tile.{name}") for name in ("given", "head", "body", "end")
@@ -92,38 +100,75 @@ class _Emitter:
         builder.cbranch(builder.icmp_signed("!=", first, int_(0)), given, head)
 
         builder.position_at_end(given)  # the sums start from the given numbers
-        bias = [self.load(first, int_(j * step), self.vector) for j in range(vectors)]
+        bias = [self.load(first, int_(j * step), kind) for j, kind in enumerate(kinds)]
         builder.branch(head)
 
         builder.position_at_end(head)  # LLVM wants all phi nodes at the top of a block
         count, a_at, b_at = (builder.phi(self.word) for _ in range(3))
-        sums = {place: builder.phi(self.vector) for place in grid}
-        for phi, value in ((count, int_(0)), (a_at, a if transposed else int_(0)), (b_at, b)):
+        sums = {(i, j): builder.phi(kinds[j]) for i, j in grid}
+        for phi, value in ((count, int_(0)), (a_at, int_(0)), (b_at, b)):
             phi.add_incoming(value, start)
             phi.add_incoming(value, given)
         for place in grid:
-            sums[place].add_incoming(zeros, start)
+            kind = kinds[place[1]]
+            sums[place].add_incoming(ir.Constant(kind, [0.0] * kind.count), start)
             sums[place].add_incoming(bias[place[1]], given)
         builder.cbranch(builder.icmp_signed("<", count, k), body, end)
 
         builder.position_at_end(body)  # C[i, :] += A[i, k] * B[k, :]
-        b_row = [self.load(b_at, int_(j * step), self.vector) for j in range(vectors)]
+        b_row = [self.load(b_at, int_(j * step), kind) for j, kind in enumerate(kinds)]
         for i in range(rows):
-            if transposed:  # column k of A.T is a row in memory
-                number = self.load(a_at, int_(i * self.bytes), self.scalar)
-            else:
-                number = self.load(a_rows[i], a_at, self.scalar)
-            number = self.broadcast(number)
-            for j in range(vectors):
-                sums[i, j].add_incoming(self.multiply_add(number, b_row[j], sums[i, j]), body)
+            number = self.load(a_rows[i], a_at, self.scalar)
+            for j, kind in enumerate(kinds):
+                terms = self.multiply_add(self.broadcast(number, kind), b_row[j], sums[i, j])
+                sums[i, j].add_incoming(terms, body)
         count.add_incoming(builder.add(count, int_(1)), body)
-        a_at.add_incoming(builder.add(a_at, a_stride if transposed else int_(self.bytes)), body)
+        a_at.add_incoming(builder.add(a_at, a_column), body)
         b_at.add_incoming(builder.add(b_at, b_stride), body)
         builder.branch(head)
 
         builder.position_at_end(end)
         for i, j in grid:
             self.store(sums[i, j], c_rows[i], int_(j * step))
+
+    def sum_of_rows(self, vectors, chosen, count, a, a_stride, b, b_stride, c, first):
+        """The loop over the chosen rows of B, then the stores. Leaves the builder after them."""
+        builder, int_ = self.builder, self.int
+        step = self.lanes * self.bytes
+        zeros = ir.Constant(self.vector, [0.0] * self.lanes)
+        start = builder.block
+        given, head, body, end = (
+            builder.append_basic_block(f"rows.{name}") for name in ("given", "head", "body", "end")
+        )
+        builder.cbranch(builder.icmp_signed("!=", first, int_(0)), given, head)
+
+        builder.position_at_end(given)  # the sums start from the given numbers
+        bias = [self.load(first, int_(j * step), self.vector) for j in range(vectors)]
+        builder.branch(head)
+
+        builder.position_at_end(head)
+        at = builder.phi(self.word)
+        sums = [builder.phi(self.vector) for _ in range(vectors)]
+        for block in (start, given):
+            at.add_incoming(int_(0), block)
+            for j, phi in enumerate(sums):
+                phi.add_incoming(bias[j] if block is given else zeros, block)
+        builder.cbranch(builder.icmp_signed("<", at, count), body, end)
+
+        builder.position_at_end(body)  # c += a[k] * B[k, :]
+        short = ir.IntType(32)
+        k = builder.zext(self.load(chosen, builder.mul(at, int_(4)), short), self.word)
+        row = builder.add(b, builder.mul(k, b_stride))
+        number = self.broadcast(self.load(a, builder.mul(k, a_stride), self.scalar), self.vector)
+        for j, phi in enumerate(sums):
+            b_numbers = self.load(row, int_(j * step), self.vector)
+            phi.add_incoming(self.multiply_add(number, b_numbers, phi), body)
+        at.add_incoming(builder.add(at, int_(1)), body)
+        builder.branch(head)
+
+        builder.position_at_end(end)
+        for j, phi in enumerate(sums):
+            self.store(phi, c, int_(j * step))
 
     def transpose(self, source, source_stride, target, target_stride):
         """Transposes a block: `lanes` rows of 16 bytes become rows of `lanes` numbers."""
@@ -158,27 +203,30 @@ class _Emitter:
 
 
 def _tile_instructions(
-    context, kind, transposed, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, first
+    context, kind, a, a_row, a_column, b, b_stride, c, c_stride, rows, halves, k, first
 ):
-    """C[:rows, :vectors * lanes] = first + A B, or A.T B if `transposed`, summed in registers.
+    """C[:rows, : halves * lanes / 2] = first + A B, summed in registers.
 
-    a, b, c are addresses, and the strides are in bytes. `first` is the address of the numbers that
-    the sums of every row start from, a bias, or 0 for zeros.
+    a, b, c are addresses; a_row, a_column, b_stride and c_stride are in bytes: from one row of A to
+    the next, from one number of it to the next, and from one row of B and C to the next. `first` is
+    the address of the numbers that the sums of every row start from, a bias, or 0 for zeros.
     """
-    sizes = list(product(range(1, TILE_ROWS[_register_bits(kind)] + 1), range(1, TILE_VECTORS + 1)))
+    whole = 2 if _register_bits(kind) == 8 * LANE_BYTES else 1  # the smallest register is not cut
+    widths = range(whole, 2 * TILE_VECTORS + 1, whole)
+    sizes = list(product(range(1, TILE_ROWS[_register_bits(kind)] + 1), widths))
 
     def codegen(context, builder, signature, args):
         emit = _Emitter(builder, kind)
-        transposed, a, a_stride, b, b_stride, c, c_stride, rows, vectors, *rest = args[1:]
-        # one block of code for each size, and a switch over rows * 8 + vectors * 2 + transposed
-        which = builder.add(builder.mul(rows, emit.int(8)), builder.mul(vectors, emit.int(2)))
+        a, a_row, a_column, b, b_stride, c, c_stride, rows, halves, *rest = args[1:]
+        # one block of code for each size, and a switch over rows * 8 + halves
         done = builder.append_basic_block("tile.done")
-        switch = builder.switch(builder.add(which, transposed), done)
-        for (n_rows, n_vectors), flag in product(sizes, (0, 1)):
+        which = builder.add(builder.mul(rows, emit.int(8)), halves)
+        switch = builder.switch(which, done)
+        for n_rows, n_halves in sizes:
             block = builder.append_basic_block("tile.size")
-            switch.add_case(emit.int(n_rows * 8 + n_vectors * 2 + flag), block)
+            switch.add_case(emit.int(n_rows * 8 + n_halves), block)
             builder.position_at_end(block)
-            emit.tile(n_rows, n_vectors, flag, a, a_stride, b, b_stride, c, c_stride, *rest)
+            emit.tile(n_rows, n_halves, a, a_row, a_column, b, b_stride, c, c_stride, *rest)
             builder.branch(done)
         builder.position_at_end(done)
         return context.get_dummy_value()
@@ -186,8 +234,46 @@ def _tile_instructions(
     return types.void(kind, *[types.intp] * 11), codegen
 
 
+def _sum_of_rows_instructions(
+    context, kind, chosen, count, a, a_stride, b, b_stride, c, vectors, first
+):
+    """c = first + the sum of a[k] B[k, :] over the `count` chosen k, summed in registers.
+
+    chosen: the address of these k, as int32. c and the rows are `vectors` registers long, at most
+    ROW_VECTORS. The others as for the tile.
+    """
+
+    def codegen(context, builder, signature, args):
+        emit = _Emitter(builder, kind)
+        *given, vectors, first = args[1:]
+        done = builder.append_basic_block("rows.done")
+        switch = builder.switch(vectors, done)
+        for n in range(1, ROW_VECTORS + 1):
+            block = builder.append_basic_block("rows.size")
+            switch.add_case(emit.int(n), block)
+            builder.position_at_end(block)
+            emit.sum_of_rows(n, *given, first)
+            builder.branch(done)
+        builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    return types.void(kind, *[types.intp] * 9), codegen
+
+
 def _register_bits(kind):
     return kind.ndim * kind.dtype.bitwidth
+
+
+def _nonzeros_instructions(context, kind, address):
+    """A word whose bit j says whether number j of a register is not 0 (NaN included)."""
+
+    def codegen(context, builder, signature, args):
+        emit = _Emitter(builder, kind)
+        zeros = ir.Constant(emit.vector, [0.0] * emit.lanes)
+        found = builder.fcmp_unordered("!=", emit.load(args[1], emit.int(0), emit.vector), zeros)
+        return builder.zext(builder.bitcast(found, ir.IntType(emit.lanes)), emit.word)
+
+    return types.uint64(kind, types.intp), codegen
 
 
 def _transpose_instructions(context, kind, source, source_stride, target, target_stride):
@@ -214,16 +300,28 @@ def _copy_instructions(context, kind, source, target):
 # With NUMBA_DISABLE_JIT=1, plain Python versions of the same.
 
 
-def _tile_in_python(
-    kind, transposed, a, a_stride, b, b_stride, c, c_stride, rows, vectors, k, first
-):
-    size, columns = kind.itemsize, vectors * kind.ndim
+def _tile_in_python(kind, a, a_row, a_column, b, b_stride, c, c_stride, rows, halves, k, first):
+    columns = halves * kind.ndim // 2
     for i in range(rows):
         sums = numbers_at(c + i * c_stride, columns, kind)
         sums[:] = numbers_at(first, columns, kind) if first else 0
         for r in range(k):
-            at = a + (r * a_stride + i * size if transposed else i * a_stride + r * size)
-            sums += numbers_at(at, 1, kind) * numbers_at(b + r * b_stride, columns, kind)
+            number = numbers_at(a + i * a_row + r * a_column, 1, kind)
+            sums += number * numbers_at(b + r * b_stride, columns, kind)
+
+
+def _sum_of_rows_in_python(kind, chosen, count, a, a_stride, b, b_stride, c, vectors, first):
+    columns = vectors * kind.ndim
+    sums = numbers_at(c, columns, kind)
+    sums[:] = numbers_at(first, columns, kind) if first else 0
+    for k in np.frombuffer(memory_at(chosen, 4 * count), np.int32).tolist():
+        row = numbers_at(b + k * b_stride, columns, kind)
+        sums += numbers_at(a + k * a_stride, 1, kind) * row
+
+
+def _nonzeros_in_python(kind, address):
+    numbers = numbers_at(address, kind.ndim, kind).tolist()
+    return np.uint64(sum(1 << j for j, number in enumerate(numbers) if number != 0))
 
 
 def _transpose_in_python(kind, source, source_stride, target, target_stride):
@@ -237,6 +335,8 @@ def _copy_in_python(kind, source, target):
     numbers_at(target, kind.ndim, kind)[:] = numbers_at(source, kind.ndim, kind)
 
 
+sum_of_rows: Any = intrinsic(_sum_of_rows_instructions) if JIT else _sum_of_rows_in_python
+nonzeros: Any = intrinsic(_nonzeros_instructions) if JIT else _nonzeros_in_python
 multiply_tile: Any = intrinsic(_tile_instructions) if JIT else _tile_in_python
 transpose_rows: Any = intrinsic(_transpose_instructions) if JIT else _transpose_in_python
 copy_register: Any = intrinsic(_copy_instructions) if JIT else _copy_in_python

@@ -1151,11 +1151,11 @@ print(f"{len([p for p in phis if 'lcssa' not in p])} in the loop, for {R * V} su
 #   of an argument: `kind` is an empty array with one axis for each lane, `np.empty((0,) * 16, f32)`, and an
 #   array's number of axes is part of its type in numba. A global would be simpler, but numba's cache
 #   on disk does not notice when one changes (08b, fourth trap).
-# - **A switch over sizes**: at the edges the tile has fewer rows or vectors, so each size has its own
-#   block of code, and `switch` jumps to it.
+# - **A switch over sizes**: at the edges the tile has fewer rows, or is narrower by one or more halves of a
+#   vector, so each size has its own block of code, and `switch` jumps to it.
 #
 # The package's tile also reads a transposed $A$, and can start its sums from the bias. Around it,
 # `kernels/products.py` takes $B$ in *panels*, strips as wide as a tile, and copies those that are
-# transposed, lie badly in memory, or end at an edge in the middle of a vector. It takes `k` in steps of at
+# transposed, lie badly in memory, or end at an edge inside such a half. It takes `k` in steps of at
 # most 400, so that a panel (26 kB with AVX2, 51 kB with AVX-512) stays in the first or at least the second
 # cache while the tiles use it again and again, and applies the activation at the end.

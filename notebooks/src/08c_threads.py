@@ -634,7 +634,9 @@ print(f"for its threads the package cuts only products of more than {tasks.SMALL
 # All this is `kernels/threads.py`: `take` is `_take_chunk` there (a helper swaps in a lower end, as in the
 # picture), and `help_out` and `lead` are one function `work` with a role. The package's `do_chunk` has a branch for
 # each kind of chunk (product, Adam, likelihood, ...), and `python -m minivae train` hands over the jobs of a whole pass, forward
-# or backward, in one call: it records those of one step, and then repeats them with new images.
+# or backward, in one call: it records those of one step, and then repeats them with new images. From time to time it
+# tries some steps the other way, without helpers or with them, and keeps the faster one (`kernels/recording.py`): with
+# helpers a small step can take longer than alone where other programs need the cores, or where the cores share no cache.
 
 # %% [markdown]
 # ## 8.15  The honest table

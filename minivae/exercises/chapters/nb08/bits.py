@@ -24,12 +24,14 @@ def _fresh(rng):
 
 
 def _observe(answer, x):
-    """What is returned; arrays of whole numbers and of others all count as float64."""
+    """What is returned; arrays of whole numbers count as float64, and so does n of any type."""
     parts = call_for_results(2)(answer, x)
     if not isinstance(parts, tuple):
         return parts
-    numbers = [isinstance(part, np.ndarray) and part.dtype.kind in "iuf" for part in parts]
-    return tuple(part.astype(float) for part in parts) if all(numbers) else parts
+    if not all(isinstance(part, np.ndarray) and part.dtype.kind in "iuf" for part in parts):
+        return parts
+    n, *fraction = parts
+    return n.astype(float), *(p if p.dtype.kind == "f" else p.astype(float) for p in fraction)
 
 
 def _with_n(n_of):
