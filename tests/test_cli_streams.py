@@ -41,14 +41,17 @@ REDIRECTIONS = [
 
 
 @pytest.mark.parametrize("streams", REDIRECTIONS)
-def test_training_goes_on_without_its_streams(folder, streams):
+def test_training_goes_on_without_its_streams(folder, streams, monkeypatch, capsys):
     """With standard error closed, the checkpoint would get its number, 2, and be written over."""
     result = shell(folder, f"{TRAIN} --checkpoint-seconds 0 {streams}")
     assert result.returncode == 0, result.stderr
     assert {"model.npz", "checkpoint.npz", "history.csv"} <= set(os.listdir(folder / "run"))
     assert "Traceback" not in result.stderr
-    again = shell(folder, "$MINIVAE train --resume --out run --json")
-    assert json.loads(again.stdout)["resumed"] is True
+    tiny.draw_no_pictures(monkeypatch)
+    monkeypatch.chdir(folder)
+    status, out, err = tiny.command(capsys, "train", "--resume", "--out", "run", "--json")
+    assert status == 0, err
+    assert json.loads(out)["resumed"] is True
 
 
 @needs_full

@@ -1,5 +1,7 @@
 """The cures of the cats' study: their gradients, and a loop that is `train.train` with one more."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,7 @@ def test_the_gradient_of_a_cure_by_central_differences(cure):
     assert np.abs(gradient - expected).max() < 1e-7 * max(1, np.abs(expected).max())
 
 
+@functools.cache
 def tiny_dataset():
     train_images = np.random.default_rng(1).integers(0, 256, (60, 12)).astype(np.uint8)
     return data.load("cats")._replace(train=train_images, test=train_images[:20])

@@ -80,6 +80,15 @@ def test_a_reader_is_told_and_goes_on(monkeypatch, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_where_nobody_reads_the_times_they_are_measured_once(monkeypatch, capsys):
+    monkeypatch.setenv(races.STRICT, "0")
+    bad = GOOD | CONTRADICTORY["the package keeps up"]
+    assert checked(planted(bad, GOOD), claims) is bad
+    assert capsys.readouterr().out == "Not so on this machine, just now: the package keeps up\n"
+    ticks = iter([0, 5])
+    assert race({"a": lambda: None}, rounds=3, turn=0, clock=lambda: next(ticks)) == {"a": 5}
+
+
 @pytest.mark.usefixtures("strict")
 def test_a_claim_that_is_not_a_number_does_not_hold():
     with pytest.raises(Contradiction):

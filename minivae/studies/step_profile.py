@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from minivae import ops, plots, vae
-from minivae.studies.races import Timing, cpu_clock
+from minivae.studies.races import Timing, cpu_clock, rounds_needed
 
 PARTS = ("products", "bias and tanh", "likelihood", "Adam", "Python and the rest")
 REST = PARTS[-1]
@@ -128,7 +128,7 @@ def profile(
     fastest: dict[str, list[dict[str, float]]] = {name: [] for name in trainees}
     for trainee in trainees.values():
         trainee.step(x, eps)
-    for _ in range(rounds):
+    for _ in range(rounds_needed(rounds)):
         for name, trainee in trainees.items():
             steps: list[dict[str, float]] = []
             end = time.perf_counter() + turn

@@ -392,7 +392,7 @@ trainees = {name: trainee_with(variants[name]) for name in ("neither", "both")}
 def in_steps(rounds=9, turn=20):
     """{(call, name): seconds of Adam}: the fastest of a turn, as in `race`."""
     fastest = {}
-    for _ in range(rounds):
+    for _ in range(races.rounds_needed(rounds)):
         for name, (trainee, seconds) in trainees.items():
             steps = []
             for _ in range(turn):

@@ -10,6 +10,7 @@ SHAPES = {
     "logvar_b": (L,), "dec_W": (L, H), "dec_b": (H,), "out_W": (H, D), "out_b": (D,),
 }  # fmt: skip
 SIZES = [int(np.prod(shape)) for shape in SHAPES.values()]
+PLACES = [slice(end - n, end) for n, end in zip(SIZES, np.cumsum(SIZES).tolist(), strict=True)]
 
 
 def learns_by_heart(gradient, theta, x, rng):
@@ -38,8 +39,7 @@ def _model(name, *, to_decoder=None, kl_weight=1.0, scale=1.0, shift=0.0, swing=
     """
 
     def gradient(theta, x, eps):
-        parts = np.split(theta, np.cumsum(SIZES)[:-1])
-        p = {n: a.reshape(s) for (n, s), a in zip(SHAPES.items(), parts, strict=True)}
+        p = {n: theta[at].reshape(s) for (n, s), at in zip(SHAPES.items(), PLACES, strict=True)}
         B, g = len(x), {}
         y1 = np.tanh(x @ p["enc_W"] + p["enc_b"])
         mu, logvar = y1 @ p["mu_W"] + p["mu_b"], y1 @ p["logvar_W"] + p["logvar_b"]
@@ -49,7 +49,7 @@ def _model(name, *, to_decoder=None, kl_weight=1.0, scale=1.0, shift=0.0, swing=
         out = y2 @ p["out_W"] + p["out_b"]
         nll = (np.maximum(out, 0) - x * out + np.log1p(np.exp(-np.abs(out)))).sum() / B
         kl = (mu**2 + sigma**2 - 1 - logvar).sum() / 2 / B
-        dout = (1 / (1 + np.exp(-np.clip(out, -50, 50))) - x) / B
+        dout = ((1 + np.tanh(out / 2)) / 2 - x) / B  # the sigmoid, without overflow
         g["out_W"], g["out_b"] = y2.T @ dout, dout.sum(axis=0)
         da2 = dout @ p["out_W"].T * (1 - y2**2)
         g["dec_W"], g["dec_b"] = z.T @ da2, da2.sum(axis=0)
