@@ -371,12 +371,11 @@ fig
 # %%
 means = np.linspace(0, 3, 61)
 sigmas = np.geomspace(0.2, 3, 60)
-candidates = [[normal(at, m, sigma) for sigma in sigmas] for m in means]
 
 
 def best_gaussian(divergence):
     """The mean and sigma with the least divergence, by trying all of a grid."""
-    table = [[divergence(q) for q in row] for row in candidates]
+    table = [[divergence(normal(at, m, sigma)) for sigma in sigmas] for m in means]
     i, j = np.unravel_index(np.argmin(table), (len(means), len(sigmas)))
     return means[i], sigmas[j]
 
