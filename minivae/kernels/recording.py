@@ -23,8 +23,10 @@ from minivae.kernels import pairs, tasks
 from minivae.kernels.guard import is_ready
 from minivae.kernels.threads import Pool, pool_of, recorded
 
-SLOW = 2.5  # a step is slow if it takes so many times as long as one with the helpers usually does
-TRIAL = 8  # steps
+SLOW = 2.5  # a step is slow if it takes so many times as long as one with the helpers usually does;
+# they are late if that happens twice within SHORTEST_PAUSE steps
+TRIAL = 5  # steps
+REST = 0.05  # seconds without a step: afterwards the threads may run on other cores
 SHORTEST_PAUSE, LONGEST_PAUSE = 16, 1024  # steps before a way to work that has lost is tried again
 
 
@@ -138,18 +140,24 @@ class Pace:
 
     Alone the leader may be faster in two cases. On a busy machine a helper may have to wait for a
     core in the middle of a chunk, and then all wait for it. And where the cores share no cache,
-    small steps spend their time moving weights from one core's cache to another's. So the way that
-    is not in use is tried from time to time, rarely if it has just lost.
+    small steps spend their time moving weights from one core's cache to another's. So both ways
+    are tried at first, and then the one that is not in use from time to time, rarely if it has
+    just lost.
     """
 
     def __init__(self) -> None:
-        self.steps, self.trial_left = 0, 0
+        self.steps = 0
         self.best = True  # the way in use, except in a trial of the other one
         self.together = True  # that of the step under way
+        self.try_both()
+
+    def try_both(self) -> None:
+        """At first, and after a rest: forget how long steps have taken."""
+        self.trial_left, self.last_late = 0, -math.inf
         # of each way, together (True) and alone (False): the usual seconds of a step, the step in
         # which it is tried next, and how many steps pass until then if it loses
         self.usual = {True: math.inf, False: math.inf}
-        self.next_trial = {True: 0, False: SHORTEST_PAUSE}
+        self.next_trial = {True: self.steps, False: self.steps}
         self.pause = {True: SHORTEST_PAUSE, False: SHORTEST_PAUSE}
 
     def begin(self) -> bool:
@@ -164,23 +172,27 @@ class Pace:
         """To be called after the step, with the time that it took."""
         way = self.together
         self.steps += 1
-        # the helpers are late; or alone it takes so long that one step of a trial is enough
         slow = seconds > SLOW * self.usual[True]
         # the shortest time, which follows slowly if steps take longer now
         self.usual[way] = min(1.01 * self.usual[way], seconds)
         if self.trial_left:
-            self.trial_left = 0 if slow else self.trial_left - 1
+            too_slow = slow and not way  # alone it may take long: then one step of a trial will do
+            self.trial_left = 0 if too_slow else self.trial_left - 1
             if self.trial_left:
                 return
-            if slow or self.usual[way] > self.usual[not way]:
+            if self.usual[way] > self.usual[not way]:
                 self._lost(way)
             else:
                 self.best = way
-                self._lost(not way)
+                if self.usual[not way] < math.inf:  # else it is tried now
+                    self._lost(not way)
         elif slow and way:
-            # what it took alone before may be out of date: perhaps the whole machine is slower now
-            self.best, self.usual[False] = False, math.inf
-            self._lost(way)
+            late_again = self.steps <= self.last_late + SHORTEST_PAUSE
+            self.last_late = self.steps
+            if late_again:
+                # what it took alone may be out of date: perhaps the whole machine is slower now
+                self.best, self.usual[False] = False, math.inf
+                self._lost(way)
 
     def _lost(self, way: bool) -> None:
         """Try it again later: after twice as many steps as the last time, if that was not long
@@ -213,6 +225,7 @@ class Replay:
         self.elbo_and_grads, self.elbo_loss = elbo_and_grads, elbo_loss
         self.params, self.spec, self.state = params, spec, (flat, m, v)
         self.recordings: dict[int, _Recording] = {}  # by the batch size
+        self.last_step = -math.inf  # when it ended, by time.perf_counter
 
     def elbo(self, x: np.ndarray, eps: np.ndarray, beta: float = 1.0) -> Any:
         """x (B, D), eps (B, L) -> Terms."""
@@ -256,6 +269,9 @@ class _Recording:
     def elbo(self, x: np.ndarray, eps: np.ndarray, beta: float) -> Any:
         np.copyto(self.x, x)
         np.copyto(self.eps, eps)
+        self.rested = time.perf_counter() > self.replay.last_step + REST
+        if self.rested:
+            self.pace.try_both()
         self.seconds = self.forward.run(self.pace.begin())
         recorder = self.recorder
         terms, dkl = self.replay.elbo_loss(recorder.nll, recorder.kl, beta, self.replay.spec)
@@ -273,4 +289,7 @@ class _Recording:
             adam = self.update.records[-1, 0]
             beta1, beta2 = float(adam["beta1"]), float(adam["beta2"])
             adam["lr"], adam["v_scale"] = pairs.adam_scales(step, lr, beta1, beta2)
-            self.pace.end(self.seconds + self.update.run(self.pace.together))
+            self.seconds += self.update.run(self.pace.together)
+            if not self.rested:  # that step also wakes the helpers and fills the caches
+                self.pace.end(self.seconds)
+            self.replay.last_step = time.perf_counter()
