@@ -149,16 +149,16 @@ class Pace:
         self.steps = 0
         self.best = True  # the way in use, except in a trial of the other one
         self.together = True  # that of the step under way
+        # how many steps pass before each way, together (True) or alone (False), is tried again
+        self.pause = {True: SHORTEST_PAUSE, False: SHORTEST_PAUSE}
         self.try_both()
 
     def try_both(self) -> None:
         """At first, and after a rest: forget how long steps have taken."""
         self.trial_left, self.last_late = 0, -math.inf
-        # of each way, together (True) and alone (False): the usual seconds of a step, the step in
-        # which it is tried next, and how many steps pass until then if it loses
+        # of each way: the usual seconds of a step, and the step in which it is tried next
         self.usual = {True: math.inf, False: math.inf}
         self.next_trial = {True: self.steps, False: self.steps}
-        self.pause = {True: SHORTEST_PAUSE, False: SHORTEST_PAUSE}
 
     def begin(self) -> bool:
         """To be called before a step -> whether the helpers take part in it."""
