@@ -363,24 +363,23 @@ reveal("08.adam-limit")
 # multiply-adds.)
 #
 # Now the same loop at its place, inside a training step. The products and everything else run between two
-# calls, so the four arrays have to come from farther away. To see whether that matters, we call the loop twice in
-# a row: the second time its bytes have just been there.
+# calls, so the four arrays have to come from farther away. To see whether that matters, we also call the loop alone,
+# on all parameters, again and again: nothing happens in between, but the arrays do not fit into the first cache.
 
 # %%
 def trainee_with(loop):
-    """A trainee: the package's step with this loop for Adam, twice; and the seconds of both calls."""
+    """A trainee: the package's step with this loop for Adam; and a dict with the seconds of the last call."""
     seconds = {}
     still = f32(0), *scales[1:]                           # lr = 0: the parameters stay as they are
 
-    def adam_twice(flat, grad, m, v, count, lr):
-        for call in ("in a step", "at once again"):
-            start = races.cpu_clock()
-            loop(flat, grad, m, v, *still)
-            seconds[call] = races.cpu_clock() - start
+    def adam_timed(flat, grad, m, v, count, lr):
+        start = races.cpu_clock()
+        loop(flat, grad, m, v, *still)
+        seconds["last"] = races.cpu_clock() - start
 
     def backend(watch):
         functions = step_profile.fused(kernels)(watch)
-        functions.adam_step = adam_twice
+        functions.adam_step = adam_timed
         return functions
 
     return step_profile.Trainee(backend, spec), seconds
@@ -390,44 +389,42 @@ trainees = {name: trainee_with(variants[name]) for name in ("neither", "both")}
 
 
 def in_steps(rounds=9, turn=20):
-    """{(call, name): seconds of Adam}: the fastest of a turn, as in `race`."""
-    fastest = {}
+    """{name: seconds of Adam in a step}: the fastest of a turn, as in `race`."""
+    fastest = {name: [] for name in trainees}
     for _ in range(races.rounds_needed(rounds)):
         for name, (trainee, seconds) in trainees.items():
             steps = []
             for _ in range(turn):
                 trainee.step(x, eps)
-                steps.append(dict(seconds))
-            for call in seconds:
-                fastest.setdefault((call, name), []).append(min(step[call] for step in steps))
-    return {key: races.Timing(times) for key, times in fastest.items()}
+                steps.append(seconds["last"])
+            fastest[name].append(min(steps))
+    return {name: races.Timing(times) for name, times in fastest.items()}
 
 
-# %% tags=["timing"]
 def root_and_division(t):
     return t["both"] - t["neither"]
 
 
-def of_call(t, call):
-    return {name: t[call, name] for name in trainees}
-
-
-far = checked(
-    in_steps,
+# %% tags=["timing"]
+arrays = copies()
+places = checked(
+    lambda: {
+        "in the first cache": near,
+        "all, alone": race({name: lambda f=variants[name]: f(*arrays, *scales) for name in trainees}),
+        "in a step": in_steps(),
+    },
     lambda t: {
-        "in a step the same arithmetic takes longer": t["in a step", "neither"] > 1.15 * near["neither"],
-        "called again at once it is faster": t["at once again", "neither"] < 0.92 * t["in a step", "neither"],
-        "in a step, root and division add less time": 0 <= root_and_division(of_call(t, "in a step")) < 0.8 * root_and_division(near),
+        "all parameters, alone: the same arithmetic takes longer": t["all, alone"]["neither"] > 1.15 * near["neither"],
+        "in a step: the same arithmetic takes longer": t["in a step"]["neither"] > 1.15 * near["neither"],
+        "in a step, root and division add less time": root_and_division(t["in a step"]) < 0.8 * root_and_division(near),
     },
 )
-for (call, name), seconds in far.items():
-    print(f"{call:13}, {name:7} {1e6 * seconds:5.0f} us ({1e6 * seconds.low:.0f} to {1e6 * seconds.high:.0f})")
-for place, t in (("in the first cache", near), ("in a step", of_call(far, "in a step"))):
-    print(f"{place:18}: root and division add {1e6 * root_and_division(t):.0f} us")
+for place, t in places.items():
+    print(f"{place:18}: neither {1e6 * t['neither']:4.0f} us, both {1e6 * t['both']:4.0f} us; root and division add {1e6 * root_and_division(t):.0f} us")
 
 # %% [markdown]
-# In a step, *neither* takes longer than in the first cache, though it computes the same. Because its bytes come
-# from farther away? Called again at once, the same loop on the same arrays is faster: so it does matter where they lie.
+# *Neither* computes the same in all three places. Over all parameters it takes longer than in the first cache, in a
+# step and alone. Alone, nothing runs between two calls: so it does matter where the bytes lie.
 #
 # And root and division add less time in a step than in the first cache. If the core first waited for
 # the bytes and then computed, they would add the same: it computes while it waits. A loop that is raced alone
