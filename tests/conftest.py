@@ -22,14 +22,38 @@ from minivae import data
 from minivae.backend import BACKENDS, load_backend
 from minivae.estimator import scoring
 
+# What takes longest begins first, so that no process is left with it at the end while the others
+# have nothing to do: in this order, groups of tests by name. The rest follows as it was collected.
+LONGEST_FIRST = (
+    "notebook 07", "test_site.py", "notebook 09", "exercises", "notebook 11", "notebook 10",
+    "notebook 06", "notebook 08a", "notebook 08b", "notebook 08c", "notebook 02",
+)  # fmt: skip
+# These check the answers that the package itself knows of each exercise, time and again; what such
+# an answer does is looked at once in a process.
+OF_EXERCISES = {"test_answers_of_others.py", "test_exercise_mistakes.py"}
+
+
+def group_of(item):
+    """The name of the tests that run in one process, one after the other: those of a file, because
+    they share what they prepare. The notebooks, which take the longest, are shared out one by one.
+    """
+    if item.name.startswith("test_a_notebook_gives_the_same_again["):
+        return f"notebook {item.callspec.id}"
+    return "exercises" if item.path.name in OF_EXERCISES else item.path.name
+
+
+def pytest_configure(config):
+    """xdist would begin with the groups of most tests; since 3.7 it can be told not to."""
+    config.option.loadscopereorder = False
+
 
 def pytest_collection_modifyitems(items):
-    """The tests of one file run in one process, because they share what they prepare. Only the
-    notebooks, which take the longest, are shared out one by one."""
-    for item in items:
-        alone = "test_a_notebook_gives_the_same_again" in item.name
-        group = item.name if alone else item.path.name
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    groups = {item: group_of(item) for item in items}
+    for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
+    if PROCESSES > 1:  # they take the groups in the order of their first tests
+        items.sort(key=lambda item: place.get(groups[item], len(place)))
 
 
 @pytest.fixture(params=BACKENDS)

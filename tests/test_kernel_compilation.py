@@ -1,5 +1,6 @@
 """How the kernels are compiled: the plain Python behind them, and numba's cache on disk."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ PACKAGE = Path(kernels.__file__).parent
 def test_the_plain_python_behind_the_kernels_computes_the_same():
     """NUMBA_DISABLE_JIT=1: the same loops without the compiler, so that one can step through."""
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider",
          "tests/test_matmul.py::test_each_step_of_the_lesson_is_a_product",
          "tests/test_matmul.py::test_nothing_around_the_result_is_written",
          "tests/test_matmul.py::test_leaving_out_zeros_changes_no_bit_of_a_few_products",
@@ -112,9 +113,9 @@ def factor():
 """
 
 
-def _start(folder, cache, code="import package.kernel"):
+def _start(folder, cache, code="import package.kernel", **environment):
     """What the kernel of the package prints: its result, and the hits in the cache."""
-    result = run_python(code, PYTHONPATH=str(folder), NUMBA_CACHE_DIR=str(cache))
+    result = run_python(code, PYTHONPATH=str(folder), NUMBA_CACHE_DIR=str(cache), **environment)
     assert result.returncode == 0, result.stderr
     return result.stdout.split()
 
@@ -136,11 +137,14 @@ def test_an_edit_of_one_file_is_seen_by_the_kernels_of_another(tmp_path):
     assert printed(factor=7, edited=1000) == (7, 0)  # an older version, put back with its date
 
 
-TWICE = """
-import sys
-import package.kernel
-del sys.modules["package.kernel"], sys.modules["package.helper"]
-import package.kernel
+TWICE_FROM_EACH = """
+import os, sys
+from numba import config
+for cache in os.environ["CACHES"].split(os.pathsep):
+    config.CACHE_DIR = cache
+    for _ in range(2):
+        import package.kernel
+        del sys.modules["package.kernel"], sys.modules["package.helper"]
 """
 DAMAGE = {
     "empty": lambda data: b"",
@@ -151,27 +155,34 @@ DAMAGE = {
 }
 
 
+ENDINGS = ("nbi", "nbc")
+
+
 @pytest.fixture(scope="module")
-def compiled_package(tmp_path_factory):
-    """The folder of the small package, and the cache after its first start."""
+def printed_after_damage(tmp_path_factory):
+    """{(damage, ending): what the small package prints at two starts from a cache with one damaged
+    file}. They follow each other in one process, which is quicker than one for each."""
     folder = tmp_path_factory.mktemp("compiled")
     package = _small_package(folder)
     (package / "helper.py").write_text(HELPER.format(factor=3))
-    assert _start(folder, folder / "c") == ["3", "0"]
-    return folder, folder / "c"
+    assert _start(folder, folder / "whole") == ["3", "0"]
+    cases = list(itertools.product(DAMAGE, ENDINGS))
+    caches = [shutil.copytree(folder / "whole", folder / f"c{i}") for i in range(len(cases))]
+    for (damage, ending), cache in zip(cases, caches, strict=True):
+        (file,) = cache.rglob(f"kernel.scaled*.{ending}")
+        file.write_bytes(DAMAGE[damage](file.read_bytes()))
+    listed = os.pathsep.join(map(str, caches))
+    printed = _start(folder, folder / "none", TWICE_FROM_EACH, CACHES=listed)
+    return {case: printed[4 * i : 4 * i + 4] for i, case in enumerate(cases)}
 
 
 @needs_jit
-@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_file_in_the_cache_is_compiled_again(compiled_package, tmp_path, damage, ending):
+def test_a_damaged_file_in_the_cache_is_compiled_again(printed_after_damage, damage, ending):
     """numba alone ends with an EOFError or UnpicklingError at every start, or crashes."""
-    folder, whole = compiled_package
-    cache = shutil.copytree(whole, tmp_path / "c")
-    (file,) = cache.rglob(f"kernel.scaled*.{ending}")
-    file.write_bytes(DAMAGE[damage](file.read_bytes()))
     first, again = ["3", "0"], ["3", "1"]  # the file is whole again
-    assert _start(folder, cache, TWICE) == [*first, *again]
+    assert printed_after_damage[damage, ending] == [*first, *again]
 
 
 @needs_jit
