@@ -4,11 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
-from numba import config, njit
+from numba import config
 
 from minivae import kernels
 from minivae.errors import MinivaeError
 from minivae.kernels import plain_products, products, sparse_products, tasks, threads
+from minivae.kernels.compilation import cached
 from minivae.kernels.products import product_chunk
 from minivae.kernels.sparse_products import sparse_chunk
 from minivae.kernels.tasks import task_at
@@ -155,9 +156,10 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(transpose_a, transpose_
         np.testing.assert_array_equal(c, results[0])
 
 
-@njit
+@cached()
 def work_alone(job_tasks, chunks, scratch, tile_rows, kind):
-    """What `threads.work` does for a product; compiles for another width in a few seconds."""
+    """What `threads.work` does for a product; compiles for another width in a few seconds, which
+    numba's cache saves the next run of the tests."""
     task = task_at(job_tasks, 0)
     for chunk in range(chunks):
         if task.operation == tasks.SPARSE:
