@@ -113,7 +113,9 @@ def small_study(path, seeds=(0, 1)):
     )
 
 
-def test_a_study_that_was_stopped_goes_on_where_it_was(tmp_path):
+def test_a_study_that_was_stopped_goes_on_where_it_was(tmp_path, laid, monkeypatch):
+    ground = {(REFERENCES, SAMPLES): laid}  # the same whenever it is laid; here, once
+    monkeypatch.setattr(gan_study, "lay_ground", lambda *sizes: ground[sizes])
     whole = small_study(tmp_path / "whole.json")
     small_study(tmp_path / "parts.json", seeds=(0,))
     assert small_study(tmp_path / "parts.json") == whole
