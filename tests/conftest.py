@@ -11,6 +11,7 @@ if PROCESSES > 1:
         os.environ.setdefault(f"{library}_NUM_THREADS", str(share))
 
 import datetime
+import gc
 import signal
 import warnings
 
@@ -28,9 +29,17 @@ LONGEST_FIRST = (
     "notebook 07", "test_site.py", "notebook 09", "exercises", "notebook 11", "notebook 10",
     "notebook 06", "notebook 08a", "notebook 08b", "notebook 08c", "notebook 02",
 )  # fmt: skip
-# These check the answers that the package itself knows of each exercise, time and again; what such
-# an answer does is looked at once in a process.
-OF_EXERCISES = {"test_answers_of_others.py", "test_exercise_mistakes.py"}
+# Files that stay together: the package looks once in a process at what the answers do that it knows
+# of each exercise; and other frameworks take long to be imported.
+TOGETHER = {
+    "exercises": ("test_answers_of_others.py", "test_exercise_mistakes.py"),
+    "witnesses": (
+        "test_bench_measuring.py", "test_bridge.py", "test_bridge_jax.py", "test_bridge_torch.py",
+        "test_bridge_training.py", "test_compare_checkers.py", "test_gan.py", "test_oracle.py",
+        "test_torch_distributed.py",
+    ),
+}  # fmt: skip
+GROUP_OF_FILE = {file: name for name, files in TOGETHER.items() for file in files}
 
 
 def group_of(item):
@@ -39,7 +48,19 @@ def group_of(item):
     """
     if item.name.startswith("test_a_notebook_gives_the_same_again["):
         return f"notebook {item.callspec.id}"
-    return "exercises" if item.path.name in OF_EXERCISES else item.path.name
+    return GROUP_OF_FILE.get(item.path.name, item.path.name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Collecting makes a million objects that stay: the garbage collector is not to go through them
+    again and again, neither now nor in the tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_configure(config):

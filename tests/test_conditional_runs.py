@@ -1,5 +1,6 @@
 """A conditional model in a run folder: trained, stopped and resumed, drawn from and scored."""
 
+import functools
 import json
 
 import numpy as np
@@ -299,7 +300,9 @@ def test_it_is_scored_with_the_labels(in_folder, capsys):
         ((*OPTIONS, "--data", "cats"), "the data cats have no labels"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(in_folder, capsys, argv, words):
+def test_what_cannot_be_done_is_said_in_one_line(in_folder, capsys, argv, words, monkeypatch):
+    few = functools.partial(data.cats.dataset, 30, 20)  # all of the cats take two seconds to draw
+    monkeypatch.setattr(data.cats, "dataset", few)
     if argv[0] == "explore":
         assert tiny.command(capsys, *OPTIONS)[0] == 0
     assert words in tiny.refused(in_folder, capsys, *argv)

@@ -8,8 +8,11 @@ import re
 from pathlib import Path
 
 import pytest
+from conftest import LONGEST_FIRST, TOGETHER
 
 from minivae import kernels, ops
+from notebooks.build import sources
+from notebooks.links import number_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "minivae"
@@ -193,6 +196,13 @@ def test_a_missing_hint_is_noticed():
 
 
 # ---- one list in two places --------------------------------------------------------------------
+
+
+def test_what_begins_first_and_what_stays_together_exists():
+    groups = set(TOGETHER) | {f"notebook {number_of(path)}" for path in sources()}
+    files = {path.name for path in ROOT.glob("tests/test_*.py")}
+    assert set(LONGEST_FIRST) <= groups | files
+    assert {file for group in TOGETHER.values() for file in group} <= files
 
 
 def test_both_backends_have_the_same_activations_in_the_same_order():

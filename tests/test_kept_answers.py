@@ -103,8 +103,12 @@ answer = my_kl
 import numpy as np
 from numba import njit
 @njit
-def answer(mu, logvar):
-    return (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1) / 2
+def answer(mu, logvar):  # numba takes seconds for the same in whole arrays
+    kl = np.zeros(len(mu))
+    for b in range(len(mu)):
+        for l in range(mu.shape[1]):
+            kl[b] += (mu[b, l]**2 + np.exp(logvar[b, l]) - 1 - logvar[b, l]) / 2
+    return kl
 """,
 }
 

@@ -1,5 +1,6 @@
 """The distributed example continues a minivae run from its loss, as one training would."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -14,7 +15,10 @@ from minivae import MinivaeError, checks, data, ops, runs, vae
 from minivae.bridge import torch_distributed as example
 from minivae.settings import Settings
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+# Not imported here: that takes seconds in each process that collects the tests.
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="PyTorch is not installed"
+)
 
 LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 PROCESSES = 2
@@ -64,11 +68,9 @@ def make_run(tmp_path):
 
 
 @pytest.fixture
-def alone(monkeypatch):
+def alone(monkeypatch, torch):
     """The environment that torchrun gives to a single process, and a call of the example in it."""
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", LOOPBACK)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small tensors gain nothing from a second thread, and wait for it
     for name, value in {
         "RANK": "0",
         "WORLD_SIZE": "1",
@@ -81,8 +83,7 @@ def alone(monkeypatch):
         monkeypatch.setattr(sys, "argv", ["torch_distributed", *map(str, arguments)])
         return example.main()
 
-    yield call
-    torch.set_num_threads(threads)
+    return call
 
 
 def launch(*arguments):
@@ -128,6 +129,8 @@ def shards(run, world):
 
 def united(run, world, batch_size, streams):
     """The batches of all processes as one: x (world * B, D), eps (world * B, L)."""
+    import torch
+
     each = [
         example.batches(shard, batch_size, run, rng)
         for shard, rng in zip(shards(run, world), streams, strict=True)
