@@ -199,7 +199,7 @@ LONG = np.random.default_rng(1).normal(size=20_000)
 
 
 def cubic(x):
-    return (x**3).sum()
+    return (x * x * x).sum()  # x**3 takes ten times as long
 
 
 def d_cubic(x):
