@@ -65,7 +65,8 @@ class OtherDraws:
 
     def _states(self):
         own = [repr(generator.bit_generator.state) for generator in self.around]
-        return own, repr(_global_stream()), random.getstate()
+        name, keys, *rest = _global_stream()
+        return own, (name, keys.tobytes(), *rest), random.getstate()
 
 
 def _global_stream():
