@@ -148,8 +148,11 @@ def _climb(x: Array, u: Array, likelihood: str, steps: int) -> tuple[Array, Arra
     damping = np.full(len(x), 1e-2)
     p = _pixels(u, likelihood)
     cost = _nll(x, p, likelihood)
+    J = np.empty((len(u), u.shape[1], x.shape[1]))
+    better = np.ones(len(x), bool)
     for _ in range(steps):
-        J = _jacobian(u, likelihood)
+        if better.any():  # elsewhere u is what it was, and so is its J
+            J[better] = _jacobian(u[better], likelihood)
         weight = 1 / (p * (1 - p)) if likelihood == "bernoulli" else np.ones_like(p)
         slope = np.einsum("bfd,bd->bf", J, weight * (x - p))
         H = (J * weight[:, None]) @ J.transpose(0, 2, 1)
