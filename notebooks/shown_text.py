@@ -10,6 +10,7 @@ SHOW_TEXT = {"getsource", "getsourcelines", "getdoc", "help", "solution", "sourc
 ANY = "*"  # stands for the name of every function and class
 
 
+@cache
 def shown_text(script, text):
     """The part of a module's text that a notebook shows; mostly none.
 

@@ -155,6 +155,7 @@ class _Project:
         self.root, self.read_by = root, _read_by(root, read)
         self.text, self.name = cache(_text), cache(self._name)
         self.find, self.imports, self.asks = map(cache, (self._find, self._imports, self._asks))
+        self.named_in = cache(lambda path: _named_by_id(self.tree(path), self.chapters))
         self.hash_of_code = cache(lambda path: _sha(code(self.text(path)).encode()))
         self.hash_of_content = cache(self._hash_of_content)
 
@@ -181,8 +182,9 @@ class _Project:
         return list(_imports(self.tree(path), module, path.name == "__init__.py", self.find))
 
     def _asks(self, module):
-        """What the file of a module asks for."""
-        return list(_asks(self.tree(self.find(module)), self.imports(module), self.find))
+        """What the file of a module asks for; each only once, though it may use a name often."""
+        asks = _asks(self.tree(self.find(module)), self.imports(module), self.find)
+        return list(dict.fromkeys(asks))
 
     @cached_property
     def chapters(self):
@@ -225,8 +227,7 @@ class _Reach:
         while wanted:
             for module in sorted(wanted):
                 self.ask(module, WHOLE)
-            trees = [self.project.tree(path) for path in self.files()]
-            named = set().union(*(_named_by_id(tree, chapters) for tree in trees))
+            named = set().union(*map(project.named_in, self.files()))
             wanted = named - set(self.modules)
 
     def files(self):
@@ -385,7 +386,7 @@ def _asks(tree, imports, find):
 
 @cache
 def _chains(tree):
-    """(name, its attributes) wherever a name is used: `a.b.c` gives ("a", ["b", "c"])."""
+    """(name, its attributes) wherever a name is used: `a.b.c` gives ("a", ("b", "c"))."""
     inner = {node.value for node in nodes(tree) if isinstance(node, ast.Attribute)}
     found = []
     for node in nodes(tree):
@@ -395,5 +396,5 @@ def _chains(tree):
                 attributes.insert(0, node.attr)
                 node = node.value
             if isinstance(node, ast.Name):
-                found.append((node.id, attributes))
-    return found
+                found.append((node.id, tuple(attributes)))
+    return list(dict.fromkeys(found))

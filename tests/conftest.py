@@ -186,6 +186,16 @@ def progress_file(tmp_path, monkeypatch):
     return path
 
 
+@pytest.fixture(scope="module")
+def no_progress(tmp_path_factory):
+    """For tests that grade thousands of answers, and so keep nothing: one place for all of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        place = tmp_path_factory.mktemp("exercises") / "progress.json"
+        patch.setenv("MINIVAE_PROGRESS", str(place))
+        yield
+    assert not place.exists()
+
+
 @pytest.fixture
 def clock(monkeypatch):
     """The exercises' calendar, which the test sets: clock(3) moves it three days forward."""

@@ -13,7 +13,7 @@ from minivae.exercises.grading import grade
 for file in sorted((Path(__file__).parent / "answers_of_others").glob("nb*.py")):
     importlib.import_module(f"answers_of_others.{file.stem}")
 
-pytestmark = pytest.mark.usefixtures("progress_file")
+pytestmark = pytest.mark.usefixtures("no_progress")
 
 
 def cases(answers):

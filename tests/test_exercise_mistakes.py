@@ -13,6 +13,7 @@ from minivae.exercises.execution import copy_args, outcome_of
 from minivae.exercises.grading import grade, recognise, same_outcome
 from minivae.exercises.known import known_outcomes
 
+pytestmark = pytest.mark.usefixtures("no_progress")
 ALL = list(exercises().values())
 FUNCTIONS = [e for e in ALL if e.cases]
 
@@ -33,15 +34,6 @@ def test_each_chapter_holds_its_own_exercises_once():
         ids = [exercise.id for exercise in module.EXERCISES]
         assert len(set(ids)) == len(ids)
         assert ids == [exercise.id for exercise in ALL if exercise.notebook == notebook]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _own_progress(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        place = tmp_path_factory.mktemp("exercises") / "progress.json"
-        patch.setenv("MINIVAE_PROGRESS", str(place))
-        yield
-    assert not place.exists()  # grading alone keeps nothing
 
 
 @pytest.mark.parametrize("exercise", ALL, ids=by_id)

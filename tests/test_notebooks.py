@@ -1,6 +1,7 @@
 """The committed notebooks are what their sources say: fresh, small, whole, and renderable."""
 
 import base64
+import functools
 import io
 import json
 import os
@@ -32,7 +33,9 @@ PICTURE_TOLERANCE = 0.02  # mean difference of a pixel, of 1: fonts and antialia
 FORBIDDEN_MATHS = (r"\label", r"\eqref", r"\ref{", r"\newcommand", r"\begin{align}", r"\def")
 
 
+@functools.cache
 def read(source):
+    """The committed notebook; tests must not write into it."""
     return nbformat.read(build.target(source), as_version=4)
 
 
