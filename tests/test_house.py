@@ -9,7 +9,8 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import LONGEST_FIRST, TOGETHER
+import test_notebooks
+from conftest import LONGEST_FIRST, RERUN, TOGETHER, group_of
 
 from minivae import kernels, ops
 from notebooks.build import sources
@@ -198,6 +199,14 @@ def test_a_missing_hint_is_noticed():
 
 
 # ---- one list in two places --------------------------------------------------------------------
+
+
+def test_the_tests_of_a_file_stay_in_one_process(request):
+    """Otherwise each process would prepare the same."""
+    assert group_of(request.node.nodeid) == "test_house.py"
+    assert group_of("tests/test_gan.py::test_x[a::b]") == "witnesses"
+    assert group_of(f"tests/test_notebooks.py::{RERUN}08a]") == "notebook 08a"
+    assert callable(getattr(test_notebooks, RERUN.removesuffix("[")))
 
 
 def test_what_begins_first_and_what_stays_together_exists():
