@@ -46,8 +46,9 @@ def _sum(numbers):
 
 
 @compiled
-def _bernoulli_terms(logits, x, residual, nll):
-    """nll = log(1 + exp(l)) - x l and residual = sigmoid(l) - x, for each number, without overflow.
+def _bernoulli_terms(logits, x, factor, residual, nll):
+    """nll = log(1 + exp(l)) - x l and residual = (sigmoid(l) - x) factor, for each number, without
+    overflow.
 
     With e = exp(-|l|):  log(1 + exp(l)) = max(l, 0) + log(1 + e),  sigmoid(|l|) = 1 / (1 + e).
     For an infinite logit, nll is 0 if x agrees with its sign, and infinite otherwise.
@@ -56,33 +57,31 @@ def _bernoulli_terms(logits, x, residual, nll):
     for j in range(len(logits)):
         l = logits[j]
         e = exp(-abs(l))
-        factor = (one if l > zero else zero) - x[j]
-        nll[j] = (zero if factor == zero else l) * factor + log1p_unit(e)
-        residual[j] = (one if l > zero else e) / (one + e) - x[j]
+        miss = (one if l > zero else zero) - x[j]
+        nll[j] = (zero if miss == zero else l) * miss + log1p_unit(e)
+        residual[j] = ((one if l > zero else e) / (one + e) - x[j]) * factor
 
 
 @compiled
 def bernoulli_chunk(task, chunk, scratch, kind):
-    """The rows of one chunk, in groups whose terms fit the scratch memory; sums them there."""
-    size, n, room = kind.itemsize, task.n, SCRATCH
-    i, last = share(chunk, task.chunks, task.m)
+    """The rows of one chunk, one after the other; their terms are summed in the scratch memory."""
+    size, n = kind.itemsize, task.n
+    first, last = share(chunk, task.chunks, task.m)
     nll = numbers_at(task.d, task.m, kind)
-    while i < last:
-        rows = min(last - i, max(room // n, 1), task.k - i % task.k)  # x repeats every B rows
-        for r in range(rows):
-            nll[i + r] = 0
-        for j in range(0, rows * n, room):  # one pass, unless a single row is too long
-            length = min(room, rows * n - j)
+    for i in range(first, last):
+        factor = numbers_at(task.e + i * size, 1, kind)[0] if task.e else kind.dtype.type(1)
+        nll[i] = 0
+        for j in range(0, n, SCRATCH):
+            length = min(SCRATCH, n - j)
             terms = numbers_at(scratch, length, kind)
             _bernoulli_terms(
                 numbers_at(task.a + (i * n + j) * size, length, kind),
                 numbers_at(task.b + (i % task.k * n + j) * size, length, kind),
+                factor,
                 numbers_at(task.c + (i * n + j) * size, length, kind),
                 terms,
             )
-            for r in range(rows):
-                nll[i + r] += _sum(terms[r * n : (r + 1) * n])
-        i += rows
+            nll[i] += _sum(terms)
 
 
 @compiled

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from minivae.kernels import pairs, tasks
-from minivae.kernels.guard import is_ready
+from minivae.kernels.guard import is_ready, ready
+from minivae.kernels.memory import empty, empty_like
 from minivae.kernels.threads import Pool, pool_of, recorded
 
 SLOW = 2.5  # a step is slow if it takes so many times as long as one with the helpers usually does;
@@ -51,6 +52,7 @@ class Recorder:
     nll: np.ndarray
     kl: np.ndarray
     dkl: np.ndarray
+    likelihood: np.ndarray  # the descriptors of its job
 
     def __init__(self, known: Sequence[np.ndarray]) -> None:
         self.pool = pool_of(known[0].dtype)
@@ -89,19 +91,25 @@ class Recorder:
 
     def bernoulli_nll_forward(self, logits: Any, x: Any) -> tuple[np.ndarray, Any]:
         self.nll, cache = self.record(pairs.bernoulli_nll_forward, *self.plain(logits, x))
+        self.likelihood = self.jobs[-1]
         return self.nll, cache
 
     def bernoulli_nll_backward(self, dnll: np.ndarray, cache: Any) -> Recorded:
-        """dnll is 1 / B, the same in each step. Here the backward pass begins."""
+        """dnll is 1 / B, the same in each step, so the forward pass can multiply the residual by it
+        at once, while it is in the cache. Here the backward pass begins."""
         self.forward_jobs = len(self.jobs)
-        return Recorded(self.record(pairs.bernoulli_nll_backward, dnll, cache), self)
+        factors, residual = ready(dnll, cache.residual)
+        np.copyto(residual, pairs.bernoulli_nll_backward(factors, cache))
+        self.likelihood["e"][0] = factors.ctypes.data
+        self.kept.append(factors)
+        return Recorded(residual, self)
 
     def add(self, a: Any, b: Any) -> Recorded:
         """a + b, of one shape."""
         a, b = self.plain(a, b)
         if a.shape != b.shape:
             raise TypeError(f"the recorder adds arrays of one shape, not {a.shape} and {b.shape}")
-        c = np.empty_like(a)
+        c = empty_like(a)
         self.record(self.pool.run, tasks.describe_add, a.ravel(), b.ravel(), c.ravel())
         return Recorded(c, self)
 
@@ -253,7 +261,9 @@ class _Recording:
         self.replay, dtype = replay, replay.params["mu_b"].dtype
         self.pool = pool_of(dtype)
         self.threads = self.pool.threads
-        self.x, self.eps = (np.array(a, dtype, order="C") for a in (x, eps))
+        self.x, self.eps = (empty(a.shape, dtype) for a in (x, eps))
+        np.copyto(self.x, x)
+        np.copyto(self.eps, eps)
         # keeps the arrays whose addresses are in the task descriptors
         self.recorder = Recorder([self.x, self.eps, *replay.params.values(), *replay.state])
         self.result = replay.elbo_and_grads(

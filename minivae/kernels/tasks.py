@@ -19,7 +19,6 @@ from minivae.kernels.products import BLOCK_PANELS, BLOCK_ROWS
 from minivae.kernels.sparse_products import (
     SPARSE_COLUMNS,
     SPARSE_ROWS,
-    SPARSE_ROWS_TRANSPOSED,
     all_finite,
     is_mostly_zeros,
 )
@@ -127,8 +126,9 @@ def begin_job(tasks, threads, kind):
         task = task_at(tasks, which)
         if task.chunks and task.may_skip_zeros:
             if _has_mostly_zeros(task, kind):
-                few = max(1, min(SPARSE_ROWS, task.m // (4 * threads)))  # enough for all threads
-                rows = SPARSE_ROWS_TRANSPOSED if task.a_transposed else few
+                rows = SPARSE_ROWS
+                if threads > 1:  # enough chunks for all of them
+                    rows = max(1, min(rows, task.m // (4 * threads)))
                 task.operation, task.row_blocks = SPARSE, -(-task.m // rows)
                 task.column_blocks = -(-task.n // SPARSE_COLUMNS)
                 task.chunks = task.row_blocks * task.column_blocks
@@ -179,8 +179,12 @@ def _describe_rows(task, operation, m, n):
 
 @compiled
 def describe_bernoulli(tasks, threads, kind, logits, x, residual, nll):
-    """A job of one task: nll (N,) and residual = sigmoid(logits) - x, (N, D); x (B, D), N = K B."""
+    """A job of one task: nll (N,) and residual = sigmoid(logits) - x, (N, D); x (B, D), N = K B.
+
+    Where `e` is not 0, it is the address of a factor for each row of the residual.
+    """
     task = _only_task(tasks)
+    task.e = 0
     task.a, task.b, task.k = logits.ctypes.data, x.ctypes.data, len(x)
     task.c, task.d = residual.ctypes.data, nll.ctypes.data
     return _describe_rows(task, BERNOULLI, len(logits), logits.shape[1])
