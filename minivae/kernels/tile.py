@@ -27,7 +27,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from minivae.kernels.compilation import JIT
-from minivae.kernels.instructions import memory_at, numbers_at
+from minivae.kernels.instructions import numbers_at
 
 # Registers side by side. With 3, fewer rows would fit; and the tile at the edge, often one register
 # wide, would have fewer sums under way than it takes to hide the latency of a multiply-add.
