@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 LINE = 64  # bytes
-SMALL = 2**14  # bytes: a smaller array is read too quickly for the search to pay
+SMALL = 2**16  # bytes: a smaller array is used up before the search has paid
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
