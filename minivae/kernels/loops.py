@@ -10,10 +10,10 @@ from minivae.kernels.activations import activation_gradient
 from minivae.kernels.compilation import compiled, regrouping
 from minivae.kernels.elementary import exp, expm1, expm1_minus, log1p_unit
 from minivae.kernels.instructions import fetch_to_write, numbers_at
+from minivae.kernels.memory import LINE
 from minivae.kernels.products import SCRATCH, share
 
 ADAM_BLOCK = 512  # numbers
-LINE = 64  # bytes of a cache line, or half of one
 SUM_BLOCK = 256  # rows: one sum over 60,000 float32 would lose three digits
 
 # ---- in chunks, by all threads -----------------------------------------------------------------
@@ -64,15 +64,16 @@ def _bernoulli_terms(logits, x, factor, residual, nll):
 
 @compiled
 def bernoulli_chunk(task, chunk, scratch, kind):
-    """The rows of one chunk, one after the other; their terms are summed in the scratch memory."""
-    size, n = kind.itemsize, task.n
-    first, last = share(chunk, task.chunks, task.m)
-    nll = numbers_at(task.d, task.m, kind)
-    for i in range(first, last):
-        factor = numbers_at(task.e + i * size, 1, kind)[0] if task.e else kind.dtype.type(1)
-        nll[i] = 0
-        for j in range(0, n, SCRATCH):
-            length = min(SCRATCH, n - j)
+    """The rows of one chunk, in groups whose terms fit the scratch memory; sums them there."""
+    size, n, room = kind.itemsize, task.n, SCRATCH
+    i, last = share(chunk, task.chunks, task.m)
+    nll, factor = numbers_at(task.d, task.m, kind), kind.dtype.type(task.factor)
+    while i < last:
+        rows = min(last - i, max(room // n, 1), task.k - i % task.k)  # x repeats every B rows
+        for r in range(rows):
+            nll[i + r] = 0
+        for j in range(0, rows * n, room):  # one pass, unless a single row is too long
+            length = min(room, rows * n - j)
             terms = numbers_at(scratch, length, kind)
             _bernoulli_terms(
                 numbers_at(task.a + (i * n + j) * size, length, kind),
@@ -81,7 +82,9 @@ def bernoulli_chunk(task, chunk, scratch, kind):
                 numbers_at(task.c + (i * n + j) * size, length, kind),
                 terms,
             )
-            nll[i] += _sum(terms)
+            for r in range(rows):
+                nll[i + r] += _sum(terms[r * n : (r + 1) * n])
+        i += rows
 
 
 @compiled

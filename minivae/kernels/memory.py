@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-LINE = 64  # bytes
-SMALL = 2**16  # bytes: a smaller array is used up before the search has paid
+LINE = 64  # bytes of a cache line, or half of one
+SMALL = 2**16  # bytes: for a smaller array the two microseconds that this takes are not won back
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -8,7 +8,7 @@ A panel is copied ("packed") where B is transposed; where registers would reach 
 that zeros fill them up; and where the rows of B are a multiple of ALIASING_STRIDE bytes apart,
 because they would then compete for the same few sets of the cache. A is read in place, along its
 rows or (A.T) down its columns; but where the rows of a transposed A are far apart in memory, its
-block is copied first, into one strip for each tile.
+block is copied first, into one strip for each tile, unless the block has a single panel.
 
 Every number of C is a sum over k in order within each step, then of the steps in order, whichever
 block, thread or tile computes it. So the result has the same bits on any number of threads. (One
@@ -27,14 +27,15 @@ from minivae.kernels.tile import (
 )
 
 K_BLOCK = 400
-K_BLOCK_TRANSPOSED = 170  # A.T touches a cache line for each k, and shares the cache with the panel
+K_BLOCK_TRANSPOSED = 170  # in place, A.T touches a cache line for each k, beside the panel's
 BLOCK_ROWS = 128  # the most rows of a block of C,
 BLOCK_PANELS = 4  # and the most panels
 ALIASING_STRIDE = 256  # bytes
-LONG_STRIDE = 2048  # bytes: rows of A.T that are farther apart are not fetched in advance
+LONG_STRIDE = 2048  # bytes: columns of A.T so far apart are not fetched in advance by many cores
 PANEL = TILE_VECTORS * 16  # numbers in a row of the widest panel, with AVX-512
 # numbers of working memory for each thread: a panel of B, a bias, the panels of a block of C, the
-# sums of one step in k for a panel of C, and the strips of a block of A.T
+# sums of one step in k for a panel of C, and the strips of a block of A.T. The first + 1 is for the
+# start at a cache line, the last + PANEL for the last register of the last strip.
 SCRATCH = (K_BLOCK + 1 + BLOCK_PANELS * BLOCK_ROWS + BLOCK_ROWS + 1) * PANEL
 SCRATCH += K_BLOCK_TRANSPOSED * BLOCK_ROWS + PANEL
 
@@ -108,7 +109,7 @@ def pack_strips(a, a_stride, rows, tiles, depth, edge, target, kind):
 
     In a strip the columns follow one another. `edge`: so many numbers of a row in memory, from the
     start of the block on, may be read. Whole registers are copied where that is allowed: what is
-    too much is overwritten by the next column, or lies behind the last one.
+    too much is overwritten by the next column or strip, or lies behind the last strip.
     """
     size, lanes = kind.itemsize, kind.ndim
     for t in range(tiles):

@@ -3,7 +3,8 @@
 In a small step much of the time is Python's: the way from each name of `ops.py` to its kernel. So
 in training the lines of `vae.elbo_and_grads` run once for each batch size, with a `Recorder` as the
 backend. It computes as `pairs.py` does, and each job that goes to the threads is also written down:
-its task descriptors, which hold the addresses of the arrays. Later steps copy x and eps to where
+its task descriptors, which hold the addresses of the arrays. (One is not: the likelihood's residual
+is multiplied by 1/B where it is computed.) Later steps copy x and eps to where
 those of the recorded step were, and do the jobs again: the forward pass in one call of a compiled
 function, the backward pass with Adam in another. Only the loss between them is computed anew by its
 own lines, because beta may have changed.
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from minivae.kernels import pairs, tasks
-from minivae.kernels.guard import is_ready, ready
+from minivae.kernels.guard import is_ready
 from minivae.kernels.memory import empty, empty_like
 from minivae.kernels.threads import Pool, pool_of, recorded
 
@@ -95,14 +96,15 @@ class Recorder:
         return self.nll, cache
 
     def bernoulli_nll_backward(self, dnll: np.ndarray, cache: Any) -> Recorded:
-        """dnll is 1 / B, the same in each step, so the forward pass can multiply the residual by it
-        at once, while it is in the cache. Here the backward pass begins."""
+        """dnll is 1 / B for each example and in each step, so the replay multiplies the residual by
+        it in the forward pass, while it is in the cache. Here the cache's residual becomes dlogits.
+        The backward pass begins."""
+        if (dnll != dnll[0]).any():
+            raise TypeError("the recorder takes one weight for all examples")
         self.forward_jobs = len(self.jobs)
-        factors, residual = ready(dnll, cache.residual)
-        np.copyto(residual, pairs.bernoulli_nll_backward(factors, cache))
-        self.likelihood["e"][0] = factors.ctypes.data
-        self.kept.append(factors)
-        return Recorded(residual, self)
+        np.copyto(cache.residual, pairs.bernoulli_nll_backward(dnll, cache))
+        self.likelihood["factor"][0] = dnll[0]
+        return Recorded(cache.residual, self)
 
     def add(self, a: Any, b: Any) -> Recorded:
         """a + b, of one shape."""

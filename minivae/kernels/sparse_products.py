@@ -4,11 +4,12 @@ Images of digits are mostly zeros, and adding 0 * w changes no bit of a sum unle
 NaN, or the sum is -0.0 so far: a bias of -0.0, or a negative product too small for any number but
 0. Then a 0 may have another sign than in the full product (-0.0 == 0.0). So where the input of a
 layer is mostly zeros and the other factor is finite, a row of C is the sum of only those rows of B
-whose factor in A is not 0. This is done for x W and for x.T da; of digits it is an eighth of the
-work.
+whose factor in A is not 0. This is done for x W and for x.T da; it is an eighth of the work for
+binarized digits, a fifth for grey ones.
 
-A word has a bit for each of 64 rows of B. The rows of B that one word says are added to a row of C
-while that is in registers; then the next row of C takes its part of the same 64 rows.
+Each word marks some of 64 rows of B. They are added to a strip of one row of C, which stays in
+registers meanwhile; then the same strip of the next row of C takes what it needs of the same 64
+rows.
 """
 
 import numpy as np
@@ -21,7 +22,7 @@ from minivae.kernels.tile import ROW_VECTORS, nonzeros, sum_of_rows
 
 SPARSE_ROWS = 64  # the most rows of C in a chunk: they share the rows of B in the first cache
 SPARSE_COLUMNS = 512  # the most columns of C in a chunk
-WORD = 64  # bits, one for each of so many rows of B: a strip of them fits the first cache
+WORD = 64  # bits, for as many rows of B: a strip of them is 16 kB with AVX2, 32 with AVX-512
 WORDS = -(-K_BLOCK // WORD)  # for a step in k
 ZEROS_SAMPLE, ZEROS_STRIDE = 256, 79  # how many numbers are sampled, and how the sample is spread
 
@@ -118,7 +119,7 @@ def sparse_chunk(task, chunk, kind):
         for strip in range(strips if n >= lanes else 0):
             v0, v1 = share(strip, strips, vectors)
             at = min(v0 * lanes, n - (v1 - v0) * lanes) * size
-            for word in range(max(-(-(k1 - k0) // WORD), 1)):
+            for word in range(-(-(k1 - k0) // WORD)):  # k > 0, as begin_job sees to
                 for i in range(rows):
                     target = sums + i * stride + at
                     first = target

@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 from minivae.kernels.activations import NO_ACTIVATION
 from minivae.kernels.compilation import JIT, compiled
 from minivae.kernels.instructions import memory_at, numbers_at
+from minivae.kernels.memory import LINE
 from minivae.kernels.products import BLOCK_PANELS, BLOCK_ROWS
 from minivae.kernels.sparse_products import (
     SPARSE_COLUMNS,
@@ -34,7 +35,7 @@ TASK = np.dtype(
             "may_skip_zeros"
         ).split()
     ]
-    + [(name, np.float64) for name in "lr beta1 beta2 v_scale adam_eps".split()]
+    + [(name, np.float64) for name in "factor lr beta1 beta2 v_scale adam_eps".split()]
 )
 JOB_BYTES = TASKS * TASK.itemsize
 # (int64, because numba would compile one version for a literal 0 and another for a literal 1)
@@ -127,8 +128,9 @@ def begin_job(tasks, threads, kind):
         if task.chunks and task.may_skip_zeros:
             if _has_mostly_zeros(task, kind):
                 rows = SPARSE_ROWS
-                if threads > 1:  # enough chunks for all of them
-                    rows = max(1, min(rows, task.m // (4 * threads)))
+                if threads > 1:  # enough chunks for all; of A.T none shares a cache line
+                    few = LINE // kind.itemsize if task.a_transposed else 1
+                    rows = max(few, min(rows, task.m // (4 * threads)))
                 task.operation, task.row_blocks = SPARSE, -(-task.m // rows)
                 task.column_blocks = -(-task.n // SPARSE_COLUMNS)
                 task.chunks = task.row_blocks * task.column_blocks
@@ -181,10 +183,10 @@ def _describe_rows(task, operation, m, n):
 def describe_bernoulli(tasks, threads, kind, logits, x, residual, nll):
     """A job of one task: nll (N,) and residual = sigmoid(logits) - x, (N, D); x (B, D), N = K B.
 
-    Where `e` is not 0, it is the address of a factor for each row of the residual.
+    The residual is multiplied by task.factor, which is 1 until a recorder changes it.
     """
     task = _only_task(tasks)
-    task.e = 0
+    task.factor = 1
     task.a, task.b, task.k = logits.ctypes.data, x.ctypes.data, len(x)
     task.c, task.d = residual.ctypes.data, nll.ctypes.data
     return _describe_rows(task, BERNOULLI, len(logits), logits.shape[1])

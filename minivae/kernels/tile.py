@@ -9,7 +9,7 @@ the tile is narrower, in steps of half a register: some processors compute with 
 wide register in half of the time.
 
 Where most numbers of A are 0, `sum_of_rows` keeps up to eight registers of one row of C in the same
-way, while it goes through those rows of B whose factor in A is not 0.
+way, while it goes through those of 64 rows of B whose factor in A is not 0.
 
 LLVM does not keep such a block in registers if the tile is written as a Python loop, so here the
 instructions are built one by one. The number of lanes must be known at compile time, and is taken
