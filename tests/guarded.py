@@ -24,11 +24,12 @@ import numpy as np
 from guard_pages import ending, guard
 
 from minivae import kernels, ops, vae
-from minivae.kernels import products, sparse_products, tasks, tile
+from minivae.kernels import memory, products, sparse_products, tasks, tile
 from minivae.kernels import threads as pools
 from minivae.train import replay_of
 
 MACHINE, ALL = "machine", "all"
+memory.SMALL = sys.maxsize  # no array begins at a cache line: each ends where its memory ends
 
 
 # ---- touch -------------------------------------------------------------------------------------
@@ -92,6 +93,7 @@ def edges(lanes, tile_rows):
         products.BLOCK_ROWS,
         products.BLOCK_ROWS + 1,
         2 * products.BLOCK_ROWS + 3,
+        products.LONG_STRIDE // 4 + 3,
     )
     n = (
         1,
@@ -270,7 +272,7 @@ def other_cases(draw, lanes, tile_rows, count):
             yield loss_case, draw, K, B, D
     yield loss_case, draw, 5, 4, 2900  # more than one chunk
     yield loss_case, draw, 0, 2, products.SCRATCH + 5  # a row longer than the scratch
-    yield loss_case, draw, 2, 40, products.SCRATCH // 30  # and many rows in one scratch
+    yield loss_case, draw, 2, 40, products.SCRATCH // 30  # and rows that fill a part of it
     for n in (0, 1, lanes - 1, lanes + 1, tasks.ADAM_CHUNK - 1, tasks.ADAM_CHUNK + 1, 70_001):
         yield adam_case, draw, n
 

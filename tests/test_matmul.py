@@ -142,8 +142,13 @@ def test_nan_and_infinity_go_where_they_go_in_numpy():
 
 @pytest.mark.parametrize(("transpose_a", "transpose_b"), FORMS[:3])
 def test_the_bits_do_not_depend_on_the_number_of_threads(transpose_a, transpose_b):
-    """Threads share out blocks of C, never a sum: the order of the additions is always the same."""
-    m, k, n = 230, 500, 170
+    """Threads share out blocks of C, never a sum: the order of the additions is always the same.
+
+    With so many rows A.T is copied into strips, unless there are so many threads that each block
+    has a single panel.
+    """
+    m, k, n = 530, 500, 170
+    assert m * 4 >= products.LONG_STRIDE
     a, b = operands(m, k, n, np.float32, transpose_a, transpose_b)
     results = []
     for count in (1, 2, 3, 7):
@@ -181,7 +186,7 @@ def test_register_widths_of_other_machines(dtype, lanes):
     """NEON, SSE, AVX2 and AVX-512; LLVM splits or joins registers where there are none."""
     pool = threads.Pool(np.dtype(dtype), 1, lanes)
     _, _, job_tasks, scratch = pool.buffers
-    for m, k, n in [(1, 1, 1), (25, 19, 70), (14, 405, 33), (140, 30, 200)]:
+    for m, k, n in [(1, 1, 1), (25, 19, 70), (14, 405, 33), (140, 30, 200), (530, 9, 70)]:
         for transpose_a, transpose_b in FORMS[:3]:
             a, b = operands(m, k, n, dtype, transpose_a, transpose_b)
             c = np.full((m, n), np.nan, dtype)

@@ -162,6 +162,15 @@ def test_an_array_that_the_recorder_does_not_know_is_refused():
         recorder.dense_forward(x.copy(), params["enc1_W"], params["enc1_b"], "tanh")
 
 
+def test_the_recorder_takes_one_weight_for_all_examples():
+    """The replay multiplies the whole residual by one number."""
+    _, _, x, _ = example()
+    recorder = recording.Recorder([x])
+    _, cache = recorder.bernoulli_nll_forward(x, x)
+    with pytest.raises(TypeError, match="one weight"):
+        recorder.bernoulli_nll_backward(np.arange(len(x), dtype=x.dtype), cache)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -15,7 +15,8 @@ from minivae.gradcheck import differences
 
 
 def test_the_shares_of_grey_and_of_ink_in_the_digits_and_cats():
-    """data/batches.py: which images are grey; kernels/sparse_products.py: a fifth of the work."""
+    """data/batches.py: which images are grey; kernels/sparse_products.py: an eighth
+    of the work, or a fifth."""
 
     def grey(pixels):
         low, high = batches.GREY
@@ -27,6 +28,7 @@ def test_the_shares_of_grey_and_of_ink_in_the_digits_and_cats():
     assert grey(shrunk) == pytest.approx(0.17, abs=0.005)
     assert grey(cats.draw(500, np.random.default_rng(0))[0]) == pytest.approx(0.25, abs=0.01)
     assert (digits > 0).mean() == pytest.approx(1 / 5, abs=0.015)
+    assert (digits / 255).mean() == pytest.approx(1 / 8, abs=0.01)
 
 
 def test_the_standard_error_of_a_log_never_exceeds_one():

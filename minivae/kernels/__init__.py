@@ -18,6 +18,7 @@ The modules, lowest first:
     threads          the pool of threads. Work is divided by blocks of results, never within a sum,
                      so the bits do not depend on the number of threads
     guard            checks of shapes and dtypes before a kernel runs
+    memory           new arrays that begin at a cache line
     pairs            the public functions, with the names of `ops.py`
     recording        in training, a step is recorded once and then replayed, without Python between
     plain_products   simpler products, for the lesson in notebook 08a; nothing else uses them

@@ -10,10 +10,10 @@ from minivae.kernels.activations import activation_gradient
 from minivae.kernels.compilation import compiled, regrouping
 from minivae.kernels.elementary import exp, expm1, expm1_minus, log1p_unit
 from minivae.kernels.instructions import fetch_to_write, numbers_at
+from minivae.kernels.memory import LINE
 from minivae.kernels.products import SCRATCH, share
 
 ADAM_BLOCK = 512  # numbers
-LINE = 64  # bytes of a cache line, or half of one
 SUM_BLOCK = 256  # rows: one sum over 60,000 float32 would lose three digits
 
 # ---- in chunks, by all threads -----------------------------------------------------------------
@@ -46,8 +46,9 @@ def _sum(numbers):
 
 
 @compiled
-def _bernoulli_terms(logits, x, residual, nll):
-    """nll = log(1 + exp(l)) - x l and residual = sigmoid(l) - x, for each number, without overflow.
+def _bernoulli_terms(logits, x, factor, residual, nll):
+    """nll = log(1 + exp(l)) - x l and residual = (sigmoid(l) - x) factor, for each number, without
+    overflow.
 
     With e = exp(-|l|):  log(1 + exp(l)) = max(l, 0) + log(1 + e),  sigmoid(|l|) = 1 / (1 + e).
     For an infinite logit, nll is 0 if x agrees with its sign, and infinite otherwise.
@@ -56,9 +57,9 @@ def _bernoulli_terms(logits, x, residual, nll):
     for j in range(len(logits)):
         l = logits[j]
         e = exp(-abs(l))
-        factor = (one if l > zero else zero) - x[j]
-        nll[j] = (zero if factor == zero else l) * factor + log1p_unit(e)
-        residual[j] = (one if l > zero else e) / (one + e) - x[j]
+        miss = (one if l > zero else zero) - x[j]
+        nll[j] = (zero if miss == zero else l) * miss + log1p_unit(e)
+        residual[j] = ((one if l > zero else e) / (one + e) - x[j]) * factor
 
 
 @compiled
@@ -66,7 +67,7 @@ def bernoulli_chunk(task, chunk, scratch, kind):
     """The rows of one chunk, in groups whose terms fit the scratch memory; sums them there."""
     size, n, room = kind.itemsize, task.n, SCRATCH
     i, last = share(chunk, task.chunks, task.m)
-    nll = numbers_at(task.d, task.m, kind)
+    nll, factor = numbers_at(task.d, task.m, kind), kind.dtype.type(task.factor)
     while i < last:
         rows = min(last - i, max(room // n, 1), task.k - i % task.k)  # x repeats every B rows
         for r in range(rows):
@@ -77,6 +78,7 @@ def bernoulli_chunk(task, chunk, scratch, kind):
             _bernoulli_terms(
                 numbers_at(task.a + (i * n + j) * size, length, kind),
                 numbers_at(task.b + (i % task.k * n + j) * size, length, kind),
+                factor,
                 numbers_at(task.c + (i * n + j) * size, length, kind),
                 terms,
             )

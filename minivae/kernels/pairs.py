@@ -14,6 +14,7 @@ from minivae.errors import MinivaeError
 from minivae.kernels import loops, tasks
 from minivae.kernels.activations import ACTIVATIONS, CODES, NO_ACTIVATION
 from minivae.kernels.guard import is_ready, is_row_strided, ready, rows, shape_error
+from minivae.kernels.memory import empty, empty_like
 from minivae.kernels.threads import ensure_compiled, pool_of
 
 
@@ -55,7 +56,7 @@ def dense_forward(
     x, W, b = ready(x, W, b)
     if not (x.ndim == W.ndim == 2 and x.shape[1] == W.shape[0] and b.shape == W.shape[1:]):
         raise shape_error("dense_forward", "x (N, I), W (I, O) and b (O,)", x, W, b)
-    y = np.empty((x.shape[0], W.shape[1]), W.dtype)
+    y = empty((x.shape[0], W.shape[1]), W.dtype)
     pool_of(W.dtype).run(tasks.describe_forward, x, W, b, CODES[activation], y)
     return y, DenseCache(x, W, y, activation)
 
@@ -82,12 +83,12 @@ def dense_backward(
     if out is not None and is_ready(out[0], W.dtype) and is_ready(out[1], W.dtype):
         dW, db = out
     else:
-        dW, db = np.empty_like(W), np.empty(W.shape[1], W.dtype)
+        dW, db = empty_like(W), np.empty(W.shape[1], W.dtype)
     pool, activation, da = pool_of(W.dtype), CODES[cache.activation], dy
     if activation != NO_ACTIVATION:
-        da = np.empty_like(dy)
+        da = empty_like(dy)
         pool.run(tasks.describe_activation_gradient, dy.ravel(), y.ravel(), activation, da.ravel())
-    dx = np.empty_like(x) if need_dx else np.empty((0, 0), x.dtype)
+    dx = empty_like(x) if need_dx else np.empty((0, 0), x.dtype)
     pool.run(tasks.describe_backward, da, x, W, dW, db, dx)
     # the kernel filled copies, for example of strided views
     if out is not None and dW is not out[0]:
@@ -108,7 +109,7 @@ def reparam_forward(
     if not (mu.ndim == 2 and mu.shape == logvar.shape == eps.shape[-2:] and eps.ndim in (2, 3)):
         wanted = "mu, logvar (B, L) and eps (B, L) or (K, B, L)"
         raise shape_error("reparam_forward", wanted, mu, logvar, eps)
-    sigma, z = np.empty_like(mu), np.empty_like(eps)
+    sigma, z = empty_like(mu), empty_like(eps)
     flat = (a.ravel() for a in (mu, logvar, eps, sigma, z))
     pool_of(mu.dtype).run(tasks.describe_reparam, *flat)
     return z, ReparamCache(sigma, eps)
@@ -123,7 +124,7 @@ def reparam_backward(dz: np.ndarray, cache: ReparamCache) -> tuple[np.ndarray, n
     if not (dz.shape == eps.shape and sigma.ndim == 2 and sigma.shape == eps.shape[-2:]):
         wanted = "dz and eps (B, L) or (K, B, L), sigma (B, L)"
         raise shape_error("reparam_backward", wanted, dz, eps, sigma)
-    dmu, dlogvar = np.empty_like(sigma), np.empty_like(sigma)
+    dmu, dlogvar = empty_like(sigma), empty_like(sigma)
     flat = (a.ravel() for a in (dz, sigma, eps, dmu, dlogvar))
     pool_of(sigma.dtype).run(tasks.describe_reparam_gradient, *flat)
     return dmu, dlogvar
@@ -137,7 +138,7 @@ def gaussian_kl_forward(mu: np.ndarray, logvar: np.ndarray) -> tuple[np.ndarray,
     mu, logvar = ready(mu, logvar)
     if mu.shape != logvar.shape:
         raise shape_error("gaussian_kl_forward", "mu and logvar (B, L)", mu, logvar)
-    kl = np.empty_like(mu)
+    kl = empty_like(mu)
     pool_of(mu.dtype).run(tasks.describe_kl, mu.ravel(), logvar.ravel(), kl.ravel())
     return kl, GaussianKLCache(mu, logvar)
 
@@ -152,7 +153,7 @@ def gaussian_kl_backward(dkl: np.ndarray, cache: GaussianKLCache) -> tuple[np.nd
         raise shape_error("gaussian_kl_backward", "mu and logvar (B, L)", mu, logvar)
     if dkl.shape not in (mu.shape, mu.shape[1:]):
         dkl = np.ascontiguousarray(np.broadcast_to(dkl, mu.shape))
-    dmu, dlogvar = np.empty_like(mu), np.empty_like(mu)
+    dmu, dlogvar = empty_like(mu), empty_like(mu)
     flat = (a.ravel() for a in (dkl, mu, logvar, dmu, dlogvar))
     pool_of(mu.dtype).run(tasks.describe_kl_gradient, *flat)
     return dmu, dlogvar
@@ -161,7 +162,7 @@ def gaussian_kl_backward(dkl: np.ndarray, cache: GaussianKLCache) -> tuple[np.nd
 def sigmoid(logits: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-logits)), any shape, without overflow       [notebook 05, eq. 6]"""
     (logits,) = ready(logits)
-    out = np.empty_like(logits)
+    out = empty_like(logits)
     ensure_compiled(logits.dtype)
     loops.sigmoid(logits.ravel(), out.ravel())
     return out
@@ -176,7 +177,7 @@ def bernoulli_nll_forward(logits: np.ndarray, x: np.ndarray) -> tuple[np.ndarray
     if not (x.ndim == 2 and logits.ndim in (2, 3) and logits.shape[-2:] == x.shape):
         wanted = "logits (B, D) or (K, B, D) and x (B, D)"
         raise shape_error("bernoulli_nll_forward", wanted, logits, x)
-    residual, nll = np.empty_like(logits), np.zeros(logits.shape[:-1], x.dtype)
+    residual, nll = empty_like(logits), np.zeros(logits.shape[:-1], x.dtype)
     pool = pool_of(x.dtype)
     pool.run(tasks.describe_bernoulli, rows(logits), x, rows(residual), nll.ravel())
     return nll, BernoulliCache(residual)
@@ -204,7 +205,7 @@ def gaussian_nll_forward(
     if not (right and logvar.shape == (1,)):
         wanted = "mean (B, D) or (K, B, D), logvar (1,) and x (B, D)"
         raise shape_error("gaussian_nll_forward", wanted, mean, logvar, x)
-    residual, squares = np.empty_like(mean), np.empty(mean.shape[:-1], x.dtype)
+    residual, squares = empty_like(mean), np.empty(mean.shape[:-1], x.dtype)
     ensure_compiled(x.dtype)
     loops.gaussian_residual(rows(mean), x, rows(residual), squares.ravel())
     precision = np.exp(-logvar)
@@ -271,7 +272,7 @@ def matmul(
         a, b = ready(a, b)
     if not (a.ndim == b.ndim == 2 and a.shape[not transpose_a] == b.shape[transpose_b]):
         raise shape_error("matmul", "(m, k) times (k, n), after the transpositions", a, b)
-    c = np.empty((a.shape[transpose_a], b.shape[not transpose_b]), a.dtype)
+    c = empty((a.shape[transpose_a], b.shape[not transpose_b]), a.dtype)
     pool_of(a.dtype).run(tasks.describe_matmul, a, int(transpose_a), b, int(transpose_b), c)
     return c
 
@@ -280,7 +281,7 @@ def _scaled_rows(name: str, factors: np.ndarray, residual: np.ndarray) -> np.nda
     """Row i of the residual times factor i."""
     if factors.shape != residual.shape[:-1]:
         raise shape_error(name, "dnll (B,) or (K, B)", factors, residual)
-    out = np.empty_like(residual)
+    out = empty_like(residual)
     pool = pool_of(residual.dtype)
     pool.run(tasks.describe_scale_rows, factors.ravel(), rows(residual), rows(out))
     return out

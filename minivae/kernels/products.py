@@ -7,7 +7,8 @@ down it. B is read in place where possible.
 A panel is copied ("packed") where B is transposed; where registers would reach beyond B's edge, so
 that zeros fill them up; and where the rows of B are a multiple of ALIASING_STRIDE bytes apart,
 because they would then compete for the same few sets of the cache. A is read in place, along its
-rows or (A.T) down its columns.
+rows or (A.T) down its columns; but where the rows of a transposed A are far apart in memory, its
+block is copied first, into one strip for each tile, unless the block has a single panel.
 
 Every number of C is a sum over k in order within each step, then of the steps in order, whichever
 block, thread or tile computes it. So the result has the same bits on any number of threads. (One
@@ -26,14 +27,17 @@ from minivae.kernels.tile import (
 )
 
 K_BLOCK = 400
-K_BLOCK_TRANSPOSED = 170  # A.T touches a cache line for each k, and shares the cache with the panel
+K_BLOCK_TRANSPOSED = 170  # in place, A.T touches a cache line for each k, beside the panel's
 BLOCK_ROWS = 128  # the most rows of a block of C,
 BLOCK_PANELS = 4  # and the most panels
 ALIASING_STRIDE = 256  # bytes
+LONG_STRIDE = 2048  # bytes: columns of A.T so far apart are not fetched in advance by many cores
 PANEL = TILE_VECTORS * 16  # numbers in a row of the widest panel, with AVX-512
-# numbers of working memory for each thread: a panel of B, a bias, the panels of a block of C, and
-# the sums of one step in k for a panel of C
+# numbers of working memory for each thread: a panel of B, a bias, the panels of a block of C, the
+# sums of one step in k for a panel of C, and the strips of a block of A.T. The first + 1 is for the
+# start at a cache line, the last + PANEL for the last register of the last strip.
 SCRATCH = (K_BLOCK + 1 + BLOCK_PANELS * BLOCK_ROWS + BLOCK_ROWS + 1) * PANEL
+SCRATCH += K_BLOCK_TRANSPOSED * BLOCK_ROWS + PANEL
 
 
 @compiled
@@ -100,6 +104,27 @@ def pack_panel(task, k0, depth, j0, columns, target, kind):
 
 
 @compiled
+def pack_strips(a, a_stride, rows, tiles, depth, edge, target, kind):
+    """Copies a block of A.T, whose columns are rows in memory, into one strip for each tile.
+
+    In a strip the columns follow one another. `edge`: so many numbers of a row in memory, from the
+    start of the block on, may be read. Whole registers are copied where that is allowed: what is
+    too much is overwritten by the next column or strip, or lies behind the last strip.
+    """
+    size, lanes = kind.itemsize, kind.ndim
+    for t in range(tiles):
+        r0, r1 = share(t, tiles, rows)
+        source, strip, step = a + r0 * size, target + r0 * depth * size, (r1 - r0) * size
+        registers = -(-(r1 - r0) // lanes)
+        if r0 + registers * lanes <= edge:
+            for k in range(depth):
+                for j in range(0, registers * lanes * size, lanes * size):
+                    copy_register(kind, source + k * a_stride + j, strip + k * step + j)
+        else:
+            copy_rows(source, a_stride, strip, step, depth, r1 - r0, kind)
+
+
+@compiled
 def halves_for(columns, kind):
     """How many halves of a register hold so many columns; the smallest registers stay whole."""
     lanes = kind.ndim
@@ -128,9 +153,13 @@ def product_chunk(task, chunk, scratch, tile_rows, kind):
     bias = packed + K_BLOCK * row_bytes
     stage = bias + row_bytes
     step = stage + BLOCK_PANELS * BLOCK_ROWS * row_bytes
+    strips = step + BLOCK_ROWS * row_bytes
     for d in range(depths):
         k0, k1 = share(d, depths, task.k)
         a = task.a + i0 * a_row + k0 * a_column
+        in_strips = task.a_transposed and task.a_stride >= LONG_STRIDE and p1 - p0 > 1
+        if in_strips:
+            pack_strips(a, task.a_stride, rows, tiles, k1 - k0, task.m - i0, strips, kind)
         for p in range(p0, p1):
             j = p * width
             columns = min(width, task.n - j)
@@ -154,8 +183,11 @@ def product_chunk(task, chunk, scratch, tile_rows, kind):
                     first = bias
             for t in range(tiles):
                 r0, r1 = share(t, tiles, rows)
+                tile, tile_column = a + r0 * a_row, a_column
+                if in_strips:
+                    tile, tile_column = strips + r0 * (k1 - k0) * size, (r1 - r0) * size
                 multiply_tile(
-                    kind, a + r0 * a_row, a_row, a_column, b, b_stride,
+                    kind, tile, a_row, tile_column, b, b_stride,
                     sums + r0 * sums_stride, sums_stride, r1 - r0, halves, k1 - k0, first,
                 )  # fmt: skip
             if d > 0:

@@ -3,7 +3,8 @@
 In a small step much of the time is Python's: the way from each name of `ops.py` to its kernel. So
 in training the lines of `vae.elbo_and_grads` run once for each batch size, with a `Recorder` as the
 backend. It computes as `pairs.py` does, and each job that goes to the threads is also written down:
-its task descriptors, which hold the addresses of the arrays. Later steps copy x and eps to where
+its task descriptors, which hold the addresses of the arrays. (One is not: the likelihood's residual
+is multiplied by 1/B where it is computed.) Later steps copy x and eps to where
 those of the recorded step were, and do the jobs again: the forward pass in one call of a compiled
 function, the backward pass with Adam in another. Only the loss between them is computed anew by its
 own lines, because beta may have changed.
@@ -21,6 +22,7 @@ import numpy as np
 
 from minivae.kernels import pairs, tasks
 from minivae.kernels.guard import is_ready
+from minivae.kernels.memory import empty, empty_like
 from minivae.kernels.threads import Pool, pool_of, recorded
 
 SLOW = 2.5  # a step is slow if it takes so many times as long as one with the helpers usually does;
@@ -51,6 +53,7 @@ class Recorder:
     nll: np.ndarray
     kl: np.ndarray
     dkl: np.ndarray
+    likelihood: np.ndarray  # the descriptors of its job
 
     def __init__(self, known: Sequence[np.ndarray]) -> None:
         self.pool = pool_of(known[0].dtype)
@@ -89,19 +92,26 @@ class Recorder:
 
     def bernoulli_nll_forward(self, logits: Any, x: Any) -> tuple[np.ndarray, Any]:
         self.nll, cache = self.record(pairs.bernoulli_nll_forward, *self.plain(logits, x))
+        self.likelihood = self.jobs[-1]
         return self.nll, cache
 
     def bernoulli_nll_backward(self, dnll: np.ndarray, cache: Any) -> Recorded:
-        """dnll is 1 / B, the same in each step. Here the backward pass begins."""
+        """dnll is 1 / B for each example and in each step, so the replay multiplies the residual by
+        it in the forward pass, while it is in the cache. Here the cache's residual becomes dlogits.
+        The backward pass begins."""
+        if (dnll != dnll[0]).any():
+            raise TypeError("the recorder takes one weight for all examples")
         self.forward_jobs = len(self.jobs)
-        return Recorded(self.record(pairs.bernoulli_nll_backward, dnll, cache), self)
+        np.copyto(cache.residual, pairs.bernoulli_nll_backward(dnll, cache))
+        self.likelihood["factor"][0] = dnll[0]
+        return Recorded(cache.residual, self)
 
     def add(self, a: Any, b: Any) -> Recorded:
         """a + b, of one shape."""
         a, b = self.plain(a, b)
         if a.shape != b.shape:
             raise TypeError(f"the recorder adds arrays of one shape, not {a.shape} and {b.shape}")
-        c = np.empty_like(a)
+        c = empty_like(a)
         self.record(self.pool.run, tasks.describe_add, a.ravel(), b.ravel(), c.ravel())
         return Recorded(c, self)
 
@@ -253,7 +263,9 @@ class _Recording:
         self.replay, dtype = replay, replay.params["mu_b"].dtype
         self.pool = pool_of(dtype)
         self.threads = self.pool.threads
-        self.x, self.eps = (np.array(a, dtype, order="C") for a in (x, eps))
+        self.x, self.eps = (empty(a.shape, dtype) for a in (x, eps))
+        np.copyto(self.x, x)
+        np.copyto(self.eps, eps)
         # keeps the arrays whose addresses are in the task descriptors
         self.recorder = Recorder([self.x, self.eps, *replay.params.values(), *replay.state])
         self.result = replay.elbo_and_grads(

@@ -15,11 +15,11 @@ from numba.extending import intrinsic
 from minivae.kernels.activations import NO_ACTIVATION
 from minivae.kernels.compilation import JIT, compiled
 from minivae.kernels.instructions import memory_at, numbers_at
+from minivae.kernels.memory import LINE
 from minivae.kernels.products import BLOCK_PANELS, BLOCK_ROWS
 from minivae.kernels.sparse_products import (
     SPARSE_COLUMNS,
     SPARSE_ROWS,
-    SPARSE_ROWS_TRANSPOSED,
     all_finite,
     is_mostly_zeros,
 )
@@ -35,7 +35,7 @@ TASK = np.dtype(
             "may_skip_zeros"
         ).split()
     ]
-    + [(name, np.float64) for name in "lr beta1 beta2 v_scale adam_eps".split()]
+    + [(name, np.float64) for name in "factor lr beta1 beta2 v_scale adam_eps".split()]
 )
 JOB_BYTES = TASKS * TASK.itemsize
 # (int64, because numba would compile one version for a literal 0 and another for a literal 1)
@@ -127,8 +127,10 @@ def begin_job(tasks, threads, kind):
         task = task_at(tasks, which)
         if task.chunks and task.may_skip_zeros:
             if _has_mostly_zeros(task, kind):
-                few = max(1, min(SPARSE_ROWS, task.m // (4 * threads)))  # enough for all threads
-                rows = SPARSE_ROWS_TRANSPOSED if task.a_transposed else few
+                rows = SPARSE_ROWS
+                if threads > 1:  # enough chunks for all; of A.T none shares a cache line
+                    few = LINE // kind.itemsize if task.a_transposed else 1
+                    rows = max(few, min(rows, task.m // (4 * threads)))
                 task.operation, task.row_blocks = SPARSE, -(-task.m // rows)
                 task.column_blocks = -(-task.n // SPARSE_COLUMNS)
                 task.chunks = task.row_blocks * task.column_blocks
@@ -179,8 +181,12 @@ def _describe_rows(task, operation, m, n):
 
 @compiled
 def describe_bernoulli(tasks, threads, kind, logits, x, residual, nll):
-    """A job of one task: nll (N,) and residual = sigmoid(logits) - x, (N, D); x (B, D), N = K B."""
+    """A job of one task: nll (N,) and residual = sigmoid(logits) - x, (N, D); x (B, D), N = K B.
+
+    The residual is multiplied by task.factor, which is 1 until a recorder changes it.
+    """
     task = _only_task(tasks)
+    task.factor = 1
     task.a, task.b, task.k = logits.ctypes.data, x.ctypes.data, len(x)
     task.c, task.d = residual.ctypes.data, nll.ctypes.data
     return _describe_rows(task, BERNOULLI, len(logits), logits.shape[1])

@@ -9,7 +9,7 @@ the tile is narrower, in steps of half a register: some processors compute with 
 wide register in half of the time.
 
 Where most numbers of A are 0, `sum_of_rows` keeps up to eight registers of one row of C in the same
-way, while it goes through those rows of B whose factor in A is not 0.
+way, while it goes through those of 64 rows of B whose factor in A is not 0.
 
 LLVM does not keep such a block in registers if the tile is written as a Python loop, so here the
 instructions are built one by one. The number of lanes must be known at compile time, and is taken
@@ -27,7 +27,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from minivae.kernels.compilation import JIT
-from minivae.kernels.instructions import memory_at, numbers_at
+from minivae.kernels.instructions import numbers_at
 
 # Registers side by side. With 3, fewer rows would fit; and the tile at the edge, often one register
 # wide, would have fewer sums under way than it takes to hide the latency of a multiply-add.
@@ -131,7 +131,7 @@ class _Emitter:
         for i, j in grid:
             self.store(sums[i, j], c_rows[i], int_(j * step))
 
-    def sum_of_rows(self, vectors, chosen, count, a, a_stride, b, b_stride, c, first):
+    def sum_of_rows(self, vectors, chosen, a, a_stride, b, b_stride, c, first):
         """The loop over the chosen rows of B, then the stores. Leaves the builder after them."""
         builder, int_ = self.builder, self.int
         step = self.lanes * self.bytes
@@ -143,27 +143,26 @@ class _Emitter:
         builder.cbranch(builder.icmp_signed("!=", first, int_(0)), given, head)
 
         builder.position_at_end(given)  # the sums start from the given numbers
-        bias = [self.load(first, int_(j * step), self.vector) for j in range(vectors)]
+        numbers = [self.load(first, int_(j * step), self.vector) for j in range(vectors)]
         builder.branch(head)
 
         builder.position_at_end(head)
-        at = builder.phi(self.word)
+        left = builder.phi(self.word)  # bit k: row k is still to come
         sums = [builder.phi(self.vector) for _ in range(vectors)]
         for block in (start, given):
-            at.add_incoming(int_(0), block)
+            left.add_incoming(chosen, block)
             for j, phi in enumerate(sums):
-                phi.add_incoming(bias[j] if block is given else zeros, block)
-        builder.cbranch(builder.icmp_signed("<", at, count), body, end)
+                phi.add_incoming(numbers[j] if block is given else zeros, block)
+        builder.cbranch(builder.icmp_signed("!=", left, int_(0)), body, end)
 
-        builder.position_at_end(body)  # c += a[k] * B[k, :]
-        short = ir.IntType(32)
-        k = builder.zext(self.load(chosen, builder.mul(at, int_(4)), short), self.word)
+        builder.position_at_end(body)  # c += a[k] * B[k, :], for the lowest bit k
+        k = builder.cttz(left, ir.Constant(ir.IntType(1), 1))
         row = builder.add(b, builder.mul(k, b_stride))
         number = self.broadcast(self.load(a, builder.mul(k, a_stride), self.scalar), self.vector)
         for j, phi in enumerate(sums):
             b_numbers = self.load(row, int_(j * step), self.vector)
             phi.add_incoming(self.multiply_add(number, b_numbers, phi), body)
-        at.add_incoming(builder.add(at, int_(1)), body)
+        left.add_incoming(builder.and_(left, builder.sub(left, int_(1))), body)
         builder.branch(head)
 
         builder.position_at_end(end)
@@ -234,13 +233,11 @@ def _tile_instructions(
     return types.void(kind, *[types.intp] * 11), codegen
 
 
-def _sum_of_rows_instructions(
-    context, kind, chosen, count, a, a_stride, b, b_stride, c, vectors, first
-):
-    """c = first + the sum of a[k] B[k, :] over the `count` chosen k, summed in registers.
+def _sum_of_rows_instructions(context, kind, chosen, a, a_stride, b, b_stride, c, vectors, first):
+    """c = first + the sum of a[k] B[k, :] over the chosen k in order, summed in registers.
 
-    chosen: the address of these k, as int32. c and the rows are `vectors` registers long, at most
-    ROW_VECTORS. The others as for the tile.
+    chosen: a word whose bit k is set for the rows that count. c and the rows are `vectors`
+    registers long, at most ROW_VECTORS. The others as for the tile.
     """
 
     def codegen(context, builder, signature, args):
@@ -257,7 +254,7 @@ def _sum_of_rows_instructions(
         builder.position_at_end(done)
         return context.get_dummy_value()
 
-    return types.void(kind, *[types.intp] * 9), codegen
+    return types.void(kind, types.uint64, *[types.intp] * 7), codegen
 
 
 def _register_bits(kind):
@@ -310,13 +307,14 @@ def _tile_in_python(kind, a, a_row, a_column, b, b_stride, c, c_stride, rows, ha
             sums += number * numbers_at(b + r * b_stride, columns, kind)
 
 
-def _sum_of_rows_in_python(kind, chosen, count, a, a_stride, b, b_stride, c, vectors, first):
+def _sum_of_rows_in_python(kind, chosen, a, a_stride, b, b_stride, c, vectors, first):
     columns = vectors * kind.ndim
     sums = numbers_at(c, columns, kind)
     sums[:] = numbers_at(first, columns, kind) if first else 0
-    for k in np.frombuffer(memory_at(chosen, 4 * count), np.int32).tolist():
-        row = numbers_at(b + k * b_stride, columns, kind)
-        sums += numbers_at(a + k * a_stride, 1, kind) * row
+    for k in range(int(chosen).bit_length()):
+        if int(chosen) >> k & 1:
+            row = numbers_at(b + k * b_stride, columns, kind)
+            sums += numbers_at(a + k * a_stride, 1, kind) * row
 
 
 def _nonzeros_in_python(kind, address):

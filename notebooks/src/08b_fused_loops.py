@@ -844,8 +844,9 @@ for share in images:
 # A fifth of the work takes more than a fifth of the time, mainly for two reasons. The short way has no tile, since
 # each image needs other rows of $W$: for the same fifth in one piece, these loops take over half as long again as the
 # tile. And the fifth is scattered: to find it, and to fetch rows of $W$ from all over, takes longer still. (The package
-# first lists the places that are not 0, then adds those rows of $W$ to a row of $C$ that it keeps in registers.) The
-# more pixels are on, the less is gained; where a factor is below 1, the short way takes longer than the tile.
+# notes in the bits of a word which of 64 pixels are on, and adds those of 64 rows of $W$ to a row of $C$ in registers,
+# for many images one after the other, before it takes the next 64 rows: so they come from the first cache.) The more
+# pixels are on, the less is gained; where a factor is below 1, the short way takes longer than the tile.
 #
 # One more danger: $0 \cdot \infty$ is NaN, so leaving out a zero can hide a broken weight. The package
 # takes the short way only where all of $W$ is finite, and more than two thirds of a sample of the
