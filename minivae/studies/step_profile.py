@@ -170,4 +170,4 @@ def draw(ax: Axes, profiles: dict[str, dict[str, Timing]]) -> None:
     ax.set(xlabel="milliseconds of one training step")
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
-    ax.legend(fontsize=8, loc="lower right")
+    ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))  # a bar may be long
