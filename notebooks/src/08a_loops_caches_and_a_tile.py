@@ -336,7 +336,7 @@ reveal("08.regroup", "about as fast" if gain < 2 else "2 to 10 times" if gain < 
 #
 # The loops of eq. (1) can be nested in any order: the same $mkn$ products are added to the same sums.
 # Here are two of the other five orders. From here on $W$ has 192 columns, a number that whole vectors and
-# tiles fill without a rest. (8.2 took 208 for a reason that comes at the end of this section.)
+# tiles fill without a rest. (8.2 took 208, to look at the additions alone: see the end of this section.)
 
 # %%
 W, C = races.aligned(W[:, :192]), races.aligned(C[:, :192])
@@ -474,11 +474,13 @@ reveal("08.stride")
 # of the picture are fetched and, for now, not used: down a column each number needs another line. If the
 # column is long, the lines have left the first cache before the loop comes to the next column.
 #
-# And now the reason for 208 columns in 8.2. The address of a line decides in which few places of a cache
-# it can be kept. A row of 208 numbers is 13 lines of 64 bytes, and the lines of a column are spread over all
-# places of the first cache. A row of 192 numbers is 12 lines, and the lines of a column share a quarter of
-# the places (of 64, in most first caches of 32 or 48 kB): each is thrown out long before the next column
-# needs it. On a core that adds fast, the textbook loop then waits for the second cache instead of for its sum.
+# And now the reason for 208 columns in 8.2. The address of a line decides in which *set* of a cache it can be
+# kept. Most first caches of 32 or 48 kB have 64 sets, with room for 8 or 12 lines each. A row of 208 numbers is
+# 13 lines of 64 bytes, and the lines of a column are spread over all sets. A row of 192 numbers is 12 lines:
+# the lines of a column crowd into every fourth set, and each is thrown out long before the next column needs it.
+# (A column of 208 may be too long as well: its 768 lines are 48 kB. But lines that are spread can be fetched
+# faster than lines that crowd.) On a core that adds fast, the textbook loop may then wait for its lines
+# instead of for its sum: compare `ijk` here with the textbook loop of 8.2.
 
 # %% [markdown]
 # ## 8.4  How many bytes can a loop move in a second?
@@ -674,7 +676,7 @@ reveal("08.ikj-limit", lowest)
 # that passes, where all of it is too large for the first: one load and one store, 64 bytes.
 #
 # Another cause is possible: the roof was measured with multiply-adds in one instruction, while `ikj` takes
-# two, since it has no permission (`contract`) to round only once. So race it with that permission, too.
+# two, since it has no permission (`contract`) to round only once. So race both with that permission, too.
 
 # %% tags=["timing"]
 @njit
@@ -690,16 +692,19 @@ def matmul_four_rows(A, B, C):
                 c[j] += a0 * b0[j] + a1 * b1[j] + a2 * b2[j] + a3 * b3[j]
 
 
-ikj_fused = njit(fastmath={"contract"})(matmul_ikj.py_func)
-print("agree with A @ W:", agrees(matmul_four_rows, A, W), agrees(ikj_fused, A, W))
+fused = njit(fastmath={"contract"})
+ikj_fused, four_rows_fused = fused(matmul_ikj.py_func), fused(matmul_four_rows.py_func)
+print("agree with A @ W:", *(agrees(f, A, W) for f in (matmul_four_rows, ikj_fused, four_rows_fused)))
 times = checked(
     lambda: race({
         "ikj": lambda: matmul_ikj(A, W, C),
         "ikj, fused": lambda: ikj_fused(A, W, C),
         "four rows": lambda: matmul_four_rows(A, W, C),
+        "four rows, fused": lambda: four_rows_fused(A, W, C),
     }),
     lambda t: {
         "four rows are faster than one": t["ikj"] > 1.25 * t["four rows"],
+        "also where both are fused": t["ikj, fused"] > 1.25 * t["four rows, fused"],
         "four rows gain more than fused multiply-adds": t["ikj, fused"] > 1.1 * t["four rows"],
     },
 )
@@ -708,8 +713,8 @@ print(f"limits of the four rows: {64 / 192 * bandwidth['L1'] / 1e9:.0f} GFLOP/s 
       f" {64 / 64 * bandwidth['L2'] / 1e9:.0f} by the second")
 
 # %% [markdown]
-# Four rows help, and more than fused multiply-adds do, although they have no permission to fuse. So it is
-# mostly the bytes that hold `ikj` back.
+# Four rows gain more than fused multiply-adds do, and they gain with and without fusing. The arithmetic of the
+# product is the same, only fewer bytes pass, at both caches. So it is mostly the bytes that hold `ikj` back.
 #
 # ## 8.6  The register tile
 #
@@ -873,7 +878,8 @@ fig
 # The solid line at a loop's intensity is its limit by the first cache and the roof (both scales are
 # logarithmic). The tile, a few dozen lines of Python, comes to three quarters or more of a roof that
 # needs no memory. `ikj` reaches more than half of its limit, the four rows more than two fifths of theirs. The
-# textbook loop reaches less than a tenth: latency, its limit, is not in the roofline.
+# textbook loop reaches less than a tenth. What it waits for is not in this picture: the result of its last
+# addition, or (at this width, on some cores) the second cache, which hands over a whole line for each number.
 #
 # ## 8.7  Can one keep up with BLAS?
 #
@@ -944,7 +950,7 @@ fig
 # ## Recap
 #
 # - The arithmetic of a step is mostly matrix products, $2mkn$ flop each, eq. (2).
-# - The textbook loop waits for its own additions: one per latency. Two sums side by side, with the
+# - The textbook loop of 8.2 waits for its own additions: one per latency. Two sums side by side, with the
 #   same bits, show it.
 # - Vectors need neighbours in memory, and sums that may run side by side: by permission to regroup, or
 #   because each number has its own sum, as in `ikj`, eq. (3).

@@ -358,13 +358,13 @@ print(f"without root and division {1 - near['neither'] / near['both']:.0%} of th
 reveal("08.adam-limit")
 
 # %% [markdown]
-# So in the first cache 2 operations of 13 take more than a fifth of the time. Counting flop hides that: a core starts a
-# multiply-add of vectors in each tick, but a root or a division only every few. (The roof of 08a is one of
+# So in the first cache 2 operations of 13 take more than a fifth of the time. Counting flop hides that: in the
+# time of one root or one division a core could start several multiply-adds of vectors. (The roof of 08a is one of
 # multiply-adds.)
 #
-# Now the same loop at its place, inside a training step. The products and everything else run between two
-# calls, so the four arrays have to come from farther away. To see whether that matters, we also call the loop alone,
-# on all parameters, again and again: nothing happens in between, but the arrays do not fit into the first cache.
+# Now the same loop at its place, inside a training step. Two things differ: the four arrays are far too large
+# for the first cache, and the products and everything else run between two calls. To tell the two apart, we
+# also call the loop alone, on all parameters, again and again.
 
 # %%
 def trainee_with(loop):
@@ -424,11 +424,12 @@ for place, t in places.items():
 
 # %% [markdown]
 # *Neither* computes the same in all three places. Over all parameters it takes longer than in the first cache, in a
-# step and alone. Alone, nothing runs between two calls: so it does matter where the bytes lie.
+# step and alone. Alone, nothing else runs that could slow it down: so it is the distance of the bytes.
 #
 # And root and division add less time in a step than in the first cache. If the core first waited for
-# the bytes and then computed, they would add the same: it computes while it waits. A loop that is raced alone
-# can show another limit than the same loop at its place. Measure it there, too.
+# the bytes and then computed, they would add the same: it computes while it waits. A loop that is raced on few
+# numbers can show another limit than at its place. Race it at its real size, and then measure it at its place, too:
+# where a cache holds all that the loop needs, but not all that a step needs, even these two can differ.
 #
 # The package has a fused loop for Adam; for the likelihood and its gradient, which share one exponential
 # (notebook 05); for tanh, on a block of $C$ that the product has just made (its sums start from the bias); and
@@ -844,9 +845,10 @@ for share in images:
 # A fifth of the work takes more than a fifth of the time, mainly for two reasons. The short way has no tile, since
 # each image needs other rows of $W$: for the same fifth in one piece, these loops take over half as long again as the
 # tile. And the fifth is scattered: to find it, and to fetch rows of $W$ from all over, takes longer still. (The package
-# notes in the bits of a word which of 64 pixels are on, and adds those of 64 rows of $W$ to a row of $C$ in registers,
-# for many images one after the other, before it takes the next 64 rows: so they come from the first cache.) The more
-# pixels are on, the less is gained; where a factor is below 1, the short way takes longer than the tile.
+# notes in the bits of a word which of 64 pixels are on. It keeps a piece of a row of $C$ in registers, adds to it the
+# rows of $W$ whose bits are set, and does so for many images before it takes the next 64 rows: so these are still
+# near, mostly in the first cache.) The more pixels are on, the less is gained; where a factor is below 1, the short
+# way takes longer than the tile.
 #
 # One more danger: $0 \cdot \infty$ is NaN, so leaving out a zero can hide a broken weight. The package
 # takes the short way only where all of $W$ is finite, and more than two thirds of a sample of the

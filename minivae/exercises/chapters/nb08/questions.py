@@ -69,8 +69,8 @@ PREDICTIONS = (
         "root and one a division. With cheaper operations in their place, how much time is saved?",
         ("less than a tenth", "over a tenth"),
         "over a tenth",
-        "A core starts a multiply-add of vectors in each tick, but a root or a division only every "
-        "few ticks.",
+        "In the time of one root or one division, a core could start several multiply-adds of "
+        "vectors.",
     ),
     Prediction(
         "08.one-trap",
