@@ -1,6 +1,7 @@
 """The measuring process: whoever computes something else is refused before anything is timed, and
 whoever cannot take part is named with the reason. No test looks at how long anything took."""
 
+import itertools
 import os
 import re
 
@@ -225,6 +226,27 @@ def test_a_turn_is_a_pause_then_steps_that_do_not_count_then_the_median(monkeypa
     ]
 
 
+def test_beside_busy_processes_a_turn_is_a_second_or_more_and_its_mean_counts(monkeypatch):
+    """A median would leave out the one step of ten that lost its core."""
+    events = []
+    ticks = itertools.chain([0], itertools.accumulate([1] * 9 + [50] + [1] * 99))
+    monkeypatch.setattr(measuring, "CROWDED_TURN", 100)
+    monkeypatch.setattr(measuring.time, "sleep", lambda seconds: events.append(("sleep", seconds)))
+    monkeypatch.setattr(measuring.time, "perf_counter", lambda: next(ticks))
+    mean = measuring.time_crowded_turn(lambda: events.append("step"), steps=2)
+    timed = len(events) - 1 - measuring.WARM_STEPS // 2
+    assert events == [("sleep", measuring.PAUSE), *["step"] * (measuring.WARM_STEPS // 2 + timed)]
+    assert timed == 9 + 1 + 40
+    assert mean == 100 / (2 * timed)
+
+
+def test_only_crowded_turns_are_means(monkeypatch):
+    monkeypatch.setattr(measuring, "time_turn", lambda function, steps: 1.0)
+    monkeypatch.setattr(measuring, "time_crowded_turn", lambda function, steps: 2.0)
+    assert measuring.race({"a": print}, 1) == {"a": [1.0]}
+    assert measuring.race({"a": print}, 1, crowded=True) == {"a": [2.0]}
+
+
 def test_a_call_of_many_steps_is_divided_by_them(monkeypatch):
     monkeypatch.setattr(measuring, "PAUSE", 0)
     clock, calls = iter(range(0, 400, 40)), []
@@ -240,7 +262,7 @@ def test_a_row_holds_what_follows_from_the_times(short, monkeypatch):
         "kernel": [1e-6, 2e-6, 1e-6], "BLAS": [2e-6, 1e-6, 2e-6], "sums": [3e-6] * 3,
     }  # fmt: skip
     monkeypatch.setattr(
-        measuring, "race", lambda functions, rounds: {n: seconds[n] for n in seconds}
+        measuring, "race", lambda functions, rounds, crowded: {n: seconds[n] for n in seconds}
     )
     plant(monkeypatch, "jax", numpy_step())
     row = measuring.measure_steps(SIZE, ["numba", "numpy", "jax"], rounds=3)

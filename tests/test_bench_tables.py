@@ -123,6 +123,10 @@ def test_beside_busy_processes_only_the_steps_are_measured(asked):
     assert [(measure, arguments["busy"]) for measure, _, arguments in asked] == [("steps", 3)] * 3
     assert list(result) == ["machine", "absent", "steps"]
     assert {row["busy"] for row in result["steps"]} == {3}
+    assert [arguments["crowded"] for _, _, arguments in asked] == [True] * 3
+    tables.measure_all(quick=True)
+    steps = [arguments for measure, _, arguments in asked[3:] if measure == "steps"]
+    assert [arguments["crowded"] for arguments in steps] == [False] * 5
 
 
 def test_spinning_processes_live_as_long_as_the_block():

@@ -20,7 +20,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="beside N processes that keep the same cores busy: the table of steps alone",
+        help="beside N processes that keep the same cores busy: the table of steps alone, as means",
     )
 
 

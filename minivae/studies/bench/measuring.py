@@ -24,6 +24,7 @@ Size = dict[str, int]  # batch, data_dim, hidden, latent
 PAUSE = 0.1
 WARM_STEPS, TIMED_STEPS = 10, 20  # after a pause the first steps are slow; training goes on
 LEAST_CALLS = 5
+CROWDED_TURN = 1.0  # seconds: each core goes round the processes that share it some eighty times
 
 
 def make_setting(
@@ -99,9 +100,7 @@ def _difference(losses, right_losses, flat, right, start):
 
 def time_turn(function: Callable[[], object], steps: int = 1) -> float:
     """The median time of a step, in seconds; `steps`: how many of them one call makes."""
-    time.sleep(PAUSE)
-    for _ in range(-(-WARM_STEPS // steps)):
-        function()
+    _warm_up(function, steps)
     times: list[float] = []
     for _ in range(max(TIMED_STEPS // steps, LEAST_CALLS)):
         start = time.perf_counter()
@@ -110,25 +109,54 @@ def time_turn(function: Callable[[], object], steps: int = 1) -> float:
     return float(np.median(times))
 
 
-def race(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """{name: [seconds in each round]}: each has a turn in every round, in random order."""
-    names = list(functions)
+def time_crowded_turn(function: Callable[[], object], steps: int = 1) -> float:
+    """The mean time of a step, in seconds, over a turn of CROWDED_TURN or more.
+
+    For contestants that share the cores with other processes. A short step is rarely interrupted,
+    but then for a long time: a median leaves that out, though a training has to wait for it.
+    """
+    _warm_up(function, steps)
+    calls, start = 0, time.perf_counter()
+    while (seconds := time.perf_counter() - start) < CROWDED_TURN:
+        function()
+        calls += 1
+    return seconds / (calls * steps)
+
+
+def _warm_up(function, steps):
+    time.sleep(PAUSE)
+    for _ in range(-(-WARM_STEPS // steps)):
+        function()
+
+
+def race(
+    functions: dict[str, Callable[[], object]], rounds: int, crowded: bool = False
+) -> dict[str, list[float]]:
+    """{name: [seconds in each round]}: each has a turn in every round, in random order.
+
+    crowded: other processes use the same cores.
+    """
+    names, turn = list(functions), time_crowded_turn if crowded else time_turn
     times: dict[str, list[float]] = {name: [] for name in names}
     rng = np.random.default_rng(0)
     for _ in range(rounds):
         for name in rng.permutation(names):
-            times[name].append(time_turn(functions[name], runners.STEPS_PER_CALL.get(name, 1)))
+            times[name].append(turn(functions[name], runners.STEPS_PER_CALL.get(name, 1)))
     return times
 
 
 def measure_steps(
-    size: Size, contestants: Sequence[str], rounds: int, images: str = "digits"
+    size: Size,
+    contestants: Sequence[str],
+    rounds: int,
+    images: str = "digits",
+    crowded: bool = False,
 ) -> dict[str, Any]:
     """One row of the table of steps: milliseconds, ratios, and the limit of a step (limit.py)."""
     spec, flat, x, eps = make_setting(size, images)
     steps, out = enter(contestants, spec, flat, x, eps)
     with limit.yardsticks(len(flat)) as yardsticks:
-        times = race({**steps, **yardsticks}, rounds)
+        times = race({**steps, **yardsticks}, rounds, crowded)
     gflops, gigabytes = limit.rates({name: times.pop(name) for name in yardsticks}, len(flat))
     parts = limit.step_parts(spec, len(x))
     limits = {part.name: part.seconds(gflops, gigabytes) for part in parts}

@@ -37,7 +37,8 @@ def step_lines(title: str, row: dict[str, Any]) -> Iterator[str]:
     size = f"{row['data_dim']}-{row['hidden']}-{row['hidden']}-{row['latent']}"
     beside = f", beside {row['busy']} busy processes" if row.get("busy") else ""
     yield f"{title}, {size}, batch {row['batch']}, threads: {row['threads']}{beside}"
-    yield f"  {'':16}{'ms, median (quartiles)':>28}{'ratio to minivae, numba':>30}"
+    unit = "ms, means of turns" if row.get("busy") else "ms, median (quartiles)"
+    yield f"  {'':16}{unit:>28}{'ratio to minivae, numba':>30}"
     for name, time_ in row["milliseconds"].items():
         ratio = _range(row["ratios"][name], 2) if name in row["ratios"] else "1"
         yield f"  {NAMES[name]:16}{_range(time_, 2):>28}{ratio:>30}"

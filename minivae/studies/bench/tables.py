@@ -68,6 +68,7 @@ def measure_all(
             rounds=rounds,
             images=images,
             busy=busy,
+            crowded=busy > 0,
         )
         return {"threads": threads, "busy": busy, **row}
 
