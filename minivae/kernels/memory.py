@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 LINE = 64  # bytes of a cache line, or half of one
-SMALL = 2**16  # bytes: for a smaller array the two microseconds that this takes are not won back
+SMALL = 2**18  # bytes: for a smaller array the microseconds that this takes are not won back
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -470,17 +470,42 @@ reveal("08.stride")
 
 # %% [markdown]
 # From every fourth to every sixteenth the work falls to a quarter, and the time by less than half: all
-# lines are still fetched. At 64 three of four lines are left out, and the time falls again. The pale numbers
+# lines are still fetched. (Before that the time may fall as the work does. The compiler does not know the step and
+# uses no vectors, so there the core takes longer to multiply, one number at a time, than the lines take to come.)
+# At 64 three of four lines are left out, and the time falls again. The pale numbers
 # of the picture are fetched and, for now, not used: down a column each number needs another line. If the
 # column is long, the lines have left the first cache before the loop comes to the next column.
 #
 # And now the reason for 208 columns in 8.2. The address of a line decides in which *set* of a cache it can be
-# kept. Most first caches of 32 or 48 kB have 64 sets, with room for 8 or 12 lines each. A row of 208 numbers is
-# 13 lines of 64 bytes, and the lines of a column are spread over all sets. A row of 192 numbers is 12 lines:
-# the lines of a column crowd into every fourth set, and each is thrown out long before the next column needs it.
+# kept. Most first caches of 32 or 48 kB have 64 sets, with room for 8 or 12 lines each. The next line in memory
+# belongs to the next set, and after the last set comes the first again. A row of 208 numbers is 13 lines of 64
+# bytes, so each step down a column goes 13 sets on, and 64 such steps visit every set once. A row of 192 numbers
+# is 12 lines. Steps of 12 are back where they began after 16 steps, because 4 divides both 12 and 64. So the lines
+# of a column crowd into every fourth set, and each is thrown out long before the next column needs it.
 # (A column of 208 may be too long as well: its 768 lines are 48 kB. But lines that are spread can be fetched
 # faster than lines that crowd.) On a core that adds fast, the textbook loop may then wait for its lines
-# instead of for its sum: compare `ijk` here with the textbook loop of 8.2.
+# instead of for its sum. Race it at five widths. Only the number of lines in a row differs:
+
+# %% tags=["timing"]
+def textbook_on(n):
+    """The textbook loop, with a B of n columns."""
+    B, C = races.aligned(rng.standard_normal((768, n))), races.aligned(np.zeros((96, n)))
+    return lambda: matmul_ijk(A, B, C)
+
+
+contestants = {n: textbook_on(n) for n in (176, 192, 208, 224, 240)}
+a_column = checked(
+    lambda: {n: seconds / n for n, seconds in race(contestants).items()},
+    lambda t: {"a column of 192 takes no less time than one of 208": t[192] > 0.9 * t[208]},
+)
+for n, seconds in a_column.items():
+    print(f"{n} columns, {n // 16} lines a row: {2 * 96 * 768 / seconds / 1e9:5.2f} GFLOP/s")
+
+# %% [markdown]
+# An odd number of lines shares no divisor with 64; 14 shares 2 with it, and 12 shares 4. If 224 columns are slower
+# than the odd ones, and 192 slower still, your core waits for its lines there. If all five are alike, it waits for
+# its sums at every width. (`jki` meets the crowding as well: a row of $A$ is 48 lines, and of 64 sets a column of $A$
+# reaches only 4.)
 
 # %% [markdown]
 # ## 8.4  How many bytes can a loop move in a second?
@@ -526,8 +551,9 @@ for level, speed in bandwidth.items():
 #
 # ### The roof
 #
-# How many multiply-adds can a core do when nothing comes from memory at all? Each takes a latency, and
-# the core has one or more *pipes* that can each start one in every tick. To keep them all busy there
+# How many multiply-adds can a core do when nothing comes from memory at all? Each takes a latency (on some cores a
+# longer one than an addition), and the core has one or more *pipes* that can each start one in every tick. To keep
+# them all busy there
 # must be latency (in ticks) × pipes of them on the way, which do not wait for one another. So measure $n$
 # independent chains of multiply-adds of whole vectors, that live in registers only, for growing $n$.
 #
@@ -672,8 +698,9 @@ reveal("08.ikj-limit", lowest)
 # ### Four rows at a time
 #
 # Take four rows of $B$ together. A vector of $C$ is loaded and stored once for four multiply-adds:
-# 64 flop for 4 + 2 vectors, 192 bytes, twice the intensity of `ikj`. At the second cache it is now $C$
-# that passes, where all of it is too large for the first: one load and one store, 64 bytes.
+# 64 flop for 4 + 2 vectors, 192 bytes, twice the intensity of `ikj`. The loop over $i$ now lies inside the loop
+# over $k$: the four rows of $B$ stay in the first cache, and all rows of $C$ go past them. So at the second cache
+# it is $C$ that passes, where all of it is too large for the first: one load and one store, 64 bytes.
 #
 # Another cause is possible: the roof was measured with multiply-adds in one instruction, while `ikj` takes
 # two, since it has no permission (`contract`) to round only once. So race both with that permission, too.
@@ -714,7 +741,10 @@ print(f"limits of the four rows: {64 / 192 * bandwidth['L1'] / 1e9:.0f} GFLOP/s 
 
 # %% [markdown]
 # Four rows gain more than fused multiply-adds do, and they gain with and without fusing. The arithmetic of the
-# product is the same, only fewer bytes pass, at both caches. So it is mostly the bytes that hold `ikj` back.
+# product is the same, and fewer bytes pass, at both caches. So it is mostly the bytes that hold `ikj` back.
+# (Two other things changed as well. We tried each alone, on the machine that built this notebook. With $i$ inside
+# $k$ but one row at a time, the loop is slower than `ikj`, not faster. And the innermost loop begins a quarter as
+# often; but on rows eight times as long, where it begins an eighth as often, `ikj` is hardly faster.)
 #
 # ## 8.6  The register tile
 #
@@ -876,10 +906,12 @@ fig
 
 # %% [markdown]
 # The solid line at a loop's intensity is its limit by the first cache and the roof (both scales are
-# logarithmic). The tile, a few dozen lines of Python, comes to three quarters or more of a roof that
-# needs no memory. `ikj` reaches more than half of its limit, the four rows more than two fifths of theirs. The
-# textbook loop reaches less than a tenth. What it waits for is not in this picture: the result of its last
-# addition, or (at this width, on some cores) the second cache, which hands over a whole line for each number.
+# logarithmic). The other two lines would be the limits if nothing stayed in a nearer cache. A loop may lie above
+# them, since most of its bytes come from the first cache. The tile, a few dozen lines of Python, comes to three
+# quarters or more of a roof that needs no memory. `ikj` reaches more than half of its limit, the four rows more
+# than two fifths of theirs. The textbook loop reaches less than a tenth. What it waits for is not in this picture:
+# the result of its last addition, or (at 192 columns, on some cores) the lines of a column. They crowd (8.3), so
+# the second cache must hand over a whole line for each number.
 #
 # ## 8.7  Can one keep up with BLAS?
 #
@@ -930,7 +962,9 @@ longer = closing["the package's tile"]["products"] / closing["NumPy's BLAS"]["pr
 reveal("08.blas", "about as long" if longer < 1.5 else "twice" if longer < 4 else "ten times")
 
 # %% [markdown]
-# The answer is for these sizes and for the BLAS of your NumPy (`np.show_config()` names it). Here is the
+# The answer is for these sizes and for the BLAS of your NumPy (`np.show_config()` names it). It need not be that
+# of 8.6, where our tile met one size that it fills without a rest. A step has edges, transposed operands
+# and narrow layers of 50 columns, and the package must be ready for all of them. Here is the
 # profile of the beginning once more, before and after:
 
 # %% tags=["timing"]
@@ -1174,6 +1208,7 @@ print(f"{len([p for p in phis if 'lcssa' not in p])} in the loop, for {R * V} su
 #
 # The package's tile also reads a transposed $A$, and can start its sums from the bias. Around it,
 # `kernels/products.py` takes $B$ in *panels*, strips as wide as a tile, and copies those that are
-# transposed, lie badly in memory, or end at an edge inside such a half. It takes `k` in steps of at
+# transposed, that end at an edge inside such a half, or whose lines would crowd in the cache (8.3: rows that are
+# a multiple of 256 bytes long, as those of 192 numbers are). It takes `k` in steps of at
 # most 400, so that a panel (26 kB with AVX2, 51 kB with AVX-512) stays in the first or at least the second
 # cache while the tiles use it again and again, and applies the activation at the end.

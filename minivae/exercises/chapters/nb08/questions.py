@@ -75,9 +75,9 @@ PREDICTIONS = (
     Prediction(
         "08.one-trap",
         "Two traps keep a loop from computing its exponentials in vectors. One of them is mended. "
-        "How much faster is the loop?",
-        ("hardly", "about half of what both gain"),
-        "hardly",
+        "Does the loop take less than half the time?",
+        ("no", "yes"),
+        "no",
         "Either trap alone keeps the exponential at one number at a time. One mend alone may even "
         "make the loop slower.",
     ),
@@ -148,7 +148,7 @@ RECALL = (
     Recall(
         "08b.r1",
         "08a",
-        "The textbook loop (i, j, k) is slow because",
+        "The textbook loop (i, j, k), at the width of section 8.2 in 08a, is slow because",
         (
             "B is read down its columns",
             "each addition waits for the one before it",
