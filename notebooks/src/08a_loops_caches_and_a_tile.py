@@ -437,7 +437,9 @@ show(times, flop)
 #
 # ### Cache lines
 #
-# Memory comes in *cache lines* of (on most machines) 64 bytes, 16 numbers of float32: whoever asks for
+# Between the core and the memory lie *caches* (not those of notebook 05): small fast stores that keep what was
+# used last. The first is the smallest and the nearest (8.4 measures them). What comes from memory comes in
+# *cache lines* of (on most machines) 64 bytes, 16 numbers of float32: whoever asks for
 # one number gets its neighbours too. They are the frames in the picture, drawn with four numbers each.
 # Take an array far larger than the nearer caches, and multiply every number, or only every second, ..., or
 # only every sixteenth.
@@ -470,8 +472,9 @@ reveal("08.stride")
 
 # %% [markdown]
 # From every fourth to every sixteenth the work falls to a quarter, and the time by less than half: all
-# lines are still fetched. (Before that the time may fall as the work does. The compiler does not know the step and
-# uses no vectors, so there the core takes longer to multiply, one number at a time, than the lines take to come.)
+# lines are still fetched. (At smaller steps the time may fall as much as the work does, or more. The compiler does
+# not know the step and uses no vectors, so there the core takes longer to multiply, one number at a time, than the
+# lines take to come.)
 # At 64 three of four lines are left out, and the time falls again. The pale numbers
 # of the picture are fetched and, for now, not used: down a column each number needs another line. If the
 # column is long, the lines have left the first cache before the loop comes to the next column.
@@ -480,11 +483,11 @@ reveal("08.stride")
 # kept. Most first caches of 32 or 48 kB have 64 sets, with room for 8 or 12 lines each. The next line in memory
 # belongs to the next set, and after the last set comes the first again. A row of 208 numbers is 13 lines of 64
 # bytes, so each step down a column goes 13 sets on, and 64 such steps visit every set once. A row of 192 numbers
-# is 12 lines. Steps of 12 are back where they began after 16 steps, because 4 divides both 12 and 64. So the lines
-# of a column crowd into every fourth set, and each is thrown out long before the next column needs it.
-# (A column of 208 may be too long as well: its 768 lines are 48 kB. But lines that are spread can be fetched
-# faster than lines that crowd.) On a core that adds fast, the textbook loop may then wait for its lines
-# instead of for its sum. Race it at five widths. Only the number of lines in a row differs:
+# is 12 lines. After 16 steps of 12 we are 192 sets on, three times around, and back at the first. So the 768 lines
+# of a column crowd into 16 sets, 48 in each, and most are thrown out long before the next column needs them.
+# (A column of 208 may be too long as well: its 768 lines are 48 kB. But they are only 12 in each set, so more of
+# them may still be there.) Where an addition has a short latency, the textbook loop may then wait for its lines
+# instead of for its sum. Race it at five widths; GFLOP/s allow for the different number of columns:
 
 # %% tags=["timing"]
 def textbook_on(n):
@@ -502,16 +505,18 @@ for n, seconds in a_column.items():
     print(f"{n} columns, {n // 16} lines a row: {2 * 96 * 768 / seconds / 1e9:5.2f} GFLOP/s")
 
 # %% [markdown]
-# An odd number of lines shares no divisor with 64; 14 shares 2 with it, and 12 shares 4. If 224 columns are slower
-# than the odd ones, and 192 slower still, your core waits for its lines there. If all five are alike, it waits for
-# its sums at every width. (`jki` meets the crowding as well: a row of $A$ is 48 lines, and of 64 sets a column of $A$
+# An odd number of lines shares no divisor with 64 but 1, so a column reaches all 64 sets. 14 shares 2 with it: a
+# column reaches every second set. 12 shares 4: every fourth. If 192 columns are slower than those with an odd number
+# of lines, and 224 lie between, your core waits for its lines there. (A larger first cache may hold a column of 224,
+# and then only 192 is slower.) If all five are as fast as the loop on $B$ transposed in 8.2, your core waits for its
+# sums at every width. (`jki` meets the crowding as well: a row of $A$ is 48 lines, and of 64 sets a column of $A$
 # reaches only 4.)
 
 # %% [markdown]
 # ## 8.4  How many bytes can a loop move in a second?
 #
-# A core computes faster than memory delivers. Between them lie *caches* that keep what was used last: a
-# small fast one (L1), a larger slower one (L2), often a third (L3) that cores share. The **bandwidth**
+# A core computes faster than memory delivers. Between them lie the caches: a small fast one (L1), a
+# larger slower one (L2), often a third (L3) that cores share. The **bandwidth**
 # of each is the number of bytes that a loop can load and store there in a second, when it goes straight
 # ahead. Measure it with a loop that does almost nothing else: two loads, one addition, one store.
 
@@ -742,9 +747,10 @@ print(f"limits of the four rows: {64 / 192 * bandwidth['L1'] / 1e9:.0f} GFLOP/s 
 # %% [markdown]
 # Four rows gain more than fused multiply-adds do, and they gain with and without fusing. The arithmetic of the
 # product is the same, and fewer bytes pass, at both caches. So it is mostly the bytes that hold `ikj` back.
-# (Two other things changed as well. We tried each alone, on the machine that built this notebook. With $i$ inside
-# $k$ but one row at a time, the loop is slower than `ikj`, not faster. And the innermost loop begins a quarter as
-# often; but on rows eight times as long, where it begins an eighth as often, `ikj` is hardly faster.)
+# (Two other things changed as well. We tried both, on the machine that built this notebook. With $i$ inside $k$ but
+# one row at a time, the loop is slower than `ikj`: it moves twice the bytes at the second cache. And the innermost
+# loop begins a quarter as often. But on rows eight times as long, with an eighth of the $k$, so that $B$ is as large
+# as before, `ikj` is hardly faster.)
 #
 # ## 8.6  The register tile
 #
@@ -963,7 +969,7 @@ reveal("08.blas", "about as long" if longer < 1.5 else "twice" if longer < 4 els
 
 # %% [markdown]
 # The answer is for these sizes and for the BLAS of your NumPy (`np.show_config()` names it). It need not be that
-# of 8.6, where our tile met one size that it fills without a rest. A step has edges, transposed operands
+# of 8.6, where our tile met a single size, which whole tiles fill. A step has edges, transposed operands
 # and narrow layers of 50 columns, and the package must be ready for all of them. Here is the
 # profile of the beginning once more, before and after:
 
@@ -1208,7 +1214,7 @@ print(f"{len([p for p in phis if 'lcssa' not in p])} in the loop, for {R * V} su
 #
 # The package's tile also reads a transposed $A$, and can start its sums from the bias. Around it,
 # `kernels/products.py` takes $B$ in *panels*, strips as wide as a tile, and copies those that are
-# transposed, that end at an edge inside such a half, or whose lines would crowd in the cache (8.3: rows that are
-# a multiple of 256 bytes long, as those of 192 numbers are). It takes `k` in steps of at
+# transposed, that end at an edge inside such a half, or whose lines would crowd in the cache (8.3: rows whose length
+# is a multiple of 256 bytes, such as those of 192 numbers). It takes `k` in steps of at
 # most 400, so that a panel (26 kB with AVX2, 51 kB with AVX-512) stays in the first or at least the second
 # cache while the tiles use it again and again, and applies the activation at the end.

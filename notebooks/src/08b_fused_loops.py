@@ -334,7 +334,7 @@ predict("08.adam-limit", ...)
 # %% [markdown]
 # The loop with *neither* (a product stands in their place), with *both*, and with *two roots*. The bytes
 # are the same in all three. Each contestant updates the same 1024 parameters `P // 1024` times. That is as much
-# arithmetic as one update of all `P`, so that we can compare the times with those of a whole step.
+# arithmetic as one update of all `P`, so that we can compare the times with those of Adam on all parameters, below.
 
 # %%
 neither = unhindered(lambda m, v, tiny: m * (v + tiny))
@@ -427,10 +427,10 @@ for place, t in places.items():
 # *Neither* computes the same in all three places. Over all parameters it takes longer than in the first cache, in a
 # step and alone. Alone, nothing else runs that could slow it down: so it is the distance of the bytes.
 #
-# And root and division add less time in a step than in the first cache. (Where the line says about 0, or just below
-# it, they add nothing that can be measured.) If the core first waited for the bytes and then computed, they would
-# add the same: it computes while it waits. A loop that is raced on few numbers can show another limit than at its
-# place. Race it at its real size, and then measure it at its place, too: where a cache holds all that the loop
+# And root and division add less time in a step than in the first cache. (Where a line says a few us, 0, or less
+# than 0, they add hardly anything that can be measured.) If the core first waited for the bytes and then computed,
+# they would add the same: it computes while it waits. A loop that is raced on few numbers can show another limit than
+# at its place. Race it at its real size, and then measure it at its place, too: where a cache holds all that the loop
 # needs, but not all that a step needs, even these two can differ.
 #
 # The package has a fused loop for Adam; for the likelihood and its gradient, which share one exponential
@@ -530,7 +530,7 @@ for exp_name, exp in (("math.exp", math.exp), ("fast_exp", fast_exp)):
 # %% [markdown]
 # All four agree with the truth to two millionths.
 #
-# **Predict first.** If only one of the two traps is mended, does the loop take less than half the time:
+# **Predict first.** If only one of the two traps is mended, does the loop take less than half its time with both:
 # `"no"` or `"yes"`?
 
 # %%
@@ -558,8 +558,8 @@ for (exp_name, model), f in loops.items():
 reveal("08.one-trap")
 
 # %% [markdown]
-# Only the loop without either trap is fast. Mending one of them does not even halve the time, and mending the
-# other makes the loop slower: one number at a time, our polynomial takes longer than the library's exponential.
+# Only the loop without either trap is fast. Mending the division alone does not halve the time, and mending the
+# exponential alone makes the loop slower: one number at a time, our polynomial takes longer than the library's.
 # That makes such traps hard to find: mend one, see little gain, undo it. So ask the compiler, and ask for both
 # numbers: a loop can have vector instructions *around* its calls, and be slow all the same.
 
@@ -716,7 +716,7 @@ for part in ("likelihood", "Adam", "Python and the rest", "step"):
 # - Each pass of NumPy's loads and stores its numbers anew; a fused loop does so once. For short arrays NumPy's
 #   calls cost most; for long ones a pass waits for bytes, too.
 # - What limits a fused loop depends on where its numbers lie: near, for Adam, root and division; farther away,
-#   its bytes, and root and division are partly or wholly done while it waits for them.
+#   the bytes count as well, and root and division are partly or wholly done while the loop waits for them.
 # - A loop that may end early (a check before a division, an exception), or that calls a function for
 #   one number at a time, mostly gets no vectors for its work. In 8.9 either trap was enough.
 # - An exponential can be plain arithmetic: a polynomial for $e^r$, and the bits of a float32 for $2^n$, eq. (1).
@@ -747,7 +747,8 @@ def likelihood_traffic(B, D):    # -> how many passes the two lines make, the by
 check("08.passes", likelihood_traffic)
 
 # %% [markdown]
-# **A fused kernel.** The loss of notebook 05 and its gradient (the loop of 8.9) in one pass, which share one exponential.
+# **A fused kernel.** The loss of notebook 05 and its gradient (the loop of 8.9) share one exponential. Make both in
+# one pass.
 
 # %%
 def bernoulli_fused(logits, x):    # (B, D), (B, D) -> nll (B,), dlogits (B, D) for dnll = 1
@@ -850,17 +851,17 @@ for share in images:
 
 # %% [markdown]
 # A fifth of the work takes more than a fifth of the time, mainly for two reasons. The short way has no tile, since
-# each image needs other rows of $W$: for the same fifth in one piece, these loops take over a quarter longer than the
-# tile. And scattered pixels take longer still, because nobody knows which one is on next. A core does not wait at
-# an `if`: it guesses which way it goes and computes on, and after a wrong guess it has to go back. Where every fifth
-# pixel is on, it soon guesses right. There these loops look at as many zeros, and their rows of $W$ lie as far
-# apart, but they take less time.
+# each image needs other rows of $W$: for the same fifth in one piece, these loops take clearly longer than the
+# tile. And scattered pixels take longer still: the zeros are looked at, too, and nobody knows which pixel is on next.
+# A core does not wait at an `if`. It guesses which way the `if` will go and computes on, and after a wrong guess it
+# has to go back. Where every fifth pixel is on, it soon guesses mostly right. There these loops look at as many zeros,
+# and their rows of $W$ lie, on average, as far apart, but they take less time: the rest is the price of wrong guesses.
 #
-# So the package has no `if` for each pixel. It notes in the bits of a word which of 64 pixels are on, and goes from
-# one set bit to the next. It keeps a piece of a row of $C$ in registers and adds to it the same piece of those rows
-# of $W$ whose bits are set. It does so for many images before it takes the next 64 rows: so these are still near,
-# mostly in the first cache. The more pixels are on, the less is gained; where a factor is below 1, the short way
-# takes longer than the tile.
+# So the package has no `if` for each pixel. It notes in the 64 bits of a whole number which of 64 pixels are on, and
+# goes from one bit that is 1 to the next. It keeps a piece of a row of $C$ in registers and adds to it the same piece
+# of those rows of $W$ whose bits are 1. It does so for many images before it takes the next 64 rows: so these are
+# still near, mostly in the first cache. The more pixels are on, the less is gained; where a factor is below 1, the
+# short way takes longer than the tile.
 #
 # One more danger: $0 \cdot \infty$ is NaN, so leaving out a zero can hide a broken weight. The package
 # takes the short way only where all of $W$ is finite, and more than two thirds of a sample of the

@@ -75,11 +75,11 @@ PREDICTIONS = (
     Prediction(
         "08.one-trap",
         "Two traps keep a loop from computing its exponentials in vectors. One of them is mended. "
-        "Does the loop take less than half the time?",
+        "Does the loop take less than half the time that it took with both?",
         ("no", "yes"),
         "no",
-        "Either trap alone keeps the exponential at one number at a time. One mend alone may even "
-        "make the loop slower.",
+        "Without SVML, either trap alone keeps the exponential at one number at a time. One mend "
+        "alone may even make the loop slower.",
     ),
     Prediction(
         "08.frozen-global",
