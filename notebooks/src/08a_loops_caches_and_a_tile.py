@@ -750,7 +750,7 @@ print(f"limits of the four rows: {64 / 192 * bandwidth['L1'] / 1e9:.0f} GFLOP/s 
 # (Two other things changed as well. We tried both, on the machine that built this notebook. With $i$ inside $k$ but
 # one row at a time, the loop is slower than `ikj`: it moves twice the bytes at the second cache. And the innermost
 # loop begins a quarter as often. But on rows eight times as long, with an eighth of the $k$, so that $B$ is as large
-# as before, `ikj` is hardly faster.)
+# as before, `ikj` is no faster.)
 #
 # ## 8.6  The register tile
 #
