@@ -472,10 +472,10 @@ reveal("08.stride")
 
 # %% [markdown]
 # From every fourth to every sixteenth the work falls to a quarter, and the time by less than half: all
-# lines are still fetched. (At smaller steps the time may fall as much as the work does, or more. The compiler does
+# lines are still fetched. (At smaller steps the time may fall as much as the work does. The compiler does
 # not know the step and uses no vectors, so there the core takes longer to multiply, one number at a time, than the
-# lines take to come.)
-# At 64 three of four lines are left out, and the time falls again. The pale numbers
+# lines take to come. If it falls by even more, there is another cause, which this race does not show.)
+# At 64 three of four lines are left out (of lines of 128 bytes, one of two), and the time falls again. The pale numbers
 # of the picture are fetched and, for now, not used: down a column each number needs another line. If the
 # column is long, the lines have left the first cache before the loop comes to the next column.
 #

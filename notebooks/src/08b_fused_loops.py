@@ -530,8 +530,8 @@ for exp_name, exp in (("math.exp", math.exp), ("fast_exp", fast_exp)):
 # %% [markdown]
 # All four agree with the truth to two millionths.
 #
-# **Predict first.** If only one of the two traps is mended, does the loop take less than half its time with both:
-# `"no"` or `"yes"`?
+# **Predict first.** If only one of the two traps is mended, does the loop take less than half of the time that it
+# takes with both traps: `"no"` or `"yes"`?
 
 # %%
 predict("08.one-trap", ...)
@@ -855,7 +855,8 @@ for share in images:
 # tile. And scattered pixels take longer still: the zeros are looked at, too, and nobody knows which pixel is on next.
 # A core does not wait at an `if`. It guesses which way the `if` will go and computes on, and after a wrong guess it
 # has to go back. Where every fifth pixel is on, it soon guesses mostly right. There these loops look at as many zeros,
-# and their rows of $W$ lie, on average, as far apart, but they take less time: the rest is the price of wrong guesses.
+# and their rows of $W$ lie, on average, as far apart, but they take less time: the difference is mostly the price of
+# wrong guesses.
 #
 # So the package has no `if` for each pixel. It notes in the 64 bits of a whole number which of 64 pixels are on, and
 # goes from one bit that is 1 to the next. It keeps a piece of a row of $C$ in registers and adds to it the same piece
