@@ -272,6 +272,7 @@ def matmul(
         a, b = ready(a, b)
     if not (a.ndim == b.ndim == 2 and a.shape[not transpose_a] == b.shape[transpose_b]):
         raise shape_error("matmul", "(m, k) times (k, n), after the transpositions", a, b)
+    # not `memory.empty`: one product gains less from its alignment than its Python code costs
     c = np.empty((a.shape[transpose_a], b.shape[not transpose_b]), a.dtype)
     pool_of(a.dtype).run(tasks.describe_matmul, a, int(transpose_a), b, int(transpose_b), c)
     return c

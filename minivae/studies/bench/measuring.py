@@ -24,7 +24,7 @@ Size = dict[str, int]  # batch, data_dim, hidden, latent
 PAUSE = 0.1
 WARM_STEPS, TIMED_STEPS = 10, 20  # after a pause the first steps are slow; training goes on
 LEAST_CALLS = 5
-CROWDED_TURN = 1.0  # seconds: each core goes round the processes that share it some eighty times
+CROWDED_TURN = 1.0  # seconds: each core goes round the processes that share it dozens of times
 
 
 def make_setting(
