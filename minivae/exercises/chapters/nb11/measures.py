@@ -17,6 +17,7 @@ def _sharpest_cases():
         (np.array([0.8]),),
         (np.array([0.2, 0.7, 0.49]),),
         (np.array([[0.0, 0.3, 0.95], [0.55, 0.1, 1.0]]),),
+        (np.linspace(0, 1, 100).reshape(4, 25),),  # so many that no random draw is right by chance
     ]
 
 
