@@ -709,6 +709,9 @@ reveal("08.ikj-limit", lowest)
 #
 # Another cause is possible: the roof was measured with multiply-adds in one instruction, while `ikj` takes
 # two, since it has no permission (`contract`) to round only once. So race both with that permission, too.
+# And two other things change along with the bytes: the loop over $k$ is outside, and the innermost loop begins a
+# quarter as often. The race has each of them alone: $k$ outside with one row at a time, and `ikj` on rows eight times
+# as long, with an eighth of the $k$ (as much arithmetic, and a $B$ of the same size).
 
 # %% tags=["timing"]
 @njit
@@ -724,12 +727,24 @@ def matmul_four_rows(A, B, C):
                 c[j] += a0 * b0[j] + a1 * b1[j] + a2 * b2[j] + a3 * b3[j]
 
 
+@njit
+def matmul_kij(A, B, C):
+    C[:] = 0
+    for k in range(A.shape[1]):
+        for i in range(A.shape[0]):
+            for j in range(B.shape[1]):
+                C[i, j] += A[i, k] * B[k, j]
+
+
+A_short, W_long, C_long = (races.aligned(a) for a in (A[:, :96], W.reshape(96, -1), np.zeros((96, 8 * 192))))
 fused = njit(fastmath={"contract"})
 ikj_fused, four_rows_fused = fused(matmul_ikj.py_func), fused(matmul_four_rows.py_func)
-print("agree with A @ W:", *(agrees(f, A, W) for f in (matmul_four_rows, ikj_fused, four_rows_fused)))
+print("agree with A @ W:", *(agrees(f, A, W) for f in (matmul_four_rows, matmul_kij, ikj_fused, four_rows_fused)))
 times = checked(
     lambda: race({
         "ikj": lambda: matmul_ikj(A, W, C),
+        "ikj, long rows": lambda: matmul_ikj(A_short, W_long, C_long),
+        "kij": lambda: matmul_kij(A, W, C),
         "ikj, fused": lambda: ikj_fused(A, W, C),
         "four rows": lambda: matmul_four_rows(A, W, C),
         "four rows, fused": lambda: four_rows_fused(A, W, C),
@@ -738,6 +753,8 @@ times = checked(
         "four rows are faster than one": t["ikj"] > 1.25 * t["four rows"],
         "also where both are fused": t["ikj, fused"] > 1.25 * t["four rows, fused"],
         "four rows gain more than fused multiply-adds": t["ikj, fused"] > 1.1 * t["four rows"],
+        "k outside alone gains little or nothing": t["kij"] > 0.9 * t["ikj"],
+        "long rows alone gain little or nothing": t["ikj, long rows"] > 0.9 * t["ikj"],
     },
 )
 show(times, flop)
@@ -746,11 +763,8 @@ print(f"limits of the four rows: {64 / 192 * bandwidth['L1'] / 1e9:.0f} GFLOP/s 
 
 # %% [markdown]
 # Four rows gain more than fused multiply-adds do, and they gain with and without fusing. The arithmetic of the
-# product is the same, and fewer bytes pass, at both caches. So it is mostly the bytes that hold `ikj` back.
-# (Two other things changed as well. We tried both, on the machine that built this notebook. With $i$ inside $k$ but
-# one row at a time, the loop is slower than `ikj`: it moves twice the bytes at the second cache. And the innermost
-# loop begins a quarter as often. But on rows eight times as long, with an eighth of the $k$, so that $B$ is as large
-# as before, `ikj` is no faster.)
+# product is the same, and fewer bytes pass, at both caches. The two other changes gain little or nothing alone. So it
+# is mostly the bytes that hold `ikj` back.
 #
 # ## 8.6  The register tile
 #
